@@ -1,0 +1,1 @@
+//! Load generator and workloads for dynamo-server and its peers

@@ -1,0 +1,1 @@
+//! Checkers for recorded histories: linearizable registers, serializable transactions

@@ -1,0 +1,1 @@
+//! A deterministic DynamoDB database to be driven by a replicated log: catalog, plan, apply and read

@@ -1,0 +1,1 @@
+//! The DynamoDB wire protocol: types, JSON, errors, limits, numbers, sizes; no I/O.

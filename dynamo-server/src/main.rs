@@ -1,0 +1,3 @@
+//! The `dynamo-server` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Hybrid logical clock with a ceiling agreed through a replicated log
