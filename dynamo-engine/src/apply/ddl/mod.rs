@@ -1,0 +1,1 @@
+//! Applies the commands that change the catalog.

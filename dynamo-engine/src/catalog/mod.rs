@@ -1,0 +1,1 @@
+//! What tables there are: descriptors, their codec, and the lookup that plans use.

@@ -1,0 +1,1 @@
+//! From request to command or read plan: one file per operation, all pure.

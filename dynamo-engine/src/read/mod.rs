@@ -1,0 +1,1 @@
+//! Executes read plans.

@@ -1,0 +1,1 @@
+//! From outcome to the JSON body of the response: one file per operation.
