@@ -1,0 +1,1 @@
+//! RocksDB: the one door to it.
