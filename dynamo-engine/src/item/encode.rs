@@ -1,0 +1,84 @@
+//! From tree to stored bytes.
+
+use dynamo_protocol::size::item_bytes;
+use dynamo_protocol::value::Item;
+use dynamo_protocol::varint;
+use hlc::Timestamp;
+
+use super::value::push_value;
+use super::{BODY_HEAD_BYTES, CODEC_PLAIN, Corrupt, FORMAT_VERSION, HEADER_BYTES, ItemRef};
+
+/// An encoded item without its row header: what a command carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemBody(Vec<u8>);
+
+impl ItemBody {
+    /// Encodes `item`, counting its billed size.
+    pub fn encode(item: &Item) -> ItemBody {
+        Self::encode_sized(item, item_bytes(item))
+    }
+
+    /// Encodes `item` whose billed size is known.
+    pub fn encode_sized(item: &Item, billed_bytes: usize) -> ItemBody {
+        debug_assert_eq!(billed_bytes, item_bytes(item));
+        let mut entries = Vec::with_capacity(billed_bytes + 4 * item.len());
+        let mut ends = Vec::with_capacity(item.len());
+        for (name, value) in item {
+            varint::encode(name.len() as u64, &mut entries);
+            entries.extend_from_slice(name.as_bytes());
+            push_value(value, &mut entries);
+            ends.push(entries.len());
+        }
+        ItemBody(assemble(billed_bytes, &ends, &entries))
+    }
+
+    /// Wraps bytes that come out of a decoded command.
+    ///
+    /// # Errors
+    /// [`Corrupt`] where they cannot be a body.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<ItemBody, Corrupt> {
+        ItemRef::of_body(&bytes)?;
+        Ok(ItemBody(bytes))
+    }
+
+    /// The encoded bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// A look at the attributes. The timestamp of this view is zero: a body has none yet.
+    pub fn view(&self) -> ItemRef<'_> {
+        ItemRef::of_body(&self.0).expect("both constructors made sure that these bytes are a body")
+    }
+}
+
+/// The row of `body` as committed at `timestamp`.
+pub fn stored(body: &ItemBody, timestamp: Timestamp) -> Vec<u8> {
+    let mut row = Vec::with_capacity(HEADER_BYTES + body.0.len());
+    row.extend_from_slice(&[FORMAT_VERSION, CODEC_PLAIN]);
+    row.extend_from_slice(&timestamp.0.to_be_bytes());
+    row.extend_from_slice(&body.0);
+    row
+}
+
+fn assemble(billed_bytes: usize, ends: &[usize], entries: &[u8]) -> Vec<u8> {
+    let width = match entries.len() {
+        0..=0xFF => 1,
+        0x100..=0xFFFF => 2,
+        _ => 4,
+    };
+    let mut body = Vec::with_capacity(BODY_HEAD_BYTES + ends.len() * width + entries.len());
+    body.extend_from_slice(&small(billed_bytes).to_le_bytes());
+    body.extend_from_slice(&small(ends.len()).to_le_bytes());
+    body.push(width as u8);
+    for end in ends {
+        body.extend_from_slice(&small(*end).to_le_bytes()[..width]);
+    }
+    body.extend_from_slice(entries);
+    body
+}
+
+/// Items are bounded by the request size (16 MB) before they are encoded.
+fn small(length: usize) -> u32 {
+    u32::try_from(length).expect("a request is far smaller than 4 GB")
+}

@@ -1,0 +1,187 @@
+//! A stored item, borrowed: single attributes, JSON, tree.
+
+use std::borrow::Cow;
+
+use dynamo_expression::Attributes;
+use dynamo_protocol::json::JsonWriter;
+use dynamo_protocol::value::{AttributeValue, Item};
+use dynamo_protocol::varint;
+use hlc::Timestamp;
+
+use super::{BODY_HEAD_BYTES, CODEC_PLAIN, Corrupt, FORMAT_VERSION, HEADER_BYTES, ValueRef};
+
+/// A view of a stored item. Copying it copies a few words.
+#[derive(Clone, Copy, Debug)]
+pub struct ItemRef<'a> {
+    timestamp: Timestamp,
+    billed_bytes: u32,
+    count: usize,
+    width: usize,
+    ends: &'a [u8],
+    entries: &'a [u8],
+    body: &'a [u8],
+}
+
+impl<'a> ItemRef<'a> {
+    /// Looks at a row. Only its head is checked here; attributes are checked when they are read.
+    ///
+    /// # Errors
+    /// [`Corrupt`] where the bytes are no row of this format.
+    pub fn parse(row: &'a [u8]) -> Result<ItemRef<'a>, Corrupt> {
+        let (header, body) = row.split_at_checked(HEADER_BYTES).ok_or(Corrupt("row is cut off"))?;
+        if header[0] != FORMAT_VERSION {
+            return Err(Corrupt("unknown item format"));
+        }
+        if header[1] != CODEC_PLAIN {
+            return Err(Corrupt("unknown codec"));
+        }
+        let timestamp = u64::from_be_bytes(header[2..].try_into().expect("the header has ten bytes"));
+        Ok(ItemRef { timestamp: Timestamp(timestamp), ..Self::of_body(body)? })
+    }
+
+    pub(super) fn of_body(body: &'a [u8]) -> Result<ItemRef<'a>, Corrupt> {
+        let (head, rest) = body.split_at_checked(BODY_HEAD_BYTES).ok_or(Corrupt("item is cut off"))?;
+        let billed_bytes = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
+        let count = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+        let width = match head[8] {
+            width @ (1 | 2 | 4) => usize::from(width),
+            _ => return Err(Corrupt("unknown offset width")),
+        };
+        let table_bytes = count.checked_mul(width).ok_or(Corrupt("too many attributes"))?;
+        let (ends, entries) = rest.split_at_checked(table_bytes).ok_or(Corrupt("offset table is cut off"))?;
+        Ok(ItemRef { timestamp: Timestamp(0), billed_bytes, count, width, ends, entries, body })
+    }
+
+    /// When the item was committed.
+    pub fn timestamp(&self) -> Timestamp {
+        self.timestamp
+    }
+
+    /// The item's size as DynamoDB bills it: names and values.
+    pub fn billed_bytes(&self) -> usize {
+        self.billed_bytes as usize
+    }
+
+    /// How many attributes the item has.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The encoded body: two items with equal bodies are the same item.
+    pub fn body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    /// The value of one attribute, still encoded.
+    ///
+    /// # Errors
+    /// [`Corrupt`] where the item is damaged.
+    pub fn get(&self, name: &str) -> Result<Option<ValueRef<'a>>, Corrupt> {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let (found, value) = self.entry(middle)?;
+            match found.cmp(name.as_bytes()) {
+                std::cmp::Ordering::Equal => return Ok(Some(value)),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        Ok(None)
+    }
+
+    /// The value of one attribute.
+    ///
+    /// # Errors
+    /// [`Corrupt`] where the item is damaged.
+    pub fn attribute(&self, name: &str) -> Result<Option<AttributeValue>, Corrupt> {
+        self.get(name)?.map(|value| value.to_value()).transpose()
+    }
+
+    /// All attributes in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = Result<(&'a str, ValueRef<'a>), Corrupt>> + use<'a> {
+        let item = *self;
+        (0..item.count).map(move |at| {
+            let (name, value) = item.entry(at)?;
+            Ok((std::str::from_utf8(name).map_err(|_| Corrupt("name is not UTF-8"))?, value))
+        })
+    }
+
+    /// The whole item as a tree.
+    ///
+    /// # Errors
+    /// [`Corrupt`] where the item is damaged.
+    pub fn to_item(&self) -> Result<Item, Corrupt> {
+        self.iter()
+            .map(|entry| {
+                let (name, value) = entry?;
+                Ok((name.to_owned(), value.to_value()?))
+            })
+            .collect()
+    }
+
+    /// Writes the item as a JSON object of attributes, without a tree.
+    ///
+    /// # Errors
+    /// [`Corrupt`] where the item is damaged; what was written so far is then of no use.
+    pub fn write_json(&self, out: &mut JsonWriter<'_>) -> Result<(), Corrupt> {
+        out.begin_object();
+        for entry in self.iter() {
+            let (name, value) = entry?;
+            out.key(name);
+            value.write_json(out)?;
+        }
+        out.end_object();
+        Ok(())
+    }
+
+    /// Writes those of the top-level attributes `names` (sorted, without duplicates) that the item has.
+    ///
+    /// # Errors
+    /// As [`ItemRef::write_json`].
+    pub fn write_json_projected<S: AsRef<str>>(
+        &self,
+        names: impl IntoIterator<Item = S>,
+        out: &mut JsonWriter<'_>,
+    ) -> Result<(), Corrupt> {
+        out.begin_object();
+        for name in names {
+            if let Some(value) = self.get(name.as_ref())? {
+                out.key(name.as_ref());
+                value.write_json(out)?;
+            }
+        }
+        out.end_object();
+        Ok(())
+    }
+
+    fn entry(&self, at: usize) -> Result<(&'a [u8], ValueRef<'a>), Corrupt> {
+        let start = if at == 0 { 0 } else { self.end(at - 1) };
+        let mut entry = self.entries.get(start..self.end(at)).ok_or(Corrupt("offsets out of order"))?;
+        let length = varint::decode(&mut entry).map_err(|_| Corrupt("malformed name length"))?;
+        if length > entry.len() as u64 {
+            return Err(Corrupt("name is cut off"));
+        }
+        let (name, value) = entry.split_at(length as usize);
+        Ok((name, ValueRef::new(value)))
+    }
+
+    fn end(&self, at: usize) -> usize {
+        let mut bytes = [0; 4];
+        bytes[..self.width].copy_from_slice(&self.ends[at * self.width..(at + 1) * self.width]);
+        u32::from_le_bytes(bytes) as usize
+    }
+}
+
+/// Conditions and filters look at single attributes, and only those are decoded. A damaged attribute looks absent
+/// here; the row's checksum in the store is what protects against that.
+impl Attributes for ItemRef<'_> {
+    fn attribute(&self, name: &str) -> Option<Cow<'_, AttributeValue>> {
+        ItemRef::attribute(self, name).ok().flatten().map(Cow::Owned)
+    }
+}

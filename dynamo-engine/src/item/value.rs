@@ -1,0 +1,332 @@
+//! One value in stored form.
+//!
+//! ```text
+//! 01 S     length (varint) · UTF-8            07 SS  bytes (4, LE) · count (varint) · (length · UTF-8)*
+//! 02 N     Number::encode_ordered             08 NS  bytes (4, LE) · count (varint) · number*
+//! 03 B     length (varint) · bytes            09 BS  bytes (4, LE) · count (varint) · (length · bytes)*
+//! 04 BOOL  false                              0A L   bytes (4, LE) · count (varint) · value*
+//! 05 BOOL  true                               0B M   bytes (4, LE) · count (varint) · (length · name · value)*
+//! 06 NULL
+//! ```
+//!
+//! `bytes` counts what follows it, so that a container can be stepped over.
+
+use dynamo_protocol::json::JsonWriter;
+use dynamo_protocol::number::Number;
+use dynamo_protocol::value::{AttributeValue, Item};
+use dynamo_protocol::varint;
+
+use super::Corrupt;
+use crate::keyspace::KeyPart;
+
+const S: u8 = 0x01;
+const N: u8 = 0x02;
+const B: u8 = 0x03;
+const FALSE: u8 = 0x04;
+const TRUE: u8 = 0x05;
+const NULL: u8 = 0x06;
+const SS: u8 = 0x07;
+const NS: u8 = 0x08;
+const BS: u8 = 0x09;
+const L: u8 = 0x0A;
+const M: u8 = 0x0B;
+
+/// Values nest 32 deep at most (checked by the plan); reading damaged bytes stops here instead of overflowing the
+/// stack.
+const DEPTH_MAX: usize = 64;
+
+/// Appends `value`.
+pub(super) fn push_value(value: &AttributeValue, out: &mut Vec<u8>) {
+    match value {
+        AttributeValue::S(text) => {
+            out.push(S);
+            push_bytes(text.as_bytes(), out);
+        }
+        AttributeValue::N(number) => {
+            out.push(N);
+            number.encode_ordered(out);
+        }
+        AttributeValue::B(bytes) => {
+            out.push(B);
+            push_bytes(bytes, out);
+        }
+        AttributeValue::Bool(truth) => out.push(if *truth { TRUE } else { FALSE }),
+        AttributeValue::Null => out.push(NULL),
+        AttributeValue::Ss(set) => push_all(SS, set, out, |text, out| push_bytes(text.as_bytes(), out)),
+        AttributeValue::Ns(set) => push_all(NS, set, out, |number, out| number.encode_ordered(out)),
+        AttributeValue::Bs(set) => push_all(BS, set, out, |bytes, out| push_bytes(bytes, out)),
+        AttributeValue::L(list) => push_all(L, list, out, push_value),
+        AttributeValue::M(map) => push_all(M, map, out, |(name, value), out| {
+            push_bytes(name.as_bytes(), out);
+            push_value(value, out);
+        }),
+    }
+}
+
+fn push_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    varint::encode(bytes.len() as u64, out);
+    out.extend_from_slice(bytes);
+}
+
+fn push_all<T, I>(tag: u8, elements: I, out: &mut Vec<u8>, push: impl Fn(T, &mut Vec<u8>))
+where
+    I: IntoIterator<Item = T>,
+    I::IntoIter: ExactSizeIterator,
+{
+    out.push(tag);
+    let length_at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    let elements = elements.into_iter();
+    varint::encode(elements.len() as u64, out);
+    elements.for_each(|element| push(element, out));
+    let length = u32::try_from(out.len() - length_at - 4).expect("a request is far smaller than 4 GB");
+    out[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
+}
+
+/// A stored value, borrowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValueRef<'a>(&'a [u8]);
+
+impl<'a> ValueRef<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> ValueRef<'a> {
+        ValueRef(bytes)
+    }
+
+    /// The value as a tree.
+    ///
+    /// # Errors
+    /// [`Corrupt`] where the bytes are no value.
+    pub fn to_value(&self) -> Result<AttributeValue, Corrupt> {
+        let mut input = Input(self.0);
+        let value = input.value(0)?;
+        if input.0.is_empty() { Ok(value) } else { Err(Corrupt("bytes behind a value")) }
+    }
+
+    /// The API's name of the value's type: "S", "N", …
+    ///
+    /// # Errors
+    /// [`Corrupt`] where the bytes are no value.
+    pub fn type_name(&self) -> Result<&'static str, Corrupt> {
+        Ok(match self.0.first() {
+            Some(&S) => "S",
+            Some(&N) => "N",
+            Some(&B) => "B",
+            Some(&FALSE | &TRUE) => "BOOL",
+            Some(&NULL) => "NULL",
+            Some(&SS) => "SS",
+            Some(&NS) => "NS",
+            Some(&BS) => "BS",
+            Some(&L) => "L",
+            Some(&M) => "M",
+            _ => return Err(Corrupt("unknown value tag")),
+        })
+    }
+
+    /// Appends the value as a part of a row key; `false` where its type cannot be in a key.
+    ///
+    /// # Errors
+    /// [`Corrupt`] where the bytes are no value.
+    pub fn push_key_part(&self, out: &mut Vec<u8>) -> Result<bool, Corrupt> {
+        let mut input = Input(self.0);
+        match input.byte()? {
+            S => KeyPart::S(input.text()?).encode(out),
+            N => KeyPart::N(&input.number()?).encode(out),
+            B => KeyPart::B(input.bytes()?).encode(out),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The content of the map attribute `name`; `None` where this is no map or has no such entry.
+    ///
+    /// # Errors
+    /// [`Corrupt`] where the bytes are no value.
+    pub fn get(&self, name: &str) -> Result<Option<ValueRef<'a>>, Corrupt> {
+        let mut input = Input(self.0);
+        if input.byte()? != M {
+            return Ok(None);
+        }
+        for _ in 0..input.count()? {
+            let found = input.bytes()? == name.as_bytes();
+            let value = input.raw_value()?;
+            if found {
+                return Ok(Some(ValueRef(value)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The list element at `index`; `None` where this is no list or is shorter.
+    ///
+    /// # Errors
+    /// [`Corrupt`] where the bytes are no value.
+    pub fn at(&self, index: usize) -> Result<Option<ValueRef<'a>>, Corrupt> {
+        let mut input = Input(self.0);
+        if input.byte()? != L || index >= input.count()? {
+            return Ok(None);
+        }
+        for _ in 0..index {
+            input.raw_value()?;
+        }
+        input.raw_value().map(|value| Some(ValueRef(value)))
+    }
+
+    /// Writes the value as DynamoDB's JSON (`{"S":"…"}`), without a tree.
+    ///
+    /// # Errors
+    /// [`Corrupt`] where the bytes are no value; what was written so far is then of no use.
+    pub fn write_json(&self, out: &mut JsonWriter<'_>) -> Result<(), Corrupt> {
+        Input(self.0).write_json(out, 0)
+    }
+}
+
+/// A cursor over encoded values.
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], Corrupt> {
+        let (taken, rest) = self.0.split_at_checked(count).ok_or(Corrupt("value is cut off"))?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn byte(&mut self) -> Result<u8, Corrupt> {
+        self.take(1).map(|bytes| bytes[0])
+    }
+
+    fn length(&mut self) -> Result<usize, Corrupt> {
+        let length = varint::decode(&mut self.0).map_err(|_| Corrupt("malformed length"))?;
+        // A length or count above the bytes that are left is refused here, so it can safely size a buffer.
+        if length > self.0.len() as u64 { Err(Corrupt("length beyond the end")) } else { Ok(length as usize) }
+    }
+
+    /// The number of elements behind a container's tag.
+    fn count(&mut self) -> Result<usize, Corrupt> {
+        self.take(4)?;
+        self.length()
+    }
+
+    fn bytes(&mut self) -> Result<&'a [u8], Corrupt> {
+        let length = self.length()?;
+        self.take(length)
+    }
+
+    fn text(&mut self) -> Result<&'a str, Corrupt> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| Corrupt("text is not UTF-8"))
+    }
+
+    fn number(&mut self) -> Result<Number, Corrupt> {
+        let (number, rest) = Number::decode_ordered(self.0).ok_or(Corrupt("malformed number"))?;
+        self.0 = rest;
+        Ok(number)
+    }
+
+    /// The bytes of one whole value, stepped over.
+    fn raw_value(&mut self) -> Result<&'a [u8], Corrupt> {
+        let start = self.0;
+        match self.byte()? {
+            S | B => drop(self.bytes()?),
+            N => drop(self.number()?),
+            FALSE | TRUE | NULL => {}
+            SS | NS | BS | L | M => {
+                let length = self.take(4)?.try_into().expect("take gives four bytes");
+                self.take(u32::from_le_bytes(length) as usize)?;
+            }
+            _ => return Err(Corrupt("unknown value tag")),
+        }
+        Ok(&start[..start.len() - self.0.len()])
+    }
+
+    fn value(&mut self, depth: usize) -> Result<AttributeValue, Corrupt> {
+        if depth > DEPTH_MAX {
+            return Err(Corrupt("value nests too deep"));
+        }
+        Ok(match self.byte()? {
+            S => AttributeValue::S(self.text()?.to_owned()),
+            N => AttributeValue::N(self.number()?),
+            B => AttributeValue::B(self.bytes()?.to_vec()),
+            FALSE => AttributeValue::Bool(false),
+            TRUE => AttributeValue::Bool(true),
+            NULL => AttributeValue::Null,
+            SS => AttributeValue::Ss(self.all(|input| input.text().map(str::to_owned))?),
+            NS => AttributeValue::Ns(self.all(Input::number)?),
+            BS => AttributeValue::Bs(self.all(|input| input.bytes().map(<[u8]>::to_vec))?),
+            L => AttributeValue::L(self.all(|input| input.value(depth + 1))?),
+            M => AttributeValue::M(self.map(depth)?),
+            _ => return Err(Corrupt("unknown value tag")),
+        })
+    }
+
+    fn all<T>(&mut self, read: impl Fn(&mut Self) -> Result<T, Corrupt>) -> Result<Vec<T>, Corrupt> {
+        let count = self.count()?;
+        (0..count).map(|_| read(self)).collect()
+    }
+
+    fn map(&mut self, depth: usize) -> Result<Item, Corrupt> {
+        let count = self.count()?;
+        (0..count).map(|_| Ok((self.text()?.to_owned(), self.value(depth + 1)?))).collect()
+    }
+
+    fn write_json(&mut self, out: &mut JsonWriter<'_>, depth: usize) -> Result<(), Corrupt> {
+        if depth > DEPTH_MAX {
+            return Err(Corrupt("value nests too deep"));
+        }
+        out.begin_object();
+        match self.byte()? {
+            S => {
+                out.key("S");
+                out.str(self.text()?);
+            }
+            N => {
+                out.key("N");
+                out.str(&self.number()?.to_string());
+            }
+            B => {
+                out.key("B");
+                out.base64(self.bytes()?);
+            }
+            tag @ (FALSE | TRUE) => {
+                out.key("BOOL");
+                out.bool(tag == TRUE);
+            }
+            NULL => {
+                out.key("NULL");
+                out.bool(true);
+            }
+            SS => self.write_array("SS", out, |input, out| Ok(out.str(input.text()?)))?,
+            NS => self.write_array("NS", out, |input, out| Ok(out.str(&input.number()?.to_string())))?,
+            BS => self.write_array("BS", out, |input, out| Ok(out.base64(input.bytes()?)))?,
+            L => self.write_array("L", out, |input, out| input.write_json(out, depth + 1))?,
+            M => self.write_map(out, depth)?,
+            _ => return Err(Corrupt("unknown value tag")),
+        }
+        out.end_object();
+        Ok(())
+    }
+
+    fn write_array(
+        &mut self,
+        name: &str,
+        out: &mut JsonWriter<'_>,
+        write: impl Fn(&mut Self, &mut JsonWriter<'_>) -> Result<(), Corrupt>,
+    ) -> Result<(), Corrupt> {
+        out.key(name);
+        out.begin_array();
+        for _ in 0..self.count()? {
+            write(self, out)?;
+        }
+        out.end_array();
+        Ok(())
+    }
+
+    fn write_map(&mut self, out: &mut JsonWriter<'_>, depth: usize) -> Result<(), Corrupt> {
+        out.key("M");
+        out.begin_object();
+        for _ in 0..self.count()? {
+            out.key(self.text()?);
+            self.write_json(out, depth + 1)?;
+        }
+        out.end_object();
+        Ok(())
+    }
+}

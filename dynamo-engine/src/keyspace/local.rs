@@ -1,0 +1,122 @@
+//! Keys of shard-local replicated state: `local · shard id (4, big endian) · kind (1) · …`.
+//!
+//! These rows belong to the shard, not to a token: a split writes new ones for the child.
+
+use shard_router::ShardId;
+
+use super::Space;
+
+/// What a shard-local row holds; the byte is pinned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Kind {
+    Applied = 0x01,
+    Clock = 0x02,
+    Installed = 0x03,
+    Stats = 0x04,
+    TokenQueue = 0x05,
+    Behaviour = 0x06,
+    Range = 0x07,
+    Membership = 0x08,
+    Backfill = 0x09,
+}
+
+fn key(shard: ShardId, kind: Kind) -> Vec<u8> {
+    let mut key = Vec::with_capacity(16);
+    key.push(Space::Local as u8);
+    key.extend_from_slice(&shard.0.to_be_bytes());
+    key.push(kind as u8);
+    key
+}
+
+fn key_with_id(shard: ShardId, kind: Kind, id: u64) -> Vec<u8> {
+    let mut key = key(shard, kind);
+    key.extend_from_slice(&id.to_be_bytes());
+    key
+}
+
+/// The applied log index, written by the log's driver into the same batch.
+pub fn applied(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::Applied)
+}
+
+/// Ceiling, high-water timestamp and other scalars that every entry may change.
+pub fn clock(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::Clock)
+}
+
+/// The descriptor of one table as installed in the shard.
+pub fn installed(shard: ShardId, table: u64) -> Vec<u8> {
+    key_with_id(shard, Kind::Installed, table)
+}
+
+/// Prefix of all installed descriptors.
+pub fn installed_prefix(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::Installed)
+}
+
+/// Item count and bytes of a table or an index on the shard.
+pub fn stats(shard: ShardId, id: u64) -> Vec<u8> {
+    key_with_id(shard, Kind::Stats, id)
+}
+
+/// Prefix of all statistics rows.
+pub fn stats_prefix(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::Stats)
+}
+
+/// The queue of ClientRequestToken rows by expiry: `… · expiry in ms (8, big endian) · key of the token row`.
+pub fn token_queue(shard: ShardId, expires_ms: u64, token_row: &[u8]) -> Vec<u8> {
+    let mut key = key_with_id(shard, Kind::TokenQueue, expires_ms);
+    key.extend_from_slice(token_row);
+    key
+}
+
+/// Prefix of the token queue.
+pub fn token_queue_prefix(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::TokenQueue)
+}
+
+/// Takes a token queue key apart: expiry in ms and the key of the token row. `None` where it is none.
+pub fn parse_token_queue(shard: ShardId, queue_key: &[u8]) -> Option<(u64, &[u8])> {
+    let rest = queue_key.strip_prefix(&token_queue_prefix(shard)[..])?;
+    let (expires_ms, token_row) = rest.split_first_chunk::<8>()?;
+    Some((u64::from_be_bytes(*expires_ms), token_row))
+}
+
+/// How far the backfill of an index has come on the shard.
+pub fn backfill(shard: ShardId, index: u64) -> Vec<u8> {
+    key_with_id(shard, Kind::Backfill, index)
+}
+
+/// The shard's behaviour version.
+pub fn behaviour(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::Behaviour)
+}
+
+/// The shard's token range and epoch.
+pub fn range(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::Range)
+}
+
+/// The group's membership, written by the log's driver.
+pub fn membership(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::Membership)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_bytes() {
+        assert_eq!(applied(ShardId(3)), [0x01, 0, 0, 0, 3, 0x01]);
+        assert_eq!(clock(ShardId(3)), [0x01, 0, 0, 0, 3, 0x02]);
+        assert_eq!(installed(ShardId(0), 258), [0x01, 0, 0, 0, 0, 0x03, 0, 0, 0, 0, 0, 0, 1, 2]);
+        assert_eq!(stats(ShardId(0), 1), [0x01, 0, 0, 0, 0, 0x04, 0, 0, 0, 0, 0, 0, 0, 1]);
+        let queued = token_queue(ShardId(1), 5, b"row");
+        assert_eq!(queued, b"\x01\0\0\0\x01\x05\0\0\0\0\0\0\0\x05row");
+        assert_eq!(parse_token_queue(ShardId(1), &queued), Some((5, &b"row"[..])));
+        assert_eq!(parse_token_queue(ShardId(2), &queued), None);
+    }
+}

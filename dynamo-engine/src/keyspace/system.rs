@@ -1,0 +1,35 @@
+//! Keys of the system group's catalog rows: `system · kind (1) · …`.
+
+use super::Space;
+
+const TABLE_BY_NAME: u8 = 0x01;
+const NEXT_ID: u8 = 0x02;
+
+/// The catalog row of a table: names are keyed (account, region, name); account and region are constant today and
+/// stand for themselves as one zero byte.
+pub fn table(name: &str) -> Vec<u8> {
+    let mut key = tables_prefix();
+    key.extend_from_slice(name.as_bytes());
+    key
+}
+
+/// Prefix of all tables' catalog rows, which are in the order of the names' bytes.
+pub fn tables_prefix() -> Vec<u8> {
+    vec![Space::System as u8, TABLE_BY_NAME, 0x00]
+}
+
+/// The next table or index id to hand out.
+pub fn next_id() -> Vec<u8> {
+    vec![Space::System as u8, NEXT_ID]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_bytes() {
+        assert_eq!(table("a.b"), [0x02, 0x01, 0x00, b'a', b'.', b'b']);
+        assert_eq!(next_id(), [0x02, 0x02]);
+    }
+}
