@@ -17,16 +17,19 @@
 //! - [`read`]: executes read plans over a frozen view.
 //! - [`reply`]: from outcome to the body of the response.
 //! - [`capacity`]: capacity units and collection metrics.
+//! - [`codec`], [`context`]: the primitives of the binary codec; who asks.
 //!
 //! Absent on purpose: no clock and no randomness (time is stamped into each command by its proposer), no HTTP, no
 //! Raft, no tasks, no disk.
 
-pub mod catalog;
-pub mod keyspace;
-pub mod item;
-pub mod command;
-pub mod plan;
 pub mod apply;
+pub mod capacity;
+pub mod catalog;
+pub mod codec;
+pub mod command;
+pub mod context;
+pub mod item;
+pub mod keyspace;
+pub mod plan;
 pub mod read;
 pub mod reply;
-pub mod capacity;

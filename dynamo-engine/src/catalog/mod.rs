@@ -1,1 +1,31 @@
-//! What tables there are: descriptors, their codec, and the lookup that plans use.
+//! What tables there are.
+//!
+//! There are two records of every table, written by the same code: the *catalog row* in the system group, which decides
+//! (names are unique there, ids come from its counter), and the *installed descriptor* in every shard that owns rows of
+//! the table, which is what apply obeys. On a node with one shard both live in shard 0 and one command writes both; on
+//! more shards an `InstallDescriptor` command carries the row's descriptor to each of them. A step of a change is done
+//! when every owning shard has installed it.
+//!
+//! - [`TableDescriptor`]: the description itself, with its [`IndexDescriptor`]s and their life.
+//! - [`Catalog`]: how plans look tables up; [`MemoryCatalog`] is the map behind it, kept current by [`CatalogChange`]s.
+
+mod codec;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod ids;
+mod index;
+mod key_schema;
+mod lookup;
+mod settings;
+mod table;
+
+pub use codec::DESCRIPTOR_FORMAT;
+pub use ids::{IndexId, TableId};
+pub use index::{IndexDescriptor, IndexState, Projection};
+pub use key_schema::{KeyAttribute, KeySchema, KeyType};
+pub use lookup::{Catalog, CatalogChange, MemoryCatalog};
+pub use settings::{
+    BillingMode, OnDemandLimits, SseSettings, StreamSettings, StreamView, TableClass, TableClassSettings, Throughput,
+    TtlSettings, WarmThroughput,
+};
+pub use table::TableDescriptor;

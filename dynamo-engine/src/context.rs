@@ -1,0 +1,72 @@
+//! Who asks, and in which region: what a plan needs to know of a request beyond its body.
+
+/// The account that owns everything, until there are principals.
+pub const ACCOUNT: &str = "000000000000";
+
+/// The region of a request whose credentials name none.
+pub const REGION_DEFAULT: &str = "us-east-1";
+
+/// The context of one request, from decode to reply.
+///
+/// There is one shared database whatever the region and the access key say; the region only shows in the ARNs of the
+/// reply, so that a client finds the region that it configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestContext {
+    /// The region named in the request's credential scope.
+    pub region: String,
+    /// The account, twelve digits.
+    pub account: String,
+}
+
+impl Default for RequestContext {
+    fn default() -> Self {
+        RequestContext { region: REGION_DEFAULT.to_owned(), account: ACCOUNT.to_owned() }
+    }
+}
+
+impl RequestContext {
+    /// The context of a request signed for `region`; an empty region is the default one.
+    pub fn for_region(region: &str) -> Self {
+        let region = if region.is_empty() { REGION_DEFAULT } else { region };
+        RequestContext { region: region.to_owned(), ..RequestContext::default() }
+    }
+
+    /// `arn:aws:dynamodb:REGION:ACCOUNT:table/NAME`.
+    pub fn table_arn(&self, table: &str) -> String {
+        format!("arn:{}:dynamodb:{}:{}:table/{table}", partition(&self.region), self.region, self.account)
+    }
+
+    /// The table's ARN followed by `/index/NAME`.
+    pub fn index_arn(&self, table: &str, index: &str) -> String {
+        format!("{}/index/{index}", self.table_arn(table))
+    }
+
+    /// The table's ARN followed by `/stream/LABEL`.
+    pub fn stream_arn(&self, table: &str, label: &str) -> String {
+        format!("{}/stream/{label}", self.table_arn(table))
+    }
+}
+
+/// The partition of AWS that a region lies in; the first word of an ARN after `arn`.
+fn partition(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "aws-cn"
+    } else if region.starts_with("us-gov-") {
+        "aws-us-gov"
+    } else {
+        "aws"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arns() {
+        let here = RequestContext::for_region("eu-west-1");
+        assert_eq!(here.index_arn("t", "i"), "arn:aws:dynamodb:eu-west-1:000000000000:table/t/index/i");
+        assert_eq!(RequestContext::for_region("").region, "us-east-1");
+        assert!(RequestContext::for_region("cn-north-1").table_arn("t").starts_with("arn:aws-cn:"));
+    }
+}
