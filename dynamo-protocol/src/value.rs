@@ -37,3 +37,38 @@ pub enum AttributeValue {
     /// `M`: a map.
     M(Item),
 }
+
+impl AttributeValue {
+    /// The type's name on the wire, as error messages and `attribute_type` spell it.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            AttributeValue::S(_) => "S",
+            AttributeValue::N(_) => "N",
+            AttributeValue::B(_) => "B",
+            AttributeValue::Bool(_) => "BOOL",
+            AttributeValue::Null => "NULL",
+            AttributeValue::Ss(_) => "SS",
+            AttributeValue::Ns(_) => "NS",
+            AttributeValue::Bs(_) => "BS",
+            AttributeValue::L(_) => "L",
+            AttributeValue::M(_) => "M",
+        }
+    }
+
+    /// Whether this is one of the three set types.
+    pub fn is_set(&self) -> bool {
+        matches!(self, AttributeValue::Ss(_) | AttributeValue::Ns(_) | AttributeValue::Bs(_))
+    }
+}
+
+impl From<&str> for AttributeValue {
+    fn from(text: &str) -> Self {
+        AttributeValue::S(text.to_owned())
+    }
+}
+
+impl From<Number> for AttributeValue {
+    fn from(number: Number) -> Self {
+        AttributeValue::N(number)
+    }
+}

@@ -1,0 +1,72 @@
+//! Table ARNs: `arn:aws:dynamodb:REGION:ACCOUNT:table/NAME`, accepted wherever a table is named.
+
+/// Partition of the ARNs that this server gives out.
+pub const PARTITION: &str = "aws";
+/// Account of the ARNs that this server gives out; as DynamoDB Local does.
+pub const ACCOUNT: &str = "000000000000";
+
+/// The parts of a table's or an index's ARN that tell what it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableArn<'a> {
+    /// Region.
+    pub region: &'a str,
+    /// Account.
+    pub account: &'a str,
+    /// Name of the table.
+    pub table: &'a str,
+    /// What follows the table: `index/NAME`, `stream/LABEL`; empty for the table itself.
+    pub rest: &'a str,
+}
+
+impl<'a> TableArn<'a> {
+    /// Takes an ARN apart; `None` if it is not the ARN of a DynamoDB table or of something in one.
+    pub fn parse(text: &'a str) -> Option<TableArn<'a>> {
+        let mut parts = text.splitn(6, ':');
+        let (arn, _partition, service) = (parts.next()?, parts.next()?, parts.next()?);
+        let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
+        if arn != "arn" || service != "dynamodb" {
+            return None;
+        }
+        let named = resource.strip_prefix("table/")?;
+        let (table, rest) = named.split_once('/').unwrap_or((named, ""));
+        (!table.is_empty()).then_some(TableArn { region, account, table, rest })
+    }
+}
+
+/// The name in a `TableName` parameter, which may be a name or an ARN.
+pub fn table_name(name_or_arn: &str) -> &str {
+    if !name_or_arn.starts_with("arn:") {
+        return name_or_arn;
+    }
+    TableArn::parse(name_or_arn).map_or(name_or_arn, |arn| arn.table)
+}
+
+/// The ARN of a table.
+pub fn table_arn(region: &str, account: &str, table: &str) -> String {
+    format!("arn:{PARTITION}:dynamodb:{region}:{account}:table/{table}")
+}
+
+/// The ARN of an index.
+pub fn index_arn(region: &str, account: &str, table: &str, index: &str) -> String {
+    format!("arn:{PARTITION}:dynamodb:{region}:{account}:table/{table}/index/{index}")
+}
+
+/// The ARN of a stream.
+pub fn stream_arn(region: &str, account: &str, table: &str, label: &str) -> String {
+    format!("arn:{PARTITION}:dynamodb:{region}:{account}:table/{table}/stream/{label}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_arns() {
+        assert_eq!(table_name("orders"), "orders");
+        assert_eq!(table_name(&table_arn("eu-west-1", ACCOUNT, "orders")), "orders");
+        let index = index_arn("ddblocal", ACCOUNT, "orders", "by_date");
+        let parsed = TableArn::parse(&index).unwrap();
+        assert_eq!((parsed.region, parsed.table, parsed.rest), ("ddblocal", "orders", "index/by_date"));
+        assert_eq!(table_name("arn:aws:s3:::bucket"), "arn:aws:s3:::bucket");
+    }
+}
