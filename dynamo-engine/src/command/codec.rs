@@ -1,0 +1,201 @@
+//! The bytes of an entry.
+//!
+//! ```text
+//! entry     format (1) = 01 · stamped ms · ceiling (8, BE) · count · (timestamp (8, BE) · command)*
+//! command   00 noop | 01 raise ceiling | 02 write | 03 transaction | 04 ddl | 05 backfill step
+//! write     table · schema version · key · condition (option) · change
+//! change    01 put · body | 02 update · … | 03 delete | 04 check
+//! transaction  token (option: text · hash (16, BE)) · count · write*
+//! backfill  table · schema version · index · rows
+//! ```
+//!
+//! Integers are varints where no width is given; keys, bodies and texts carry their length.
+
+use dynamo_expression::{Condition, Update};
+use hlc::Timestamp;
+
+use super::{BackfillStep, Change, ClientToken, Command, ENTRY_FORMAT, Entry, ItemWrite, Stamped, Transaction};
+use crate::catalog::{DdlCommand, IndexId, TableId};
+use crate::codec::{
+    DecodeError, finish, get_bytes, get_list, get_option, get_str, get_u8, get_u32, get_u64, put_bytes, put_list,
+    put_option, put_str, put_u64,
+};
+use crate::item::ItemBody;
+
+const NOOP: u8 = 0x00;
+const RAISE_CEILING: u8 = 0x01;
+const WRITE: u8 = 0x02;
+const TRANSACT: u8 = 0x03;
+const DDL: u8 = 0x04;
+const BACKFILL_STEP: u8 = 0x05;
+
+const PUT: u8 = 0x01;
+const UPDATE: u8 = 0x02;
+const DELETE: u8 = 0x03;
+const CHECK: u8 = 0x04;
+
+impl Entry {
+    /// Appends the entry's bytes.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.push(ENTRY_FORMAT);
+        put_u64(out, self.stamped_ms);
+        out.extend_from_slice(&self.ceiling.0.to_be_bytes());
+        put_list(out, &self.commands, |out, stamped| {
+            out.extend_from_slice(&stamped.ts.0.to_be_bytes());
+            stamped.command.encode(out);
+        });
+    }
+
+    /// The entry that these bytes are.
+    ///
+    /// # Errors
+    /// [`DecodeError`] where they are not exactly one entry of a known format.
+    pub fn decode(mut input: &[u8]) -> Result<Entry, DecodeError> {
+        let input = &mut input;
+        match get_u8(input)? {
+            ENTRY_FORMAT => {}
+            format => return Err(DecodeError::Format(format)),
+        }
+        let stamped_ms = get_u64(input)?;
+        let ceiling = get_timestamp(input)?;
+        let commands = get_list(input, |input| {
+            Ok(Stamped { ts: get_timestamp(input)?, command: Command::decode(input)? })
+        })?;
+        finish(input)?;
+        Ok(Entry { stamped_ms, ceiling, commands })
+    }
+}
+
+impl Command {
+    /// Appends the command's bytes.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Command::Noop => out.push(NOOP),
+            Command::RaiseCeiling => out.push(RAISE_CEILING),
+            Command::Write(write) => {
+                out.push(WRITE);
+                write.encode(out);
+            }
+            Command::Transact(transaction) => {
+                out.push(TRANSACT);
+                transaction.encode(out);
+            }
+            Command::Ddl(ddl) => {
+                out.push(DDL);
+                ddl.encode(out);
+            }
+            Command::BackfillStep(step) => {
+                out.push(BACKFILL_STEP);
+                step.encode(out);
+            }
+        }
+    }
+
+    /// Reads a command off the front of `input`.
+    ///
+    /// # Errors
+    /// [`DecodeError`] where there is none.
+    pub fn decode(input: &mut &[u8]) -> Result<Command, DecodeError> {
+        Ok(match get_u8(input)? {
+            NOOP => Command::Noop,
+            RAISE_CEILING => Command::RaiseCeiling,
+            WRITE => Command::Write(ItemWrite::decode(input)?),
+            TRANSACT => Command::Transact(Transaction::decode(input)?),
+            DDL => Command::Ddl(DdlCommand::decode(input)?),
+            BACKFILL_STEP => Command::BackfillStep(BackfillStep::decode(input)?),
+            tag => return Err(DecodeError::Tag { what: "command", tag }),
+        })
+    }
+}
+
+impl ItemWrite {
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_u64(out, u64::from(self.schema_version));
+        self.encode_unversioned(out);
+    }
+
+    pub(super) fn encode_unversioned(&self, out: &mut Vec<u8>) {
+        put_u64(out, self.table.0);
+        put_bytes(out, &self.key);
+        put_option(out, self.condition.as_ref(), |out, condition| condition.encode(out));
+        match &self.change {
+            Change::Put(body) => {
+                out.push(PUT);
+                put_bytes(out, body.as_bytes());
+            }
+            Change::Update(update) => {
+                out.push(UPDATE);
+                update.encode(out);
+            }
+            Change::Delete => out.push(DELETE),
+            Change::Check => out.push(CHECK),
+        }
+    }
+
+    fn decode(input: &mut &[u8]) -> Result<ItemWrite, DecodeError> {
+        Ok(ItemWrite {
+            schema_version: get_u32(input)?,
+            table: TableId(get_u64(input)?),
+            key: get_bytes(input)?.to_vec(),
+            condition: get_option(input, |input| Condition::decode(input).map_err(expression))?,
+            change: match get_u8(input)? {
+                PUT => Change::Put(ItemBody::from_bytes(get_bytes(input)?.to_vec()).map_err(|_| DecodeError::Malformed("item"))?),
+                UPDATE => Change::Update(Update::decode(input).map_err(expression)?),
+                DELETE => Change::Delete,
+                CHECK => Change::Check,
+                tag => return Err(DecodeError::Tag { what: "change", tag }),
+            },
+        })
+    }
+}
+
+impl Transaction {
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_option(out, self.client_token.as_ref(), |out, token| {
+            put_str(out, &token.token);
+            out.extend_from_slice(&token.request_hash.to_be_bytes());
+        });
+        put_list(out, &self.actions, |out, action| action.encode(out));
+    }
+
+    fn decode(input: &mut &[u8]) -> Result<Transaction, DecodeError> {
+        let client_token = get_option(input, |input| {
+            let token = get_str(input)?;
+            Ok(ClientToken { token, request_hash: u128::from_be_bytes(get_array(input)?) })
+        })?;
+        Ok(Transaction { client_token, actions: get_list(input, ItemWrite::decode)? })
+    }
+}
+
+impl BackfillStep {
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_u64(out, self.table.0);
+        put_u64(out, u64::from(self.schema_version));
+        put_u64(out, self.index.0);
+        put_u64(out, u64::from(self.rows));
+    }
+
+    fn decode(input: &mut &[u8]) -> Result<BackfillStep, DecodeError> {
+        Ok(BackfillStep {
+            table: TableId(get_u64(input)?),
+            schema_version: get_u32(input)?,
+            index: IndexId(get_u64(input)?),
+            rows: get_u32(input)?,
+        })
+    }
+}
+
+fn get_timestamp(input: &mut &[u8]) -> Result<Timestamp, DecodeError> {
+    Ok(Timestamp(u64::from_be_bytes(get_array(input)?)))
+}
+
+fn get_array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], DecodeError> {
+    let (array, rest) = input.split_first_chunk::<N>().ok_or(DecodeError::Truncated)?;
+    *input = rest;
+    Ok(*array)
+}
+
+/// The expression's codec has its own error; what went wrong inside matters less than where.
+fn expression<E>(_: E) -> DecodeError {
+    DecodeError::Malformed("expression")
+}
