@@ -24,12 +24,31 @@ impl ItemBody {
         let mut entries = Vec::with_capacity(billed_bytes + 4 * item.len());
         let mut ends = Vec::with_capacity(item.len());
         for (name, value) in item {
-            varint::encode(name.len() as u64, &mut entries);
+            varint::write_usize(&mut entries, name.len());
             entries.extend_from_slice(name.as_bytes());
             push_value(value, &mut entries);
             ends.push(entries.len());
         }
         ItemBody(assemble(billed_bytes, &ends, &entries))
+    }
+
+    /// The attributes `names` (sorted, without duplicates) of `item`, copied as they are; those it lacks are left out.
+    ///
+    /// # Errors
+    /// [`Corrupt`] where the item is damaged.
+    pub fn project(item: &ItemRef<'_>, names: &[&str]) -> Result<ItemBody, Corrupt> {
+        debug_assert!(names.is_sorted());
+        let (mut entries, mut ends, mut billed_bytes) = (Vec::new(), Vec::with_capacity(names.len()), 0);
+        for name in names {
+            if let Some(value) = item.get(name)? {
+                varint::write_usize(&mut entries, name.len());
+                entries.extend_from_slice(name.as_bytes());
+                entries.extend_from_slice(value.as_bytes());
+                ends.push(entries.len());
+                billed_bytes += name.len() + value.billed_bytes()?;
+            }
+        }
+        Ok(ItemBody(assemble(billed_bytes, &ends, &entries)))
     }
 
     /// Wraps bytes that come out of a decoded command.

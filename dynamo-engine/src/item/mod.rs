@@ -105,10 +105,8 @@ mod tests {
     #[test]
     fn offsets_widen_with_the_item() {
         for length in [0, 200, 300, 70_000] {
-            let item = Item::from([
-                ("k".into(), AttributeValue::S("x".repeat(length))),
-                ("z".into(), AttributeValue::Null),
-            ]);
+            let item =
+                Item::from([("k".into(), AttributeValue::S("x".repeat(length))), ("z".into(), AttributeValue::Null)]);
             let row = stored(&ItemBody::encode(&item), Timestamp(1));
             assert_eq!(ItemRef::parse(&row).unwrap().to_item().unwrap(), item);
             assert_eq!(ItemRef::parse(&row).unwrap().attribute("z").unwrap(), Some(AttributeValue::Null));

@@ -1,8 +1,5 @@
 //! A stored item, borrowed: single attributes, JSON, tree.
 
-use std::borrow::Cow;
-
-use dynamo_expression::Attributes;
 use dynamo_protocol::json::JsonWriter;
 use dynamo_protocol::value::{AttributeValue, Item};
 use dynamo_protocol::varint;
@@ -163,7 +160,7 @@ impl<'a> ItemRef<'a> {
     fn entry(&self, at: usize) -> Result<(&'a [u8], ValueRef<'a>), Corrupt> {
         let start = if at == 0 { 0 } else { self.end(at - 1) };
         let mut entry = self.entries.get(start..self.end(at)).ok_or(Corrupt("offsets out of order"))?;
-        let length = varint::decode(&mut entry).map_err(|_| Corrupt("malformed name length"))?;
+        let length = varint::read_u64(&mut entry).map_err(|_| Corrupt("malformed name length"))?;
         if length > entry.len() as u64 {
             return Err(Corrupt("name is cut off"));
         }
@@ -175,13 +172,5 @@ impl<'a> ItemRef<'a> {
         let mut bytes = [0; 4];
         bytes[..self.width].copy_from_slice(&self.ends[at * self.width..(at + 1) * self.width]);
         u32::from_le_bytes(bytes) as usize
-    }
-}
-
-/// Conditions and filters look at single attributes, and only those are decoded. A damaged attribute looks absent
-/// here; the row's checksum in the store is what protects against that.
-impl Attributes for ItemRef<'_> {
-    fn attribute(&self, name: &str) -> Option<Cow<'_, AttributeValue>> {
-        ItemRef::attribute(self, name).ok().flatten().map(Cow::Owned)
     }
 }

@@ -13,11 +13,12 @@
 
 use dynamo_protocol::json::JsonWriter;
 use dynamo_protocol::number::Number;
+use dynamo_protocol::size::attribute_bytes;
 use dynamo_protocol::value::{AttributeValue, Item};
 use dynamo_protocol::varint;
 
 use super::Corrupt;
-use crate::keyspace::KeyPart;
+use crate::keyspace::KeyValue;
 
 const S: u8 = 0x01;
 const N: u8 = 0x02;
@@ -64,7 +65,7 @@ pub(super) fn push_value(value: &AttributeValue, out: &mut Vec<u8>) {
 }
 
 fn push_bytes(bytes: &[u8], out: &mut Vec<u8>) {
-    varint::encode(bytes.len() as u64, out);
+    varint::write_usize(out, bytes.len());
     out.extend_from_slice(bytes);
 }
 
@@ -77,7 +78,7 @@ where
     let length_at = out.len();
     out.extend_from_slice(&[0; 4]);
     let elements = elements.into_iter();
-    varint::encode(elements.len() as u64, out);
+    varint::write_usize(out, elements.len());
     elements.for_each(|element| push(element, out));
     let length = u32::try_from(out.len() - length_at - 4).expect("a request is far smaller than 4 GB");
     out[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
@@ -90,6 +91,11 @@ pub struct ValueRef<'a>(&'a [u8]);
 impl<'a> ValueRef<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> ValueRef<'a> {
         ValueRef(bytes)
+    }
+
+    /// The encoded bytes; equal values have equal bytes.
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.0
     }
 
     /// The value as a tree.
@@ -122,19 +128,31 @@ impl<'a> ValueRef<'a> {
         })
     }
 
-    /// Appends the value as a part of a row key; `false` where its type cannot be in a key.
+    /// The value as a key; `None` where its type cannot be in a key.
     ///
     /// # Errors
     /// [`Corrupt`] where the bytes are no value.
-    pub fn push_key_part(&self, out: &mut Vec<u8>) -> Result<bool, Corrupt> {
+    pub fn as_key(&self) -> Result<Option<KeyValue<'a>>, Corrupt> {
+        let mut input = Input(self.0);
+        Ok(Some(match input.byte()? {
+            S => KeyValue::S(input.text()?),
+            N => KeyValue::N(input.number()?),
+            B => KeyValue::B(input.bytes()?),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// The value's size as DynamoDB bills it.
+    ///
+    /// # Errors
+    /// [`Corrupt`] where the bytes are no value.
+    pub fn billed_bytes(&self) -> Result<usize, Corrupt> {
         let mut input = Input(self.0);
         match input.byte()? {
-            S => KeyPart::S(input.text()?).encode(out),
-            N => KeyPart::N(&input.number()?).encode(out),
-            B => KeyPart::B(input.bytes()?).encode(out),
-            _ => return Ok(false),
+            S | B => input.bytes().map(<[u8]>::len),
+            N => Ok(input.number()?.billed_bytes()),
+            _ => self.to_value().map(|value| attribute_bytes(&value)),
         }
-        Ok(true)
     }
 
     /// The content of the map attribute `name`; `None` where this is no map or has no such entry.
@@ -195,7 +213,7 @@ impl<'a> Input<'a> {
     }
 
     fn length(&mut self) -> Result<usize, Corrupt> {
-        let length = varint::decode(&mut self.0).map_err(|_| Corrupt("malformed length"))?;
+        let length = varint::read_u64(&mut self.0).map_err(|_| Corrupt("malformed length"))?;
         // A length or count above the bytes that are left is refused here, so it can safely size a buffer.
         if length > self.0.len() as u64 { Err(Corrupt("length beyond the end")) } else { Ok(length as usize) }
     }
@@ -279,7 +297,7 @@ impl<'a> Input<'a> {
             }
             N => {
                 out.key("N");
-                out.str(&self.number()?.to_string());
+                out.number(&self.number()?);
             }
             B => {
                 out.key("B");
@@ -293,9 +311,18 @@ impl<'a> Input<'a> {
                 out.key("NULL");
                 out.bool(true);
             }
-            SS => self.write_array("SS", out, |input, out| Ok(out.str(input.text()?)))?,
-            NS => self.write_array("NS", out, |input, out| Ok(out.str(&input.number()?.to_string())))?,
-            BS => self.write_array("BS", out, |input, out| Ok(out.base64(input.bytes()?)))?,
+            SS => self.write_array("SS", out, |input, out| {
+                out.str(input.text()?);
+                Ok(())
+            })?,
+            NS => self.write_array("NS", out, |input, out| {
+                out.number(&input.number()?);
+                Ok(())
+            })?,
+            BS => self.write_array("BS", out, |input, out| {
+                out.base64(input.bytes()?);
+                Ok(())
+            })?,
             L => self.write_array("L", out, |input, out| input.write_json(out, depth + 1))?,
             M => self.write_map(out, depth)?,
             _ => return Err(Corrupt("unknown value tag")),

@@ -25,7 +25,7 @@ mod ranges;
 mod row;
 pub mod system;
 
-pub use part::{KeyDecodeError, KeyPart, TAG_B, TAG_N, TAG_S, push_parts};
+pub use part::{KeyDecodeError, KeyPart, KeyValue, TAG_B, TAG_N, TAG_S, push_parts};
 pub use ranges::{RowRange, TableIds, id_range, table_ranges};
 pub use row::{
     RowKey, global_index_key, id_prefix, local_index_key, partition_prefix, push_part_prefix, row_key, successor,

@@ -98,6 +98,28 @@ impl<'a> KeyPart<'a> {
     }
 }
 
+/// A key attribute value that was read out of a stored item: text and bytes are borrowed, a number is decoded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum KeyValue<'a> {
+    /// A string.
+    S(&'a str),
+    /// A number.
+    N(Number),
+    /// Bytes.
+    B(&'a [u8]),
+}
+
+impl KeyValue<'_> {
+    /// The value as a key part.
+    pub fn part(&self) -> KeyPart<'_> {
+        match self {
+            KeyValue::S(text) => KeyPart::S(text),
+            KeyValue::N(number) => KeyPart::N(number),
+            KeyValue::B(bytes) => KeyPart::B(bytes),
+        }
+    }
+}
+
 /// Appends several parts.
 pub fn push_parts(parts: &[KeyPart<'_>], out: &mut Vec<u8>) {
     for part in parts {

@@ -17,10 +17,8 @@ pub fn token_of(id: u64, partition: &[KeyPart<'_>]) -> Token {
     match partition {
         [part] => Token::of(id, &[(part.tag(), token_bytes(part, &mut number))]),
         parts => {
-            let owned: Vec<(u8, Vec<u8>)> = parts
-                .iter()
-                .map(|part| (part.tag(), token_bytes(part, &mut Vec::new()).to_vec()))
-                .collect();
+            let owned: Vec<(u8, Vec<u8>)> =
+                parts.iter().map(|part| (part.tag(), token_bytes(part, &mut Vec::new()).to_vec())).collect();
             let borrowed: Vec<(u8, &[u8])> = owned.iter().map(|(tag, bytes)| (*tag, &bytes[..])).collect();
             Token::of(id, &borrowed)
         }
@@ -182,10 +180,7 @@ mod tests {
         assert_eq!(key, expected);
         let parsed = RowKey::parse(&key).unwrap();
         assert_eq!((parsed.space(), parsed.id(), parsed.token().0.to_be_bytes()), (0x10, 7, token));
-        assert_eq!(
-            parsed.decode_parts().unwrap(),
-            [AttributeValue::S("user".into()), AttributeValue::B(vec![0, 9])]
-        );
+        assert_eq!(parsed.decode_parts().unwrap(), [AttributeValue::S("user".into()), AttributeValue::B(vec![0, 9])]);
     }
 
     #[test]
