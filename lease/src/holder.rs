@@ -1,0 +1,372 @@
+//! The leader's side: for how long it may believe that it is alone.
+//!
+//! ```text
+//!                    vote_saved(own, committed, higher term)        own_term_applied
+//!        ┌─ idle ───────────────────────────────────────▶ elected ──────────────────▶ reigning
+//!        │   ▲                                               │                            │ acked: deadline moves on
+//!        │   └───────────────────────────────────────────────┴────────────────────────────┤
+//!        │        vote_saved(anything else), transfer_started: that term never comes back │
+//!        └──────────────────────────────▶ shut down ◀──────────────────────────────────────┘
+//!                                      shut_down: final
+//! ```
+//!
+//! Only *reigning* has a deadline. It is recomputed from the acknowledged send times and the possibly active
+//! configurations, never adjusted; so it cannot drift away from them.
+
+use std::collections::BTreeMap;
+
+use crate::moment::Moment;
+use crate::quorum::Voters;
+use crate::timing::Timing;
+
+/// A vote as it is about to be made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Vote<N> {
+    /// The term of the vote.
+    pub term: u64,
+    /// For whom.
+    pub node: N,
+    /// Whether that node is known to have won the term (true) or is only a candidate (false).
+    pub committed: bool,
+}
+
+/// The holder's state machine of one group on one node. Pure: feed it events, read the [`deadline`](Holder::deadline).
+///
+/// `N` identifies nodes. Whoever owns the holder must publish the deadline after every event and before the event's
+/// consequences can reach anyone else; [`SharedHolder`](crate::SharedHolder) does that.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Holder<N> {
+    /// This node.
+    me: N,
+    /// The group's lengths.
+    timing: Timing,
+    /// The term that this node leads, if any.
+    reign: Option<Reign>,
+    /// No term up to this one can become ours (again): led and given up, or won by another.
+    spent_term: Option<u64>,
+    /// Every configuration that may be active, by the log index of its entry: the last applied one and all newer.
+    configs: BTreeMap<u64, Voters<N>>,
+    /// Per peer, when the newest message that it acknowledged in this reign was sent.
+    acked: BTreeMap<N, Moment>,
+    /// Counts the events that take belief away; see [`Holder::generation`].
+    generation: u64,
+    /// Set once by [`Holder::shut_down`].
+    is_shut_down: bool,
+}
+
+/// A term of which this node is the leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Reign {
+    term: u64,
+    /// Whether an entry of this term is applied here, and with it everything that was committed before the term.
+    own_term_applied: bool,
+}
+
+impl<N: Ord + Clone> Holder<N> {
+    /// The holder of a node that has just started.
+    ///
+    /// `configs` are the possibly active configurations by the log index of their entries: the last applied one and
+    /// every newer one in the log. None at all is fine and means that nobody is known to vote: no lease.
+    pub fn new(me: N, timing: Timing, configs: impl IntoIterator<Item = (u64, Voters<N>)>) -> Holder<N> {
+        Holder {
+            me,
+            timing,
+            reign: None,
+            spent_term: None,
+            configs: configs.into_iter().collect(),
+            acked: BTreeMap::new(),
+            generation: 0,
+            is_shut_down: false,
+        }
+    }
+
+    /// A vote is about to be made durable: call **before** it is written, and before any answer that rests on it.
+    ///
+    /// Our own committed vote starts a reign (or confirms the present one). Every other vote ends it: that another
+    /// node is voted for, or that this node stands anew, both pass here before anyone can learn of them.
+    pub fn vote_saved(&mut self, vote: Vote<N>) {
+        let is_own = vote.node == self.me;
+        if is_own && vote.committed {
+            if self.reign.is_none_or(|reign| reign.term != vote.term) {
+                self.end_reign();
+                self.begin_reign(vote.term);
+            }
+            return;
+        }
+        self.end_reign();
+        // As a candidate we may still win `vote.term` itself; a term of somebody else is lost to us.
+        let lost = if is_own { vote.term.checked_sub(1) } else { Some(vote.term) };
+        self.spent_term = self.spent_term.max(lost);
+    }
+
+    /// An entry of our own `term` (usually the blank one that a new leader writes first) is applied here.
+    ///
+    /// Without this gate a new leader could answer from a state that lacks writes which its predecessor
+    /// acknowledged and which it has in its log, not yet applied.
+    pub fn own_term_applied(&mut self, term: u64) {
+        if let Some(reign) = &mut self.reign
+            && reign.term == term
+        {
+            reign.own_term_applied = true;
+        }
+    }
+
+    /// `peer` accepted a message of our `term` that was sent at `sent_at` on this node's clock.
+    ///
+    /// `sent_at` must be read **before** the message is handed to anything that could deliver it, and the
+    /// acknowledgement must be paired with exactly its own message. Accepted means: the peer recognised us as the
+    /// leader of `term`, whether or not the entries fitted its log. Acknowledgements may come late and out of order;
+    /// those of another term are ignored.
+    pub fn acked(&mut self, term: u64, peer: &N, sent_at: Moment) {
+        if self.reign.is_none_or(|reign| reign.term != term) {
+            return;
+        }
+        assert!(sent_at != Moment::FOREVER, "a message was sent at some real moment");
+        match self.acked.get_mut(peer) {
+            Some(newest) => *newest = (*newest).max(sent_at),
+            None => {
+                self.acked.insert(peer.clone(), sent_at);
+            }
+        }
+    }
+
+    /// A configuration entry is about to be appended at `index`: call **before** it is written or sent. From now on
+    /// the lease needs its quorum too.
+    pub fn config_appended(&mut self, index: u64, voters: Voters<N>) {
+        self.configs.split_off(&index);
+        self.configs.insert(index, voters);
+    }
+
+    /// The configuration entry at `index` was applied: older configurations are not active any more.
+    pub fn config_applied(&mut self, index: u64) {
+        if self.configs.contains_key(&index) {
+            self.configs = self.configs.split_off(&index);
+        }
+    }
+
+    /// The log was cut before `from_index`: configurations at or after it never were.
+    pub fn configs_truncated(&mut self, from_index: u64) {
+        self.configs.split_off(&from_index);
+    }
+
+    /// A snapshot replaced the log up to `index`; `voters` is the configuration it holds.
+    pub fn config_installed(&mut self, index: u64, voters: Voters<N>) {
+        self.configs = self.configs.split_off(&index);
+        self.configs.insert(index, voters);
+    }
+
+    /// Leadership of the present term is about to be handed over: call **before** anyone is told. There is no lease
+    /// in this term any more, whether or not the transfer succeeds.
+    pub fn transfer_started(&mut self) {
+        self.end_reign();
+    }
+
+    /// The node stops. Nothing gives this holder a deadline again.
+    pub fn shut_down(&mut self) {
+        self.end_reign();
+        self.is_shut_down = true;
+    }
+
+    /// Until when this node may answer reads without asking anyone: strictly before this moment of its own clock.
+    ///
+    /// [`Moment::NEVER`] without a reign, before the own-term gate, or without a quorum. [`Moment::FOREVER`] when
+    /// every possibly active configuration is this node alone; that falls out of the same computation, because a
+    /// leader counts itself as acknowledging always (it can help elect another only through
+    /// [`vote_saved`](Holder::vote_saved), which ends the reign first).
+    pub fn deadline(&self) -> Moment {
+        let may_serve = self.reign.is_some_and(|reign| reign.own_term_applied) && !self.is_shut_down;
+        match self.quorum_sent_at() {
+            Some(sent_at) if may_serve => sent_at.plus(self.timing.belief()),
+            _ => Moment::NEVER,
+        }
+    }
+
+    /// Grows with every event that takes belief away for good, so that a renewal prepared before such an event can be
+    /// told from one prepared after it.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The term that this node leads and has not given up, if any.
+    pub fn term(&self) -> Option<u64> {
+        self.reign.map(|reign| reign.term)
+    }
+
+    /// The newest send time that a quorum of every possibly active configuration has acknowledged.
+    fn quorum_sent_at(&self) -> Option<Moment> {
+        let reached = |node: &N| if *node == self.me { Some(Moment::FOREVER) } else { self.acked.get(node).copied() };
+        let mut earliest: Option<Moment> = None;
+        for voters in self.configs.values() {
+            let of_config = voters.quorum_moment(reached)?;
+            earliest = Some(earliest.map_or(of_config, |moment| moment.min(of_config)));
+        }
+        earliest
+    }
+
+    fn begin_reign(&mut self, term: u64) {
+        if self.is_shut_down || self.spent_term.is_some_and(|spent| term <= spent) {
+            return;
+        }
+        self.reign = Some(Reign { term, own_term_applied: false });
+    }
+
+    fn end_reign(&mut self) {
+        if let Some(reign) = self.reign.take() {
+            self.spent_term = self.spent_term.max(Some(reign.term));
+        }
+        self.acked.clear();
+        self.generation += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const BELIEF: u64 = 890_000_000;
+
+    fn timing() -> Timing {
+        Timing::for_election_timeout(Duration::from_secs(1)).unwrap()
+    }
+
+    fn at(nanos: u64) -> Moment {
+        Moment::from_nanos(nanos)
+    }
+
+    fn own(term: u64) -> Vote<u8> {
+        Vote { term, node: 1, committed: true }
+    }
+
+    fn reigning(voters: Voters<u8>) -> Holder<u8> {
+        let mut holder = Holder::new(1, timing(), [(0, voters)]);
+        holder.vote_saved(own(4));
+        holder.own_term_applied(4);
+        holder
+    }
+
+    #[test]
+    fn the_deadline_counts_from_the_send_time_of_a_quorum() {
+        let mut holder = reigning(Voters::of([1, 2, 3]));
+        assert_eq!(holder.deadline(), Moment::NEVER);
+        holder.acked(4, &2, at(100));
+        assert_eq!(holder.deadline(), at(100 + BELIEF));
+        holder.acked(4, &3, at(300));
+        assert_eq!(holder.deadline(), at(300 + BELIEF));
+        holder.acked(4, &3, at(200));
+        assert_eq!(holder.deadline(), at(300 + BELIEF), "a late acknowledgement takes nothing away");
+    }
+
+    #[test]
+    fn a_sole_voter_believes_forever_but_only_after_its_own_entry_is_applied() {
+        let mut holder = Holder::new(1, timing(), [(0, Voters::of([1]))]);
+        assert_eq!(holder.deadline(), Moment::NEVER);
+        holder.vote_saved(own(1));
+        assert_eq!(holder.deadline(), Moment::NEVER, "the own-term gate holds for one voter too");
+        holder.own_term_applied(1);
+        assert_eq!(holder.deadline(), Moment::FOREVER);
+        holder.config_appended(9, Voters::of([1, 2]));
+        assert_eq!(holder.deadline(), Moment::NEVER, "a second voter counts from the append");
+        holder.acked(1, &2, at(50));
+        assert_eq!(holder.deadline(), at(50 + BELIEF));
+    }
+
+    #[test]
+    fn every_possibly_active_configuration_needs_a_quorum() {
+        let mut holder = reigning(Voters::of([1, 2, 3]));
+        holder.acked(4, &2, at(700));
+        holder.config_appended(5, Voters::joint([vec![1, 2, 3], vec![1, 4, 5]]));
+        assert_eq!(holder.deadline(), Moment::NEVER);
+        holder.acked(4, &4, at(600));
+        assert_eq!(holder.deadline(), at(600 + BELIEF));
+        holder.config_applied(5);
+        holder.config_appended(6, Voters::of([1, 4, 5]));
+        assert_eq!(holder.deadline(), at(600 + BELIEF));
+        holder.config_applied(6);
+        holder.acked(4, &5, at(800));
+        assert_eq!(holder.deadline(), at(800 + BELIEF), "the old set does not matter any more");
+    }
+
+    #[test]
+    fn a_truncated_configuration_never_was_and_a_snapshot_replaces_all_older() {
+        let mut holder = reigning(Voters::of([1, 2, 3]));
+        holder.acked(4, &2, at(700));
+        holder.config_appended(5, Voters::of([1, 9]));
+        assert_eq!(holder.deadline(), Moment::NEVER);
+        holder.configs_truncated(5);
+        assert_eq!(holder.deadline(), at(700 + BELIEF));
+        holder.config_installed(8, Voters::of([1]));
+        assert_eq!(holder.deadline(), Moment::FOREVER);
+    }
+
+    #[test]
+    fn a_leader_that_does_not_vote_needs_a_majority_of_the_others() {
+        let mut holder = reigning(Voters::of([2, 3, 4]));
+        holder.acked(4, &2, at(10));
+        assert_eq!(holder.deadline(), Moment::NEVER);
+        holder.acked(4, &3, at(20));
+        assert_eq!(holder.deadline(), at(10 + BELIEF));
+    }
+
+    #[test]
+    fn no_voters_no_lease() {
+        let mut holder = Holder::new(1, timing(), []);
+        holder.vote_saved(own(1));
+        holder.own_term_applied(1);
+        assert_eq!(holder.deadline(), Moment::NEVER);
+    }
+
+    /// The table of all events after which a reigning sole voter has no lease, and whether the term can come back.
+    #[test]
+    fn what_ends_a_reign() {
+        let endings: [(&str, fn(&mut Holder<u8>)); 5] = [
+            ("votes for another", |h| h.vote_saved(Vote { term: 5, node: 2, committed: false })),
+            ("another won", |h| h.vote_saved(Vote { term: 5, node: 2, committed: true })),
+            ("stands anew", |h| h.vote_saved(Vote { term: 5, node: 1, committed: false })),
+            ("transfers", |h| h.transfer_started()),
+            ("shuts down", |h| h.shut_down()),
+        ];
+        for (name, ending) in endings {
+            let mut holder = reigning(Voters::of([1]));
+            let generation = holder.generation();
+            ending(&mut holder);
+            assert_eq!(holder.deadline(), Moment::NEVER, "{name}");
+            assert!(holder.generation() > generation, "{name}");
+            holder.vote_saved(own(4));
+            holder.own_term_applied(4);
+            assert_eq!(holder.deadline(), Moment::NEVER, "{name}: term 4 never comes back");
+            holder.vote_saved(own(6));
+            holder.own_term_applied(6);
+            let again = if name == "shuts down" { Moment::NEVER } else { Moment::FOREVER };
+            assert_eq!(holder.deadline(), again, "{name}: a later term");
+        }
+    }
+
+    #[test]
+    fn a_candidate_that_wins_reigns_in_the_term_it_stood_for() {
+        let mut holder = reigning(Voters::of([1]));
+        holder.vote_saved(Vote { term: 5, node: 1, committed: false });
+        holder.vote_saved(own(5));
+        holder.own_term_applied(5);
+        assert_eq!(holder.deadline(), Moment::FOREVER);
+        assert_eq!(holder.term(), Some(5));
+    }
+
+    #[test]
+    fn events_of_other_terms_are_ignored() {
+        let mut holder = Holder::new(1, timing(), [(0, Voters::of([1, 2, 3]))]);
+        holder.vote_saved(own(4));
+        holder.own_term_applied(3);
+        holder.acked(4, &2, at(10));
+        assert_eq!(holder.deadline(), Moment::NEVER);
+        holder.own_term_applied(4);
+        holder.acked(3, &2, at(500));
+        holder.acked(5, &3, at(500));
+        assert_eq!(holder.deadline(), at(10 + BELIEF));
+        holder.vote_saved(own(4));
+        assert_eq!(holder.deadline(), at(10 + BELIEF), "saving the same vote again changes nothing");
+        holder.vote_saved(own(7));
+        assert_eq!(holder.deadline(), Moment::NEVER, "acknowledgements do not outlive their term");
+    }
+}
