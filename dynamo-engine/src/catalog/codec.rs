@@ -200,14 +200,14 @@ pub(crate) fn get_state(input: &mut &[u8]) -> Result<IndexState, DecodeError> {
     }
 }
 
-fn billing_tag(mode: BillingMode) -> u8 {
+pub(crate) fn billing_tag(mode: BillingMode) -> u8 {
     match mode {
         BillingMode::Provisioned => 1,
         BillingMode::PayPerRequest => 2,
     }
 }
 
-fn get_billing(input: &mut &[u8]) -> Result<BillingMode, DecodeError> {
+pub(crate) fn get_billing(input: &mut &[u8]) -> Result<BillingMode, DecodeError> {
     match get_u8(input)? {
         1 => Ok(BillingMode::Provisioned),
         2 => Ok(BillingMode::PayPerRequest),
@@ -237,21 +237,21 @@ fn put_signed(out: &mut Vec<u8>, value: Option<&i64>) {
     put_option(out, value, |out, value| put_i64(out, *value));
 }
 
-fn put_on_demand(out: &mut Vec<u8>, limits: &OnDemandLimits) {
+pub(crate) fn put_on_demand(out: &mut Vec<u8>, limits: &OnDemandLimits) {
     put_signed(out, limits.read_units_max.as_ref());
     put_signed(out, limits.write_units_max.as_ref());
 }
 
-fn get_on_demand(input: &mut &[u8]) -> Result<OnDemandLimits, DecodeError> {
+pub(crate) fn get_on_demand(input: &mut &[u8]) -> Result<OnDemandLimits, DecodeError> {
     Ok(OnDemandLimits { read_units_max: get_option(input, get_i64)?, write_units_max: get_option(input, get_i64)? })
 }
 
-fn put_warm(out: &mut Vec<u8>, warm: &WarmThroughput) {
+pub(crate) fn put_warm(out: &mut Vec<u8>, warm: &WarmThroughput) {
     put_signed(out, warm.read_units_per_second.as_ref());
     put_signed(out, warm.write_units_per_second.as_ref());
 }
 
-fn get_warm(input: &mut &[u8]) -> Result<WarmThroughput, DecodeError> {
+pub(crate) fn get_warm(input: &mut &[u8]) -> Result<WarmThroughput, DecodeError> {
     Ok(WarmThroughput {
         read_units_per_second: get_option(input, get_i64)?,
         write_units_per_second: get_option(input, get_i64)?,
@@ -260,25 +260,31 @@ fn get_warm(input: &mut &[u8]) -> Result<WarmThroughput, DecodeError> {
 
 fn put_stream(out: &mut Vec<u8>, stream: &StreamSettings) {
     put_bool(out, stream.enabled);
-    out.push(match stream.view {
+    put_stream_view(out, stream.view);
+    put_u64(out, stream.since_ms);
+}
+
+pub(crate) fn put_stream_view(out: &mut Vec<u8>, view: StreamView) {
+    out.push(match view {
         StreamView::KeysOnly => 1,
         StreamView::NewImage => 2,
         StreamView::OldImage => 3,
         StreamView::NewAndOldImages => 4,
     });
-    put_u64(out, stream.since_ms);
 }
 
 fn get_stream(input: &mut &[u8]) -> Result<StreamSettings, DecodeError> {
-    let enabled = get_bool(input)?;
-    let view = match get_u8(input)? {
-        1 => StreamView::KeysOnly,
-        2 => StreamView::NewImage,
-        3 => StreamView::OldImage,
-        4 => StreamView::NewAndOldImages,
-        tag => return Err(DecodeError::Tag { what: "stream view", tag }),
-    };
-    Ok(StreamSettings { enabled, view, since_ms: get_u64(input)? })
+    Ok(StreamSettings { enabled: get_bool(input)?, view: get_stream_view(input)?, since_ms: get_u64(input)? })
+}
+
+pub(crate) fn get_stream_view(input: &mut &[u8]) -> Result<StreamView, DecodeError> {
+    match get_u8(input)? {
+        1 => Ok(StreamView::KeysOnly),
+        2 => Ok(StreamView::NewImage),
+        3 => Ok(StreamView::OldImage),
+        4 => Ok(StreamView::NewAndOldImages),
+        tag => Err(DecodeError::Tag { what: "stream view", tag }),
+    }
 }
 
 fn put_ttl(out: &mut Vec<u8>, ttl: &TtlSettings) {
@@ -291,27 +297,34 @@ fn get_ttl(input: &mut &[u8]) -> Result<TtlSettings, DecodeError> {
 }
 
 fn put_class(out: &mut Vec<u8>, settings: &TableClassSettings) {
-    out.push(match settings.class {
-        TableClass::Standard => 1,
-        TableClass::StandardInfrequentAccess => 2,
-    });
+    put_class_name(out, settings.class);
     put_option(out, settings.updated_ms.as_ref(), |out, ms| put_u64(out, *ms));
 }
 
-fn get_class(input: &mut &[u8]) -> Result<TableClassSettings, DecodeError> {
-    let class = match get_u8(input)? {
-        1 => TableClass::Standard,
-        2 => TableClass::StandardInfrequentAccess,
-        tag => return Err(DecodeError::Tag { what: "table class", tag }),
-    };
-    Ok(TableClassSettings { class, updated_ms: get_option(input, get_u64)? })
+pub(crate) fn put_class_name(out: &mut Vec<u8>, class: TableClass) {
+    out.push(match class {
+        TableClass::Standard => 1,
+        TableClass::StandardInfrequentAccess => 2,
+    });
 }
 
-fn put_sse(out: &mut Vec<u8>, sse: &SseSettings) {
+fn get_class(input: &mut &[u8]) -> Result<TableClassSettings, DecodeError> {
+    Ok(TableClassSettings { class: get_class_name(input)?, updated_ms: get_option(input, get_u64)? })
+}
+
+pub(crate) fn get_class_name(input: &mut &[u8]) -> Result<TableClass, DecodeError> {
+    match get_u8(input)? {
+        1 => Ok(TableClass::Standard),
+        2 => Ok(TableClass::StandardInfrequentAccess),
+        tag => Err(DecodeError::Tag { what: "table class", tag }),
+    }
+}
+
+pub(crate) fn put_sse(out: &mut Vec<u8>, sse: &SseSettings) {
     put_option(out, sse.key.as_ref(), |out, key| put_str(out, key));
 }
 
-fn get_sse(input: &mut &[u8]) -> Result<SseSettings, DecodeError> {
+pub(crate) fn get_sse(input: &mut &[u8]) -> Result<SseSettings, DecodeError> {
     Ok(SseSettings { key: get_option(input, get_str)? })
 }
 

@@ -10,6 +10,7 @@
 //! - [`Catalog`]: how plans look tables up; [`MemoryCatalog`] is the map behind it, kept current by [`CatalogChange`]s.
 
 mod codec;
+mod ddl_command;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod ids;
@@ -17,9 +18,11 @@ mod index;
 mod key_schema;
 mod lookup;
 mod settings;
+mod step;
 mod table;
 
 pub use codec::DESCRIPTOR_FORMAT;
+pub use ddl_command::{DdlCommand, DdlWork, next_ddl_step};
 pub use ids::{IndexId, TableId};
 pub use index::{IndexDescriptor, IndexState, Projection};
 pub use key_schema::{KeyAttribute, KeySchema, KeyType};
@@ -28,4 +31,5 @@ pub use settings::{
     BillingMode, OnDemandLimits, SseSettings, StreamSettings, StreamView, TableClass, TableClassSettings, Throughput,
     TtlSettings, WarmThroughput,
 };
+pub use step::TableStep;
 pub use table::TableDescriptor;

@@ -162,7 +162,6 @@ impl TableDescriptor {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::catalog::fixture;
 
     #[test]

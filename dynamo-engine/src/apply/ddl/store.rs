@@ -1,0 +1,43 @@
+//! What applying a catalog command needs of the shard it runs in.
+
+use std::sync::Arc;
+
+use shard_router::{ShardId, Token};
+
+use crate::catalog::{TableDescriptor, TableId};
+use crate::codec::DecodeError;
+
+/// The shard under a catalog command: the overlay of the entry being applied, and the installed descriptors.
+///
+/// Reads see what earlier commands of the same entry wrote. Everything must be deterministic: the same command over
+/// the same state writes the same bytes.
+pub trait DdlStore {
+    /// A fault of the node (a failed read, corrupt bytes), which stops the shard on it.
+    type Fault;
+
+    /// The value under `key`.
+    fn get(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, Self::Fault>;
+    /// Sets `key`.
+    fn put(&mut self, key: Vec<u8>, value: Vec<u8>) -> Result<(), Self::Fault>;
+    /// Removes `key`, if it is there.
+    fn delete(&mut self, key: Vec<u8>) -> Result<(), Self::Fault>;
+    /// Removes every key from `start` on and below `end`.
+    fn delete_range(&mut self, start: Vec<u8>, end: Vec<u8>) -> Result<(), Self::Fault>;
+
+    /// The installed descriptor of a table.
+    fn installed(&self, table: TableId) -> Option<Arc<TableDescriptor>>;
+    /// Installs a descriptor: the row and the memory beside it.
+    fn install(&mut self, table: Arc<TableDescriptor>) -> Result<(), Self::Fault>;
+    /// Removes an installed descriptor: the row and the memory beside it.
+    fn uninstall(&mut self, table: &TableDescriptor) -> Result<(), Self::Fault>;
+
+    /// Which shard this is.
+    fn shard(&self) -> ShardId;
+    /// The first and the last token that the shard owns.
+    fn tokens(&self) -> (Token, Token);
+    /// The proposer's wall time, stamped into the entry, in milliseconds since the epoch.
+    fn now_ms(&self) -> u64;
+
+    /// The fault of bytes that cannot be decoded.
+    fn corrupt(error: DecodeError) -> Self::Fault;
+}
