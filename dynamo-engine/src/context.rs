@@ -1,7 +1,7 @@
 //! Who asks, and in which region: what a plan needs to know of a request beyond its body.
 
 /// The account that owns everything, until there are principals.
-pub const ACCOUNT: &str = "000000000000";
+pub const ACCOUNT: &str = dynamo_protocol::arn::ACCOUNT;
 
 /// The region of a request whose credentials name none.
 pub const REGION_DEFAULT: &str = "us-east-1";

@@ -16,8 +16,10 @@ pub(crate) mod fixture;
 mod ids;
 mod index;
 mod key_schema;
+mod load;
 mod lookup;
 mod settings;
+mod stats;
 mod step;
 mod table;
 
@@ -26,10 +28,12 @@ pub use ddl_command::{DdlCommand, DdlWork, next_ddl_step};
 pub use ids::{IndexId, TableId};
 pub use index::{IndexDescriptor, IndexState, Projection};
 pub use key_schema::{KeyAttribute, KeySchema, KeyType};
+pub use load::{installed, load};
 pub use lookup::{Catalog, CatalogChange, MemoryCatalog};
 pub use settings::{
     BillingMode, OnDemandLimits, SseSettings, StreamSettings, StreamView, TableClass, TableClassSettings, Throughput,
     TtlSettings, WarmThroughput,
 };
+pub use stats::{LoadError, Stats, TableStats};
 pub use step::TableStep;
 pub use table::TableDescriptor;
