@@ -55,3 +55,8 @@ pub use error::StoreError;
 pub use log::LogStore;
 pub use range::{Direction, KeyRange, prefix_end};
 pub use store::{CachedGet, Cursor, Ingest, Reader, StateStore, Value, View};
+
+/// The README's example, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

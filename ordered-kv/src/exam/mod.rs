@@ -1,1 +1,80 @@
 //! The exam that every store sits.
+//!
+//! [`sit_state`] and [`sit_log`] take a way to get an empty store, closable and reopenable, and panic with the broken
+//! promise. [`mirror`] drives two stores through the same random steps and wants the same answers from both. Another
+//! implementation of the traits calls them from its own tests:
+//!
+//! ```
+//! use ordered_kv::{StateStore, exam, memory::MemoryState};
+//!
+//! struct InMemory(MemoryState);
+//! impl exam::StateSubject for InMemory {
+//!     fn store(&self) -> &dyn StateStore { &self.0 }
+//!     fn reopen(&mut self) {}
+//! }
+//! exam::sit_state(&|| Box::new(InMemory(MemoryState::new())));
+//! ```
+
+mod dice;
+mod durability;
+mod log;
+mod mirror;
+mod model;
+mod reading;
+mod writing;
+
+pub use dice::{Dice, scramble};
+pub use mirror::mirror;
+pub use model::{Rows, contents, random_batch};
+
+use crate::{LogStore, StateStore};
+
+/// A state store that can be closed and opened again.
+pub trait StateSubject {
+    /// The open store.
+    fn store(&self) -> &dyn StateStore;
+    /// Closes it in order and opens it again: what was flushed is there, whatever else may be.
+    fn reopen(&mut self);
+}
+
+/// A log store that can be closed and opened again.
+pub trait LogSubject {
+    /// The open store.
+    fn store(&self) -> &dyn LogStore;
+    /// Closes it in order and opens it again: what was synced is there.
+    fn reopen(&mut self);
+}
+
+/// Examines a kind of state store. Each call of `fresh` gives an empty one.
+///
+/// # Panics
+///
+/// If a promise of [`StateStore`] is broken.
+pub fn sit_state(fresh: &dyn Fn() -> Box<dyn StateSubject>) {
+    writing::batches_apply_in_order(fresh().store());
+    writing::range_deletes_end_where_they_say(fresh().store());
+    writing::odd_keys_and_values(fresh().store());
+    reading::every_range_in_both_directions(fresh().store());
+    reading::long_walks(fresh().store());
+    reading::views_stand_still(fresh().store());
+    reading::cursors_stand_still(fresh().store());
+    reading::the_cached_tier_tells_the_truth(fresh().store());
+    durability::what_is_flushed_is_persisted(&mut *fresh());
+    durability::bulk_loads_replace_ranges(&mut *fresh());
+    durability::dropped_bulk_loads_leave_no_trace(fresh().store());
+    for seed in 0..8 {
+        model::random_steps(&mut *fresh(), seed);
+    }
+}
+
+/// Examines a kind of log store. Each call of `fresh` gives an empty one.
+///
+/// # Panics
+///
+/// If a promise of [`LogStore`] is broken.
+pub fn sit_log(fresh: &dyn Fn() -> Box<dyn LogSubject>) {
+    log::synced_writes_are_counted_and_kept(&mut *fresh());
+    log::entries_are_walked_in_order(fresh().store());
+    log::floors_are_kept_apart(&mut *fresh());
+    log::the_front_is_purged_and_the_end_is_cut(&mut *fresh());
+}

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::map::Map;
+use crate::exam::scramble;
 
 /// States kept for a crash to choose from. When it is full the oldest becomes durable, as a store on disk also writes
 /// its memory out by itself after a while.
@@ -46,12 +47,4 @@ impl History {
         self.since.clear();
         self.durable.clone()
     }
-}
-
-/// SplitMix64's output function (Steele, Lea, Flood 2014), so that neighbouring seeds choose differently.
-fn scramble(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

@@ -1,0 +1,163 @@
+//! The state instance.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rocksdb::checkpoint::Checkpoint;
+use rocksdb::{Cache, DB, FlushOptions, Options, WriteBufferManager, WriteOptions, properties};
+
+use super::fault::convert;
+use super::files;
+use super::ingest::{self, RocksIngest};
+use super::options::{Prepared, StateOptions};
+use super::view::{Newest, RocksView, Tier};
+use crate::{Cursor, Direction, Ingest, KeyRange, Reader, StateStore, StoreError, Value, View, WriteBatch};
+
+/// Opens the state in `dir`, creating it where there is none.
+///
+/// # Errors
+///
+/// [`StoreError::Closed`] if another process has it open, [`StoreError::Corruption`] if it does not check out,
+/// [`StoreError::Io`] and [`StoreError::Full`] as the system says.
+pub fn open_state(dir: &Path, options: &StateOptions) -> Result<RocksState, StoreError> {
+    files::create_dir(dir)?;
+    ingest::clear(dir)?;
+    let Prepared { options, cache, write_buffers } = options.prepare();
+    let db = Arc::new(DB::open(&options, dir).map_err(convert)?);
+    let mut write_options = WriteOptions::default();
+    write_options.disable_wal(true);
+    Ok(RocksState {
+        newest: Newest::new(&db, Tier::All),
+        cached: Newest::new(&db, Tier::Memory),
+        persisted: Newest::new(&db, Tier::Persisted),
+        write_options,
+        options,
+        cache,
+        write_buffers,
+        dir: dir.to_owned(),
+        db,
+    })
+}
+
+/// Applied state in RocksDB. Dropped, it writes out what is in memory; killed, it goes back to a prefix.
+pub struct RocksState {
+    newest: Newest,
+    cached: Newest,
+    persisted: Newest,
+    write_options: WriteOptions,
+    /// For the table files of a bulk load, which must fit the instance.
+    options: Options,
+    cache: Cache,
+    write_buffers: WriteBufferManager,
+    dir: PathBuf,
+    db: Arc<DB>,
+}
+
+/// Where the memory of a state instance goes, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// Blocks, indexes and filters.
+    pub block_cache_bytes: u64,
+    /// Write buffers, being filled or being written out.
+    pub write_buffers_bytes: u64,
+}
+
+impl RocksState {
+    /// Where the memory goes at the moment.
+    pub fn memory_use(&self) -> MemoryUse {
+        MemoryUse {
+            block_cache_bytes: self.cache.get_usage() as u64,
+            write_buffers_bytes: self.write_buffers.get_usage() as u64,
+        }
+    }
+
+    /// Compacts everything, so that only live data is left on disk. For tests and tools: it takes as long as reading
+    /// and writing the whole state.
+    pub fn compact(&self) {
+        self.db.compact_range::<&[u8], &[u8]>(None, None);
+    }
+
+    fn property(&self, name: &rocksdb::properties::PropName) -> u64 {
+        self.db.property_int_value(name).ok().flatten().unwrap_or(0)
+    }
+}
+
+impl Reader for RocksState {
+    fn get(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
+        self.newest.get(key)
+    }
+
+    fn cursor(&self, range: KeyRange<'_>, direction: Direction) -> Result<Box<dyn Cursor + '_>, StoreError> {
+        self.newest.cursor(range, direction)
+    }
+}
+
+impl StateStore for RocksState {
+    fn view(&self) -> View {
+        Arc::new(RocksView::new(&self.db, Tier::All))
+    }
+
+    fn cached(&self) -> &dyn Reader {
+        &self.cached
+    }
+
+    fn view_cached(&self) -> View {
+        Arc::new(RocksView::new(&self.db, Tier::Memory))
+    }
+
+    fn write(&self, batch: &WriteBatch) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let batch = rocksdb::WriteBatch::from_data(batch.as_bytes());
+        self.db.write_opt(batch, &self.write_options).map_err(convert)
+    }
+
+    fn get_persisted(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
+        self.persisted.get(key)
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        let mut options = FlushOptions::new();
+        options.set_wait(true);
+        self.db.flush_opt(&options).map_err(convert)
+    }
+
+    fn checkpoint(&self, dir: &Path) -> Result<(), StoreError> {
+        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            files::create_dir(parent)?;
+        }
+        let checkpoint = Checkpoint::new(&self.db).map_err(convert)?;
+        checkpoint.create_checkpoint(dir).map_err(convert)
+    }
+
+    fn ingest(&self) -> Result<Box<dyn Ingest + '_>, StoreError> {
+        Ok(Box::new(RocksIngest::new(self, &self.db, &self.options, &self.dir)?))
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.property(properties::TOTAL_SST_FILES_SIZE) + self.property(properties::SIZE_ALL_MEM_TABLES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::WriteBatch;
+
+    /// Our batch is RocksDB's, byte for byte: it is handed over as it is.
+    #[test]
+    fn the_batch_has_the_layout_of_rocksdb() {
+        let long = vec![3; 300];
+        let mut ours = WriteBatch::new();
+        let mut theirs = rocksdb::WriteBatch::default();
+        for key in [b"".as_slice(), b"key", &long] {
+            ours.put(key, &long);
+            theirs.put(key, &long);
+            ours.delete(key);
+            theirs.delete(key);
+        }
+        ours.delete_range(b"a", b"b");
+        theirs.delete_range(b"a", b"b");
+        assert_eq!(ours.as_bytes(), theirs.data());
+    }
+}

@@ -1,0 +1,234 @@
+//! What a crash takes away, and what it must not.
+
+use ordered_kv::exam::{Dice, contents, random_batch};
+use ordered_kv::memory::{MemoryLog, MemoryState};
+use ordered_kv::{Direction, KeyRange, LogStore, Reader, StateStore, StoreError, WriteBatch};
+
+const COUNTER: &[u8] = b"~counter";
+
+fn counted(number: u64) -> WriteBatch {
+    let mut batch = WriteBatch::new();
+    batch.put(COUNTER, &number.to_be_bytes());
+    batch
+}
+
+fn counter(reader: &dyn Reader) -> u64 {
+    reader.get(COUNTER).unwrap().map_or(0, |value| u64::from_be_bytes(value[..].try_into().unwrap()))
+}
+
+#[test]
+fn a_crashed_state_is_a_prefix_from_the_flushed_one_on() {
+    let mut seen = [false; 11];
+    for seed in 0..200 {
+        let mut dice = Dice::new(seed);
+        let store = MemoryState::with_crashes();
+        let mut states = Vec::new();
+        for number in 1..=20 {
+            let mut batch = random_batch(&mut dice);
+            batch.append(&counted(number));
+            store.write(&batch).unwrap();
+            states.push(contents(&store, KeyRange::all(), Direction::Forward).unwrap());
+            if number == 10 {
+                store.flush().unwrap();
+            }
+        }
+        let view = store.view();
+        store.crash(seed);
+        let survived = counter(&store);
+        assert!((10..=20).contains(&survived), "seed {seed}: {survived}");
+        seen[survived as usize - 10] = true;
+        let left = contents(&store, KeyRange::all(), Direction::Forward).unwrap();
+        assert_eq!(left, states[survived as usize - 1], "seed {seed}");
+        assert_eq!(store.get_persisted(COUNTER).unwrap(), store.get(COUNTER).unwrap());
+        assert_eq!(counter(&*view), 20, "a view from before stands still");
+    }
+    assert_eq!(seen, [true; 11], "every prefix from the flushed one on is met");
+}
+
+#[test]
+fn an_unflushed_state_may_vanish_but_not_in_a_server_without_crashes() {
+    let lost = (0..50).any(|seed| {
+        let store = MemoryState::with_crashes();
+        store.write(&counted(1)).unwrap();
+        assert_eq!(store.get_persisted(COUNTER).unwrap(), None);
+        store.crash(seed);
+        counter(&store) == 0
+    });
+    assert!(lost);
+    let store = MemoryState::new();
+    store.write(&counted(1)).unwrap();
+    assert!(store.get_persisted(COUNTER).unwrap().is_some(), "so that the log can be purged");
+    store.crash(1);
+    assert_eq!(counter(&store), 1);
+}
+
+/// The two ways to lose acknowledged entries, and that the second one shows: syncing switched off.
+#[test]
+fn a_synced_entry_stays_unless_syncing_is_switched_off() {
+    let survivors = |sync: bool| -> Vec<u64> {
+        let crash = |seed| {
+            let log = MemoryLog::with_crashes();
+            log.set_sync(sync);
+            for number in 1..=5 {
+                log.write_synced(&counted(number)).unwrap();
+            }
+            assert_eq!(log.syncs(), if sync { 5 } else { 0 });
+            log.write_lazy(&counted(6)).unwrap();
+            log.crash(seed);
+            counter(&log)
+        };
+        (0..100).map(crash).collect()
+    };
+    assert!(survivors(true).iter().all(|number| (5..=6).contains(number)));
+    assert!(survivors(true).contains(&5), "an unsynced tail may go");
+    assert!(survivors(false).iter().any(|number| *number < 5), "a test of durability goes red");
+}
+
+#[test]
+fn failing_writes_fail_until_repaired() {
+    let failure = StoreError::Io("the disk is gone".into());
+    let (log, state) = (MemoryLog::new(), MemoryState::new());
+    log.fail_writes(Some(failure.clone()));
+    state.fail_writes(Some(failure.clone()));
+    assert_eq!(log.write_synced(&counted(1)), Err(failure.clone()));
+    assert_eq!(log.record_floor(b"1"), Err(failure.clone()));
+    assert_eq!(state.write(&counted(1)), Err(failure.clone()));
+    assert_eq!(state.flush(), Err(failure));
+    assert_eq!((counter(&log), counter(&state), log.syncs()), (0, 0, 0));
+    log.fail_writes(None);
+    log.write_synced(&counted(1)).unwrap();
+    assert_eq!(counter(&log), 1);
+}
+
+#[cfg(feature = "rocksdb")]
+mod rocks {
+    use super::*;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use ordered_kv::rocks::{LogOptions, StateOptions, open_log, open_state};
+
+    /// What a kill leaves: the files as they are now. The original goes on.
+    fn killed(dir: &Path) -> tempfile::TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        for entry in fs::read_dir(dir).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_file() && entry.file_name() != "LOCK" {
+                fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+            }
+        }
+        copy
+    }
+
+    fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
+        let all = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+        let mut chosen: Vec<PathBuf> = all.filter(|path| path.extension().is_some_and(|e| e == extension)).collect();
+        chosen.sort();
+        chosen
+    }
+
+    #[test]
+    fn a_killed_state_goes_back_to_what_was_flushed() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open_state(dir.path(), &StateOptions::default()).unwrap();
+        store.write(&counted(1)).unwrap();
+        store.flush().unwrap();
+        store.write(&counted(2)).unwrap();
+        let persisted = store.get_persisted(COUNTER).unwrap().unwrap();
+        assert_eq!(persisted[..], 1u64.to_be_bytes());
+        let left = killed(dir.path());
+        let left = open_state(left.path(), &StateOptions::default()).unwrap();
+        assert_eq!(counter(&left), 1);
+        drop(store);
+        let closed = open_state(dir.path(), &StateOptions::default()).unwrap();
+        assert_eq!(counter(&closed), 2, "an orderly end writes out what is in memory");
+    }
+
+    #[test]
+    fn a_killed_log_keeps_what_was_synced() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = open_log(dir.path(), &LogOptions::default()).unwrap();
+        for number in 1..=20 {
+            log.write_synced(&counted(number)).unwrap();
+            let left = killed(dir.path());
+            let left = open_log(left.path(), &LogOptions::default()).unwrap();
+            assert_eq!(counter(&left), number);
+        }
+    }
+
+    /// Log files are reused once their entries are written to tables; old content behind the end is no entry.
+    #[test]
+    fn reused_log_files_end_where_the_new_entries_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = LogOptions { write_buffer_bytes: 256 << 10, wal_bytes_max: 1 << 20, ..LogOptions::default() };
+        let log = open_log(dir.path(), &options).unwrap();
+        let filler = vec![9; 10_000];
+        for number in 1..=400u64 {
+            let mut batch = counted(number);
+            batch.put(&(number % 50).to_be_bytes(), &filler);
+            log.write_synced(&batch).unwrap();
+            if number % 37 == 0 {
+                let left = killed(dir.path());
+                assert_eq!(counter(&open_log(left.path(), &options).unwrap()), number);
+            }
+        }
+        let bytes: u64 = files(dir.path(), "log").iter().map(|path| path.metadata().unwrap().len()).sum();
+        assert!(bytes < 8 << 20, "the log files are bounded: {bytes}");
+    }
+
+    /// Recovery stops in silence at a damaged record; the floor is what tells it from a torn tail.
+    #[test]
+    fn a_flipped_bit_in_the_log_shows_against_the_floor() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = open_log(dir.path(), &LogOptions::default()).unwrap();
+        for number in 1..=100 {
+            log.write_synced(&counted(number)).unwrap();
+        }
+        log.record_floor(&100u64.to_be_bytes()).unwrap();
+        let damaged = killed(dir.path());
+        let path = files(damaged.path(), "log").pop().unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[1000] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let log = open_log(damaged.path(), &LogOptions::default()).unwrap();
+        let floor = u64::from_be_bytes(log.floor().unwrap().unwrap()[..].try_into().unwrap());
+        assert!(counter(&log) < floor, "{} is below {floor}", counter(&log));
+    }
+
+    #[test]
+    fn a_flipped_bit_in_a_table_is_corruption() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open_state(dir.path(), &StateOptions::default()).unwrap();
+        let mut batch = WriteBatch::new();
+        let mut dice = Dice::new(1);
+        for number in 0..2_000u32 {
+            batch.put(&number.to_be_bytes(), &dice.roll().to_be_bytes().repeat(10));
+        }
+        store.write(&batch).unwrap();
+        store.flush().unwrap();
+        drop(store);
+        let path = files(dir.path(), "sst").pop().unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        for at in (1000..bytes.len() / 2).step_by(4096) {
+            bytes[at] ^= 1;
+        }
+        fs::write(&path, bytes).unwrap();
+        let store = open_state(dir.path(), &StateOptions::default()).unwrap();
+        let walked = contents(&store, KeyRange::all(), Direction::Forward);
+        assert!(matches!(walked, Err(StoreError::Corruption(_))), "{walked:?}");
+        let got = (0..2_000u32).find_map(|number| store.get(&number.to_be_bytes()).err());
+        assert!(matches!(got, Some(StoreError::Corruption(_))), "{got:?}");
+    }
+
+    #[test]
+    fn a_damaged_floor_is_corruption() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = open_log(dir.path(), &LogOptions::default()).unwrap();
+        log.record_floor(b"floor").unwrap();
+        let path = dir.path().join("FLOOR");
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[10] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        assert!(matches!(log.floor(), Err(StoreError::Corruption(_))));
+    }
+}

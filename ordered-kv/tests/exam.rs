@@ -1,0 +1,120 @@
+//! Every store of the crate sits the exam; the two kinds of state store also run side by side.
+
+use ordered_kv::exam::{self, LogSubject, StateSubject};
+use ordered_kv::memory::{MemoryLog, MemoryState};
+use ordered_kv::{LogStore, StateStore};
+
+/// Memory stands for the disk, so closing and opening is nothing; `crash` makes the most of it: only what is durable
+/// survives.
+struct Memory {
+    state: MemoryState,
+    crashes: bool,
+}
+
+impl StateSubject for Memory {
+    fn store(&self) -> &dyn StateStore {
+        &self.state
+    }
+
+    fn reopen(&mut self) {
+        if self.crashes {
+            self.state.flush().unwrap();
+            self.state.crash(0);
+        }
+    }
+}
+
+struct MemoryLogs(MemoryLog);
+
+impl LogSubject for MemoryLogs {
+    fn store(&self) -> &dyn LogStore {
+        &self.0
+    }
+
+    fn reopen(&mut self) {
+        self.0.crash(1);
+    }
+}
+
+fn memory(crashes: bool) -> Memory {
+    let state = if crashes { MemoryState::with_crashes() } else { MemoryState::new() };
+    Memory { state, crashes }
+}
+
+#[test]
+fn memory_state() {
+    for crashes in [false, true] {
+        exam::sit_state(&|| Box::new(memory(crashes)));
+    }
+    exam::mirror(&mut memory(false), &mut memory(true), 1);
+}
+
+#[test]
+fn memory_log() {
+    exam::sit_log(&|| Box::new(MemoryLogs(MemoryLog::new())));
+    exam::sit_log(&|| Box::new(MemoryLogs(MemoryLog::with_crashes())));
+}
+
+#[cfg(feature = "rocksdb")]
+mod rocks {
+    use super::*;
+    use ordered_kv::rocks::{LogOptions, RocksLog, RocksState, StateOptions, open_log, open_state};
+    use tempfile::TempDir;
+
+    /// A store in a folder of its own. `None` only for the moment between closing and opening.
+    struct OnDisk<S> {
+        store: Option<S>,
+        folder: TempDir,
+    }
+
+    impl StateSubject for OnDisk<RocksState> {
+        fn store(&self) -> &dyn StateStore {
+            self.store.as_ref().unwrap()
+        }
+
+        fn reopen(&mut self) {
+            self.store = None;
+            self.store = Some(open_state(self.folder.path(), &StateOptions::default()).unwrap());
+        }
+    }
+
+    impl LogSubject for OnDisk<RocksLog> {
+        fn store(&self) -> &dyn LogStore {
+            self.store.as_ref().unwrap()
+        }
+
+        fn reopen(&mut self) {
+            self.store = None;
+            self.store = Some(open_log(self.folder.path(), &LogOptions::default()).unwrap());
+        }
+    }
+
+    fn state() -> OnDisk<RocksState> {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open_state(folder.path(), &StateOptions::default()).unwrap();
+        OnDisk { store: Some(store), folder }
+    }
+
+    fn log() -> OnDisk<RocksLog> {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open_log(folder.path(), &LogOptions::default()).unwrap();
+        OnDisk { store: Some(store), folder }
+    }
+
+    #[test]
+    fn rocks_state() {
+        exam::sit_state(&|| Box::new(state()));
+    }
+
+    #[test]
+    fn rocks_log() {
+        exam::sit_log(&|| Box::new(log()));
+    }
+
+    #[test]
+    fn both_agree() {
+        for seed in 0..3 {
+            exam::mirror(&mut memory(true), &mut state(), seed);
+        }
+    }
+}

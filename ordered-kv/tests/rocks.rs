@@ -1,0 +1,163 @@
+//! What only the disk stores have: locks, tiers, checkpoints, pinned values, bounds.
+#![cfg(feature = "rocksdb")]
+
+use ordered_kv::exam::{Dice, contents, random_batch};
+use ordered_kv::rocks::{LogOptions, StateOptions, open_log, open_state};
+use ordered_kv::{CachedGet, Direction, KeyRange, LogStore, Reader, StateStore, StoreError, WriteBatch};
+
+fn put(store: &dyn StateStore, key: &[u8], value: &[u8]) {
+    let mut batch = WriteBatch::new();
+    batch.put(key, value);
+    store.write(&batch).unwrap();
+}
+
+#[test]
+fn a_directory_is_opened_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (state, log) = (dir.path().join("a/state"), dir.path().join("a/log"));
+    let first =
+        (open_state(&state, &StateOptions::default()).unwrap(), open_log(&log, &LogOptions::default()).unwrap());
+    assert!(matches!(open_state(&state, &StateOptions::default()), Err(StoreError::Closed(_))));
+    assert!(matches!(open_log(&log, &LogOptions::default()), Err(StoreError::Closed(_))));
+    drop(first);
+    assert!(open_state(&state, &StateOptions::default()).is_ok());
+}
+
+#[test]
+fn what_is_only_on_disk_is_missed_by_the_cached_tier() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_state(dir.path(), &StateOptions::default()).unwrap();
+    put(&store, b"key", b"value");
+    assert_eq!(store.get_cached(b"key").unwrap(), CachedGet::Hit(Some("value".into())));
+    store.flush().unwrap();
+    drop(store);
+    let store = open_state(dir.path(), &StateOptions::default()).unwrap();
+    assert_eq!(store.get_cached(b"key").unwrap(), CachedGet::Miss);
+    let walked = contents(store.cached(), KeyRange::all(), Direction::Forward);
+    assert_eq!(walked, Err(StoreError::NotCached));
+    let walked = contents(&*store.view_cached(), KeyRange::all(), Direction::Backward);
+    assert_eq!(walked, Err(StoreError::NotCached));
+    assert!(store.get(b"key").unwrap().is_some());
+    assert_eq!(store.get_cached(b"key").unwrap(), CachedGet::Hit(Some("value".into())));
+    assert_eq!(contents(&*store.view_cached(), KeyRange::all(), Direction::Forward).unwrap().len(), 1);
+}
+
+#[test]
+fn checkpoints_are_stores() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_state(&dir.path().join("state"), &StateOptions::default()).unwrap();
+    put(&store, b"key", b"value");
+    let copy = dir.path().join("copies/one");
+    store.checkpoint(&copy).unwrap();
+    put(&store, b"key", b"later");
+    let copy = open_state(&copy, &StateOptions::default()).unwrap();
+    assert_eq!(copy.get(b"key").unwrap().as_deref(), Some(b"value".as_slice()));
+}
+
+/// Large values are pinned: they must outlive deletes, compactions, the view and the store itself.
+#[test]
+fn values_views_and_the_store_may_go_in_any_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_state(dir.path(), &StateOptions::default()).unwrap();
+    let large: Vec<u8> = (0..200_000u32).map(|at| (at >> 3) as u8).collect();
+    put(&store, b"large", &large);
+    store.flush().unwrap();
+    let value = store.get(b"large").unwrap().unwrap();
+    let view = store.view();
+    let from_view = view.get(b"large").unwrap().unwrap();
+    let mut batch = WriteBatch::new();
+    batch.delete(b"large");
+    store.write(&batch).unwrap();
+    store.flush().unwrap();
+    store.compact();
+    drop(store);
+    assert_eq!(view.get(b"large").unwrap().unwrap(), large);
+    drop(view);
+    assert_eq!(value, large);
+    assert_eq!(from_view, large);
+}
+
+/// A load of several files replaces what it says and no more.
+#[test]
+fn a_large_load_comes_in_several_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_state(dir.path(), &StateOptions::default()).unwrap();
+    let mut dice = Dice::new(3);
+    let noise: Vec<u8> = (0..1 << 20).map(|_| dice.roll() as u8).collect();
+    for number in (0..200u32).step_by(2) {
+        put(&store, &number.to_be_bytes(), b"old");
+        put(&store, &[&[1], &number.to_be_bytes()[..]].concat(), b"outside");
+    }
+    let mut load = store.ingest().unwrap();
+    load.replace(&[0], &[1]).unwrap();
+    for number in (1..150u32).step_by(2) {
+        load.put(&number.to_be_bytes(), &noise).unwrap();
+    }
+    load.commit().unwrap();
+    let rows = contents(&store, KeyRange::between(&[0], &[1]), Direction::Forward).unwrap();
+    let keys: Vec<u32> = rows.iter().map(|(key, _)| u32::from_be_bytes(key[..].try_into().unwrap())).collect();
+    assert_eq!(keys, (1..150).step_by(2).collect::<Vec<u32>>());
+    assert_eq!(contents(&store, KeyRange::from(&[1]), Direction::Forward).unwrap().len(), 100);
+    assert!(std::fs::read_dir(dir.path().join("incoming")).unwrap().next().is_none(), "nothing is left lying about");
+}
+
+/// Write buffers and cache stay within their bounds while far more is written and read.
+#[test]
+fn memory_is_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = StateOptions {
+        block_cache_bytes: 4 << 20,
+        write_buffer_bytes: 1 << 20,
+        write_buffers_bytes_max: 3 << 20,
+        ..StateOptions::default()
+    };
+    let store = open_state(dir.path(), &options).unwrap();
+    let mut dice = Dice::new(4);
+    let mut peak = (0, 0);
+    for number in 0..3_000u64 {
+        let value: Vec<u8> = (0..1250).flat_map(|_| dice.roll().to_be_bytes()).collect();
+        put(&store, &dice.roll().to_be_bytes(), &value);
+        if number % 100 == 99 {
+            contents(&store, KeyRange::from(&dice.roll().to_be_bytes()), Direction::Forward).unwrap();
+        }
+        let memory = store.memory_use();
+        peak = (peak.0.max(memory.write_buffers_bytes), peak.1.max(memory.block_cache_bytes));
+    }
+    assert!(peak.0 <= 5 << 20, "write buffers: {}", peak.0);
+    assert!(peak.1 <= 5 << 20, "block cache: {}", peak.1);
+}
+
+/// The cost of a log is its count of syncs and the length of its files, both bounded.
+#[test]
+fn a_purged_log_stays_small() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = LogOptions { write_buffer_bytes: 1 << 20, wal_bytes_max: 4 << 20, ..LogOptions::default() };
+    let log = open_log(dir.path(), &options).unwrap();
+    let mut dice = Dice::new(5);
+    for number in 0..4_000u64 {
+        let entry: Vec<u8> = (0..1250).flat_map(|_| dice.roll().to_be_bytes()).collect();
+        let mut batch = WriteBatch::new();
+        batch.put(&number.to_be_bytes(), &entry);
+        if number >= 100 {
+            batch.delete(&(number - 100).to_be_bytes());
+        }
+        log.write_lazy(&batch).unwrap();
+    }
+    assert_eq!(log.syncs(), 0);
+    let bytes: u64 = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
+    assert!(bytes < 24 << 20, "40 MB went through, {bytes} bytes are left");
+}
+
+#[test]
+fn random_batches_survive_a_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_state(&dir.path().join("state"), &StateOptions::default()).unwrap();
+    let mut dice = Dice::new(6);
+    for _ in 0..200 {
+        store.write(&random_batch(&mut dice)).unwrap();
+    }
+    let rows = contents(&store, KeyRange::all(), Direction::Forward).unwrap();
+    store.checkpoint(&dir.path().join("copy")).unwrap();
+    let copy = open_state(&dir.path().join("copy"), &StateOptions::default()).unwrap();
+    assert_eq!(contents(&copy, KeyRange::all(), Direction::Forward).unwrap(), rows);
+}
