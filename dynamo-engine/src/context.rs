@@ -45,6 +45,19 @@ impl RequestContext {
     pub fn stream_arn(&self, table: &str, label: &str) -> String {
         format!("{}/stream/{label}", self.table_arn(table))
     }
+
+    /// The ARN of a key named by ARN, alias or id; of the account's own key for DynamoDB where none is named.
+    pub fn kms_key_arn(&self, key: Option<&str>) -> String {
+        const MANAGED_KEY: &str = "6b21fe4d-0d4f-4f0a-9a3b-2f6d3a7c5e10";
+        match key {
+            Some(arn) if arn.starts_with("arn:") => arn.to_owned(),
+            named => {
+                let id = named.unwrap_or(MANAGED_KEY);
+                let kind = if id.starts_with("alias/") { "" } else { "key/" };
+                format!("arn:{}:kms:{}:{}:{kind}{id}", partition(&self.region), self.region, self.account)
+            }
+        }
+    }
 }
 
 /// The partition of AWS that a region lies in; the first word of an ARN after `arn`.
