@@ -1,0 +1,38 @@
+//! `KeyConditions`.
+
+use crate::error::ExpressionError;
+use crate::key_condition::{KeyClause, KeyCondition, KeyTest};
+use crate::legacy::comparison::Comparison;
+
+/// The key condition that `KeyConditions` stands for.
+///
+/// # Errors
+/// The first malformed comparison, or none or more than two of them, in DynamoDB's words. Operators that no key can
+/// be looked up by are refused by [`KeyCondition::plan`], behind a missing table and a missing key attribute.
+pub fn key_conditions<'a>(
+    attributes: impl IntoIterator<Item = (&'a str, Comparison<'a>)>,
+) -> Result<KeyCondition, ExpressionError> {
+    let mut clauses = Vec::new();
+    for (name, comparison) in attributes {
+        comparison.check()?;
+        clauses.push(KeyClause { attribute: name.to_owned(), test: test(&comparison) });
+    }
+    if clauses.is_empty() || clauses.len() > 2 {
+        return Err(ExpressionError::bare("Conditions can be of length 1 or 2 only"));
+    }
+    Ok(KeyCondition { clauses, legacy: true })
+}
+
+fn test(comparison: &Comparison<'_>) -> KeyTest {
+    let value = |place: usize| comparison.values[place].clone();
+    match comparison.operator {
+        "EQ" => KeyTest::Equal(value(0)),
+        "LT" => KeyTest::Less(value(0)),
+        "LE" => KeyTest::LessOrEqual(value(0)),
+        "GT" => KeyTest::Greater(value(0)),
+        "GE" => KeyTest::GreaterOrEqual(value(0)),
+        "BETWEEN" => KeyTest::Between(value(0), value(1)),
+        "BEGINS_WITH" => KeyTest::BeginsWith(value(0)),
+        _ => KeyTest::NotIndexable,
+    }
+}

@@ -1,0 +1,251 @@
+//! The grammar of conditions, filters and key conditions.
+//!
+//! ```text
+//! or         = and { OR and }
+//! and        = not { AND not }
+//! not        = NOT not | comparison
+//! comparison = "(" or ")" | term [ ( "=" | "<>" | "<" | "<=" | ">" | ">=" ) term
+//!                                | BETWEEN term AND term
+//!                                | IN "(" term { "," term } ")" ]
+//! term       = path | value | function "(" term { "," term } ")" | "(" term ")"
+//! ```
+//!
+//! An opening parenthesis may begin a condition or a term, and which one is known only behind it. So the upper rules
+//! yield a [`Node`] that is either, and whoever needs a condition asks for one: a term in that place is a syntax error
+//! at the word that follows it, as with DynamoDB (`foo` alone: `token: "<EOF>", near: "foo"`).
+
+use crate::error::{ExpressionError, ExpressionKind};
+use crate::parse::{Parsed, Parser};
+use crate::token::TokenKind;
+use crate::tree::{Call, Comparator, Logic, RawName, Term};
+
+const KEYWORDS: &[&str] = &["AND", "OR", "NOT", "BETWEEN", "IN"];
+
+/// Parses a whole condition.
+pub fn parse(source: &str, kind: ExpressionKind) -> Parsed<Logic<'_>> {
+    let mut parser = Parser::new(source, kind, KEYWORDS)?;
+    let node = parser.or()?;
+    let logic = parser.logic(node)?;
+    if parser.peek() != TokenKind::End {
+        return Err(parser.syntax_error());
+    }
+    let functions = misplaced_in_logic(&logic, kind);
+    parser.finish(functions)?;
+    Ok(logic)
+}
+
+/// A condition or a term, and whether it stands in a pair of parentheses of its own.
+struct Node<'t> {
+    content: Content<'t>,
+    parenthesised: bool,
+}
+
+enum Content<'t> {
+    Logic(Logic<'t>),
+    Term(Term<'t>),
+}
+
+impl<'t> Parser<'t> {
+    fn or(&mut self) -> Parsed<Node<'t>> {
+        let first = self.and()?;
+        if !self.at_keyword("OR") {
+            return Ok(first);
+        }
+        let mut operands = vec![self.logic(first)?];
+        while self.at_keyword("OR") {
+            self.count_operator()?;
+            self.advance();
+            let operand = self.and()?;
+            operands.push(self.logic(operand)?);
+        }
+        Ok(Node { content: Content::Logic(Logic::Or(operands)), parenthesised: false })
+    }
+
+    fn and(&mut self) -> Parsed<Node<'t>> {
+        let first = self.not()?;
+        if !self.at_keyword("AND") {
+            return Ok(first);
+        }
+        let mut operands = vec![self.logic(first)?];
+        while self.at_keyword("AND") {
+            self.count_operator()?;
+            self.advance();
+            let operand = self.not()?;
+            operands.push(self.logic(operand)?);
+        }
+        Ok(Node { content: Content::Logic(Logic::And(operands)), parenthesised: false })
+    }
+
+    fn not(&mut self) -> Parsed<Node<'t>> {
+        // Counted before the recursion: the limit of operators bounds the depth of `NOT NOT NOT …`.
+        if self.at_keyword("NOT") {
+            self.count_operator()?;
+            self.advance();
+            let operand = self.not()?;
+            let logic = Logic::Not(Box::new(self.logic(operand)?));
+            return Ok(Node { content: Content::Logic(logic), parenthesised: false });
+        }
+        self.comparison()
+    }
+
+    fn comparison(&mut self) -> Parsed<Node<'t>> {
+        let node = if self.peek() == TokenKind::Open {
+            self.open()?;
+            let inner = self.or()?;
+            self.close(inner.parenthesised)?;
+            Node { content: inner.content, parenthesised: true }
+        } else {
+            Node { content: Content::Term(self.plain_term()?), parenthesised: false }
+        };
+        match node.content {
+            Content::Term(term) => self.after_term(term, node.parenthesised),
+            Content::Logic(_) => Ok(node),
+        }
+    }
+
+    /// What may follow a term where a condition may stand.
+    fn after_term(&mut self, term: Term<'t>, parenthesised: bool) -> Parsed<Node<'t>> {
+        let logic = if let Some(operator) = comparator(self.peek()) {
+            self.count_operator()?;
+            self.advance();
+            Logic::Compare { operator, left: term, right: self.term()?.0 }
+        } else if self.at_keyword("BETWEEN") {
+            self.between(term)?
+        } else if self.at_keyword("IN") {
+            self.is_in(term)?
+        } else {
+            return Ok(Node { content: Content::Term(term), parenthesised });
+        };
+        Ok(Node { content: Content::Logic(logic), parenthesised: false })
+    }
+
+    fn between(&mut self, value: Term<'t>) -> Parsed<Logic<'t>> {
+        self.count_operator()?;
+        self.advance();
+        let lower = self.term()?.0;
+        if !self.skip_keyword("AND") {
+            return Err(self.syntax_error());
+        }
+        let upper = self.term()?.0;
+        Ok(Logic::Between { value, lower, upper })
+    }
+
+    fn is_in(&mut self, value: Term<'t>) -> Parsed<Logic<'t>> {
+        self.count_operator()?;
+        self.advance();
+        self.expect(TokenKind::Open)?;
+        let candidates = self.terms()?;
+        Ok(Logic::In { value, candidates })
+    }
+
+    /// Terms with commas between them, and the closing parenthesis.
+    pub fn terms(&mut self) -> Parsed<Vec<Term<'t>>> {
+        let mut terms = vec![self.term()?.0];
+        while self.peek() == TokenKind::Comma {
+            self.advance();
+            terms.push(self.term()?.0);
+        }
+        self.expect(TokenKind::Close)?;
+        Ok(terms)
+    }
+
+    /// A term, and whether it stands in parentheses.
+    pub fn term(&mut self) -> Parsed<(Term<'t>, bool)> {
+        if self.peek() != TokenKind::Open {
+            return Ok((self.plain_term()?, false));
+        }
+        self.open()?;
+        let (term, parenthesised) = self.term()?;
+        self.close(parenthesised)?;
+        Ok((term, true))
+    }
+
+    /// A term that does not begin with a parenthesis.
+    pub fn plain_term(&mut self) -> Parsed<Term<'t>> {
+        match self.peek() {
+            TokenKind::ValuePlaceholder => Ok(Term::Value(self.advance())),
+            TokenKind::NamePlaceholder => Ok(Term::Path(self.path()?)),
+            _ => {
+                let word = self.word()?;
+                if self.peek() == TokenKind::Open {
+                    return self.call(word).map(Term::Call);
+                }
+                self.note_reserved(word);
+                self.path_from(RawName::Literal(word)).map(Term::Path)
+            }
+        }
+    }
+
+    fn call(&mut self, name: &'t str) -> Parsed<Call<'t>> {
+        self.count_operator()?;
+        // Functions nest without operators between them, so they count as levels.
+        self.open()?;
+        let arguments = self.terms()?;
+        self.depth -= 1;
+        Ok(Call { name, arguments })
+    }
+
+    fn logic(&self, node: Node<'t>) -> Parsed<Logic<'t>> {
+        match node.content {
+            Content::Logic(logic) => Ok(logic),
+            Content::Term(Term::Call(call)) => Ok(Logic::Call(call)),
+            Content::Term(_) => Err(self.syntax_error()),
+        }
+    }
+}
+
+fn comparator(kind: TokenKind) -> Option<Comparator> {
+    match kind {
+        TokenKind::Equal => Some(Comparator::Equal),
+        TokenKind::NotEqual => Some(Comparator::NotEqual),
+        TokenKind::Less => Some(Comparator::Less),
+        TokenKind::LessOrEqual => Some(Comparator::LessOrEqual),
+        TokenKind::Greater => Some(Comparator::Greater),
+        TokenKind::GreaterOrEqual => Some(Comparator::GreaterOrEqual),
+        _ => None,
+    }
+}
+
+/// The first function that does not exist or may not stand where it stands.
+fn misplaced_in_logic(logic: &Logic<'_>, kind: ExpressionKind) -> Option<ExpressionError> {
+    match logic {
+        Logic::And(operands) | Logic::Or(operands) => {
+            operands.iter().find_map(|operand| misplaced_in_logic(operand, kind))
+        }
+        Logic::Not(operand) => misplaced_in_logic(operand, kind),
+        Logic::Compare { left, right, .. } => misplaced_in_term(left, kind).or_else(|| misplaced_in_term(right, kind)),
+        Logic::Between { value, lower, upper } => {
+            [value, lower, upper].into_iter().find_map(|term| misplaced_in_term(term, kind))
+        }
+        Logic::In { value, candidates } => {
+            misplaced_in_term(value, kind).or_else(|| candidates.iter().find_map(|term| misplaced_in_term(term, kind)))
+        }
+        Logic::Call(call) => misplaced_call(call, kind, true),
+    }
+}
+
+fn misplaced_in_term(term: &Term<'_>, kind: ExpressionKind) -> Option<ExpressionError> {
+    match term {
+        Term::Path(_) | Term::Value(_) => None,
+        Term::Call(call) => misplaced_call(call, kind, false),
+    }
+}
+
+fn misplaced_call(call: &Call<'_>, kind: ExpressionKind, as_condition: bool) -> Option<ExpressionError> {
+    let name = call.name;
+    let problem = match name {
+        "attribute_exists" | "attribute_not_exists" | "attribute_type" | "begins_with" | "contains" if as_condition => {
+            None
+        }
+        "size" if !as_condition => None,
+        "attribute_exists" | "attribute_not_exists" | "attribute_type" | "begins_with" | "contains" | "size" => {
+            Some("The function is not allowed to be used this way in an expression")
+        }
+        "if_not_exists" | "list_append" => Some("The function is not allowed in a condition expression"),
+        _ => Some("Invalid function name"),
+    };
+    match problem {
+        Some(problem) => Some(ExpressionError::invalid(kind, format!("{problem}; function: {name}"))),
+        None => call.arguments.iter().find_map(|argument| misplaced_in_term(argument, kind)),
+    }
+}

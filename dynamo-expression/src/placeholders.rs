@@ -1,0 +1,269 @@
+//! The names and values that a request brings along for its expressions.
+//!
+//! All expressions of one request (or of one action of a transaction) share their placeholders, and each placeholder
+//! must be used by at least one of them. So a [`Placeholders`] is made once, gives out the parsed expressions, keeps
+//! count of what they used, and is asked at the end whether anything was left over.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+
+use dynamo_protocol::limits::{EXPRESSION_SUBSTITUTIONS_BYTES_MAX, PLACEHOLDER_BYTES_MAX};
+use dynamo_protocol::size::attribute_bytes;
+use dynamo_protocol::value::AttributeValue;
+
+use crate::check::Checker;
+use crate::condition::Condition;
+use crate::error::{ExpressionError, ExpressionKind};
+use crate::key_condition::KeyCondition;
+use crate::parse;
+use crate::path::{Path, Step};
+use crate::projection::Projection;
+use crate::tree::{RawName, RawPath, RawStep};
+use crate::update::Update;
+
+/// `ExpressionAttributeNames` and `ExpressionAttributeValues` of one request.
+///
+/// The maps themselves are checked when the first expression is asked for, so that their faults are reported before
+/// those of any expression, as DynamoDB does.
+pub struct Placeholders<'r> {
+    names: Option<&'r BTreeMap<String, String>>,
+    values: Option<&'r BTreeMap<String, AttributeValue>>,
+    /// Whether the errors go into the envelope of the new validation layer.
+    enveloped: bool,
+    /// Whether the maps were found to be well-formed.
+    well_formed: Cell<bool>,
+    used_names: RefCell<BTreeSet<&'r str>>,
+    used_values: RefCell<BTreeSet<&'r str>>,
+}
+
+impl<'r> Placeholders<'r> {
+    /// The placeholders of a request, whose errors are reported bare.
+    pub fn new(
+        names: Option<&'r BTreeMap<String, String>>,
+        values: Option<&'r BTreeMap<String, AttributeValue>>,
+    ) -> Self {
+        Placeholders {
+            names,
+            values,
+            enveloped: false,
+            well_formed: Cell::new(false),
+            used_names: RefCell::default(),
+            used_values: RefCell::default(),
+        }
+    }
+
+    /// The same, for PutItem, UpdateItem and DeleteItem: their errors carry `1 validation error detected: `.
+    #[must_use]
+    pub fn enveloped(mut self) -> Self {
+        self.enveloped = true;
+        self
+    }
+
+    /// Parses and checks a `ConditionExpression` or `FilterExpression`.
+    ///
+    /// # Errors
+    /// The client's mistake in DynamoDB's words.
+    pub fn condition(&self, kind: ExpressionKind, text: &str) -> Result<Condition, ExpressionError> {
+        self.report(|| {
+            self.check_maps()?;
+            let logic = parse::condition::parse(text, kind)?;
+            Checker::new(self, kind).logic(&logic)
+        })
+    }
+
+    /// Parses and checks a `KeyConditionExpression`: the language first, then its shape.
+    ///
+    /// Where a request also has a filter or a projection, their faults of language come before this one's faults of
+    /// shape: use [`Placeholders::key_expression`], the others, then [`KeyCondition::from_condition`].
+    ///
+    /// # Errors
+    /// The client's mistake in DynamoDB's words.
+    pub fn key_condition(&self, text: &str) -> Result<KeyCondition, ExpressionError> {
+        let condition = self.key_expression(text)?;
+        self.report(|| KeyCondition::from_condition(condition))
+    }
+
+    /// Parses a `KeyConditionExpression` as far as it is like any other condition.
+    ///
+    /// # Errors
+    /// The client's mistake in DynamoDB's words.
+    pub fn key_expression(&self, text: &str) -> Result<Condition, ExpressionError> {
+        self.condition(ExpressionKind::KeyCondition, text)
+    }
+
+    /// Parses and checks a `ProjectionExpression`.
+    ///
+    /// # Errors
+    /// The client's mistake in DynamoDB's words.
+    pub fn projection(&self, text: &str) -> Result<Projection, ExpressionError> {
+        self.report(|| {
+            self.check_maps()?;
+            let raw = parse::projection::parse(text)?;
+            let paths: Result<Vec<_>, _> = raw.iter().map(|raw| self.path(ExpressionKind::Projection, raw)).collect();
+            Projection::checked(paths?)
+        })
+    }
+
+    /// Parses and checks an `UpdateExpression`.
+    ///
+    /// # Errors
+    /// The client's mistake in DynamoDB's words.
+    pub fn update(&self, text: &str) -> Result<Update, ExpressionError> {
+        self.report(|| {
+            self.check_maps()?;
+            let raw = parse::update::parse(text)?;
+            Checker::new(self, ExpressionKind::Update).update(&raw)
+        })
+    }
+
+    /// Checks that every name and every value was used by some expression given out before.
+    ///
+    /// # Errors
+    /// `Value provided in ExpressionAttribute… unused in expressions: keys: {…}`, names first.
+    pub fn finish(&self) -> Result<(), ExpressionError> {
+        self.report(|| {
+            self.check_maps()?;
+            unused("ExpressionAttributeNames", self.names, &self.used_names.borrow())?;
+            unused("ExpressionAttributeValues", self.values, &self.used_values.borrow())
+        })
+    }
+
+    /// For a request without any expression: refuses names and values, which have nothing to stand in for.
+    ///
+    /// `absent` says which members are missing, such as `ConditionExpression is null`; the texts outside of the
+    /// envelope repeat it.
+    ///
+    /// # Errors
+    /// `ExpressionAttribute… can only be specified when using expressions`, names first.
+    pub fn refuse_without_expressions(&self, absent: &str) -> Result<(), ExpressionError> {
+        let text = if self.names.is_some() {
+            "ExpressionAttributeNames can only be specified when using expressions".to_owned()
+        } else if self.values.is_none() {
+            return Ok(());
+        } else if self.enveloped {
+            "ExpressionAttributeValues can only be specified when using expressions".to_owned()
+        } else {
+            format!("ExpressionAttributeValues can only be specified when using expressions: {absent}")
+        };
+        self.report(|| Err(ExpressionError::bare(text)))
+    }
+
+    fn report<T>(&self, attempt: impl FnOnce() -> Result<T, ExpressionError>) -> Result<T, ExpressionError> {
+        attempt().map_err(|error| if self.enveloped { error.enveloped() } else { error })
+    }
+
+    fn check_maps(&self) -> Result<(), ExpressionError> {
+        if self.well_formed.get() {
+            return Ok(());
+        }
+        let mut bytes = 0;
+        if let Some(names) = self.names {
+            check_keys("ExpressionAttributeNames", '#', names.keys())?;
+            if let Some((key, _)) = names.iter().find(|(_, name)| name.is_empty()) {
+                let text =
+                    format!("ExpressionAttributeNames contains invalid value: Empty attribute name for key {key}");
+                return Err(ExpressionError::bare(text));
+            }
+            bytes += names.iter().map(|(key, name)| key.len() + name.len()).sum::<usize>();
+            check_size("ExpressionAttributeNames", bytes)?;
+        }
+        if let Some(values) = self.values {
+            check_keys("ExpressionAttributeValues", ':', values.keys())?;
+            bytes += values.iter().map(|(key, value)| key.len() + attribute_bytes(value)).sum::<usize>();
+            check_size("ExpressionAttributeValues", bytes)?;
+        }
+        self.well_formed.set(true);
+        Ok(())
+    }
+
+    /// Replaces the placeholders of a path.
+    pub(crate) fn path(&self, kind: ExpressionKind, raw: &RawPath<'_>) -> Result<Path, ExpressionError> {
+        let root = self.name(kind, raw.root)?;
+        let mut steps = Vec::with_capacity(raw.steps.len());
+        for step in &raw.steps {
+            steps.push(match *step {
+                RawStep::Name(name) => Step::Name(self.name(kind, name)?),
+                RawStep::Index(index) => Step::Index(index),
+            });
+        }
+        Ok(Path::new(root, steps))
+    }
+
+    fn name(&self, kind: ExpressionKind, raw: RawName<'_>) -> Result<String, ExpressionError> {
+        let placeholder = match raw {
+            RawName::Literal(name) => return Ok(name.to_owned()),
+            RawName::Placeholder(placeholder) => placeholder,
+        };
+        match self.names.and_then(|names| names.get_key_value(placeholder)) {
+            Some((key, name)) => {
+                self.used_names.borrow_mut().insert(key);
+                Ok(name.clone())
+            }
+            None => Err(ExpressionError::invalid(
+                kind,
+                format!(
+                    "An expression attribute name used in the document path is not defined; attribute name: \
+                     {placeholder}"
+                ),
+            )),
+        }
+    }
+
+    /// The value behind a placeholder.
+    pub(crate) fn value(&self, kind: ExpressionKind, placeholder: &str) -> Result<AttributeValue, ExpressionError> {
+        match self.values.and_then(|values| values.get_key_value(placeholder)) {
+            Some((key, value)) => {
+                self.used_values.borrow_mut().insert(key);
+                Ok(value.clone())
+            }
+            None => Err(ExpressionError::invalid(
+                kind,
+                format!(
+                    "An expression attribute value used in expression is not defined; attribute value: {placeholder}"
+                ),
+            )),
+        }
+    }
+}
+
+fn check_keys<'k>(
+    member: &str,
+    sigil: char,
+    keys: impl ExactSizeIterator<Item = &'k String>,
+) -> Result<(), ExpressionError> {
+    if keys.len() == 0 {
+        return Err(ExpressionError::bare(format!("{member} must not be empty")));
+    }
+    for key in keys {
+        let word = key.strip_prefix(sigil).unwrap_or_default();
+        if word.is_empty() || !word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            let text = format!("{member} contains invalid key: Syntax error; key: \"{key}\"");
+            return Err(ExpressionError::bare(text));
+        }
+        if key.len() > PLACEHOLDER_BYTES_MAX {
+            let text = format!(
+                "{member} contains invalid key: The expression attribute map contains a key that is too long; \
+                 key: \"{key}\""
+            );
+            return Err(ExpressionError::bare(text));
+        }
+    }
+    Ok(())
+}
+
+fn check_size(member: &str, bytes: usize) -> Result<(), ExpressionError> {
+    if bytes > EXPRESSION_SUBSTITUTIONS_BYTES_MAX {
+        return Err(ExpressionError::bare(format!("{member} exceeds max size")));
+    }
+    Ok(())
+}
+
+fn unused<V>(member: &str, given: Option<&BTreeMap<String, V>>, used: &BTreeSet<&str>) -> Result<(), ExpressionError> {
+    let Some(given) = given else { return Ok(()) };
+    if used.len() == given.len() {
+        return Ok(());
+    }
+    let unused: Vec<&str> = given.keys().map(String::as_str).filter(|key| !used.contains(key)).collect();
+    let keys = unused.join(", ");
+    Err(ExpressionError::bare(format!("Value provided in {member} unused in expressions: keys: {{{keys}}}")))
+}

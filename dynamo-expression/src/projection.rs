@@ -1,0 +1,47 @@
+//! Projections: which parts of an item are returned.
+
+use dynamo_protocol::value::Item;
+
+use crate::attributes::Attributes;
+use crate::error::{ExpressionError, ExpressionKind};
+use crate::path::Path;
+use crate::selection::{self, Selections};
+
+/// A checked `ProjectionExpression`, or the `AttributesToGet` of old.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Projection {
+    /// In the order of the text.
+    paths: Vec<Path>,
+    /// The same as a tree.
+    selections: Selections,
+}
+
+impl Projection {
+    /// A projection of paths that neither overlap nor conflict.
+    pub fn new(paths: Vec<Path>) -> Self {
+        let selections = selection::of(paths.iter());
+        Projection { paths, selections }
+    }
+
+    /// The same, after checking the paths.
+    pub(crate) fn checked(paths: Vec<Path>) -> Result<Self, ExpressionError> {
+        crate::overlap::check(ExpressionKind::Projection, paths.iter())?;
+        Ok(Self::new(paths))
+    }
+
+    /// The paths, in the order of the text.
+    pub fn paths(&self) -> &[Path] {
+        &self.paths
+    }
+
+    /// The paths as a tree, for those who project something else than a tree of values.
+    pub fn selections(&self) -> &Selections {
+        &self.selections
+    }
+
+    /// The projected part of an item, possibly empty. Elements of a list keep their order and close up; a map or list
+    /// none of whose selected parts exist is left out.
+    pub fn project(&self, attributes: &dyn Attributes) -> Item {
+        selection::select(&self.selections, attributes)
+    }
+}
