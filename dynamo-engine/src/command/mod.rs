@@ -1,1 +1,120 @@
 //! What travels in the log.
+//!
+//! An [`Entry`] is one log entry: the proposer's wall time, the shard's timestamp ceiling and a vector of commands,
+//! each with its own timestamp. A command carries everything that apply needs: the table's id and schema version as
+//! planned, the row key, the encoded item, the parsed condition and update. Apply compares the versions with the
+//! descriptor installed in the shard and rejects what was planned with another one.
+//!
+//! The codec is written by hand ([`Entry::encode`], [`Entry::decode`]), its bytes are pinned, and decoding takes any
+//! input. An entry that cannot be decoded stops the shard; it is never skipped.
+
+mod codec;
+mod item_write;
+
+use dynamo_expression::{Condition, Update};
+use hlc::Timestamp;
+
+use crate::catalog::{DdlCommand, IndexId, TableId};
+use crate::item::ItemBody;
+
+pub use crate::codec::DecodeError;
+pub use item_write::request_hash;
+
+/// The first byte of every entry.
+pub const ENTRY_FORMAT: u8 = 1;
+
+/// One log entry: commands that share a proposal, a sync and a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The proposer's wall time in milliseconds since the epoch: the only time that apply ever sees.
+    pub stamped_ms: u64,
+    /// Every timestamp in this entry is below it; the shard's ceiling becomes at least this.
+    pub ceiling: Timestamp,
+    /// The commands, in the order in which they take effect.
+    pub commands: Vec<Stamped>,
+}
+
+/// A command with the timestamp that its sequencer gave it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stamped {
+    /// Rises strictly in log order.
+    pub ts: Timestamp,
+    /// What to do.
+    pub command: Command,
+}
+
+/// What a shard can be told to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Nothing; an entry that only carries its header.
+    Noop,
+    /// Nothing but the entry's ceiling, proposed alone when a shard needs a higher one.
+    RaiseCeiling,
+    /// Put, update or delete one item.
+    Write(ItemWrite),
+    /// All of these or none.
+    Transact(Transaction),
+    /// Change the catalog.
+    Ddl(DdlCommand),
+    /// Add the next rows to an index that is being filled.
+    BackfillStep(BackfillStep),
+}
+
+/// One action on one item.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ItemWrite {
+    /// The table as planned.
+    pub table: TableId,
+    /// Its schema version as planned.
+    pub schema_version: u32,
+    /// The base row's key; see [`crate::keyspace`].
+    pub key: Vec<u8>,
+    /// Must hold for the item as it is before the change.
+    pub condition: Option<Condition>,
+    /// What to do with the item.
+    pub change: Change,
+}
+
+/// The change of one action.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// Replace the item.
+    Put(ItemBody),
+    /// Change attributes; creates the item where there is none, unless the update only removes.
+    Update(Update),
+    /// Remove the item.
+    Delete,
+    /// Nothing: the action is only its condition.
+    Check,
+}
+
+/// A transaction of which every item lies on this shard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transaction {
+    /// Makes a repeated request harmless for ten minutes.
+    pub client_token: Option<ClientToken>,
+    /// At most one action an item, at most a hundred.
+    pub actions: Vec<ItemWrite>,
+}
+
+/// `ClientRequestToken` with a hash of the request it came with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientToken {
+    /// The client's token.
+    pub token: String,
+    /// [`request_hash`] of the actions.
+    pub request_hash: u128,
+}
+
+/// The next rows of a backfill, from the cursor that the shard keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackfillStep {
+    /// The table as planned.
+    pub table: TableId,
+    /// Its schema version as planned.
+    pub schema_version: u32,
+    /// The index, in state backfilling.
+    pub index: IndexId,
+    /// How many base rows to visit.
+    pub rows: u32,
+}

@@ -17,6 +17,7 @@
 //! Reading is done on borrowed bytes: [`ItemRef`] goes to JSON, to single values or to a tree. Bytes that are not an
 //! item give [`Corrupt`] and never a panic, since what comes from disk is fuzzed like everything else.
 
+mod attributes;
 mod encode;
 mod reader;
 mod value;

@@ -1,0 +1,143 @@
+//! One entry being applied: dispatch, and what the command kinds share.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use hlc::Timestamp;
+use ordered_kv::{Reader, Value, WriteBatch};
+
+use super::{Fault, Outcome, Overlay, Rejection, ShardState, ddl};
+use crate::catalog::{TableDescriptor, TableId};
+use crate::command::{Command, Entry, Stamped};
+use crate::keyspace::{RowRange, local};
+
+/// The state and the overlay while an entry is applied.
+pub struct Applier<'a> {
+    /// The shard's scalars; changed in place.
+    pub shard: &'a mut ShardState,
+    /// The proposer's wall time in milliseconds since the epoch.
+    pub stamped_ms: u64,
+    /// The timestamp of the command at hand.
+    pub ts: Timestamp,
+    pub(super) overlay: Overlay<'a>,
+    /// Tables and indexes whose counters changed.
+    pub(super) counted: BTreeSet<u64>,
+    clock_before: (Timestamp, Timestamp),
+}
+
+impl<'a> Applier<'a> {
+    /// Begins an entry: its ceiling counts from here on.
+    pub fn new(shard: &'a mut ShardState, reader: &'a dyn Reader, entry: &Entry) -> Applier<'a> {
+        let clock_before = (shard.ceiling, shard.high_water);
+        shard.ceiling = shard.ceiling.max(entry.ceiling);
+        Applier {
+            stamped_ms: entry.stamped_ms,
+            ts: shard.high_water,
+            overlay: Overlay::new(reader),
+            counted: BTreeSet::new(),
+            clock_before,
+            shard,
+        }
+    }
+
+    /// Applies one command.
+    ///
+    /// # Errors
+    /// A [`Fault`] of this node.
+    pub fn apply(&mut self, stamped: &Stamped) -> Result<Outcome, Fault> {
+        if stamped.ts <= self.shard.high_water || stamped.ts >= self.shard.ceiling {
+            return Ok(Outcome::Rejected(Rejection::Timestamp));
+        }
+        self.shard.high_water = stamped.ts;
+        self.ts = stamped.ts;
+        match &stamped.command {
+            Command::Noop | Command::RaiseCeiling => Ok(Outcome::Done),
+            Command::Write(write) => self.write(write),
+            Command::Transact(transaction) => self.transact(transaction),
+            Command::Ddl(command) => ddl::apply(self, command).map(Outcome::Ddl),
+            Command::BackfillStep(step) => self.backfill(step),
+        }
+    }
+
+    /// Ends the entry: everything that changed goes into `batch`.
+    pub fn finish(mut self, batch: &mut WriteBatch) {
+        if (self.shard.ceiling, self.shard.high_water) != self.clock_before {
+            self.overlay.put(local::clock(self.shard.id), self.shard.encode_clock());
+        }
+        for id in std::mem::take(&mut self.counted) {
+            if let Some(stats) = self.shard.stats.get(&id) {
+                self.overlay.put(local::stats(self.shard.id, id), stats.encode());
+            }
+        }
+        self.overlay.finish(batch);
+    }
+
+    /// The descriptor installed here, if it is the one that a command was planned with.
+    pub(super) fn planned(&self, id: TableId, schema_version: u32) -> Result<Arc<TableDescriptor>, Rejection> {
+        match self.shard.tables.get(&id) {
+            Some(table) if table.schema_version == schema_version => Ok(Arc::clone(table)),
+            _ => Err(Rejection::Stale),
+        }
+    }
+
+    /// The value under `key` as it will be.
+    ///
+    /// # Errors
+    /// [`Fault::Store`].
+    pub fn get(&self, key: &[u8]) -> Result<Option<Value>, Fault> {
+        self.overlay.get(key)
+    }
+
+    /// Stores a row.
+    pub fn put(&mut self, key: Vec<u8>, value: impl Into<Value>) {
+        self.overlay.put(key, value);
+    }
+
+    /// Removes a row.
+    pub fn delete(&mut self, key: Vec<u8>) {
+        self.overlay.delete(key);
+    }
+
+    /// Removes all rows of a range.
+    pub fn delete_range(&mut self, range: RowRange) {
+        self.overlay.delete_range(range);
+    }
+
+    /// Up to `limit` rows of a range as they will be.
+    ///
+    /// # Errors
+    /// [`Fault::Store`].
+    pub fn scan(&self, range: &RowRange, limit: usize) -> Result<Vec<(Vec<u8>, Value)>, Fault> {
+        self.overlay.scan(range, limit)
+    }
+
+    /// Installs a descriptor, new or changed, in this shard.
+    pub fn install(&mut self, table: Arc<TableDescriptor>) {
+        self.put(local::installed(self.shard.id, table.id.0), table.to_bytes());
+        self.shard.tables.insert(table.id, table);
+    }
+
+    /// Removes a descriptor and the counters of the table and its indexes. The table's rows are the caller's to
+    /// remove.
+    pub fn uninstall(&mut self, id: TableId) {
+        self.delete(local::installed(self.shard.id, id.0));
+        if let Some(table) = self.shard.tables.remove(&id) {
+            table.indexes.iter().map(|index| index.id.0).for_each(|index| self.forget_counters(index));
+        }
+        self.forget_counters(id.0);
+    }
+
+    /// Removes the counters of a table or an index, and the cursor of its backfill.
+    pub fn forget_counters(&mut self, id: u64) {
+        self.shard.stats.remove(&id);
+        self.counted.remove(&id);
+        self.delete(local::stats(self.shard.id, id));
+        self.delete(local::backfill(self.shard.id, id));
+    }
+
+    /// Counts the change of one item or index row from `old` to `new` billed bytes.
+    pub(super) fn count(&mut self, id: u64, old: Option<usize>, new: Option<usize>) {
+        self.shard.stats.entry(id).or_default().change(old, new);
+        self.counted.insert(id);
+    }
+}

@@ -1,0 +1,116 @@
+//! ClientRequestToken rows: a repeated transaction is recognised for ten minutes.
+//!
+//! ```text
+//! row    tokens space · first action's item key · token  ->  format (1) · expiry ms (8, BE) · request hash (16, BE)
+//! queue  local · shard · token queue · expiry ms · key of the row  ->  (empty)
+//! ```
+//!
+//! A row counts while its expiry lies in the future of the entry's stamped time; the queue lets later transactions
+//! sweep up what has expired, a few rows each, so the rows never pile up and no step is long.
+
+use super::{Applier, Fault, Outcome};
+use crate::codec::DecodeError;
+use crate::command::{ClientToken, Transaction};
+use crate::keyspace::{RowRange, local, successor, token_row_key};
+use dynamo_protocol::limits::IDEMPOTENCY_WINDOW_MS;
+
+const TOKEN_FORMAT: u8 = 1;
+
+/// How many expired rows one transaction sweeps up: more than the one that it adds, so the queue shrinks; few, so
+/// that a transaction after a quiet time is not slow.
+const SWEEP_ROWS_MAX: usize = 4;
+
+impl Applier<'_> {
+    /// The answer to a transaction whose token is known: replayed or mismatched. `None` for a new one.
+    pub(super) fn known_token(&self, transaction: &Transaction) -> Result<Option<Outcome>, Fault> {
+        let Some((token, row_key)) = token_row(transaction) else { return Ok(None) };
+        let Some(row) = self.get(&row_key)? else { return Ok(None) };
+        let (expires_ms, request_hash) = decode(&row)?;
+        if expires_ms <= self.stamped_ms {
+            return Ok(None);
+        }
+        if request_hash != token.request_hash {
+            return Ok(Some(Outcome::TokenMismatch));
+        }
+        self.replay(&transaction.actions).map(Some)
+    }
+
+    /// Remembers the token of a transaction that was committed, and forgets some that have expired.
+    pub(super) fn remember_token(&mut self, transaction: &Transaction) -> Result<(), Fault> {
+        let Some((token, row_key)) = token_row(transaction) else { return Ok(()) };
+        let expires_ms = self.stamped_ms.saturating_add(IDEMPOTENCY_WINDOW_MS);
+        self.sweep_tokens()?;
+        self.put(local::token_queue(self.shard.id, expires_ms, &row_key), &[][..]);
+        self.put(row_key, encode(expires_ms, token.request_hash));
+        let first = self.shard.token_expires_ms.map_or(expires_ms, |first| first.min(expires_ms));
+        self.shard.token_expires_ms = Some(first);
+        Ok(())
+    }
+
+    fn sweep_tokens(&mut self) -> Result<(), Fault> {
+        if self.shard.token_expires_ms.is_none_or(|first| first > self.stamped_ms) {
+            return Ok(());
+        }
+        let prefix = local::token_queue_prefix(self.shard.id);
+        let queue = RowRange { end: successor(&prefix), start: prefix };
+        let mut rows = self.scan(&queue, SWEEP_ROWS_MAX + 1)?.into_iter();
+        self.shard.token_expires_ms = None;
+        for (swept, (queue_key, _)) in rows.by_ref().enumerate() {
+            let (expires_ms, row_key) = local::parse_token_queue(self.shard.id, &queue_key)
+                .ok_or(Fault::Invariant("the token queue holds queue keys"))?;
+            if swept == SWEEP_ROWS_MAX || expires_ms > self.stamped_ms {
+                self.shard.token_expires_ms = Some(expires_ms);
+                break;
+            }
+            self.forget_token(row_key.to_vec())?;
+            self.delete(queue_key);
+        }
+        Ok(())
+    }
+
+    /// Removes a token's row unless it was used anew since it was queued.
+    fn forget_token(&mut self, row_key: Vec<u8>) -> Result<(), Fault> {
+        if let Some(row) = self.get(&row_key)? {
+            if decode(&row)?.0 <= self.stamped_ms {
+                self.delete(row_key);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn token_row(transaction: &Transaction) -> Option<(&ClientToken, Vec<u8>)> {
+    let token = transaction.client_token.as_ref()?;
+    let first = transaction.actions.first()?;
+    Some((token, token_row_key(&first.key, &token.token)))
+}
+
+fn encode(expires_ms: u64, request_hash: u128) -> Vec<u8> {
+    let mut row = vec![TOKEN_FORMAT];
+    row.extend_from_slice(&expires_ms.to_be_bytes());
+    row.extend_from_slice(&request_hash.to_be_bytes());
+    row
+}
+
+fn decode(row: &[u8]) -> Result<(u64, u128), DecodeError> {
+    let (format, rest) = row.split_first().ok_or(DecodeError::Truncated)?;
+    if *format != TOKEN_FORMAT {
+        return Err(DecodeError::Format(*format));
+    }
+    let (expires_ms, hash) = rest.split_first_chunk::<8>().ok_or(DecodeError::Truncated)?;
+    let hash = hash.try_into().map_err(|_| DecodeError::Truncated)?;
+    Ok((u64::from_be_bytes(*expires_ms), u128::from_be_bytes(hash)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_bytes() {
+        let row = encode(258, 7);
+        assert_eq!(row, [&[1, 0, 0, 0, 0, 0, 0, 1, 2][..], &[0; 15], &[7]].concat());
+        assert_eq!(decode(&row), Ok((258, 7)));
+        assert!(decode(&row[..9]).is_err());
+    }
+}

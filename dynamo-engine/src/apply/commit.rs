@@ -1,0 +1,78 @@
+//! Writing what an action decided: the row, its index rows, the counters.
+
+use ordered_kv::Value;
+
+use super::evaluate::{Evaluated, Next, Refusal};
+use super::{Applier, Fault, IndexWrite, Outcome, WriteOutcome, index_row};
+use crate::catalog::TableDescriptor;
+use crate::command::ItemWrite;
+use crate::item::{ItemBody, ItemRef, stored};
+use crate::keyspace::RowKey;
+
+impl Applier<'_> {
+    /// Applies a single-item write.
+    pub(super) fn write(&mut self, write: &ItemWrite) -> Result<Outcome, Fault> {
+        let table = match self.planned(write.table, write.schema_version) {
+            Ok(table) => table,
+            Err(rejection) => return Ok(Outcome::Rejected(rejection)),
+        };
+        Ok(match self.evaluate(&table, write)? {
+            Ok(evaluated) => Outcome::Written(self.commit(&table, &write.key, evaluated)?),
+            Err(Refusal::Condition(item)) => Outcome::ConditionFailed { item },
+            Err(Refusal::Invalid(text)) => Outcome::Invalid(text),
+        })
+    }
+
+    /// Writes an evaluated action. An action that changes nothing writes nothing.
+    pub(super) fn commit(
+        &mut self,
+        table: &TableDescriptor,
+        key: &[u8],
+        evaluated: Evaluated<'_>,
+    ) -> Result<WriteOutcome, Fault> {
+        let Evaluated { old, next } = evaluated;
+        let row = |body: &ItemBody| Some(Value::from(stored(body, self.ts)));
+        let new = match &next {
+            Next::Same => return Ok(WriteOutcome { new: old.clone(), old, changed: false, index_writes: Vec::new() }),
+            Next::Given(body) => row(body),
+            Next::Made(body) => row(body),
+            Next::Gone => None,
+        };
+        let old_item = old.as_deref().map(ItemRef::parse).transpose()?;
+        let new_item = new.as_deref().map(ItemRef::parse).transpose()?;
+        self.count(table.id.0, old_item.map(|item| item.billed_bytes()), new_item.map(|item| item.billed_bytes()));
+        let index_writes = self.maintain_indexes(table, key, old_item, new_item)?;
+        match &new {
+            Some(row) => self.put(key.to_vec(), row.clone()),
+            None => self.delete(key.to_vec()),
+        }
+        Ok(WriteOutcome { old, new, changed: true, index_writes })
+    }
+
+    fn maintain_indexes(
+        &mut self,
+        table: &TableDescriptor,
+        key: &[u8],
+        old: Option<ItemRef<'_>>,
+        new: Option<ItemRef<'_>>,
+    ) -> Result<Vec<IndexWrite>, Fault> {
+        let mut writes = Vec::new();
+        for index in table.maintained_indexes() {
+            let mutations = index_row::mutations(table, index, RowKey::parse(key)?, old.as_ref(), new.as_ref())?;
+            if !mutations.is_empty() {
+                writes.push(IndexWrite { index: index.id, units: index_row::units(&mutations) });
+            }
+            mutations.into_iter().for_each(|mutation| self.mutate_index(mutation));
+        }
+        Ok(writes)
+    }
+
+    /// Carries out one mutation of an index row that lives on this shard.
+    pub(super) fn mutate_index(&mut self, mutation: index_row::IndexMutation) {
+        self.count(mutation.index.0, mutation.billed.0, mutation.billed.1);
+        match mutation.row {
+            Some(row) => self.put(mutation.key, row),
+            None => self.delete(mutation.key),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! One action against the item as it is: condition, then the item as it would be.
+//!
+//! Nothing is written here, so a transaction evaluates all its actions before it commits any.
+
+use dynamo_expression::Update;
+use dynamo_protocol::limits::{ITEM_BYTES_MAX, NESTING_LEVELS_MAX};
+use dynamo_protocol::size::{depth, item_bytes};
+use dynamo_protocol::value::Item;
+use ordered_kv::Value;
+
+use super::{Applier, Fault};
+use crate::catalog::TableDescriptor;
+use crate::command::{Change, ItemWrite};
+use crate::item::{Corrupt, ItemBody, ItemRef};
+use crate::keyspace::RowKey;
+use crate::messages;
+
+/// An action that may be committed.
+pub(super) struct Evaluated<'w> {
+    /// The stored row before.
+    pub old: Option<Value>,
+    /// What becomes of it.
+    pub next: Next<'w>,
+}
+
+/// The item after an action.
+pub(super) enum Next<'w> {
+    /// As it was.
+    Same,
+    /// This body, out of the command.
+    Given(&'w ItemBody),
+    /// This body, computed.
+    Made(ItemBody),
+    /// None.
+    Gone,
+}
+
+/// Why an action may not be committed.
+pub(super) enum Refusal {
+    /// Its condition is false for this stored row.
+    Condition(Option<Value>),
+    /// It is wrong for this item; the text of a ValidationException.
+    Invalid(String),
+}
+
+impl Applier<'_> {
+    /// Reads the item once, checks the condition on its stored form, computes the new one.
+    pub(super) fn evaluate<'w>(
+        &self,
+        table: &TableDescriptor,
+        write: &'w ItemWrite,
+    ) -> Result<Result<Evaluated<'w>, Refusal>, Fault> {
+        let old = self.get(&write.key)?;
+        let item = old.as_deref().map(ItemRef::parse).transpose()?;
+        if let Some(condition) = &write.condition {
+            if !condition.eval(&item) {
+                return Ok(Err(Refusal::Condition(old)));
+            }
+        }
+        let next = match &write.change {
+            Change::Check => Next::Same,
+            Change::Delete if item.is_none() => Next::Same,
+            Change::Delete => Next::Gone,
+            Change::Put(body) if item.is_some_and(|item| item.body() == body.as_bytes()) => Next::Same,
+            Change::Put(body) => Next::Given(body),
+            Change::Update(update) => match updated(table, &write.key, item, update)? {
+                Ok(next) => next,
+                Err(text) => return Ok(Err(Refusal::Invalid(text))),
+            },
+        };
+        Ok(Ok(Evaluated { old, next }))
+    }
+}
+
+fn updated<'w>(
+    table: &TableDescriptor,
+    key: &[u8],
+    old: Option<ItemRef<'_>>,
+    update: &Update,
+) -> Result<Result<Next<'w>, String>, Fault> {
+    if old.is_none() && update.writes_only_removes() {
+        return Ok(Ok(Next::Same));
+    }
+    let mut item = match &old {
+        Some(old) => old.to_item()?,
+        None => key_item(table, key)?,
+    };
+    if let Err(error) = update.apply(&mut item) {
+        return Ok(Err(error.text().to_owned()));
+    }
+    let billed_bytes = item_bytes(&item);
+    if let Err(text) = check(table, old.as_ref(), &item, billed_bytes)? {
+        return Ok(Err(text));
+    }
+    let body = ItemBody::encode_sized(&item, billed_bytes);
+    let same = old.is_some_and(|old| old.body() == body.as_bytes());
+    Ok(Ok(if same { Next::Same } else { Next::Made(body) }))
+}
+
+/// The limits that an update can only break together with the item it meets.
+fn check(
+    table: &TableDescriptor,
+    old: Option<&ItemRef<'_>>,
+    item: &Item,
+    billed_bytes: usize,
+) -> Result<Result<(), String>, Corrupt> {
+    if billed_bytes > ITEM_BYTES_MAX {
+        return Ok(Err(messages::ITEM_TO_UPDATE_TOO_LARGE.to_owned()));
+    }
+    if item.values().any(|value| depth(value) >= NESTING_LEVELS_MAX) {
+        return Ok(Err(messages::NESTED_TOO_DEEP.to_owned()));
+    }
+    for index in table.maintained_indexes() {
+        for attribute in index.keys.attributes() {
+            let Some(value) = item.get(&attribute.name) else { continue };
+            // An item from before the index may hold a value that the index cannot: it may keep it, not write it.
+            let kept = match old {
+                Some(old) => old.attribute(&attribute.name)?.as_ref() == Some(value),
+                None => false,
+            };
+            if !kept {
+                if let Err(text) = messages::index_key_after_update(index, attribute, value) {
+                    return Ok(Err(text));
+                }
+            }
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// An item of nothing but the key that a row key holds: what an update starts from where there is no item.
+fn key_item(table: &TableDescriptor, key: &[u8]) -> Result<Item, Fault> {
+    let values = RowKey::parse(key)?.decode_parts()?;
+    if values.len() != table.keys.len() {
+        return Err(Fault::Invariant("a row key has one part for each key attribute"));
+    }
+    Ok(table.keys.attributes().map(|attribute| attribute.name.clone()).zip(values).collect())
+}

@@ -1,0 +1,110 @@
+//! What applying a command gives: outcomes for everyone, faults for this node.
+
+use ordered_kv::{StoreError, Value};
+
+use super::ddl::DdlOutcome;
+use crate::catalog::IndexId;
+use crate::codec::DecodeError;
+use crate::item::Corrupt;
+use crate::keyspace::KeyDecodeError;
+
+/// The agreed answer to one command.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Done, with nothing to say: a no-op, a raised ceiling.
+    Done,
+    /// The item was written (or found to be so already).
+    Written(WriteOutcome),
+    /// The condition was false for this item (a stored row; `None`: there is none).
+    ConditionFailed {
+        /// The stored row that the condition met.
+        item: Option<Value>,
+    },
+    /// The write is wrong in a way that only shows with the item at hand: the text of a ValidationException.
+    Invalid(String),
+    /// Every action of the transaction was done.
+    Transacted {
+        /// One for each action, in order.
+        actions: Vec<WriteOutcome>,
+        /// The same request was done before, under the same token; nothing was done now.
+        replayed: bool,
+    },
+    /// No action of the transaction was done; one verdict for each, in order.
+    Cancelled(Vec<ActionOutcome>),
+    /// The transaction's token was used before for another request.
+    TokenMismatch,
+    /// The command does not fit the shard as it is now; nothing was done.
+    Rejected(Rejection),
+    /// The catalog command's own outcome.
+    Ddl(DdlOutcome),
+    /// A step of a backfill was made.
+    Backfilled {
+        /// No base row is left behind the cursor.
+        done: bool,
+    },
+}
+
+/// Why a command was not even tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// Planned with another table id or schema version than the installed one: plan again.
+    Stale,
+    /// Its timestamp does not rise, or is not below the ceiling: a proposer that was deposed. Propose again.
+    Timestamp,
+}
+
+/// What a write did to an item and its index rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WriteOutcome {
+    /// The stored row before.
+    pub old: Option<Value>,
+    /// The stored row after.
+    pub new: Option<Value>,
+    /// Whether the item is another one now. Where not, no row was written and no stream will hear of it.
+    pub changed: bool,
+    /// What the index rows cost, for indexes that were written, in the order of their creation.
+    pub index_writes: Vec<IndexWrite>,
+}
+
+/// The cost of keeping one index current.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexWrite {
+    /// The index.
+    pub index: IndexId,
+    /// Write units.
+    pub units: u32,
+}
+
+/// The verdict on one action of a cancelled transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActionOutcome {
+    /// Nothing against it.
+    Passed,
+    /// Its condition was false for this stored row.
+    ConditionFailed {
+        /// The stored row that the condition met.
+        item: Option<Value>,
+    },
+    /// It is wrong in a way that only shows with the item at hand.
+    Invalid(String),
+}
+
+/// Something is wrong with this node: its disk, its memory, its program. The shard stops here.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The store failed.
+    #[error("the store failed: {0}")]
+    Store(#[from] StoreError),
+    /// A stored item is damaged.
+    #[error(transparent)]
+    Item(#[from] Corrupt),
+    /// A row's key is damaged.
+    #[error(transparent)]
+    Key(#[from] KeyDecodeError),
+    /// A stored record is damaged.
+    #[error("a stored record is damaged: {0}")]
+    Record(#[from] DecodeError),
+    /// Something that must hold does not.
+    #[error("an invariant is broken: {0}")]
+    Invariant(&'static str),
+}

@@ -1,0 +1,164 @@
+//! The state as it will be: the store's rows under the changes of the entry that is being applied.
+//!
+//! Commands of one entry see each other's effects although nothing is written before the end. Changes are kept by key,
+//! the last one wins, and go into the batch in key order: range deletes first, since a point change that came before a
+//! range delete of its key is dropped with it.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use ordered_kv::{Direction, KeyRange, Reader, Value, WriteBatch};
+
+use super::Fault;
+use crate::keyspace::RowRange;
+
+/// Changes over a reader.
+pub struct Overlay<'a> {
+    reader: &'a dyn Reader,
+    /// Changed keys; `None` is a delete.
+    rows: BTreeMap<Vec<u8>, Option<Value>>,
+    /// Ranges deleted; rows below them in the store are gone, rows in `rows` came later.
+    dropped: Vec<RowRange>,
+}
+
+impl<'a> Overlay<'a> {
+    /// No changes yet.
+    pub fn new(reader: &'a dyn Reader) -> Overlay<'a> {
+        Overlay { reader, rows: BTreeMap::new(), dropped: Vec::new() }
+    }
+
+    /// The value under `key` as it will be.
+    ///
+    /// # Errors
+    /// [`Fault::Store`].
+    pub fn get(&self, key: &[u8]) -> Result<Option<Value>, Fault> {
+        match self.rows.get(key) {
+            Some(change) => Ok(change.clone()),
+            None if self.is_dropped(key) => Ok(None),
+            None => Ok(self.reader.get(key)?),
+        }
+    }
+
+    /// Stores `value` under `key`.
+    pub fn put(&mut self, key: Vec<u8>, value: impl Into<Value>) {
+        self.rows.insert(key, Some(value.into()));
+    }
+
+    /// Removes `key`.
+    pub fn delete(&mut self, key: Vec<u8>) {
+        self.rows.insert(key, None);
+    }
+
+    /// Removes every key of `range`.
+    pub fn delete_range(&mut self, range: RowRange) {
+        self.rows.retain(|key, _| !contains(&range, key));
+        self.dropped.push(range);
+    }
+
+    /// Up to `limit` rows of `range`, in key order, as they will be.
+    ///
+    /// # Errors
+    /// [`Fault::Store`].
+    pub fn scan(&self, range: &RowRange, limit: usize) -> Result<Vec<(Vec<u8>, Value)>, Fault> {
+        let mut cursor = self.reader.cursor(key_range(range), Direction::Forward)?;
+        let end = if range.end.is_empty() { Bound::Unbounded } else { Bound::Excluded(&range.end[..]) };
+        let mut changes = self.rows.range::<[u8], _>((Bound::Included(&range.start[..]), end)).peekable();
+        let mut found = Vec::new();
+        let mut stored = cursor.next()?.map(own);
+        while found.len() < limit {
+            let take_change = match (&stored, changes.peek()) {
+                (None, None) => break,
+                (Some(_), None) => false,
+                (None, Some(_)) => true,
+                (Some((key, _)), Some((changed, _))) => *changed <= key,
+            };
+            if take_change {
+                let (key, value) = changes.next().expect("peeked");
+                if stored.as_ref().is_some_and(|(stored_key, _)| stored_key == key) {
+                    stored = cursor.next()?.map(own);
+                }
+                found.extend(value.clone().map(|value| (key.clone(), value)));
+            } else {
+                let (key, value) = stored.take().expect("the match above saw it");
+                if !self.is_dropped(&key) {
+                    found.push((key, value));
+                }
+                stored = cursor.next()?.map(own);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Moves all changes into `batch`.
+    pub fn finish(self, batch: &mut WriteBatch) {
+        for range in &self.dropped {
+            batch.delete_range(&range.start, &range.end);
+        }
+        for (key, value) in &self.rows {
+            match value {
+                Some(value) => batch.put(key, value),
+                None => batch.delete(key),
+            }
+        }
+    }
+
+    fn is_dropped(&self, key: &[u8]) -> bool {
+        self.dropped.iter().any(|range| contains(range, key))
+    }
+}
+
+fn own((key, value): (&[u8], &[u8])) -> (Vec<u8>, Value) {
+    (key.to_vec(), Value::copy_from_slice(value))
+}
+
+fn key_range(range: &RowRange) -> KeyRange<'_> {
+    if range.end.is_empty() { KeyRange::from(&range.start) } else { KeyRange::between(&range.start, &range.end) }
+}
+
+fn contains(range: &RowRange, key: &[u8]) -> bool {
+    key >= &range.start[..] && (range.end.is_empty() || key < &range.end[..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ordered_kv::StateStore;
+    use ordered_kv::memory::MemoryState;
+
+    fn range(start: &[u8], end: &[u8]) -> RowRange {
+        RowRange { start: start.to_vec(), end: end.to_vec() }
+    }
+
+    fn keys(rows: Vec<(Vec<u8>, Value)>) -> String {
+        let pairs: Vec<String> = rows
+            .iter()
+            .map(|(key, value)| format!("{}{}", String::from_utf8_lossy(key), String::from_utf8_lossy(value)))
+            .collect();
+        pairs.join(" ")
+    }
+
+    #[test]
+    fn reads_see_the_changes_and_the_batch_has_the_same_effect() {
+        let store = MemoryState::new();
+        let mut before = WriteBatch::new();
+        for key in [b"a", b"b", b"c", b"d", b"e"] {
+            before.put(key, b"0");
+        }
+        store.write(&before).unwrap();
+        let mut overlay = Overlay::new(&store);
+        overlay.put(b"b".to_vec(), &b"1"[..]);
+        overlay.put(b"bb".to_vec(), &b"1"[..]);
+        overlay.delete(b"a".to_vec());
+        overlay.put(b"d".to_vec(), &b"1"[..]);
+        overlay.delete_range(range(b"c", b"e"));
+        overlay.put(b"cc".to_vec(), &b"2"[..]);
+        assert_eq!(keys(overlay.scan(&range(b"", b""), 9).unwrap()), "b1 bb1 cc2 e0");
+        assert_eq!(keys(overlay.scan(&range(b"b", b"e"), 2).unwrap()), "b1 bb1");
+        assert_eq!((overlay.get(b"d").unwrap(), overlay.get(b"a").unwrap()), (None, None));
+        assert_eq!(overlay.get(b"e").unwrap().as_deref(), Some(&b"0"[..]));
+        let mut batch = WriteBatch::new();
+        overlay.finish(&mut batch);
+        store.write(&batch).unwrap();
+        assert_eq!(keys(Overlay::new(&store).scan(&range(b"", b""), 9).unwrap()), "b1 bb1 cc2 e0");
+    }
+}

@@ -1,0 +1,111 @@
+//! The shard's replicated scalars, mirrored in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hlc::Timestamp;
+use ordered_kv::{Direction, KeyRange, Reader};
+use shard_router::ShardId;
+
+use super::{Fault, Stats};
+use crate::catalog::{TableDescriptor, TableId};
+use crate::codec::{DecodeError, get_u8};
+use crate::keyspace::local;
+
+const CLOCK_FORMAT: u8 = 1;
+
+/// Everything that apply needs at hand for each command. It is a pure function of the shard's rows: loading it from
+/// the store gives the same value as keeping it up to date does, and a test compares the two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardState {
+    /// The shard.
+    pub id: ShardId,
+    /// Descriptors installed in this shard.
+    pub tables: BTreeMap<TableId, Arc<TableDescriptor>>,
+    /// No timestamp at or above it has been promised.
+    pub ceiling: Timestamp,
+    /// The highest timestamp applied.
+    pub high_water: Timestamp,
+    /// Counters of tables and indexes; both kinds of id come from one counter.
+    pub(super) stats: BTreeMap<u64, Stats>,
+    /// When the oldest ClientRequestToken row expires, in milliseconds since the epoch; `None` where there is none.
+    pub(super) token_expires_ms: Option<u64>,
+}
+
+impl ShardState {
+    /// The state of a shard that has no rows yet.
+    pub fn new(id: ShardId) -> ShardState {
+        ShardState {
+            id,
+            tables: BTreeMap::new(),
+            ceiling: Timestamp::ZERO,
+            high_water: Timestamp::ZERO,
+            stats: BTreeMap::new(),
+            token_expires_ms: None,
+        }
+    }
+
+    /// Reads the state out of the shard's rows, at start or after a snapshot.
+    ///
+    /// # Errors
+    /// A [`Fault`] of the store or a damaged record.
+    pub fn load(reader: &dyn Reader, id: ShardId) -> Result<ShardState, Fault> {
+        let mut state = ShardState::new(id);
+        if let Some(row) = reader.get(&local::clock(id))? {
+            (state.ceiling, state.high_water) = decode_clock(&row)?;
+        }
+        for_each(reader, &local::installed_prefix(id), |_, row| {
+            let table = TableDescriptor::from_bytes(row)?;
+            state.tables.insert(table.id, Arc::new(table));
+            Ok(true)
+        })?;
+        for_each(reader, &local::stats_prefix(id), |suffix, row| {
+            let stats_id = suffix.try_into().map_err(|_| Fault::Invariant("a statistics key ends with an id"))?;
+            state.stats.insert(u64::from_be_bytes(stats_id), Stats::decode(row)?);
+            Ok(true)
+        })?;
+        for_each(reader, &local::token_queue_prefix(id), |suffix, _| {
+            let expires = suffix.first_chunk().ok_or(Fault::Invariant("a token queue key begins with its time"))?;
+            state.token_expires_ms = Some(u64::from_be_bytes(*expires));
+            Ok(false)
+        })?;
+        Ok(state)
+    }
+
+    /// The counters of a table or an index; zero for one without items.
+    pub fn stats(&self, id: u64) -> Stats {
+        self.stats.get(&id).copied().unwrap_or_default()
+    }
+
+    pub(super) fn encode_clock(&self) -> Vec<u8> {
+        let mut out = vec![CLOCK_FORMAT];
+        out.extend_from_slice(&self.ceiling.0.to_be_bytes());
+        out.extend_from_slice(&self.high_water.0.to_be_bytes());
+        out
+    }
+}
+
+fn decode_clock(mut row: &[u8]) -> Result<(Timestamp, Timestamp), DecodeError> {
+    match get_u8(&mut row)? {
+        CLOCK_FORMAT => {}
+        format => return Err(DecodeError::Format(format)),
+    }
+    let (ceiling, high_water) = row.split_first_chunk::<8>().ok_or(DecodeError::Truncated)?;
+    let high_water = high_water.try_into().map_err(|_| DecodeError::Truncated)?;
+    Ok((Timestamp(u64::from_be_bytes(*ceiling)), Timestamp(u64::from_be_bytes(high_water))))
+}
+
+/// Calls `each` with what follows `prefix` in the key, and the row, until it says `false`.
+fn for_each(
+    reader: &dyn Reader,
+    prefix: &[u8],
+    mut each: impl FnMut(&[u8], &[u8]) -> Result<bool, Fault>,
+) -> Result<(), Fault> {
+    let mut cursor = reader.cursor(KeyRange::prefix(prefix), Direction::Forward)?;
+    while let Some((key, row)) = cursor.next()? {
+        if !each(&key[prefix.len()..], row)? {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! A transaction of which every item lies on this shard: one command, all or nothing.
+//!
+//! All actions are evaluated before any is committed, so the verdicts are complete and in order. Two actions never
+//! meet on one item (the plan refuses that), so evaluating them against the state before the transaction is right.
+
+use super::evaluate::{Evaluated, Refusal};
+use super::{ActionOutcome, Applier, Fault, Outcome, WriteOutcome};
+use crate::catalog::TableDescriptor;
+use crate::command::{ItemWrite, Transaction};
+use std::sync::Arc;
+
+impl Applier<'_> {
+    /// Applies a transaction.
+    pub(super) fn transact(&mut self, transaction: &Transaction) -> Result<Outcome, Fault> {
+        let actions = &transaction.actions;
+        let planned = actions.iter().map(|action| self.planned(action.table, action.schema_version));
+        let tables: Vec<Arc<TableDescriptor>> = match planned.collect() {
+            Ok(tables) => tables,
+            Err(rejection) => return Ok(Outcome::Rejected(rejection)),
+        };
+        if let Some(outcome) = self.known_token(transaction)? {
+            return Ok(outcome);
+        }
+        let verdicts = tables.iter().zip(actions).map(|(table, action)| self.evaluate(table, action));
+        let verdicts = verdicts.collect::<Result<Vec<_>, Fault>>()?;
+        if verdicts.iter().any(Result::is_err) {
+            return Ok(Outcome::Cancelled(cancelled(verdicts)));
+        }
+        let mut outcomes = Vec::with_capacity(actions.len());
+        for ((table, action), evaluated) in tables.iter().zip(actions).zip(verdicts.into_iter().flatten()) {
+            outcomes.push(self.commit(table, &action.key, evaluated)?);
+        }
+        self.remember_token(transaction)?;
+        Ok(Outcome::Transacted { actions: outcomes, replayed: false })
+    }
+
+    /// What a replayed transaction answers: the items as they are, nothing written.
+    pub(super) fn replay(&self, actions: &[ItemWrite]) -> Result<Outcome, Fault> {
+        let read = |action: &ItemWrite| {
+            let row = self.get(&action.key)?;
+            Ok(WriteOutcome { old: row.clone(), new: row, changed: false, index_writes: Vec::new() })
+        };
+        let actions = actions.iter().map(read).collect::<Result<_, Fault>>()?;
+        Ok(Outcome::Transacted { actions, replayed: true })
+    }
+}
+
+/// DynamoDB reports only the first invalid action as such; those behind it count as not looked at.
+fn cancelled(verdicts: Vec<Result<Evaluated<'_>, Refusal>>) -> Vec<ActionOutcome> {
+    let mut invalid_seen = false;
+    let verdict = |verdict: Result<Evaluated<'_>, Refusal>| match verdict {
+        Ok(_) => ActionOutcome::Passed,
+        Err(Refusal::Condition(item)) => ActionOutcome::ConditionFailed { item },
+        Err(Refusal::Invalid(_)) if invalid_seen => ActionOutcome::Passed,
+        Err(Refusal::Invalid(text)) => {
+            invalid_seen = true;
+            ActionOutcome::Invalid(text)
+        }
+    };
+    verdicts.into_iter().map(verdict).collect()
+}
