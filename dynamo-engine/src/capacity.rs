@@ -11,7 +11,6 @@ use std::ops::{Add, AddAssign};
 
 use dynamo_protocol::json::JsonWriter;
 use dynamo_protocol::limits::{READ_UNIT_BYTES, WRITE_UNIT_BYTES};
-use dynamo_protocol::shapes::ReturnConsumedCapacity;
 
 /// Write units of storing, replacing or removing this many billed bytes: at least one.
 pub fn write_units(billed_bytes: usize) -> u32 {
@@ -121,15 +120,6 @@ impl Consumed {
     }
 }
 
-/// Whether the index arms are wanted; `None` where no ConsumedCapacity is.
-pub fn wanted(mode: Option<ReturnConsumedCapacity>) -> Option<bool> {
-    match mode {
-        None | Some(ReturnConsumedCapacity::None) => None,
-        Some(ReturnConsumedCapacity::Total) => Some(false),
-        Some(ReturnConsumedCapacity::Indexes) => Some(true),
-    }
-}
-
 fn write_arms(name: &str, arms: &BTreeMap<String, Units>, kind: Option<UnitKind>, out: &mut JsonWriter<'_>) {
     if arms.is_empty() {
         return;
@@ -145,15 +135,13 @@ fn write_arms(name: &str, arms: &BTreeMap<String, Units>, kind: Option<UnitKind>
 
 fn write_units_members(units: Units, kind: Option<UnitKind>, out: &mut JsonWriter<'_>) {
     out.key("CapacityUnits").f64(units.as_f64());
-    match kind {
-        Some(UnitKind::Read) => drop_ref(out.key("ReadCapacityUnits").f64(units.as_f64())),
-        Some(UnitKind::Write) => drop_ref(out.key("WriteCapacityUnits").f64(units.as_f64())),
-        None => {}
-    }
+    let name = match kind {
+        Some(UnitKind::Read) => "ReadCapacityUnits",
+        Some(UnitKind::Write) => "WriteCapacityUnits",
+        None => return,
+    };
+    out.key(name).f64(units.as_f64());
 }
-
-/// Ends a chain of writer calls.
-fn drop_ref(_: &mut JsonWriter<'_>) {}
 
 /// `SizeEstimateRangeGB` of an item collection of this many bytes: whole gigabytes below and above.
 pub fn collection_range_gb(bytes: u64) -> (f64, f64) {

@@ -30,6 +30,7 @@ pub mod command;
 pub mod context;
 pub mod item;
 pub mod keyspace;
+mod messages;
 pub mod plan;
 pub mod read;
 pub mod reply;

@@ -42,7 +42,9 @@ pub fn key_update(name: &str) -> String {
 
 /// An update that looks into a key attribute of an index.
 pub fn key_not_scalar(name: &str) -> String {
-    format!("Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: IndexKey: {name}")
+    format!(
+        "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: IndexKey: {name}"
+    )
 }
 
 /// A key attribute that is an empty string or binary.

@@ -66,7 +66,7 @@ impl<'a> Applier<'a> {
         }
         for id in std::mem::take(&mut self.counted) {
             if let Some(stats) = self.shard.stats.get(&id) {
-                self.overlay.put(local::stats(self.shard.id, id), stats.encode());
+                self.overlay.put(local::stats(self.shard.id, id), stats.to_bytes());
             }
         }
         self.overlay.finish(batch);
@@ -84,60 +84,33 @@ impl<'a> Applier<'a> {
     ///
     /// # Errors
     /// [`Fault::Store`].
-    pub fn get(&self, key: &[u8]) -> Result<Option<Value>, Fault> {
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Value>, Fault> {
         self.overlay.get(key)
     }
 
     /// Stores a row.
-    pub fn put(&mut self, key: Vec<u8>, value: impl Into<Value>) {
+    pub(super) fn put(&mut self, key: Vec<u8>, value: impl Into<Value>) {
         self.overlay.put(key, value);
     }
 
     /// Removes a row.
-    pub fn delete(&mut self, key: Vec<u8>) {
+    pub(super) fn delete(&mut self, key: Vec<u8>) {
         self.overlay.delete(key);
-    }
-
-    /// Removes all rows of a range.
-    pub fn delete_range(&mut self, range: RowRange) {
-        self.overlay.delete_range(range);
     }
 
     /// Up to `limit` rows of a range as they will be.
     ///
     /// # Errors
     /// [`Fault::Store`].
-    pub fn scan(&self, range: &RowRange, limit: usize) -> Result<Vec<(Vec<u8>, Value)>, Fault> {
+    pub(super) fn scan(&self, range: &RowRange, limit: usize) -> Result<Vec<(Vec<u8>, Value)>, Fault> {
         self.overlay.scan(range, limit)
-    }
-
-    /// Installs a descriptor, new or changed, in this shard.
-    pub fn install(&mut self, table: Arc<TableDescriptor>) {
-        self.put(local::installed(self.shard.id, table.id.0), table.to_bytes());
-        self.shard.tables.insert(table.id, table);
-    }
-
-    /// Removes a descriptor and the counters of the table and its indexes. The table's rows are the caller's to
-    /// remove.
-    pub fn uninstall(&mut self, id: TableId) {
-        self.delete(local::installed(self.shard.id, id.0));
-        if let Some(table) = self.shard.tables.remove(&id) {
-            table.indexes.iter().map(|index| index.id.0).for_each(|index| self.forget_counters(index));
-        }
-        self.forget_counters(id.0);
-    }
-
-    /// Removes the counters of a table or an index, and the cursor of its backfill.
-    pub fn forget_counters(&mut self, id: u64) {
-        self.shard.stats.remove(&id);
-        self.counted.remove(&id);
-        self.delete(local::stats(self.shard.id, id));
-        self.delete(local::backfill(self.shard.id, id));
     }
 
     /// Counts the change of one item or index row from `old` to `new` billed bytes.
     pub(super) fn count(&mut self, id: u64, old: Option<usize>, new: Option<usize>) {
-        self.shard.stats.entry(id).or_default().change(old, new);
+        let items = i64::from(new.is_some()) - i64::from(old.is_some());
+        let bytes = new.unwrap_or(0) as i64 - old.unwrap_or(0) as i64;
+        self.shard.stats.entry(id).or_default().change(items, bytes);
         self.counted.insert(id);
     }
 }

@@ -78,7 +78,8 @@ fn updated<'w>(
     old: Option<ItemRef<'_>>,
     update: &Update,
 ) -> Result<Result<Next<'w>, String>, Fault> {
-    if old.is_none() && update.writes_only_removes() {
+    // An update without any action still creates the item.
+    if old.is_none() && !update.actions().is_empty() && update.writes_only_removes() {
         return Ok(Ok(Next::Same));
     }
     let mut item = match &old {

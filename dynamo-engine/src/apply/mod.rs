@@ -24,12 +24,12 @@ mod backfill;
 mod client_token;
 mod commit;
 pub mod ddl;
+mod ddl_store;
 mod evaluate;
 mod index_row;
 mod outcome;
 mod overlay;
 mod state;
-mod stats;
 mod transact;
 
 use ordered_kv::{Reader, WriteBatch};
@@ -41,7 +41,6 @@ pub use index_row::{IndexMutation, index_key_of};
 pub use outcome::{ActionOutcome, Fault, IndexWrite, Outcome, Rejection, WriteOutcome};
 pub use overlay::Overlay;
 pub use state::ShardState;
-pub use stats::{Stats, read_stats};
 
 /// Applies one entry: changes `shard`, adds the rows' changes to `batch` and gives one outcome a command, in order.
 ///

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use hlc::Timestamp;
 use ordered_kv::{Direction, KeyRange, Reader};
-use shard_router::ShardId;
+use shard_router::{ShardId, Token};
 
-use super::{Fault, Stats};
-use crate::catalog::{TableDescriptor, TableId};
+use super::Fault;
+use crate::catalog::{Stats, TableDescriptor, TableId};
 use crate::codec::{DecodeError, get_u8};
 use crate::keyspace::local;
 
@@ -20,6 +20,8 @@ const CLOCK_FORMAT: u8 = 1;
 pub struct ShardState {
     /// The shard.
     pub id: ShardId,
+    /// The first and the last token that the shard owns.
+    pub tokens: (Token, Token),
     /// Descriptors installed in this shard.
     pub tables: BTreeMap<TableId, Arc<TableDescriptor>>,
     /// No timestamp at or above it has been promised.
@@ -37,6 +39,7 @@ impl ShardState {
     pub fn new(id: ShardId) -> ShardState {
         ShardState {
             id,
+            tokens: (Token(0), Token(u64::MAX)),
             tables: BTreeMap::new(),
             ceiling: Timestamp::ZERO,
             high_water: Timestamp::ZERO,
@@ -61,7 +64,7 @@ impl ShardState {
         })?;
         for_each(reader, &local::stats_prefix(id), |suffix, row| {
             let stats_id = suffix.try_into().map_err(|_| Fault::Invariant("a statistics key ends with an id"))?;
-            state.stats.insert(u64::from_be_bytes(stats_id), Stats::decode(row)?);
+            state.stats.insert(u64::from_be_bytes(stats_id), Stats::from_bytes(row)?);
             Ok(true)
         })?;
         for_each(reader, &local::token_queue_prefix(id), |suffix, _| {

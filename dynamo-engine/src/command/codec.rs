@@ -58,9 +58,8 @@ impl Entry {
         }
         let stamped_ms = get_u64(input)?;
         let ceiling = get_timestamp(input)?;
-        let commands = get_list(input, |input| {
-            Ok(Stamped { ts: get_timestamp(input)?, command: Command::decode(input)? })
-        })?;
+        let commands =
+            get_list(input, |input| Ok(Stamped { ts: get_timestamp(input)?, command: Command::decode(input)? }))?;
         finish(input)?;
         Ok(Entry { stamped_ms, ceiling, commands })
     }
@@ -139,7 +138,9 @@ impl ItemWrite {
             key: get_bytes(input)?.to_vec(),
             condition: get_option(input, |input| Condition::decode(input).map_err(expression))?,
             change: match get_u8(input)? {
-                PUT => Change::Put(ItemBody::from_bytes(get_bytes(input)?.to_vec()).map_err(|_| DecodeError::Malformed("item"))?),
+                PUT => Change::Put(
+                    ItemBody::from_bytes(get_bytes(input)?.to_vec()).map_err(|_| DecodeError::Malformed("item"))?,
+                ),
                 UPDATE => Change::Update(Update::decode(input).map_err(expression)?),
                 DELETE => Change::Delete,
                 CHECK => Change::Check,
