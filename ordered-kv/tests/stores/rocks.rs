@@ -1,5 +1,4 @@
 //! What only the disk stores have: locks, tiers, checkpoints, pinned values, bounds.
-#![cfg(feature = "rocksdb")]
 
 use ordered_kv::exam::{Dice, contents, random_batch};
 use ordered_kv::rocks::{LogOptions, StateOptions, open_log, open_state};

@@ -1,0 +1,124 @@
+//! What the disk stores cost: opening, a synced write, a point read, a scan, memory.
+//!
+//! `cargo run --release -p ordered-kv --example costs [directory]`
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use ordered_kv::exam::Dice;
+use ordered_kv::rocks::{LogOptions, RocksLog, RocksState, StateOptions, open_log, open_state};
+use ordered_kv::{Direction, KeyRange, LogStore, Reader, StateStore, StoreError, WriteBatch};
+
+const ROWS: u64 = 10_000;
+const ROW_BYTES: usize = 1024;
+
+fn main() -> Result<(), StoreError> {
+    let chosen = std::env::args().nth(1).map(PathBuf::from);
+    let dir = chosen.unwrap_or_else(|| std::env::temp_dir().join(format!("ordered-kv-costs-{}", std::process::id())));
+    println!("resident at start: {} KiB", resident_kib());
+    for what in ["open, nothing there", "open again"] {
+        let start = Instant::now();
+        let (state, log) = open(&dir)?;
+        println!("{what}: {:?}, resident {} KiB", start.elapsed(), resident_kib());
+        drop((state, log));
+    }
+    let (state, log) = open(&dir)?;
+    write(&state, &log)?;
+    read(&state)?;
+    let start = Instant::now();
+    state.flush()?;
+    println!("flush: {:?}", start.elapsed());
+    read(&state)?;
+    println!("resident: {} KiB; {:?}", resident_kib(), state.memory_use());
+    drop((state, log));
+    let start = Instant::now();
+    let stores = open(&dir)?;
+    println!("open with {ROWS} rows: {:?}, resident {} KiB", start.elapsed(), resident_kib());
+    drop(stores);
+    Ok(std::fs::remove_dir_all(&dir)?)
+}
+
+fn open(dir: &Path) -> Result<(RocksState, RocksLog), StoreError> {
+    let state = dir.join("state");
+    std::thread::scope(|scope| {
+        let state = scope.spawn(move || open_state(&state, &StateOptions::default()));
+        let log = open_log(&dir.join("log"), &LogOptions::default())?;
+        let state = state.join().expect("opening does not panic")?;
+        Ok((state, log))
+    })
+}
+
+fn write(state: &RocksState, log: &RocksLog) -> Result<(), StoreError> {
+    let mut dice = Dice::new(1);
+    let (mut in_log, mut in_state) = (Duration::ZERO, Duration::ZERO);
+    for number in 0..ROWS {
+        let value: Vec<u8> = (0..ROW_BYTES / 8).flat_map(|_| dice.roll().to_le_bytes()).collect();
+        let mut batch = WriteBatch::new();
+        batch.put(&number.to_be_bytes(), &value);
+        let start = Instant::now();
+        if number % 10 == 0 {
+            log.write_synced(&batch)?
+        } else {
+            log.write_lazy(&batch)?
+        }
+        in_log += start.elapsed();
+        let start = Instant::now();
+        state.write(&batch)?;
+        in_state += start.elapsed();
+    }
+    println!("log: {:?} per row, a sync every ten rows", in_log / ROWS as u32);
+    println!("state: {:?} per row", in_state / ROWS as u32);
+    Ok(())
+}
+
+fn read(state: &RocksState) -> Result<(), StoreError> {
+    let mut dice = Dice::new(2);
+    let time = |what: &str, count: u64, work: &mut dyn FnMut() -> Result<(), StoreError>| {
+        work()?; // warm
+        let start = Instant::now();
+        work()?;
+        println!("{what}: {:?}", start.elapsed() / count as u32);
+        Ok::<(), StoreError>(())
+    };
+    time("point read", ROWS, &mut || {
+        for _ in 0..ROWS {
+            let key = (dice.below(ROWS as usize) as u64).to_be_bytes();
+            assert!(state.get(&key)?.is_some());
+        }
+        Ok(())
+    })?;
+    time("cached point read", ROWS, &mut || {
+        for number in 0..ROWS {
+            state.get_cached(&number.to_be_bytes())?;
+        }
+        Ok(())
+    })?;
+    time("view", ROWS, &mut || {
+        for _ in 0..ROWS {
+            state.view();
+        }
+        Ok(())
+    })?;
+    time("row of a scan", ROWS, &mut || {
+        let mut cursor = state.cursor(KeyRange::all(), Direction::Forward)?;
+        while cursor.next()?.is_some() {}
+        Ok(())
+    })?;
+    time("cursor of ten rows", ROWS / 10, &mut || {
+        for number in 0..ROWS / 10 {
+            let start = (number * 10).to_be_bytes();
+            let mut cursor = state.cursor(KeyRange::from(&start), Direction::Forward)?;
+            for _ in 0..10 {
+                cursor.next()?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The resident set of this process, 0 where the system does not tell.
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse().unwrap_or(0)
+}
