@@ -4,7 +4,7 @@ use ordered_kv::Value;
 
 use super::evaluate::{Evaluated, Next, Refusal};
 use super::{Applier, Fault, IndexWrite, Outcome, WriteOutcome, index_row};
-use crate::catalog::TableDescriptor;
+use crate::catalog::{IndexState, TableDescriptor};
 use crate::command::ItemWrite;
 use crate::item::{ItemBody, ItemRef, stored};
 use crate::keyspace::RowKey;
@@ -62,7 +62,12 @@ impl Applier<'_> {
             if !mutations.is_empty() {
                 writes.push(IndexWrite { index: index.id, units: index_row::units(&mutations) });
             }
-            mutations.into_iter().for_each(|mutation| self.mutate_index(mutation));
+            for mut mutation in mutations {
+                if index.state != IndexState::Active && self.get(&mutation.key)?.is_none() {
+                    mutation.not_filled_yet();
+                }
+                self.mutate_index(mutation);
+            }
         }
         Ok(writes)
     }

@@ -30,6 +30,13 @@ pub struct IndexMutation {
     pub billed: (Option<usize>, Option<usize>),
 }
 
+impl IndexMutation {
+    /// The old row is not in the index: its item was written before the index, and the backfill has not come to it.
+    pub(super) fn not_filled_yet(&mut self) {
+        self.billed.0 = None;
+    }
+}
+
 /// The key under which `item` stands in `index`; `None` where it has no row there.
 ///
 /// # Errors

@@ -30,6 +30,8 @@ mod index_row;
 mod outcome;
 mod overlay;
 mod state;
+#[cfg(test)]
+mod tests;
 mod transact;
 
 use ordered_kv::{Reader, WriteBatch};

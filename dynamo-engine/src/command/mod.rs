@@ -118,3 +118,6 @@ pub struct BackfillStep {
     /// How many base rows to visit.
     pub rows: u32,
 }
+
+#[cfg(test)]
+mod tests;
