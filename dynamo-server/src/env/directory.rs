@@ -1,0 +1,224 @@
+//! The data directory of a node: who may open it, and whose it is.
+//!
+//! ```text
+//! data-dir/
+//!   lock     held with flock by the process that has the directory open
+//!   node     the identity: text, one field a line, a checksum last
+//!   log/     the Raft logs of all groups and the floor they may not end below (ordered-kv, WAL on)
+//!   state/   the state of all groups (ordered-kv, WAL off)
+//! ```
+//!
+//! A directory whose disk was replaced or wiped must come back as a new node, since a voter that forgot its vote can
+//! elect two leaders; the incarnation, drawn when the directory is created, lets peers notice.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+/// The layout of the directory and of what is in it. Raised by a change that older programs cannot read.
+pub const DIRECTORY_FORMAT: u32 = 1;
+
+const IDENTITY_FILE: &str = "node";
+const LOCK_FILE: &str = "lock";
+const IDENTITY_TITLE: &str = "dynamo-server node";
+
+/// Whose data a directory holds. Fixed when the directory is created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The cluster that the data belongs to.
+    pub cluster_id: u128,
+    /// This node's number in the cluster, never reused.
+    pub node_id: u64,
+    /// Drawn at random when the directory was made: a wiped disk comes back with another one.
+    pub incarnation: u64,
+    /// How many shards the cluster was created with.
+    pub shards: u32,
+}
+
+/// Why a data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// Another process has it open.
+    #[error("the data directory {0} is in use by another process")]
+    InUse(PathBuf),
+    /// It was written by a program with another layout.
+    #[error("the data directory {path} has format {found}, this program reads format {DIRECTORY_FORMAT}")]
+    Format {
+        /// The directory.
+        path: PathBuf,
+        /// The format that it states.
+        found: u32,
+    },
+    /// Its identity file is damaged.
+    #[error("the identity file {path} is damaged: {reason}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The file system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A data directory that this process holds open.
+#[derive(Debug)]
+pub struct Directory {
+    path: PathBuf,
+    /// Closing the file gives the lock back.
+    _lock: File,
+}
+
+impl Directory {
+    /// Creates the directory if it is absent and locks it.
+    ///
+    /// # Errors
+    /// [`DirectoryError::InUse`] when another process holds it.
+    pub fn open(path: &Path) -> Result<Directory, DirectoryError> {
+        let io_error = |source| DirectoryError::Io { path: path.to_owned(), source };
+        std::fs::create_dir_all(path).map_err(io_error)?;
+        let lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path.join(LOCK_FILE))
+            .map_err(io_error)?;
+        if !try_lock(&lock).map_err(io_error)? {
+            return Err(DirectoryError::InUse(path.to_owned()));
+        }
+        Ok(Directory { path: path.to_owned(), _lock: lock })
+    }
+
+    /// Where a part of the node's data lives.
+    pub fn part(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The identity, `None` in a directory that was just created.
+    ///
+    /// # Errors
+    /// When the file is there but cannot be believed.
+    pub fn identity(&self) -> Result<Option<Identity>, DirectoryError> {
+        let path = self.part(IDENTITY_FILE);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => decode_identity(&self.path, &path, &text).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(DirectoryError::Io { path, source }),
+        }
+    }
+
+    /// Writes the identity; durable on return.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn write_identity(&self, identity: &Identity) -> Result<(), DirectoryError> {
+        let path = self.part(IDENTITY_FILE);
+        replace_file(&path, encode_identity(identity).as_bytes()).map_err(|source| DirectoryError::Io { path, source })
+    }
+}
+
+fn try_lock(file: &File) -> io::Result<bool> {
+    // SAFETY: the descriptor belongs to `file`, which outlives the call.
+    let status = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+    if status == 0 {
+        return Ok(true);
+    }
+    let error = io::Error::last_os_error();
+    if error.kind() == io::ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
+}
+
+/// Writes a small file so that after a crash either the old or the new content is there.
+fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension("new");
+    let mut file = File::create(&draft)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    std::fs::rename(&draft, path)?;
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn encode_identity(identity: &Identity) -> String {
+    let mut text = format!(
+        "{IDENTITY_TITLE}\nformat {DIRECTORY_FORMAT}\ncluster {:032x}\nnode {}\nincarnation {:016x}\nshards {}\n",
+        identity.cluster_id, identity.node_id, identity.incarnation, identity.shards
+    );
+    let checksum = crc32fast::hash(text.as_bytes());
+    text.push_str(&format!("crc32 {checksum:08x}\n"));
+    text
+}
+
+fn decode_identity(directory: &Path, path: &Path, text: &str) -> Result<Identity, DirectoryError> {
+    let damaged = |reason| DirectoryError::Damaged { path: path.to_owned(), reason };
+    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    if text.lines().next() != Some(IDENTITY_TITLE) {
+        return Err(damaged("not an identity file"));
+    }
+    let format = field("format").and_then(|value| value.parse().ok()).ok_or_else(|| damaged("no format"))?;
+    if format != DIRECTORY_FORMAT {
+        return Err(DirectoryError::Format { path: directory.to_owned(), found: format });
+    }
+    let checked = text.find("crc32 ").map(|end| &text[..end]).ok_or_else(|| damaged("no checksum"))?;
+    let checksum = field("crc32").and_then(|value| u32::from_str_radix(value, 16).ok());
+    if checksum != Some(crc32fast::hash(checked.as_bytes())) {
+        return Err(damaged("the checksum does not fit"));
+    }
+    let identity = || {
+        Some(Identity {
+            cluster_id: u128::from_str_radix(field("cluster")?, 16).ok()?,
+            node_id: field("node")?.parse().ok()?,
+            incarnation: u64::from_str_radix(field("incarnation")?, 16).ok()?,
+            shards: field("shards")?.parse().ok()?,
+        })
+    };
+    identity().ok_or_else(|| damaged("a field is missing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity() -> Identity {
+        Identity { cluster_id: 0xfeed, node_id: 3, incarnation: 0xbeef, shards: 16 }
+    }
+
+    #[test]
+    fn a_second_opening_is_refused_and_the_lock_ends_with_its_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Directory::open(dir.path()).unwrap();
+        assert!(matches!(Directory::open(dir.path()), Err(DirectoryError::InUse(_))));
+        drop(first);
+        Directory::open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn an_identity_is_read_back_and_damage_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = Directory::open(dir.path()).unwrap();
+        assert_eq!(directory.identity().unwrap(), None);
+        directory.write_identity(&identity()).unwrap();
+        assert_eq!(directory.identity().unwrap(), Some(identity()));
+
+        let path = dir.path().join(IDENTITY_FILE);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("node 3", "node 4")).unwrap();
+        assert!(matches!(directory.identity(), Err(DirectoryError::Damaged { .. })));
+        std::fs::write(&path, text.replace("format 1", "format 2")).unwrap();
+        assert!(matches!(directory.identity(), Err(DirectoryError::Format { found: 2, .. })));
+    }
+
+    #[test]
+    fn the_identity_file_is_pinned() {
+        let text = "dynamo-server node\nformat 1\ncluster 0000000000000000000000000000feed\nnode 3\n\
+                    incarnation 000000000000beef\nshards 16\n";
+        let checksum = crc32fast::hash(text.as_bytes());
+        assert_eq!(encode_identity(&identity()), format!("{text}crc32 {checksum:08x}\n"));
+    }
+}

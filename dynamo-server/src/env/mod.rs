@@ -1,0 +1,144 @@
+//! Everything that is not deterministic comes through one door.
+//!
+//! The server needs time, tasks, chance, disks and peers. It takes all of them from one [`Env`]: in production
+//! [`TokioEnv`] (the real clock, tokio's tasks, files, a thread for the write-ahead log), in a simulation `SimEnv`
+//! (tokio's paused clock, a seeded generator, a disk that forgets what was not synced). The Raft type configuration
+//! is generic over it, so a whole cluster runs unchanged on virtual time.
+//!
+//! What has no state of its own (clock, tasks, chance) is an associated function, because openraft calls its runtime
+//! without a receiver. What differs from node to node in one process (the disk, later the network) is a method.
+//!
+//! A test at the end of this file reads the crate's sources and refuses direct use of clocks, `tokio::spawn` and
+//! randomness anywhere else.
+
+mod boot_clock;
+mod directory;
+mod storage;
+mod tokio_env;
+mod transport;
+
+use std::future::Future;
+use std::time::Duration;
+
+pub use self::directory::{Directory, DirectoryError, Identity};
+pub use self::storage::{OpenError, Storage, Stores};
+pub use self::tokio_env::TokioEnv;
+pub use self::transport::{Lane, NoPeers, PeerRequest, Transport, TransportError};
+
+/// A running task; awaiting it gives its result.
+pub type Task<T> = tokio::task::JoinHandle<T>;
+
+/// The world around one node.
+///
+/// Contract: [`monotonic_ns`](Env::monotonic_ns) never goes back; [`boot_ns`](Env::boot_ns) counts suspended time
+/// too and is the only clock a lease may be measured with; [`wall_ms`](Env::wall_ms) may jump and is used for stamping
+/// commands only. A future given to [`spawn`](Env::spawn) runs to its end unless the runtime stops.
+pub trait Env: Clone + Send + Sync + Sized + 'static {
+    /// How this node reaches its peers.
+    type Transport: Transport;
+
+    /// Nanoseconds of a clock that only rises; its zero means nothing.
+    fn monotonic_ns() -> u64;
+
+    /// Nanoseconds of the boot-time clock, which also counts suspension; `None` where it is missing or fails, and
+    /// then no lease is ever valid.
+    fn boot_ns() -> Option<u64>;
+
+    /// Milliseconds since 1970, as the operating system believes.
+    fn wall_ms() -> u64;
+
+    /// 64 random bits.
+    fn random() -> u64;
+
+    /// Starts a task.
+    fn spawn<F>(future: F) -> Task<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static;
+
+    /// Starts a worker that spends its life waiting for a disk: a thread of its own in production.
+    fn spawn_dedicated<F>(name: &str, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static;
+
+    /// Waits.
+    fn sleep(duration: Duration) -> tokio::time::Sleep;
+
+    /// Waits for `future` at most `duration`; `None` when the time is over first.
+    fn timeout<F>(duration: Duration, future: F) -> impl Future<Output = Option<F::Output>> + Send
+    where
+        F: Future + Send,
+        F::Output: Send;
+
+    /// Runs work that may wait for a disk, away from the threads that serve requests. Callers bound how many run.
+    fn blocking<R, W>(work: W) -> impl Future<Output = R> + Send
+    where
+        R: Send + 'static,
+        W: FnOnce() -> R + Send + 'static;
+
+    /// Runs work that takes long for a task, in place: the runtime may move its other tasks elsewhere meanwhile.
+    fn in_place<R>(work: impl FnOnce() -> R) -> R;
+
+    /// The time a disk takes for a synchronous write. Nothing in production, where the write itself takes it.
+    fn disk_pause() -> impl Future<Output = ()> + Send;
+
+    /// Opens (creating if absent) the stores of the node that lives in `storage`.
+    ///
+    /// # Errors
+    /// When another process holds them, when they belong to another format version, when they cannot be read.
+    fn open(&self, storage: &Storage) -> Result<Stores, OpenError>;
+
+    /// The way to the peers.
+    fn transport(&self) -> &Self::Transport;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    /// Calls that only `env/` may make, each with what to use instead.
+    const FORBIDDEN: [(&str, &str); 8] = [
+        ("Instant::now", "Env::monotonic_ns"),
+        ("SystemTime::now", "Env::wall_ms"),
+        ("tokio::spawn", "Env::spawn"),
+        ("tokio::task::spawn", "Env::spawn or Env::blocking"),
+        ("tokio::time::sleep", "Env::sleep"),
+        ("thread::spawn", "Env::spawn_dedicated"),
+        ("rand::rng", "Env::random"),
+        ("rand::random", "Env::random"),
+    ];
+
+    fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
+        let mut entries: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+        entries.sort();
+        for path in entries {
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+
+    /// The rule of the module comment: one door to everything that is not deterministic.
+    #[test]
+    fn only_env_touches_clocks_tasks_and_chance() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut files = Vec::new();
+        sources(&root, &mut files);
+        assert!(files.len() > 5, "the sources were found");
+        let mut strays = Vec::new();
+        for file in files.iter().filter(|file| !file.starts_with(root.join("env"))) {
+            let text = std::fs::read_to_string(file).unwrap();
+            for (number, line) in text.lines().enumerate() {
+                let code = line.split("//").next().unwrap_or_default();
+                for (call, instead) in FORBIDDEN {
+                    if code.contains(call) {
+                        strays.push(format!("{}:{}: {call}; use {instead}", file.display(), number + 1));
+                    }
+                }
+            }
+        }
+        assert!(strays.is_empty(), "outside env/:\n{}", strays.join("\n"));
+    }
+}

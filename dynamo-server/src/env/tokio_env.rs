@@ -1,0 +1,111 @@
+//! The production environment: real clocks, tokio's tasks, files, a thread for the log.
+
+use std::future::Future;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use super::storage::{OpenError, Storage, Stores};
+use super::{Env, NoPeers, Task, boot_clock};
+
+/// Everything as the operating system gives it.
+#[derive(Clone, Debug, Default)]
+pub struct TokioEnv {
+    peers: NoPeers,
+}
+
+impl TokioEnv {
+    /// The environment of a node without peers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+/// The instant that [`TokioEnv::monotonic_ns`] counts from.
+fn origin() -> Instant {
+    static ORIGIN: OnceLock<Instant> = OnceLock::new();
+    *ORIGIN.get_or_init(Instant::now)
+}
+
+/// Raft's instants must be able to lie a little before the first call; a century of nanoseconds still fits above.
+const MONOTONIC_START_NS: u64 = 1_000_000_000_000;
+
+impl Env for TokioEnv {
+    type Transport = NoPeers;
+
+    fn monotonic_ns() -> u64 {
+        MONOTONIC_START_NS + origin().elapsed().as_nanos() as u64
+    }
+
+    fn boot_ns() -> Option<u64> {
+        boot_clock::boot_ns()
+    }
+
+    fn wall_ms() -> u64 {
+        hlc::source::WallClock.now_ms()
+    }
+
+    fn random() -> u64 {
+        rand::random()
+    }
+
+    fn spawn<F>(future: F) -> Task<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        tokio::spawn(future)
+    }
+
+    fn spawn_dedicated<F>(name: &str, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || futures::executor::block_on(future))
+            .expect("the system can start one more thread");
+    }
+
+    fn sleep(duration: Duration) -> tokio::time::Sleep {
+        tokio::time::sleep(duration)
+    }
+
+    async fn timeout<F>(duration: Duration, future: F) -> Option<F::Output>
+    where
+        F: Future + Send,
+        F::Output: Send,
+    {
+        tokio::time::timeout(duration, future).await.ok()
+    }
+
+    async fn blocking<R, W>(work: W) -> R
+    where
+        R: Send + 'static,
+        W: FnOnce() -> R + Send + 'static,
+    {
+        match tokio::task::spawn_blocking(work).await {
+            Ok(result) => result,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The runtime is being torn down, and this task with it.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    fn in_place<R>(work: impl FnOnce() -> R) -> R {
+        // A current-thread runtime (an embedded server in a test) has nowhere to move its tasks.
+        match tokio::runtime::Handle::try_current().map(|handle| handle.runtime_flavor()) {
+            Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+            _ => work(),
+        }
+    }
+
+    async fn disk_pause() {}
+
+    fn open(&self, storage: &Storage) -> Result<Stores, OpenError> {
+        Stores::open(storage)
+    }
+
+    fn transport(&self) -> &NoPeers {
+        &self.peers
+    }
+}

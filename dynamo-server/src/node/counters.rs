@@ -1,0 +1,101 @@
+//! What a node has done since it started: the same numbers for tests, that hold an operation to its budget, and for
+//! the metrics page.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ordered_kv::{Cursor, Direction, KeyRange, Reader, StoreError, Value};
+
+/// Reads of the state store by requests.
+#[derive(Debug, Default)]
+pub(super) struct StoreReads {
+    gets: AtomicU64,
+    cursors: AtomicU64,
+    pub(super) blocking: AtomicU64,
+}
+
+impl StoreReads {
+    /// The same reader, counted.
+    pub(super) fn count<'a>(&'a self, reader: &'a dyn Reader) -> Counted<'a> {
+        Counted { reader, reads: self }
+    }
+
+    pub(super) fn gets(&self) -> u64 {
+        self.gets.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn cursors(&self) -> u64 {
+        self.cursors.load(Ordering::Relaxed)
+    }
+}
+
+/// A reader that counts.
+pub(super) struct Counted<'a> {
+    reader: &'a dyn Reader,
+    reads: &'a StoreReads,
+}
+
+impl Reader for Counted<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
+        self.reads.gets.fetch_add(1, Ordering::Relaxed);
+        self.reader.get(key)
+    }
+
+    fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Value>>, StoreError> {
+        self.reads.gets.fetch_add(keys.len() as u64, Ordering::Relaxed);
+        self.reader.get_many(keys)
+    }
+
+    fn cursor(&self, range: KeyRange<'_>, direction: Direction) -> Result<Box<dyn Cursor + '_>, StoreError> {
+        self.reads.cursors.fetch_add(1, Ordering::Relaxed);
+        self.reader.cursor(range, direction)
+    }
+}
+
+/// A node's counters at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Point reads of the state store by requests, repeated ones included.
+    pub store_gets: u64,
+    /// Cursors opened on the state store by requests.
+    pub store_cursors: u64,
+    /// Reads that went to the blocking pool.
+    pub blocking_reads: u64,
+    /// Synchronous writes of the log.
+    pub log_syncs: u64,
+    /// Entries proposed to Raft.
+    pub proposals: u64,
+    /// Commands in them.
+    pub commands: u64,
+    /// Shard checks that a lease let through.
+    pub lease_hits: u64,
+    /// Shard checks that asked a quorum.
+    pub lease_misses: u64,
+    /// Of those, the ones that shared another read's round.
+    pub lease_coalesced: u64,
+    /// Of the misses, the ones that nobody confirmed.
+    pub lease_failed: u64,
+    /// Nanoseconds that the misses waited, together.
+    pub lease_wait_ns: u64,
+    /// Bytes of Raft log that are not purged, roughly.
+    pub log_bytes: u64,
+}
+
+impl Counters {
+    /// Each counter with a name and what it counts, for the metrics page.
+    pub fn series(&self) -> [(&'static str, &'static str, u64); 12] {
+        [
+            ("store_gets_total", "Point reads of the state store by requests", self.store_gets),
+            ("store_cursors_total", "Cursors opened on the state store by requests", self.store_cursors),
+            ("blocking_reads_total", "Reads that went to the blocking pool", self.blocking_reads),
+            ("log_syncs_total", "Synchronous writes of the log", self.log_syncs),
+            ("raft_proposals_total", "Entries proposed to Raft", self.proposals),
+            ("raft_commands_total", "Commands in proposed entries", self.commands),
+            ("lease_hits_total", "Shard checks that a lease let through", self.lease_hits),
+            ("lease_misses_total", "Shard checks that asked a quorum", self.lease_misses),
+            ("lease_coalesced_total", "Shard checks that shared another read's round", self.lease_coalesced),
+            ("lease_failed_total", "Shard checks that no quorum confirmed", self.lease_failed),
+            ("lease_wait_nanoseconds_total", "Time that shard checks waited for a quorum", self.lease_wait_ns),
+            ("raft_log_bytes", "Bytes of Raft log that are not purged", self.log_bytes),
+        ]
+    }
+}

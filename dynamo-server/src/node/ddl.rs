@@ -1,0 +1,73 @@
+//! Driving a table to where it was asked to be.
+//!
+//! A change of the catalog is one command, but some changes go on: an index that is added is written, then filled, then
+//! active. What is left to do is a pure function of the installed descriptor, so whoever starts, after a change or
+//! after a crash, finds the same work; a driver proposes it piece by piece until there is none. Two drivers of one
+//! table do no harm, since each step names the version that it is made for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dynamo_engine::apply::Outcome;
+use dynamo_engine::apply::ddl::DdlOutcome;
+use dynamo_engine::catalog::{Catalog, DdlWork, TableId, next_ddl_step};
+use dynamo_engine::command::{BackfillStep, Command};
+
+use crate::env::Env;
+use crate::shard::{Deadline, Shard, ShardError};
+
+/// Base rows that one backfill command visits: a few milliseconds of applying, so that live writes go on in between.
+const BACKFILL_ROWS: u32 = 256;
+
+/// How long one step may wait for its outcome.
+const STEP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a driver rests after a step that had no outcome.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// Works on `table` until nothing is left to do, or the table or the node is gone.
+pub(super) async fn drive<E: Env>(shard: Arc<Shard<E>>, table: TableId) {
+    while let Some(work) = shard.group().published().catalog().table_by_id(table).and_then(|it| next_ddl_step(&it)) {
+        match step(&shard, work).await {
+            Ok(()) => {}
+            Err(ShardError::Stopped) => return,
+            Err(error) => {
+                tracing::warn!(table = table.0, %error, "a step of a table's change has no outcome yet");
+                E::sleep(RETRY_AFTER).await;
+            }
+        }
+    }
+}
+
+async fn step<E: Env>(shard: &Shard<E>, work: DdlWork) -> Result<(), ShardError> {
+    match work {
+        DdlWork::Propose(command) => propose(shard, Command::Ddl(command)).await.map(|_| ()),
+        DdlWork::Backfill { table, schema_version, index, then } => {
+            let step = BackfillStep { table, schema_version, index, rows: BACKFILL_ROWS };
+            loop {
+                match propose(shard, Command::BackfillStep(step)).await? {
+                    Outcome::Backfilled { done: false } => {}
+                    Outcome::Backfilled { done: true } => break,
+                    // The table changed meanwhile: look again what is to do.
+                    _ => return Ok(()),
+                }
+            }
+            propose(shard, Command::Ddl(then)).await.map(|_| ())
+        }
+    }
+}
+
+async fn propose<E: Env>(shard: &Shard<E>, command: Command) -> Result<Outcome, ShardError> {
+    shard.propose(command, Deadline::after::<E>(STEP_DEADLINE)).await
+}
+
+/// The table that a change leaves with possibly more to do.
+pub(super) fn changed_table(outcome: &DdlOutcome) -> Option<TableId> {
+    match outcome {
+        DdlOutcome::Created(table) | DdlOutcome::Installed(table) => Some(table.id),
+        DdlOutcome::Changed { after, .. } => Some(after.id),
+        DdlOutcome::Deleted(_) | DdlOutcome::Uninstalled(_) | DdlOutcome::TableExists { .. } | DdlOutcome::Stale => {
+            None
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! One node: its stores, its shards, and what the front asks of them.
+//!
+//! A request comes down here as a command or a read plan and goes to the shards that its tokens name; what comes back is
+//! an outcome or a body. Everything that makes this node special (identity, disk, faults, upkeep) lives here too.
+
+mod counters;
+mod ddl;
+mod fault;
+mod health;
+mod options;
+mod read;
+mod start;
+mod upkeep;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use dynamo_engine::apply::ddl::DdlOutcome;
+use dynamo_engine::apply::{Outcome, Rejection};
+use dynamo_engine::catalog::{DdlCommand, MemoryCatalog};
+use dynamo_engine::command::Command;
+use shard_router::{ShardId, Token};
+use tokio::sync::{Semaphore, watch};
+
+pub use self::counters::Counters;
+pub use self::fault::FaultSignal;
+pub use self::health::{Health, ShardHealth};
+pub use self::options::{BLOCKING_READS_MAX, FREE_BYTES_MIN, LOG_BYTES_MAX, NodeOptions, REQUEST_DEADLINE};
+pub use self::start::NodeError;
+pub use crate::env::Storage as StorageOptions;
+
+use self::counters::StoreReads;
+use crate::env::{Env, Identity, Stores};
+use crate::guard::LeaseGuard;
+use crate::raft::Wal;
+use crate::shard::{Deadline, Shard, ShardError};
+
+/// How long a stopping node waits for its tasks to let go of the stores.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
+
+/// A running node.
+pub struct Node<E: Env> {
+    identity: Identity,
+    request_deadline: Duration,
+    /// By shard id.
+    shards: Vec<Arc<Shard<E>>>,
+    guard: LeaseGuard,
+    reads: Arc<StoreReads>,
+    /// Places in the blocking pool.
+    blocking: Arc<Semaphore>,
+    stores: Stores,
+    wal: Wal<E>,
+    disk_full: Arc<AtomicBool>,
+    fault: FaultSignal,
+    /// Set to true when the node stops.
+    stopping: watch::Sender<bool>,
+}
+
+impl<E: Env> Node<E> {
+    /// Who this node is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The tables installed here, at this moment. One atomic load.
+    pub fn catalog(&self) -> Arc<MemoryCatalog> {
+        self.system().group().published().catalog()
+    }
+
+    /// The deadline of a request that arrives now.
+    pub fn deadline(&self) -> Deadline {
+        Deadline::after::<E>(self.request_deadline)
+    }
+
+    /// Wall time in milliseconds since 1970.
+    pub fn wall_ms(&self) -> u64 {
+        E::wall_ms()
+    }
+
+    /// Proposes a command to the shard that owns `token`, and waits until it is applied here.
+    ///
+    /// # Errors
+    /// [`ShardError`]; what it leaves open stands there.
+    pub async fn propose(&self, token: Token, command: Command, deadline: Deadline) -> Result<Outcome, ShardError> {
+        self.propose_to(self.shard_of(token), command, deadline).await
+    }
+
+    /// Proposes a change of the catalog to the system group and, when it went through, goes on working on the table
+    /// until it is as it was asked to be.
+    ///
+    /// # Errors
+    /// As [`Node::propose`].
+    pub async fn propose_ddl(&self, command: DdlCommand, deadline: Deadline) -> Result<DdlOutcome, ShardError> {
+        match self.propose_to(self.system(), Command::Ddl(command), deadline).await? {
+            Outcome::Ddl(outcome) => {
+                if let Some(table) = ddl::changed_table(&outcome) {
+                    E::spawn(ddl::drive(Arc::clone(self.system()), table));
+                }
+                Ok(outcome)
+            }
+            Outcome::Rejected(Rejection::Stale) => Ok(DdlOutcome::Stale),
+            _ => Err(ShardError::Unknown),
+        }
+    }
+
+    async fn propose_to(
+        &self,
+        shard: &Arc<Shard<E>>,
+        command: Command,
+        deadline: Deadline,
+    ) -> Result<Outcome, ShardError> {
+        loop {
+            if self.fault.reason().is_some() {
+                return Err(ShardError::Stopped);
+            }
+            if self.disk_full.load(Ordering::Relaxed) {
+                return Err(ShardError::DiskFull);
+            }
+            // Stamped by a leader that was deposed meanwhile, and therefore not done: propose again.
+            match shard.propose(command.clone(), deadline).await? {
+                Outcome::Rejected(Rejection::Timestamp) if !deadline.is_over::<E>() => {}
+                outcome => return Ok(outcome),
+            }
+        }
+    }
+
+    /// The shard that owns `token`.
+    fn shard_of(&self, _token: Token) -> &Arc<Shard<E>> {
+        // One shard owns the whole ring; `start` refuses more until the shard map is wired in here.
+        self.system()
+    }
+
+    /// The system group's shard.
+    fn system(&self) -> &Arc<Shard<E>> {
+        &self.shards[0]
+    }
+
+    /// The shards of this node.
+    pub fn shards(&self) -> impl Iterator<Item = ShardId> + '_ {
+        self.shards.iter().map(|shard| shard.id())
+    }
+
+    /// How the node is.
+    pub fn health(&self) -> Health {
+        let shards: Vec<ShardHealth> = self
+            .shards
+            .iter()
+            .map(|shard| ShardHealth {
+                shard: shard.id().0,
+                leading_term: shard.group().lease().leading_term(),
+                has_lease: shard.has_lease(),
+                applied_next: shard.group().published().applied_next(),
+            })
+            .collect();
+        let stopped = self.fault.reason().map(str::to_owned);
+        let is_stopping = *self.stopping.borrow();
+        Health {
+            live: stopped.is_none(),
+            ready: stopped.is_none() && !is_stopping && shards.iter().all(|shard| shard.leading_term.is_some()),
+            stopped,
+            disk_full: self.disk_full.load(Ordering::Relaxed),
+            shards,
+        }
+    }
+
+    /// What the node has done since it started.
+    pub fn counters(&self) -> Counters {
+        let sum = |count: &dyn Fn(&Shard<E>) -> u64| self.shards.iter().map(|shard| count(shard)).sum();
+        let guard = self.guard.counters();
+        Counters {
+            store_gets: self.reads.gets(),
+            store_cursors: self.reads.cursors(),
+            blocking_reads: self.reads.blocking.load(Ordering::Relaxed),
+            log_syncs: self.stores.log.syncs(),
+            proposals: sum(&|shard| shard.counters().entries.load(Ordering::Relaxed)),
+            commands: sum(&|shard| shard.counters().commands.load(Ordering::Relaxed)),
+            lease_hits: guard.hits(),
+            lease_misses: guard.misses(),
+            lease_coalesced: guard.coalesced(),
+            lease_failed: guard.failed(),
+            lease_wait_ns: guard.wait_ns(),
+            log_bytes: sum(&|shard| shard.group().log().bytes()),
+        }
+    }
+
+    /// Waits until a fault stops this node, and says which. The process should exit then.
+    pub async fn failed(&self) -> String {
+        self.fault.raised().await
+    }
+
+    /// Stops in order: leases first, then the groups, the log's floor and the state. Afterwards, when the last handle
+    /// of the node is dropped, its directory can be opened again.
+    pub async fn shutdown(&self) {
+        if self.stopping.send_replace(true) {
+            return;
+        }
+        for shard in &self.shards {
+            shard.group().shutdown().await;
+        }
+        let state = Arc::clone(&self.stores.state);
+        if let Err(error) = E::blocking(move || state.flush()).await {
+            tracing::warn!(%error, "the state could not be flushed; the log will be replayed");
+        }
+        self.wal.close().await;
+        self.wait_for_tasks().await;
+    }
+
+    /// The tasks of stopped groups end by themselves; until then they hold the stores.
+    async fn wait_for_tasks(&self) {
+        let deadline = Deadline::after::<E>(CLOSE_WAIT);
+        while Arc::strong_count(&self.stores.state) > 1 && !deadline.is_over::<E>() {
+            E::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! How a node is set up.
+
+use std::time::Duration;
+
+use crate::env::Storage;
+use crate::guard::ReadMode;
+use crate::raft::Pace;
+
+/// Bytes of Raft log, all groups together, that the node keeps before it flushes the state and purges. A few seconds
+/// of writes at full speed, and what a restart has to replay at most.
+pub const LOG_BYTES_MAX: u64 = 64 << 20;
+
+/// Free bytes on the disk below which writes are refused before they are proposed: room for the logs, a flush and a
+/// compaction that are under way.
+pub const FREE_BYTES_MIN: u64 = 256 << 20;
+
+/// Reads that wait for the disk at the same time. A disk serves some dozens at once; more would only queue there.
+pub const BLOCKING_READS_MAX: usize = 64;
+
+/// How long a request may take, all in all.
+pub const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The settings of a node.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// Where the data lives.
+    pub storage: Storage,
+    /// How many shards a new data directory gets. An old one keeps its own number.
+    pub shards: u32,
+    /// What [`Node::deadline`](super::Node::deadline) gives to a request.
+    pub request_deadline: Duration,
+    /// How reads make sure that this node still leads.
+    pub read_mode: ReadMode,
+    /// The pace of the Raft groups.
+    pub pace: Pace,
+    /// See [`LOG_BYTES_MAX`].
+    pub log_bytes_max: u64,
+    /// See [`FREE_BYTES_MIN`].
+    pub free_bytes_min: u64,
+    /// See [`BLOCKING_READS_MAX`].
+    pub blocking_reads_max: usize,
+}
+
+impl Default for NodeOptions {
+    fn default() -> Self {
+        NodeOptions {
+            storage: Storage::Memory,
+            shards: 1,
+            request_deadline: REQUEST_DEADLINE,
+            read_mode: ReadMode::default(),
+            pace: Pace::default(),
+            log_bytes_max: LOG_BYTES_MAX,
+            free_bytes_min: FREE_BYTES_MIN,
+            blocking_reads_max: BLOCKING_READS_MAX,
+        }
+    }
+}

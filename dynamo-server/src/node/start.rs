@@ -1,0 +1,179 @@
+//! Starting a node: stores, identity, the check of every log's end, groups, tasks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use dynamo_engine::catalog::Catalog as _;
+use ordered_kv::StoreError;
+use shard_router::ShardId;
+use tokio::sync::{Semaphore, watch};
+
+use super::upkeep::Upkeep;
+use super::{FaultSignal, Node, NodeOptions, ddl};
+use crate::env::{Env, Identity, OpenError, Stores};
+use crate::guard::LeaseGuard;
+use crate::raft::floor::Floor;
+use crate::raft::types::Member;
+use crate::raft::{Group, GroupContext, GroupError, RecoveredGroup, Wal};
+use crate::shard::Shard;
+
+/// How long a node that is alone waits until it leads its shards: two synced writes each.
+const ELECTION_WAIT: Duration = Duration::from_secs(30);
+
+/// The first node of a cluster.
+const FIRST_NODE: u64 = 1;
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// Its stores cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// More shards were asked for than this version can route to.
+    #[error("{0} shards were asked for: a node has one shard until clusters are supported")]
+    Shards(u32),
+    /// The data was made for another number of shards.
+    #[error("the data directory has {found} shards, {asked} were asked for; their number is fixed when it is made")]
+    OtherShards {
+        /// What the data says.
+        found: u32,
+        /// What was asked for.
+        asked: u32,
+    },
+    /// The record of the log's end is damaged.
+    #[error("the record of the log's end cannot be read: {0}")]
+    Floor(String),
+    /// A group does not start.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+    /// The log's end could not be recorded.
+    #[error("the log cannot be written: {0}")]
+    Log(StoreError),
+    /// Nobody leads a shard.
+    #[error("shard {0} has no leader")]
+    NoLeader(u32),
+    /// Something failed right after the start.
+    #[error("{0}")]
+    Fault(String),
+}
+
+impl<E: Env> Node<E> {
+    /// Starts a node. When this returns it leads all its shards and serves requests.
+    ///
+    /// # Errors
+    /// [`NodeError`], with nothing left running.
+    pub async fn start(options: NodeOptions, env: E) -> Result<Arc<Node<E>>, NodeError> {
+        if options.shards != 1 {
+            return Err(NodeError::Shards(options.shards));
+        }
+        let mut stores = E::in_place(|| env.open(&options.storage))?;
+        let identity = identify::<E>(&mut stores, options.shards)?;
+        let fault = FaultSignal::default();
+        let recovered = E::in_place(|| recover(&stores, identity.shards))?;
+        let floor = Floor { groups: recovered.iter().map(|group| (group.shard().0, group.floor())).collect() };
+        let wal = Wal::start(Arc::clone(&stores.log), floor, fault.clone());
+        let context = GroupContext {
+            env,
+            node: identity.node_id,
+            pace: options.pace,
+            log: Arc::clone(&stores.log),
+            state: Arc::clone(&stores.state),
+            wal: wal.clone(),
+            fault: fault.clone(),
+        };
+        let mut shards = Vec::new();
+        for group in recovered {
+            shards.push(Arc::new(Shard::new(start_alone(&context, group).await?)));
+        }
+        drop(context);
+        let node = Arc::new(Node {
+            identity,
+            request_deadline: options.request_deadline,
+            shards,
+            guard: LeaseGuard::new(options.read_mode),
+            reads: Arc::default(),
+            blocking: Arc::new(Semaphore::new(options.blocking_reads_max)),
+            stores,
+            wal,
+            disk_full: Arc::new(AtomicBool::new(false)),
+            fault,
+            stopping: watch::Sender::new(false),
+        });
+        node.start_tasks(&options);
+        Ok(node)
+    }
+
+    fn start_tasks(&self, options: &NodeOptions) {
+        let upkeep = Upkeep {
+            shards: self.shards.clone(),
+            stores: self.stores.clone(),
+            log_bytes_max: options.log_bytes_max,
+            free_bytes_min: options.free_bytes_min,
+            disk_full: Arc::clone(&self.disk_full),
+            fault: self.fault.clone(),
+            stopping: self.stopping.subscribe(),
+        };
+        E::spawn(upkeep.run());
+        // Changes of tables that a crash interrupted go on.
+        let catalog = self.catalog();
+        for table in catalog.table_names(None, usize::MAX).iter().filter_map(|name| catalog.table(name)) {
+            E::spawn(ddl::drive(Arc::clone(self.system()), table.id));
+        }
+    }
+}
+
+/// The identity of the data; a new one for new data.
+fn identify<E: Env>(stores: &mut Stores, shards: u32) -> Result<Identity, NodeError> {
+    if let Some(identity) = stores.identity.clone() {
+        if identity.shards != shards {
+            return Err(NodeError::OtherShards { found: identity.shards, asked: shards });
+        }
+        return Ok(identity);
+    }
+    let cluster_id = u128::from(E::random()) << 64 | u128::from(E::random());
+    let identity = Identity { cluster_id, node_id: FIRST_NODE, incarnation: E::random(), shards };
+    stores.adopt(identity.clone())?;
+    Ok(identity)
+}
+
+/// Reads all groups and compares their logs with what was known of them. What was found becomes the new floor, so that
+/// from here on it is guarded whatever happens.
+fn recover(stores: &Stores, shards: u32) -> Result<Vec<RecoveredGroup>, NodeError> {
+    let recorded = stores.log.floor().map_err(|error| NodeError::Floor(error.to_string()))?;
+    let known = match &recorded {
+        Some(bytes) => Floor::decode(bytes).map_err(|error| NodeError::Floor(error.to_string()))?,
+        None => Floor::default(),
+    };
+    let read = |shard| RecoveredGroup::read(ShardId(shard), &*stores.log, &*stores.state, &known);
+    let groups = (0..shards).map(read).collect::<Result<Vec<_>, GroupError>>()?;
+    let found = Floor { groups: groups.iter().map(|group| (group.shard().0, group.floor())).collect() };
+    let is_new = groups.iter().all(|group| group.floor().vote.is_none());
+    if !is_new && found != known {
+        stores.log.record_floor(&found.encode()).map_err(NodeError::Log)?;
+    }
+    Ok(groups)
+}
+
+/// Starts a group whose only member is this node, and waits until it leads.
+async fn start_alone<E: Env>(context: &GroupContext<E>, group: RecoveredGroup) -> Result<Group<E>, NodeError> {
+    let shard = group.shard().0;
+    let group = Group::start(context, group).await?;
+    group.initialize(BTreeMap::from([(context.node, Member::new(""))])).await?;
+    group.stand().await.map_err(|_| fault_of(context, shard))?;
+    match E::timeout(ELECTION_WAIT, group.wait_leading()).await {
+        Some(()) => Ok(group),
+        None => {
+            group.shutdown().await;
+            Err(fault_of(context, shard))
+        }
+    }
+}
+
+fn fault_of<E: Env>(context: &GroupContext<E>, shard: u32) -> NodeError {
+    match context.fault.reason() {
+        Some(reason) => NodeError::Fault(reason.to_owned()),
+        None => NodeError::NoLeader(shard),
+    }
+}

@@ -1,0 +1,79 @@
+//! Keeping the disk small and the node honest about it.
+//!
+//! One task per node looks now and then at two things:
+//!
+//! - *Room*: below the floor of free space writes are refused before they are proposed, while reads go on.
+//! - *The log*: past its bound the state is flushed, and each group drops its log up to the entry that the state store
+//!   says is persisted. So the log is never longer than what a restart has to replay.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::FaultSignal;
+use crate::env::{Env, Stores};
+use crate::raft::persisted_applied;
+use crate::shard::Shard;
+
+/// How often the task looks. At 100 MB/s of log this is 25 MB past the bound.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// What the task looks after.
+pub(super) struct Upkeep<E: Env> {
+    pub(super) shards: Vec<Arc<Shard<E>>>,
+    pub(super) stores: Stores,
+    pub(super) log_bytes_max: u64,
+    pub(super) free_bytes_min: u64,
+    /// Set while there is too little room.
+    pub(super) disk_full: Arc<AtomicBool>,
+    pub(super) fault: FaultSignal,
+    /// Becomes true when the node stops.
+    pub(super) stopping: watch::Receiver<bool>,
+}
+
+impl<E: Env> Upkeep<E> {
+    /// Looks until the node stops.
+    pub(super) async fn run(mut self) {
+        while !*self.stopping.borrow() {
+            self.look_at_room();
+            if self.log_bytes() > self.log_bytes_max {
+                self.shorten_logs().await;
+            }
+            // Whichever comes first; an error means that the node is gone.
+            let _ = E::timeout(INTERVAL, self.stopping.changed()).await;
+        }
+    }
+
+    fn look_at_room(&self) {
+        let is_full = self.stores.free_bytes().is_some_and(|free| free < self.free_bytes_min);
+        if is_full != self.disk_full.swap(is_full, Ordering::Relaxed) {
+            tracing::warn!(is_full, floor = self.free_bytes_min, "free space on the disk");
+        }
+    }
+
+    fn log_bytes(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.group().log().bytes()).sum()
+    }
+
+    async fn shorten_logs(&self) {
+        let state = Arc::clone(&self.stores.state);
+        if let Err(error) = E::blocking(move || state.flush()).await {
+            return self.fault.raise(format!("flushing the state failed: {error}"));
+        }
+        for shard in &self.shards {
+            let applied = match persisted_applied(&*self.stores.state, shard.id()) {
+                Ok(Some(applied)) => applied,
+                Ok(None) => continue,
+                Err(error) => return self.fault.raise(format!("shard {}: {error}", shard.id().0)),
+            };
+            if shard.group().log().purged() >= Some(applied) {
+                continue;
+            }
+            if let Err(error) = shard.group().purge(applied.index()).await {
+                tracing::warn!(shard = shard.id().0, %error, "the log could not be shortened");
+            }
+        }
+    }
+}

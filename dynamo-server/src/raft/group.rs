@@ -1,0 +1,360 @@
+//! One Raft group on this node: the only handle that the rest of the server has of it.
+//!
+//! Above this file nothing knows of openraft. A group takes entries and gives outcomes, confirms read indexes, tells
+//! its lease and what is applied, and shortens its log when told to.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dynamo_engine::apply::Outcome;
+use dynamo_engine::command::Entry;
+use lease::{Moment, Timing};
+use openraft::errors::{ClientWriteError, Fatal, InitializeError, LinearizableReadError, RaftError};
+use openraft::{Config, Raft, ReadPolicy, SnapshotPolicy};
+use ordered_kv::{LogStore, StateStore};
+use shard_router::ShardId;
+
+use super::floor::{Floor, GroupFloor, LogEndError};
+use super::lease_feed::{LeaseFeed, voters};
+use super::log::{GroupLog, RecoveredLog};
+use super::machine::{Machine, RecoveredState, StateError, persisted_applied};
+use super::network::Connections;
+use super::payload::Payload;
+use super::published::Published;
+use super::reply::Reply;
+use super::types::{Member, NodeId, Types};
+use super::wal::Wal;
+use crate::env::Env;
+use crate::node::FaultSignal;
+
+/// The pace of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// How often a leader is heard.
+    pub heartbeat: Duration,
+    /// The shortest wait before an election.
+    pub election_timeout_min: Duration,
+    /// The longest one. It is also the lease: for so long after hearing a leader a voter refuses everybody else.
+    pub election_timeout_max: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Pace {
+            heartbeat: Duration::from_millis(300),
+            election_timeout_min: Duration::from_millis(1_000),
+            election_timeout_max: Duration::from_millis(2_000),
+        }
+    }
+}
+
+/// A group as it lies on the disk, read and checked, before the WAL runs.
+pub struct RecoveredGroup {
+    shard: ShardId,
+    state: RecoveredState,
+    log: RecoveredLog,
+}
+
+/// Why a group cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum GroupError {
+    /// Its log has lost something.
+    #[error(transparent)]
+    LogEnd(#[from] LogEndError),
+    /// Its state cannot be read.
+    #[error("shard {shard}: {source}")]
+    State {
+        /// The shard.
+        shard: u32,
+        /// What is wrong.
+        source: StateError,
+    },
+    /// Raft's settings contradict each other.
+    #[error("the pace of the groups cannot be kept: {0}")]
+    Pace(String),
+    /// openraft does not start.
+    #[error("shard {shard} does not start: {reason}")]
+    Raft {
+        /// The shard.
+        shard: u32,
+        /// What openraft says.
+        reason: String,
+    },
+}
+
+impl RecoveredGroup {
+    /// Reads a group and compares its log with its witnesses.
+    ///
+    /// # Errors
+    /// When something is missing or damaged; the node must not start.
+    pub fn read(
+        shard: ShardId,
+        log: &dyn LogStore,
+        state: &dyn StateStore,
+        floor: &Floor,
+    ) -> Result<RecoveredGroup, GroupError> {
+        let state_error = |source| GroupError::State { shard: shard.0, source };
+        let applied = persisted_applied(state, shard).map_err(state_error)?;
+        let state = RecoveredState::read(state, shard).map_err(state_error)?;
+        let log = RecoveredLog::read(log, shard.0, floor, applied)?;
+        Ok(RecoveredGroup { shard, state, log })
+    }
+
+    /// The shard.
+    pub fn shard(&self) -> ShardId {
+        self.shard
+    }
+
+    /// How far the group's log has come.
+    pub fn floor(&self) -> GroupFloor {
+        self.log.floor()
+    }
+}
+
+/// What all groups of a node share.
+#[derive(Clone)]
+pub struct GroupContext<E: Env> {
+    /// The world.
+    pub env: E,
+    /// This node.
+    pub node: NodeId,
+    /// The pace of every group.
+    pub pace: Pace,
+    /// The logs.
+    pub log: Arc<dyn LogStore>,
+    /// The state.
+    pub state: Arc<dyn StateStore>,
+    /// The worker that writes the logs.
+    pub wal: Wal<E>,
+    /// Where faults go.
+    pub fault: FaultSignal,
+}
+
+/// Why a proposal has no outcome.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProposeError {
+    /// Not taken: this node does not lead. The proposal did not and will not happen.
+    #[error("this node does not lead the shard")]
+    NotLeader {
+        /// Who does, as far as is known.
+        leader: Option<NodeId>,
+    },
+    /// Taken, and then the leadership was lost: it may or may not have happened, or still happen.
+    #[error("whether the write happened is not known")]
+    Unknown,
+    /// The group has stopped on this node.
+    #[error("the shard has stopped on this node")]
+    Stopped,
+}
+
+/// Why leadership could not be confirmed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadIndexError {
+    /// This node does not lead.
+    #[error("this node does not lead the shard")]
+    NotLeader {
+        /// Who does, as far as is known.
+        leader: Option<NodeId>,
+    },
+    /// No quorum answered.
+    #[error("no quorum confirmed the leadership")]
+    NoQuorum,
+    /// The group has stopped on this node.
+    #[error("the shard has stopped on this node")]
+    Stopped,
+}
+
+/// Takes what a proposal came to.
+pub type Deliver = Box<dyn FnOnce(Result<Vec<Outcome>, ProposeError>) + Send>;
+
+/// A running group.
+pub struct Group<E: Env> {
+    shard: ShardId,
+    raft: Raft<Types<E>, Machine<E>>,
+    log: GroupLog<E>,
+    lease: Arc<LeaseFeed>,
+    published: Arc<Published>,
+}
+
+impl<E: Env> Group<E> {
+    /// Starts a group from what was recovered of it. It takes part from now on; on a new one, [`initialize`]
+    /// [`Group::initialize`] must follow.
+    ///
+    /// # Errors
+    /// When openraft refuses what was recovered.
+    pub async fn start(context: &GroupContext<E>, recovered: RecoveredGroup) -> Result<Group<E>, GroupError> {
+        let shard = recovered.shard;
+        let config = config(&context.pace)?;
+        let timing = Timing::for_election_timeout(context.pace.election_timeout_max)
+            .map_err(|error| GroupError::Pace(error.to_string()))?;
+        let mut configs = recovered.log.memberships();
+        let applied = &recovered.state.membership;
+        if let Some(log_id) = applied.log_id() {
+            configs.retain(|(index, _)| *index > log_id.index());
+            configs.insert(0, (log_id.index(), voters(applied.membership())));
+        }
+        let now = Moment::from_nanos(E::monotonic_ns());
+        let lease = Arc::new(LeaseFeed::start(context.node, timing, configs, recovered.log.vote(), now));
+        let published = Arc::new(recovered.state.publish());
+        let machine = Machine::new(
+            Arc::clone(&context.state),
+            recovered.state,
+            Arc::clone(&lease),
+            Arc::clone(&published),
+            context.fault.clone(),
+        );
+        let log =
+            GroupLog::new(shard.0, Arc::clone(&context.log), context.wal.clone(), Arc::clone(&lease), recovered.log);
+        let network = Connections::new(context.env.clone(), shard.0, Arc::clone(&lease));
+        let raft = Raft::new(context.node, Arc::new(config), network, log.clone(), machine)
+            .await
+            .map_err(|error| GroupError::Raft { shard: shard.0, reason: error.to_string() })?;
+        Ok(Group { shard, raft, log, lease, published })
+    }
+
+    /// Gives a new group its first members. Nothing happens to a group that has some already.
+    ///
+    /// # Errors
+    /// When openraft refuses.
+    pub async fn initialize(&self, members: BTreeMap<NodeId, Member>) -> Result<(), GroupError> {
+        match self.raft.initialize(members).await {
+            Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
+            Err(error) => Err(GroupError::Raft { shard: self.shard.0, reason: error.to_string() }),
+        }
+    }
+
+    /// Stands for election without waiting for a timeout. Refused by openraft while a leader is heard; a voter that
+    /// is alone wins at once.
+    ///
+    /// # Errors
+    /// When the group has stopped.
+    pub async fn stand(&self) -> Result<(), ProposeError> {
+        self.raft.trigger().elect(true).await.map_err(|_| ProposeError::Stopped)
+    }
+
+    /// Waits until this node leads the group and has applied everything that it inherited.
+    pub async fn wait_leading(&self) {
+        let mut applied = self.published.subscribe();
+        while self.lease.leading_term().is_none() {
+            // The sender lives in `self`.
+            let _ = applied.changed().await;
+        }
+    }
+
+    /// Proposes an entry; `deliver` is called with what came of it, on the task that applied it, or dropped when the
+    /// group stops first.
+    ///
+    /// # Errors
+    /// When the group has stopped.
+    pub async fn propose(&self, entry: Entry, deliver: Deliver) -> Result<(), ProposeError> {
+        let reply = Reply::new(move |result: openraft::raft::ClientWriteResult<Types<E>>| {
+            deliver(match result {
+                Ok(response) => Ok(response.data.0),
+                Err(ClientWriteError::ForwardToLeader(forward)) => {
+                    Err(ProposeError::NotLeader { leader: forward.leader_id })
+                }
+                Err(_) => Err(ProposeError::Unknown),
+            });
+        });
+        let payload = Payload::encode(entry);
+        self.raft.client_write_ff(payload, Some(reply)).await.map_err(|_: Fatal<_>| ProposeError::Stopped)
+    }
+
+    /// Confirms with a quorum that this node leads, and gives the index that a read must wait for.
+    ///
+    /// # Errors
+    /// When the leadership is not confirmed.
+    pub async fn read_index(&self) -> Result<u64, ReadIndexError> {
+        match self.raft.get_read_log_id(ReadPolicy::ReadIndex).await {
+            Ok((read, _)) => Ok(read.log_id().index()),
+            Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward))) => {
+                Err(ReadIndexError::NotLeader { leader: forward.leader_id })
+            }
+            Err(RaftError::APIError(LinearizableReadError::QuorumNotEnough(_))) => Err(ReadIndexError::NoQuorum),
+            Err(RaftError::Fatal(_)) => Err(ReadIndexError::Stopped),
+        }
+    }
+
+    /// Drops the log up to and with `applied`, which must be persisted in the state store.
+    ///
+    /// # Errors
+    /// When the group has stopped.
+    pub async fn purge(&self, applied: u64) -> Result<(), ProposeError> {
+        // openraft purges only up to a snapshot; ours is a pin and costs nothing.
+        let trigger = self.raft.trigger();
+        trigger.snapshot().await.map_err(|_| ProposeError::Stopped)?;
+        let covers = |metrics: &openraft::RaftMetrics<Types<E>>| {
+            metrics.snapshot.is_some_and(|snapshot| snapshot.index() >= applied)
+        };
+        self.raft
+            .wait(Some(SNAPSHOT_WAIT))
+            .metrics(covers, "the pin that the log is purged to")
+            .await
+            .map_err(|_| ProposeError::Unknown)?;
+        trigger.purge_log(applied).await.map_err(|_| ProposeError::Stopped)
+    }
+
+    /// The shard.
+    pub fn shard(&self) -> ShardId {
+        self.shard
+    }
+
+    /// The lease.
+    pub fn lease(&self) -> &LeaseFeed {
+        &self.lease
+    }
+
+    /// What is applied.
+    pub fn published(&self) -> &Published {
+        &self.published
+    }
+
+    /// The log.
+    pub fn log(&self) -> &GroupLog<E> {
+        &self.log
+    }
+
+    /// Who leads, as far as this node knows.
+    pub async fn leader(&self) -> Option<NodeId> {
+        self.raft.current_leader().await
+    }
+
+    /// Stops taking part. The lease is gone before anything else happens.
+    pub async fn shutdown(&self) {
+        self.lease.shut_down();
+        if let Err(error) = self.raft.shutdown().await {
+            tracing::warn!(shard = self.shard.0, %error, "a group did not stop in order");
+        }
+    }
+}
+
+/// How long a purge waits for its pin: it takes one turn of the task that applies.
+const SNAPSHOT_WAIT: Duration = Duration::from_secs(10);
+
+/// Entries that one message to a peer carries; an entry holds many commands, so a few fill a message.
+const ENTRIES_PER_MESSAGE_MAX: u64 = 64;
+
+fn config(pace: &Pace) -> Result<Config, GroupError> {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let config = Config {
+        cluster_name: "dynamo-server".to_owned(),
+        heartbeat_interval: millis(pace.heartbeat),
+        election_timeout_min: millis(pace.election_timeout_min),
+        election_timeout_max: millis(pace.election_timeout_max),
+        max_payload_entries: ENTRIES_PER_MESSAGE_MAX,
+        // We decide when to purge: see `upkeep`.
+        snapshot_policy: SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: 0,
+        // A restarted leader would resume its term without an election, and its lease with it.
+        enable_leader_restore: Some(false),
+        enable_pre_vote: Some(true),
+        // Followers are sent entries while the leader's own disk still writes them.
+        broadcast_submitted_on_append: Some(true),
+        // Each queue is allocated in full per group; a shard has one sequencer with few entries in flight.
+        api_channel_size: Some(1024),
+        notification_channel_size: Some(4096),
+        ..Config::default()
+    };
+    config.validate().map_err(|error| GroupError::Pace(error.to_string()))
+}

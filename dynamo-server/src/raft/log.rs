@@ -1,0 +1,410 @@
+//! The log of one group, as openraft sees it.
+//!
+//! Appending puts the entries into the tail (readable at once) and into the WAL's queue (durable soon; a callback tells
+//! when). Reading prefers the tail. Nothing here waits for the disk except saving a vote, which must be durable before
+//! anybody hears of it.
+//!
+//! The lease is told first, synchronously, of every vote and of every membership that enters the log: each step-down
+//! and each grant passes through [`save_vote`](openraft::storage::RaftLogStorage::save_vote) before a response leaves
+//! the node, so that a lease which is about to be unsafe is gone before it is.
+
+use std::fmt::Debug;
+use std::io;
+use std::ops::{Bound, RangeBounds};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use futures::Stream;
+use lease::Voters;
+use openraft::storage::{IOFlushed, RaftLogStorage};
+use openraft::{EntryPayload, LogState, OptionalSend, RaftLogReader};
+use ordered_kv::{Direction, KeyRange, LogStore};
+use parking_lot::Mutex;
+
+use super::codec::{decode_entry, get_log_id, get_vote, is_membership, put_entry};
+use super::floor::{Floor, GroupFloor, LogEndError};
+use super::keys::{self, Scalar};
+use super::lease_feed::{LeaseFeed, voters};
+use super::tail::{LogSize, TAIL_BYTES_MAX, Tail};
+use super::types::{LogEntry, LogId, NodeId, Types, Vote};
+use super::wal::Wal;
+use crate::env::Env;
+
+/// Bytes of entries that one read of the log brings into memory: for applying after a restart, for a lagging peer.
+const READ_BYTES_MAX: usize = 4 << 20;
+
+/// What a log holds when the node starts, read and checked.
+#[derive(Default)]
+pub struct RecoveredLog {
+    vote: Option<Vote>,
+    committed: Option<LogId>,
+    purged: Option<LogId>,
+    last: Option<LogId>,
+    memberships: Vec<(u64, Voters<NodeId>)>,
+    tail: Tail,
+    size: LogSize,
+}
+
+impl RecoveredLog {
+    /// Reads the log of `group` and compares it with its witnesses: the recorded floor and the applied entry that the
+    /// state store has persisted.
+    ///
+    /// # Errors
+    /// When the log has lost something or cannot be read; the node must not start.
+    pub fn read(
+        store: &dyn LogStore,
+        group: u32,
+        floor: &Floor,
+        applied: Option<LogId>,
+    ) -> Result<RecoveredLog, LogEndError> {
+        let unreadable = |reason: String| LogEndError::Unreadable { group, reason };
+        let scalar = |kind| store.get(&keys::scalar(group, kind)).map_err(|error| unreadable(error.to_string()));
+        let log_id = |kind| -> Result<Option<LogId>, LogEndError> {
+            let Some(bytes) = scalar(kind)? else { return Ok(None) };
+            get_log_id(&mut &bytes[..]).map(Some).map_err(|error| unreadable(error.to_string()))
+        };
+        let vote = match scalar(Scalar::Vote)? {
+            Some(bytes) => Some(get_vote(&mut &bytes[..]).map_err(|error| unreadable(error.to_string()))?),
+            None => None,
+        };
+        let purged = log_id(Scalar::Purged)?;
+        let mut log = RecoveredLog { vote, committed: log_id(Scalar::Committed)?, purged, ..RecoveredLog::default() };
+        let last_index = log.count(store, group)?;
+        log.fill_tail(store, group)?;
+        let newest = log.tail.read(last_index.unwrap_or(0), u64::MAX, usize::MAX).pop();
+        log.last = newest.map(|entry| entry.log_id).max(log.purged);
+        // A purged or cut log may have lost what the hint speaks of; it is a hint.
+        log.committed = log.committed.min(log.last);
+        floor.check(group, &log.floor(), applied)?;
+        Ok(log)
+    }
+
+    /// How far this log has come.
+    pub fn floor(&self) -> GroupFloor {
+        GroupFloor { last: self.last, vote: self.vote }
+    }
+
+    /// The vote.
+    pub fn vote(&self) -> Option<&Vote> {
+        self.vote.as_ref()
+    }
+
+    /// The memberships in the log by the index of their entries. Together with the applied one these are all that may
+    /// be active.
+    pub fn memberships(&self) -> Vec<(u64, Voters<NodeId>)> {
+        self.memberships.clone()
+    }
+
+    /// Walks over all entries: there is no gap, and this is how much it is.
+    fn count(&mut self, store: &dyn LogStore, group: u32) -> Result<Option<u64>, LogEndError> {
+        let unreadable = |error: ordered_kv::StoreError| LogEndError::Unreadable { group, reason: error.to_string() };
+        let start = self.purged.map_or(0, |purged| purged.index() + 1);
+        let (first, end) = (keys::entry(group, start), keys::entry(group, u64::MAX));
+        let mut cursor = store.cursor(KeyRange::between(&first, &end), Direction::Forward).map_err(unreadable)?;
+        let mut expected = start;
+        while let Some((key, value)) = cursor.next().map_err(unreadable)? {
+            if keys::entry_index(key) != Some(expected) {
+                return Err(LogEndError::Gap { group, missing: expected });
+            }
+            if is_membership(value).map_err(|error| LogEndError::Unreadable { group, reason: error.to_string() })? {
+                let entry = decode_entry(&Bytes::copy_from_slice(value))
+                    .map_err(|error| LogEndError::Unreadable { group, reason: error.to_string() })?;
+                if let EntryPayload::Membership(membership) = &entry.payload {
+                    self.memberships.push((expected, voters(membership)));
+                }
+            }
+            self.size.add(expected, value.len());
+            expected += 1;
+        }
+        Ok((expected > start).then(|| expected - 1))
+    }
+
+    /// Decodes the newest entries into memory.
+    fn fill_tail(&mut self, store: &dyn LogStore, group: u32) -> Result<(), LogEndError> {
+        let unreadable = |reason: String| LogEndError::Unreadable { group, reason };
+        let start = self.purged.map_or(0, |purged| purged.index() + 1);
+        let (first, end) = (keys::entry(group, start), keys::entry(group, u64::MAX));
+        let mut cursor = store
+            .cursor(KeyRange::between(&first, &end), Direction::Backward)
+            .map_err(|error| unreadable(error.to_string()))?;
+        while let Some((_, value)) = cursor.next().map_err(|error| unreadable(error.to_string()))? {
+            let entry = decode_entry(&Bytes::copy_from_slice(value)).map_err(|error| unreadable(error.to_string()))?;
+            if !self.tail.push_front(entry, value.len()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The log of one group. Clones read and write the same log.
+pub struct GroupLog<E: Env> {
+    shared: Arc<Shared<E>>,
+}
+
+impl<E: Env> Clone for GroupLog<E> {
+    fn clone(&self) -> Self {
+        GroupLog { shared: Arc::clone(&self.shared) }
+    }
+}
+
+struct Shared<E: Env> {
+    group: u32,
+    store: Arc<dyn LogStore>,
+    wal: Wal<E>,
+    lease: Arc<LeaseFeed>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    vote: Option<Vote>,
+    purged: Option<LogId>,
+    last: Option<LogId>,
+    /// The newest committed entry that openraft told of, and whether the WAL was told of it.
+    committed: Option<LogId>,
+    committed_saved: bool,
+    tail: Tail,
+    size: LogSize,
+    /// The index behind the last durable entry. Replaced by a fresh one at a truncation, so that a write which is on
+    /// its way for an entry that no longer exists cannot make its successor look durable.
+    flushed_next: Arc<AtomicU64>,
+}
+
+impl<E: Env> GroupLog<E> {
+    /// The log of `group` as it was recovered.
+    pub fn new(
+        group: u32,
+        store: Arc<dyn LogStore>,
+        wal: Wal<E>,
+        lease: Arc<LeaseFeed>,
+        recovered: RecoveredLog,
+    ) -> Self {
+        let next = recovered.last.map_or(0, |last| last.index() + 1);
+        let inner = Inner {
+            vote: recovered.vote,
+            purged: recovered.purged,
+            last: recovered.last,
+            committed: recovered.committed,
+            committed_saved: true,
+            tail: recovered.tail,
+            size: recovered.size,
+            flushed_next: Arc::new(AtomicU64::new(next)),
+        };
+        GroupLog { shared: Arc::new(Shared { group, store, wal, lease, inner: Mutex::new(inner) }) }
+    }
+
+    /// Bytes of entries that are not purged, roughly.
+    pub fn bytes(&self) -> u64 {
+        self.shared.inner.lock().size.bytes()
+    }
+
+    /// The last entry that was purged.
+    pub fn purged(&self) -> Option<LogId> {
+        self.shared.inner.lock().purged
+    }
+
+    /// Entries from `start` to before `end`, as many as fit `bytes_max` (at least one if there is any).
+    fn read_some(&self, start: u64, end: u64, bytes_max: usize) -> io::Result<Vec<LogEntry>> {
+        let (start, end) = {
+            let inner = self.shared.inner.lock();
+            let start = start.max(inner.purged.map_or(0, |purged| purged.index() + 1));
+            let end = end.min(inner.last.map_or(0, |last| last.index() + 1));
+            if start >= end {
+                return Ok(Vec::new());
+            }
+            match inner.tail.first_index() {
+                Some(first) if first <= start => return Ok(inner.tail.read(start, end, bytes_max)),
+                Some(first) => (start, end.min(first)),
+                None => (start, end),
+            }
+        };
+        // Older than the tail, hence durable: the store has it.
+        E::in_place(|| self.read_store(start, end, bytes_max))
+    }
+
+    fn read_store(&self, start: u64, end: u64, bytes_max: usize) -> io::Result<Vec<LogEntry>> {
+        let group = self.shared.group;
+        let (first, behind) = (keys::entry(group, start), keys::entry(group, end));
+        let mut cursor = self
+            .shared
+            .store
+            .cursor(KeyRange::between(&first, &behind), Direction::Forward)
+            .map_err(io::Error::other)?;
+        let mut entries = Vec::new();
+        let mut bytes = 0;
+        while let Some((_, value)) = cursor.next().map_err(io::Error::other)? {
+            bytes += value.len();
+            if bytes > bytes_max && !entries.is_empty() {
+                break;
+            }
+            entries.push(decode_entry(&Bytes::copy_from_slice(value)).map_err(io::Error::other)?);
+        }
+        match entries.first() {
+            Some(entry) if entry.log_id.index() == start => Ok(entries),
+            _ => Err(io::Error::other(format!("entry {start} of shard {group} is not in the log"))),
+        }
+    }
+}
+
+/// The half-open range of indexes that `range` means.
+fn half_open(range: &impl RangeBounds<u64>) -> (u64, u64) {
+    let start = match range.start_bound() {
+        Bound::Included(start) => *start,
+        Bound::Excluded(before) => before + 1,
+        Bound::Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Bound::Included(last) => last + 1,
+        Bound::Excluded(end) => *end,
+        Bound::Unbounded => u64::MAX,
+    };
+    (start, end)
+}
+
+impl<E: Env> RaftLogReader<Types<E>> for GroupLog<E> {
+    async fn entries_stream<RB>(&mut self, range: RB) -> impl Stream<Item = io::Result<LogEntry>> + OptionalSend
+    where
+        RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
+    {
+        // Page by page: after a restart the range may be the whole log.
+        let (start, end) = half_open(&range);
+        let log = self.clone();
+        let pages = futures::stream::unfold(Some(start), move |next| {
+            let log = log.clone();
+            async move {
+                let page = log.read_some(next?, end, READ_BYTES_MAX);
+                let following = match &page {
+                    Ok(entries) => entries.last().map(|last| last.log_id.index() + 1),
+                    Err(_) => None,
+                };
+                let items: Vec<io::Result<LogEntry>> = match page {
+                    Ok(entries) => entries.into_iter().map(Ok).collect(),
+                    Err(error) => vec![Err(error)],
+                };
+                Some((futures::stream::iter(items), following))
+            }
+        });
+        Box::pin(futures::StreamExt::flatten(pages))
+    }
+
+    async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: RB,
+    ) -> io::Result<Vec<LogEntry>> {
+        let (mut start, end) = half_open(&range);
+        let mut entries = Vec::new();
+        loop {
+            let page = self.read_some(start, end, READ_BYTES_MAX)?;
+            let Some(last) = page.last() else { return Ok(entries) };
+            start = last.log_id.index() + 1;
+            entries.extend(page);
+        }
+    }
+
+    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<LogEntry>> {
+        self.read_some(start, end, READ_BYTES_MAX)
+    }
+
+    async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
+        Ok(self.shared.inner.lock().vote)
+    }
+}
+
+impl<E: Env> RaftLogStorage<Types<E>> for GroupLog<E> {
+    type LogReader = Self;
+
+    async fn get_log_state(&mut self) -> io::Result<LogState<Types<E>>> {
+        let inner = self.shared.inner.lock();
+        Ok(LogState { last_purged_log_id: inner.purged, last_log_id: inner.last })
+    }
+
+    async fn get_log_reader(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
+        self.shared.lease.vote_is_saved(vote);
+        self.shared.inner.lock().vote = Some(*vote);
+        self.shared.wal.save_vote(self.shared.group, *vote).await
+    }
+
+    async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
+        // A hint that shortens the catching up after a restart; it rides on the next append.
+        let mut inner = self.shared.inner.lock();
+        inner.committed = committed;
+        inner.committed_saved = false;
+        Ok(())
+    }
+
+    async fn read_committed(&mut self) -> io::Result<Option<LogId>> {
+        Ok(self.shared.inner.lock().committed)
+    }
+
+    async fn append<I>(&mut self, entries: I, callback: IOFlushed<Types<E>>) -> io::Result<()>
+    where
+        I: IntoIterator<Item = LogEntry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let (records, committed, flushed_next) = self.shared.remember(entries);
+        self.shared.wal.append(self.shared.group, records, committed, flushed_next, callback).await
+    }
+
+    async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
+        {
+            let mut inner = self.shared.inner.lock();
+            let from = last.map_or(0, |last| last.index() + 1);
+            inner.tail.truncate(from);
+            inner.size.truncate(from);
+            inner.last = last;
+            let durable = inner.flushed_next.load(Ordering::Acquire).min(from);
+            inner.flushed_next = Arc::new(AtomicU64::new(durable));
+            self.shared.lease.log_is_cut(from);
+        }
+        self.shared.wal.truncate(self.shared.group, last).await
+    }
+
+    async fn purge(&mut self, upto: LogId) -> io::Result<()> {
+        let first = {
+            let mut inner = self.shared.inner.lock();
+            let first = inner.purged.map_or(0, |purged| purged.index() + 1);
+            inner.tail.purge(upto.index());
+            inner.size.purge(upto.index());
+            inner.purged = Some(upto);
+            inner.last = inner.last.max(Some(upto));
+            first
+        };
+        self.shared.wal.purge(self.shared.group, first, upto).await
+    }
+}
+
+/// What the WAL is to write: records, a newer committed entry, and the mark to move when they are durable.
+type ToWrite = (Vec<(LogId, Bytes)>, Option<LogId>, Arc<AtomicU64>);
+
+impl<E: Env> Shared<E> {
+    /// Makes entries readable and encodes them for the WAL.
+    fn remember(&self, entries: impl IntoIterator<Item = LogEntry>) -> ToWrite {
+        let mut records = Vec::new();
+        let mut inner = self.inner.lock();
+        for entry in entries {
+            let mut bytes = Vec::new();
+            put_entry(&mut bytes, &entry);
+            if let EntryPayload::Membership(membership) = &entry.payload {
+                self.lease.membership_is_appended(entry.log_id.index(), membership);
+            }
+            inner.last = Some(entry.log_id);
+            inner.size.add(entry.log_id.index(), bytes.len());
+            records.push((entry.log_id, Bytes::from(bytes)));
+            let (_, stored) = records.last().expect("it was just pushed");
+            let stored_bytes = stored.len();
+            inner.tail.push(entry, stored_bytes);
+        }
+        let durable_next = inner.flushed_next.load(Ordering::Acquire);
+        inner.tail.shrink(durable_next);
+        let committed = if inner.committed_saved { None } else { inner.committed };
+        inner.committed_saved = true;
+        (records, committed, Arc::clone(&inner.flushed_next))
+    }
+}
+
+const _: () = assert!(READ_BYTES_MAX <= TAIL_BYTES_MAX, "one page never evicts what the next one reads");

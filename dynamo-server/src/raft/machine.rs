@@ -1,0 +1,270 @@
+//! The state machine of one group: entries in, rows and outcomes out.
+//!
+//! Each entry is applied by the engine into one batch, together with its log id, and written before the next one is
+//! looked at. So what the state store persists is always a prefix of the log, and it says itself how long that prefix
+//! is; the store needs no log of its own. Then what changed is published, and the outcomes go to whoever waits.
+//!
+//! A fault (the store, a damaged row, an entry of a newer program) stops the group on this node; nothing is skipped.
+
+use std::io;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use dynamo_engine::apply::{Outcome, ShardState, apply_entry};
+use dynamo_engine::catalog::{CatalogChange, MemoryCatalog};
+use dynamo_engine::keyspace::local;
+use futures::{Stream, TryStreamExt};
+use openraft::storage::{EntryResponder, RaftStateMachine};
+use openraft::{EntryPayload, OptionalSend, Snapshot};
+use ordered_kv::{StateStore, StoreError, WriteBatch};
+use shard_router::ShardId;
+
+use super::codec::{CodecError, get_log_id, get_stored_membership, put_log_id, put_stored_membership};
+use super::lease_feed::LeaseFeed;
+use super::payload::{Applied, Payload};
+use super::published::Published;
+use super::snapshot::{ShardSnapshot, SnapshotPin};
+use super::types::{LogEntry, LogId, Membership, SnapshotMeta, StoredMembership, Types};
+use crate::env::Env;
+use crate::node::FaultSignal;
+
+/// Commands after which applying lets other tasks run.
+const COMMANDS_PER_TURN_MAX: usize = 256;
+
+/// An entry with more commands than this is applied where it does not hold up other tasks.
+const COMMANDS_INLINE_MAX: usize = 16;
+
+/// What the state store holds of a shard when the node starts.
+pub struct RecoveredState {
+    /// The shard's replicated scalars.
+    pub shard: ShardState,
+    /// The last applied entry.
+    pub applied: Option<LogId>,
+    /// The last applied membership.
+    pub membership: StoredMembership,
+}
+
+/// The state of a shard cannot be read; the node must not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The store.
+    #[error("the state cannot be read: {0}")]
+    Store(#[from] StoreError),
+    /// A record that drives the log.
+    #[error("a record of the state is damaged: {0}")]
+    Record(#[from] CodecError),
+    /// The engine's own records.
+    #[error(transparent)]
+    Engine(#[from] dynamo_engine::apply::Fault),
+}
+
+impl RecoveredState {
+    /// Reads what the store holds of `shard`.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(store: &dyn StateStore, shard: ShardId) -> Result<RecoveredState, StateError> {
+        let applied = match store.get(&local::applied(shard))? {
+            Some(bytes) => Some(get_log_id(&mut &bytes[..]).map_err(CodecError::from)?),
+            None => None,
+        };
+        let membership = match store.get(&local::membership(shard))? {
+            Some(bytes) => get_stored_membership(&mut &bytes[..])?,
+            None => StoredMembership::default(),
+        };
+        Ok(RecoveredState { shard: ShardState::load(store, shard)?, applied, membership })
+    }
+
+    /// What the shard publishes to begin with.
+    pub fn publish(&self) -> Published {
+        let applied_next = self.applied.map_or(0, |applied| applied.index() + 1);
+        Published::new(applied_next, catalog_of(&self.shard), self.shard.ceiling)
+    }
+}
+
+fn catalog_of(shard: &ShardState) -> MemoryCatalog {
+    MemoryCatalog::new(shard.tables.values().map(|table| (**table).clone()))
+}
+
+/// The applied entry of `shard` that a crash right now could not take away.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn persisted_applied(store: &dyn StateStore, shard: ShardId) -> Result<Option<LogId>, StateError> {
+    let Some(bytes) = store.get_persisted(&local::applied(shard))? else { return Ok(None) };
+    Ok(Some(get_log_id(&mut &bytes[..]).map_err(CodecError::from)?))
+}
+
+/// The state machine of one group.
+pub struct Machine<E> {
+    store: Arc<dyn StateStore>,
+    shard: ShardState,
+    applied: Option<LogId>,
+    membership: StoredMembership,
+    /// The term of the last entry that the lease was told about.
+    told_term: u64,
+    lease: Arc<LeaseFeed>,
+    published: Arc<Published>,
+    fault: FaultSignal,
+    env: PhantomData<fn() -> E>,
+}
+
+impl<E: Env> Machine<E> {
+    /// The machine of a group as it was recovered.
+    pub fn new(
+        store: Arc<dyn StateStore>,
+        recovered: RecoveredState,
+        lease: Arc<LeaseFeed>,
+        published: Arc<Published>,
+        fault: FaultSignal,
+    ) -> Self {
+        Machine {
+            store,
+            shard: recovered.shard,
+            applied: recovered.applied,
+            membership: recovered.membership,
+            told_term: 0,
+            lease,
+            published,
+            fault,
+            env: PhantomData,
+        }
+    }
+
+    /// Applies one entry and publishes it.
+    fn apply_one(&mut self, entry: &LogEntry) -> io::Result<Applied> {
+        debug_assert!(
+            self.applied.is_none_or(|applied| applied.index() + 1 == entry.log_id.index()),
+            "entries are applied one after the other"
+        );
+        let mut batch = WriteBatch::new();
+        let outcomes = match &entry.payload {
+            EntryPayload::Blank => Vec::new(),
+            EntryPayload::Normal(payload) => self.apply_commands(payload, &mut batch)?,
+            EntryPayload::Membership(membership) => {
+                self.remember_membership(entry.log_id, membership, &mut batch);
+                Vec::new()
+            }
+        };
+        let mut applied = Vec::new();
+        put_log_id(&mut applied, &entry.log_id);
+        batch.put(&local::applied(self.shard.id), &applied);
+        self.store.write(&batch).map_err(|error| self.stop(&format!("writing the state failed: {error}")))?;
+        self.applied = Some(entry.log_id);
+        self.publish(entry, &outcomes);
+        Ok(Applied(outcomes))
+    }
+
+    fn apply_commands(&mut self, payload: &Payload, batch: &mut WriteBatch) -> io::Result<Vec<Outcome>> {
+        let entry = payload.entry();
+        let (shard, reader) = (&mut self.shard, &*self.store);
+        let result = if entry.commands.len() > COMMANDS_INLINE_MAX {
+            E::in_place(|| apply_entry(shard, reader, batch, entry))
+        } else {
+            apply_entry(shard, reader, batch, entry)
+        };
+        result.map_err(|fault| self.stop(&format!("applying an entry failed: {fault}")))
+    }
+
+    fn remember_membership(&mut self, log_id: LogId, membership: &Membership, batch: &mut WriteBatch) {
+        self.membership = StoredMembership::new(Some(log_id), membership.clone());
+        let mut bytes = Vec::new();
+        put_stored_membership(&mut bytes, &self.membership);
+        batch.put(&local::membership(self.shard.id), &bytes);
+    }
+
+    fn publish(&mut self, entry: &LogEntry, outcomes: &[Outcome]) {
+        let changes: Vec<CatalogChange> = outcomes
+            .iter()
+            .filter_map(|outcome| match outcome {
+                Outcome::Ddl(outcome) => outcome.catalog_change(),
+                _ => None,
+            })
+            .collect();
+        self.published.change_catalog(&changes);
+        if let EntryPayload::Membership(_) = entry.payload {
+            self.lease.membership_is_applied(entry.log_id.index());
+        }
+        self.published.advance(entry.log_id.index(), self.shard.ceiling);
+        // After the state shows the entry: a read that the lease lets through from here on sees it.
+        let term = entry.log_id.committed_leader_id().term;
+        if term != self.told_term {
+            self.told_term = term;
+            self.lease.entry_is_applied(term);
+        }
+    }
+
+    /// Raises the fault that stops this node, and gives openraft its error.
+    fn stop(&self, reason: &str) -> io::Error {
+        let reason = format!("shard {}: {reason}", self.shard.id.0);
+        self.fault.raise(reason.clone());
+        io::Error::other(reason)
+    }
+
+    fn pin(&self) -> SnapshotPin {
+        SnapshotPin {
+            meta: SnapshotMeta { last_log_id: self.applied, last_membership: self.membership.clone() },
+            store: Arc::clone(&self.store),
+            shard: self.shard.id,
+        }
+    }
+}
+
+impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
+    type SnapshotData = ShardSnapshot;
+    type SnapshotBuilder = SnapshotPin;
+
+    async fn applied_state(&mut self) -> io::Result<(Option<LogId>, StoredMembership)> {
+        Ok((self.applied, self.membership.clone()))
+    }
+
+    async fn apply<S>(&mut self, mut entries: S) -> io::Result<()>
+    where
+        S: Stream<Item = io::Result<EntryResponder<Types<E>>>> + Unpin + OptionalSend,
+    {
+        let mut commands = 0;
+        while let Some((entry, responder)) = entries.try_next().await? {
+            let applied = self.apply_one(&entry)?;
+            commands += applied.0.len();
+            if let Some(responder) = responder {
+                responder.send(applied);
+            }
+            if commands >= COMMANDS_PER_TURN_MAX {
+                commands = 0;
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> SnapshotPin {
+        self.pin()
+    }
+
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: ShardSnapshot) -> io::Result<()> {
+        snapshot.install(meta, &*self.store, self.shard.id).map_err(|error| self.stop(&error.to_string()))?;
+        let recovered =
+            RecoveredState::read(&*self.store, self.shard.id).map_err(|error| self.stop(&error.to_string()))?;
+        self.shard = recovered.shard;
+        self.applied = meta.last_log_id;
+        self.membership = meta.last_membership.clone();
+        self.published.replace_catalog(catalog_of(&self.shard));
+        if let Some(log_id) = meta.last_membership.log_id() {
+            self.lease.membership_is_installed(log_id.index(), meta.last_membership.membership());
+        }
+        if let Some(applied) = self.applied {
+            self.published.advance(applied.index(), self.shard.ceiling);
+        }
+        Ok(())
+    }
+
+    async fn get_current_snapshot(
+        &mut self,
+    ) -> io::Result<Option<Snapshot<super::types::CommittedLeaderId, u64, super::types::Member, ShardSnapshot>>> {
+        if self.applied.is_none() {
+            return Ok(None);
+        }
+        let pin = self.pin();
+        Ok(Some(Snapshot { meta: pin.meta.clone(), snapshot: ShardSnapshot::Pinned(pin) }))
+    }
+}

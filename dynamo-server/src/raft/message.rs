@@ -1,0 +1,237 @@
+//! Messages between the replicas of a group, as bytes.
+//!
+//! ```text
+//! request   format (1) · kind (1) · group · body
+//!   append    vote · previous log id? · commit? · n entries (each with its length)
+//!   vote      vote · last log id? · transfer (1)          pre-vote: the same
+//!   transfer  vote · target node · last log id?
+//! response  format (1) · tag (1) · …
+//! ```
+
+use bytes::Bytes;
+use dynamo_engine::codec::{finish, get_bool, get_bytes, get_u8, get_u32, get_u64, put_bool, put_bytes, put_u64};
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, TransferLeaderError, TransferLeaderRequest, TransferLeaderResponse,
+    VoteRequest, VoteResponse,
+};
+
+use super::codec::{
+    CodecError, LOG_FORMAT, decode_entry, get_log_id_option, get_vote, put_entry, put_log_id_option, put_vote,
+};
+use super::types::Types;
+use crate::env::Env;
+
+const KIND_APPEND: u8 = 1;
+const KIND_VOTE: u8 = 2;
+const KIND_PRE_VOTE: u8 = 3;
+const KIND_TRANSFER: u8 = 4;
+
+const APPEND_SUCCESS: u8 = 0;
+const APPEND_PARTIAL: u8 = 1;
+const APPEND_CONFLICT: u8 = 2;
+const APPEND_HIGHER_VOTE: u8 = 3;
+
+const TRANSFER_ACCEPTED: u8 = 0;
+const TRANSFER_VOTE_CHANGED: u8 = 1;
+const TRANSFER_NOT_FLUSHED: u8 = 2;
+
+/// What one replica asks of another.
+pub enum Message<E: Env> {
+    /// Append entries, or with none of them: a heartbeat.
+    Append(AppendEntriesRequest<Types<E>>),
+    /// Vote for the sender.
+    Vote(VoteRequest<Types<E>>),
+    /// Would you vote for the sender?
+    PreVote(VoteRequest<Types<E>>),
+    /// Take over the leadership, or let the target take it.
+    Transfer(TransferLeaderRequest<Types<E>>),
+}
+
+/// The bytes of a request to `group`.
+pub fn encode<E: Env>(group: u32, message: &Message<E>) -> Bytes {
+    let kind = match message {
+        Message::Append(_) => KIND_APPEND,
+        Message::Vote(_) => KIND_VOTE,
+        Message::PreVote(_) => KIND_PRE_VOTE,
+        Message::Transfer(_) => KIND_TRANSFER,
+    };
+    let mut out = vec![LOG_FORMAT, kind];
+    put_u64(&mut out, u64::from(group));
+    match message {
+        Message::Append(request) => put_append(&mut out, request),
+        Message::Vote(request) | Message::PreVote(request) => {
+            put_vote(&mut out, &request.vote);
+            put_log_id_option(&mut out, request.last_log_id.as_ref());
+            put_bool(&mut out, request.leadership_transfer);
+        }
+        Message::Transfer(request) => {
+            put_vote(&mut out, request.from_leader());
+            put_u64(&mut out, *request.to_node_id());
+            put_log_id_option(&mut out, request.last_log_id());
+        }
+    }
+    out.into()
+}
+
+fn put_append<E: Env>(out: &mut Vec<u8>, request: &AppendEntriesRequest<Types<E>>) {
+    put_vote(out, &request.vote);
+    put_log_id_option(out, request.prev_log_id.as_ref());
+    put_log_id_option(out, request.leader_commit.as_ref());
+    put_u64(out, request.entries.len() as u64);
+    let mut entry_bytes = Vec::new();
+    for entry in &request.entries {
+        entry_bytes.clear();
+        put_entry(&mut entry_bytes, entry);
+        put_bytes(out, &entry_bytes);
+    }
+}
+
+/// Reads a request: the group that it is for, and what is asked.
+///
+/// # Errors
+/// When this program does not understand it.
+pub fn decode<E: Env>(bytes: &Bytes) -> Result<(u32, Message<E>), CodecError> {
+    let mut input = &bytes[..];
+    let input = &mut input;
+    check_format(input)?;
+    let kind = get_u8(input)?;
+    let group = get_u32(input)?;
+    let message = match kind {
+        KIND_APPEND => Message::Append(get_append(bytes, input)?),
+        KIND_VOTE => Message::Vote(get_vote_request(input)?),
+        KIND_PRE_VOTE => Message::PreVote(get_vote_request(input)?),
+        KIND_TRANSFER => {
+            let from = get_vote(input)?;
+            let target = get_u64(input)?;
+            Message::Transfer(TransferLeaderRequest::new(from, target, get_log_id_option(input)?))
+        }
+        other => return Err(CodecError::Kind(other)),
+    };
+    finish(input)?;
+    Ok((group, message))
+}
+
+fn get_append<E: Env>(whole: &Bytes, input: &mut &[u8]) -> Result<AppendEntriesRequest<Types<E>>, CodecError> {
+    let vote = get_vote(input)?;
+    let prev_log_id = get_log_id_option(input)?;
+    let leader_commit = get_log_id_option(input)?;
+    let count = get_u64(input)?;
+    let mut entries = Vec::new();
+    for _ in 0..count {
+        entries.push(decode_entry(&whole.slice_ref(get_bytes(input)?))?);
+    }
+    Ok(AppendEntriesRequest { vote, prev_log_id, entries, leader_commit })
+}
+
+fn get_vote_request<E: Env>(input: &mut &[u8]) -> Result<VoteRequest<Types<E>>, CodecError> {
+    let mut request = VoteRequest::new(get_vote(input)?, get_log_id_option(input)?);
+    request.leadership_transfer = get_bool(input)?;
+    Ok(request)
+}
+
+/// The bytes of the answer to [`Message::Append`].
+pub fn encode_append_response<E: Env>(response: &AppendEntriesResponse<Types<E>>) -> Bytes {
+    let mut out = vec![LOG_FORMAT];
+    match response {
+        AppendEntriesResponse::Success => out.push(APPEND_SUCCESS),
+        AppendEntriesResponse::PartialSuccess(log_id) => {
+            out.push(APPEND_PARTIAL);
+            put_log_id_option(&mut out, log_id.as_ref());
+        }
+        AppendEntriesResponse::Conflict => out.push(APPEND_CONFLICT),
+        AppendEntriesResponse::HigherVote(vote) => {
+            out.push(APPEND_HIGHER_VOTE);
+            put_vote(&mut out, vote);
+        }
+    }
+    out.into()
+}
+
+/// Reads the answer to [`Message::Append`].
+///
+/// # Errors
+/// When this program does not understand it.
+pub fn decode_append_response<E: Env>(mut bytes: &[u8]) -> Result<AppendEntriesResponse<Types<E>>, CodecError> {
+    let input = &mut bytes;
+    check_format(input)?;
+    let response = match get_u8(input)? {
+        APPEND_SUCCESS => AppendEntriesResponse::Success,
+        APPEND_PARTIAL => AppendEntriesResponse::PartialSuccess(get_log_id_option(input)?),
+        APPEND_CONFLICT => AppendEntriesResponse::Conflict,
+        APPEND_HIGHER_VOTE => AppendEntriesResponse::HigherVote(get_vote(input)?),
+        other => return Err(CodecError::Kind(other)),
+    };
+    finish(input)?;
+    Ok(response)
+}
+
+/// The bytes of the answer to [`Message::Vote`] and [`Message::PreVote`].
+pub fn encode_vote_response<E: Env>(response: &VoteResponse<Types<E>>) -> Bytes {
+    let mut out = vec![LOG_FORMAT];
+    put_vote(&mut out, &response.vote);
+    put_log_id_option(&mut out, response.last_log_id.as_ref());
+    put_bool(&mut out, response.vote_granted);
+    out.into()
+}
+
+/// Reads the answer to [`Message::Vote`] and [`Message::PreVote`].
+///
+/// # Errors
+/// When this program does not understand it.
+pub fn decode_vote_response<E: Env>(mut bytes: &[u8]) -> Result<VoteResponse<Types<E>>, CodecError> {
+    let input = &mut bytes;
+    check_format(input)?;
+    let vote = get_vote(input)?;
+    let last_log_id = get_log_id_option(input)?;
+    let response = VoteResponse::new(vote, last_log_id, get_bool(input)?);
+    finish(input)?;
+    Ok(response)
+}
+
+/// The bytes of the answer to [`Message::Transfer`].
+pub fn encode_transfer_response<E: Env>(response: &TransferLeaderResponse<Types<E>>) -> Bytes {
+    let mut out = vec![LOG_FORMAT];
+    match response {
+        Ok(()) => out.push(TRANSFER_ACCEPTED),
+        Err(TransferLeaderError::VoteChanged { expected, actual }) => {
+            out.push(TRANSFER_VOTE_CHANGED);
+            put_vote(&mut out, expected);
+            put_vote(&mut out, actual);
+        }
+        Err(TransferLeaderError::LogNotFlushed { expected, actual }) => {
+            out.push(TRANSFER_NOT_FLUSHED);
+            put_log_id_option(&mut out, expected.as_ref());
+            put_log_id_option(&mut out, actual.as_ref());
+        }
+    }
+    out.into()
+}
+
+/// Reads the answer to [`Message::Transfer`].
+///
+/// # Errors
+/// When this program does not understand it.
+pub fn decode_transfer_response<E: Env>(mut bytes: &[u8]) -> Result<TransferLeaderResponse<Types<E>>, CodecError> {
+    let input = &mut bytes;
+    check_format(input)?;
+    let response = match get_u8(input)? {
+        TRANSFER_ACCEPTED => Ok(()),
+        TRANSFER_VOTE_CHANGED => {
+            Err(TransferLeaderError::VoteChanged { expected: get_vote(input)?, actual: get_vote(input)? })
+        }
+        TRANSFER_NOT_FLUSHED => Err(TransferLeaderError::LogNotFlushed {
+            expected: get_log_id_option(input)?,
+            actual: get_log_id_option(input)?,
+        }),
+        other => return Err(CodecError::Kind(other)),
+    };
+    finish(input)?;
+    Ok(response)
+}
+
+fn check_format(input: &mut &[u8]) -> Result<(), CodecError> {
+    match get_u8(input)? {
+        LOG_FORMAT => Ok(()),
+        other => Err(CodecError::Format(other)),
+    }
+}

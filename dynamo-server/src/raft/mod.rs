@@ -1,0 +1,41 @@
+//! Replication: the one door to openraft.
+//!
+//! A node holds few groups (one per shard). Each has a log, a state machine and a lease; all share one write-ahead
+//! log, one state store and one way to the peers.
+//!
+//! ```text
+//!            Group (the handle) ── propose, read_index, purge
+//!              │
+//!          openraft core ── GroupLog ──▶ Wal ──▶ log store          durable before acknowledged
+//!              │  │            │ votes, memberships
+//!              │  │            ▼
+//!              │  │         LeaseFeed ◀── Connections (send times) ◀── peers
+//!              │  ▼            ▲ own-term gate
+//!              └─ Machine ─────┴──▶ state store, Published          visible before answered
+//! ```
+//!
+//! What openraft calls a state machine is a shard of the database; what it calls application data is the engine's
+//! entry. openraft's types end here: what other modules see are entries, outcomes, indexes and node numbers.
+
+pub mod codec;
+pub mod floor;
+mod group;
+mod keys;
+pub mod lease_feed;
+mod log;
+mod machine;
+pub mod message;
+mod network;
+mod payload;
+mod published;
+mod reply;
+mod runtime;
+mod snapshot;
+mod tail;
+pub mod types;
+mod wal;
+
+pub use group::{Deliver, Group, GroupContext, GroupError, Pace, ProposeError, ReadIndexError, RecoveredGroup};
+pub use machine::{StateError, persisted_applied};
+pub use published::Published;
+pub use wal::Wal;

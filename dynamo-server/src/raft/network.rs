@@ -1,0 +1,155 @@
+//! The way from a group to its peers.
+//!
+//! One [`Connection`] per peer and lane, over the environment's transport. It stamps the time before a message is
+//! handed to anything that could deliver it, and credits the lease with exactly that time when exactly that message is
+//! answered: openraft's own bookkeeping credits a late answer with the send time of a later message.
+//!
+//! A group with one voter never makes a connection.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lease::Moment;
+use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Unreachable};
+use openraft::network::RPCOption;
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest, TransferLeaderResponse,
+    VoteRequest, VoteResponse,
+};
+use openraft::{AnyError, OptionalSend, RaftNetworkFactory, RaftNetworkV2, Snapshot};
+
+use super::lease_feed::LeaseFeed;
+use super::message::{self, Message};
+use super::snapshot::ShardSnapshot;
+use super::types::{CommittedLeaderId, Member, NodeId, Types, Vote};
+use crate::env::{Env, Lane, PeerRequest, Transport};
+
+/// Makes a group's connections.
+pub struct Connections<E> {
+    env: E,
+    group: u32,
+    lease: Arc<LeaseFeed>,
+}
+
+impl<E: Env> Connections<E> {
+    /// The connections of `group`.
+    pub fn new(env: E, group: u32, lease: Arc<LeaseFeed>) -> Self {
+        Connections { env, group, lease }
+    }
+
+    fn connect(&self, peer: NodeId, member: &Member, lane: Lane) -> Connection<E> {
+        Connection {
+            env: self.env.clone(),
+            group: self.group,
+            lease: Arc::clone(&self.lease),
+            peer,
+            address: member.addr.clone(),
+            lane,
+        }
+    }
+}
+
+impl<E: Env> RaftNetworkFactory<Types<E>> for Connections<E> {
+    type Network = Connection<E>;
+
+    async fn new_client(&mut self, peer: NodeId, member: &Member) -> Connection<E> {
+        self.connect(peer, member, Lane::Data)
+    }
+
+    async fn new_heartbeat_client(&mut self, peer: NodeId, member: &Member) -> Connection<E> {
+        self.connect(peer, member, Lane::Heartbeat)
+    }
+
+    async fn new_snapshot_client(&mut self, peer: NodeId, member: &Member) -> Connection<E> {
+        self.connect(peer, member, Lane::Snapshot)
+    }
+}
+
+/// A group's way to one peer.
+pub struct Connection<E> {
+    env: E,
+    group: u32,
+    lease: Arc<LeaseFeed>,
+    peer: NodeId,
+    address: String,
+    lane: Lane,
+}
+
+impl<E: Env> Connection<E> {
+    async fn call(&self, message: Message<E>, limit: Duration) -> Result<bytes::Bytes, RPCError<Types<E>>> {
+        let request = PeerRequest {
+            to: self.peer,
+            address: self.address.clone(),
+            lane: self.lane,
+            body: message::encode(self.group, &message),
+        };
+        self.env.transport().call(request, limit).await.map_err(unreachable)
+    }
+}
+
+fn unreachable<E: Env>(error: impl std::error::Error + 'static) -> RPCError<Types<E>> {
+    RPCError::Unreachable(Unreachable::new(&AnyError::new(&error)))
+}
+
+impl<E: Env> RaftNetworkV2<Types<E>> for Connection<E> {
+    type SnapshotData = ShardSnapshot;
+
+    async fn append_entries(
+        &mut self,
+        request: AppendEntriesRequest<Types<E>>,
+        option: RPCOption,
+    ) -> Result<AppendEntriesResponse<Types<E>>, RPCError<Types<E>>> {
+        let term = request.vote.leader_id.term;
+        let sent_at = E::boot_ns().map(Moment::from_nanos);
+        let answer = self.call(Message::Append(request), option.soft_ttl()).await?;
+        let response = message::decode_append_response(&answer).map_err(unreachable)?;
+        let is_accepted = !matches!(response, AppendEntriesResponse::HigherVote(_));
+        if let (true, Some(sent_at)) = (is_accepted, sent_at) {
+            self.lease.peer_accepted(term, self.peer, sent_at);
+        }
+        Ok(response)
+    }
+
+    async fn vote(
+        &mut self,
+        request: VoteRequest<Types<E>>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Types<E>>, RPCError<Types<E>>> {
+        let answer = self.call(Message::Vote(request), option.soft_ttl()).await?;
+        message::decode_vote_response(&answer).map_err(unreachable)
+    }
+
+    async fn pre_vote(
+        &mut self,
+        request: VoteRequest<Types<E>>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Types<E>>, RPCError<Types<E>>> {
+        let answer = self.call(Message::PreVote(request), option.soft_ttl()).await?;
+        message::decode_vote_response(&answer).map_err(unreachable)
+    }
+
+    async fn transfer_leader(
+        &mut self,
+        request: TransferLeaderRequest<Types<E>>,
+        option: RPCOption,
+    ) -> Result<TransferLeaderResponse<Types<E>>, RPCError<Types<E>>> {
+        // Before the target can hear of it, and never again in this term. A leader that was removed starts a transfer
+        // by itself, so this is the only place through which all of them pass.
+        self.lease.transfer_starts();
+        let answer = self.call(Message::Transfer(request), option.soft_ttl()).await?;
+        message::decode_transfer_response(&answer).map_err(unreachable)
+    }
+
+    async fn full_snapshot(
+        &mut self,
+        _vote: Vote,
+        _snapshot: Snapshot<CommittedLeaderId, NodeId, Member, ShardSnapshot>,
+        _cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
+        _option: RPCOption,
+    ) -> Result<SnapshotResponse<Types<E>>, StreamingError<Types<E>>> {
+        let error = io::Error::new(io::ErrorKind::Unsupported, "nodes do not exchange snapshots yet");
+        Err(StreamingError::Unreachable(Unreachable::new(&AnyError::new(&error))))
+    }
+}

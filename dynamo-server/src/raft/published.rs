@@ -1,0 +1,85 @@
+//! What applying publishes: where the state of a group stands, for everybody who reads it.
+//!
+//! Written by the one task that applies, after the batch is visible in the store; read by any number of requests
+//! without a lock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use dynamo_engine::catalog::{CatalogChange, MemoryCatalog};
+use hlc::Timestamp;
+use tokio::sync::watch;
+
+/// Where a group's applied state stands on this node.
+pub struct Published {
+    /// The index behind the last applied entry.
+    applied_next: watch::Sender<u64>,
+    /// The descriptors installed in the shard. One atomic load to read; replaced as a whole by the rare change.
+    catalog: ArcSwap<MemoryCatalog>,
+    ceiling: AtomicU64,
+    /// Prepared transactions' locks in the shard; reads look at the lock table only when there are any.
+    locks: AtomicU64,
+}
+
+impl Published {
+    /// What a shard publishes when it starts.
+    pub fn new(applied_next: u64, catalog: MemoryCatalog, ceiling: Timestamp) -> Self {
+        Published {
+            applied_next: watch::Sender::new(applied_next),
+            catalog: ArcSwap::from_pointee(catalog),
+            ceiling: AtomicU64::new(ceiling.0),
+            locks: AtomicU64::new(0),
+        }
+    }
+
+    /// The descriptors installed in the shard.
+    pub fn catalog(&self) -> Arc<MemoryCatalog> {
+        self.catalog.load_full()
+    }
+
+    /// The shard's ceiling: every timestamp that was ever promised is below it.
+    pub fn ceiling(&self) -> Timestamp {
+        Timestamp(self.ceiling.load(Ordering::Acquire))
+    }
+
+    /// How many locks of prepared transactions there are.
+    #[inline]
+    pub fn locks(&self) -> u64 {
+        self.locks.load(Ordering::Acquire)
+    }
+
+    /// The index behind the last applied entry.
+    pub fn applied_next(&self) -> u64 {
+        *self.applied_next.borrow()
+    }
+
+    /// Waits until the entry at `index` is applied; never returns if it never is.
+    pub async fn wait_applied(&self, index: u64) {
+        // The sender lives in `self`, so the channel cannot be closed while anybody waits.
+        let _ = self.applied_next.subscribe().wait_for(|next| *next > index).await;
+    }
+
+    /// Told about every change of the applied index.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.applied_next.subscribe()
+    }
+
+    pub(super) fn change_catalog(&self, changes: &[CatalogChange]) {
+        if changes.is_empty() {
+            return;
+        }
+        let mut catalog = MemoryCatalog::clone(&self.catalog.load());
+        changes.iter().for_each(|change| catalog.apply(change));
+        self.catalog.store(Arc::new(catalog));
+    }
+
+    pub(super) fn replace_catalog(&self, catalog: MemoryCatalog) {
+        self.catalog.store(Arc::new(catalog));
+    }
+
+    pub(super) fn advance(&self, applied: u64, ceiling: Timestamp) {
+        self.ceiling.store(ceiling.0, Ordering::Release);
+        self.applied_next.send_replace(applied + 1);
+    }
+}

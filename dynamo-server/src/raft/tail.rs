@@ -1,0 +1,190 @@
+//! The newest entries of a group's log, decoded, in memory.
+//!
+//! Applying and replicating read entries back through the log; nearly always these are the newest ones, so they are
+//! kept as they came. Older ones are read from the store. An entry leaves the tail only after it is durable: until
+//! then the store may not have it yet.
+
+use std::collections::VecDeque;
+
+use super::types::LogEntry;
+
+/// Bytes of encoded entries that a tail holds; decoded they take some times as much. A follower further behind than
+/// this reads from the store.
+pub const TAIL_BYTES_MAX: usize = 8 << 20;
+
+/// The newest entries, consecutive.
+#[derive(Default)]
+pub struct Tail {
+    entries: VecDeque<(LogEntry, usize)>,
+    bytes: usize,
+}
+
+impl Tail {
+    /// The index of the oldest entry in memory.
+    pub fn first_index(&self) -> Option<u64> {
+        self.entries.front().map(|(entry, _)| entry.log_id.index())
+    }
+
+    /// Adds the next entry, whose stored form takes `bytes`.
+    pub fn push(&mut self, entry: LogEntry, bytes: usize) {
+        debug_assert!(
+            self.entries.back().is_none_or(|(last, _)| last.log_id.index() + 1 == entry.log_id.index()),
+            "a log has no holes"
+        );
+        self.bytes += bytes;
+        self.entries.push_back((entry, bytes));
+    }
+
+    /// Adds an older entry at the front, while it fits.
+    pub fn push_front(&mut self, entry: LogEntry, bytes: usize) -> bool {
+        if self.bytes + bytes > TAIL_BYTES_MAX {
+            return false;
+        }
+        self.bytes += bytes;
+        self.entries.push_front((entry, bytes));
+        true
+    }
+
+    /// Drops the oldest entries while there is too much, but none at or behind `durable_next`.
+    pub fn shrink(&mut self, durable_next: u64) {
+        while self.bytes > TAIL_BYTES_MAX && self.first_index().is_some_and(|first| first < durable_next) {
+            self.pop_front();
+        }
+    }
+
+    /// Drops everything from `index` on.
+    pub fn truncate(&mut self, index: u64) {
+        while self.entries.back().is_some_and(|(last, _)| last.log_id.index() >= index) {
+            let (_, bytes) = self.entries.pop_back().expect("it was just looked at");
+            self.bytes -= bytes;
+        }
+    }
+
+    /// Drops everything up to `index`.
+    pub fn purge(&mut self, index: u64) {
+        while self.first_index().is_some_and(|first| first <= index) {
+            self.pop_front();
+        }
+    }
+
+    /// The entries from `start`, which must not be older than the tail, up to before `end`, until they take `bytes_max`
+    /// (at least one, if there is any).
+    pub fn read(&self, start: u64, end: u64, bytes_max: usize) -> Vec<LogEntry> {
+        let Some(first) = self.first_index() else { return Vec::new() };
+        debug_assert!(first <= start, "the tail does not reach back to {start}");
+        let mut bytes = 0;
+        let from = usize::try_from(start - first).unwrap_or(usize::MAX);
+        self.entries
+            .range(from.min(self.entries.len())..)
+            .take_while(|(entry, size)| {
+                let fits = bytes == 0 || bytes + size <= bytes_max;
+                bytes += size;
+                fits && entry.log_id.index() < end
+            })
+            .map(|(entry, _)| entry.clone())
+            .collect()
+    }
+
+    fn pop_front(&mut self) {
+        if let Some((_, bytes)) = self.entries.pop_front() {
+            self.bytes -= bytes;
+        }
+    }
+}
+
+/// How many bytes of log lie where, coarsely, so that the log's size is known after a purge without reading it.
+#[derive(Debug, Default)]
+pub struct LogSize {
+    /// All bytes ever counted.
+    total: u64,
+    /// The bytes that were counted when the purge boundary was where it is.
+    purged: u64,
+    /// (index, bytes counted up to and with it), about every [`MARK_BYTES`].
+    marks: VecDeque<(u64, u64)>,
+}
+
+/// Distance of two marks. The size is known to within one of them.
+const MARK_BYTES: u64 = 256 << 10;
+
+impl LogSize {
+    /// Counts an entry at the end.
+    pub fn add(&mut self, index: u64, bytes: usize) {
+        self.total += bytes as u64;
+        let marked = self.marks.back().map_or(self.purged, |(_, counted)| *counted);
+        if self.total - marked >= MARK_BYTES {
+            self.marks.push_back((index, self.total));
+        }
+    }
+
+    /// Everything up to `index` is gone.
+    pub fn purge(&mut self, index: u64) {
+        while let Some((marked, counted)) = self.marks.front().copied() {
+            if marked > index {
+                break;
+            }
+            self.purged = counted;
+            self.marks.pop_front();
+        }
+    }
+
+    /// Everything from `index` on is gone.
+    pub fn truncate(&mut self, index: u64) {
+        while self.marks.back().is_some_and(|(marked, _)| *marked >= index) {
+            self.marks.pop_back();
+        }
+        self.total = self.marks.back().map_or(self.purged, |(_, counted)| *counted);
+    }
+
+    /// Bytes of live log, to within a mark.
+    pub fn bytes(&self) -> u64 {
+        self.total - self.purged
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use openraft::EntryPayload;
+
+    use super::super::types::{CommittedLeaderId, LogId};
+    use super::*;
+
+    fn entry(index: u64) -> LogEntry {
+        LogEntry { log_id: LogId::new(CommittedLeaderId::new(1), index), payload: EntryPayload::Blank }
+    }
+
+    fn indexes(entries: &[LogEntry]) -> Vec<u64> {
+        entries.iter().map(|entry| entry.log_id.index()).collect()
+    }
+
+    #[test]
+    fn it_reads_cuts_and_shrinks() {
+        let mut tail = Tail::default();
+        (5..10).for_each(|index| tail.push(entry(index), TAIL_BYTES_MAX / 4));
+        assert_eq!(indexes(&tail.read(6, 9, usize::MAX)), [6, 7, 8]);
+        assert_eq!(indexes(&tail.read(6, 9, 1)), [6], "at least one");
+        assert_eq!(indexes(&tail.read(12, 20, 1)), [0; 0]);
+        tail.shrink(5);
+        assert_eq!(tail.first_index(), Some(5), "nothing is durable yet");
+        tail.shrink(10);
+        assert_eq!(tail.first_index(), Some(6));
+        tail.truncate(9);
+        assert_eq!(indexes(&tail.read(6, 20, usize::MAX)), [6, 7, 8]);
+        tail.purge(7);
+        assert_eq!(tail.first_index(), Some(8));
+        assert!(tail.push_front(entry(7), 1));
+        assert!(!tail.push_front(entry(6), TAIL_BYTES_MAX));
+    }
+
+    #[test]
+    fn sizes_follow_purges_and_cuts() {
+        let mut size = LogSize::default();
+        (1..=100).for_each(|index| size.add(index, 100 << 10));
+        assert_eq!(size.bytes(), 100 * (100 << 10));
+        size.purge(50);
+        assert!((50 * (100 << 10)..=50 * (100 << 10) + MARK_BYTES * 2).contains(&size.bytes()));
+        size.truncate(61);
+        assert!(size.bytes() <= 10 * (100 << 10) + MARK_BYTES * 2);
+        size.purge(100);
+        assert!(size.bytes() < MARK_BYTES * 2);
+    }
+}

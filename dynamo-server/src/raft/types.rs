@@ -1,0 +1,106 @@
+//! The types that openraft is instantiated with, generic over the environment.
+//!
+//! Leader ids are the standard kind (one leader per term): the default kind lets a delayed election of an older
+//! leader win over a leader of the same term, which no lease survives.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::marker::PhantomData;
+
+use openraft::impls::{BoxedErrorSource, InlineBatch, leader_id_std};
+use openraft::vote::RaftLeaderId;
+use openraft::{EntryPayload, OptionalSend, RaftTypeConfig};
+
+use super::payload::{Applied, Payload};
+use super::reply::Reply;
+use super::runtime::EnvRuntime;
+use crate::env::Env;
+
+/// A node's number in the cluster.
+pub type NodeId = u64;
+/// Where a member of a group listens for its peers.
+pub type Member = openraft::BasicNode;
+/// Who claims to lead in which term.
+pub type LeaderId = leader_id_std::LeaderId<u64, NodeId>;
+/// The leader id as log entries carry it: the term alone.
+pub type CommittedLeaderId = <LeaderId as RaftLeaderId>::Committed;
+/// A vote, granted or asked for.
+pub type Vote = openraft::impls::Vote<LeaderId>;
+/// Term and index of an entry.
+pub type LogId = openraft::LogId<CommittedLeaderId>;
+/// What an entry carries.
+pub type LogPayload = EntryPayload<Payload, NodeId, Member>;
+/// An entry of a group's log.
+pub type LogEntry = openraft::Entry<CommittedLeaderId, LogPayload>;
+/// The voters (joint while they change) and learners of a group.
+pub type Membership = openraft::Membership<NodeId, Member>;
+/// A membership and the entry that made it.
+pub type StoredMembership = openraft::StoredMembership<CommittedLeaderId, NodeId, Member>;
+/// What a snapshot of a group covers.
+pub type SnapshotMeta = openraft::SnapshotMeta<CommittedLeaderId, NodeId, Member>;
+
+/// The type configuration of a group in the environment `E`.
+pub struct Types<E>(PhantomData<fn() -> E>);
+
+impl<E: Env> RaftTypeConfig for Types<E> {
+    type D = Payload;
+    type R = Applied;
+    type NodeId = NodeId;
+    type Node = Member;
+    type Term = u64;
+    type LeaderId = LeaderId;
+    type Vote = Vote;
+    type Payload = LogPayload;
+    type Entry = LogEntry;
+    type AsyncRuntime = EnvRuntime<E>;
+    type Responder<T>
+        = Reply<T>
+    where
+        T: OptionalSend + 'static;
+    type Batch<T>
+        = InlineBatch<T>
+    where
+        T: OptionalSend + 'static;
+    type ErrorSource = BoxedErrorSource;
+}
+
+// Written out because a derive would ask the same of `E`, which is never held.
+impl<E> Clone for Types<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Types<E> {}
+
+impl<E> Default for Types<E> {
+    fn default() -> Self {
+        Types(PhantomData)
+    }
+}
+
+impl<E> fmt::Debug for Types<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Types")
+    }
+}
+
+impl<E> PartialEq for Types<E> {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl<E> Eq for Types<E> {}
+
+impl<E> PartialOrd for Types<E> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<E> Ord for Types<E> {
+    fn cmp(&self, _other: &Self) -> Ordering {
+        Ordering::Equal
+    }
+}

@@ -1,0 +1,78 @@
+//! A shard on this node: a part of the data, the Raft group that replicates it, and the ways in.
+//!
+//! Above this module nothing knows of Raft: a command goes in and an [`Outcome`](dynamo_engine::apply::Outcome) comes
+//! back; a read asks whether the state that lies here may be believed.
+
+mod deadline;
+mod error;
+mod read_round;
+mod sequencer;
+
+use std::sync::Arc;
+
+use dynamo_engine::apply::Outcome;
+use dynamo_engine::command::Command;
+use shard_router::ShardId;
+
+pub use deadline::Deadline;
+pub use error::ShardError;
+pub use sequencer::{
+    ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, ENTRY_COMMANDS_MAX, QUEUE_BYTES_MAX, QUEUE_COMMANDS_MAX, Sequencer,
+    SequencerCounters,
+};
+
+use self::read_round::ReadRounds;
+use crate::env::Env;
+use crate::raft::Group;
+
+/// A shard on this node.
+pub struct Shard<E: Env> {
+    group: Arc<Group<E>>,
+    sequencer: Sequencer,
+    rounds: Arc<ReadRounds>,
+}
+
+impl<E: Env> Shard<E> {
+    /// Opens the ways into a running group.
+    pub fn new(group: Group<E>) -> Self {
+        let group = Arc::new(group);
+        Shard { sequencer: Sequencer::start(Arc::clone(&group)), group, rounds: Arc::default() }
+    }
+
+    /// Which shard.
+    pub fn id(&self) -> ShardId {
+        self.group.shard()
+    }
+
+    /// The group that replicates it.
+    pub fn group(&self) -> &Arc<Group<E>> {
+        &self.group
+    }
+
+    /// The sequencer's counters.
+    pub fn counters(&self) -> &SequencerCounters {
+        self.sequencer.counters()
+    }
+
+    /// Proposes a command and waits until it is applied here.
+    ///
+    /// # Errors
+    /// As [`Sequencer::propose`].
+    pub async fn propose(&self, command: Command, deadline: Deadline) -> Result<Outcome, ShardError> {
+        self.sequencer.propose::<E>(command, deadline).await
+    }
+
+    /// Whether a lease lets reads through without asking anybody.
+    #[inline]
+    pub fn has_lease(&self) -> bool {
+        self.group.lease().holds(|| E::boot_ns().map(lease::Moment::from_nanos))
+    }
+
+    /// Asks a quorum, and waits until the state here shows everything acknowledged before; shared with other reads.
+    ///
+    /// # Errors
+    /// When nobody confirms in time.
+    pub async fn confirm(&self, deadline: Deadline) -> Result<bool, ShardError> {
+        self.rounds.confirm(&self.group, deadline).await
+    }
+}

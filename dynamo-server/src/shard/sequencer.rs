@@ -1,0 +1,260 @@
+//! The sequencer of a shard: many commands in, few entries out.
+//!
+//! Requests put their commands into a bounded queue. One task drains it, gives each command its timestamp and submits
+//! them together as one entry, so that a proposal, a sync and a batch are shared by everything that gathered while the
+//! entries before were under way. Only a few entries are in flight at a time; that is what makes commands gather when
+//! there are many, and costs nothing when there are few.
+//!
+//! ```text
+//! request ─╮                                   ╭─▶ outcome
+//! request ─┼─▶ queue ─▶ drain ─▶ stamp ─▶ entry ──(log)──▶ apply ─┼─▶ outcome
+//! request ─╯            (slot)                 ╰─▶ outcome
+//! ```
+//!
+//! Timestamps rise strictly in log order because one task assigns them and submits in order. Each is below the
+//! ceiling that its own entry carries; a new term starts at the ceiling that the shard has applied, so no two leaders
+//! ever issue the same or an inverted timestamp. Nothing is stamped before the inherited log is applied.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use dynamo_engine::apply::Outcome;
+use dynamo_engine::command::{Change, Command, Entry, Stamped};
+use hlc::Clock;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+use super::{Deadline, ShardError};
+use crate::env::Env;
+use crate::raft::{Group, ProposeError};
+
+/// Commands that wait to be drained. At the rate of a fast disk this is some milliseconds of work; more waiting would
+/// only time out later. When it is full the request is told to come back.
+pub const QUEUE_COMMANDS_MAX: usize = 8192;
+
+/// Bytes of commands that wait or are under way, since a command may be a transaction of 4 MB.
+pub const QUEUE_BYTES_MAX: usize = 64 << 20;
+
+/// Commands in one entry: enough to share a sync widely, few enough to be applied in a few milliseconds.
+pub const ENTRY_COMMANDS_MAX: usize = 512;
+
+/// Bytes of commands after which an entry is closed. One command may be larger by itself.
+pub const ENTRY_BYTES_MAX: usize = 1 << 20;
+
+/// Entries under way. One is being written, one waits for the writer, one is being applied, one on its way back.
+pub const ENTRIES_IN_FLIGHT_MAX: usize = 4;
+
+const _: () = assert!(ENTRY_BYTES_MAX * ENTRIES_IN_FLIGHT_MAX < QUEUE_BYTES_MAX, "entries in flight fit the bound");
+
+/// What a sequencer has done so far.
+#[derive(Debug, Default)]
+pub struct SequencerCounters {
+    /// Entries submitted.
+    pub entries: AtomicU64,
+    /// Commands in them.
+    pub commands: AtomicU64,
+}
+
+/// One command and who waits for it.
+struct Waiting {
+    command: Command,
+    bytes: usize,
+    answer: oneshot::Sender<Result<Outcome, ShardError>>,
+}
+
+/// The way into a shard's queue.
+pub struct Sequencer {
+    queue: mpsc::Sender<Waiting>,
+    /// Bytes that wait or are under way.
+    bytes: Arc<AtomicUsize>,
+    counters: Arc<SequencerCounters>,
+}
+
+impl Sequencer {
+    /// Starts the task of `group`'s sequencer; it ends when the group stops or the last handle is dropped.
+    pub fn start<E: Env>(group: Arc<Group<E>>) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE_COMMANDS_MAX);
+        let bytes = Arc::new(AtomicUsize::new(0));
+        let counters = Arc::new(SequencerCounters::default());
+        let task = Task {
+            group,
+            waiting,
+            bytes: Arc::clone(&bytes),
+            slots: Arc::new(Semaphore::new(ENTRIES_IN_FLIGHT_MAX)),
+            clock: None,
+            counters: Arc::clone(&counters),
+            spare: None,
+        };
+        E::spawn(task.run());
+        Sequencer { queue, bytes, counters }
+    }
+
+    /// Proposes a command and waits for its outcome. Dropping the future before the command was drained takes it back.
+    ///
+    /// # Errors
+    /// [`ShardError`]; only [`ShardError::Unknown`] and [`ShardError::DeadlinePassed`] leave open what happened.
+    pub async fn propose<E: Env>(&self, command: Command, deadline: Deadline) -> Result<Outcome, ShardError> {
+        let bytes = weight(&command);
+        if self.bytes.load(Ordering::Relaxed) + bytes > QUEUE_BYTES_MAX {
+            return Err(ShardError::Overloaded);
+        }
+        let (answer, outcome) = oneshot::channel();
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if let Err(error) = self.queue.try_send(Waiting { command, bytes, answer }) {
+            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(match error {
+                mpsc::error::TrySendError::Full(_) => ShardError::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => ShardError::Stopped,
+            });
+        }
+        match E::timeout(deadline.remaining::<E>(), outcome).await {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(_)) => Err(ShardError::Unknown),
+            None => Err(ShardError::DeadlinePassed),
+        }
+    }
+
+    /// What it has done so far.
+    pub fn counters(&self) -> &SequencerCounters {
+        &self.counters
+    }
+}
+
+/// Roughly the bytes of a command in the log.
+fn weight(command: &Command) -> usize {
+    match command {
+        Command::Write(write) if write.condition.is_none() => match &write.change {
+            Change::Put(body) => write.key.len() + body.as_bytes().len(),
+            Change::Delete | Change::Check => write.key.len(),
+            Change::Update(_) => encoded_bytes(command),
+        },
+        Command::Noop | Command::RaiseCeiling | Command::BackfillStep(_) => 16,
+        Command::Write(_) | Command::Transact(_) | Command::Ddl(_) => encoded_bytes(command),
+    }
+}
+
+fn encoded_bytes(command: &Command) -> usize {
+    let mut bytes = Vec::new();
+    command.encode(&mut bytes);
+    bytes.len()
+}
+
+struct Task<E: Env> {
+    group: Arc<Group<E>>,
+    waiting: mpsc::Receiver<Waiting>,
+    bytes: Arc<AtomicUsize>,
+    slots: Arc<Semaphore>,
+    /// The clock of the term that this node leads, with that term.
+    clock: Option<(u64, Clock)>,
+    counters: Arc<SequencerCounters>,
+    /// A command that no longer fitted the last entry.
+    spare: Option<Waiting>,
+}
+
+impl<E: Env> Task<E> {
+    async fn run(mut self) {
+        while let Some(first) = self.next().await {
+            // First a slot, then the rest of the queue: while all slots are taken, commands gather.
+            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
+            let round = self.drain(first);
+            if self.submit(round, slot).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Option<Waiting> {
+        match self.spare.take() {
+            Some(spare) => Some(spare),
+            None => self.waiting.recv().await,
+        }
+    }
+
+    /// Takes what waits, as much as fits one entry.
+    fn drain(&mut self, first: Waiting) -> Vec<Waiting> {
+        let mut bytes = first.bytes;
+        let mut round = vec![first];
+        while round.len() < ENTRY_COMMANDS_MAX {
+            let Ok(next) = self.waiting.try_recv() else { break };
+            if bytes + next.bytes > ENTRY_BYTES_MAX {
+                self.spare = Some(next);
+                break;
+            }
+            bytes += next.bytes;
+            round.push(next);
+        }
+        round
+    }
+
+    async fn submit(&mut self, round: Vec<Waiting>, slot: OwnedSemaphorePermit) -> Result<(), ProposeError> {
+        let weight = Weight { all: Arc::clone(&self.bytes), bytes: round.iter().map(|waiting| waiting.bytes).sum() };
+        // Whoever no longer waits has given up before anything happened.
+        let round: Vec<Waiting> = round.into_iter().filter(|waiting| !waiting.answer.is_closed()).collect();
+        let (commands, answers): (Vec<_>, Vec<_>) =
+            round.into_iter().map(|waiting| (waiting.command, waiting.answer)).unzip();
+        if commands.is_empty() {
+            return Ok(());
+        }
+        let entry = match self.stamp(commands) {
+            Ok(entry) => entry,
+            Err(error) => {
+                answers.into_iter().for_each(|answer| drop(answer.send(Err(error.clone()))));
+                return Ok(());
+            }
+        };
+        self.counters.entries.fetch_add(1, Ordering::Relaxed);
+        self.counters.commands.fetch_add(entry.commands.len() as u64, Ordering::Relaxed);
+        let deliver = move |result: Result<Vec<Outcome>, ProposeError>| {
+            drop(slot);
+            drop(weight);
+            deliver(result, answers);
+        };
+        self.group.propose(entry, Box::new(deliver)).await
+    }
+
+    /// Gives each command its timestamp, in the term that this node leads.
+    fn stamp(&mut self, commands: Vec<Command>) -> Result<Entry, ShardError> {
+        let term = self.group.lease().leading_term().ok_or(ShardError::NotLeader { leader: None })?;
+        let clock = match &mut self.clock {
+            Some((of_term, clock)) if *of_term == term => clock,
+            stale => {
+                let resumed = Clock::resume(self.group.published().ceiling());
+                &mut stale.insert((term, resumed)).1
+            }
+        };
+        let stamped_ms = E::wall_ms();
+        let stamp = |command| {
+            // Fail closed where no timestamp can be given: there is none left below the end of time.
+            let ts = clock.tick_or_raise(stamped_ms).map_err(|_| ShardError::Stopped)?;
+            Ok(Stamped { ts, command })
+        };
+        let commands = commands.into_iter().map(stamp).collect::<Result<_, ShardError>>()?;
+        Ok(Entry { stamped_ms, ceiling: clock.ceiling(), commands })
+    }
+}
+
+/// Bytes that are under way until this is dropped.
+struct Weight {
+    all: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Weight {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Hands each waiter its outcome.
+fn deliver(result: Result<Vec<Outcome>, ProposeError>, answers: Vec<oneshot::Sender<Result<Outcome, ShardError>>>) {
+    match result {
+        Ok(outcomes) => {
+            debug_assert_eq!(outcomes.len(), answers.len(), "one outcome per command");
+            // A waiter whose time was over has gone; the write happened all the same.
+            answers.into_iter().zip(outcomes).for_each(|(answer, outcome)| drop(answer.send(Ok(outcome))));
+        }
+        Err(error) => {
+            let error = ShardError::from(error);
+            answers.into_iter().for_each(|answer| drop(answer.send(Err(error.clone()))));
+        }
+    }
+}
