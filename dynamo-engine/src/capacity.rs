@@ -11,6 +11,7 @@ use std::ops::{Add, AddAssign};
 
 use dynamo_protocol::json::JsonWriter;
 use dynamo_protocol::limits::{READ_UNIT_BYTES, WRITE_UNIT_BYTES};
+use dynamo_protocol::shapes::ReturnConsumedCapacity;
 
 /// Write units of storing, replacing or removing this many billed bytes: at least one.
 pub fn write_units(billed_bytes: usize) -> u32 {
@@ -175,5 +176,13 @@ mod tests {
         let arms = r#"{"TableName":"t","CapacityUnits":2.5,"Table":{"CapacityUnits":0.5},"GlobalSecondaryIndexes":{"g":{"CapacityUnits":2.0}}}"#;
         assert_eq!(json(true, None), arms);
         assert!(json(false, Some(UnitKind::Write)).contains(r#""WriteCapacityUnits":2.5"#));
+    }
+}
+/// Whether the index arms are wanted; `None` where no ConsumedCapacity is.
+pub fn wanted(mode: Option<ReturnConsumedCapacity>) -> Option<bool> {
+    match mode {
+        None | Some(ReturnConsumedCapacity::None) => None,
+        Some(ReturnConsumedCapacity::Total) => Some(false),
+        Some(ReturnConsumedCapacity::Indexes) => Some(true),
     }
 }

@@ -1,5 +1,6 @@
 //! What stops a plan.
 
+use dynamo_expression::ExpressionError;
 use dynamo_protocol::error::ApiError;
 
 /// Why a request cannot be carried out, found before any store or lease was touched.
@@ -30,5 +31,11 @@ impl PlanError {
 impl From<ApiError> for PlanError {
     fn from(error: ApiError) -> Self {
         PlanError::Client(error)
+    }
+}
+
+impl From<ExpressionError> for PlanError {
+    fn from(error: ExpressionError) -> Self {
+        PlanError::Client(error.into())
     }
 }

@@ -1,57 +1,141 @@
 //! Executes read plans.
+//!
+//! A [`ReadPlan`] is all that is left of a read request once it was checked against the catalog: which rows, what to
+//! keep of them, how to write the reply. It was made by pure code ([`crate::plan`]), names exactly the tokens it
+//! reads ([`ReadPlan::fence`]), and is executed over [`Views`] that the caller took **after** it confirmed its lease
+//! for that fence. Executing validates nothing again; it can only fail where the store does, or where the answer
+//! itself is an error that depends on data.
+//!
+//! ```text
+//! request ─plan─▶ ReadPlan ─fence()─▶ guard: lease, locks, views ─execute()─▶ JSON body
+//! ```
+//!
+//! Rows go from their stored form straight into the response buffer: no tree is built for a row that is returned
+//! whole, and a filter decodes only the attributes it names. So a page costs one cursor step, one filter and one copy
+//! per row.
+//!
+//! - [`point`]: GetItem, one read of the newest state.
+//! - [`batch`]: BatchGetItem.
+//! - [`transact`]: TransactGetItems, over one cut.
+//! - [`page`]: Query and Scan, one page.
 
+mod batch;
 mod error;
 mod fence;
+mod page;
+mod point;
+mod report;
+mod row;
+mod transact;
 
 use std::sync::Arc;
 
 use crate::catalog::TableDescriptor;
 
+pub(crate) use batch::{BatchRead, TableRead};
 pub use error::ReadError;
 pub use fence::{Fence, TokenSpan, Views};
+pub(crate) use page::{PageRead, Span, just_behind};
+pub(crate) use point::PointRead;
+pub(crate) use report::CapacityReport;
+pub(crate) use row::Shape;
+pub(crate) use transact::{TransactItem, TransactRead};
 
-/// A read, ready to run.
+/// A read, ready to run; see the module.
 #[derive(Clone, Debug)]
 pub struct ReadPlan {
     kind: Kind,
 }
 
 #[derive(Clone, Debug)]
-enum Kind {}
+enum Kind {
+    Point(PointRead),
+    Batch(BatchRead),
+    Page(Box<PageRead>),
+    Transact(TransactRead),
+}
 
 impl ReadPlan {
     /// The tokens that this plan reads, no more and no fewer.
     pub fn fence(&self) -> Fence {
-        match self.kind {}
+        match &self.kind {
+            Kind::Point(read) => Fence::Keys(vec![read.key.token]),
+            Kind::Batch(read) => Fence::keys(read.keys().map(|key| key.token)),
+            Kind::Page(read) => read.fence(),
+            Kind::Transact(read) => Fence::keys(read.items.iter().map(|item| item.key.token)),
+        }
     }
 
-    /// Whether all reads must come from one moment. Single point reads look at the newest applied state instead.
+    /// Whether all reads must come from one moment. A single point read does not care: it looks at the newest applied
+    /// state, and needs no snapshot. A batch promises no common moment either, each key being a read of its own.
     pub fn needs_view(&self) -> bool {
-        match self.kind {}
+        match &self.kind {
+            Kind::Point(_) | Kind::Batch(_) => false,
+            Kind::Page(_) | Kind::Transact(_) => true,
+        }
     }
 
     /// Whether the answer comes from a fixed, small number of point reads, so that it is worth trying on the store's
     /// memory-only tier without leaving the calling thread.
     pub fn is_point_reads(&self) -> bool {
-        match self.kind {}
+        !matches!(self.kind, Kind::Page(_))
     }
 
     /// Whether the client asked for strongly consistent reads (in a batch: for at least one table).
     pub fn is_consistent(&self) -> bool {
-        match self.kind {}
+        match &self.kind {
+            Kind::Point(read) => read.consistent,
+            Kind::Batch(read) => read.tables.iter().any(|table| table.consistent),
+            Kind::Page(read) => read.consistent,
+            Kind::Transact(_) => true,
+        }
     }
 
     /// The tables as this plan knows them: the guard compares their versions with those installed in the shards that
     /// it fences, and plans again where they differ.
     pub fn tables(&self) -> Vec<&Arc<TableDescriptor>> {
-        match self.kind {}
+        match &self.kind {
+            Kind::Point(read) => vec![&read.table],
+            Kind::Batch(read) => read.tables.iter().map(|table| &table.table).collect(),
+            Kind::Page(read) => vec![&read.source.table],
+            Kind::Transact(read) => read.items.iter().map(|item| &item.table).collect(),
+        }
     }
 
     /// Runs the plan and appends the reply's JSON body to `out`.
     ///
     /// # Errors
     /// See [`ReadError`]. What was appended by then is of no use.
-    pub fn execute(&self, _views: &dyn Views, _out: &mut Vec<u8>) -> Result<(), ReadError> {
-        match self.kind {}
+    pub fn execute(&self, views: &dyn Views, out: &mut Vec<u8>) -> Result<(), ReadError> {
+        match &self.kind {
+            Kind::Point(read) => read.execute(views, out),
+            Kind::Batch(read) => read.execute(views, out),
+            Kind::Page(read) => read.execute(views, out),
+            Kind::Transact(read) => read.execute(views, out),
+        }
+    }
+}
+
+impl From<PointRead> for ReadPlan {
+    fn from(read: PointRead) -> Self {
+        ReadPlan { kind: Kind::Point(read) }
+    }
+}
+
+impl From<BatchRead> for ReadPlan {
+    fn from(read: BatchRead) -> Self {
+        ReadPlan { kind: Kind::Batch(read) }
+    }
+}
+
+impl From<PageRead> for ReadPlan {
+    fn from(read: PageRead) -> Self {
+        ReadPlan { kind: Kind::Page(Box::new(read)) }
+    }
+}
+
+impl From<TransactRead> for ReadPlan {
+    fn from(read: TransactRead) -> Self {
+        ReadPlan { kind: Kind::Transact(read) }
     }
 }

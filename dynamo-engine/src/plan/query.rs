@@ -1,0 +1,140 @@
+//! Query.
+//!
+//! The order in which mistakes are reported is the service's: parameters that exclude each other, expressions, the
+//! table and index, the start key's partition, the key condition's partition, the rest of the start key, the rest of
+//! the key condition, the filter, the selection.
+
+use dynamo_expression::legacy::attributes_to_get;
+use dynamo_expression::{Condition, ExpressionKind, KeyCondition, Placeholders, Projection};
+use dynamo_protocol::ops::QueryInput;
+use ordered_kv::Direction;
+
+use crate::catalog::Catalog;
+use crate::read::{CapacityReport, PageRead, ReadPlan, Span};
+
+use super::key_condition::{KeyBounds, KeySpan};
+use super::parameters::{Present, check_generations, check_placeholders, wrapped};
+use super::select::{Selection, check_select};
+use super::source::Source;
+use super::start_key::Examined;
+use super::{PlanError, legacy, lookup, paths};
+
+/// The request's conditions, parsed.
+struct Expressions {
+    key: KeyCondition,
+    filter: Option<Condition>,
+    projection: Option<Projection>,
+}
+
+/// Plans a Query.
+///
+/// # Errors
+/// The client's mistakes, and an unknown table.
+pub fn plan(input: QueryInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanError> {
+    check_parameters(&input)?;
+    let expressions = parse(&input)?;
+    let table = lookup::table(catalog, &input.table_name)?;
+    let source = Source::new(table, input.index_name.as_deref())?;
+    let consistent = input.consistent_read.unwrap_or(false);
+    source.check_consistency(consistent)?;
+    let direction = match input.scan_index_forward {
+        Some(false) => Direction::Backward,
+        _ => Direction::Forward,
+    };
+    let span = span(&input, &source, &expressions.key, direction)?;
+    check_filter(&input, &source, expressions.filter.as_ref())?;
+    let selection = Selection::new(input.select, expressions.projection.clone(), &source)?;
+    let filter_paths = expressions.filter.iter().flat_map(|filter| filter.paths());
+    let projection_paths = expressions.projection.iter().flat_map(|projection| projection.paths());
+    paths::check_scalars(filter_paths.chain(projection_paths), &source.table)?;
+    Ok(PageRead {
+        span: Span::Partition { token: span.token, start: span.start, end: span.end },
+        direction,
+        limit: input.limit.and_then(|limit| u64::try_from(limit).ok()),
+        filter: expressions.filter,
+        shape: selection.shape,
+        fetch: selection.fetch,
+        consistent,
+        report: CapacityReport::new(input.return_consumed_capacity, input.table_name),
+        source,
+    }
+    .into())
+}
+
+fn check_parameters(input: &QueryInput) -> Result<(), PlanError> {
+    let legacy = [
+        ("AttributesToGet", input.attributes_to_get.is_some()),
+        ("QueryFilter", input.query_filter.is_some()),
+        ("ConditionalOperator", input.conditional_operator.is_some()),
+        ("KeyConditions", input.key_conditions.is_some()),
+    ];
+    let projection: Present = ("ProjectionExpression", input.projection_expression.is_some());
+    let filter: Present = ("FilterExpression", input.filter_expression.is_some());
+    let key: Present = ("KeyConditionExpression", input.key_condition_expression.is_some());
+    check_generations(&legacy, &[projection, filter, key]).map_err(wrapped)?;
+    check_placeholders(
+        input.expression_attribute_names.is_some(),
+        &[projection, filter, key],
+        input.expression_attribute_values.is_some(),
+        &[filter, key],
+    )?;
+    check_select(input.select, &[legacy[0], projection], input.index_name.is_some())
+        .map_err(|message| PlanError::validation(format!("1 validation error detected: {message}")))?;
+    if input.key_conditions.is_none() && input.key_condition_expression.is_none() {
+        return Err(PlanError::validation(
+            "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.",
+        ));
+    }
+    Ok(())
+}
+
+fn parse(input: &QueryInput) -> Result<Expressions, PlanError> {
+    if let Some(conditions) = &input.key_conditions {
+        let attributes = input.attributes_to_get.as_deref();
+        let filter = input.query_filter.as_ref();
+        return Ok(Expressions {
+            projection: attributes.map(attributes_to_get).transpose()?,
+            filter: legacy::filter(filter, input.conditional_operator)?,
+            key: legacy::key_condition(conditions)?,
+        });
+    }
+    let names = input.expression_attribute_names.as_ref();
+    let placeholders = Placeholders::new(names, input.expression_attribute_values.as_ref());
+    let key = placeholders.key_expression(input.key_condition_expression.as_deref().unwrap_or_default())?;
+    let filter = input.filter_expression.as_deref();
+    let filter = filter.map(|text| placeholders.condition(ExpressionKind::Filter, text)).transpose()?;
+    let projection = input.projection_expression.as_deref();
+    let projection = projection.map(|text| placeholders.projection(text)).transpose()?;
+    let key = KeyCondition::from_condition(key)?;
+    placeholders.finish()?;
+    Ok(Expressions { key, filter, projection })
+}
+
+/// The rows that the key condition selects, behind the start key.
+fn span(
+    input: &QueryInput,
+    source: &Source,
+    condition: &KeyCondition,
+    direction: Direction,
+) -> Result<KeySpan, PlanError> {
+    let start_key = input.exclusive_start_key.as_ref().map(|key| Examined::new(source, key));
+    start_key.as_ref().map_or(Ok(()), Examined::check_partition)?;
+    let bounds = KeyBounds::new(source, condition)?;
+    start_key.as_ref().map_or(Ok(()), Examined::check_rest)?;
+    let mut span = bounds.span()?;
+    if let Some(start_key) = start_key {
+        bounds.check_start(start_key.item())?;
+        span.cut(&start_key.place()?, direction);
+    }
+    Ok(span)
+}
+
+fn check_filter(input: &QueryInput, source: &Source, filter: Option<&Condition>) -> Result<(), PlanError> {
+    let Some(filter) = filter else {
+        return Ok(());
+    };
+    let parameter = if input.query_filter.is_some() { "QueryFilter" } else { "Filter Expression" };
+    paths::check_filter_without_keys(filter.paths(), source, parameter)?;
+    paths::check_filter_projected(filter.paths(), source)?;
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! Scan.
+//!
+//! A scan walks the ring in the order of tokens. A segment of a parallel scan is an equal part of the ring; a start
+//! key resumes at its token, computed again from its partition key, so no cursor knows of shards.
+
+use dynamo_expression::legacy::attributes_to_get;
+use dynamo_expression::{Condition, ExpressionKind, Placeholders, Projection};
+use dynamo_protocol::ops::ScanInput;
+use ordered_kv::Direction;
+
+use crate::catalog::Catalog;
+use crate::read::{CapacityReport, PageRead, ReadPlan, Span, TokenSpan};
+
+use super::parameters::{Present, check_generations, check_placeholders};
+use super::select::{Selection, check_select};
+use super::source::Source;
+use super::start_key::{Examined, StartKey, invalid};
+use super::{PlanError, legacy, lookup, paths};
+
+/// A part of a parallel scan.
+#[derive(Clone, Copy)]
+struct Segment {
+    number: u32,
+    total: u32,
+}
+
+/// Plans a Scan.
+///
+/// # Errors
+/// The client's mistakes, and an unknown table.
+pub fn plan(input: ScanInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanError> {
+    check_parameters(&input)?;
+    let segment = segment(&input)?;
+    let (filter, projection) = parse(&input)?;
+    let table = lookup::table(catalog, &input.table_name)?;
+    let source = Source::new(table, input.index_name.as_deref())?;
+    let consistent = input.consistent_read.unwrap_or(false);
+    source.check_consistency(consistent)?;
+    let start_key = input.exclusive_start_key.as_ref().map(|key| Examined::new(&source, key));
+    start_key.as_ref().map_or(Ok(()), Examined::check_scan)?;
+    let selection = Selection::new(input.select, projection.clone(), &source)?;
+    let span = span(segment, start_key.as_ref())?;
+    let filter_paths = filter.iter().flat_map(|filter| filter.paths());
+    let projection_paths = projection.iter().flat_map(|projection| projection.paths());
+    paths::check_scalars(filter_paths.chain(projection_paths), &source.table)?;
+    Ok(PageRead {
+        span,
+        direction: Direction::Forward,
+        limit: input.limit.and_then(|limit| u64::try_from(limit).ok()),
+        filter,
+        shape: selection.shape,
+        fetch: selection.fetch,
+        consistent,
+        report: CapacityReport::new(input.return_consumed_capacity, input.table_name),
+        source,
+    }
+    .into())
+}
+
+fn check_parameters(input: &ScanInput) -> Result<(), PlanError> {
+    let legacy = [
+        ("AttributesToGet", input.attributes_to_get.is_some()),
+        ("ScanFilter", input.scan_filter.is_some()),
+        ("ConditionalOperator", input.conditional_operator.is_some()),
+    ];
+    let projection: Present = ("ProjectionExpression", input.projection_expression.is_some());
+    let filter: Present = ("FilterExpression", input.filter_expression.is_some());
+    check_generations(&legacy, &[projection, filter])?;
+    check_placeholders(
+        input.expression_attribute_names.is_some(),
+        &[projection, filter],
+        input.expression_attribute_values.is_some(),
+        &[filter],
+    )?;
+    check_select(input.select, &[legacy[0], projection], input.index_name.is_some()).map_err(PlanError::validation)
+}
+
+/// The segment asked for: both parameters or none, and the number below the total.
+fn segment(input: &ScanInput) -> Result<Segment, PlanError> {
+    match (input.segment, input.total_segments) {
+        (None, None) => Ok(Segment { number: 0, total: 1 }),
+        (Some(_), None) => Err(PlanError::validation(
+            "The TotalSegments parameter is required but was not present in the request when Segment parameter is \
+             present",
+        )),
+        (None, Some(_)) => Err(PlanError::validation(
+            "The Segment parameter is required but was not present in the request when parameter TotalSegments is \
+             present",
+        )),
+        (Some(number), Some(total)) if number >= total => Err(PlanError::validation(format!(
+            "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: {number} is \
+             not less than TotalSegments: {total}"
+        ))),
+        (Some(number), Some(total)) => Ok(Segment { number: number as u32, total: total as u32 }),
+    }
+}
+
+fn parse(input: &ScanInput) -> Result<(Option<Condition>, Option<Projection>), PlanError> {
+    let attributes = input.attributes_to_get.as_deref();
+    let legacy_filter = legacy::filter(input.scan_filter.as_ref(), input.conditional_operator)?;
+    if attributes.is_some() || legacy_filter.is_some() {
+        return Ok((legacy_filter, attributes.map(attributes_to_get).transpose()?));
+    }
+    let names = input.expression_attribute_names.as_ref();
+    let placeholders = Placeholders::new(names, input.expression_attribute_values.as_ref());
+    let filter = input.filter_expression.as_deref();
+    let filter = filter.map(|text| placeholders.condition(ExpressionKind::Filter, text)).transpose()?;
+    let projection = input.projection_expression.as_deref();
+    let projection = projection.map(|text| placeholders.projection(text)).transpose()?;
+    placeholders.finish()?;
+    Ok((filter, projection))
+}
+
+/// The segment's part of the ring, from the start key on.
+fn span(segment: Segment, start_key: Option<&Examined<'_>>) -> Result<Span, PlanError> {
+    let mut span = TokenSpan::segment(segment.number, segment.total);
+    let Some(start_key) = start_key else {
+        return Ok(Span::Tokens { span, after: None });
+    };
+    start_key.check_table_key()?;
+    let StartKey { token, row } = start_key.place()?;
+    if !span.contains(token) {
+        return Err(PlanError::Client(invalid(&format!(
+            "Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct Segment. TotalSegments: {} Segment: \
+             {}",
+            segment.total, segment.number
+        ))));
+    }
+    span.first = token;
+    Ok(Span::Tokens { span, after: Some(row) })
+}

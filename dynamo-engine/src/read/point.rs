@@ -1,0 +1,49 @@
+//! GetItem: one point read of the newest state, the stored row written straight into the reply.
+
+use std::sync::Arc;
+
+use dynamo_protocol::json::JsonWriter;
+
+use crate::catalog::TableDescriptor;
+use crate::item::ItemRef;
+use crate::plan::item_key::ItemKey;
+
+use super::report::{CapacityReport, units};
+use super::{ReadError, Shape, Views};
+
+/// A planned GetItem.
+#[derive(Clone, Debug)]
+pub(crate) struct PointRead {
+    /// The table.
+    pub table: Arc<TableDescriptor>,
+    /// The item.
+    pub key: ItemKey,
+    /// What to return of it.
+    pub shape: Shape,
+    /// Strongly consistent, so billed twice.
+    pub consistent: bool,
+    /// What to report of the capacity, and under which table name.
+    pub report: CapacityReport,
+}
+
+impl PointRead {
+    pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>) -> Result<(), ReadError> {
+        let row = views.reader(self.key.token).get(&self.key.row)?;
+        let item = row.as_deref().map(ItemRef::parse).transpose()?;
+        out.reserve(row.as_ref().map_or(0, |row| row.len() + row.len() / 2) + 64);
+        let mut json = JsonWriter::new(out);
+        json.begin_object();
+        if self.report.is_wanted() {
+            let mut consumed = self.report.tally();
+            consumed.table = units(item.as_ref().map_or(0, ItemRef::billed_bytes), self.consistent);
+            json.key("ConsumedCapacity");
+            self.report.write(&consumed, false, &mut json);
+        }
+        if let Some(item) = &item {
+            json.key("Item");
+            self.shape.write(item, &mut json)?;
+        }
+        json.end_object();
+        Ok(())
+    }
+}

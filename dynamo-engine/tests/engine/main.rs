@@ -1,0 +1,9 @@
+//! The engine against a naive model, over the in-memory store.
+
+mod fixture;
+mod model;
+mod page_laws;
+mod plan_errors;
+mod read_counts;
+mod replies;
+mod store;

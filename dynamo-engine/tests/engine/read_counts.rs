@@ -1,0 +1,97 @@
+//! How often each read touches the store: the same on every machine, so it is asserted (design §7).
+
+use serde_json::{Value, json};
+
+use crate::fixture::{item, n, plan, ranges, s};
+use crate::model::Model;
+use crate::store::{CountingReader, filled};
+
+/// Ten items in one partition, with index attributes.
+fn ten() -> Model {
+    let mut model = Model::new(ranges());
+    for number in 0..10 {
+        let d = dynamo_protocol::value::AttributeValue::B(vec![number as u8]);
+        model.put(item([("a", s("p")), ("b", n(number)), ("c", s("x")), ("d", d), ("v", n(number))]));
+    }
+    model
+}
+
+/// Point reads, cursors and cursor steps of one request.
+fn counts(operation: &str, request: Value) -> (usize, usize, usize) {
+    let reader = CountingReader::new(&filled(&ten()));
+    let plan = plan(operation, &request).unwrap();
+    assert_eq!(reader.counts(), (0, 0, 0), "a plan has read nothing");
+    reader.run(&plan).unwrap();
+    reader.counts()
+}
+
+fn key(number: i64) -> Value {
+    json!({ "a": { "S": "p" }, "b": { "N": number.to_string() } })
+}
+
+#[test]
+fn point_reads() {
+    assert_eq!(counts("GetItem", json!({ "TableName": "ranges", "Key": key(1) })), (1, 0, 0));
+    assert_eq!(counts("GetItem", json!({ "TableName": "ranges", "Key": key(99) })), (1, 0, 0), "an absent item, too");
+    let keys: Vec<Value> = (5..15).map(key).collect();
+    assert_eq!(counts("BatchGetItem", json!({ "RequestItems": { "ranges": { "Keys": keys } } })), (10, 0, 0));
+    let gets: Vec<Value> =
+        (0..4).map(|number| json!({ "Get": { "TableName": "ranges", "Key": key(number) } })).collect();
+    assert_eq!(counts("TransactGetItems", json!({ "TransactItems": gets })), (4, 0, 0));
+}
+
+#[test]
+fn pages() {
+    let query = |more: Value| {
+        let mut request = json!({
+            "TableName": "ranges",
+            "KeyConditionExpression": "a = :a",
+            "ExpressionAttributeValues": { ":a": { "S": "p" } },
+        });
+        for (name, value) in more.as_object().unwrap() {
+            request[name] = value.clone();
+        }
+        request
+    };
+    assert_eq!(counts("Query", query(json!({}))), (0, 1, 11), "ten rows and the end");
+    assert_eq!(counts("Query", query(json!({ "Limit": 3 }))), (0, 1, 3), "no row behind a full page is looked at");
+    assert_eq!(counts("Query", query(json!({ "Limit": 3, "ScanIndexForward": false }))), (0, 1, 3));
+    assert_eq!(counts("Query", query(json!({ "IndexName": "local_all", "Select": "ALL_ATTRIBUTES" }))), (0, 1, 11));
+    assert_eq!(
+        counts("Query", query(json!({ "IndexName": "local_keys", "Select": "ALL_ATTRIBUTES" }))),
+        (10, 1, 11),
+        "one read of the table for each row that holds less"
+    );
+    assert_eq!(counts("Query", query(json!({ "IndexName": "local_keys", "Select": "COUNT" }))), (0, 1, 11));
+    assert_eq!(counts("Scan", json!({ "TableName": "ranges" })), (0, 1, 11));
+    assert_eq!(counts("Scan", json!({ "TableName": "hashes" })), (0, 1, 1), "other tables' rows are not met");
+}
+
+#[test]
+fn fences_and_views() {
+    let get = plan("GetItem", &json!({ "TableName": "ranges", "Key": key(1) })).unwrap();
+    assert!(!get.needs_view() && get.is_point_reads());
+    let query = plan(
+        "Query",
+        &json!({
+            "TableName": "ranges",
+            "KeyConditionExpression": "a = :a",
+            "ExpressionAttributeValues": { ":a": { "S": "p" } },
+        }),
+    )
+    .unwrap();
+    assert_eq!(query.fence(), get.fence(), "an item collection has one token");
+    assert!(query.needs_view() && !query.is_point_reads());
+    let keys: Vec<Value> = (0..4).map(key).collect();
+    let batch = plan("BatchGetItem", &json!({ "RequestItems": { "ranges": { "Keys": keys } } })).unwrap();
+    assert_eq!(batch.fence(), get.fence(), "keys are deduplicated to tokens");
+    let scan = plan("Scan", &json!({ "TableName": "ranges", "ExclusiveStartKey": key(1) })).unwrap();
+    let dynamo_engine::read::Fence::Ranges(ranges) = scan.fence() else {
+        panic!("a scan fences ranges");
+    };
+    let dynamo_engine::read::Fence::Keys(tokens) = get.fence() else {
+        panic!("a point read fences its key");
+    };
+    assert_eq!(ranges.len(), 1);
+    assert_eq!(ranges[0].first, tokens[0], "what lies before the start key is not fenced");
+}
