@@ -72,3 +72,8 @@ pub use placeholders::Placeholders;
 pub use projection::Projection;
 pub use selection::{Selection, Selections};
 pub use update::{Action, Origin, Update, Value};
+
+/// The README's example runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -99,6 +99,8 @@ kinds! {
     Serialization "com.amazon.coral.service#SerializationException" 400;
     /// No such operation.
     UnknownOperation "com.amazon.coral.service#UnknownOperationException" 400;
+    /// The body is over 16 MB.
+    RequestTooLarge "com.amazon.coral.service#RequestEntityTooLargeException" 413;
     /// No credentials in the request.
     MissingAuthenticationToken "com.amazon.coral.service#MissingAuthenticationTokenException" 400;
     /// The Authorization header lacks a part.
@@ -213,7 +215,7 @@ impl ApiError {
         ApiError::new(ErrorKind::Validation, message)
     }
 
-    /// SerializationException.
+    /// SerializationException; without a text where the JSON itself is broken.
     pub fn serialization(message: impl Into<String>) -> Self {
         ApiError::new(ErrorKind::Serialization, message)
     }
@@ -292,6 +294,11 @@ impl ApiError {
         ApiError::new(ErrorKind::UnknownOperation, "")
     }
 
+    /// The body is over 16 MB.
+    pub fn request_too_large() -> Self {
+        ApiError::new(ErrorKind::RequestTooLarge, "Request size exceeds the maximum allowed size of 16 MB")
+    }
+
     /// InternalServerError; says nothing about the cause, which belongs in the log.
     pub fn internal() -> Self {
         ApiError::new(ErrorKind::InternalServerError, "Internal server error")
@@ -354,7 +361,7 @@ impl ApiError {
                 json.end_array();
             }
         }
-        if self.kind != ErrorKind::UnknownOperation {
+        if !self.message.is_empty() {
             json.key(self.kind.message_key()).str(&self.message);
         }
         json.end_object();

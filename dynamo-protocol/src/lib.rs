@@ -1,7 +1,7 @@
 //! The DynamoDB wire protocol: types, JSON, errors, limits, numbers, sizes; no I/O.
 //!
 //! Everything a DynamoDB client says or hears passes through this crate, and nothing here reads a clock, a socket or
-//! a disk. A request body becomes a typed operation in one pass (`ops`, `shapes`), with DynamoDB's own complaints in
+//! a disk. A request body becomes a typed operation in one pass ([`ops`], [`shapes`]), with DynamoDB's own complaints in
 //! DynamoDB's own order; a reply is pushed straight into its bytes ([`json::JsonWriter`]); in between stand the ten
 //! attribute types ([`value`]), their numbers ([`number`]), what they weigh ([`size`]) and how they are stored
 //! ([`binary`]).
@@ -29,9 +29,13 @@ pub mod error;
 
 pub mod json;
 
+pub mod ops;
+pub mod shapes;
+
 pub mod binary;
 pub mod varint;
 
 pub mod arn;
 pub mod limits;
 pub mod reserved;
+pub mod sigv4;

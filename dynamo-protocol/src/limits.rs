@@ -18,7 +18,7 @@ pub const NAME_LENGTH_MIN: usize = 3;
 pub const NAME_LENGTH_MAX: usize = 255;
 /// Longest `TableName` parameter, which may be an ARN.
 pub const TABLE_ARN_LENGTH_MAX: usize = 1024;
-/// Lists and maps inside each other: this many levels, the attribute itself not counted.
+/// Levels of lists and maps inside each other, an attribute's own value being the first.
 pub const NESTING_LEVELS_MAX: usize = 32;
 /// Longest expression text.
 pub const EXPRESSION_BYTES_MAX: usize = 4096;

@@ -35,6 +35,16 @@ pub fn depth(value: &AttributeValue) -> usize {
     }
 }
 
+/// How many levels a value has: 1 for a scalar, a set, an empty list or map; one more for each list or map around it.
+/// DynamoDB stores up to [`NESTING_LEVELS_MAX`](crate::limits::NESTING_LEVELS_MAX).
+pub fn levels(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::L(elements) => 1 + elements.iter().map(levels).max().unwrap_or(0),
+        AttributeValue::M(entries) => 1 + entries.values().map(levels).max().unwrap_or(0),
+        _ => 1,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

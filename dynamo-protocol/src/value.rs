@@ -14,7 +14,7 @@ pub type Item = BTreeMap<String, AttributeValue>;
 /// by their bytes, numbers by value). So two equal sets are equal as Rust values.
 ///
 /// Source: AWS, *API Reference: AttributeValue*.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AttributeValue {
     /// `S`: a string, possibly empty.
     S(String),
@@ -25,6 +25,7 @@ pub enum AttributeValue {
     /// `BOOL`.
     Bool(bool),
     /// `NULL`, whose only legal content is `true`.
+    #[default]
     Null,
     /// `SS`: a set of strings.
     Ss(Vec<String>),

@@ -45,66 +45,94 @@ enum Content<'t> {
     Term(Term<'t>),
 }
 
+/// What was read of one level of parentheses.
+#[derive(Default)]
+struct Level<'t> {
+    /// Operands of OR that are complete.
+    alternatives: Vec<Logic<'t>>,
+    /// Operands of the AND that is being read.
+    requirements: Vec<Logic<'t>>,
+    /// How many NOT stand before the operand that is being read.
+    negations: usize,
+}
+
+impl<'t> Level<'t> {
+    fn is_untouched(&self) -> bool {
+        self.alternatives.is_empty() && self.requirements.is_empty() && self.negations == 0
+    }
+
+    /// Takes an operand, with the NOTs before it.
+    fn push(&mut self, operand: Logic<'t>) {
+        let negations = std::mem::take(&mut self.negations);
+        self.requirements.push((0..negations).fold(operand, |logic, _| Logic::Not(Box::new(logic))));
+    }
+
+    /// Ends the operand of OR that is being read.
+    fn end_alternative(&mut self) {
+        let requirements = std::mem::take(&mut self.requirements);
+        self.alternatives.push(one_or(requirements, Logic::And));
+    }
+}
+
+fn one_or<'t>(mut operands: Vec<Logic<'t>>, many: fn(Vec<Logic<'t>>) -> Logic<'t>) -> Logic<'t> {
+    match operands.pop() {
+        Some(only) if operands.is_empty() => only,
+        last => {
+            operands.extend(last);
+            many(operands)
+        }
+    }
+}
+
 impl<'t> Parser<'t> {
+    /// The rules `or`, `and`, `not` and `comparison`, with a stack of their own for parentheses, so that nesting takes
+    /// little of the thread's.
     fn or(&mut self) -> Parsed<Node<'t>> {
-        let first = self.and()?;
-        if !self.at_keyword("OR") {
-            return Ok(first);
-        }
-        let mut operands = vec![self.logic(first)?];
-        while self.at_keyword("OR") {
-            self.count_operator()?;
-            self.advance();
-            let operand = self.and()?;
-            operands.push(self.logic(operand)?);
-        }
-        Ok(Node { content: Content::Logic(Logic::Or(operands)), parenthesised: false })
-    }
-
-    fn and(&mut self) -> Parsed<Node<'t>> {
-        let first = self.not()?;
-        if !self.at_keyword("AND") {
-            return Ok(first);
-        }
-        let mut operands = vec![self.logic(first)?];
-        while self.at_keyword("AND") {
-            self.count_operator()?;
-            self.advance();
-            let operand = self.not()?;
-            operands.push(self.logic(operand)?);
-        }
-        Ok(Node { content: Content::Logic(Logic::And(operands)), parenthesised: false })
-    }
-
-    fn not(&mut self) -> Parsed<Node<'t>> {
-        // Counted before the recursion: the limit of operators bounds the depth of `NOT NOT NOT …`.
-        if self.at_keyword("NOT") {
-            self.count_operator()?;
-            self.advance();
-            let operand = self.not()?;
-            let logic = Logic::Not(Box::new(self.logic(operand)?));
-            return Ok(Node { content: Content::Logic(logic), parenthesised: false });
-        }
-        self.comparison()
-    }
-
-    fn comparison(&mut self) -> Parsed<Node<'t>> {
-        let node = if self.peek() == TokenKind::Open {
-            self.open()?;
-            let inner = self.or()?;
-            self.close(inner.parenthesised)?;
-            Node { content: inner.content, parenthesised: true }
-        } else {
-            Node { content: Content::Term(self.plain_term()?), parenthesised: false }
-        };
-        match node.content {
-            Content::Term(term) => self.after_term(term, node.parenthesised),
-            Content::Logic(_) => Ok(node),
+        let mut outer: Vec<Level<'t>> = Vec::new();
+        let mut level = Level::default();
+        loop {
+            while self.at_keyword("NOT") {
+                self.count_operator()?;
+                self.advance();
+                level.negations += 1;
+            }
+            if self.peek() == TokenKind::Open {
+                self.open()?;
+                outer.push(std::mem::take(&mut level));
+                continue;
+            }
+            let mut node = Node { content: Content::Term(self.plain_term()?), parenthesised: false };
+            // Behind an operand: the next one, or as many ends of parentheses as there are.
+            loop {
+                node = self.after_operand(node)?;
+                if self.at_keyword("AND") || self.at_keyword("OR") {
+                    let alternative = self.at_keyword("OR");
+                    let logic = self.logic(node)?;
+                    self.count_operator()?;
+                    self.advance();
+                    level.push(logic);
+                    if alternative {
+                        level.end_alternative();
+                    }
+                    break;
+                }
+                if !level.is_untouched() {
+                    level.push(self.logic(node)?);
+                    level.end_alternative();
+                    let logic = one_or(std::mem::take(&mut level.alternatives), Logic::Or);
+                    node = Node { content: Content::Logic(logic), parenthesised: false };
+                }
+                let Some(around) = outer.pop() else { return Ok(node) };
+                self.close(node.parenthesised)?;
+                node.parenthesised = true;
+                level = around;
+            }
         }
     }
 
     /// What may follow a term where a condition may stand.
-    fn after_term(&mut self, term: Term<'t>, parenthesised: bool) -> Parsed<Node<'t>> {
+    fn after_operand(&mut self, node: Node<'t>) -> Parsed<Node<'t>> {
+        let Content::Term(term) = node.content else { return Ok(node) };
         let logic = if let Some(operator) = comparator(self.peek()) {
             self.count_operator()?;
             self.advance();
@@ -114,7 +142,7 @@ impl<'t> Parser<'t> {
         } else if self.at_keyword("IN") {
             self.is_in(term)?
         } else {
-            return Ok(Node { content: Content::Term(term), parenthesised });
+            return Ok(Node { content: Content::Term(term), parenthesised: node.parenthesised });
         };
         Ok(Node { content: Content::Logic(logic), parenthesised: false })
     }

@@ -1,4 +1,4 @@
-//! From text to tree: a recursive-descent parser with one word of lookahead and a bounded depth.
+//! From text to tree: a parser by descent with one word of lookahead and a bounded depth.
 //!
 //! DynamoDB reports the first problem of an expression in this order, which the tests script:
 //!
@@ -14,7 +14,8 @@
 //!
 //! **Depth.** Every level of nesting costs an operator or a pair of parentheses; operators are limited to 300 and a
 //! pair that costs no operator is redundant. So nothing valid nests deeper than [`DEPTH_MAX`] and the parser can stop
-//! there without recursing further.
+//! there without going further down. Parentheses around conditions, the deepest of all, are kept on a stack of their
+//! own instead of the thread's.
 
 pub mod condition;
 pub mod projection;

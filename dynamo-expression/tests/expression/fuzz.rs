@@ -1,0 +1,104 @@
+//! The parser on arbitrary texts: it answers, whatever it is given.
+
+use std::collections::BTreeMap;
+
+use dynamo_expression::{Condition, ExpressionError, ExpressionKind, Placeholders};
+use dynamo_protocol::value::{AttributeValue, Item};
+
+fn parse_as_everything(text: &str) -> Vec<Result<(), ExpressionError>> {
+    let placeholders = Placeholders::new(None, None);
+    vec![
+        placeholders.condition(ExpressionKind::Condition, text).map(drop),
+        placeholders.key_condition(text).map(drop),
+        placeholders.projection(text).map(drop),
+        placeholders.update(text).map(drop),
+    ]
+}
+
+#[test]
+fn arbitrary_bytes() {
+    bolero::check!().for_each(|bytes: &[u8]| {
+        parse_as_everything(&String::from_utf8_lossy(bytes));
+    });
+}
+
+/// Words of the grammar in a random order get further than random bytes.
+#[test]
+fn arbitrary_words() {
+    const WORDS: &[&str] = &[
+        "SET ",
+        "REMOVE ",
+        "ADD ",
+        "DELETE ",
+        " AND ",
+        " OR ",
+        "NOT ",
+        " BETWEEN ",
+        " IN ",
+        "a",
+        "b.c",
+        "d[0]",
+        "#n",
+        ":v",
+        "(",
+        ")",
+        ",",
+        "=",
+        "<>",
+        "<",
+        "+",
+        "-",
+        "size(",
+        "contains(",
+        "if_not_exists(",
+        "list_append(",
+        "!",
+        "é",
+    ];
+    bolero::check!().with_type::<Vec<u8>>().for_each(|choices| {
+        let text: String = choices.iter().map(|choice| WORDS[usize::from(*choice) % WORDS.len()]).collect();
+        parse_as_everything(&text);
+    });
+}
+
+/// As deep as 4 KB of text can nest, on the small stack of a test thread.
+#[test]
+fn deep_nesting() {
+    for (open, middle, close) in [
+        ("(", "a = b", ")"),
+        ("(", "a", ")"),
+        ("NOT ", "a = b", ""),
+        ("NOT (", "a = b", ")"),
+        ("(a = b AND ", "a = b", ")"),
+        ("size(", "a", ") > b"),
+        ("SET a = (", "b", ")"),
+        ("(", "", ""),
+    ] {
+        let levels = 4000 / (open.len() + close.len());
+        let text = format!("{}{middle}{}", open.repeat(levels), close.repeat(levels));
+        assert!(parse_as_everything(&text).iter().all(Result::is_err), "{text:.40}");
+        let text = format!("SET a = {text}");
+        assert!(parse_as_everything(&text).iter().all(Result::is_err), "{text:.40}");
+    }
+}
+
+/// What is as deep as an expression may be is evaluated, written and read back, too.
+#[test]
+fn deepest_valid() {
+    let levels = 148;
+    let deep = format!("{}a <> b{}", "(b <> a AND ".repeat(levels), ")".repeat(levels));
+    let negated = format!("{}a <> b", "NOT ".repeat(298));
+    for text in [deep, negated] {
+        let condition = Placeholders::new(None, None).condition(ExpressionKind::Filter, &text).unwrap();
+        assert!(condition.eval(&None::<Item>));
+        let mut bytes = Vec::new();
+        condition.encode(&mut bytes);
+        assert_eq!(Condition::decode(&mut bytes.as_slice()), Ok(condition));
+    }
+    let values = BTreeMap::from([(":v".to_owned(), AttributeValue::Null)]);
+    let update = format!("SET a = {}:v{}", "if_not_exists(b, ".repeat(200), ")".repeat(200));
+    let update = Placeholders::new(None, Some(&values)).update(&update).unwrap();
+    let mut item = Item::new();
+    update.apply(&mut item).unwrap();
+    assert_eq!(item["a"], AttributeValue::Null);
+}

@@ -1,0 +1,54 @@
+//! The binary forms are pinned: what a log holds today must be read tomorrow.
+
+use std::collections::BTreeMap;
+
+use dynamo_expression::{Condition, ExpressionKind, Placeholders, Projection, Update};
+use dynamo_protocol::number::Number;
+use dynamo_protocol::value::AttributeValue;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn values() -> BTreeMap<String, AttributeValue> {
+    BTreeMap::from([
+        (":s".to_owned(), AttributeValue::S("x".to_owned())),
+        (":n".to_owned(), AttributeValue::N(Number::from_i64(1))),
+        (":t".to_owned(), AttributeValue::S("SS".to_owned())),
+        (":e".to_owned(), AttributeValue::Ss(vec!["m".to_owned()])),
+        (":l".to_owned(), AttributeValue::L(Vec::new())),
+    ])
+}
+
+#[test]
+fn conditions() {
+    let values = values();
+    let text = "a.b[3] <> :s AND (size(c) BETWEEN :n AND :n OR NOT d IN (:s)) AND attribute_exists(e) AND \
+                attribute_not_exists(f) AND attribute_type(g, :t) AND begins_with(h, :s) AND contains(i, :s)";
+    let condition = Placeholders::new(None, Some(&values)).condition(ExpressionKind::Condition, text).unwrap();
+    let mut bytes = Vec::new();
+    condition.encode(&mut bytes);
+    assert_eq!(hex(&bytes), include_str!("golden/condition.hex").trim());
+    assert_eq!(Condition::decode(&mut bytes.as_slice()), Ok(condition));
+}
+
+#[test]
+fn updates() {
+    let values = values();
+    let text = "SET a = :s, b.c = if_not_exists(d, :s), e = list_append(:l, f), g[1] = h + :n, i = :n - j REMOVE k \
+                ADD l :n DELETE m :e";
+    let update = Placeholders::new(None, Some(&values)).update(text).unwrap();
+    let mut bytes = Vec::new();
+    update.encode(&mut bytes);
+    assert_eq!(hex(&bytes), include_str!("golden/update.hex").trim());
+    assert_eq!(Update::decode(&mut bytes.as_slice()), Ok(update));
+}
+
+#[test]
+fn projections() {
+    let projection = Placeholders::new(None, None).projection("a, b.c[300]").unwrap();
+    let mut bytes = Vec::new();
+    projection.encode(&mut bytes);
+    assert_eq!(hex(&bytes), "02016100016202000163 01ac02".replace(' ', ""));
+    assert_eq!(Projection::decode(&mut bytes.as_slice()), Ok(projection));
+}

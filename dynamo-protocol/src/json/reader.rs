@@ -1,0 +1,436 @@
+//! One walk over a request's JSON.
+
+use std::borrow::Cow;
+
+/// Deepest nesting of brackets in a request. DynamoDB accepts 32 levels of values (two brackets each) and answers
+/// deeper ones with an error of its own; past this bound the body is simply not read.
+const DEPTH_MAX: usize = 1000;
+
+/// The body is not the JSON of the operation; the text is DynamoDB's, empty where the JSON itself is broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused(pub(crate) Cow<'static, str>);
+
+/// Not JSON at all.
+pub(crate) const MALFORMED: Refused = Refused(Cow::Borrowed(""));
+
+impl From<&'static str> for Refused {
+    fn from(text: &'static str) -> Self {
+        Refused(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Refused {
+    fn from(text: String) -> Self {
+        Refused(Cow::Owned(text))
+    }
+}
+
+/// What kind of value comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Object,
+    Array,
+    Text,
+    Number,
+    True,
+    False,
+    Null,
+}
+
+/// A position in a request's JSON. Every method leaves it behind the value that it read.
+pub(crate) struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// Starts at the beginning of a body.
+    pub(crate) fn new(body: &'a [u8]) -> Result<Self, Refused> {
+        let text = std::str::from_utf8(body).map_err(|_| MALFORMED)?;
+        Ok(Reader { text, at: 0, depth: 0 })
+    }
+
+    /// What comes next, without taking it (only the white space before it).
+    pub(crate) fn kind(&mut self) -> Result<Kind, Refused> {
+        match self.peek() {
+            Some(b'"') => Ok(Kind::Text),
+            Some(b'{') => Ok(Kind::Object),
+            Some(b'[') => Ok(Kind::Array),
+            Some(b't') => Ok(Kind::True),
+            Some(b'f') => Ok(Kind::False),
+            Some(b'n') => Ok(Kind::Null),
+            Some(b'-' | b'0'..=b'9') => Ok(Kind::Number),
+            _ => Err(MALFORMED),
+        }
+    }
+
+    /// Reads an object; `member` is called behind each name and must read exactly its value.
+    pub(crate) fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
+        self.enter(b'{')?;
+        if self.peek() == Some(b'}') {
+            return self.leave();
+        }
+        loop {
+            if self.peek() != Some(b'"') {
+                return Err(MALFORMED);
+            }
+            let name = self.string()?;
+            self.expect(b':')?;
+            member(self, name)?;
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => return self.leave(),
+                _ => return Err(MALFORMED),
+            }
+        }
+    }
+
+    /// Reads an array; `element` is called before each element and must read exactly it.
+    pub(crate) fn array(&mut self, mut element: impl FnMut(&mut Self) -> Result<(), Refused>) -> Result<(), Refused> {
+        self.enter(b'[')?;
+        if self.peek() == Some(b']') {
+            return self.leave();
+        }
+        loop {
+            element(self)?;
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => return self.leave(),
+                _ => return Err(MALFORMED),
+            }
+        }
+    }
+
+    /// Reads a text, borrowed from the body unless it holds escapes.
+    pub(crate) fn string(&mut self) -> Result<Cow<'a, str>, Refused> {
+        self.expect(b'"')?;
+        let start = self.at;
+        let bytes = self.text.as_bytes();
+        self.at += plain_length(&bytes[start..]);
+        match bytes.get(self.at) {
+            Some(b'"') => {
+                let plain = &self.text[start..self.at];
+                self.at += 1;
+                Ok(Cow::Borrowed(plain))
+            }
+            Some(b'\\') => self.escaped_string(start).map(Cow::Owned),
+            _ => Err(MALFORMED),
+        }
+    }
+
+    /// Reads a number and gives its text.
+    pub(crate) fn number(&mut self) -> Result<&'a str, Refused> {
+        self.peek();
+        let start = self.at;
+        if self.byte() == Some(b'-') {
+            self.at += 1;
+        }
+        if self.byte() == Some(b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.byte() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.byte(), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.byte(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(&self.text[start..self.at])
+    }
+
+    /// Reads `true`, `false` or `null`.
+    pub(crate) fn literal(&mut self, word: &'static str) -> Result<(), Refused> {
+        self.peek();
+        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            return Err(MALFORMED);
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// Passes over a value of any kind, without recursion.
+    pub(crate) fn skip(&mut self) -> Result<(), Refused> {
+        let mut open: Vec<u8> = Vec::new();
+        loop {
+            let kind = self.kind()?;
+            match kind {
+                Kind::Object | Kind::Array => {
+                    let closing = if kind == Kind::Object { b'}' } else { b']' };
+                    self.at += 1;
+                    if self.depth + open.len() >= DEPTH_MAX {
+                        return Err(MALFORMED);
+                    }
+                    open.push(closing);
+                    if self.peek() != Some(closing) {
+                        self.name_if_object(closing)?;
+                        continue;
+                    }
+                }
+                Kind::Text => drop(self.string()?),
+                Kind::Number => drop(self.number()?),
+                Kind::True => self.literal("true")?,
+                Kind::False => self.literal("false")?,
+                Kind::Null => self.literal("null")?,
+            }
+            // A value is complete; close what ends here, or go on behind a comma.
+            loop {
+                let Some(&closing) = open.last() else { return Ok(()) };
+                match self.peek() {
+                    Some(b',') => {
+                        self.at += 1;
+                        self.name_if_object(closing)?;
+                        break;
+                    }
+                    Some(byte) if byte == closing => {
+                        self.at += 1;
+                        open.pop();
+                    }
+                    _ => return Err(MALFORMED),
+                }
+            }
+        }
+    }
+
+    /// Nothing but white space may be left.
+    pub(crate) fn finish(mut self) -> Result<(), Refused> {
+        if self.peek().is_some() { Err(MALFORMED) } else { Ok(()) }
+    }
+
+    fn enter(&mut self, bracket: u8) -> Result<(), Refused> {
+        self.expect(bracket)?;
+        self.depth += 1;
+        if self.depth > DEPTH_MAX { Err(MALFORMED) } else { Ok(()) }
+    }
+
+    fn leave(&mut self) -> Result<(), Refused> {
+        self.at += 1;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn name_if_object(&mut self, closing: u8) -> Result<(), Refused> {
+        if closing == b'}' {
+            if self.peek() != Some(b'"') {
+                return Err(MALFORMED);
+            }
+            self.string()?;
+            self.expect(b':')?;
+        }
+        Ok(())
+    }
+
+    /// The next byte behind white space.
+    fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.byte() {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                other => return other,
+            }
+        }
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), Refused> {
+        if self.peek() != Some(byte) {
+            return Err(MALFORMED);
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Refused> {
+        let start = self.at;
+        while matches!(self.byte(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if self.at == start { Err(MALFORMED) } else { Ok(()) }
+    }
+
+    /// The slow half of [`Reader::string`]: `at` stands on the first escape.
+    #[cold]
+    fn escaped_string(&mut self, start: usize) -> Result<String, Refused> {
+        let mut out = String::with_capacity(self.at - start + 16);
+        out.push_str(&self.text[start..self.at]);
+        loop {
+            let bytes = self.text.as_bytes();
+            match bytes.get(self.at) {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(out);
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    let escaped = self.escape()?;
+                    out.push(escaped);
+                }
+                _ => return Err(MALFORMED),
+            }
+            let run = self.at;
+            self.at += plain_length(&bytes[run..]);
+            out.push_str(&self.text[run..self.at]);
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, Refused> {
+        let byte = self.byte().ok_or(MALFORMED)?;
+        self.at += 1;
+        Ok(match byte {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => return self.unicode_escape(),
+            _ => return Err(MALFORMED),
+        })
+    }
+
+    fn unicode_escape(&mut self) -> Result<char, Refused> {
+        let first = self.hex4()?;
+        let code = match first {
+            0xd800..=0xdbff => {
+                if !self.text.as_bytes()[self.at..].starts_with(b"\\u") {
+                    return Err(MALFORMED);
+                }
+                self.at += 2;
+                let second = self.hex4()?;
+                if !(0xdc00..=0xdfff).contains(&second) {
+                    return Err(MALFORMED);
+                }
+                0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)
+            }
+            _ => first,
+        };
+        char::from_u32(code).ok_or(MALFORMED)
+    }
+
+    fn hex4(&mut self) -> Result<u32, Refused> {
+        let digits = self.text.as_bytes().get(self.at..self.at + 4).ok_or(MALFORMED)?;
+        let mut code = 0;
+        for &digit in digits {
+            code = code * 16 + (digit as char).to_digit(16).ok_or(MALFORMED)?;
+        }
+        self.at += 4;
+        Ok(code)
+    }
+}
+
+/// How many bytes stand before the next quote, backslash or control character; eight at a time.
+fn plain_length(bytes: &[u8]) -> usize {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let zero = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
+    let mut length = 0;
+    for chunk in bytes.chunks_exact(8) {
+        let word = u64::from_le_bytes(chunk.try_into().expect("chunks of eight"));
+        let control = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
+        if control | zero(word ^ (LOW * u64::from(b'"'))) | zero(word ^ (LOW * u64::from(b'\\'))) != 0 {
+            break;
+        }
+        length += 8;
+    }
+    let rest = &bytes[length..];
+    length + rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\').unwrap_or(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Our verdict on a text: does it parse as one JSON value?
+    fn accepts(body: &[u8]) -> bool {
+        Reader::new(body).and_then(|mut reader| reader.skip().and_then(|()| reader.finish())).is_ok()
+    }
+
+    fn check_against_serde(body: &[u8]) {
+        let theirs = serde_json::from_slice::<serde_json::Value>(body);
+        // Two deliberate differences: they refuse numbers too large for a double and bodies nested past 128.
+        if theirs.as_ref().is_err_and(|error| {
+            let text = error.to_string();
+            text.contains("number out of range") || text.contains("recursion limit")
+        }) {
+            return;
+        }
+        assert_eq!(accepts(body), theirs.is_ok(), "{:?}", String::from_utf8_lossy(body));
+    }
+
+    #[test]
+    fn agrees_with_serde_json_on_small_texts() {
+        for body in [
+            "",
+            " ",
+            "{",
+            "}",
+            "[]",
+            "{}",
+            "[1,]",
+            "[1 2]",
+            "{\"a\":1,}",
+            "{\"a\" 1}",
+            "{a:1}",
+            "01",
+            "-",
+            "-0",
+            "1.",
+            ".5",
+            "1e5",
+            "1e",
+            "1E+5",
+            "1e-",
+            "\"\\u12\"",
+            "\"\\ud800\"",
+            "\"\\ud83d\\ude00\"",
+            "\"\\udc00\"",
+            "\"\\x\"",
+            "\"\n\"",
+            "tru",
+            "true",
+            "truex",
+            "null null",
+            "[[[]]]",
+            "[[[}]]",
+            "{\"a\":{\"b\":[1,2,{\"c\":null}]}}",
+            "\"abcdefgh\\n\"",
+            "\u{feff}{}",
+            "\"é\u{7f}\"",
+        ] {
+            check_against_serde(body.as_bytes());
+        }
+        check_against_serde(b"\"\xff\"");
+    }
+
+    #[test]
+    fn agrees_with_serde_json_on_random_bytes() {
+        bolero::check!().with_iterations(2000).for_each(|body: &[u8]| check_against_serde(body));
+    }
+
+    #[test]
+    fn deep_brackets_are_refused_not_recursed_into() {
+        assert!(accepts(format!("{}{}", "[".repeat(900), "]".repeat(900)).as_bytes()));
+        assert!(!accepts("[".repeat(1_000_000).as_bytes()));
+        assert!(!accepts("{\"a\":".repeat(1_000_000).as_bytes()));
+    }
+
+    #[test]
+    fn texts_are_unescaped() {
+        let body = r#""plain text longer than eight \"quoted\" \u00e9 \ud83d\ude00 \/ end""#;
+        let mut reader = Reader::new(body.as_bytes()).unwrap();
+        assert_eq!(reader.string().unwrap(), "plain text longer than eight \"quoted\" é 😀 / end");
+    }
+}

@@ -1,0 +1,30 @@
+//! DescribeTimeToLive.
+
+use crate::error::ApiError;
+use crate::shapes::checks::Layer;
+use crate::shapes::rules;
+use crate::shapes::wire::structure;
+
+use super::decode;
+
+structure! {
+    /// Request of DescribeTimeToLive.
+    pub struct DescribeTimeToLiveInput {
+        /// Table name or ARN, as the client wrote it.
+        required table_name: String = "TableName" => rules::table_name;
+    }
+}
+
+impl DescribeTimeToLiveInput {
+    /// Reads a request body.
+    ///
+    /// # Errors
+    /// SerializationException where the body cannot be read; ValidationException for broken model constraints, then
+    /// for bad attribute values.
+    pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
+        let (input, mut checks) = decode::<Self>(body)?;
+        checks.table_name_present()?;
+        checks.constraints(Layer::Classic)?;
+        Ok(input)
+    }
+}

@@ -1,0 +1,44 @@
+//! GetItem: reads one item.
+
+use crate::error::ApiError;
+use crate::shapes::checks::{Layer, Wording};
+use crate::shapes::rules;
+use crate::shapes::wire::structure;
+use crate::shapes::{ExpressionAttributeNames, ReturnConsumedCapacity, names};
+use crate::value::Item;
+
+use super::decode;
+
+structure! {
+    /// Request of GetItem.
+    pub struct GetItemInput {
+        /// How much of the consumed capacity to tell.
+        optional return_consumed_capacity: ReturnConsumedCapacity = "ReturnConsumedCapacity";
+        /// Legacy projection.
+        optional attributes_to_get: Vec<String> = "AttributesToGet" => rules::not_empty;
+        /// Table name or ARN, as the client wrote it.
+        required table_name: String = "TableName" => rules::table_name;
+        /// The item's key.
+        required key: Item = "Key" => names;
+        /// Strongly consistent.
+        optional consistent_read: bool = "ConsistentRead";
+        /// Projection.
+        optional projection_expression: String = "ProjectionExpression";
+        /// Placeholders for names.
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+    }
+}
+
+impl GetItemInput {
+    /// Reads a request body.
+    ///
+    /// # Errors
+    /// SerializationException where the body cannot be read; ValidationException for broken model constraints, then
+    /// for bad attribute values.
+    pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
+        let (input, mut checks) = decode::<Self>(body)?;
+        checks.constraints(Layer::Current)?;
+        checks.contents(Wording::Bare)?;
+        Ok(input)
+    }
+}

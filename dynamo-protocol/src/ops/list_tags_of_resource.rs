@@ -1,0 +1,31 @@
+//! ListTagsOfResource.
+
+use crate::error::ApiError;
+use crate::shapes::checks::Layer;
+use crate::shapes::rules;
+use crate::shapes::wire::structure;
+
+use super::decode;
+
+structure! {
+    /// Request of ListTagsOfResource.
+    pub struct ListTagsOfResourceInput {
+        /// The table's ARN.
+        required resource_arn: String = "ResourceArn" => rules::length::<1, 1283>;
+        /// Where to go on.
+        optional next_token: String = "NextToken";
+    }
+}
+
+impl ListTagsOfResourceInput {
+    /// Reads a request body.
+    ///
+    /// # Errors
+    /// SerializationException where the body cannot be read; ValidationException for broken model constraints, then
+    /// for bad attribute values.
+    pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
+        let (input, mut checks) = decode::<Self>(body)?;
+        checks.constraints(Layer::Classic)?;
+        Ok(input)
+    }
+}

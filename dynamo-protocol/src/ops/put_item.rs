@@ -1,0 +1,57 @@
+//! PutItem: replaces an item as a whole.
+
+use std::collections::BTreeMap;
+
+use crate::error::ApiError;
+use crate::shapes::checks::{Layer, Wording};
+use crate::shapes::rules;
+use crate::shapes::wire::structure;
+use crate::shapes::{
+    ConditionalOperator, ExpectedAttributeValue, ExpressionAttributeNames, ExpressionAttributeValues,
+    ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValue, ReturnValuesOnConditionCheckFailure, names,
+};
+use crate::value::Item;
+
+use super::decode;
+
+structure! {
+    /// Request of PutItem.
+    pub struct PutItemInput {
+        /// How much of the consumed capacity to tell.
+        optional return_consumed_capacity: ReturnConsumedCapacity = "ReturnConsumedCapacity";
+        /// Table name or ARN, as the client wrote it.
+        required table_name: String = "TableName" => rules::table_name;
+        /// The item.
+        required item: Item = "Item" => names;
+        /// How the legacy conditions are joined.
+        optional conditional_operator: ConditionalOperator = "ConditionalOperator";
+        /// Legacy conditions.
+        optional expected: BTreeMap<String, ExpectedAttributeValue> = "Expected";
+        /// What to give back.
+        optional return_values: ReturnValue = "ReturnValues";
+        /// Whether to tell the item collection's size.
+        optional return_item_collection_metrics: ReturnItemCollectionMetrics = "ReturnItemCollectionMetrics";
+        /// Condition.
+        optional condition_expression: String = "ConditionExpression";
+        /// Placeholders for names.
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        /// Placeholders for values.
+        optional expression_attribute_values: ExpressionAttributeValues = "ExpressionAttributeValues";
+        /// Whether a failed condition gives the item back.
+        optional return_values_on_condition_check_failure: ReturnValuesOnConditionCheckFailure = "ReturnValuesOnConditionCheckFailure";
+    }
+}
+
+impl PutItemInput {
+    /// Reads a request body.
+    ///
+    /// # Errors
+    /// SerializationException where the body cannot be read; ValidationException for broken model constraints, then
+    /// for bad attribute values.
+    pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
+        let (input, mut checks) = decode::<Self>(body)?;
+        checks.constraints(Layer::Current)?;
+        checks.contents(Wording::Enveloped)?;
+        Ok(input)
+    }
+}

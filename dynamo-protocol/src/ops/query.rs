@@ -1,0 +1,70 @@
+//! Query: reads items of one partition in order.
+
+use std::collections::BTreeMap;
+
+use crate::error::ApiError;
+use crate::shapes::checks::{Layer, Wording};
+use crate::shapes::rules;
+use crate::shapes::wire::structure;
+use crate::shapes::{
+    Condition, ConditionalOperator, ExpressionAttributeNames, ExpressionAttributeValues, ReturnConsumedCapacity,
+    Select, names,
+};
+use crate::value::Item;
+
+use super::decode;
+
+structure! {
+    /// Request of Query.
+    pub struct QueryInput {
+        /// What to give back.
+        optional select: Select = "Select";
+        /// The index to read; the table itself if absent.
+        optional index_name: String = "IndexName" => rules::index_name;
+        /// How much of the consumed capacity to tell.
+        optional return_consumed_capacity: ReturnConsumedCapacity = "ReturnConsumedCapacity";
+        /// Legacy filter.
+        optional query_filter: BTreeMap<String, Condition> = "QueryFilter";
+        /// Table name or ARN, as the client wrote it.
+        required table_name: String = "TableName" => rules::table_name;
+        /// How the legacy conditions are joined.
+        optional conditional_operator: ConditionalOperator = "ConditionalOperator";
+        /// Legacy projection.
+        optional attributes_to_get: Vec<String> = "AttributesToGet" => rules::not_empty;
+        /// How many items to look at.
+        optional limit: i32 = "Limit" => rules::range::<1, { i32::MAX as i64 }>;
+        /// Legacy key condition.
+        optional key_conditions: BTreeMap<String, Condition> = "KeyConditions";
+        /// Strongly consistent.
+        optional consistent_read: bool = "ConsistentRead";
+        /// Ascending (the default) or descending.
+        optional scan_index_forward: bool = "ScanIndexForward";
+        /// Where to go on.
+        optional exclusive_start_key: Item = "ExclusiveStartKey" => names;
+        /// Projection.
+        optional projection_expression: String = "ProjectionExpression";
+        /// Filter.
+        optional filter_expression: String = "FilterExpression";
+        /// Key condition.
+        optional key_condition_expression: String = "KeyConditionExpression";
+        /// Placeholders for names.
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        /// Placeholders for values.
+        optional expression_attribute_values: ExpressionAttributeValues = "ExpressionAttributeValues";
+    }
+}
+
+impl QueryInput {
+    /// Reads a request body.
+    ///
+    /// # Errors
+    /// SerializationException where the body cannot be read; ValidationException for broken model constraints, then
+    /// for bad attribute values.
+    pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
+        let (input, mut checks) = decode::<Self>(body)?;
+        checks.enum_alone(false)?;
+        checks.constraints(Layer::Current)?;
+        checks.contents(Wording::Bare)?;
+        Ok(input)
+    }
+}

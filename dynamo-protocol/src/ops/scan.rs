@@ -1,0 +1,67 @@
+//! Scan: reads a whole table or index, or one segment of it.
+
+use std::collections::BTreeMap;
+
+use crate::error::ApiError;
+use crate::shapes::checks::{Layer, Wording};
+use crate::shapes::rules;
+use crate::shapes::wire::structure;
+use crate::shapes::{
+    Condition, ConditionalOperator, ExpressionAttributeNames, ExpressionAttributeValues, ReturnConsumedCapacity,
+    Select, names,
+};
+use crate::value::Item;
+
+use super::decode;
+
+structure! {
+    /// Request of Scan.
+    pub struct ScanInput {
+        /// What to give back.
+        optional select: Select = "Select";
+        /// The index to read; the table itself if absent.
+        optional index_name: String = "IndexName" => rules::index_name;
+        /// Into how many segments the scan is cut.
+        optional total_segments: i32 = "TotalSegments" => rules::range::<1, 1_000_000>;
+        /// How much of the consumed capacity to tell.
+        optional return_consumed_capacity: ReturnConsumedCapacity = "ReturnConsumedCapacity";
+        /// Table name or ARN, as the client wrote it.
+        required table_name: String = "TableName" => rules::table_name;
+        /// How the legacy conditions are joined.
+        optional conditional_operator: ConditionalOperator = "ConditionalOperator";
+        /// Legacy filter.
+        optional scan_filter: BTreeMap<String, Condition> = "ScanFilter";
+        /// Which segment, from 0.
+        optional segment: i32 = "Segment" => rules::range::<0, 999_999>;
+        /// How many items to look at.
+        optional limit: i32 = "Limit" => rules::range::<1, { i32::MAX as i64 }>;
+        /// Legacy projection.
+        optional attributes_to_get: Vec<String> = "AttributesToGet" => rules::not_empty;
+        /// Where to go on.
+        optional exclusive_start_key: Item = "ExclusiveStartKey" => names;
+        /// Projection.
+        optional projection_expression: String = "ProjectionExpression";
+        /// Filter.
+        optional filter_expression: String = "FilterExpression";
+        /// Placeholders for names.
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        /// Placeholders for values.
+        optional expression_attribute_values: ExpressionAttributeValues = "ExpressionAttributeValues";
+        /// Strongly consistent.
+        optional consistent_read: bool = "ConsistentRead";
+    }
+}
+
+impl ScanInput {
+    /// Reads a request body.
+    ///
+    /// # Errors
+    /// SerializationException where the body cannot be read; ValidationException for broken model constraints, then
+    /// for bad attribute values.
+    pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
+        let (input, mut checks) = decode::<Self>(body)?;
+        checks.constraints(Layer::Classic)?;
+        checks.contents(Wording::Older)?;
+        Ok(input)
+    }
+}

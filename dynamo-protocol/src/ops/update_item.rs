@@ -1,0 +1,63 @@
+//! UpdateItem: changes attributes of one item, or makes it.
+
+use std::collections::BTreeMap;
+
+use crate::error::ApiError;
+use crate::shapes::checks::{Layer, Wording};
+use crate::shapes::rules;
+use crate::shapes::wire::structure;
+use crate::shapes::{
+    AttributeValueUpdate, ConditionalOperator, ExpectedAttributeValue, ExpressionAttributeNames,
+    ExpressionAttributeValues, ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValue,
+    ReturnValuesOnConditionCheckFailure, names,
+};
+use crate::value::Item;
+
+use super::decode;
+
+structure! {
+    /// Request of UpdateItem.
+    pub struct UpdateItemInput {
+        /// How much of the consumed capacity to tell.
+        optional return_consumed_capacity: ReturnConsumedCapacity = "ReturnConsumedCapacity";
+        /// Table name or ARN, as the client wrote it.
+        required table_name: String = "TableName" => rules::table_name;
+        /// Whether to tell the item collection's size.
+        optional return_item_collection_metrics: ReturnItemCollectionMetrics = "ReturnItemCollectionMetrics";
+        /// What to give back.
+        optional return_values: ReturnValue = "ReturnValues";
+        /// How the legacy conditions are joined.
+        optional conditional_operator: ConditionalOperator = "ConditionalOperator";
+        /// The item's key.
+        required key: Item = "Key" => names;
+        /// Legacy updates.
+        optional attribute_updates: BTreeMap<String, AttributeValueUpdate> = "AttributeUpdates";
+        /// Legacy conditions.
+        optional expected: BTreeMap<String, ExpectedAttributeValue> = "Expected";
+        /// Update.
+        optional update_expression: String = "UpdateExpression";
+        /// Condition.
+        optional condition_expression: String = "ConditionExpression";
+        /// Placeholders for names.
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        /// Placeholders for values.
+        optional expression_attribute_values: ExpressionAttributeValues = "ExpressionAttributeValues";
+        /// Whether a failed condition gives the item back.
+        optional return_values_on_condition_check_failure: ReturnValuesOnConditionCheckFailure = "ReturnValuesOnConditionCheckFailure";
+    }
+}
+
+impl UpdateItemInput {
+    /// Reads a request body.
+    ///
+    /// # Errors
+    /// SerializationException where the body cannot be read; ValidationException for broken model constraints, then
+    /// for bad attribute values.
+    pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
+        let (input, mut checks) = decode::<Self>(body)?;
+        checks.enum_alone(true)?;
+        checks.constraints(Layer::Current)?;
+        checks.contents(Wording::Enveloped)?;
+        Ok(input)
+    }
+}

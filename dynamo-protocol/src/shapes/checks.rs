@@ -1,0 +1,297 @@
+//! What is wrong with a request that could be read: collected while it is read, reported afterwards in DynamoDB's
+//! order and words.
+//!
+//! Two layers come out of here, in this order:
+//!
+//! - **Model constraints** (missing members, lengths, ranges, patterns, enums). The classic layer reports all of them,
+//!   at most ten, each with the offending value. The newer layer, seen since June 2026 on the operations of
+//!   [`Layer::Current`], stops at the first length or range that the model states, names the member as the API does,
+//!   and drops the value; everything else it still reports the classic way, and with a required member missing it
+//!   falls back to the classic way altogether.
+//! - **Contents of attribute values** (one type each, sets, numbers, depth): the first one wins. The operations word
+//!   them in three ways, see [`Wording`].
+//!
+//! Sources: the public service model (constraints); paritysuite/dynamodb-conformance, captures of June to October 2026
+//! (the newer layer); observed behaviour of DynamoDB's classic layer (order of members, limit of ten).
+
+use crate::error::ApiError;
+use crate::number::NumberError;
+
+use super::path::Path;
+
+/// At most so many violations are reported at once.
+const REPORTED_MAX: usize = 10;
+
+/// Which layer checks an operation's model constraints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layer {
+    /// Reports everything, with values.
+    Classic,
+    /// Stops at the first length or range.
+    Current,
+}
+
+/// How an operation words bad attribute values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wording {
+    /// Current texts behind `1 validation error detected: ` (PutItem, UpdateItem, DeleteItem).
+    Enveloped,
+    /// Current texts as they are (GetItem, BatchGetItem, Query).
+    Bare,
+    /// Older texts, expression values wrapped (BatchWriteItem, transactions, Scan).
+    Older,
+}
+
+/// Everything found wrong so far.
+#[derive(Default)]
+pub(crate) struct Checks {
+    violations: Vec<Violation>,
+    contents: Vec<Content>,
+}
+
+struct Violation {
+    order: Vec<u32>,
+    rule: Rule,
+    classic: String,
+    current: Option<String>,
+}
+
+/// What kind of constraint was broken; decides what the newer layer does with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    /// A required member of the request, named here, is missing.
+    MissingTop(&'static str),
+    /// A length or range that the model states.
+    Bound,
+    /// The one enum that stops UpdateItem.
+    Alone,
+    /// Anything else.
+    Other,
+}
+
+struct Content {
+    order: Vec<u32>,
+    placeholder: Option<String>,
+    problem: Problem,
+}
+
+/// What can be wrong with the content of an attribute value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// No type at all.
+    Empty,
+    /// More than one type.
+    Several,
+    /// `NULL` that is not true.
+    NullFalse,
+    /// `SS` without members.
+    EmptyStrings,
+    /// `NS` without members.
+    EmptyNumbers,
+    /// `BS` without members.
+    EmptyBinaries,
+    /// `SS` with a member twice; the members as sent.
+    DuplicateStrings(Vec<String>),
+    /// `NS` with a member twice.
+    DuplicateNumbers,
+    /// `BS` with a member twice; the members as sent, in base64.
+    DuplicateBinaries(Vec<String>),
+    /// Not a number DynamoDB stores.
+    Number(NumberError),
+    /// More than 32 levels.
+    TooDeep,
+    /// An attribute without a name.
+    EmptyName,
+}
+
+impl Checks {
+    /// A required member is missing.
+    #[cold]
+    pub(crate) fn missing(&mut self, path: &Path<'_>) {
+        let text = format!("Value null at '{}' failed to satisfy constraint: Member must not be null", path.classic());
+        let rule = path.top_member().map_or(Rule::Other, Rule::MissingTop);
+        self.violations.push(Violation { order: path.order(), rule, classic: text, current: None });
+    }
+
+    /// A length or range is out of the model's bounds; `value` as the classic layer echoes it.
+    #[cold]
+    pub(crate) fn out_of_bounds(&mut self, path: &Path<'_>, value: &str, constraint: &str) {
+        let classic = classic_text(path, value, constraint);
+        let current = format!("Value at '{}' failed to satisfy constraint: {constraint}", path.current());
+        self.violations.push(Violation { order: path.order(), rule: Rule::Bound, classic, current: Some(current) });
+    }
+
+    /// Any other constraint is broken.
+    #[cold]
+    pub(crate) fn broken(&mut self, path: &Path<'_>, value: &str, constraint: &str) {
+        let classic = classic_text(path, value, constraint);
+        self.violations.push(Violation { order: path.order(), rule: Rule::Other, classic, current: None });
+    }
+
+    /// A text is not one of an enum's values; `current` is the newer layer's list where it has its own.
+    #[cold]
+    pub(crate) fn not_listed(&mut self, path: &Path<'_>, value: &str, listed: &str, current: Option<&'static str>) {
+        let classic = classic_text(path, value, &format!("Member must satisfy enum value set: {listed}"));
+        let rule = if current.is_some() { Rule::Alone } else { Rule::Other };
+        let current =
+            current.map(|listed| format!("Failed to satisfy constraint: Member must satisfy enum value set: {listed}"));
+        self.violations.push(Violation { order: path.order(), rule, classic, current });
+    }
+
+    /// The content of an attribute value is wrong.
+    #[cold]
+    pub(crate) fn content(&mut self, path: &Path<'_>, problem: Problem) {
+        self.content_at(path.order(), path, problem);
+    }
+
+    /// An attribute without a name: in an item itself (`path` is the item's) it is met before the item's values,
+    /// deeper down (`path` is the outermost value's) after all of them.
+    #[cold]
+    pub(crate) fn empty_name(&mut self, path: &Path<'_>, in_item: bool) {
+        let mut order = path.order();
+        if !in_item {
+            order.pop();
+            order.push(u32::MAX);
+        }
+        self.content_at(order, path, Problem::EmptyName);
+    }
+
+    fn content_at(&mut self, order: Vec<u32>, path: &Path<'_>, problem: Problem) {
+        // Only the first will be reported: keep one, however many a hostile request holds.
+        if self.contents.first().is_none_or(|first| order < first.order) {
+            let placeholder = path.placeholder().map(str::to_owned);
+            self.contents = vec![Content { order, placeholder, problem }];
+        }
+    }
+
+    /// Reports broken model constraints, if any.
+    pub(crate) fn constraints(&mut self, layer: Layer) -> Result<(), ApiError> {
+        if self.violations.is_empty() {
+            return Ok(());
+        }
+        Err(self.report(layer))
+    }
+
+    /// Reports the first bad attribute value, if any.
+    pub(crate) fn contents(&self, wording: Wording) -> Result<(), ApiError> {
+        match self.contents.first() {
+            None => Ok(()),
+            Some(content) => Err(ApiError::validation(content.text(wording))),
+        }
+    }
+
+    /// The control plane asks for a missing table name before anything else, in words of its own.
+    pub(crate) fn table_name_present(&self) -> Result<(), ApiError> {
+        if self.violations.iter().any(|violation| violation.rule == Rule::MissingTop("TableName")) {
+            let text = "The parameter 'TableName' is required but was not present in the request";
+            return Err(ApiError::validation(text));
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn report(&mut self, layer: Layer) -> ApiError {
+        self.violations.sort_by(|a, b| a.order.cmp(&b.order));
+        let violations = std::mem::take(&mut self.violations);
+        let missing = violations.iter().any(|violation| matches!(violation.rule, Rule::MissingTop(_)));
+        if layer == Layer::Classic || missing {
+            return collected(violations.into_iter().map(|violation| violation.classic));
+        }
+        if let Some(first) = violations.iter().find(|violation| violation.rule == Rule::Bound) {
+            return collected(first.current.clone().into_iter());
+        }
+        collected(violations.into_iter().map(|violation| violation.current.unwrap_or(violation.classic)))
+    }
+
+    /// UpdateItem and Query stop at the enums that have a text of their own, each in its own way; `enveloped` says
+    /// whether the count stands before it. To be called before [`Checks::constraints`].
+    pub(crate) fn enum_alone(&self, enveloped: bool) -> Result<(), ApiError> {
+        let alone = self.violations.iter().filter(|violation| violation.rule == Rule::Alone);
+        let others =
+            self.violations.iter().any(|violation| matches!(violation.rule, Rule::MissingTop(_) | Rule::Bound));
+        let Some(first) = alone.min_by(|a, b| a.order.cmp(&b.order)) else { return Ok(()) };
+        let Some(text) = first.current.clone().filter(|_| !others) else { return Ok(()) };
+        Err(if enveloped { collected(std::iter::once(text)) } else { ApiError::validation(text) })
+    }
+}
+
+impl Content {
+    fn text(&self, wording: Wording) -> String {
+        match (wording, &self.placeholder) {
+            (Wording::Enveloped, _) => format!("1 validation error detected: {}", self.problem.current()),
+            (Wording::Bare, _) => self.problem.current(),
+            (Wording::Older, None) => self.problem.older(),
+            (Wording::Older, Some(key)) => {
+                format!("ExpressionAttributeValues contains invalid value: {} for key {key}", self.problem.older())
+            }
+        }
+    }
+}
+
+const INVALID: &str = "One or more parameter values were invalid: ";
+
+impl Problem {
+    /// The newer layer's text: members in quotes, sorted up to the first repeat.
+    fn current(&self) -> String {
+        match self {
+            Problem::DuplicateStrings(members) => {
+                format!("{INVALID}Input collection [{}] contains duplicates.", up_to_repeat(members, ", "))
+            }
+            Problem::DuplicateBinaries(members) => {
+                format!("{INVALID}Input collection [{}]of type BS contains duplicates.", up_to_repeat(members, ","))
+            }
+            Problem::DuplicateNumbers => format!("{INVALID}Input collection contains duplicates."),
+            Problem::Number(NumberError::NotNumeric(text)) => {
+                format!("The parameter cannot be converted to a numeric value: {text}")
+            }
+            other => other.older(),
+        }
+    }
+
+    /// The older layer's text: members as sent.
+    fn older(&self) -> String {
+        let text = match self {
+            Problem::Empty => "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
+            Problem::Several => {
+                "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported \
+                 datatypes"
+            }
+            Problem::NullFalse => return format!("{INVALID}Null attribute value types must have the value of true"),
+            Problem::EmptyStrings => return format!("{INVALID}An string set  may not be empty"),
+            Problem::EmptyNumbers => return format!("{INVALID}An number set  may not be empty"),
+            Problem::EmptyBinaries => return format!("{INVALID}Binary sets should not be empty"),
+            Problem::DuplicateStrings(members) => {
+                return format!("{INVALID}Input collection [{}] contains duplicates.", members.join(", "));
+            }
+            Problem::DuplicateNumbers => "Input collection contains duplicates",
+            Problem::DuplicateBinaries(members) => {
+                return format!("{INVALID}Input collection [{}]of type BS contains duplicates.", members.join(", "));
+            }
+            Problem::Number(error) => return error.to_string(),
+            Problem::TooDeep => {
+                "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond \
+                 supported limit"
+            }
+            Problem::EmptyName => "Empty attribute name",
+        };
+        text.to_owned()
+    }
+}
+
+/// The members before the first repeat in order, then the repeat, then the rest as sent.
+fn up_to_repeat(members: &[String], separator: &str) -> String {
+    let repeat = (1..members.len()).find(|&at| members[..at].contains(&members[at])).unwrap_or(0);
+    let mut shown: Vec<&String> = members.iter().collect();
+    shown[..repeat].sort();
+    shown.iter().map(|member| format!("\"{member}\"")).collect::<Vec<_>>().join(separator)
+}
+
+fn classic_text(path: &Path<'_>, value: &str, constraint: &str) -> String {
+    format!("Value '{value}' at '{}' failed to satisfy constraint: {constraint}", path.classic())
+}
+
+fn collected(texts: impl Iterator<Item = String>) -> ApiError {
+    let texts: Vec<String> = texts.take(REPORTED_MAX).collect();
+    let plural = if texts.len() == 1 { "" } else { "s" };
+    ApiError::validation(format!("{} validation error{plural} detected: {}", texts.len(), texts.join("; ")))
+}

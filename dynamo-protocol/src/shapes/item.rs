@@ -1,0 +1,209 @@
+//! Shapes of the data plane: conditions, updates, batches, transactions.
+
+use std::collections::BTreeMap;
+
+use crate::value::{AttributeValue, Item};
+
+use super::checks::Checks;
+use super::enums::{AttributeAction, ComparisonOperator, ReturnValuesOnConditionCheckFailure};
+use super::path::Path;
+use super::rules;
+use super::wire::structure;
+
+/// Placeholders for names: `#name` to attribute name.
+pub type ExpressionAttributeNames = BTreeMap<String, String>;
+/// Placeholders for values: `:value` to value.
+pub type ExpressionAttributeValues = BTreeMap<String, AttributeValue>;
+
+/// An item's attributes have names.
+pub(crate) fn names(item: &Item, path: &Path<'_>, checks: &mut Checks) {
+    if item.contains_key("") {
+        checks.empty_name(path, true);
+    }
+}
+
+structure! {
+    /// A legacy condition on one attribute of the item that is written.
+    pub struct ExpectedAttributeValue {
+        /// The value to compare with.
+        optional value: AttributeValue = "Value";
+        /// Whether the attribute must exist.
+        optional exists: bool = "Exists";
+        /// How to compare.
+        optional comparison_operator: ComparisonOperator = "ComparisonOperator";
+        /// The values to compare with.
+        optional attribute_value_list: Vec<AttributeValue> = "AttributeValueList";
+    }
+}
+
+structure! {
+    /// A legacy condition on one attribute of the items that are read.
+    pub struct Condition {
+        /// How to compare.
+        required comparison_operator: ComparisonOperator = "ComparisonOperator";
+        /// The values to compare with.
+        optional attribute_value_list: Vec<AttributeValue> = "AttributeValueList";
+    }
+}
+
+structure! {
+    /// A legacy update of one attribute.
+    pub struct AttributeValueUpdate {
+        /// The value.
+        optional value: AttributeValue = "Value";
+        /// What to do with it; PUT if absent.
+        optional action: AttributeAction = "Action";
+    }
+}
+
+structure! {
+    /// Keys to read from one table.
+    pub struct KeysAndAttributes {
+        /// The keys.
+        required keys: Vec<Item> = "Keys" => rules::elements::<1, 100, _>;
+        /// Legacy projection.
+        optional attributes_to_get: Vec<String> = "AttributesToGet" => rules::not_empty;
+        /// Strongly consistent.
+        optional consistent_read: bool = "ConsistentRead";
+        /// Projection.
+        optional projection_expression: String = "ProjectionExpression";
+        /// Placeholders for names.
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+    }
+}
+
+structure! {
+    /// One write of a batch: exactly one of two.
+    pub struct WriteRequest {
+        /// An item to put.
+        optional put_request: PutRequest = "PutRequest";
+        /// A key to delete.
+        optional delete_request: DeleteRequest = "DeleteRequest";
+    }
+}
+
+structure! {
+    /// An item to put.
+    pub struct PutRequest {
+        /// The item.
+        required item: Item = "Item" => names;
+    }
+}
+
+structure! {
+    /// A key to delete.
+    pub struct DeleteRequest {
+        /// The key.
+        required key: Item = "Key" => names;
+    }
+}
+
+structure! {
+    /// One read of a transaction.
+    pub struct TransactGetItem {
+        /// The read.
+        required get: Get = "Get";
+    }
+}
+
+structure! {
+    /// A read in a transaction.
+    pub struct Get {
+        /// The key.
+        required key: Item = "Key" => names;
+        /// Table name or ARN.
+        required table_name: String = "TableName" => rules::table_name;
+        /// Projection.
+        optional projection_expression: String = "ProjectionExpression";
+        /// Placeholders for names.
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+    }
+}
+
+structure! {
+    /// One action of a transaction: exactly one of four.
+    pub struct TransactWriteItem {
+        /// Checks a condition.
+        optional condition_check: ConditionCheck = "ConditionCheck";
+        /// Puts an item.
+        optional put: Put = "Put";
+        /// Deletes an item.
+        optional delete: Delete = "Delete";
+        /// Updates an item.
+        optional update: Update = "Update";
+    }
+}
+
+structure! {
+    /// A condition in a transaction.
+    pub struct ConditionCheck {
+        /// The key.
+        required key: Item = "Key" => names;
+        /// Table name or ARN.
+        required table_name: String = "TableName" => rules::table_name;
+        /// The condition.
+        required condition_expression: String = "ConditionExpression";
+        /// Placeholders for names.
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        /// Placeholders for values.
+        optional expression_attribute_values: ExpressionAttributeValues = "ExpressionAttributeValues";
+        /// Whether a failure gives the item back.
+        optional return_values_on_condition_check_failure: ReturnValuesOnConditionCheckFailure = "ReturnValuesOnConditionCheckFailure";
+    }
+}
+
+structure! {
+    /// A put in a transaction.
+    pub struct Put {
+        /// The item.
+        required item: Item = "Item" => names;
+        /// Table name or ARN.
+        required table_name: String = "TableName" => rules::table_name;
+        /// Condition.
+        optional condition_expression: String = "ConditionExpression";
+        /// Placeholders for names.
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        /// Placeholders for values.
+        optional expression_attribute_values: ExpressionAttributeValues = "ExpressionAttributeValues";
+        /// Whether a failure gives the item back.
+        optional return_values_on_condition_check_failure: ReturnValuesOnConditionCheckFailure = "ReturnValuesOnConditionCheckFailure";
+    }
+}
+
+structure! {
+    /// A deletion in a transaction.
+    pub struct Delete {
+        /// The key.
+        required key: Item = "Key" => names;
+        /// Table name or ARN.
+        required table_name: String = "TableName" => rules::table_name;
+        /// Condition.
+        optional condition_expression: String = "ConditionExpression";
+        /// Placeholders for names.
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        /// Placeholders for values.
+        optional expression_attribute_values: ExpressionAttributeValues = "ExpressionAttributeValues";
+        /// Whether a failure gives the item back.
+        optional return_values_on_condition_check_failure: ReturnValuesOnConditionCheckFailure = "ReturnValuesOnConditionCheckFailure";
+    }
+}
+
+structure! {
+    /// An update in a transaction.
+    pub struct Update {
+        /// The key.
+        required key: Item = "Key" => names;
+        /// The update.
+        required update_expression: String = "UpdateExpression";
+        /// Table name or ARN.
+        required table_name: String = "TableName" => rules::table_name;
+        /// Condition.
+        optional condition_expression: String = "ConditionExpression";
+        /// Placeholders for names.
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        /// Placeholders for values.
+        optional expression_attribute_values: ExpressionAttributeValues = "ExpressionAttributeValues";
+        /// Whether a failure gives the item back.
+        optional return_values_on_condition_check_failure: ReturnValuesOnConditionCheckFailure = "ReturnValuesOnConditionCheckFailure";
+    }
+}

@@ -1,0 +1,19 @@
+//! The shapes that operations share, and how any shape is read and checked.
+//!
+//! A shape is declared once: its members in DynamoDB's order of reporting, their types, their constraints. Reading it
+//! is one pass over the JSON (first layer of validation) that notes broken constraints (second layer) and bad
+//! attribute values on the way; the operation reports them afterwards, in this order.
+
+pub(crate) mod checks;
+pub(crate) mod path;
+pub(crate) mod rules;
+pub(crate) mod wire;
+
+mod attribute_value;
+mod enums;
+mod item;
+mod table;
+
+pub use enums::*;
+pub use item::*;
+pub use table::*;

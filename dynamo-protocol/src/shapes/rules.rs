@@ -1,0 +1,122 @@
+//! The model's constraints on single members, to be named behind `=>` in a structure's declaration.
+
+use std::collections::BTreeMap;
+
+use crate::limits::{NAME_LENGTH_MAX, NAME_LENGTH_MIN, TABLE_ARN_LENGTH_MAX};
+
+use super::checks::Checks;
+use super::path::Path;
+use super::wire::Wire;
+
+const NAME_PATTERN: &str = "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+";
+const MAP_KEYS: &str = "Map keys must satisfy constraint: [Member must have length less than or equal to 255, Member \
+                        must have length greater than or equal to 3, Member must satisfy regular expression pattern: \
+                        [a-zA-Z0-9_.-]+]";
+
+/// Whether a text can name a table or an index, its length aside.
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+}
+
+/// A table's name or ARN. The model bounds it as an ARN; a name is held to the rules for names.
+pub(crate) fn table_name(text: &String, path: &Path<'_>, checks: &mut Checks) {
+    if text.starts_with("arn:") {
+        return length::<1, TABLE_ARN_LENGTH_MAX>(text, path, checks);
+    }
+    new_table_name(text, path, checks);
+}
+
+/// A table's name, where an ARN makes no sense.
+pub(crate) fn new_table_name(text: &String, path: &Path<'_>, checks: &mut Checks) {
+    if text.is_empty() {
+        return length::<1, TABLE_ARN_LENGTH_MAX>(text, path, checks);
+    }
+    if !is_name(text) {
+        checks.broken(path, text, NAME_PATTERN);
+    }
+    if text.len() < NAME_LENGTH_MIN {
+        checks.broken(path, text, &at_least("length", NAME_LENGTH_MIN as i64));
+    }
+    if text.chars().count() > NAME_LENGTH_MAX {
+        checks.broken(path, text, &at_most("length", NAME_LENGTH_MAX as i64));
+    }
+}
+
+/// An index's name.
+pub(crate) fn index_name(text: &String, path: &Path<'_>, checks: &mut Checks) {
+    if !is_name(text) {
+        checks.broken(path, text, NAME_PATTERN);
+    }
+    length::<NAME_LENGTH_MIN, NAME_LENGTH_MAX>(text, path, checks);
+}
+
+/// A text of `MIN` to `MAX` characters.
+pub(crate) fn length<const MIN: usize, const MAX: usize>(text: &String, path: &Path<'_>, checks: &mut Checks) {
+    if text.len() < MIN {
+        checks.out_of_bounds(path, text, &at_least("length", MIN as i64));
+    } else if text.len() > MAX && text.chars().count() > MAX {
+        checks.out_of_bounds(path, text, &at_most("length", MAX as i64));
+    }
+}
+
+/// A list of `MIN` to `MAX` elements.
+pub(crate) fn elements<const MIN: usize, const MAX: usize, T: Wire>(
+    list: &Vec<T>,
+    path: &Path<'_>,
+    checks: &mut Checks,
+) {
+    if list.len() < MIN {
+        checks.out_of_bounds(path, &echoed(list), &at_least("length", MIN as i64));
+    } else if list.len() > MAX {
+        checks.out_of_bounds(path, &echoed(list), &at_most("length", MAX as i64));
+    }
+}
+
+/// A list with at least one element.
+pub(crate) fn not_empty<T: Wire>(list: &Vec<T>, path: &Path<'_>, checks: &mut Checks) {
+    elements::<1, { usize::MAX }, T>(list, path, checks);
+}
+
+/// A whole number from `MIN` to `MAX`.
+pub(crate) fn range<const MIN: i64, const MAX: i64>(
+    value: &(impl Copy + Into<i64> + Wire),
+    path: &Path<'_>,
+    checks: &mut Checks,
+) {
+    let number: i64 = (*value).into();
+    if number < MIN {
+        checks.out_of_bounds(path, &number.to_string(), &at_least("value", MIN));
+    } else if number > MAX {
+        checks.out_of_bounds(path, &number.to_string(), &at_most("value", MAX));
+    }
+}
+
+/// A map whose keys are tables' names or ARNs; `echo` is the map as the message shows it.
+pub(crate) fn table_keys<T>(
+    map: &BTreeMap<String, T>,
+    path: &Path<'_>,
+    checks: &mut Checks,
+    echo: impl Fn() -> String,
+) {
+    let is_table = |key: &String| {
+        key.starts_with("arn:") || (is_name(key) && (NAME_LENGTH_MIN..=NAME_LENGTH_MAX).contains(&key.len()))
+    };
+    for _ in map.keys().filter(|key| !is_table(key)) {
+        checks.broken(path, &echo(), MAP_KEYS);
+    }
+}
+
+/// A value as Java prints it.
+pub(crate) fn echoed<T: Wire>(value: &T) -> String {
+    let mut out = String::new();
+    value.echo(&mut out);
+    out
+}
+
+fn at_least(what: &str, bound: i64) -> String {
+    format!("Member must have {what} greater than or equal to {bound}")
+}
+
+fn at_most(what: &str, bound: i64) -> String {
+    format!("Member must have {what} less than or equal to {bound}")
+}

@@ -1,0 +1,476 @@
+//! How the model's building blocks are read from JSON: texts, numbers, lists, maps, structures, enums.
+//!
+//! Each type says what it takes and which complaint DynamoDB has for anything else (the first layer of validation):
+//!
+//! | met | where a text is due | where a structure or map is due | where a list is due |
+//! |---|---|---|---|
+//! | number | `NUMBER_VALUE cannot be converted to String` | `Unexpected field type` | `Unexpected field type` |
+//! | object | `Start of structure or map found where not expected` | – | `Start of structure or map found where not expected` |
+//! | array | `Unrecognized collection type class java.lang.String` | `Unrecognized collection type …` | – |
+//!
+//! A scalar met as the element of a list or map has yet other words, see [`Place`].
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::json::{Kind, Reader, Refused};
+
+use super::checks::Checks;
+use super::path::Path;
+
+const STRUCTURE_FOUND: Refused = Refused(Cow::Borrowed("Start of structure or map found where not expected"));
+const CAST_FAILED: &str = "class sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl cannot be cast to class \
+                           java.lang.Class (sun.reflect.generics.reflectiveObjects.ParameterizedTypeImpl and \
+                           java.lang.Class are in module java.base of loader 'bootstrap')";
+
+/// Whether a value is the member of a structure or the element of a list or map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Member,
+    Element,
+}
+
+/// A type of the model that can be read from JSON.
+///
+/// `read` is called with a value other than `null` ahead and leaves the reader behind it. It refuses what cannot be
+/// read at all; what reads but breaks a constraint goes into `checks`, and any value may then be returned, since the
+/// request will not be carried out.
+pub(crate) trait Wire: Sized + Default {
+    /// How DynamoDB names the type when it meets an array instead.
+    fn java() -> Cow<'static, str>;
+
+    /// Reads one value.
+    fn read(reader: &mut Reader<'_>, place: Place, path: &Path<'_>, checks: &mut Checks) -> Result<Self, Refused>;
+
+    /// What a `null` in a list or map stands for.
+    fn null(_path: &Path<'_>, _checks: &mut Checks) -> Self {
+        Self::default()
+    }
+
+    /// Appends the value as Java prints it, for messages that echo it.
+    fn echo(&self, out: &mut String);
+}
+
+/// Reads the member of a structure: a value, or nothing for `null`.
+#[inline]
+pub(crate) fn member<T: Wire>(
+    reader: &mut Reader<'_>,
+    path: &Path<'_>,
+    checks: &mut Checks,
+) -> Result<Option<T>, Refused> {
+    if reader.kind()? == Kind::Null {
+        reader.literal("null")?;
+        return Ok(None);
+    }
+    T::read(reader, Place::Member, path, checks).map(Some)
+}
+
+/// Reads the element of a list or the value of a map.
+#[inline]
+pub(crate) fn element<T: Wire>(reader: &mut Reader<'_>, path: &Path<'_>, checks: &mut Checks) -> Result<T, Refused> {
+    if reader.kind()? == Kind::Null {
+        reader.literal("null")?;
+        return Ok(T::null(path, checks));
+    }
+    T::read(reader, Place::Element, path, checks)
+}
+
+/// Reads the members of a structure.
+pub(crate) fn members<'a>(
+    reader: &mut Reader<'a>,
+    place: Place,
+    java: impl FnOnce() -> Cow<'static, str>,
+    member: impl FnMut(&mut Reader<'a>, Cow<'a, str>) -> Result<(), Refused>,
+) -> Result<(), Refused> {
+    match reader.kind()? {
+        Kind::Object => reader.object(member),
+        Kind::Array => Err(unrecognized(&java())),
+        _ if place == Place::Member => Err("Unexpected field type".into()),
+        _ => Err("Unexpected value type in payload".into()),
+    }
+}
+
+#[cold]
+fn unrecognized(java: &str) -> Refused {
+    format!("Unrecognized collection type {java}").into()
+}
+
+/// The complaint about a value that is not the scalar due here.
+#[cold]
+pub(crate) fn not_a_scalar(reader: &mut Reader<'_>, kind: Kind, java: &str) -> Refused {
+    let met = match kind {
+        Kind::Object => return STRUCTURE_FOUND,
+        Kind::Array => return unrecognized(&format!("class java.lang.{java}")),
+        Kind::Text => "STRING_VALUE",
+        Kind::True => "TRUE_VALUE",
+        Kind::False => "FALSE_VALUE",
+        Kind::Null => "NULL_VALUE",
+        Kind::Number => match reader.number() {
+            Ok(text) if text.contains(['.', 'e', 'E']) => "DECIMAL_VALUE",
+            Ok(_) => "NUMBER_VALUE",
+            Err(refused) => return refused,
+        },
+    };
+    format!("{met} cannot be converted to {java}").into()
+}
+
+/// Reads a text without copying it.
+pub(crate) fn text<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, Refused> {
+    match reader.kind()? {
+        Kind::Text => reader.string(),
+        kind => Err(not_a_scalar(reader, kind, "String")),
+    }
+}
+
+impl Wire for String {
+    fn java() -> Cow<'static, str> {
+        "class java.lang.String".into()
+    }
+
+    fn read(reader: &mut Reader<'_>, _: Place, _: &Path<'_>, _: &mut Checks) -> Result<Self, Refused> {
+        text(reader).map(Cow::into_owned)
+    }
+
+    fn echo(&self, out: &mut String) {
+        out.push_str(self);
+    }
+}
+
+impl Wire for bool {
+    fn java() -> Cow<'static, str> {
+        "class java.lang.Boolean".into()
+    }
+
+    fn read(reader: &mut Reader<'_>, _: Place, _: &Path<'_>, _: &mut Checks) -> Result<Self, Refused> {
+        match reader.kind()? {
+            Kind::True => reader.literal("true").map(|()| true),
+            Kind::False => reader.literal("false").map(|()| false),
+            Kind::Text => Err("Unexpected token received from parser".into()),
+            kind => Err(not_a_scalar(reader, kind, "Boolean")),
+        }
+    }
+
+    fn echo(&self, out: &mut String) {
+        out.push_str(if *self { "true" } else { "false" });
+    }
+}
+
+/// A whole number; a decimal one is cut, one out of range is held at the range's end.
+fn integer(reader: &mut Reader<'_>, java: &str, min: i64, max: i64) -> Result<i64, Refused> {
+    match reader.kind()? {
+        Kind::Number => {}
+        kind => return Err(not_a_scalar(reader, kind, java)),
+    }
+    let text = reader.number()?;
+    let value = text.parse().unwrap_or_else(|_| text.parse::<f64>().map_or(0, |value| value as i64));
+    Ok(value.clamp(min, max))
+}
+
+impl Wire for i32 {
+    fn java() -> Cow<'static, str> {
+        "class java.lang.Integer".into()
+    }
+
+    fn read(reader: &mut Reader<'_>, _: Place, _: &Path<'_>, _: &mut Checks) -> Result<Self, Refused> {
+        integer(reader, "Integer", i64::from(i32::MIN), i64::from(i32::MAX)).map(|value| value as i32)
+    }
+
+    fn echo(&self, out: &mut String) {
+        out.push_str(&self.to_string());
+    }
+}
+
+impl Wire for i64 {
+    fn java() -> Cow<'static, str> {
+        "class java.lang.Long".into()
+    }
+
+    fn read(reader: &mut Reader<'_>, _: Place, _: &Path<'_>, _: &mut Checks) -> Result<Self, Refused> {
+        integer(reader, "Long", i64::MIN, i64::MAX)
+    }
+
+    fn echo(&self, out: &mut String) {
+        out.push_str(&self.to_string());
+    }
+}
+
+/// Reads a list, element by element.
+pub(crate) fn list<'a>(
+    reader: &mut Reader<'a>,
+    place: Place,
+    element: impl FnMut(&mut Reader<'a>) -> Result<(), Refused>,
+) -> Result<(), Refused> {
+    match reader.kind()? {
+        Kind::Array => reader.array(element),
+        Kind::Object => Err(STRUCTURE_FOUND),
+        _ => Err(wrong_scalar(place)),
+    }
+}
+
+#[cold]
+fn wrong_scalar(place: Place) -> Refused {
+    match place {
+        Place::Member => "Unexpected field type".into(),
+        Place::Element => CAST_FAILED.into(),
+    }
+}
+
+impl<T: Wire> Wire for Vec<T> {
+    fn java() -> Cow<'static, str> {
+        format!("java.util.List<{}>", bare(&T::java())).into()
+    }
+
+    fn read(reader: &mut Reader<'_>, place: Place, path: &Path<'_>, checks: &mut Checks) -> Result<Self, Refused> {
+        let mut elements = Vec::new();
+        list(reader, place, |reader| {
+            elements.push(element(reader, &path.element(elements.len() as u32), checks)?);
+            Ok(())
+        })?;
+        Ok(elements)
+    }
+
+    fn echo(&self, out: &mut String) {
+        out.push('[');
+        for (position, element) in self.iter().enumerate() {
+            if position > 0 {
+                out.push_str(", ");
+            }
+            element.echo(out);
+        }
+        out.push(']');
+    }
+}
+
+impl<T: Wire> Wire for BTreeMap<String, T> {
+    fn java() -> Cow<'static, str> {
+        format!("java.util.Map<java.lang.String, {}>", bare(&T::java())).into()
+    }
+
+    fn read(reader: &mut Reader<'_>, place: Place, path: &Path<'_>, checks: &mut Checks) -> Result<Self, Refused> {
+        let mut entries = BTreeMap::new();
+        let mut position = 0;
+        match reader.kind()? {
+            Kind::Object => reader.object(|reader, key| {
+                let value = element(reader, &path.entry(position, &key), checks)?;
+                entries.insert(key.into_owned(), value);
+                position += 1;
+                Ok(())
+            })?,
+            Kind::Array => return Err(unrecognized(&Self::java())),
+            _ => return Err(wrong_scalar(place)),
+        }
+        Ok(entries)
+    }
+
+    fn echo(&self, out: &mut String) {
+        out.push('{');
+        for (position, (key, value)) in self.iter().enumerate() {
+            if position > 0 {
+                out.push_str(", ");
+            }
+            out.push_str(key);
+            out.push('=');
+            value.echo(out);
+        }
+        out.push('}');
+    }
+}
+
+impl<T: Wire> Wire for Box<T> {
+    fn java() -> Cow<'static, str> {
+        T::java()
+    }
+
+    fn read(reader: &mut Reader<'_>, place: Place, path: &Path<'_>, checks: &mut Checks) -> Result<Self, Refused> {
+        T::read(reader, place, path, checks).map(Box::new)
+    }
+
+    fn echo(&self, out: &mut String) {
+        (**self).echo(out);
+    }
+}
+
+/// A type's name inside another's: without `class `.
+fn bare(java: &str) -> &str {
+    java.strip_prefix("class ").unwrap_or(java)
+}
+
+/// Appends a member as Java prints it.
+pub(crate) fn echo_member<T: Wire>(out: &mut String, first: &mut bool, name: &str, value: Option<&T>) {
+    if !std::mem::take(first) {
+        out.push_str(", ");
+    }
+    let mut letters = name.chars();
+    out.extend(letters.next().map(|letter| letter.to_ascii_lowercase()));
+    out.push_str(letters.as_str());
+    out.push('=');
+    match value {
+        Some(value) => value.echo(out),
+        None => out.push_str("null"),
+    }
+}
+
+/// Declares a structure of the model: the type, how it is read, how it is echoed.
+///
+/// Members stand **in the order in which DynamoDB reports them**, not in the model's. `required` members are plain
+/// fields (a request without them is refused), the others are options. Behind `=>` stand the checks of the member's
+/// own constraints, from [`super::rules`].
+macro_rules! structure {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident {
+            $(
+                $(#[$member_meta:meta])*
+                $need:ident $field:ident: $type:ty = $wire:literal $(=> $($check:expr),+)?;
+            )*
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct $name {
+            $(
+                $(#[$member_meta])*
+                pub $field: $crate::shapes::wire::structure!(@type $need $type),
+            )*
+        }
+
+        impl $crate::shapes::wire::Wire for $name {
+            fn java() -> ::std::borrow::Cow<'static, str> {
+                concat!("class com.amazonaws.dynamodb.v20120810.", stringify!($name)).into()
+            }
+
+            #[allow(unused_mut, unused_variables, unused_assignments)]
+            fn read(
+                reader: &mut $crate::json::Reader<'_>,
+                place: $crate::shapes::wire::Place,
+                path: &$crate::shapes::path::Path<'_>,
+                checks: &mut $crate::shapes::checks::Checks,
+            ) -> Result<Self, $crate::json::Refused> {
+                $(let mut $field: Option<$type> = None;)*
+                $crate::shapes::wire::members(reader, place, Self::java, |reader, name| {
+                    let mut order = 0u32;
+                    $(
+                        if name == $wire {
+                            let path = path.member(order, $wire);
+                            $field = $crate::shapes::wire::member(reader, &path, checks)?;
+                            $($(
+                                if let Some(value) = &$field {
+                                    ($check)(value, &path, checks);
+                                }
+                            )+)?
+                            return Ok(());
+                        }
+                        order += 1;
+                    )*
+                    reader.skip()
+                })?;
+                let mut order = 0u32;
+                Ok($name {
+                    $(
+                        $field: {
+                            order += 1;
+                            $crate::shapes::wire::structure!(@take $need $field, path.member(order - 1, $wire), checks)
+                        },
+                    )*
+                })
+            }
+
+            #[allow(unused_mut, unused_variables)]
+            fn echo(&self, out: &mut String) {
+                out.push_str(concat!(stringify!($name), "("));
+                let mut first = true;
+                $($crate::shapes::wire::structure!(@echo $need out, first, $wire, self.$field);)*
+                out.push(')');
+            }
+        }
+    };
+    (@type required $type:ty) => { $type };
+    (@type optional $type:ty) => { Option<$type> };
+    (@take required $field:ident, $path:expr, $checks:ident) => {
+        match $field {
+            Some(value) => value,
+            None => {
+                $checks.missing(&$path);
+                Default::default()
+            }
+        }
+    };
+    (@take optional $field:ident, $path:expr, $checks:ident) => { $field };
+    (@echo required $out:ident, $first:ident, $wire:literal, $value:expr) => {
+        $crate::shapes::wire::echo_member($out, &mut $first, $wire, Some(&$value))
+    };
+    (@echo optional $out:ident, $first:ident, $wire:literal, $value:expr) => {
+        $crate::shapes::wire::echo_member($out, &mut $first, $wire, $value.as_ref())
+    };
+}
+pub(crate) use structure;
+
+/// Declares an enum of the model. `shown` is the list as DynamoDB prints it, in its own order; `current` the newer
+/// layer's list where it prints one of its own and no value.
+macro_rules! enumeration {
+    (
+        $(#[$meta:meta])*
+        pub enum $name:ident shown $shown:literal $(current $current:literal)? {
+            $($(#[$variant_meta:meta])* $variant:ident = $wire:literal,)*
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$variant_meta])* $variant,)* }
+
+        impl $name {
+            /// All values, in the model's order.
+            pub const ALL: &'static [$name] = &[$($name::$variant,)*];
+
+            /// The value as the API spells it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $wire,)* }
+            }
+
+            /// The value of this spelling.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text {
+                    $($wire => Some($name::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                $name::ALL[0]
+            }
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl $crate::shapes::wire::Wire for $name {
+            fn java() -> ::std::borrow::Cow<'static, str> {
+                "class java.lang.String".into()
+            }
+
+            fn read(
+                reader: &mut $crate::json::Reader<'_>,
+                _: $crate::shapes::wire::Place,
+                path: &$crate::shapes::path::Path<'_>,
+                checks: &mut $crate::shapes::checks::Checks,
+            ) -> Result<Self, $crate::json::Refused> {
+                let text = $crate::shapes::wire::text(reader)?;
+                Ok($name::parse(&text).unwrap_or_else(|| {
+                    let current: Option<&'static str> = None $(.or(Some($current)))?;
+                    checks.not_listed(path, &text, $shown, current);
+                    $name::default()
+                }))
+            }
+
+            fn echo(&self, out: &mut String) {
+                out.push_str(self.as_str());
+            }
+        }
+    };
+}
+pub(crate) use enumeration;
