@@ -1,7 +1,12 @@
 //! What stops a plan.
 
 use dynamo_expression::ExpressionError;
-use dynamo_protocol::error::ApiError;
+use dynamo_protocol::error::{ApiError, ErrorKind};
+use dynamo_protocol::ops::Operation;
+
+use super::ddl::resource;
+use super::tag_resource;
+use crate::context::RequestContext;
 
 /// Why a request cannot be carried out, found before any store or lease was touched.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +24,29 @@ impl PlanError {
         match self {
             PlanError::Client(error) => error,
             PlanError::UnknownTable(_) => ApiError::resource_not_found("Requested resource not found"),
+        }
+    }
+
+    /// The answer of `operation` to the client, once nobody knows the table: each kind of operation words it its way.
+    ///
+    /// The operations on tags carry the resource's ARN in [`PlanError::UnknownTable`], the others the table's name.
+    pub fn answer(self, operation: Operation, context: &RequestContext) -> ApiError {
+        let name = match self {
+            PlanError::Client(error) => return error,
+            PlanError::UnknownTable(name) => name,
+        };
+        match operation {
+            Operation::UpdateTable
+            | Operation::DeleteTable
+            | Operation::DescribeTable
+            | Operation::DescribeTimeToLive
+            | Operation::UpdateTimeToLive => ApiError::table_not_found(&name),
+            Operation::DescribeContinuousBackups | Operation::UpdateContinuousBackups => {
+                ApiError::new(ErrorKind::TableNotFound, format!("Table not found: {name}"))
+            }
+            Operation::TagResource | Operation::UntagResource => resource::not_found(&name),
+            Operation::ListTagsOfResource => tag_resource::listing_denied(context, &name),
+            _ => PlanError::UnknownTable(name).into_api_error(),
         }
     }
 

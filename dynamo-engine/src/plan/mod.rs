@@ -4,11 +4,16 @@
 //! DynamoDB's 4xx whatever state the shards are in. What it finds valid is never validated again.
 
 pub mod batch_get_item;
+pub mod create_table;
+pub(crate) mod ddl;
+pub mod delete_table;
+pub mod describe_table;
 mod error;
 pub mod get_item;
 pub mod item_key;
 mod key_condition;
 mod legacy;
+pub mod list_tables;
 pub mod lookup;
 pub(crate) mod parameters;
 mod paths;
@@ -18,7 +23,11 @@ pub mod scan;
 mod select;
 pub(crate) mod source;
 mod start_key;
+pub mod tag_resource;
 pub mod transact_get_items;
+mod update_index;
+pub mod update_table;
+pub mod update_time_to_live;
 
 pub use error::PlanError;
 pub use item_key::ItemKey;

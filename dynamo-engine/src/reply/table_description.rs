@@ -108,9 +108,17 @@ impl TableDescription<'_> {
             Occasion::Created => "CREATING",
             Occasion::Described if self.table.is_updating() => "UPDATING",
             Occasion::Described => "ACTIVE",
+            Occasion::Updated(before) if self.only_protection_changed(before) => "ACTIVE",
             Occasion::Updated(_) => "UPDATING",
             Occasion::Deleted => "DELETING",
         }
+    }
+
+    /// The service switches deletion protection at once, without a transient state.
+    fn only_protection_changed(&self, before: &TableDescriptor) -> bool {
+        let (now, then) = (self.table.deletion_protection, before.deletion_protection);
+        let schema_version = self.table.schema_version;
+        now != then && TableDescriptor { deletion_protection: now, schema_version, ..before.clone() } == *self.table
     }
 
     /// The units to show: the old ones in UpdateTable's reply, unless the billing mode changed with them.
@@ -294,7 +302,10 @@ fn write_throughput(json: &mut JsonWriter<'_>, history: &Throughput, units: &Thr
 }
 
 fn write_on_demand(json: &mut JsonWriter<'_>, limits: Option<&OnDemandLimits>) {
-    let Some(limits) = limits else { return };
+    let is_set = |limit: Option<i64>| limit.is_some_and(|limit| limit > 0);
+    let Some(limits) = limits.filter(|limits| is_set(limits.read_units_max) || is_set(limits.write_units_max)) else {
+        return;
+    };
     json.key("OnDemandThroughput").begin_object();
     json.key("MaxReadRequestUnits").i64(limits.read_units_max.unwrap_or(-1));
     json.key("MaxWriteRequestUnits").i64(limits.write_units_max.unwrap_or(-1));
@@ -350,14 +361,16 @@ mod tests {
 
     #[test]
     fn a_table_with_everything() {
-        let text = described(&fixture::orders(), Occasion::Described);
+        let mut table = fixture::orders();
+        table.on_demand = Some(OnDemandLimits { read_units_max: Some(-1), write_units_max: Some(70) });
+        let text = described(&table, Occasion::Described);
         for part in [
             r#""LocalSecondaryIndexes":[{"IndexName":"by_digest","KeySchema":[{"AttributeName":"customer","KeyType":"HASH"},{"AttributeName":"digest","KeyType":"RANGE"}],"Projection":{"ProjectionType":"ALL"},"IndexSizeBytes":0,"ItemCount":0,"IndexArn":"arn:aws:dynamodb:eu-central-1:000000000000:table/orders/index/by_digest"}]"#,
             r#""Projection":{"ProjectionType":"INCLUDE","NonKeyAttributes":["total","lines"]},"IndexStatus":"ACTIVE","ProvisionedThroughput":"#,
             r#""StreamSpecification":{"StreamEnabled":true,"StreamViewType":"NEW_AND_OLD_IMAGES"},"LatestStreamLabel":"2023-11-14T22:13:20.001","#,
             r#""SSEDescription":{"Status":"ENABLED","SSEType":"KMS","KMSMasterKeyArn":"arn:aws:kms:eu-central-1:000000000000:alias/orders"}"#,
             r#""TableClassSummary":{"TableClass":"STANDARD_INFREQUENT_ACCESS","LastUpdateDateTime":1700000000.002}"#,
-            r#""OnDemandThroughput":{"MaxReadRequestUnits":-1,"MaxWriteRequestUnits":-1}"#,
+            r#""OnDemandThroughput":{"MaxReadRequestUnits":-1,"MaxWriteRequestUnits":70}"#,
             r#""BillingModeSummary":{"BillingMode":"PROVISIONED","LastUpdateToPayPerRequestDateTime":1700000000.123}"#,
         ] {
             assert!(text.contains(part), "{part} is not in {text}");

@@ -1,0 +1,201 @@
+//! Indexes as requested, with a table or for one.
+
+use dynamo_protocol::error::ApiError;
+use dynamo_protocol::limits::{GLOBAL_INDEXES_MAX, LOCAL_INDEXES_MAX, PROJECTED_ATTRIBUTES_MAX};
+use dynamo_protocol::shapes;
+
+use super::invalid;
+use super::key_schema::{self, KeyElement};
+use super::throughput::{self, Subject};
+use crate::catalog::{
+    BillingMode, IndexDescriptor, IndexId, IndexState, KeyAttribute, KeySchema, KeyType, Projection, Throughput,
+};
+
+/// The model's definitions as ours.
+pub(crate) fn definitions(requested: &[shapes::AttributeDefinition]) -> Vec<KeyAttribute> {
+    let ours = |definition: &shapes::AttributeDefinition| KeyAttribute {
+        name: definition.attribute_name.clone(),
+        kind: match definition.attribute_type {
+            shapes::ScalarAttributeType::S => KeyType::S,
+            shapes::ScalarAttributeType::N => KeyType::N,
+            shapes::ScalarAttributeType::B => KeyType::B,
+        },
+    };
+    requested.iter().map(ours).collect()
+}
+
+/// The model's key elements as ours.
+pub(crate) fn elements(requested: &[shapes::KeySchemaElement]) -> Vec<KeyElement> {
+    let ours = |element: &shapes::KeySchemaElement| KeyElement {
+        name: element.attribute_name.clone(),
+        hash: element.key_type == shapes::KeyType::Hash,
+    };
+    requested.iter().map(ours).collect()
+}
+
+/// What the indexes of a new table are checked against.
+pub(crate) struct NewTable<'a> {
+    /// The table's key.
+    pub(crate) keys: &'a KeySchema,
+    /// Its attribute definitions.
+    pub(crate) definitions: &'a [KeyAttribute],
+    /// How it is billed.
+    pub(crate) billing_mode: BillingMode,
+}
+
+impl NewTable<'_> {
+    /// The local indexes of the request.
+    pub(crate) fn local_indexes(
+        &self,
+        requested: Option<&[shapes::LocalSecondaryIndex]>,
+    ) -> Result<Vec<IndexDescriptor>, ApiError> {
+        let Some(requested) = requested else { return Ok(Vec::new()) };
+        if requested.is_empty() {
+            return Err(invalid("List of LocalSecondaryIndexes is empty"));
+        }
+        if self.keys.sort.is_empty() {
+            return Err(invalid(
+                "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex",
+            ));
+        }
+        let mut indexes = Vec::with_capacity(requested.len());
+        for index in requested {
+            let index = self.local_index(index)?;
+            push_distinct(&mut indexes, index)?;
+        }
+        if indexes.len() > LOCAL_INDEXES_MAX {
+            return Err(invalid(format_args!(
+                "Number of LocalSecondaryIndexes exceeds per-table limit of {LOCAL_INDEXES_MAX}"
+            )));
+        }
+        Ok(indexes)
+    }
+
+    fn local_index(&self, requested: &shapes::LocalSecondaryIndex) -> Result<IndexDescriptor, ApiError> {
+        let name = &requested.index_name;
+        let keys = key_schema::pair(&elements(&requested.key_schema), self.definitions)?;
+        if keys.sort.is_empty() {
+            return Err(invalid(format_args!("Index KeySchema does not have a range key for index: {name}")));
+        }
+        if keys.partition != self.keys.partition {
+            return Err(invalid(format_args!(
+                "Index KeySchema does not have the same leading hash key as table KeySchema for index: {name}. \
+                 index hash key: {}, table hash key: {}",
+                keys.partition[0].name, self.keys.partition[0].name
+            )));
+        }
+        Ok(IndexDescriptor { local: true, ..descriptor(name, keys, projection(&requested.projection)?) })
+    }
+
+    /// The global indexes of the request, behind the local ones.
+    pub(crate) fn global_indexes(
+        &self,
+        requested: Option<&[shapes::GlobalSecondaryIndex]>,
+        indexes: &mut Vec<IndexDescriptor>,
+    ) -> Result<(), ApiError> {
+        let Some(requested) = requested else { return Ok(()) };
+        if requested.is_empty() {
+            return Err(invalid("List of GlobalSecondaryIndexes is empty"));
+        }
+        for index in requested {
+            let index = self.global_index(index)?;
+            push_distinct(indexes, index)?;
+        }
+        if requested.len() > GLOBAL_INDEXES_MAX {
+            return Err(invalid(format_args!(
+                "GlobalSecondaryIndex count exceeds the per-table limit of {GLOBAL_INDEXES_MAX}"
+            )));
+        }
+        Ok(())
+    }
+
+    fn global_index(&self, requested: &shapes::GlobalSecondaryIndex) -> Result<IndexDescriptor, ApiError> {
+        let name = &requested.index_name;
+        let (mode, subject) = (self.billing_mode, Subject::Index(name));
+        let keys = key_schema::of_global_index(&elements(&requested.key_schema), self.definitions)?;
+        let projection = projection(&requested.projection)?;
+        let throughput = throughput::of_index_of_new_table(mode, name, requested.provisioned_throughput.as_ref())?;
+        let on_demand = throughput::on_demand(subject, mode, requested.on_demand_throughput.as_ref(), false)?;
+        let warm = throughput::warm_of_new(subject, mode, &throughput, requested.warm_throughput.as_ref())?;
+        Ok(IndexDescriptor { throughput, on_demand, warm, ..descriptor(name, keys, projection) })
+    }
+}
+
+fn push_distinct(indexes: &mut Vec<IndexDescriptor>, index: IndexDescriptor) -> Result<(), ApiError> {
+    if indexes.iter().any(|earlier| earlier.name == index.name) {
+        return Err(invalid(format_args!("Duplicate index name: {}", index.name)));
+    }
+    indexes.push(index);
+    Ok(())
+}
+
+/// An active index without an id.
+fn descriptor(name: &str, keys: KeySchema, projection: Projection) -> IndexDescriptor {
+    IndexDescriptor {
+        id: IndexId(0),
+        name: name.to_owned(),
+        local: false,
+        keys,
+        projection,
+        state: IndexState::Active,
+        throughput: Throughput::default(),
+        on_demand: None,
+        warm: None,
+    }
+}
+
+/// A global index to be added to a table. `definitions` are the request's own: the service looks at no others.
+pub(crate) fn added(
+    requested: &shapes::CreateGlobalSecondaryIndexAction,
+    definitions: &[KeyAttribute],
+    mode: BillingMode,
+) -> Result<IndexDescriptor, ApiError> {
+    let name = &requested.index_name;
+    let subject = Subject::Index(name);
+    if definitions.is_empty() {
+        return Err(invalid(format_args!("AttributeDefinitions is not specified for index: {name}")));
+    }
+    let keys = key_schema::of_global_index(&elements(&requested.key_schema), definitions)?;
+    let projection = projection(&requested.projection)?;
+    let throughput = throughput::of_added_index(mode, name, requested.provisioned_throughput.as_ref())?;
+    let on_demand = throughput::on_demand(subject, mode, requested.on_demand_throughput.as_ref(), false)?;
+    let warm = throughput::warm_of_new(subject, mode, &throughput, requested.warm_throughput.as_ref())?;
+    let index = descriptor(name, keys, projection);
+    Ok(IndexDescriptor { state: IndexState::Writing, throughput, on_demand, warm, ..index })
+}
+
+/// The projection of a request.
+fn projection(requested: &shapes::Projection) -> Result<Projection, ApiError> {
+    use shapes::ProjectionType::{All, Include, KeysOnly};
+    match (requested.projection_type, &requested.non_key_attributes) {
+        (None, _) => Err(invalid("Unknown ProjectionType: null")),
+        (Some(All), None) => Ok(Projection::All),
+        (Some(KeysOnly), None) => Ok(Projection::KeysOnly),
+        (Some(Include), Some(names)) => {
+            let repeated = names.iter().enumerate().find(|(position, name)| names[..*position].contains(name));
+            match repeated {
+                Some((_, name)) => Err(invalid(format_args!("Duplicate element in NonKeyAttributes: {name}"))),
+                None => Ok(Projection::Include(names.clone())),
+            }
+        }
+        (Some(Include), None) => Err(invalid("ProjectionType is INCLUDE, but NonKeyAttributes is not specified")),
+        (Some(kind @ (All | KeysOnly)), Some(_)) => {
+            Err(invalid(format_args!("ProjectionType is {kind}, but NonKeyAttributes is specified")))
+        }
+    }
+}
+
+/// The attributes projected by name, over all indexes, are not too many; one that is projected twice counts twice.
+pub(crate) fn check_projected<'a>(indexes: impl Iterator<Item = &'a IndexDescriptor>) -> Result<(), ApiError> {
+    let names = |index: &IndexDescriptor| match &index.projection {
+        Projection::Include(names) => names.len(),
+        Projection::All | Projection::KeysOnly => 0,
+    };
+    if indexes.map(names).sum::<usize>() > PROJECTED_ATTRIBUTES_MAX {
+        return Err(invalid(format_args!(
+            "The total number of projected attributes in all secondary indexes exceeds the per-table limit of \
+             {PROJECTED_ATTRIBUTES_MAX}"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! TagResource, UntagResource, ListTagsOfResource.
+
+use std::sync::Arc;
+
+use dynamo_protocol::error::{ApiError, ErrorKind};
+use dynamo_protocol::ops::{ListTagsOfResourceInput, TagResourceInput, UntagResourceInput};
+
+use super::PlanError;
+use super::create_table::pairs;
+use super::ddl::{resource, tags};
+use crate::catalog::{Catalog, DdlCommand, TableDescriptor, TableStep};
+use crate::context::RequestContext;
+
+/// The command that sets the tags.
+///
+/// # Errors
+///
+/// The client's mistakes; [`PlanError::UnknownTable`] with the ARN.
+pub fn plan(input: TagResourceInput, catalog: &dyn Catalog) -> Result<DdlCommand, PlanError> {
+    let name = resource::table_name(&input.resource_arn)?;
+    if input.tags.is_empty() {
+        return Err(ApiError::validation("Atleast one Tag needs to be provided as Input.").into());
+    }
+    let pairs = pairs(&input.tags);
+    tags::check(&pairs)?;
+    let table = table(catalog, name, &input.resource_arn)?;
+    tags::check_sum(&table.tags, &pairs)?;
+    let steps = pairs.into_iter().map(|(key, value)| TableStep::Tag { key, value }).collect();
+    Ok(DdlCommand::ChangeTable { table: table.id, schema_version: table.schema_version, steps })
+}
+
+/// The command that removes tags; keys without a tag are no mistake.
+///
+/// # Errors
+///
+/// As [`plan`].
+pub fn plan_untag(input: UntagResourceInput, catalog: &dyn Catalog) -> Result<DdlCommand, PlanError> {
+    let name = resource::table_name(&input.resource_arn)?;
+    if input.tag_keys.is_empty() {
+        return Err(ApiError::validation("Atleast one Tag Key needs to be provided as Input.").into());
+    }
+    input.tag_keys.iter().try_for_each(|key| tags::check_key(key))?;
+    let table = table(catalog, name, &input.resource_arn)?;
+    let steps = input.tag_keys.into_iter().map(|key| TableStep::Untag { key }).collect();
+    Ok(DdlCommand::ChangeTable { table: table.id, schema_version: table.schema_version, steps })
+}
+
+/// The table whose tags are asked for. All fit on one page, so there is never a token to go on with.
+///
+/// # Errors
+///
+/// As [`plan`].
+pub fn plan_list(input: ListTagsOfResourceInput, catalog: &dyn Catalog) -> Result<Arc<TableDescriptor>, PlanError> {
+    let name = resource::table_name(&input.resource_arn)?;
+    if let Some(token) = &input.next_token {
+        return Err(ApiError::validation(format!("Invalid Request: Provided nextToken is invalid: {token}")).into());
+    }
+    table(catalog, name, &input.resource_arn)
+}
+
+fn table(catalog: &dyn Catalog, name: &str, arn: &str) -> Result<Arc<TableDescriptor>, PlanError> {
+    catalog.table(name).ok_or_else(|| PlanError::UnknownTable(arn.to_owned()))
+}
+
+/// The answer to listing the tags of a table that is not there: the service answers as to somebody else's table.
+pub(super) fn listing_denied(context: &RequestContext, arn: &str) -> ApiError {
+    ApiError::new(
+        ErrorKind::AccessDenied,
+        format!(
+            "User: arn:aws:iam::{}:root is not authorized to perform: dynamodb:ListTagsOfResource on resource: {arn}",
+            context.account
+        ),
+    )
+}
