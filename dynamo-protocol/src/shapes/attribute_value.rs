@@ -135,7 +135,6 @@ impl Value<'_, '_> {
             self.checks.content(self.path, Problem::EmptyBinaries);
         }
         Ok(sorted(members, |sent| {
-            let sent = sent.iter().map(|bytes| BASE64.encode(bytes)).collect();
             self.checks.content(self.path, Problem::DuplicateBinaries(sent));
         }))
     }

@@ -14,6 +14,9 @@
 //! Sources: the public service model (constraints); paritysuite/dynamodb-conformance, captures of June to October 2026
 //! (the newer layer); observed behaviour of DynamoDB's classic layer (order of members, limit of ten).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 use crate::error::ApiError;
 use crate::number::NumberError;
 
@@ -94,8 +97,8 @@ pub(crate) enum Problem {
     DuplicateStrings(Vec<String>),
     /// `NS` with a member twice.
     DuplicateNumbers,
-    /// `BS` with a member twice; the members as sent, in base64.
-    DuplicateBinaries(Vec<String>),
+    /// `BS` with a member twice; the members as sent.
+    DuplicateBinaries(Vec<Vec<u8>>),
     /// Not a number DynamoDB stores.
     Number(NumberError),
     /// More than 32 levels.
@@ -235,10 +238,16 @@ impl Problem {
     fn current(&self) -> String {
         match self {
             Problem::DuplicateStrings(members) => {
-                format!("{INVALID}Input collection [{}] contains duplicates.", up_to_repeat(members, ", "))
+                format!(
+                    "{INVALID}Input collection [{}] contains duplicates.",
+                    up_to_repeat(members, String::clone, ", ")
+                )
             }
             Problem::DuplicateBinaries(members) => {
-                format!("{INVALID}Input collection [{}]of type BS contains duplicates.", up_to_repeat(members, ","))
+                format!(
+                    "{INVALID}Input collection [{}]of type BS contains duplicates.",
+                    up_to_repeat(members, base64, ",")
+                )
             }
             Problem::DuplicateNumbers => format!("{INVALID}Input collection contains duplicates."),
             Problem::Number(NumberError::NotNumeric(text)) => {
@@ -265,7 +274,8 @@ impl Problem {
             }
             Problem::DuplicateNumbers => "Input collection contains duplicates",
             Problem::DuplicateBinaries(members) => {
-                return format!("{INVALID}Input collection [{}]of type BS contains duplicates.", members.join(", "));
+                let members = members.iter().map(base64).collect::<Vec<_>>().join(", ");
+                return format!("{INVALID}Input collection [{members}]of type BS contains duplicates.");
             }
             Problem::Number(error) => return error.to_string(),
             Problem::TooDeep => {
@@ -279,11 +289,15 @@ impl Problem {
 }
 
 /// The members before the first repeat in order, then the repeat, then the rest as sent.
-fn up_to_repeat(members: &[String], separator: &str) -> String {
+fn up_to_repeat<T: Ord>(members: &[T], show: impl Fn(&T) -> String, separator: &str) -> String {
     let repeat = (1..members.len()).find(|&at| members[..at].contains(&members[at])).unwrap_or(0);
-    let mut shown: Vec<&String> = members.iter().collect();
+    let mut shown: Vec<&T> = members.iter().collect();
     shown[..repeat].sort();
-    shown.iter().map(|member| format!("\"{member}\"")).collect::<Vec<_>>().join(separator)
+    shown.into_iter().map(|member| format!("\"{}\"", show(member))).collect::<Vec<_>>().join(separator)
+}
+
+fn base64(bytes: &Vec<u8>) -> String {
+    BASE64.encode(bytes)
 }
 
 fn classic_text(path: &Path<'_>, value: &str, constraint: &str) -> String {
