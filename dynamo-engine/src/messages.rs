@@ -78,7 +78,14 @@ pub fn index_key(index: &IndexDescriptor, attribute: &KeyAttribute, value: &Attr
     if value.type_name() != attribute.kind.name() {
         return Err(index_key_type_mismatch(index, attribute, value.type_name()));
     }
-    index_key_size(index, attribute, value)
+    if let Some(kind) = empty_kind(value) {
+        return Err(format!(
+            "{NOT_VALID}A value specified for a secondary index key is not supported. The AttributeValue for a key \
+             attribute cannot contain an empty {kind} value. IndexName: {}, IndexKey: {}",
+            index.name, attribute.name
+        ));
+    }
+    too_long(index, attribute, value).map_or(Ok(()), Err)
 }
 
 /// Whether an update may leave `value` as a key attribute of `index`. A wrong type that can be seen in the request is
@@ -91,29 +98,32 @@ pub fn index_key_after_update(
     if value.type_name() != attribute.kind.name() {
         return Err("The update expression attempted to update the secondary index key to unsupported type".to_owned());
     }
-    index_key_size(index, attribute, value)
-}
-
-fn index_key_size(index: &IndexDescriptor, attribute: &KeyAttribute, value: &AttributeValue) -> Result<(), String> {
     if let Some(kind) = empty_kind(value) {
         return Err(format!(
-            "{NOT_VALID}A value specified for a secondary index key is not supported. The AttributeValue for a key \
-             attribute cannot contain an empty {kind} value. IndexName: {}, IndexKey: {}",
-            index.name, attribute.name
+            "{NOT_VALID}The update expression attempted to update a secondary index key to a value that is not \
+             supported. The AttributeValue for a key attribute cannot contain an empty {kind} value."
         ));
     }
+    if too_long(index, attribute, value).is_some() {
+        let text = "The update expression attempted to update the secondary index key beyond allowed size limits";
+        return Err(text.to_owned());
+    }
+    Ok(())
+}
+
+fn too_long(index: &IndexDescriptor, attribute: &KeyAttribute, value: &AttributeValue) -> Option<String> {
     let length = match value {
         AttributeValue::S(text) => text.len(),
         AttributeValue::B(bytes) => bytes.len(),
         _ => 0,
     };
     if index.keys.partition.contains(attribute) && length > PARTITION_KEY_BYTES_MAX {
-        return Err(partition_key_too_long());
+        return Some(partition_key_too_long());
     }
     if index.keys.sort.contains(attribute) && length > SORT_KEY_BYTES_MAX {
-        return Err(sort_key_too_long());
+        return Some(sort_key_too_long());
     }
-    Ok(())
+    None
 }
 
 fn empty_kind(value: &AttributeValue) -> Option<&'static str> {

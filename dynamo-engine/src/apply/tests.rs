@@ -448,8 +448,12 @@ fn what_only_shows_with_the_item_is_refused_in_apply() {
     );
     assert_eq!(
         refused("SET g = :e", &[(":e", s(""))]),
-        "One or more parameter values are not valid. A value specified for a secondary index key is not supported. \
-         The AttributeValue for a key attribute cannot contain an empty string value. IndexName: global, IndexKey: g"
+        "One or more parameter values are not valid. The update expression attempted to update a secondary index key \
+         to a value that is not supported. The AttributeValue for a key attribute cannot contain an empty string value."
+    );
+    assert_eq!(
+        refused("SET g = :e", &[(":e", s(&"g".repeat(2049)))]),
+        "The update expression attempted to update the secondary index key beyond allowed size limits"
     );
 }
 

@@ -1,0 +1,76 @@
+//! BatchWriteItem: puts and deletes, each on its own, no conditions.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use dynamo_protocol::ops::BatchWriteItemInput;
+use dynamo_protocol::shapes::WriteRequest;
+use dynamo_protocol::value::Item;
+
+use crate::catalog::{Catalog, TableDescriptor};
+use crate::command::{Change, Command};
+use crate::reply::{BatchReply, ReplySpec};
+
+use super::put_target::{body, check_index_keys, put_bytes, put_key};
+use super::write::{PlannedCommand, WritePlan, collection_key, item_write};
+use super::{ItemKey, PlanError, lookup};
+
+/// One write, checked as far as it can be without its table.
+enum Requested {
+    Put { item: Item, billed_bytes: usize },
+    Delete { key: Item },
+}
+
+/// Plans a BatchWriteItem.
+///
+/// # Errors
+/// The client's mistakes, and an unknown table.
+pub fn plan(input: BatchWriteItemInput, catalog: &dyn Catalog) -> Result<WritePlan, PlanError> {
+    let mut requested = Vec::new();
+    for (name, requests) in input.request_items {
+        let requests = requests.into_iter().map(request).collect::<Result<Vec<_>, _>>()?;
+        requested.push((name, requests));
+    }
+    let tables = requested.iter().map(|(name, _)| lookup::table(catalog, name));
+    let tables: Vec<Arc<TableDescriptor>> = tables.collect::<Result<_, _>>()?;
+
+    let mut reply = BatchReply::new(input.return_consumed_capacity, input.return_item_collection_metrics);
+    let (mut writes, mut keys) = (Vec::new(), BTreeSet::new());
+    for ((name, requests), table) in requested.into_iter().zip(&tables) {
+        reply.table(table, &name);
+        for request in requests {
+            let (key, change, collection) = target(table, request)?;
+            let command = Command::Write(item_write(table, &key, None, change));
+            writes.push(PlannedCommand { token: key.token, command });
+            reply.write(table, collection);
+            if !keys.insert(key.row) {
+                return Err(PlanError::validation("Provided list of item keys contains duplicates"));
+            }
+        }
+    }
+    Ok(WritePlan { writes, reply: ReplySpec::Batch(reply) })
+}
+
+fn request(request: WriteRequest) -> Result<Requested, PlanError> {
+    match (request.put_request, request.delete_request) {
+        (Some(put), None) => Ok(Requested::Put { billed_bytes: put_bytes(&put.item)?, item: put.item }),
+        (None, Some(delete)) => Ok(Requested::Delete { key: delete.key }),
+        _ => Err(PlanError::validation(
+            "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported \
+             datatypes",
+        )),
+    }
+}
+
+fn target(table: &TableDescriptor, requested: Requested) -> Result<(ItemKey, Change, Item), PlanError> {
+    match requested {
+        Requested::Put { item, billed_bytes } => {
+            let key = put_key(table, &item)?;
+            check_index_keys(table, &item)?;
+            Ok((key, Change::Put(body(&item, billed_bytes)), collection_key(table, &item)))
+        }
+        Requested::Delete { key } => {
+            Ok((ItemKey::of(table, &key)?, Change::Delete, collection_key(table, &key)))
+        }
+    }
+}

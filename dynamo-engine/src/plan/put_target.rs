@@ -1,0 +1,74 @@
+//! An item to put: its key and its index keys, checked against the table.
+
+use dynamo_protocol::error::ApiError;
+use dynamo_protocol::limits::ITEM_BYTES_MAX;
+use dynamo_protocol::size::item_bytes;
+use dynamo_protocol::value::Item;
+
+use crate::catalog::TableDescriptor;
+use crate::item::ItemBody;
+use crate::keyspace::{row_key, token_of};
+use crate::messages;
+
+use super::ItemKey;
+use super::item_key::{check_contents, parts};
+
+/// The billed size of an item to put. Known before the table is, and refused before that.
+///
+/// # Errors
+/// An item of more than 400 KB.
+pub(super) fn put_bytes(item: &Item) -> Result<usize, ApiError> {
+    match item_bytes(item) {
+        bytes if bytes > ITEM_BYTES_MAX => Err(ApiError::validation(messages::ITEM_TOO_LARGE)),
+        bytes => Ok(bytes),
+    }
+}
+
+/// Names what is wrong with the key attributes of an item to put, as PutItem and transactions do (BatchWriteItem says
+/// the same of all).
+///
+/// # Errors
+/// A key attribute that is missing or has another type.
+pub(super) fn check_key_attributes(table: &TableDescriptor, item: &Item) -> Result<(), ApiError> {
+    for attribute in table.keys.attributes() {
+        match item.get(&attribute.name) {
+            None => return Err(ApiError::validation(messages::missing_key(&attribute.name))),
+            Some(value) if value.type_name() != attribute.kind.name() => {
+                return Err(ApiError::validation(messages::key_type_mismatch(attribute, value)));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The key of an item to put.
+///
+/// # Errors
+/// Key attributes that do not match the schema, are empty or too long.
+pub(super) fn put_key(table: &TableDescriptor, item: &Item) -> Result<ItemKey, ApiError> {
+    let partition = parts(&table.keys.partition, item)?;
+    let sort = parts(&table.keys.sort, item)?;
+    check_contents(&table.keys, &partition, &sort)?;
+    Ok(ItemKey { token: token_of(table.id.0, &partition), row: row_key(table.id.0, &partition, &sort) })
+}
+
+/// Refuses values that an index of the table cannot have as a key.
+///
+/// # Errors
+/// The first such value.
+pub(super) fn check_index_keys(table: &TableDescriptor, item: &Item) -> Result<(), ApiError> {
+    for index in table.maintained_indexes() {
+        for attribute in index.keys.attributes() {
+            if let Some(value) = item.get(&attribute.name) {
+                messages::index_key(index, attribute, value).map_err(ApiError::validation)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The item in stored form.
+pub(super) fn body(item: &Item, billed_bytes: usize) -> ItemBody {
+    ItemBody::encode_sized(item, billed_bytes)
+}

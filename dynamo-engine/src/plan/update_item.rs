@@ -1,0 +1,83 @@
+//! UpdateItem.
+
+use dynamo_expression::legacy::{AttributeUpdate, attribute_updates};
+use dynamo_expression::{ExpressionError, Placeholders, Update};
+use dynamo_protocol::error::ApiError;
+use dynamo_protocol::ops::UpdateItemInput;
+use dynamo_protocol::shapes::ReturnValue;
+
+use crate::catalog::Catalog;
+use crate::command::{Change, Command};
+use crate::reply::{ReplySpec, SingleReply};
+
+use super::parameters::{check_generations, wrapped};
+use super::paths::check_scalars;
+use super::update_target::check_update;
+use super::write::{PlannedCommand, WritePlan, collection_key, item_write};
+use super::write_parameters::RequestedCondition;
+use super::{ItemKey, PlanError, lookup};
+
+/// Plans an UpdateItem.
+///
+/// # Errors
+/// The client's mistakes, and an unknown table.
+pub fn plan(input: UpdateItemInput, catalog: &dyn Catalog) -> Result<WritePlan, PlanError> {
+    let expressions = [
+        ("UpdateExpression", input.update_expression.is_some()),
+        ("ConditionExpression", input.condition_expression.is_some()),
+    ];
+    let legacy = [
+        ("AttributeUpdates", input.attribute_updates.is_some()),
+        ("Expected", input.expected.is_some()),
+        ("ConditionalOperator", input.conditional_operator.is_some()),
+    ];
+    check_generations(&legacy, &expressions).map_err(wrapped)?;
+    let has_expressions = expressions.iter().any(|(_, present)| *present);
+    let (names, values) = (input.expression_attribute_names.as_ref(), input.expression_attribute_values.as_ref());
+    let placeholders = Placeholders::new(names, values).enveloped();
+    if !has_expressions {
+        let absent = "UpdateExpression and ConditionExpression are null";
+        placeholders.refuse_without_expressions(absent).map_err(ApiError::from)?;
+    }
+    let update = parse_update(&input, &placeholders).map_err(ApiError::from)?;
+    let condition = RequestedCondition {
+        expression: input.condition_expression.as_deref(),
+        expected: input.expected.as_ref(),
+        operator: input.conditional_operator,
+    }
+    .parse(&placeholders)?;
+    if has_expressions {
+        placeholders.finish().map_err(ApiError::from)?;
+    }
+
+    let table = lookup::table(catalog, &input.table_name)?;
+    let key = ItemKey::of(&table, &input.key)?;
+    check_update(&table, &update)?;
+    if let Some(condition) = &condition {
+        check_scalars(condition.paths(), &table)?;
+    }
+
+    let partly = matches!(input.return_values, Some(ReturnValue::UpdatedOld | ReturnValue::UpdatedNew));
+    let reply = SingleReply::new(&table, &input.table_name)
+        .returning(input.return_values, input.return_values_on_condition_check_failure)
+        .touching(partly.then(|| update.clone()))
+        .consumed(&table, input.return_consumed_capacity)
+        .metrics(&table, input.return_item_collection_metrics, || collection_key(&table, &input.key));
+    let write = item_write(&table, &key, condition, Change::Update(update));
+    Ok(WritePlan {
+        writes: vec![PlannedCommand { token: key.token, command: Command::Write(write) }],
+        reply: ReplySpec::Single(reply),
+    })
+}
+
+/// The update in either generation; none at all is an update without actions, which still creates the item.
+fn parse_update(input: &UpdateItemInput, placeholders: &Placeholders<'_>) -> Result<Update, ExpressionError> {
+    if let Some(text) = &input.update_expression {
+        return placeholders.update(text);
+    }
+    let updates = input.attribute_updates.iter().flatten().map(|(name, update)| {
+        let action = update.action.map(|action| action.as_str());
+        (name.as_str(), AttributeUpdate { action, value: update.value.as_ref() })
+    });
+    attribute_updates(updates).map_err(ExpressionError::enveloped)
+}

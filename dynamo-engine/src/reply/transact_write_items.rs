@@ -1,0 +1,125 @@
+//! The reply of TransactWriteItems.
+
+use std::collections::BTreeMap;
+
+use dynamo_protocol::error::{ApiError, CancellationReason};
+use dynamo_protocol::json::JsonWriter;
+use dynamo_protocol::shapes::{ReturnConsumedCapacity, ReturnItemCollectionMetrics};
+use dynamo_protocol::value::Item;
+
+use super::batch_write_item::write_collections;
+use super::consumed_write::{ConsumedReport, Factor, metrics_wanted, tree, write_list};
+use crate::apply::{ActionOutcome, Outcome, WriteOutcome};
+use crate::capacity::{Consumed, UnitKind};
+use crate::catalog::TableDescriptor;
+
+/// What to say of a transaction.
+#[derive(Clone, Debug)]
+pub struct TransactReply {
+    consumed_mode: Option<ReturnConsumedCapacity>,
+    metrics_mode: Option<ReturnItemCollectionMetrics>,
+    actions: Vec<ActionReply>,
+    /// By the table's name in the request.
+    tables: BTreeMap<String, TableReply>,
+}
+
+#[derive(Clone, Debug)]
+struct ActionReply {
+    table_name: String,
+    shows_item_on_failure: bool,
+}
+
+#[derive(Clone, Debug)]
+struct TableReply {
+    consumed: Option<ConsumedReport>,
+    collections: Vec<Item>,
+}
+
+impl TransactReply {
+    /// A reply about no action yet.
+    pub(crate) fn new(
+        consumed_mode: Option<ReturnConsumedCapacity>,
+        metrics_mode: Option<ReturnItemCollectionMetrics>,
+    ) -> TransactReply {
+        TransactReply { consumed_mode, metrics_mode, actions: Vec::new(), tables: BTreeMap::new() }
+    }
+
+    /// Adds an action; `collection_key` is empty for one that writes nothing.
+    pub(crate) fn action(
+        &mut self,
+        table: &TableDescriptor,
+        table_name: &str,
+        shows_item_on_failure: bool,
+        collection_key: Item,
+    ) {
+        let consumed_mode = self.consumed_mode;
+        let entry = self.tables.entry(table_name.to_owned()).or_insert_with(|| TableReply {
+            consumed: ConsumedReport::new(table, table_name, consumed_mode),
+            collections: Vec::new(),
+        });
+        let wanted = metrics_wanted(table, self.metrics_mode) && !collection_key.is_empty();
+        if wanted && !entry.collections.contains(&collection_key) {
+            entry.collections.push(collection_key);
+        }
+        self.actions.push(ActionReply { table_name: table_name.to_owned(), shows_item_on_failure });
+    }
+
+    /// The body.
+    ///
+    /// # Errors
+    /// The cancellation with its reasons, or a token used for another request.
+    pub fn render(&self, outcome: Outcome) -> Result<Vec<u8>, ApiError> {
+        match outcome {
+            Outcome::Transacted { actions, replayed } => self.body(&actions, replayed),
+            Outcome::Cancelled(verdicts) => Err(self.cancelled(verdicts)?),
+            Outcome::TokenMismatch => Err(ApiError::idempotent_parameter_mismatch()),
+            _ => Err(ApiError::internal()),
+        }
+    }
+
+    fn body(&self, writes: &[WriteOutcome], replayed: bool) -> Result<Vec<u8>, ApiError> {
+        let mut out = Vec::new();
+        let mut json = JsonWriter::new(&mut out);
+        json.begin_object();
+        let tallies = self.tallies(writes, replayed)?;
+        if !tallies.is_empty() {
+            let arms = self.consumed_mode == Some(ReturnConsumedCapacity::Indexes);
+            let kind = if replayed { UnitKind::Read } else { UnitKind::Write };
+            write_list(&tallies, arms, Some(kind), &mut json);
+        }
+        write_collections(self.tables.iter().map(|(name, table)| (name, &table.collections)), &mut json);
+        json.end_object();
+        Ok(out)
+    }
+
+    fn tallies(&self, writes: &[WriteOutcome], replayed: bool) -> Result<Vec<Consumed>, ApiError> {
+        let mut tallies: BTreeMap<&str, Consumed> = BTreeMap::new();
+        for (action, write) in self.actions.iter().zip(writes) {
+            let Some(report) = self.tables.get(&action.table_name).and_then(|table| table.consumed.as_ref()) else {
+                continue;
+            };
+            let tally = tallies.entry(&action.table_name).or_insert_with(|| report.tally());
+            if replayed {
+                report.count_replay(write, tally)?;
+            } else {
+                report.count(write, Factor::Transaction, tally)?;
+            }
+        }
+        Ok(tallies.into_values().collect())
+    }
+
+    fn cancelled(&self, verdicts: Vec<ActionOutcome>) -> Result<ApiError, ApiError> {
+        let mut reasons = Vec::with_capacity(verdicts.len());
+        for (verdict, action) in verdicts.into_iter().zip(&self.actions) {
+            reasons.push(match verdict {
+                ActionOutcome::Passed => CancellationReason::none(),
+                ActionOutcome::Invalid(text) => CancellationReason::validation(text),
+                ActionOutcome::ConditionFailed { item } if action.shows_item_on_failure => {
+                    CancellationReason::conditional_check_failed(tree(item.as_ref())?)
+                }
+                ActionOutcome::ConditionFailed { .. } => CancellationReason::conditional_check_failed(None),
+            });
+        }
+        Ok(ApiError::transaction_canceled(reasons))
+    }
+}
