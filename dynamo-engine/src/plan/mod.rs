@@ -4,8 +4,10 @@
 //! DynamoDB's 4xx whatever state the shards are in. What it finds valid is never validated again.
 
 pub mod batch_get_item;
+pub mod batch_write_item;
 pub mod create_table;
 pub(crate) mod ddl;
+pub mod delete_item;
 pub mod delete_table;
 pub mod describe_table;
 mod error;
@@ -18,6 +20,8 @@ pub mod lookup;
 pub(crate) mod parameters;
 mod paths;
 pub(crate) mod projection;
+pub mod put_item;
+mod put_target;
 pub mod query;
 pub mod scan;
 mod select;
@@ -25,9 +29,15 @@ pub(crate) mod source;
 mod start_key;
 pub mod tag_resource;
 pub mod transact_get_items;
+pub mod transact_write_items;
 mod update_index;
+pub mod update_item;
 pub mod update_table;
+mod update_target;
 pub mod update_time_to_live;
+mod write;
+mod write_parameters;
 
 pub use error::PlanError;
 pub use item_key::ItemKey;
+pub use write::{PlannedCommand, WritePlan};
