@@ -18,9 +18,6 @@ pub const ITEM_TO_UPDATE_TOO_LARGE: &str = "Item size to update has exceeded the
 pub const NESTED_TOO_DEEP: &str =
     "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit";
 
-/// A key that is not exactly the table's key attributes with their types.
-pub const KEY_MISMATCH: &str = "The provided key element does not match the schema";
-
 const INVALID: &str = "One or more parameter values were invalid: ";
 const NOT_VALID: &str = "One or more parameter values are not valid. ";
 
@@ -38,19 +35,6 @@ pub fn key_type_mismatch(attribute: &KeyAttribute, actual: &AttributeValue) -> S
 /// An update whose target is a key attribute.
 pub fn key_update(name: &str) -> String {
     format!("{INVALID}Cannot update attribute {name}. This attribute is part of the key")
-}
-
-/// An update that looks into a key attribute of an index.
-pub fn key_not_scalar(name: &str) -> String {
-    format!(
-        "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: IndexKey: {name}"
-    )
-}
-
-/// A key attribute that is an empty string or binary.
-pub fn empty_key(name: &str, value: &AttributeValue) -> Option<String> {
-    let kind = empty_kind(value)?;
-    Some(format!("{NOT_VALID}The AttributeValue for a key attribute cannot contain an empty {kind} value. Key: {name}"))
 }
 
 /// A partition key that is too long.

@@ -69,8 +69,6 @@ fn target(table: &TableDescriptor, requested: Requested) -> Result<(ItemKey, Cha
             check_index_keys(table, &item)?;
             Ok((key, Change::Put(body(&item, billed_bytes)), collection_key(table, &item)))
         }
-        Requested::Delete { key } => {
-            Ok((ItemKey::of(table, &key)?, Change::Delete, collection_key(table, &key)))
-        }
+        Requested::Delete { key } => Ok((ItemKey::of(table, &key)?, Change::Delete, collection_key(table, &key))),
     }
 }

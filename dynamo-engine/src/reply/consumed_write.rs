@@ -104,6 +104,9 @@ pub(super) fn tree(row: Option<&Value>) -> Result<Option<Item>, ApiError> {
 }
 
 fn larger_bytes(write: &WriteOutcome) -> Result<usize, ApiError> {
-    let bytes = |row: &Option<Value>| row.as_ref().map_or(Ok(0), |row| Ok(item(row)?.billed_bytes()));
-    Ok(bytes(&write.old)?.max(bytes(&write.new)?))
+    Ok(row_bytes(write.old.as_ref())?.max(row_bytes(write.new.as_ref())?))
+}
+
+fn row_bytes(row: Option<&Value>) -> Result<usize, ApiError> {
+    row.map_or(Ok(0), |row| Ok(item(row)?.billed_bytes()))
 }
