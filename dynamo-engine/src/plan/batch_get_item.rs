@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dynamo_expression::Projection;
 use dynamo_protocol::ops::BatchGetItemInput;
 use dynamo_protocol::shapes::KeysAndAttributes;
+use dynamo_protocol::value::Item;
 
 use crate::catalog::{Catalog, TableDescriptor};
 use crate::read::{BatchRead, CapacityReport, ReadPlan, Shape, TableRead};
@@ -23,11 +24,10 @@ const KEYS_MAX: usize = 100;
 pub fn plan(input: BatchGetItemInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanError> {
     check_request(&input.request_items)?;
     let projections = input.request_items.values().map(parse_projection).collect::<Result<Vec<_>, _>>()?;
-    let names = input.request_items.keys();
-    let tables = names.map(|name| lookup::table(catalog, name)).collect::<Result<Vec<_>, _>>()?;
-    let mut reads = Vec::with_capacity(tables.len());
-    for (((name, request), projection), table) in input.request_items.into_iter().zip(projections).zip(tables) {
-        let keys = keys(&table, &request)?;
+    let found = rows(&input.request_items, catalog);
+    let found = found.map_err(|error| repeated_key(&input.request_items).unwrap_or(error))?;
+    let mut reads = Vec::with_capacity(found.len());
+    for (((name, request), projection), (table, keys)) in input.request_items.into_iter().zip(projections).zip(found) {
         paths::check_scalars(projection.iter().flat_map(|projection| projection.paths()), &table)?;
         reads.push(TableRead {
             keys,
@@ -61,12 +61,39 @@ fn parse_projection(request: &KeysAndAttributes) -> Result<Option<Projection>, P
     })
 }
 
+/// The tables and rows of the request.
+fn rows(
+    requests: &BTreeMap<String, KeysAndAttributes>,
+    catalog: &dyn Catalog,
+) -> Result<Vec<(Arc<TableDescriptor>, Vec<ItemKey>)>, PlanError> {
+    let tables = requests.keys().map(|name| lookup::table(catalog, name)).collect::<Result<Vec<_>, _>>()?;
+    tables
+        .into_iter()
+        .zip(requests.values())
+        .map(|(table, request)| {
+            let keys = keys(&table, request)?;
+            Ok((table, keys))
+        })
+        .collect()
+}
+
+/// The service compares the keys of a request before it looks for the table. Comparing rows costs less, so this slow
+/// comparison is only made where there is another mistake that it must come before.
+fn repeated_key(requests: &BTreeMap<String, KeysAndAttributes>) -> Option<PlanError> {
+    let repeats = |keys: &[Item]| keys.iter().enumerate().any(|(at, key)| keys[..at].contains(key));
+    requests.values().any(|request| repeats(&request.keys)).then(duplicates)
+}
+
+fn duplicates() -> PlanError {
+    PlanError::validation("Provided list of item keys contains duplicates")
+}
+
 /// The rows of one table, each once.
 fn keys(table: &Arc<TableDescriptor>, request: &KeysAndAttributes) -> Result<Vec<ItemKey>, PlanError> {
     let keys = request.keys.iter().map(|key| ItemKey::of(table, key)).collect::<Result<Vec<_>, _>>()?;
     let distinct: BTreeSet<&[u8]> = keys.iter().map(|key| &key.row[..]).collect();
     if distinct.len() < keys.len() {
-        return Err(PlanError::validation("Provided list of item keys contains duplicates"));
+        return Err(duplicates());
     }
     Ok(keys)
 }

@@ -40,6 +40,21 @@ impl ItemKey {
     }
 }
 
+/// No key attribute of `key` is empty; other mistakes are not looked for.
+///
+/// A transaction is refused as a whole for an empty key value, while a key that does not fit its table cancels it
+/// (captured in eu-west-2, 2026-09-20).
+///
+/// # Errors
+/// DynamoDB's message for an empty key value.
+pub fn check_no_empty_value(table: &TableDescriptor, key: &Item) -> Result<(), ApiError> {
+    for attribute in table.keys.attributes() {
+        let part = key.get(&attribute.name).and_then(|value| part_of_kind(value, attribute.kind));
+        part.map_or(Ok(()), |part| check_not_empty(&attribute.name, &part))?;
+    }
+    Ok(())
+}
+
 /// The values of `attributes` in `item`, of their declared types.
 ///
 /// # Errors

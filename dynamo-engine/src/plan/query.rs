@@ -13,7 +13,7 @@ use crate::catalog::Catalog;
 use crate::read::{CapacityReport, PageRead, ReadPlan, Span};
 
 use super::key_condition::{KeyBounds, KeySpan};
-use super::parameters::{Present, check_generations, check_placeholders, wrapped};
+use super::parameters::{Present, check_generations, check_placeholders};
 use super::select::{Selection, check_select};
 use super::source::Source;
 use super::start_key::Examined;
@@ -71,7 +71,7 @@ fn check_parameters(input: &QueryInput) -> Result<(), PlanError> {
     let projection: Present = ("ProjectionExpression", input.projection_expression.is_some());
     let filter: Present = ("FilterExpression", input.filter_expression.is_some());
     let key: Present = ("KeyConditionExpression", input.key_condition_expression.is_some());
-    check_generations(&legacy, &[projection, filter, key]).map_err(wrapped)?;
+    check_generations(&legacy, &[projection, filter, key])?;
     check_placeholders(
         input.expression_attribute_names.is_some(),
         &[projection, filter, key],

@@ -1,6 +1,6 @@
 //! TransactGetItems.
 //!
-//! A mistake in the request as a whole (an expression, a missing table, an item twice) is a ValidationException or
+//! A mistake in the request as a whole (an expression, a missing table, an empty key value, an item twice) is a ValidationException or
 //! ResourceNotFoundException of its own; a key that does not fit its table cancels the transaction, with the reason at
 //! the place of its action.
 
@@ -14,6 +14,7 @@ use dynamo_protocol::shapes::Get;
 use crate::catalog::Catalog;
 use crate::read::{CapacityReport, ReadPlan, Shape, TransactItem, TransactRead};
 
+use super::item_key::check_no_empty_value;
 use super::{ItemKey, PlanError, lookup, paths, projection};
 
 /// Plans a TransactGetItems.
@@ -25,6 +26,9 @@ pub fn plan(input: TransactGetItemsInput, catalog: &dyn Catalog) -> Result<ReadP
     let gets: Vec<Get> = input.transact_items.into_iter().map(|item| item.get).collect();
     let projections = gets.iter().map(parse_projection).collect::<Result<Vec<_>, _>>()?;
     let tables = gets.iter().map(|get| lookup::table(catalog, &get.table_name)).collect::<Result<Vec<_>, _>>()?;
+    for (get, table) in gets.iter().zip(&tables) {
+        check_no_empty_value(table, &get.key)?;
+    }
     let checked: Vec<Result<ItemKey, ApiError>> = gets
         .iter()
         .zip(&projections)

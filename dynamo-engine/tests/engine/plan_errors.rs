@@ -43,7 +43,7 @@ fn unknown_tables_are_not_found() {
     let values = json!({ ":a": { "S": "x" } });
     for (operation, request) in [
         ("GetItem", json!({ "TableName": "none", "Key": key })),
-        ("BatchGetItem", json!({ "RequestItems": { "none": { "Keys": [key, key] } } })),
+        ("BatchGetItem", json!({ "RequestItems": { "none": { "Keys": [key, {}] } } })),
         ("Scan", json!({ "TableName": "none", "IndexName": "none", "ExclusiveStartKey": {} })),
         ("TransactGetItems", json!({ "TransactItems": [{ "Get": { "TableName": "none", "Key": {} } }] })),
         (
@@ -100,6 +100,11 @@ fn batches() {
     );
     check(
         "BatchGetItem",
+        batch(json!({ "hashes": { "Keys": [{}, {}] }, "none": { "Keys": [key] } })),
+        "Provided list of item keys contains duplicates",
+    );
+    check(
+        "BatchGetItem",
         batch(json!({ "hashes": { "Keys": [key], "AttributesToGet": ["a"], "ProjectionExpression": "a" } })),
         MIXED,
     );
@@ -121,6 +126,18 @@ fn batches() {
         "BatchGetItem",
         batch(json!({ "hashes": { "Keys": many }, "others": { "Keys": many } })),
         "Too many items requested for the BatchGetItem call",
+    );
+}
+
+#[test]
+fn an_empty_key_value_refuses_a_transaction() {
+    let empty = json!({ "Get": { "TableName": "hashes", "Key": { "a": { "S": "" } } } });
+    let mismatch = json!({ "Get": { "TableName": "hashes", "Key": {} } });
+    check(
+        "TransactGetItems",
+        json!({ "TransactItems": [mismatch, empty] }),
+        "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty \
+         string value. Key: a",
     );
 }
 
@@ -425,6 +442,12 @@ fn key_conditions() {
     ] {
         check("Query", query(table, condition), message);
     }
+    check(
+        "Query",
+        json!({ "TableName": "none", "KeyConditionExpression": "a = :x", "AttributesToGet": ["a"], "QueryFilter": {} }),
+        "Can not use both expression and non-expression parameters in the same request: Non-expression parameters: \
+         {AttributesToGet, QueryFilter} Expression parameters: {KeyConditionExpression}",
+    );
     check(
         "Query",
         json!({ "TableName": "none" }),
