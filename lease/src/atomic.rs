@@ -19,7 +19,8 @@ use crate::word::{Generation, Word};
 /// # Order, for writers
 ///
 /// Capture [`generation`](AtomicLease::generation) *before* the operation whose success is to renew the lease, and
-/// [`revoke`](AtomicLease::revoke) *before* the cause of the revocation can reach anyone.
+/// [`revoke`](AtomicLease::revoke) *before* the cause of the revocation can reach anyone. That no such operation begins
+/// at all after a transfer is not this word's to know: [`SharedHolder::capture`](crate::SharedHolder::capture) knows.
 ///
 /// ```
 /// use lease::{AtomicLease, Moment};

@@ -48,7 +48,7 @@ pub struct Holder<N> {
     configs: BTreeMap<u64, Voters<N>>,
     /// Per peer, when the newest message that it acknowledged in this reign was sent.
     acked: BTreeMap<N, Moment>,
-    /// Counts the events that take belief away; see [`Holder::generation`].
+    /// Counts beginnings and ends; see [`Holder::generation`].
     generation: u64,
     /// Set once by [`Holder::shut_down`].
     is_shut_down: bool,
@@ -135,6 +135,7 @@ impl<N: Ord + Clone> Holder<N> {
     pub fn config_appended(&mut self, index: u64, voters: Voters<N>) {
         self.configs.split_off(&index);
         self.configs.insert(index, voters);
+        self.generation += 1;
     }
 
     /// The configuration entry at `index` was applied: older configurations are not active any more.
@@ -165,6 +166,7 @@ impl<N: Ord + Clone> Holder<N> {
     pub fn shut_down(&mut self) {
         self.end_reign();
         self.is_shut_down = true;
+        self.generation += 1;
     }
 
     /// Until when this node may answer reads without asking anyone: strictly before this moment of its own clock.
@@ -174,17 +176,22 @@ impl<N: Ord + Clone> Holder<N> {
     /// leader counts itself as acknowledging always (it can help elect another only through
     /// [`vote_saved`](Holder::vote_saved), which ends the reign first).
     pub fn deadline(&self) -> Moment {
-        let may_serve = self.reign.is_some_and(|reign| reign.own_term_applied) && !self.is_shut_down;
         match self.quorum_sent_at() {
-            Some(sent_at) if may_serve => sent_at.plus(self.timing.belief()),
+            Some(sent_at) if self.may_believe() => sent_at.plus(self.timing.belief()),
             _ => Moment::NEVER,
         }
     }
 
-    /// Grows with every event that takes belief away for good, so that a renewal prepared before such an event can be
-    /// told from one prepared after it.
+    /// Grows with the beginning and the end of every reign, with every configuration appended and with the shutdown, so
+    /// that a renewal prepared before such an event (by a quorum of other voters, say) can be told from one prepared
+    /// after it. Votes saved by a node that does not lead change nothing.
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// Whether this node reigns and its own-term gate is open, so that a quorum's answer would give it a lease.
+    pub fn may_believe(&self) -> bool {
+        self.reign.is_some_and(|reign| reign.own_term_applied) && !self.is_shut_down
     }
 
     /// The term that this node leads and has not given up, if any.
@@ -208,12 +215,12 @@ impl<N: Ord + Clone> Holder<N> {
             return;
         }
         self.reign = Some(Reign { term, own_term_applied: false });
+        self.generation += 1;
     }
 
     fn end_reign(&mut self) {
-        if let Some(reign) = self.reign.take() {
-            self.spent_term = self.spent_term.max(Some(reign.term));
-        }
+        let Some(reign) = self.reign.take() else { return };
+        self.spent_term = self.spent_term.max(Some(reign.term));
         self.acked.clear();
         self.generation += 1;
     }

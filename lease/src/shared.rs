@@ -58,6 +58,16 @@ impl<N: Ord + Clone> SharedHolder<N> {
         result
     }
 
+    /// To be called before a quorum round that is to renew the lease as a whole, where acknowledgements are not fed
+    /// to the holder one by one: the generation to hand to [`AtomicLease::renew`] with the start of the round plus
+    /// [`Timing::belief`](crate::Timing::belief). `None` when this node does not reign, or has given its lease away for
+    /// the rest of the term: then no answer of any quorum may renew. (The model under `tests/model` found that
+    /// capturing the generation alone does not do: a round may begin *after* the revocation.)
+    pub fn capture(&self) -> Option<Generation> {
+        let tracker = self.lock();
+        tracker.holder.may_believe().then_some(tracker.lease_generation)
+    }
+
     /// What readers check.
     pub fn lease(&self) -> &AtomicLease {
         &self.lease
@@ -148,6 +158,19 @@ mod tests {
         assert!(shared.lease().check(|| at(1_300)));
         assert!(!shared.lease().check(|| at(1_400)));
         assert!(!shared.lease().renew(captured, Moment::FOREVER), "renewals begun under the old voters are void");
+    }
+
+    #[test]
+    fn no_round_begins_without_a_reign_and_none_outlives_it() {
+        let shared = leader_of(Voters::of([1, 2, 3]));
+        let captured = shared.capture().expect("node 1 reigns");
+        assert!(shared.lease().renew(captured, at(700)));
+        assert!(shared.lease().check(|| at(600)));
+        shared.update(|holder| holder.config_appended(3, Voters::of([1, 2, 3, 4, 5])));
+        assert!(!shared.lease().check(|| at(600)), "a quorum of the old voters says nothing about the new ones");
+        assert!(!shared.lease().renew(captured, at(800)));
+        shared.update(|holder| holder.transfer_started());
+        assert_eq!(shared.capture(), None);
     }
 
     #[test]
