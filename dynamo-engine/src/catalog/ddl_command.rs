@@ -303,6 +303,21 @@ mod tests {
         assert_eq!(text, include_str!("golden/steps_1.hex").trim_end());
     }
 
+    /// Any bytes are decoded or refused, and what is decoded is encoded as it was meant.
+    #[test]
+    fn arbitrary_bytes_are_decoded_or_refused() {
+        bolero::check!().for_each(|bytes: &[u8]| {
+            let mut rest = bytes;
+            let Ok(DdlCommand::ChangeTable { table, schema_version, steps }) = DdlCommand::decode(&mut rest) else {
+                return _ = TableDescriptor::from_bytes(bytes);
+            };
+            let command = DdlCommand::ChangeTable { table, schema_version, steps };
+            let mut again = Vec::new();
+            command.encode(&mut again);
+            assert_eq!(DdlCommand::decode(&mut &again[..]), Ok(command));
+        });
+    }
+
     #[test]
     fn work_follows_the_state() {
         let mut table = fixture::orders();

@@ -10,6 +10,8 @@
 pub(crate) mod index;
 pub(crate) mod key_schema;
 pub(crate) mod resource;
+#[cfg(test)]
+mod scripts;
 pub(crate) mod settings;
 pub(crate) mod tags;
 pub(crate) mod throughput;
