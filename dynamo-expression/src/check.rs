@@ -366,13 +366,13 @@ impl<'p, 'r> Checker<'p, 'r> {
     }
 }
 
-/// The long names of types, which only the messages of ADD and DELETE have.
+/// The long names of types, which only the messages of ADD and DELETE have. `BOOL` was `BOOLEAN` before 2026.
 fn long_type_name(value: &AttributeValue) -> &'static str {
     match value {
         AttributeValue::S(_) => "STRING",
         AttributeValue::N(_) => "NUMBER",
         AttributeValue::B(_) => "BINARY",
-        AttributeValue::Bool(_) => "BOOLEAN",
+        AttributeValue::Bool(_) => "BOOL",
         AttributeValue::Null => "NULL",
         AttributeValue::Ss(_) => "STRING_SET",
         AttributeValue::Ns(_) => "NUMBER_SET",

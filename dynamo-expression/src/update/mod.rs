@@ -82,9 +82,14 @@ impl Update {
         self.actions.iter().map(Action::path)
     }
 
-    /// Whether the update can only take away (REMOVE, DELETE), so that it must not create an item.
+    /// Whether the update can only take away (REMOVE, DELETE), so that it must not create an item. One without any
+    /// action (an empty `AttributeUpdates`) does create it.
+    ///
+    /// Where there is no item, such an update does nothing at all: not even its paths are checked, though `REMOVE a.b`
+    /// on an item without `a` is an error (seen on the service by Scylla's tests). So ask before [`Update::apply`].
     pub fn writes_only_removes(&self) -> bool {
-        self.actions.iter().all(|action| matches!(action, Action::Remove(_) | Action::Delete(..)))
+        !self.actions.is_empty()
+            && self.actions.iter().all(|action| matches!(action, Action::Remove(_) | Action::Delete(..)))
     }
 
     /// Changes the item.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use dynamo_expression::{Condition, ExpressionError, ExpressionKind, Placeholders};
+use dynamo_expression::{Condition, ExpressionError, ExpressionKind, Placeholders, Update};
+use dynamo_protocol::number::Number;
 use dynamo_protocol::value::{AttributeValue, Item};
 
 fn parse_as_everything(text: &str) -> Vec<Result<(), ExpressionError>> {
@@ -22,7 +23,8 @@ fn arbitrary_bytes() {
     });
 }
 
-/// Words of the grammar in a random order get further than random bytes.
+/// Words of the grammar in a random order get further than random bytes. What is accepted can be evaluated, written
+/// and read back.
 #[test]
 fn arbitrary_words() {
     const WORDS: &[&str] = &[
@@ -54,10 +56,34 @@ fn arbitrary_words() {
         "list_append(",
         "!",
         "é",
+        "attribute_exists(a)",
+        "a = :v",
+        "size(a) < :v",
+        "SET a = :v",
+        "REMOVE d[0]",
+        "ADD e :v",
     ];
+    let names = BTreeMap::from([("#n".to_owned(), "n".to_owned())]);
+    let values = BTreeMap::from([(":v".to_owned(), AttributeValue::N(Number::from_u64(1)))]);
+    let item = Item::from([
+        ("a".to_owned(), AttributeValue::N(Number::from_u64(1))),
+        ("d".to_owned(), AttributeValue::L(vec![AttributeValue::Null])),
+    ]);
     bolero::check!().with_type::<Vec<u8>>().for_each(|choices| {
         let text: String = choices.iter().map(|choice| WORDS[usize::from(*choice) % WORDS.len()]).collect();
-        parse_as_everything(&text);
+        let placeholders = Placeholders::new(Some(&names), Some(&values));
+        let mut bytes = Vec::new();
+        if let Ok(condition) = placeholders.condition(ExpressionKind::Filter, &text) {
+            condition.eval(&item);
+            condition.encode(&mut bytes);
+            assert_eq!(Condition::decode(&mut bytes.as_slice()), Ok(condition));
+        } else if let Ok(update) = placeholders.update(&text) {
+            let _ = update.apply(&mut item.clone());
+            update.encode(&mut bytes);
+            assert_eq!(Update::decode(&mut bytes.as_slice()), Ok(update));
+        } else {
+            parse_as_everything(&text);
+        }
     });
 }
 
