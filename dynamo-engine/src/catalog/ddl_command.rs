@@ -309,7 +309,8 @@ mod tests {
         bolero::check!().for_each(|bytes: &[u8]| {
             let mut rest = bytes;
             let Ok(DdlCommand::ChangeTable { table, schema_version, steps }) = DdlCommand::decode(&mut rest) else {
-                return _ = TableDescriptor::from_bytes(bytes);
+                let _ = TableDescriptor::from_bytes(bytes);
+                return;
             };
             let command = DdlCommand::ChangeTable { table, schema_version, steps };
             let mut again = Vec::new();
