@@ -8,11 +8,11 @@ use crate::catalog::Catalog;
 use crate::command::{Change, Command};
 use crate::reply::{ReplySpec, SingleReply};
 
-use super::parameters::{check_generations, wrapped};
+use super::parameters::check_generations;
 use super::paths::check_scalars;
 use super::put_target::{body, check_index_keys, check_key_attributes, put_bytes, put_key};
 use super::write::{PlannedCommand, WritePlan, collection_key, item_write};
-use super::write_parameters::{RequestedCondition, check_old_values_only};
+use super::write_parameters::{RequestedCondition, check_old_values_only, enveloped};
 use super::{PlanError, lookup};
 
 /// Plans a PutItem.
@@ -24,7 +24,7 @@ pub fn plan(input: PutItemInput, catalog: &dyn Catalog) -> Result<WritePlan, Pla
         &[("Expected", input.expected.is_some()), ("ConditionalOperator", input.conditional_operator.is_some())],
         &[("ConditionExpression", input.condition_expression.is_some())],
     )
-    .map_err(wrapped)?;
+    .map_err(enveloped)?;
     let (names, values) = (input.expression_attribute_names.as_ref(), input.expression_attribute_values.as_ref());
     let placeholders = Placeholders::new(names, values).enveloped();
     if input.condition_expression.is_none() {

@@ -10,11 +10,11 @@ use crate::catalog::Catalog;
 use crate::command::{Change, Command};
 use crate::reply::{ReplySpec, SingleReply};
 
-use super::parameters::{check_generations, wrapped};
+use super::parameters::check_generations;
 use super::paths::check_scalars;
 use super::update_target::check_update;
 use super::write::{PlannedCommand, WritePlan, collection_key, item_write};
-use super::write_parameters::RequestedCondition;
+use super::write_parameters::{RequestedCondition, enveloped};
 use super::{ItemKey, PlanError, lookup};
 
 /// Plans an UpdateItem.
@@ -31,7 +31,7 @@ pub fn plan(input: UpdateItemInput, catalog: &dyn Catalog) -> Result<WritePlan, 
         ("Expected", input.expected.is_some()),
         ("ConditionalOperator", input.conditional_operator.is_some()),
     ];
-    check_generations(&legacy, &expressions).map_err(wrapped)?;
+    check_generations(&legacy, &expressions).map_err(enveloped)?;
     let has_expressions = expressions.iter().any(|(_, present)| *present);
     let (names, values) = (input.expression_attribute_names.as_ref(), input.expression_attribute_values.as_ref());
     let placeholders = Placeholders::new(names, values).enveloped();

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use dynamo_expression::legacy::{self, Expected};
-use dynamo_expression::{Condition, ExpressionError, ExpressionKind, Placeholders};
+use dynamo_expression::{Condition, ENVELOPE, ExpressionError, ExpressionKind, Placeholders};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::shapes::{ConditionalOperator, ExpectedAttributeValue, ReturnValue};
-
-use super::parameters::wrapped;
 
 /// A condition as the request has it: as an expression, or as `Expected`.
 pub(super) struct RequestedCondition<'r> {
@@ -53,6 +51,11 @@ fn borrowed(expected: &ExpectedAttributeValue) -> Expected<'_> {
 pub(super) fn check_old_values_only(mode: Option<ReturnValue>) -> Result<(), ApiError> {
     match mode {
         None | Some(ReturnValue::None | ReturnValue::AllOld) => Ok(()),
-        Some(_) => Err(wrapped(ApiError::validation("ReturnValues can only be ALL_OLD or NONE"))),
+        Some(_) => Err(enveloped(ApiError::validation("ReturnValues can only be ALL_OLD or NONE"))),
     }
+}
+
+/// The error as the newer validation layer has it, which PutItem, UpdateItem and DeleteItem run for their parameters.
+pub(super) fn enveloped(error: ApiError) -> ApiError {
+    ApiError::validation(format!("{ENVELOPE}{}", error.message()))
 }

@@ -7,3 +7,6 @@ mod plan_errors;
 mod read_counts;
 mod replies;
 mod store;
+mod write_errors;
+mod write_replies;
+mod writer;
