@@ -52,6 +52,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What comes next, without taking it (only the white space before it).
+    #[inline]
     pub(crate) fn kind(&mut self) -> Result<Kind, Refused> {
         match self.peek() {
             Some(b'"') => Ok(Kind::Text),
@@ -66,6 +67,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an object; `member` is called behind each name and must read exactly its value.
+    #[inline]
     pub(crate) fn object(
         &mut self,
         mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), Refused>,
@@ -90,6 +92,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an array; `element` is called before each element and must read exactly it.
+    #[inline]
     pub(crate) fn array(&mut self, mut element: impl FnMut(&mut Self) -> Result<(), Refused>) -> Result<(), Refused> {
         self.enter(b'[')?;
         if self.peek() == Some(b']') {
@@ -106,6 +109,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a text, borrowed from the body unless it holds escapes.
+    #[inline]
     pub(crate) fn string(&mut self) -> Result<Cow<'a, str>, Refused> {
         self.expect(b'"')?;
         let start = self.at;
@@ -230,6 +234,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next byte behind white space.
+    #[inline]
     fn peek(&mut self) -> Option<u8> {
         loop {
             match self.byte() {
@@ -239,10 +244,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     fn expect(&mut self, byte: u8) -> Result<(), Refused> {
         if self.peek() != Some(byte) {
             return Err(MALFORMED);
@@ -332,7 +339,7 @@ impl<'a> Reader<'a> {
 }
 
 /// How many bytes stand before the next quote, backslash or control character; eight at a time.
-fn plain_length(bytes: &[u8]) -> usize {
+pub(super) fn plain_length(bytes: &[u8]) -> usize {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let zero = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
