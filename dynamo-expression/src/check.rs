@@ -7,13 +7,15 @@
 //!
 //! Types are known where the operand is a value of the request or a `size`; a path may lead to anything.
 
-use dynamo_protocol::limits::IN_OPERANDS_MAX;
+use std::cell::Cell;
+
+use dynamo_protocol::limits::{EXPRESSION_OPERATORS_MAX, IN_OPERANDS_MAX};
 use dynamo_protocol::value::AttributeValue;
 
 use crate::compare::order;
 use crate::condition::{Comparator, Condition, Operand, TypeName};
 use crate::error::{ExpressionError, ExpressionKind};
-use crate::parse::Parsed;
+use crate::parse::{Parsed, too_many_operators};
 use crate::path::Path;
 use crate::placeholders::Placeholders;
 use crate::tree::{Call, Logic, RawAction, RawSum, RawUpdate, Term};
@@ -36,11 +38,22 @@ const ANY_TYPE: &str = "{S,SS,N,NS,B,BS,BOOL,NULL,L,M,HD,DOUBLE,FLOAT,HDS,FS,DOU
 pub struct Checker<'p, 'r> {
     placeholders: &'p Placeholders<'r>,
     kind: ExpressionKind,
+    /// Operators and functions so far.
+    operators: Cell<usize>,
 }
 
 impl<'p, 'r> Checker<'p, 'r> {
-    pub fn new(placeholders: &'p Placeholders<'r>, kind: ExpressionKind) -> Self {
-        Checker { placeholders, kind }
+    /// A checker of an expression in which the parser counted that many operators.
+    pub fn new(placeholders: &'p Placeholders<'r>, kind: ExpressionKind, operators: usize) -> Self {
+        Checker { placeholders, kind, operators: Cell::new(operators) }
+    }
+
+    /// Counts a function whose operands were checked: functions share the limit of operators, but a wrong operand deep
+    /// inside is reported before there are too many of them.
+    fn count_function(&self) -> Parsed<()> {
+        let count = self.operators.get() + 1;
+        self.operators.set(count);
+        if count > EXPRESSION_OPERATORS_MAX { Err(too_many_operators(self.kind, count)) } else { Ok(()) }
     }
 
     fn invalid<T>(&self, text: impl std::fmt::Display) -> Parsed<T> {
@@ -120,6 +133,7 @@ impl<'p, 'r> Checker<'p, 'r> {
         let expected = if matches!(call.name, "attribute_exists" | "attribute_not_exists") { 1 } else { 2 };
         self.counted(call, expected)?;
         self.distinct(call.name, &operands[0], &operands[1..])?;
+        self.count_function()?;
         let mut operands = operands.into_iter();
         let first = operands.next().expect("a call has at least one argument, by the grammar");
         match (call.name, operands.next()) {
@@ -127,7 +141,7 @@ impl<'p, 'r> Checker<'p, 'r> {
             ("attribute_not_exists", None) => Ok(Condition::NotExists(self.document_path(call.name, first)?)),
             ("attribute_type", Some(second)) => {
                 let name = self.type_name(second)?;
-                Ok(Condition::HasType(self.document_path(call.name, first)?, name))
+                Ok(Condition::HasType(first, name))
             }
             ("begins_with", Some(second)) => {
                 self.typed(call.name, &first, PREFIXED)?;
@@ -156,6 +170,7 @@ impl<'p, 'r> Checker<'p, 'r> {
                 self.counted(call, 1)?;
                 let operand = operands.into_iter().next().expect("just counted");
                 self.typed(call.name, &operand, SIZED)?;
+                self.count_function()?;
                 Ok(Operand::Size(Box::new(operand)))
             }
         }
@@ -344,6 +359,7 @@ impl<'p, 'r> Checker<'p, 'r> {
     fn set_function(&self, value: &Value, raw: &Term<'_>) -> Parsed<()> {
         let Term::Call(call) = raw else { return Ok(()) };
         self.counted(call, 2)?;
+        self.count_function()?;
         match value {
             _ if call.name == "if_not_exists" && !matches!(call.arguments[0], Term::Path(_)) => {
                 self.invalid("Operator or function requires a document path; operator or function: if_not_exists")

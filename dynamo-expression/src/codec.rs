@@ -11,7 +11,7 @@
 //!            | 4 · comparator · operand · operand
 //!            | 5 · operand · operand · operand                            BETWEEN
 //!            | 6 · operand · count · { operand }                          IN
-//!            | 7 · path | 8 · path | 9 · path · type                      exists, not exists, type
+//!            | 7 · path | 8 · path | 9 · operand · type                   exists, not exists, type
 //!            | 10 · operand · operand | 11 · operand · operand            begins with, contains
 //! right side = 1 · path | 2 · value | 3 · path · right side | 4…6 · right side · right side
 //!                                                       path, value, if_not_exists, list_append, plus, minus
@@ -74,8 +74,9 @@ impl Condition {
             }
             Condition::Exists(path) => encode_tagged_path(7, path, out),
             Condition::NotExists(path) => encode_tagged_path(8, path, out),
-            Condition::HasType(path, name) => {
-                encode_tagged_path(9, path, out);
+            Condition::HasType(value, name) => {
+                out.push(9);
+                encode_operand(value, out);
                 let place = TypeName::ALL.iter().position(|known| *known == name.as_str());
                 out.push(place.expect("the list has all types") as u8);
             }
@@ -132,10 +133,10 @@ fn decode_condition(bytes: &mut &[u8], levels: usize) -> Result<Condition, Decod
         7 => Condition::Exists(decode_path(bytes)?),
         8 => Condition::NotExists(decode_path(bytes)?),
         9 => {
-            let path = decode_path(bytes)?;
+            let value = decode_operand(bytes, levels)?;
             let place = read_u8(bytes)?;
             let name = TypeName::ALL.get(usize::from(place)).and_then(|name| TypeName::parse(name));
-            Condition::HasType(path, name.ok_or(DecodeError::Tag(place))?)
+            Condition::HasType(value, name.ok_or(DecodeError::Tag(place))?)
         }
         10 => Condition::BeginsWith(decode_operand(bytes, levels)?, decode_operand(bytes, levels)?),
         11 => Condition::Contains(decode_operand(bytes, levels)?, decode_operand(bytes, levels)?),

@@ -51,8 +51,8 @@ pub enum Condition {
     Exists(Path),
     /// `attribute_not_exists(path)`.
     NotExists(Path),
-    /// `attribute_type(path, :type)`; the type by its wire name, such as `SS`.
-    HasType(Path, TypeName),
+    /// `attribute_type(value, :type)`; the type by its wire name, such as `SS`.
+    HasType(Operand, TypeName),
     /// `begins_with(value, prefix)`.
     BeginsWith(Operand, Operand),
     /// `contains(value, part)`.
@@ -115,8 +115,8 @@ impl Condition {
             }
             Condition::Exists(path) => path.find(attributes).is_some(),
             Condition::NotExists(path) => path.find(attributes).is_none(),
-            Condition::HasType(path, name) => {
-                path.find(attributes).is_some_and(|value| value.type_name() == name.as_str())
+            Condition::HasType(value, name) => {
+                value.value(attributes).is_some_and(|value| value.type_name() == name.as_str())
             }
             Condition::BeginsWith(value, prefix) => both(value, prefix, attributes, begins_with),
             Condition::Contains(value, part) => both(value, part, attributes, contains),
@@ -144,7 +144,8 @@ impl Condition {
                 paths.extend(value.path());
                 paths.extend(candidates.iter().filter_map(Operand::path));
             }
-            Condition::Exists(path) | Condition::NotExists(path) | Condition::HasType(path, _) => paths.push(path),
+            Condition::Exists(path) | Condition::NotExists(path) => paths.push(path),
+            Condition::HasType(value, _) => paths.extend(value.path()),
             Condition::BeginsWith(one, two) | Condition::Contains(one, two) => {
                 paths.extend([one, two].into_iter().filter_map(Operand::path));
             }

@@ -66,8 +66,8 @@ impl<'r> Placeholders<'r> {
     pub fn condition(&self, kind: ExpressionKind, text: &str) -> Result<Condition, ExpressionError> {
         self.report(|| {
             self.check_maps()?;
-            let logic = parse::condition::parse(text, kind)?;
-            Checker::new(self, kind).logic(&logic)
+            let (logic, operators) = parse::condition::parse(text, kind)?;
+            Checker::new(self, kind, operators).logic(&logic)
         })
     }
 
@@ -111,8 +111,8 @@ impl<'r> Placeholders<'r> {
     pub fn update(&self, text: &str) -> Result<Update, ExpressionError> {
         self.report(|| {
             self.check_maps()?;
-            let raw = parse::update::parse(text)?;
-            Checker::new(self, ExpressionKind::Update).update(&raw)
+            let (raw, operators) = parse::update::parse(text)?;
+            Checker::new(self, ExpressionKind::Update, operators).update(&raw)
         })
     }
 

@@ -36,10 +36,8 @@ pub use updates::{AttributeUpdate, attribute_updates};
 /// A `ConditionalOperator` with nothing, or only one condition, to join.
 pub fn check_conditional_operator(operator: Option<&str>, conditions: Option<usize>) -> Result<(), ExpressionError> {
     let text = match (operator, conditions) {
-        (Some(_), None) => "ConditionalOperator cannot be used without Filter or Expected",
-        (Some(_), Some(0 | 1)) => {
-            "ConditionalOperator can only be used when Filter or Expected has two or more elements"
-        }
+        (Some(_), None | Some(0)) => "ConditionalOperator cannot be used without Filter or Expected",
+        (Some(_), Some(1)) => "ConditionalOperator can only be used when Filter or Expected has two or more elements",
         _ => return Ok(()),
     };
     Err(ExpressionError::bare(text))

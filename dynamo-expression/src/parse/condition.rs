@@ -15,14 +15,14 @@
 //! at the word that follows it, as with DynamoDB (`foo` alone: `token: "<EOF>", near: "foo"`).
 
 use crate::error::{ExpressionError, ExpressionKind};
-use crate::parse::{Parsed, Parser};
+use crate::parse::{CALLS_MAX, Parsed, Parser, update};
 use crate::token::TokenKind;
 use crate::tree::{Call, Comparator, Logic, RawName, Term};
 
 const KEYWORDS: &[&str] = &["AND", "OR", "NOT", "BETWEEN", "IN"];
 
-/// Parses a whole condition.
-pub fn parse(source: &str, kind: ExpressionKind) -> Parsed<Logic<'_>> {
+/// Parses a whole condition, and counts its operators.
+pub fn parse(source: &str, kind: ExpressionKind) -> Parsed<(Logic<'_>, usize)> {
     let mut parser = Parser::new(source, kind, KEYWORDS)?;
     let node = parser.or()?;
     let logic = parser.logic(node)?;
@@ -30,8 +30,8 @@ pub fn parse(source: &str, kind: ExpressionKind) -> Parsed<Logic<'_>> {
         return Err(parser.syntax_error());
     }
     let functions = misplaced_in_logic(&logic, kind);
-    parser.finish(functions)?;
-    Ok(logic)
+    let operators = parser.finish(functions)?;
+    Ok((logic, operators))
 }
 
 /// A condition or a term, and whether it stands in a pair of parentheses of its own.
@@ -205,12 +205,36 @@ impl<'t> Parser<'t> {
     }
 
     fn call(&mut self, name: &'t str) -> Parsed<Call<'t>> {
-        self.count_operator()?;
-        // Functions nest without operators between them, so they count as levels.
-        self.open()?;
+        self.calls.push(name);
+        if self.calls.len() > CALLS_MAX {
+            return Err(self.calls_too_deep());
+        }
+        self.expect(TokenKind::Open)?;
         let arguments = self.terms()?;
-        self.depth -= 1;
+        self.calls.pop();
         Ok(Call { name, arguments })
+    }
+
+    /// What is wrong with functions in functions in functions: the outermost that may not stand where it stands, or
+    /// else the innermost, which is given a number.
+    fn calls_too_deep(&mut self) -> ExpressionError {
+        if !self.is_balanced() {
+            return self.syntax_error();
+        }
+        let kind = self.kind;
+        let outermost = self.calls.iter().enumerate().find_map(|(place, name)| match kind {
+            ExpressionKind::Update => update::problem(name, place == 0).map(|problem| (name, problem)),
+            // Where the outermost one stands is not known any more: it gets the benefit of the doubt.
+            _ if place == 0 && problem(name, true).is_none() => None,
+            _ => problem(name, false).map(|problem| (name, problem)),
+        });
+        match outermost {
+            Some((name, problem)) => ExpressionError::invalid(kind, format!("{problem}; function: {name}")),
+            None => ExpressionError::invalid(
+                kind,
+                "Incorrect operand type for operator or function; operator or function: size, operand type: N",
+            ),
+        }
     }
 
     fn logic(&self, node: Node<'t>) -> Parsed<Logic<'t>> {
@@ -261,7 +285,15 @@ fn misplaced_in_term(term: &Term<'_>, kind: ExpressionKind) -> Option<Expression
 
 fn misplaced_call(call: &Call<'_>, kind: ExpressionKind, as_condition: bool) -> Option<ExpressionError> {
     let name = call.name;
-    let problem = match name {
+    match problem(name, as_condition) {
+        Some(problem) => Some(ExpressionError::invalid(kind, format!("{problem}; function: {name}"))),
+        None => call.arguments.iter().find_map(|argument| misplaced_in_term(argument, kind)),
+    }
+}
+
+/// Why a function may not stand as a condition, or as an operand.
+fn problem(name: &str, as_condition: bool) -> Option<&'static str> {
+    match name {
         "attribute_exists" | "attribute_not_exists" | "attribute_type" | "begins_with" | "contains" if as_condition => {
             None
         }
@@ -271,9 +303,5 @@ fn misplaced_call(call: &Call<'_>, kind: ExpressionKind, as_condition: bool) -> 
         }
         "if_not_exists" | "list_append" => Some("The function is not allowed in a condition expression"),
         _ => Some("Invalid function name"),
-    };
-    match problem {
-        Some(problem) => Some(ExpressionError::invalid(kind, format!("{problem}; function: {name}"))),
-        None => call.arguments.iter().find_map(|argument| misplaced_in_term(argument, kind)),
     }
 }

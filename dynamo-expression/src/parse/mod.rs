@@ -12,7 +12,7 @@
 //! **Near.** `Syntax error; token: "T", near: "N"`: T is the offending word (`<EOF>` at the end) and N is the piece of
 //! the source from the beginning of the word before it to the end of the word after it.
 //!
-//! **Depth.** Every level of nesting costs an operator or a pair of parentheses; operators are limited to 300 and a
+//! **Depth.** Every level of nesting costs an operator, a function or a pair of parentheses; operators are limited to 300 and a
 //! pair that costs no operator is redundant. So nothing valid nests deeper than [`DEPTH_MAX`] and the parser can stop
 //! there without going further down. Parentheses around conditions, the deepest of all, are kept on a stack of their
 //! own instead of the thread's.
@@ -31,6 +31,9 @@ use crate::tree::{RawName, RawPath, RawStep};
 /// Levels of parentheses and NOT; each valid one has an operator of its own, plus one pair around the whole.
 pub const DEPTH_MAX: usize = EXPRESSION_OPERATORS_MAX + 2;
 
+/// Levels of functions in functions. No more than 240 calls of `if_not_exists`, the only one that nests, fit into 4 KB.
+pub const CALLS_MAX: usize = 256;
+
 /// The largest index that a list element may be addressed with.
 const INDEX_MAX: u64 = i32::MAX as u64;
 
@@ -47,6 +50,8 @@ pub struct Parser<'t> {
     current: Token,
     operators: usize,
     depth: usize,
+    /// The functions around the current word, outermost first.
+    calls: Vec<&'t str>,
     /// Problems that count only where the syntax is right, by rank; the first one of the lowest rank is reported.
     findings: Findings,
 }
@@ -71,7 +76,17 @@ impl<'t> Parser<'t> {
             return Err(too_long(kind, source.len()));
         }
         let findings = Findings::default();
-        Ok(Parser { source, kind, keywords, previous: None, current, operators: 0, depth: 0, findings })
+        Ok(Parser {
+            source,
+            kind,
+            keywords,
+            previous: None,
+            current,
+            operators: 0,
+            depth: 0,
+            calls: Vec::new(),
+            findings,
+        })
     }
 
     pub fn peek(&self) -> TokenKind {
@@ -187,12 +202,11 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Counts one operator or function.
+    /// Counts one operator.
     pub fn count_operator(&mut self) -> Parsed<()> {
         self.operators += 1;
         if self.operators > EXPRESSION_OPERATORS_MAX {
-            let text = format!("The expression contains too many operators; operator count: {}", self.operators);
-            return Err(ExpressionError::invalid(self.kind, text));
+            return Err(too_many_operators(self.kind, self.operators));
         }
         Ok(())
     }
@@ -220,26 +234,32 @@ impl<'t> Parser<'t> {
 
     /// What is wrong with a text that nests too deeply: an end that comes too early, or parentheses for nothing.
     fn too_deep(&mut self) -> ExpressionError {
-        let mut open = self.depth;
-        while self.peek() != TokenKind::End {
-            match self.peek() {
-                TokenKind::Open => open += 1,
-                TokenKind::Close => open = open.saturating_sub(1),
-                _ => {}
-            }
-            self.advance();
-        }
-        if open > 0 { self.syntax_error() } else { self.redundant() }
+        if self.is_balanced() { self.redundant() } else { self.syntax_error() }
     }
 
-    /// The end of the text, and the problems noted on the way that matter only now; `functions` outranks them.
-    pub fn finish(self, functions: Option<ExpressionError>) -> Parsed<()> {
+    /// Goes to the end of the text and says whether as many parentheses are closed as are opened.
+    fn is_balanced(&mut self) -> bool {
+        let (mut opened, mut closed) = (0, 0);
+        let mut token = next_token(self.source, 0);
+        while token.kind != TokenKind::End {
+            opened += usize::from(token.kind == TokenKind::Open);
+            closed += usize::from(token.kind == TokenKind::Close);
+            self.previous = Some(token);
+            token = next_token(self.source, token.end);
+        }
+        self.current = token;
+        opened == closed
+    }
+
+    /// The end of the text, and the problems noted on the way that matter only now; `functions` outranks them. Gives
+    /// the number of operators.
+    pub fn finish(self, functions: Option<ExpressionError>) -> Parsed<usize> {
         if self.peek() != TokenKind::End {
             return Err(self.syntax_error());
         }
         match functions.or(self.findings.reserved).or(self.findings.range) {
             Some(error) => Err(error),
-            None => Ok(()),
+            None => Ok(self.operators),
         }
     }
 
@@ -255,6 +275,11 @@ impl<'t> Parser<'t> {
         let near = &self.source[near_start..near_end];
         ExpressionError::invalid(self.kind, format!("Syntax error; token: \"{token}\", near: \"{near}\""))
     }
+}
+
+/// More operators and functions than the limit; the count is where counting stopped.
+pub fn too_many_operators(kind: ExpressionKind, count: usize) -> ExpressionError {
+    ExpressionError::invalid(kind, format!("The expression contains too many operators; operator count: {count}"))
 }
 
 /// Seen in October 2026: an UpdateExpression is told no size, the others are.

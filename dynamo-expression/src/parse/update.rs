@@ -18,8 +18,8 @@ use crate::tree::{Call, RawAction, RawSum, RawUpdate, Term};
 const KEYWORDS: &[&str] = &["SET", "REMOVE", "ADD", "DELETE"];
 const KIND: ExpressionKind = ExpressionKind::Update;
 
-/// Parses a whole update.
-pub fn parse(source: &str) -> Parsed<RawUpdate<'_>> {
+/// Parses a whole update, and counts its operators.
+pub fn parse(source: &str) -> Parsed<(RawUpdate<'_>, usize)> {
     let mut parser = Parser::new(source, KIND, KEYWORDS)?;
     let mut actions = Vec::new();
     let mut seen = [false; KEYWORDS.len()];
@@ -36,13 +36,13 @@ pub fn parse(source: &str) -> Parsed<RawUpdate<'_>> {
         parser.section(KEYWORDS[section], &mut actions)?;
     }
     let functions = actions.iter().find_map(misplaced_in_action);
-    parser.finish(functions)?;
+    let operators = parser.finish(functions)?;
     match repeated {
         Some(section) => {
             let text = format!("The \"{section}\" section can only be used once in an update expression;");
             Err(ExpressionError::invalid(KIND, text))
         }
-        None => Ok(RawUpdate { actions }),
+        None => Ok((RawUpdate { actions }, operators)),
     }
 }
 
@@ -117,10 +117,18 @@ fn misplaced_in_term(term: &Term<'_>) -> Option<ExpressionError> {
     }
 }
 
-/// `list_append` is only ever the whole right side; `if_not_exists` is an operand like any other.
 fn misplaced_call(call: &Call<'_>, whole: bool) -> Option<ExpressionError> {
     let name = call.name;
-    let problem = match name {
+    match problem(name, whole) {
+        Some(problem) => Some(ExpressionError::invalid(KIND, format!("{problem}; function: {name}"))),
+        None => call.arguments.iter().find_map(misplaced_in_term),
+    }
+}
+
+/// Why a function may not stand as the whole right side, or as an operand. `list_append` is only ever the whole right
+/// side; `if_not_exists` is an operand like any other.
+pub fn problem(name: &str, whole: bool) -> Option<&'static str> {
+    match name {
         "if_not_exists" => None,
         "list_append" if whole => None,
         "list_append" => Some("The function is not allowed to be used this way in an expression"),
@@ -128,9 +136,5 @@ fn misplaced_call(call: &Call<'_>, whole: bool) -> Option<ExpressionError> {
             Some("The function is not allowed in an update expression")
         }
         _ => Some("Invalid function name"),
-    };
-    match problem {
-        Some(problem) => Some(ExpressionError::invalid(KIND, format!("{problem}; function: {name}"))),
-        None => call.arguments.iter().find_map(misplaced_in_term),
     }
 }

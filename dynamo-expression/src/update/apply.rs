@@ -15,7 +15,7 @@ use dynamo_protocol::value::{AttributeValue, Item};
 
 use crate::error::ExpressionError;
 use crate::path::{Path, Step};
-use crate::update::value::wrong_type;
+use crate::update::value::{no_number, wrong_type};
 use crate::update::{Action, Origin, Update};
 
 /// What happens at the end of one path.
@@ -57,7 +57,7 @@ fn add(old: Option<&AttributeValue>, addend: &AttributeValue, origin: Origin) ->
         (None, addend) => addend.clone(),
         (Some(AttributeValue::N(old)), AttributeValue::N(addend)) => match old.checked_add(addend) {
             Ok(sum) => AttributeValue::N(sum),
-            Err(error) => return Err(ExpressionError::bare(error.to_string())),
+            Err(error) => return Err(no_number(&error)),
         },
         (Some(AttributeValue::Ss(old)), AttributeValue::Ss(more)) => AttributeValue::Ss(union(old, more)),
         (Some(AttributeValue::Ns(old)), AttributeValue::Ns(more)) => AttributeValue::Ns(union(old, more)),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use dynamo_protocol::number::Number;
+use dynamo_protocol::number::{Number, NumberError};
 use dynamo_protocol::value::{AttributeValue, Item};
 
 use crate::error::ExpressionError;
@@ -67,11 +67,18 @@ fn numbers(left: &AttributeValue, right: &AttributeValue) -> Result<(Number, Num
     }
 }
 
-fn sum<E: std::fmt::Display>(result: Result<Number, E>) -> Result<Cow<'static, AttributeValue>, ExpressionError> {
+fn sum(result: Result<Number, NumberError>) -> Result<Cow<'static, AttributeValue>, ExpressionError> {
     match result {
         Ok(number) => Ok(Cow::Owned(AttributeValue::N(number))),
-        Err(error) => Err(ExpressionError::bare(error.to_string())),
+        Err(error) => Err(no_number(&error)),
     }
+}
+
+/// A sum is not a DynamoDB number. One with more than 38 digits is called an overflow, too: `1e50 + 1` is answered so
+/// (seen on the service by Scylla's tests).
+pub(super) fn no_number(error: &NumberError) -> ExpressionError {
+    let error = if *error == NumberError::TooManyDigits { &NumberError::Overflow } else { error };
+    ExpressionError::bare(error.to_string())
 }
 
 fn missing() -> ExpressionError {

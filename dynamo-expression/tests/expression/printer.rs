@@ -53,7 +53,7 @@ pub fn condition(condition: &Condition) -> String {
         }
         Condition::Exists(path) => format!("(exists {path})"),
         Condition::NotExists(path) => format!("(not_exists {path})"),
-        Condition::HasType(path, name) => format!("(type {path} {})", name.as_str()),
+        Condition::HasType(value, name) => format!("(type {} {})", operand(value), name.as_str()),
         Condition::BeginsWith(one, two) => format!("(begins_with {} {})", operand(one), operand(two)),
         Condition::Contains(one, two) => format!("(contains {} {})", operand(one), operand(two)),
     }
