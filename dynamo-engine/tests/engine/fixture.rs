@@ -1,8 +1,8 @@
 //! The tables, requests and replies of the tests.
 
 use dynamo_engine::catalog::{
-    IndexDescriptor, IndexId, IndexState, KeyAttribute, KeySchema, KeyType, MemoryCatalog, Projection, TableDescriptor,
-    TableId, Throughput,
+    Catalog, IndexDescriptor, IndexId, IndexState, KeyAttribute, KeySchema, KeyType, MemoryCatalog, Projection,
+    TableDescriptor, TableId, Throughput,
 };
 use dynamo_engine::plan::{self, PlanError};
 use dynamo_engine::read::ReadPlan;
@@ -69,16 +69,20 @@ pub fn catalog() -> MemoryCatalog {
     MemoryCatalog::new([ranges(), hashes()])
 }
 
-/// The plan of a request given as JSON.
+/// The plan of a request given as JSON, for the tables of this file.
 pub fn plan(operation: &str, body: &Value) -> Result<ReadPlan, ApiError> {
+    plan_in(&catalog(), operation, body)
+}
+
+/// The plan of a request given as JSON.
+pub fn plan_in(catalog: &dyn Catalog, operation: &str, body: &Value) -> Result<ReadPlan, ApiError> {
     let body = body.to_string().into_bytes();
-    let catalog = catalog();
     let planned = match operation {
-        "GetItem" => plan::get_item::plan(GetItemInput::from_json(&body)?, &catalog),
-        "BatchGetItem" => plan::batch_get_item::plan(BatchGetItemInput::from_json(&body)?, &catalog),
-        "Query" => plan::query::plan(QueryInput::from_json(&body)?, &catalog),
-        "Scan" => plan::scan::plan(ScanInput::from_json(&body)?, &catalog),
-        "TransactGetItems" => plan::transact_get_items::plan(TransactGetItemsInput::from_json(&body)?, &catalog),
+        "GetItem" => plan::get_item::plan(GetItemInput::from_json(&body)?, catalog),
+        "BatchGetItem" => plan::batch_get_item::plan(BatchGetItemInput::from_json(&body)?, catalog),
+        "Query" => plan::query::plan(QueryInput::from_json(&body)?, catalog),
+        "Scan" => plan::scan::plan(ScanInput::from_json(&body)?, catalog),
+        "TransactGetItems" => plan::transact_get_items::plan(TransactGetItemsInput::from_json(&body)?, catalog),
         other => panic!("no read operation: {other}"),
     };
     planned.map_err(PlanError::into_api_error)

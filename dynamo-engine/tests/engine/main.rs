@@ -2,11 +2,13 @@
 
 mod fixture;
 mod model;
+mod node;
 mod page_laws;
 mod plan_errors;
 mod read_counts;
 mod replies;
 mod store;
+mod whole_laws;
 mod write_errors;
 mod write_replies;
 mod writer;

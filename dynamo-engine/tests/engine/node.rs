@@ -1,0 +1,190 @@
+//! The whole engine without a server: requests in, replies out, one shard, a log in memory.
+//!
+//! A write goes the whole way: JSON, plan, command, log bytes, apply, batch, outcome, reply. A crash takes away what
+//! the store has not flushed, and opening again replays the log behind the applied index that it finds there, as the
+//! server does.
+
+use dynamo_engine::apply::{Outcome, ShardState, apply_entry};
+use dynamo_engine::catalog::{Catalog, CatalogChange, DdlWork, MemoryCatalog, TableDescriptor, next_ddl_step};
+use dynamo_engine::command::{BackfillStep, Command, Entry, Stamped};
+use dynamo_engine::context::RequestContext;
+use dynamo_engine::keyspace::local;
+use dynamo_engine::plan::{self, PlanError, WritePlan};
+use dynamo_engine::reply;
+use dynamo_protocol::error::ApiError;
+use dynamo_protocol::ops::{
+    BatchWriteItemInput, CreateTableInput, DeleteItemInput, PutItemInput, TransactWriteItemsInput, UpdateItemInput,
+    UpdateTableInput,
+};
+use hlc::Timestamp;
+use ordered_kv::memory::MemoryState;
+use ordered_kv::{Reader, StateStore, WriteBatch};
+use serde_json::Value;
+use shard_router::ShardId;
+
+use crate::fixture;
+
+const SHARD: ShardId = ShardId(0);
+
+/// One shard with its log.
+pub struct Node {
+    store: MemoryState,
+    shard: ShardState,
+    catalog: MemoryCatalog,
+    /// Every entry, as bytes.
+    log: Vec<Vec<u8>>,
+    clock: u64,
+}
+
+impl Node {
+    pub fn new() -> Node {
+        Node {
+            store: MemoryState::with_crashes(),
+            shard: ShardState::new(SHARD),
+            catalog: MemoryCatalog::default(),
+            log: Vec::new(),
+            clock: 1 << 40,
+        }
+    }
+
+    /// The reply to a request, or the error that the client gets.
+    pub fn send(&mut self, operation: &str, request: &Value) -> Result<Value, ApiError> {
+        let body = request.to_string().into_bytes();
+        let reply = match operation {
+            "CreateTable" => {
+                let command = plan::create_table::plan(CreateTableInput::from_json(&body)?);
+                let outcome = self.ddl(Command::Ddl(command.map_err(PlanError::into_api_error)?));
+                reply::create_table(&outcome, &RequestContext::default())?
+            }
+            "UpdateTable" => {
+                let command = plan::update_table::plan(UpdateTableInput::from_json(&body)?, &self.catalog);
+                self.ddl(Command::Ddl(command.map_err(PlanError::into_api_error)?));
+                self.drive();
+                b"{}".to_vec()
+            }
+            "PutItem" => self.write(plan::put_item::plan(PutItemInput::from_json(&body)?, &self.catalog))?,
+            "UpdateItem" => self.write(plan::update_item::plan(UpdateItemInput::from_json(&body)?, &self.catalog))?,
+            "DeleteItem" => self.write(plan::delete_item::plan(DeleteItemInput::from_json(&body)?, &self.catalog))?,
+            "BatchWriteItem" => {
+                self.write(plan::batch_write_item::plan(BatchWriteItemInput::from_json(&body)?, &self.catalog))?
+            }
+            "TransactWriteItems" => {
+                self.write(plan::transact_write_items::plan(TransactWriteItemsInput::from_json(&body)?, &self.catalog))?
+            }
+            read => {
+                let plan = fixture::plan_in(&self.catalog, read, request)?;
+                let mut out = Vec::new();
+                let reader: &dyn Reader = &self.store;
+                plan.execute(&reader, &mut out).expect("memory can be read");
+                out
+            }
+        };
+        Ok(serde_json::from_slice(&reply).expect("a reply is JSON"))
+    }
+
+    /// Makes everything written so far durable.
+    pub fn flush(&self) {
+        self.store.flush().expect("memory can be flushed");
+    }
+
+    /// Loses what was not flushed, or a part of it, and starts again.
+    pub fn crash(&mut self, seed: u64) {
+        self.store.crash(seed);
+        self.shard = ShardState::load(&self.store, SHARD).expect("the shard's rows are whole");
+        let applied = self.store.get(&local::applied(SHARD)).expect("memory can be read");
+        let applied = applied.map_or(0, |bytes| u64::from_be_bytes(bytes[..].try_into().expect("eight bytes")));
+        for index in applied as usize..self.log.len() {
+            let entry = self.log[index].clone();
+            self.apply(index as u64 + 1, &entry);
+        }
+        self.catalog = MemoryCatalog::new(self.shard.tables.values().map(|table| TableDescriptor::clone(table)));
+    }
+
+    pub fn table(&self, name: &str) -> TableDescriptor {
+        TableDescriptor::clone(&*self.catalog.table(name).expect("the table is there"))
+    }
+
+    /// Every row of the store, to compare two nodes.
+    pub fn rows(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut cursor = self.store.cursor(ordered_kv::KeyRange::all(), ordered_kv::Direction::Forward).unwrap();
+        let mut rows = Vec::new();
+        while let Some((key, value)) = cursor.next().unwrap() {
+            rows.push((key.to_vec(), value.to_vec()));
+        }
+        rows
+    }
+
+    /// What a fresh replica makes of the same log.
+    pub fn replica(&self) -> Node {
+        let mut replica = Node::new();
+        for entry in &self.log {
+            replica.log.push(entry.clone());
+            replica.apply(replica.log.len() as u64, entry);
+        }
+        replica
+    }
+
+    fn write(&mut self, plan: Result<WritePlan, PlanError>) -> Result<Vec<u8>, ApiError> {
+        let plan = plan.map_err(PlanError::into_api_error)?;
+        let outcomes = self.propose(plan.writes.into_iter().map(|write| write.command).collect());
+        plan.reply.render(outcomes)
+    }
+
+    fn ddl(&mut self, command: Command) -> dynamo_engine::apply::ddl::DdlOutcome {
+        let Some(Outcome::Ddl(outcome)) = self.propose(vec![command]).pop() else {
+            panic!("a catalog command has a catalog outcome");
+        };
+        outcome
+    }
+
+    /// Does what remains to be done about every table, as the server's driver.
+    fn drive(&mut self) {
+        loop {
+            let tables: Vec<_> = self.catalog.tables().cloned().collect();
+            let Some(work) = tables.iter().find_map(|table| next_ddl_step(table)) else {
+                return;
+            };
+            match work {
+                DdlWork::Propose(command) => {
+                    self.ddl(Command::Ddl(command));
+                }
+                DdlWork::Backfill { table, schema_version, index, then } => {
+                    let step = BackfillStep { table, schema_version, index, rows: 3 };
+                    let outcome = self.propose(vec![Command::BackfillStep(step)]).pop();
+                    if let Some(Outcome::Backfilled { done: true }) = outcome {
+                        self.ddl(Command::Ddl(then));
+                    }
+                }
+            }
+        }
+    }
+
+    fn propose(&mut self, commands: Vec<Command>) -> Vec<Outcome> {
+        let stamp = |command| {
+            self.clock += 7;
+            Stamped { ts: Timestamp(self.clock), command }
+        };
+        let commands = commands.into_iter().map(stamp).collect();
+        let entry = Entry { stamped_ms: self.clock >> 16, ceiling: Timestamp(self.clock + 1), commands };
+        let mut bytes = Vec::new();
+        entry.encode(&mut bytes);
+        self.log.push(bytes.clone());
+        self.apply(self.log.len() as u64, &bytes)
+    }
+
+    fn apply(&mut self, index: u64, entry: &[u8]) -> Vec<Outcome> {
+        let entry = Entry::decode(entry).expect("what was encoded is decoded");
+        let mut batch = WriteBatch::new();
+        let outcomes = apply_entry(&mut self.shard, &self.store, &mut batch, &entry).expect("the rows are whole");
+        batch.put(&local::applied(SHARD), &index.to_be_bytes());
+        self.store.write(&batch).expect("memory takes writes");
+        for outcome in &outcomes {
+            let change: Option<CatalogChange> = match outcome {
+                Outcome::Ddl(outcome) => outcome.catalog_change(),
+                _ => None,
+            };
+            change.iter().for_each(|change| self.catalog.apply(change));
+        }
+        outcomes
+    }
+}
