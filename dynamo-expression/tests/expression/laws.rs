@@ -146,6 +146,34 @@ fn naive_find(item: &Item, path: &str) -> Option<AttributeValue> {
     Some(current)
 }
 
+/// The value after `SET path = new` (or `REMOVE path`), made anew from the top; nothing where the path leads nowhere.
+fn naive_change(
+    value: Option<AttributeValue>,
+    pieces: &[&str],
+    new: &Option<AttributeValue>,
+) -> Option<AttributeValue> {
+    let (piece, below) = pieces.split_first()?;
+    let last = below.is_empty();
+    match (value?, piece.strip_prefix('#')) {
+        (AttributeValue::M(mut members), None) => {
+            let old = members.remove(*piece);
+            let next = if last { new.clone() } else { Some(naive_change(old, below, new)?) };
+            members.extend(next.map(|next| ((*piece).to_owned(), next)));
+            Some(AttributeValue::M(members))
+        }
+        (AttributeValue::L(mut elements), Some(index)) => {
+            let index = index.parse::<usize>().unwrap().min(elements.len());
+            let old = (index < elements.len()).then(|| elements.remove(index));
+            let next = if last { new.clone() } else { Some(naive_change(old, below, new)?) };
+            let tail = elements.split_off(index);
+            elements.extend(next);
+            elements.extend(tail);
+            Some(AttributeValue::L(elements))
+        }
+        _ => None,
+    }
+}
+
 fn naive_rank(left: Option<&AttributeValue>, right: Option<&AttributeValue>) -> Option<i32> {
     let rank = match (left?, right?) {
         (AttributeValue::S(left), AttributeValue::S(right)) => left.bytes().cmp(right.bytes()),
@@ -218,6 +246,20 @@ proptest! {
         }
         prop_assert_eq!(at_once, in_turn);
         round_trip(&together, Update::encode, Update::decode);
+    }
+
+    #[test]
+    fn one_change_is_what_the_model_makes_anew(item in any_item(), path in any_path(), x in any_value()) {
+        let values = BTreeMap::from([(":x".to_owned(), x.clone())]);
+        let spaced = path.replace('[', ".#").replace(']', "");
+        let pieces: Vec<&str> = spaced.split('.').collect();
+        for (text, new) in [(format!("SET {path} = :x"), Some(x)), (format!("REMOVE {path}"), None)] {
+            let update = Placeholders::new(None, Some(&values)).update(&text).unwrap();
+            let mut changed = item.clone();
+            let result = update.apply(&mut changed).map(|()| AttributeValue::M(changed)).ok();
+            prop_assert_eq!(result, naive_change(Some(AttributeValue::M(item.clone())), &pieces, &new), "{}", text);
+            round_trip(&update, Update::encode, Update::decode);
+        }
     }
 
     #[test]
