@@ -57,45 +57,27 @@ pub fn index_key_type_mismatch(index: &IndexDescriptor, attribute: &KeyAttribute
     )
 }
 
-/// Whether an item to put may have `value` as a key attribute of `index`; the error is the text for the client.
-pub fn index_key(index: &IndexDescriptor, attribute: &KeyAttribute, value: &AttributeValue) -> Result<(), String> {
-    if value.type_name() != attribute.kind.name() {
-        return Err(index_key_type_mismatch(index, attribute, value.type_name()));
-    }
-    if let Some(kind) = empty_kind(value) {
-        return Err(format!(
-            "{NOT_VALID}A value specified for a secondary index key is not supported. The AttributeValue for a key \
-             attribute cannot contain an empty {kind} value. IndexName: {}, IndexKey: {}",
-            index.name, attribute.name
-        ));
-    }
-    too_long(index, attribute, value).map_or(Ok(()), Err)
+/// An item to put with an empty key attribute of `index`; `None` where it is not empty.
+pub fn empty_index_key(index: &IndexDescriptor, attribute: &KeyAttribute, value: &AttributeValue) -> Option<String> {
+    let kind = empty_kind(value)?;
+    Some(format!(
+        "{NOT_VALID}A value specified for a secondary index key is not supported. The AttributeValue for a key \
+         attribute cannot contain an empty {kind} value. IndexName: {}, IndexKey: {}",
+        index.name, attribute.name
+    ))
 }
 
-/// Whether an update may leave `value` as a key attribute of `index`. A wrong type that can be seen in the request is
-/// refused before; this one came out of the item.
-pub fn index_key_after_update(
-    index: &IndexDescriptor,
-    attribute: &KeyAttribute,
-    value: &AttributeValue,
-) -> Result<(), String> {
-    if value.type_name() != attribute.kind.name() {
-        return Err("The update expression attempted to update the secondary index key to unsupported type".to_owned());
-    }
-    if let Some(kind) = empty_kind(value) {
-        return Err(format!(
-            "{NOT_VALID}The update expression attempted to update a secondary index key to a value that is not \
-             supported. The AttributeValue for a key attribute cannot contain an empty {kind} value."
-        ));
-    }
-    if too_long(index, attribute, value).is_some() {
-        let text = "The update expression attempted to update the secondary index key beyond allowed size limits";
-        return Err(text.to_owned());
-    }
-    Ok(())
+/// An update that would leave a key attribute of an index empty; `None` where the value is not empty.
+pub fn empty_index_key_after_update(value: &AttributeValue) -> Option<String> {
+    let kind = empty_kind(value)?;
+    Some(format!(
+        "{NOT_VALID}The update expression attempted to update a secondary index key to a value that is not \
+         supported. The AttributeValue for a key attribute cannot contain an empty {kind} value."
+    ))
 }
 
-fn too_long(index: &IndexDescriptor, attribute: &KeyAttribute, value: &AttributeValue) -> Option<String> {
+/// An item to put with a key attribute of `index` that is too long; `None` where it is not.
+pub fn long_index_key(index: &IndexDescriptor, attribute: &KeyAttribute, value: &AttributeValue) -> Option<String> {
     let length = match value {
         AttributeValue::S(text) => text.len(),
         AttributeValue::B(bytes) => bytes.len(),
@@ -108,6 +90,26 @@ fn too_long(index: &IndexDescriptor, attribute: &KeyAttribute, value: &Attribute
         return Some(sort_key_too_long());
     }
     None
+}
+
+/// Whether an update may leave `value` as a key attribute of `index`. A wrong type that can be seen in the request is
+/// refused before; this one came out of the item.
+pub fn index_key_after_update(
+    index: &IndexDescriptor,
+    attribute: &KeyAttribute,
+    value: &AttributeValue,
+) -> Result<(), String> {
+    if value.type_name() != attribute.kind.name() {
+        return Err("The update expression attempted to update the secondary index key to unsupported type".to_owned());
+    }
+    if let Some(text) = empty_index_key_after_update(value) {
+        return Err(text);
+    }
+    if long_index_key(index, attribute, value).is_some() {
+        let text = "The update expression attempted to update the secondary index key beyond allowed size limits";
+        return Err(text.to_owned());
+    }
+    Ok(())
 }
 
 fn empty_kind(value: &AttributeValue) -> Option<&'static str> {

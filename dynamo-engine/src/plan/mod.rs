@@ -30,6 +30,7 @@ mod start_key;
 pub mod tag_resource;
 pub mod transact_get_items;
 pub mod transact_write_items;
+mod update_charge;
 mod update_index;
 pub mod update_item;
 pub mod update_table;

@@ -5,8 +5,8 @@
 //! 1. each action by itself, in request order: its expressions, the size of an item to put, unused placeholders. The
 //!    first mistake is a ValidationException of the whole request;
 //! 2. the tables: an unknown one is a ResourceNotFoundException;
-//! 3. each action against its table: an empty key value is again a ValidationException, but a key or an index key of
-//!    the wrong type cancels the transaction. The first such action says `ValidationError`, all others `None`.
+//! 3. each action against its table: an empty key or index key is again a ValidationException, but one of the wrong
+//!    type cancels the transaction. The first such action says `ValidationError`, all others `None`.
 //!
 //! Last come two actions on one item. Conditions, and what an update makes of its item, are judged in apply.
 
@@ -21,17 +21,18 @@ use dynamo_protocol::shapes::{
     ExpressionAttributeNames, ExpressionAttributeValues, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use dynamo_protocol::size::item_bytes;
-use dynamo_protocol::value::{AttributeValue, Item};
+use dynamo_protocol::value::Item;
 
 use crate::catalog::{Catalog, TableDescriptor};
 use crate::command::{Change, ClientToken, Command, Transaction, request_hash};
 use crate::reply::{ReplySpec, TransactReply};
 
+use super::item_key::check_no_empty_value;
 use super::paths::check_scalars;
 use super::put_target::{body, check_index_keys, check_key_attributes, put_bytes, put_key};
 use super::update_target::check_update;
 use super::write::{PlannedCommand, WritePlan, collection_key, item_write};
-use super::{ItemKey, PlanError, lookup};
+use super::{ItemKey, PlanError, lookup, put_target, update_target};
 
 /// One action, checked by itself.
 struct Action {
@@ -56,7 +57,7 @@ pub fn plan(input: TransactWriteItemsInput, catalog: &dyn Catalog) -> Result<Wri
     let tables = actions.iter().map(|action| lookup::table(catalog, &action.table_name));
     let tables: Vec<Arc<TableDescriptor>> = tables.collect::<Result<_, _>>()?;
     for (action, table) in actions.iter().zip(&tables) {
-        check_no_empty_keys(table, &action.item)?;
+        check_no_empty_keys(table, action)?;
     }
     let keys = actions.iter().zip(&tables).map(|(action, table)| target(table, action));
     let keys = all_or_cancelled(keys.collect())?;
@@ -161,15 +162,14 @@ fn parse(parts: Parts) -> Result<Action, PlanError> {
     Ok(Action { table_name: parts.table_name, item: parts.item, condition, change, billed_bytes, shows_item })
 }
 
-/// Empty key values are found up front, as bad input of the whole request.
-fn check_no_empty_keys(table: &TableDescriptor, item: &Item) -> Result<(), PlanError> {
-    for attribute in table.keys.attributes() {
-        let value = item.get(&attribute.name);
-        if let Some(part) = value.and_then(|value: &AttributeValue| crate::keyspace::KeyPart::of(value)) {
-            super::item_key::check_not_empty(&attribute.name, &part)?;
-        }
+/// Empty key values, of the table and of its indexes, are found up front, as bad input of the whole request.
+fn check_no_empty_keys(table: &TableDescriptor, action: &Action) -> Result<(), ApiError> {
+    check_no_empty_value(table, &action.item)?;
+    match &action.change {
+        Change::Put(_) => put_target::check_no_empty_index_key(table, &action.item),
+        Change::Update(update) => update_target::check_no_empty_index_key(table, update),
+        Change::Delete | Change::Check => Ok(()),
     }
-    Ok(())
 }
 
 /// The key of an action that fits its table.

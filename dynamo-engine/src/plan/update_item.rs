@@ -12,6 +12,7 @@ use crate::reply::{ReplySpec, SingleReply};
 
 use super::parameters::check_generations;
 use super::paths::check_scalars;
+use super::update_charge::check_charge;
 use super::update_target::check_update;
 use super::write::{PlannedCommand, WritePlan, collection_key, item_write};
 use super::write_parameters::{RequestedCondition, enveloped};
@@ -53,6 +54,7 @@ pub fn plan(input: UpdateItemInput, catalog: &dyn Catalog) -> Result<WritePlan, 
     let table = lookup::table(catalog, &input.table_name)?;
     let key = ItemKey::of(&table, &input.key)?;
     check_update(&table, &update)?;
+    check_charge(&update)?;
     if let Some(condition) = &condition {
         check_scalars(condition.paths(), &table)?;
     }

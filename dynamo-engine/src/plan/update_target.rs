@@ -7,6 +7,7 @@ use crate::catalog::TableDescriptor;
 use crate::messages;
 
 use super::paths::check_scalars;
+use super::put_target::indexes_by_name;
 
 /// Checks an update before it meets an item, in DynamoDB's order: key attributes as targets, types of index keys as
 /// far as the request shows them, paths that lead into keys.
@@ -18,6 +19,7 @@ pub(super) fn check_update(table: &TableDescriptor, update: &Update) -> Result<(
         return Err(ApiError::validation(messages::key_update(path.root())));
     }
     check_index_types(table, update)?;
+    check_no_empty_index_key(table, update)?;
     let mut paths = Vec::new();
     update.actions().iter().for_each(|action| collect_paths(action, &mut paths));
     check_scalars(paths, table)
@@ -26,13 +28,28 @@ pub(super) fn check_update(table: &TableDescriptor, update: &Update) -> Result<(
 fn check_index_types(table: &TableDescriptor, update: &Update) -> Result<(), ApiError> {
     let targets = update.actions().iter().filter(|action| !action.path().is_nested());
     for (name, actual) in targets.filter_map(|action| Some((action.path().root(), written_type(action)?))) {
-        for index in table.maintained_indexes() {
+        for index in indexes_by_name(table) {
             for attribute in index.keys.attributes().filter(|attribute| attribute.name == name) {
                 if attribute.kind.name() != actual {
                     let text = messages::index_key_type_mismatch(index, attribute, actual);
                     return Err(ApiError::validation(text));
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses an index key that is set to an empty value of the request.
+///
+/// # Errors
+/// The first such value.
+pub(super) fn check_no_empty_index_key(table: &TableDescriptor, update: &Update) -> Result<(), ApiError> {
+    for action in update.actions() {
+        let Action::Set(path, Value::Value(value)) = action else { continue };
+        let is_key = || table.maintained_indexes().any(|index| index.keys.contains(path.root()));
+        if let Some(text) = messages::empty_index_key_after_update(value).filter(|_| !path.is_nested() && is_key()) {
+            return Err(ApiError::validation(text));
         }
     }
     Ok(())

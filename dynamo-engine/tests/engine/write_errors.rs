@@ -83,7 +83,7 @@ fn range_item(more: Value) -> Value {
 #[test]
 fn index_keys_of_items_to_put() {
     let put = |more: Value| json!({ "TableName": "ranges", "Item": range_item(more) });
-    let text = format!("{INVALID}Type mismatch for Index Key c Expected: S Actual: N IndexName: local_all");
+    let text = format!("{INVALID}Type mismatch for Index Key c Expected: S Actual: N IndexName: global_all");
     check("PutItem", put(json!({ "c": { "N": "1" } })), &text);
     let batch = json!({ "RequestItems": { "ranges": [{ "PutRequest": { "Item": range_item(json!({ "c": { "N": "1" } })) } }] } });
     check("BatchWriteItem", batch, &text);
@@ -93,6 +93,22 @@ fn index_keys_of_items_to_put() {
     check("PutItem", put(json!({ "d": { "B": "" } })), empty);
     let text = format!("{INVALID}Aggregated size of all range keys has exceeded the size limit of 1024 bytes");
     check("PutItem", put(json!({ "c": { "S": "c".repeat(1025) } })), &text);
+    let action = |kind: &str, request: Value| transaction(json!([{ kind: request }]));
+    check("TransactWriteItems", action("Put", put(json!({ "d": { "B": "" } }))), empty);
+    let text = format!("{INVALID}Type mismatch for Index Key c Expected: S Actual: N IndexName: global_all");
+    cancelled(action("Put", put(json!({ "c": { "N": "1" } }))), &[Some(&text)]);
+    let update = |value: Value| {
+        json!({
+            "TableName": "ranges", "Key": { "a": { "S": "x" }, "b": { "N": "1" } }, "UpdateExpression": "SET c = :v",
+            "ExpressionAttributeValues": { ":v": value },
+        })
+    };
+    cancelled(action("Update", update(json!({ "N": "1" }))), &[Some(&text)]);
+    let empty = "One or more parameter values are not valid. The update expression attempted to update a secondary \
+                 index key to a value that is not supported. The AttributeValue for a key attribute cannot contain an \
+                 empty string value.";
+    check("TransactWriteItems", action("Update", update(json!({ "S": "" }))), empty);
+    check("UpdateItem", update(json!({ "S": "" })), empty);
 }
 
 #[test]
@@ -125,13 +141,43 @@ fn updates_keep_off_the_keys() {
         "AttributeUpdates": { "b": { "Value": { "N": "2" } } },
     });
     check("UpdateItem", legacy, &text);
-    let text = format!("{INVALID}Type mismatch for Index Key c Expected: S Actual: N IndexName: local_all");
+    let text = format!("{INVALID}Type mismatch for Index Key c Expected: S Actual: N IndexName: global_all");
     check("UpdateItem", update("SET d.x = f ADD c :v", json!({ ":v": { "N": "1" } })), &text);
     check("UpdateItem", update("SET c = f + :v", json!({ ":v": { "N": "1" } })), &text);
     let text =
         "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: IndexKey: c";
     check("UpdateItem", update("SET f = c[1]", Value::Null), text);
     check("UpdateItem", update("REMOVE c.x", Value::Null), text);
+}
+
+#[test]
+fn an_update_expression_is_charged_for_what_it_writes() {
+    let update = |padding: usize| {
+        hash(
+            "K",
+            json!({
+                "UpdateExpression": "SET b = :pad", "ExpressionAttributeValues": { ":pad": { "S": "x".repeat(padding) } },
+            }),
+        )
+    };
+    let fits = 409_600 - 3 - 19 - 1;
+    assert_eq!(Writer::new().send("UpdateItem", update(fits)), Ok(json!({})));
+    let text = "Item size to update has exceeded the maximum allowed size";
+    check("UpdateItem", update(fits + 1), text);
+    let legacy = |padding: usize| {
+        hash(
+            "K",
+            json!({
+                "AttributeUpdates": { "b": { "Value": { "S": "x".repeat(padding) } } },
+            }),
+        )
+    };
+    let fits = 409_600 - 2 - 1;
+    assert_eq!(Writer::new().send("UpdateItem", legacy(fits)), Ok(json!({})), "only the finished item counts");
+    check("UpdateItem", legacy(fits + 1), text);
+    let transacted = |padding: usize| transaction(json!([{ "Update": update(padding) }]));
+    assert_eq!(Writer::new().send("TransactWriteItems", transacted(fits)), Ok(json!({})));
+    cancelled(transacted(fits + 1), &[Some(text)]);
 }
 
 #[test]
