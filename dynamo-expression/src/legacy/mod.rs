@@ -12,6 +12,8 @@
 //! expectations of dynalite's test suite, and captures of October 2026).
 //!
 //! [`KeyCondition`]: crate::KeyCondition
+//! [`Update`]: crate::Update
+//! [`Projection`]: crate::Projection
 
 mod comparison;
 mod expected;
