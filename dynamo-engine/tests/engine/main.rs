@@ -8,6 +8,7 @@ mod plan_errors;
 mod read_counts;
 mod replies;
 mod store;
+mod tables;
 mod whole_laws;
 mod write_errors;
 mod write_replies;

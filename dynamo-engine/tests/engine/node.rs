@@ -4,8 +4,12 @@
 //! the store has not flushed, and opening again replays the log behind the applied index that it finds there, as the
 //! server does.
 
+use std::sync::Arc;
+
 use dynamo_engine::apply::{Outcome, ShardState, apply_entry};
-use dynamo_engine::catalog::{Catalog, CatalogChange, DdlWork, MemoryCatalog, TableDescriptor, next_ddl_step};
+use dynamo_engine::catalog::{
+    Catalog, CatalogChange, DdlWork, MemoryCatalog, TableDescriptor, TableStats, next_ddl_step,
+};
 use dynamo_engine::command::{BackfillStep, Command, Entry, Stamped};
 use dynamo_engine::context::RequestContext;
 use dynamo_engine::keyspace::local;
@@ -13,8 +17,10 @@ use dynamo_engine::plan::{self, PlanError, WritePlan};
 use dynamo_engine::reply;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::{
-    BatchWriteItemInput, CreateTableInput, DeleteItemInput, PutItemInput, TransactWriteItemsInput, UpdateItemInput,
-    UpdateTableInput,
+    BatchWriteItemInput, CreateTableInput, DeleteItemInput, DeleteTableInput, DescribeContinuousBackupsInput,
+    DescribeTableInput, DescribeTimeToLiveInput, ListTablesInput, ListTagsOfResourceInput, Operation, PutItemInput,
+    TagResourceInput, TransactWriteItemsInput, UntagResourceInput, UpdateItemInput, UpdateTableInput,
+    UpdateTimeToLiveInput,
 };
 use hlc::Timestamp;
 use ordered_kv::memory::MemoryState;
@@ -34,6 +40,8 @@ pub struct Node {
     /// Every entry, as bytes.
     log: Vec<Vec<u8>>,
     clock: u64,
+    /// Whether an update of a table is driven to its end before the next request, as it is but for milliseconds.
+    pub drives: bool,
 }
 
 impl Node {
@@ -44,24 +52,18 @@ impl Node {
             catalog: MemoryCatalog::default(),
             log: Vec::new(),
             clock: 1 << 40,
+            drives: true,
         }
     }
 
     /// The reply to a request, or the error that the client gets.
     pub fn send(&mut self, operation: &str, request: &Value) -> Result<Value, ApiError> {
         let body = request.to_string().into_bytes();
+        if let Some(reply) = self.control(operation, &body) {
+            let reply = reply?;
+            return Ok(if reply.is_empty() { Value::Null } else { serde_json::from_slice(&reply).expect("JSON") });
+        }
         let reply = match operation {
-            "CreateTable" => {
-                let command = plan::create_table::plan(CreateTableInput::from_json(&body)?);
-                let outcome = self.ddl(Command::Ddl(command.map_err(PlanError::into_api_error)?));
-                reply::create_table(&outcome, &RequestContext::default())?
-            }
-            "UpdateTable" => {
-                let command = plan::update_table::plan(UpdateTableInput::from_json(&body)?, &self.catalog);
-                self.ddl(Command::Ddl(command.map_err(PlanError::into_api_error)?));
-                self.drive();
-                b"{}".to_vec()
-            }
             "PutItem" => self.write(plan::put_item::plan(PutItemInput::from_json(&body)?, &self.catalog))?,
             "UpdateItem" => self.write(plan::update_item::plan(UpdateItemInput::from_json(&body)?, &self.catalog))?,
             "DeleteItem" => self.write(plan::delete_item::plan(DeleteItemInput::from_json(&body)?, &self.catalog))?,
@@ -80,6 +82,84 @@ impl Node {
             }
         };
         Ok(serde_json::from_slice(&reply).expect("a reply is JSON"))
+    }
+
+    /// The reply to an operation on tables; `None` for other operations.
+    fn control(&mut self, operation: &str, body: &[u8]) -> Option<Result<Vec<u8>, ApiError>> {
+        let operation = Operation::ALL.iter().copied().find(|known| known.name() == operation)?;
+        let reply = match operation {
+            Operation::CreateTable => self.create_table(body),
+            Operation::UpdateTable => self.update_table(body),
+            Operation::DeleteTable => self.delete_table(body),
+            Operation::TagResource | Operation::UntagResource | Operation::UpdateTimeToLive => {
+                self.change_settings(operation, body)
+            }
+            Operation::ListTables => ListTablesInput::from_json(body)
+                .map(|input| reply::list_tables(&plan::list_tables::plan(input, &self.catalog)))
+                .map_err(PlanError::Client),
+            Operation::DescribeTable => self.described(DescribeTableInput::from_json(body), |input, catalog| {
+                plan::describe_table::plan(input, catalog)
+            }),
+            Operation::DescribeTimeToLive => DescribeTimeToLiveInput::from_json(body)
+                .map_err(PlanError::Client)
+                .and_then(|input| plan::describe_table::plan_time_to_live(input, &self.catalog))
+                .map(|table| reply::describe_time_to_live(&table)),
+            Operation::ListTagsOfResource => ListTagsOfResourceInput::from_json(body)
+                .map_err(PlanError::Client)
+                .and_then(|input| plan::tag_resource::plan_list(input, &self.catalog))
+                .map(|table| reply::list_tags_of_resource(&table)),
+            Operation::DescribeContinuousBackups => DescribeContinuousBackupsInput::from_json(body)
+                .map_err(PlanError::Client)
+                .and_then(|input| plan::describe_table::plan_continuous_backups(input, &self.catalog))
+                .map(|_| reply::describe_continuous_backups()),
+            _ => return None,
+        };
+        Some(reply.map_err(|error| error.answer(operation, &RequestContext::default())))
+    }
+
+    fn create_table(&mut self, body: &[u8]) -> Result<Vec<u8>, PlanError> {
+        let command = plan::create_table::plan(CreateTableInput::from_json(body)?)?;
+        Ok(reply::create_table(&self.ddl(Command::Ddl(command)), &RequestContext::default())?)
+    }
+
+    fn update_table(&mut self, body: &[u8]) -> Result<Vec<u8>, PlanError> {
+        let command = plan::update_table::plan(UpdateTableInput::from_json(body)?, &self.catalog)?;
+        let outcome = self.ddl(Command::Ddl(command));
+        let reply = reply::update_table(&outcome, &TableStats::default(), &RequestContext::default());
+        if self.drives {
+            self.drive();
+        }
+        Ok(reply?)
+    }
+
+    fn delete_table(&mut self, body: &[u8]) -> Result<Vec<u8>, PlanError> {
+        let command = plan::delete_table::plan(DeleteTableInput::from_json(body)?, &self.catalog)?;
+        Ok(reply::delete_table(&self.ddl(Command::Ddl(command)), &RequestContext::default())?)
+    }
+
+    fn change_settings(&mut self, operation: Operation, body: &[u8]) -> Result<Vec<u8>, PlanError> {
+        let command = match operation {
+            Operation::TagResource => plan::tag_resource::plan(TagResourceInput::from_json(body)?, &self.catalog),
+            Operation::UntagResource => {
+                plan::tag_resource::plan_untag(UntagResourceInput::from_json(body)?, &self.catalog)
+            }
+            _ => plan::update_time_to_live::plan(UpdateTimeToLiveInput::from_json(body)?, &self.catalog),
+        };
+        let outcome = self.ddl(Command::Ddl(command?));
+        Ok(match operation {
+            Operation::UpdateTimeToLive => reply::update_time_to_live(&outcome)?,
+            _ => reply::tag_resource(&outcome)?,
+        })
+    }
+
+    fn described(
+        &self,
+        input: Result<DescribeTableInput, ApiError>,
+        plan: impl FnOnce(DescribeTableInput, &dyn Catalog) -> Result<Arc<TableDescriptor>, PlanError>,
+    ) -> Result<Vec<u8>, PlanError> {
+        let table = plan(input?, &self.catalog)?;
+        let stats = TableStats::read(&self.store, SHARD, &table).expect("memory can be read");
+        Ok(reply::describe_table(&table, &stats, &RequestContext::default()))
     }
 
     /// Makes everything written so far durable.
@@ -138,7 +218,7 @@ impl Node {
     }
 
     /// Does what remains to be done about every table, as the server's driver.
-    fn drive(&mut self) {
+    pub fn drive(&mut self) {
         loop {
             let tables: Vec<_> = self.catalog.tables().cloned().collect();
             let Some(work) = tables.iter().find_map(|table| next_ddl_step(table)) else {
