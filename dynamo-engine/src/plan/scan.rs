@@ -30,8 +30,10 @@ struct Segment {
 /// The client's mistakes, and an unknown table.
 pub fn plan(input: ScanInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanError> {
     check_parameters(&input)?;
+    let legacy = parse_legacy(&input)?;
     let segment = segment(&input)?;
-    let (filter, projection) = parse(&input)?;
+    let expressions = parse(&input)?;
+    let (filter, projection) = (legacy.0.or(expressions.0), legacy.1.or(expressions.1));
     let table = lookup::table(catalog, &input.table_name)?;
     let source = Source::new(table, input.index_name.as_deref())?;
     let consistent = input.consistent_read.unwrap_or(false);
@@ -95,12 +97,14 @@ fn segment(input: &ScanInput) -> Result<Segment, PlanError> {
     }
 }
 
+/// AttributesToGet and ScanFilter, which the service looks at before the segments.
+fn parse_legacy(input: &ScanInput) -> Result<(Option<Condition>, Option<Projection>), PlanError> {
+    let projection = input.attributes_to_get.as_deref().map(attributes_to_get).transpose()?;
+    let filter = legacy::filter(input.scan_filter.as_ref(), input.conditional_operator)?;
+    Ok((filter, projection))
+}
+
 fn parse(input: &ScanInput) -> Result<(Option<Condition>, Option<Projection>), PlanError> {
-    let attributes = input.attributes_to_get.as_deref();
-    let legacy_filter = legacy::filter(input.scan_filter.as_ref(), input.conditional_operator)?;
-    if attributes.is_some() || legacy_filter.is_some() {
-        return Ok((legacy_filter, attributes.map(attributes_to_get).transpose()?));
-    }
     let names = input.expression_attribute_names.as_ref();
     let placeholders = Placeholders::new(names, input.expression_attribute_values.as_ref());
     let filter = input.filter_expression.as_deref();

@@ -60,13 +60,25 @@ pub fn ranges() -> TableDescriptor {
     table
 }
 
+/// `multi`: partition `pk`, and an index of one partition and four sort attributes.
+pub fn multi() -> TableDescriptor {
+    let mut table = TableDescriptor::new(TableId(9), "multi", keys(("pk", KeyType::S), None));
+    let mut index = index(15, "gsi", false, keys(("h", KeyType::S), None), Projection::All);
+    for name in ["a", "b", "c", "d"] {
+        index.keys.sort.push(KeyAttribute { name: name.to_owned(), kind: KeyType::S });
+    }
+    table.attribute_definitions.extend(index.keys.attributes().cloned());
+    table.indexes.push(index);
+    table
+}
+
 /// `hashes`: partition `a` (S) alone.
 pub fn hashes() -> TableDescriptor {
     TableDescriptor::new(TableId(8), "hashes", keys(("a", KeyType::S), None))
 }
 
 pub fn catalog() -> MemoryCatalog {
-    MemoryCatalog::new([ranges(), hashes()])
+    MemoryCatalog::new([ranges(), hashes(), multi()])
 }
 
 /// The plan of a request given as JSON, for the tables of this file.

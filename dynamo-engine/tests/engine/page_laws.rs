@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::{item, item_json, n, plan, ranges, s, value_json};
 use crate::model::{Model, SortTest};
-use crate::store::{CountingReader, filled};
+use crate::store::{CountingReader, Shards, filled};
 
 /// A page cannot take more pages than this to end, or paging does not terminate.
 const PAGES_MAX: usize = 500;
@@ -244,6 +244,29 @@ proptest! {
         let expected: Vec<Value> = rows.iter().filter(|row| passes(row)).map(item_json).collect();
         prop_assert_eq!(whole.scanned, rows.len() as u64);
         prop_assert_eq!(whole.items, expected);
+    }
+
+    #[test]
+    fn a_scan_goes_on_from_shard_to_shard(
+        items in items(),
+        index in proptest::option::of(prop_oneof![Just("local_keys"), Just("global_all")]),
+        bounds in proptest::collection::btree_set(1_u64.., 0..4),
+        limit in proptest::option::of(1_u64..6),
+    ) {
+        let model = model(items);
+        let whole = filled(&model);
+        let shards = Shards::split(&whole, bounds.into_iter().collect());
+        let mut request = json!({ "TableName": "ranges" });
+        if let Some(index) = index {
+            request["IndexName"] = json!(index);
+        }
+        if let Some(limit) = limit {
+            request["Limit"] = json!(limit);
+        }
+        let plan = plan("Scan", &request).unwrap();
+        let mut page = Vec::new();
+        plan.execute(&shards, &mut page).unwrap();
+        prop_assert_eq!(page, CountingReader::new(&whole).run(&plan).unwrap());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use dynamo_protocol::value::AttributeValue;
 use serde_json::{Value, json};
 
-use crate::fixture::{hashes, item, n, plan, ranges, s};
+use crate::fixture::{hashes, item, multi, n, plan, ranges, s};
 use crate::model::Model;
 use crate::store::{CountingReader, filled};
 
@@ -190,6 +190,71 @@ fn index_pages() {
             },
         })
     );
+}
+
+/// What the service does with an index key of one partition and four sort attributes, as recorded by a public suite
+/// in October 2026.
+#[test]
+fn keys_of_several_attributes() {
+    let mut model = Model::new(multi());
+    for (pk, a, b, c, d) in [
+        ("p1", "T", "live", Some("b"), "r1"),
+        ("p2", "T", "live", Some("a"), "r2"),
+        ("p3", "T", "live", Some("a"), "r1"),
+        ("p4", "T", "draft", Some("c"), "r1"),
+        ("p5", "F", "live", Some("a"), "r0"),
+        ("p6", "T", "live", None, "r1"),
+    ] {
+        let mut row = item([("pk", s(pk)), ("h", s("o")), ("a", s(a)), ("b", s(b)), ("d", s(d))]);
+        if let Some(c) = c {
+            row.insert("c".to_owned(), s(c));
+        }
+        model.put(row);
+    }
+    let values = [(":h", "o"), (":a", "T"), (":b", "live"), (":c", "a"), (":d", "r"), (":x", "r1"), (":y", "r1")];
+    let request = |condition: &str| {
+        let used = values.iter().filter(|(name, _)| condition.contains(name));
+        let used: serde_json::Map<String, Value> =
+            used.map(|(name, value)| ((*name).to_owned(), json!({ "S": value }))).collect();
+        json!({
+            "TableName": "multi", "IndexName": "gsi", "KeyConditionExpression": condition,
+            "ExpressionAttributeValues": used,
+        })
+    };
+    for (condition, expected) in [
+        ("h = :h", "p5 p4 p3 p2 p1"),
+        ("h = :h AND a = :a", "p4 p3 p2 p1"),
+        ("b = :b AND h = :h AND a = :a", "p3 p2 p1"),
+        ("h = :h AND a = :a AND b = :b AND c = :c", "p3 p2"),
+        ("h = :h AND a = :a AND b = :b AND c > :c", "p1"),
+        ("h = :h AND a = :a AND b = :b AND c = :c AND begins_with(d, :d)", "p3 p2"),
+        ("h = :h AND a = :a AND b = :b AND c = :c AND d BETWEEN :x AND :y", "p3"),
+        ("h = :h AND a = :a AND b < :b", "p4"),
+    ] {
+        let page = reply(&model, "Query", request(condition));
+        let found: Vec<&str> =
+            page["Items"].as_array().unwrap().iter().map(|row| row["pk"]["S"].as_str().unwrap()).collect();
+        assert_eq!(found.join(" "), expected, "{condition}");
+    }
+    let mut first = request("h = :h AND a = :a");
+    first["Limit"] = json!(2);
+    let key = reply(&model, "Query", first.clone())["LastEvaluatedKey"].clone();
+    assert_eq!(key.as_object().unwrap().keys().cloned().collect::<Vec<_>>(), ["h", "a", "b", "c", "d", "pk"]);
+    first["ExclusiveStartKey"] = key;
+    assert_eq!(reply(&model, "Query", first)["Items"][0]["pk"]["S"], "p2");
+    for (condition, absent, present) in [
+        ("h = :h AND a = :a AND c = :c", "b", "c"),
+        ("h = :h AND a = :a AND b > :b AND c = :c", "b", "c"),
+        ("h = :h AND b = :b", "a", "b"),
+    ] {
+        assert_eq!(
+            plan("Query", &request(condition)).unwrap_err().message(),
+            format!(
+                "RANGE key attributes {absent} must have equality conditions specified in the query because a condition \
+                 is present on key attribute {present}"
+            )
+        );
+    }
 }
 
 #[test]

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use dynamo_engine::catalog::{IndexDescriptor, KeyAttribute, TableDescriptor};
 use dynamo_engine::item::{ItemBody, stored};
 use dynamo_engine::keyspace::{KeyPart, RowKey, global_index_key, local_index_key, row_key};
-use dynamo_engine::read::{ReadError, ReadPlan};
+use dynamo_engine::read::{ReadError, ReadPlan, Views};
 use dynamo_protocol::value::Item;
 use hlc::Timestamp;
 use ordered_kv::memory::MemoryState;
 use ordered_kv::{Cursor, Direction, KeyRange, Reader, StateStore, StoreError, Value, View, WriteBatch};
+use shard_router::Token;
 
 use crate::model::Model;
 
@@ -50,6 +51,41 @@ fn index_key(table: &TableDescriptor, index: &IndexDescriptor, held: &Item) -> V
 
 fn parts<'a>(attributes: &[KeyAttribute], item: &'a Item) -> Vec<KeyPart<'a>> {
     attributes.iter().map(|attribute| KeyPart::of(&item[&attribute.name]).expect("a key is a scalar")).collect()
+}
+
+/// Several shards: each holds the rows of its part of the ring and nothing else.
+pub struct Shards {
+    /// The first token of each shard but the first.
+    bounds: Vec<u64>,
+    stores: Vec<MemoryState>,
+}
+
+impl Shards {
+    pub fn split(whole: &MemoryState, bounds: Vec<u64>) -> Shards {
+        let shards = Shards { stores: (0..=bounds.len()).map(|_| MemoryState::new()).collect(), bounds };
+        let mut rows = whole.cursor(KeyRange::all(), Direction::Forward).expect("memory can be read");
+        while let Some((key, row)) = rows.next().expect("memory can be read") {
+            let mut batch = WriteBatch::new();
+            batch.put(key, row);
+            let token = RowKey::parse(key).expect("all rows have a token").token();
+            shards.stores[shards.position(token)].write(&batch).expect("memory takes writes");
+        }
+        shards
+    }
+
+    fn position(&self, token: Token) -> usize {
+        self.bounds.partition_point(|bound| *bound <= token.0)
+    }
+}
+
+impl Views for Shards {
+    fn reader(&self, token: Token) -> &dyn Reader {
+        &self.stores[self.position(token)]
+    }
+
+    fn last_token(&self, token: Token) -> Token {
+        Token(self.bounds.get(self.position(token)).map_or(u64::MAX, |next| next - 1))
+    }
 }
 
 /// Counts what a read does to the store.
