@@ -210,3 +210,52 @@ fn tags_time_to_live_and_protection() {
         "TableNotFoundException: Table not found: orders"
     );
 }
+
+/// A global index can have several partition and several sort attributes; an item that lacks one stays out.
+#[test]
+fn an_index_key_of_several_attributes() {
+    let attribute = |name: &str| json!({"AttributeName": name, "AttributeType": "S"});
+    let key = |name: &str, kind: &str| json!({"AttributeName": name, "KeyType": kind});
+    let mut node = Node::new();
+    let create = json!({
+        "TableName": "orders",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [attribute("id"), attribute("a"), attribute("b"), attribute("c"), attribute("d")],
+        "KeySchema": [key("id", "HASH")],
+        "GlobalSecondaryIndexes": [{
+            "IndexName": "many",
+            "KeySchema": [key("a", "HASH"), key("b", "HASH"), key("c", "RANGE"), key("d", "RANGE")],
+            "Projection": {"ProjectionType": "ALL"},
+        }],
+    });
+    node.send("CreateTable", &create).unwrap();
+    for (id, [a, b, c, d]) in [
+        ("1", ["x", "y", "1", "1"]),
+        ("2", ["x", "y", "1", "2"]),
+        ("3", ["x", "y", "2", "1"]),
+        ("4", ["x", "z", "1", "1"]),
+    ] {
+        let item = json!({"id": {"S": id}, "a": {"S": a}, "b": {"S": b}, "c": {"S": c}, "d": {"S": d}});
+        node.send("PutItem", &json!({"TableName": "orders", "Item": item})).unwrap();
+    }
+    let partial = json!({"id": {"S": "5"}, "a": {"S": "x"}, "b": {"S": "y"}, "c": {"S": "1"}});
+    node.send("PutItem", &json!({"TableName": "orders", "Item": partial})).unwrap();
+    let query = |condition: &str, values: Value| {
+        json!({
+            "TableName": "orders", "IndexName": "many", "KeyConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+        })
+    };
+    let ids = |reply: &Value| -> Vec<String> {
+        let items = reply["Items"].as_array().unwrap();
+        items.iter().map(|item| item["id"]["S"].as_str().unwrap().to_owned()).collect()
+    };
+    let whole = json!({":a": {"S": "x"}, ":b": {"S": "y"}});
+    assert_eq!(ids(&node.send("Query", &query("a = :a AND b = :b", whole)).unwrap()), ["1", "2", "3"]);
+    let narrow = json!({":a": {"S": "x"}, ":b": {"S": "y"}, ":c": {"S": "1"}, ":d": {"S": "1"}});
+    assert_eq!(ids(&node.send("Query", &query("a = :a AND b = :b AND c = :c AND d > :d", narrow)).unwrap()), ["2"]);
+    let half = json!({":a": {"S": "x"}});
+    assert!(refused(&mut node, "Query", query("a = :a", half)).starts_with("ValidationException"));
+    let described = describe(&mut node);
+    assert_eq!(described["GlobalSecondaryIndexes"][0]["KeySchema"].as_array().unwrap().len(), 4);
+}
