@@ -78,8 +78,7 @@ fn updated<'w>(
     old: Option<ItemRef<'_>>,
     update: &Update,
 ) -> Result<Result<Next<'w>, String>, Fault> {
-    // An update without any action still creates the item.
-    if old.is_none() && !update.actions().is_empty() && update.writes_only_removes() {
+    if old.is_none() && update.writes_only_removes() {
         return Ok(Ok(Next::Same));
     }
     let mut item = match &old {

@@ -40,13 +40,20 @@ pub fn plan(input: UpdateItemInput, catalog: &dyn Catalog) -> Result<WritePlan, 
         let absent = "UpdateExpression and ConditionExpression are null";
         placeholders.refuse_without_expressions(absent).map_err(ApiError::from)?;
     }
-    let update = parse_update(&input, &placeholders).map_err(ApiError::from)?;
-    let condition = RequestedCondition {
+    let requested = RequestedCondition {
         expression: input.condition_expression.as_deref(),
         expected: input.expected.as_ref(),
         operator: input.conditional_operator,
-    }
-    .parse(&placeholders)?;
+    };
+    // The service reads the condition before the update, but sees an empty update first (captured, October 2026);
+    // of the legacy parameters it reads the updates first.
+    let condition_first = input.update_expression.as_deref().is_some_and(|text| !text.is_empty());
+    let (update, condition) = if condition_first {
+        let condition = requested.parse(&placeholders)?;
+        (parse_update(&input, &placeholders).map_err(ApiError::from)?, condition)
+    } else {
+        (parse_update(&input, &placeholders).map_err(ApiError::from)?, requested.parse(&placeholders)?)
+    };
     if has_expressions {
         placeholders.finish().map_err(ApiError::from)?;
     }

@@ -57,6 +57,12 @@ fn expressions_come_before_the_table() {
     });
     let text = "Value provided in ExpressionAttributeValues unused in expressions: keys: {:u}";
     check("UpdateItem", hash("x", unused), &format!("{ENVELOPE}{text}"));
+    let both = json!({ "TableName": "absent", "UpdateExpression": "SET", "ConditionExpression": "" });
+    let text = "Invalid ConditionExpression: The expression can not be empty;";
+    check("UpdateItem", hash("x", both.clone()), &format!("{ENVELOPE}{text}"));
+    let both = with(both, json!({ "UpdateExpression": "" }));
+    let text = "Invalid UpdateExpression: The expression can not be empty;";
+    check("UpdateItem", hash("x", both), &format!("{ENVELOPE}{text}"));
     unknown_table("PutItem", put(json!({}), json!({ "TableName": "absent" })));
     unknown_table("UpdateItem", hash("x", json!({ "TableName": "absent" })));
     unknown_table("DeleteItem", hash("x", json!({ "TableName": "absent" })));
