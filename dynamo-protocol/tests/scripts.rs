@@ -13,6 +13,10 @@ use dynamo_protocol::ops::*;
 macro_rules! answer {
     ($operation:expr, $body:expr, $($name:ident => $input:ident,)*) => {
         match $operation {
+            // The one operation that hands out its bad values, see there.
+            "TransactWriteItems" => shown(TransactWriteItemsInput::from_json($body).and_then(|input| {
+                input.bad_value.map_or(Ok(()), |(_, error)| Err(error))
+            })),
             $(stringify!($name) => shown($input::from_json($body)),)*
             other => panic!("no operation {other}"),
         }
@@ -30,7 +34,6 @@ fn answer(operation: &str, body: &str) -> String {
         BatchGetItem => BatchGetItemInput,
         BatchWriteItem => BatchWriteItemInput,
         TransactGetItems => TransactGetItemsInput,
-        TransactWriteItems => TransactWriteItemsInput,
         CreateTable => CreateTableInput,
         UpdateTable => UpdateTableInput,
         DeleteTable => DeleteTableInput,

@@ -50,7 +50,15 @@ struct Action {
 /// # Errors
 /// The client's mistakes, and an unknown table.
 pub fn plan(input: TransactWriteItemsInput, catalog: &dyn Catalog) -> Result<WritePlan, PlanError> {
-    let actions = input.transact_items.into_iter().map(action).collect::<Result<Vec<_>, _>>()?;
+    let bad_value = input.bad_value;
+    let checked = |(position, item)| {
+        let action = action(item)?;
+        match &bad_value {
+            Some((at, error)) if *at == position => Err(PlanError::Client(error.clone())),
+            _ => Ok(action),
+        }
+    };
+    let actions = input.transact_items.into_iter().enumerate().map(checked).collect::<Result<Vec<_>, _>>()?;
     if actions.iter().map(|action| action.billed_bytes).sum::<usize>() > TRANSACTION_BYTES_MAX {
         return Err(PlanError::validation("Collection size exceeded: transaction request cannot exceed 4 MB"));
     }

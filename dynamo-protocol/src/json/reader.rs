@@ -164,7 +164,13 @@ impl<'a> Reader<'a> {
 
     /// Passes over a value of any kind, without recursion.
     pub(crate) fn skip(&mut self) -> Result<(), Refused> {
+        self.skip_counting().map(drop)
+    }
+
+    /// Passes over a value of any kind and tells how many brackets stand around its innermost part.
+    pub(crate) fn skip_counting(&mut self) -> Result<usize, Refused> {
         let mut open: Vec<u8> = Vec::new();
+        let mut deepest = 0;
         loop {
             let kind = self.kind()?;
             match kind {
@@ -175,6 +181,7 @@ impl<'a> Reader<'a> {
                         return Err(MALFORMED);
                     }
                     open.push(closing);
+                    deepest = deepest.max(open.len());
                     if self.peek() != Some(closing) {
                         self.name_if_object(closing)?;
                         continue;
@@ -188,7 +195,7 @@ impl<'a> Reader<'a> {
             }
             // A value is complete; close what ends here, or go on behind a comma.
             loop {
-                let Some(&closing) = open.last() else { return Ok(()) };
+                let Some(&closing) = open.last() else { return Ok(deepest) };
                 match self.peek() {
                     Some(b',') => {
                         self.at += 1;

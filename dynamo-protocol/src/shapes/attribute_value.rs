@@ -50,8 +50,9 @@ struct Value<'v, 'p> {
 impl Value<'_, '_> {
     fn read(&mut self, reader: &mut Reader<'_>, place: Place, level: usize) -> Result<AttributeValue, Refused> {
         if level > NESTING_LEVELS_MAX {
-            self.checks.content(self.path, Problem::TooDeep);
-            reader.skip()?;
+            // Each level is two brackets: the value's and its content's.
+            let levels = NESTING_LEVELS_MAX + reader.skip_counting()?.div_ceil(2);
+            self.checks.too_deep(self.path, levels);
             return Ok(AttributeValue::Null);
         }
         let mut found = None;

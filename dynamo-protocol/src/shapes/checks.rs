@@ -45,9 +45,15 @@ pub(crate) enum Wording {
     Older,
 }
 
+/// Past so many levels the operations of the newer layer read the whole request the classic way (observed October 2026
+/// between 40 and 63).
+const CURRENT_LEVELS_MAX: usize = 62;
+
 /// Everything found wrong so far.
 #[derive(Default)]
 pub(crate) struct Checks {
+    /// A value is nested past [`CURRENT_LEVELS_MAX`].
+    abyss: bool,
     violations: Vec<Violation>,
     contents: Vec<Content>,
 }
@@ -147,6 +153,13 @@ impl Checks {
         self.content_at(path.order(), path, problem);
     }
 
+    /// An attribute value has so many levels, which is too many.
+    #[cold]
+    pub(crate) fn too_deep(&mut self, path: &Path<'_>, levels: usize) {
+        self.abyss |= levels > CURRENT_LEVELS_MAX;
+        self.content(path, Problem::TooDeep);
+    }
+
     /// An attribute without a name: in an item itself (`path` is the item's) it is met before the item's values,
     /// deeper down (`path` is the outermost value's) after all of them.
     #[cold]
@@ -179,6 +192,7 @@ impl Checks {
     pub(crate) fn contents(&self, wording: Wording) -> Result<(), ApiError> {
         match self.contents.first() {
             None => Ok(()),
+            Some(_) if self.abyss && wording == Wording::Enveloped => self.contents(Wording::Older),
             Some(content) => Err(ApiError::validation(content.text(wording))),
         }
     }
@@ -192,12 +206,18 @@ impl Checks {
         Ok(())
     }
 
+    /// The first bad attribute value below a list that is the request's member: the element's position, and the error.
+    pub(crate) fn first_element_content(&self, wording: Wording) -> Option<(usize, ApiError)> {
+        let position = *self.contents.first()?.order.get(1)?;
+        Some((position as usize, self.contents(wording).err()?))
+    }
+
     #[cold]
     fn report(&mut self, layer: Layer) -> ApiError {
         self.violations.sort_by(|a, b| a.order.cmp(&b.order));
         let violations = std::mem::take(&mut self.violations);
         let missing = violations.iter().any(|violation| matches!(violation.rule, Rule::MissingTop(_)));
-        if layer == Layer::Classic || missing {
+        if layer == Layer::Classic || missing || self.abyss {
             return collected(violations.into_iter().map(|violation| violation.classic));
         }
         if let Some(first) = violations.iter().find(|violation| violation.rule == Rule::Bound) {
