@@ -19,6 +19,11 @@
 //! assert_eq!(body, br#"{"age":{"N":"42"},"pk":{"S":"user#1"}}"#);
 //! ```
 
+/// The README's example runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod value;
 
 pub mod number;

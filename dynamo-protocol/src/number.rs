@@ -38,7 +38,7 @@ pub const ORDERED_BYTES_MAX: usize = 2 + 19 + 1;
 ///
 /// Packed to 24 bytes, since it decides the size of every attribute value in memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(packed(8))]
+#[repr(C, packed(8))]
 pub struct Number {
     /// Below 10^38, not a multiple of ten unless zero.
     coefficient: u128,

@@ -49,19 +49,19 @@ impl Naive {
         let mut digits = vec![0u8; PLACES];
         if self.negative == other.negative {
             let mut carry = 0;
-            for place in 0..PLACES {
+            for (place, digit) in digits.iter_mut().enumerate() {
                 let sum = self.digits[place] + other.digits[place] + carry;
-                digits[place] = sum % 10;
+                *digit = sum % 10;
                 carry = sum / 10;
             }
             return Naive { negative: self.negative, digits };
         }
         let (large, small) = if self.cmp_size(other) == Ordering::Less { (other, self) } else { (self, other) };
         let mut borrow = 0i8;
-        for place in 0..PLACES {
+        for (place, digit) in digits.iter_mut().enumerate() {
             let difference = large.digits[place] as i8 - small.digits[place] as i8 - borrow;
             borrow = i8::from(difference < 0);
-            digits[place] = (difference + 10 * borrow) as u8;
+            *digit = (difference + 10 * borrow) as u8;
         }
         let negative = large.negative && digits.iter().any(|&digit| digit != 0);
         Naive { negative, digits }

@@ -19,7 +19,7 @@ pub(crate) fn is_name(text: &str) -> bool {
 }
 
 /// A table's name or ARN. The model bounds it as an ARN; a name is held to the rules for names.
-pub(crate) fn table_name(text: &String, path: &Path<'_>, checks: &mut Checks) {
+pub(crate) fn table_name(text: &str, path: &Path<'_>, checks: &mut Checks) {
     if text.starts_with("arn:") {
         return length::<1, TABLE_ARN_LENGTH_MAX>(text, path, checks);
     }
@@ -27,7 +27,7 @@ pub(crate) fn table_name(text: &String, path: &Path<'_>, checks: &mut Checks) {
 }
 
 /// A table's name, where an ARN makes no sense.
-pub(crate) fn new_table_name(text: &String, path: &Path<'_>, checks: &mut Checks) {
+pub(crate) fn new_table_name(text: &str, path: &Path<'_>, checks: &mut Checks) {
     if text.is_empty() {
         return length::<1, TABLE_ARN_LENGTH_MAX>(text, path, checks);
     }
@@ -43,7 +43,7 @@ pub(crate) fn new_table_name(text: &String, path: &Path<'_>, checks: &mut Checks
 }
 
 /// An index's name.
-pub(crate) fn index_name(text: &String, path: &Path<'_>, checks: &mut Checks) {
+pub(crate) fn index_name(text: &str, path: &Path<'_>, checks: &mut Checks) {
     if !is_name(text) {
         checks.broken(path, text, NAME_PATTERN);
     }
@@ -51,7 +51,7 @@ pub(crate) fn index_name(text: &String, path: &Path<'_>, checks: &mut Checks) {
 }
 
 /// A text of `MIN` to `MAX` characters.
-pub(crate) fn length<const MIN: usize, const MAX: usize>(text: &String, path: &Path<'_>, checks: &mut Checks) {
+pub(crate) fn length<const MIN: usize, const MAX: usize>(text: &str, path: &Path<'_>, checks: &mut Checks) {
     if text.len() < MIN {
         checks.out_of_bounds(path, text, &at_least("length", MIN as i64));
     } else if text.len() > MAX && text.chars().count() > MAX {
