@@ -34,3 +34,8 @@ mod messages;
 pub mod plan;
 pub mod read;
 pub mod reply;
+
+/// The example of the README runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
