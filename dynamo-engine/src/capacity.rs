@@ -150,19 +150,7 @@ pub fn collection_range_gb(bytes: u64) -> (f64, f64) {
     (gigabytes as f64, (gigabytes + 1) as f64)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn units_round_up() {
-        let write = [0, 1, 1024, 1025, 409_600].map(write_units);
-        assert_eq!(write, [1, 1, 1, 2, 400]);
-        let read = [0, 1, 4096, 4097, 409_600].map(read_units);
-        assert_eq!(read, [1, 1, 1, 2, 100]);
-    }
-
-    #[test]
+#[test]
     fn arms_are_written_when_asked_for() {
         let mut consumed = Consumed::new("t");
         consumed.table = Units::halves(1);
@@ -186,3 +174,15 @@ pub fn wanted(mode: Option<ReturnConsumedCapacity>) -> Option<bool> {
         Some(ReturnConsumedCapacity::Indexes) => Some(true),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_round_up() {
+        let write = [0, 1, 1024, 1025, 409_600].map(write_units);
+        assert_eq!(write, [1, 1, 1, 2, 400]);
+        let read = [0, 1, 4096, 4097, 409_600].map(read_units);
+        assert_eq!(read, [1, 1, 1, 2, 100]);
+    }

@@ -70,10 +70,10 @@ impl Applier<'_> {
 
     /// Removes a token's row unless it was used anew since it was queued.
     fn forget_token(&mut self, row_key: Vec<u8>) -> Result<(), Fault> {
-        if let Some(row) = self.get(&row_key)? {
-            if decode(&row)?.0 <= self.stamped_ms {
-                self.delete(row_key);
-            }
+        if let Some(row) = self.get(&row_key)?
+            && decode(&row)?.0 <= self.stamped_ms
+        {
+            self.delete(row_key);
         }
         Ok(())
     }

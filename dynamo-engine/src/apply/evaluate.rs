@@ -52,10 +52,8 @@ impl Applier<'_> {
     ) -> Result<Result<Evaluated<'w>, Refusal>, Fault> {
         let old = self.get(&write.key)?;
         let item = old.as_deref().map(ItemRef::parse).transpose()?;
-        if let Some(condition) = &write.condition {
-            if !condition.eval(&item) {
-                return Ok(Err(Refusal::Condition(old)));
-            }
+        if write.condition.as_ref().is_some_and(|condition| !condition.eval(&item)) {
+            return Ok(Err(Refusal::Condition(old)));
         }
         let next = match &write.change {
             Change::Check => Next::Same,
@@ -118,10 +116,8 @@ fn check(
                 Some(old) => old.attribute(&attribute.name)?.as_ref() == Some(value),
                 None => false,
             };
-            if !kept {
-                if let Err(text) = messages::index_key_after_update(index, attribute, value) {
-                    return Ok(Err(text));
-                }
+            if !kept && let Err(text) = messages::index_key_after_update(index, attribute, value) {
+                return Ok(Err(text));
             }
         }
     }

@@ -45,11 +45,6 @@ pub(crate) fn check_placeholders(
     Ok(())
 }
 
-/// Puts a message into the envelope of the newer validation layer, which PutItem, UpdateItem and DeleteItem run.
-pub(crate) fn wrapped(error: ApiError) -> ApiError {
-    ApiError::validation(format!("1 validation error detected: {}", error.message()))
-}
-
 fn names(parameters: &[Present]) -> Vec<&'static str> {
     parameters.iter().filter(|(_, present)| *present).map(|(name, _)| *name).collect()
 }
