@@ -6,9 +6,9 @@ use crate::error::ApiError;
 use crate::json::JsonWriter;
 use crate::limits::BATCH_GET_KEYS_MAX;
 use crate::shapes::checks::{Checks, Layer, Wording};
+use crate::shapes::declare::structure;
 use crate::shapes::path::Path;
 use crate::shapes::rules::table_keys;
-use crate::shapes::wire::structure;
 use crate::shapes::{KeysAndAttributes, ReturnConsumedCapacity};
 
 use super::decode;

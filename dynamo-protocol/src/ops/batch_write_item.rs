@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::error::ApiError;
 use crate::limits::BATCH_WRITE_REQUESTS_MAX;
 use crate::shapes::checks::{Checks, Layer, Wording};
+use crate::shapes::declare::structure;
 use crate::shapes::path::Path;
 use crate::shapes::rules::{echoed, table_keys};
-use crate::shapes::wire::structure;
 use crate::shapes::{ReturnConsumedCapacity, ReturnItemCollectionMetrics, WriteRequest};
 
 use super::decode;

@@ -2,8 +2,8 @@
 
 use crate::error::ApiError;
 use crate::shapes::checks::Layer;
+use crate::shapes::declare::structure;
 use crate::shapes::rules;
-use crate::shapes::wire::structure;
 
 use super::decode;
 

@@ -2,7 +2,7 @@
 
 use crate::error::ApiError;
 use crate::shapes::checks::Layer;
-use crate::shapes::wire::structure;
+use crate::shapes::declare::structure;
 
 use super::decode;
 

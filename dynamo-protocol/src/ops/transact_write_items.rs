@@ -2,8 +2,8 @@
 
 use crate::error::ApiError;
 use crate::shapes::checks::{Layer, Wording};
+use crate::shapes::declare::structure;
 use crate::shapes::rules;
-use crate::shapes::wire::structure;
 use crate::shapes::{ReturnConsumedCapacity, ReturnItemCollectionMetrics, TransactWriteItem};
 
 use super::decode;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::error::ApiError;
 use crate::shapes::checks::{Layer, Wording};
+use crate::shapes::declare::structure;
 use crate::shapes::rules;
-use crate::shapes::wire::structure;
 use crate::shapes::{
     AttributeValueUpdate, ConditionalOperator, ExpectedAttributeValue, ExpressionAttributeNames,
     ExpressionAttributeValues, ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValue,

@@ -1,6 +1,6 @@
 //! The enums of the model.
 
-use super::wire::enumeration;
+use super::declare::enumeration;
 
 enumeration! {
     /// Which attributes a write gives back.

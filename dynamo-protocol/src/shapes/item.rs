@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use crate::value::{AttributeValue, Item};
 
 use super::checks::Checks;
+use super::declare::structure;
 use super::enums::{AttributeAction, ComparisonOperator, ReturnValuesOnConditionCheckFailure};
 use super::path::Path;
 use super::rules;
-use super::wire::structure;
 
 /// Placeholders for names: `#name` to attribute name.
 pub type ExpressionAttributeNames = BTreeMap<String, String>;

@@ -5,6 +5,7 @@
 //! attribute values on the way; the operation reports them afterwards, in this order.
 
 pub(crate) mod checks;
+pub(crate) mod declare;
 pub(crate) mod path;
 pub(crate) mod rules;
 pub(crate) mod wire;

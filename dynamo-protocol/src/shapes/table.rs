@@ -1,11 +1,11 @@
 //! Shapes of the control plane: what a table is made of.
 
+use super::declare::structure;
 use super::enums::{
     BillingMode, DisassociationMode, KeyType, ProjectionType, ScalarAttributeType, SearchSchemaElementType, SseType,
     StreamViewType, TableClass, VectorDistanceFunction,
 };
 use super::rules;
-use super::wire::structure;
 
 structure! {
     /// A key attribute and its type.

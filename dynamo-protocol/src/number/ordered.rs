@@ -1,0 +1,99 @@
+//! Numbers as bytes whose order is the numbers' order.
+//!
+//! A number is `sign · magnitude · digits in base 100 · end`, each byte behind the sign complemented for negative
+//! numbers; the end of a number is seen without a length:
+//!
+//! ```text
+//! 0       02
+//! 1       03 82 0b 00        digits "10", one byte 10 + 1
+//! 12.5    03 83 0d 33 00     digits "12" "50"
+//! -1      01 7d f4 ff
+//! ```
+//!
+//! This is part of the on-disk format: keys and stored values are made of it.
+
+use super::wide::Wide;
+use super::{DIGITS_MAX, MAGNITUDE_MIN, Number, digit_count};
+
+/// Longest ordered encoding: sign, magnitude, 19 pairs of digits, end.
+pub const ORDERED_BYTES_MAX: usize = 2 + 19 + 1;
+
+impl Number {
+    /// Appends the bytes whose order is the order of numbers; self-delimiting.
+    pub fn encode_ordered(&self, out: &mut Vec<u8>) {
+        if self.is_zero() {
+            out.push(0x02);
+            return;
+        }
+        let mut buffer = [0u8; 20];
+        let digits = digit_count(self.coefficient);
+        let mut rest = if digits % 2 == 1 { Wide::scaled(self.coefficient, 1) } else { Wide::from(self.coefficient) };
+        let pairs = digits.div_ceil(2) as usize;
+        for slot in buffer[..pairs].iter_mut().rev() {
+            *slot = rest.pop_pair() + 1;
+        }
+        let flip = if self.negative { 0xff } else { 0 };
+        let magnitude_byte = (self.magnitude() - MAGNITUDE_MIN) as u8;
+        out.push(if self.negative { 0x01 } else { 0x03 });
+        out.push(magnitude_byte ^ flip);
+        out.extend(buffer[..=pairs].iter().map(|byte| byte ^ flip));
+    }
+
+    /// Reads back what [`Number::encode_ordered`] wrote, and what follows it. `None` if the bytes are not such a
+    /// number in normal form.
+    pub fn decode_ordered(bytes: &[u8]) -> Option<(Number, &[u8])> {
+        let (&sign, rest) = bytes.split_first()?;
+        let negative = match sign {
+            0x02 => return Some((Number::ZERO, rest)),
+            0x01 => true,
+            0x03 => false,
+            _ => return None,
+        };
+        let flip = if negative { 0xff } else { 0 };
+        let (&magnitude_byte, mut rest) = rest.split_first()?;
+        let magnitude = i32::from(magnitude_byte ^ flip) + MAGNITUDE_MIN;
+        let mut coefficient: u128 = 0;
+        let mut digits: u32 = 0;
+        loop {
+            let (&byte, tail) = rest.split_first()?;
+            rest = tail;
+            match byte ^ flip {
+                0 => break,
+                pair @ 1..=100 if digits < DIGITS_MAX => {
+                    coefficient = coefficient * 100 + u128::from(pair - 1);
+                    digits += 2;
+                }
+                _ => return None,
+            }
+        }
+        // Normal form: the first pair holds the leading digit, the last pair is not "00".
+        if digits == 0 || digit_count(coefficient) != digits || coefficient.is_multiple_of(100) {
+            return None;
+        }
+        let mut exponent = magnitude + 1 - digits as i32;
+        if coefficient.is_multiple_of(10) {
+            coefficient /= 10;
+            exponent += 1;
+        }
+        Some((Number { coefficient, exponent: exponent as i16, negative }, rest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordered_golden_bytes() {
+        let hex = |input: &str| {
+            let mut out = Vec::new();
+            Number::parse(input).unwrap().encode_ordered(&mut out);
+            out.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(hex("0"), "02");
+        assert_eq!(hex("1"), "03 82 0b 00");
+        assert_eq!(hex("12.5"), "03 83 0d 33 00");
+        assert_eq!(hex("-1"), "01 7d f4 ff");
+        assert_eq!(hex("100"), "03 84 0b 00");
+    }
+}
