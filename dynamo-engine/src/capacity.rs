@@ -150,22 +150,6 @@ pub fn collection_range_gb(bytes: u64) -> (f64, f64) {
     (gigabytes as f64, (gigabytes + 1) as f64)
 }
 
-#[test]
-    fn arms_are_written_when_asked_for() {
-        let mut consumed = Consumed::new("t");
-        consumed.table = Units::halves(1);
-        consumed.global_indexes.insert("g".into(), Units::whole(2));
-        let json = |arms, kind| {
-            let mut out = Vec::new();
-            consumed.write_json(arms, kind, &mut JsonWriter::new(&mut out));
-            String::from_utf8(out).unwrap()
-        };
-        assert_eq!(json(false, None), r#"{"TableName":"t","CapacityUnits":2.5}"#);
-        let arms = r#"{"TableName":"t","CapacityUnits":2.5,"Table":{"CapacityUnits":0.5},"GlobalSecondaryIndexes":{"g":{"CapacityUnits":2.0}}}"#;
-        assert_eq!(json(true, None), arms);
-        assert!(json(false, Some(UnitKind::Write)).contains(r#""WriteCapacityUnits":2.5"#));
-    }
-}
 /// Whether the index arms are wanted; `None` where no ConsumedCapacity is.
 pub fn wanted(mode: Option<ReturnConsumedCapacity>) -> Option<bool> {
     match mode {
@@ -186,3 +170,20 @@ mod tests {
         let read = [0, 1, 4096, 4097, 409_600].map(read_units);
         assert_eq!(read, [1, 1, 1, 2, 100]);
     }
+
+    #[test]
+    fn arms_are_written_when_asked_for() {
+        let mut consumed = Consumed::new("t");
+        consumed.table = Units::halves(1);
+        consumed.global_indexes.insert("g".into(), Units::whole(2));
+        let json = |arms, kind| {
+            let mut out = Vec::new();
+            consumed.write_json(arms, kind, &mut JsonWriter::new(&mut out));
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(json(false, None), r#"{"TableName":"t","CapacityUnits":2.5}"#);
+        let arms = r#"{"TableName":"t","CapacityUnits":2.5,"Table":{"CapacityUnits":0.5},"GlobalSecondaryIndexes":{"g":{"CapacityUnits":2.0}}}"#;
+        assert_eq!(json(true, None), arms);
+        assert!(json(false, Some(UnitKind::Write)).contains(r#""WriteCapacityUnits":2.5"#));
+    }
+}
