@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use dynamo_engine::catalog::{Catalog, LoadError, TableDescriptor, TableStats};
+use dynamo_engine::catalog::Catalog;
 use dynamo_engine::read::{Fence, ReadError, ReadPlan};
-use ordered_kv::{Reader, StateStore, StoreError};
-use shard_router::ShardId;
+use ordered_kv::{Reader, StateStore};
 
 use super::Node;
 use crate::env::Env;
@@ -37,27 +36,6 @@ impl<E: Env> Node<E> {
             }
         }
         self.read_blocking(plan, deadline).await
-    }
-
-    /// The counts of a table over all shards of this node, from their newest state. The caller has confirmed it by
-    /// [`Node::refresh_catalog`] or by a write.
-    ///
-    /// # Errors
-    /// The store's, and damaged rows.
-    pub async fn table_stats(&self, table: Arc<TableDescriptor>) -> Result<TableStats, LoadError> {
-        let shards: Vec<ShardId> = self.shards().collect();
-        let sum = move |reader: &dyn Reader, table: &TableDescriptor| {
-            shards.iter().try_fold(TableStats::default(), |mut sum, shard| {
-                sum.add(&TableStats::read(reader, *shard, table)?);
-                Ok(sum)
-            })
-        };
-        match sum(self.stores.state.cached(), &table) {
-            Err(LoadError::Store(StoreError::NotCached)) => {}
-            result => return result,
-        }
-        let state = Arc::clone(&self.stores.state);
-        E::blocking(move || sum(newest(&*state), &table)).await
     }
 
     /// The shards of a fence, each once.
