@@ -117,3 +117,24 @@ fn every_script() {
     assert!(!paths.is_empty());
     paths.iter().for_each(|path| run(path));
 }
+
+/// Attribute names of 65,535 bytes and no more, wherever a request has them; too long to be written into a script.
+#[test]
+fn names_have_a_bound() {
+    let bodies = [
+        ("PutItem", r#"{"TableName":"abc","Item":{"NAME":{"S":"x"}}}"#),
+        ("PutItem", r#"{"TableName":"abc","Item":{"a":{"M":{"NAME":{"S":"x"}}}}}"#),
+        ("GetItem", r#"{"TableName":"abc","Key":{"a":{"S":"x"}},"AttributesToGet":["NAME"]}"#),
+        ("GetItem", r##"{"TableName":"abc","Key":{"a":{"S":"x"}},"ExpressionAttributeNames":{"#n":"NAME"}}"##),
+        ("UpdateItem", r#"{"TableName":"abc","Key":{"a":{"S":"x"}},"AttributeUpdates":{"NAME":{"Action":"DELETE"}}}"#),
+        ("BatchGetItem", r#"{"RequestItems":{"abc":{"Keys":[{"NAME":{"S":"x"}}]}}}"#),
+    ];
+    for (operation, body) in bodies {
+        assert_eq!(answer(operation, &body.replace("NAME", &"n".repeat(65_535))), "accepted", "{operation} {body}");
+        let refused = answer(operation, &body.replace("NAME", &"n".repeat(65_536)));
+        let expected =
+            "Member must have length less than or equal to 65535, Member must have length greater than or equal to 0]";
+        assert!(refused.starts_with("ValidationException: 1 validation error detected: Value '"), "{operation} {body}");
+        assert!(refused.ends_with(expected), "{operation} {body}");
+    }
+}

@@ -8,7 +8,8 @@ use crate::shapes::declare::structure;
 use crate::shapes::rules;
 use crate::shapes::{
     ConditionalOperator, ExpectedAttributeValue, ExpressionAttributeNames, ExpressionAttributeValues,
-    ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValue, ReturnValuesOnConditionCheckFailure, names,
+    ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValue, ReturnValuesOnConditionCheckFailure,
+    attribute_names, names, placeholder_names,
 };
 use crate::value::Item;
 
@@ -30,11 +31,11 @@ structure! {
         /// How the legacy conditions are joined.
         optional conditional_operator: ConditionalOperator = "ConditionalOperator";
         /// Legacy conditions.
-        optional expected: BTreeMap<String, ExpectedAttributeValue> = "Expected";
+        optional expected: BTreeMap<String, ExpectedAttributeValue> = "Expected" => attribute_names;
         /// Condition.
         optional condition_expression: String = "ConditionExpression";
         /// Placeholders for names.
-        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames" => placeholder_names;
         /// Placeholders for values.
         optional expression_attribute_values: ExpressionAttributeValues = "ExpressionAttributeValues";
         /// Whether a failed condition gives the item back.

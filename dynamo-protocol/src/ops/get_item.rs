@@ -4,7 +4,7 @@ use crate::error::ApiError;
 use crate::shapes::checks::{Layer, Wording};
 use crate::shapes::declare::structure;
 use crate::shapes::rules;
-use crate::shapes::{ExpressionAttributeNames, ReturnConsumedCapacity, names};
+use crate::shapes::{ExpressionAttributeNames, ReturnConsumedCapacity, names, placeholder_names, projected_names};
 use crate::value::Item;
 
 use super::decode;
@@ -15,7 +15,7 @@ structure! {
         /// How much of the consumed capacity to tell.
         optional return_consumed_capacity: ReturnConsumedCapacity = "ReturnConsumedCapacity";
         /// Legacy projection.
-        optional attributes_to_get: Vec<String> = "AttributesToGet" => rules::not_empty;
+        optional attributes_to_get: Vec<String> = "AttributesToGet" => projected_names;
         /// Table name or ARN, as the client wrote it.
         required table_name: String = "TableName" => rules::table_name;
         /// The item's key.
@@ -25,7 +25,7 @@ structure! {
         /// Projection.
         optional projection_expression: String = "ProjectionExpression";
         /// Placeholders for names.
-        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames" => placeholder_names;
     }
 }
 

@@ -8,7 +8,7 @@ use crate::shapes::declare::structure;
 use crate::shapes::rules;
 use crate::shapes::{
     Condition, ConditionalOperator, ExpressionAttributeNames, ExpressionAttributeValues, ReturnConsumedCapacity,
-    Select, names,
+    Select, attribute_names, names, placeholder_names, projected_names,
 };
 use crate::value::Item;
 
@@ -24,17 +24,17 @@ structure! {
         /// How much of the consumed capacity to tell.
         optional return_consumed_capacity: ReturnConsumedCapacity = "ReturnConsumedCapacity";
         /// Legacy filter.
-        optional query_filter: BTreeMap<String, Condition> = "QueryFilter";
+        optional query_filter: BTreeMap<String, Condition> = "QueryFilter" => attribute_names;
         /// Table name or ARN, as the client wrote it.
         required table_name: String = "TableName" => rules::table_name;
         /// How the legacy conditions are joined.
         optional conditional_operator: ConditionalOperator = "ConditionalOperator";
         /// Legacy projection.
-        optional attributes_to_get: Vec<String> = "AttributesToGet" => rules::not_empty;
+        optional attributes_to_get: Vec<String> = "AttributesToGet" => projected_names;
         /// How many items to look at.
         optional limit: i32 = "Limit" => rules::range::<1, { i32::MAX as i64 }>;
         /// Legacy key condition.
-        optional key_conditions: BTreeMap<String, Condition> = "KeyConditions";
+        optional key_conditions: BTreeMap<String, Condition> = "KeyConditions" => attribute_names;
         /// Strongly consistent.
         optional consistent_read: bool = "ConsistentRead";
         /// Ascending (the default) or descending.
@@ -48,7 +48,7 @@ structure! {
         /// Key condition.
         optional key_condition_expression: String = "KeyConditionExpression";
         /// Placeholders for names.
-        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames" => placeholder_names;
         /// Placeholders for values.
         optional expression_attribute_values: ExpressionAttributeValues = "ExpressionAttributeValues";
     }

@@ -8,7 +8,7 @@ use crate::shapes::declare::structure;
 use crate::shapes::rules;
 use crate::shapes::{
     Condition, ConditionalOperator, ExpressionAttributeNames, ExpressionAttributeValues, ReturnConsumedCapacity,
-    Select, names,
+    Select, attribute_names, names, placeholder_names, projected_names,
 };
 use crate::value::Item;
 
@@ -30,13 +30,13 @@ structure! {
         /// How the legacy conditions are joined.
         optional conditional_operator: ConditionalOperator = "ConditionalOperator";
         /// Legacy filter.
-        optional scan_filter: BTreeMap<String, Condition> = "ScanFilter";
+        optional scan_filter: BTreeMap<String, Condition> = "ScanFilter" => attribute_names;
         /// Which segment, from 0.
         optional segment: i32 = "Segment" => rules::range::<0, 999_999>;
         /// How many items to look at.
         optional limit: i32 = "Limit" => rules::range::<1, { i32::MAX as i64 }>;
         /// Legacy projection.
-        optional attributes_to_get: Vec<String> = "AttributesToGet" => rules::not_empty;
+        optional attributes_to_get: Vec<String> = "AttributesToGet" => projected_names;
         /// Where to go on.
         optional exclusive_start_key: Item = "ExclusiveStartKey" => names;
         /// Projection.
@@ -44,7 +44,7 @@ structure! {
         /// Filter.
         optional filter_expression: String = "FilterExpression";
         /// Placeholders for names.
-        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames" => placeholder_names;
         /// Placeholders for values.
         optional expression_attribute_values: ExpressionAttributeValues = "ExpressionAttributeValues";
         /// Strongly consistent.

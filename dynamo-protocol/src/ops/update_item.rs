@@ -9,7 +9,7 @@ use crate::shapes::rules;
 use crate::shapes::{
     AttributeValueUpdate, ConditionalOperator, ExpectedAttributeValue, ExpressionAttributeNames,
     ExpressionAttributeValues, ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValue,
-    ReturnValuesOnConditionCheckFailure, names,
+    ReturnValuesOnConditionCheckFailure, attribute_names, names, placeholder_names,
 };
 use crate::value::Item;
 
@@ -31,15 +31,15 @@ structure! {
         /// The item's key.
         required key: Item = "Key" => names;
         /// Legacy updates.
-        optional attribute_updates: BTreeMap<String, AttributeValueUpdate> = "AttributeUpdates";
+        optional attribute_updates: BTreeMap<String, AttributeValueUpdate> = "AttributeUpdates" => attribute_names;
         /// Legacy conditions.
-        optional expected: BTreeMap<String, ExpectedAttributeValue> = "Expected";
+        optional expected: BTreeMap<String, ExpectedAttributeValue> = "Expected" => attribute_names;
         /// Update.
         optional update_expression: String = "UpdateExpression";
         /// Condition.
         optional condition_expression: String = "ConditionExpression";
         /// Placeholders for names.
-        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames" => placeholder_names;
         /// Placeholders for values.
         optional expression_attribute_values: ExpressionAttributeValues = "ExpressionAttributeValues";
         /// Whether a failed condition gives the item back.

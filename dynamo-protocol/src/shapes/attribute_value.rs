@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::json::{Kind, Reader, Refused, push_base64};
-use crate::limits::NESTING_LEVELS_MAX;
+use crate::limits::{ATTRIBUTE_NAME_BYTES_MAX, NESTING_LEVELS_MAX};
 use crate::number::Number;
 use crate::value::{AttributeValue, Item};
 
@@ -155,6 +155,8 @@ impl Value<'_, '_> {
             Kind::Object => reader.object(|reader, name| {
                 if name.is_empty() {
                     self.checks.empty_name(self.path, false);
+                } else if name.len() > ATTRIBUTE_NAME_BYTES_MAX {
+                    self.checks.long_name(self.path, &name);
                 }
                 let value = self.nested(reader, level)?;
                 entries.insert(name.into_owned(), value);

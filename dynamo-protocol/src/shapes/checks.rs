@@ -18,6 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::error::ApiError;
+use crate::limits::ATTRIBUTE_NAME_BYTES_MAX;
 use crate::number::NumberError;
 
 use super::path::Path;
@@ -135,6 +136,16 @@ impl Checks {
     pub(crate) fn broken(&mut self, path: &Path<'_>, value: &str, constraint: &str) {
         let classic = classic_text(path, value, constraint);
         self.violations.push(Violation { order: path.order(), rule: Rule::Other, classic, current: None });
+    }
+
+    /// An attribute inside a value has too long a name.
+    #[cold]
+    pub(crate) fn long_name(&mut self, path: &Path<'_>, name: &str) {
+        let constraint = format!(
+            "Map keys must satisfy constraint: [Member must have length less than or equal to {ATTRIBUTE_NAME_BYTES_MAX}, \
+             Member must have length greater than or equal to 0]"
+        );
+        self.broken(path, name, &constraint);
     }
 
     /// A text is not one of an enum's values; `current` is the newer layer's list where it has its own.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::limits::{ATTRIBUTE_NAME_BYTES_MAX, BATCH_GET_KEYS_MAX};
 use crate::value::{AttributeValue, Item};
 
 use super::checks::Checks;
@@ -9,16 +10,42 @@ use super::declare::structure;
 use super::enums::{AttributeAction, ComparisonOperator, ReturnValuesOnConditionCheckFailure};
 use super::path::Path;
 use super::rules;
+use super::wire::Wire;
 
 /// Placeholders for names: `#name` to attribute name.
 pub type ExpressionAttributeNames = BTreeMap<String, String>;
 /// Placeholders for values: `:value` to value.
 pub type ExpressionAttributeValues = BTreeMap<String, AttributeValue>;
 
-/// An item's attributes have names.
+/// An item's attributes have names, of at most 65,535 bytes.
 pub(crate) fn names(item: &Item, path: &Path<'_>, checks: &mut Checks) {
     if item.contains_key("") {
         checks.empty_name(path, true);
+    }
+    attribute_names(item, path, checks);
+}
+
+/// A map by attribute name.
+pub(crate) fn attribute_names<T: Wire>(map: &BTreeMap<String, T>, path: &Path<'_>, checks: &mut Checks) {
+    rules::keys::<0, ATTRIBUTE_NAME_BYTES_MAX, T>(map, path, checks);
+}
+
+/// What placeholders stand for.
+pub(crate) fn placeholder_names(map: &ExpressionAttributeNames, path: &Path<'_>, checks: &mut Checks) {
+    rules::values::<0, ATTRIBUTE_NAME_BYTES_MAX>(map, path, checks);
+}
+
+/// The attributes of a legacy projection.
+pub(crate) fn projected_names(list: &Vec<String>, path: &Path<'_>, checks: &mut Checks) {
+    rules::not_empty(list, path, checks);
+    rules::members::<0, ATTRIBUTE_NAME_BYTES_MAX>(list, path, checks);
+}
+
+/// The keys of a batch: at most a hundred.
+pub(crate) fn batch_keys(keys: &Vec<Item>, path: &Path<'_>, checks: &mut Checks) {
+    rules::elements::<1, BATCH_GET_KEYS_MAX, Item>(keys, path, checks);
+    for (position, key) in keys.iter().enumerate() {
+        names(key, &path.element(position as u32), checks);
     }
 }
 
@@ -60,15 +87,15 @@ structure! {
     /// Keys to read from one table.
     pub struct KeysAndAttributes {
         /// The keys.
-        required keys: Vec<Item> = "Keys" => rules::elements::<1, 100, _>;
+        required keys: Vec<Item> = "Keys" => batch_keys;
         /// Legacy projection.
-        optional attributes_to_get: Vec<String> = "AttributesToGet" => rules::not_empty;
+        optional attributes_to_get: Vec<String> = "AttributesToGet" => projected_names;
         /// Strongly consistent.
         optional consistent_read: bool = "ConsistentRead";
         /// Projection.
         optional projection_expression: String = "ProjectionExpression";
         /// Placeholders for names.
-        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames" => placeholder_names;
     }
 }
 
@@ -116,7 +143,7 @@ structure! {
         /// Projection.
         optional projection_expression: String = "ProjectionExpression";
         /// Placeholders for names.
-        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames" => placeholder_names;
     }
 }
 
@@ -144,7 +171,7 @@ structure! {
         /// The condition.
         required condition_expression: String = "ConditionExpression";
         /// Placeholders for names.
-        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames" => placeholder_names;
         /// Placeholders for values.
         optional expression_attribute_values: ExpressionAttributeValues = "ExpressionAttributeValues";
         /// Whether a failure gives the item back.
@@ -162,7 +189,7 @@ structure! {
         /// Condition.
         optional condition_expression: String = "ConditionExpression";
         /// Placeholders for names.
-        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames" => placeholder_names;
         /// Placeholders for values.
         optional expression_attribute_values: ExpressionAttributeValues = "ExpressionAttributeValues";
         /// Whether a failure gives the item back.
@@ -180,7 +207,7 @@ structure! {
         /// Condition.
         optional condition_expression: String = "ConditionExpression";
         /// Placeholders for names.
-        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames" => placeholder_names;
         /// Placeholders for values.
         optional expression_attribute_values: ExpressionAttributeValues = "ExpressionAttributeValues";
         /// Whether a failure gives the item back.
@@ -200,7 +227,7 @@ structure! {
         /// Condition.
         optional condition_expression: String = "ConditionExpression";
         /// Placeholders for names.
-        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames";
+        optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames" => placeholder_names;
         /// Placeholders for values.
         optional expression_attribute_values: ExpressionAttributeValues = "ExpressionAttributeValues";
         /// Whether a failure gives the item back.

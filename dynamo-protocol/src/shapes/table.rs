@@ -33,7 +33,7 @@ structure! {
         /// All, keys, or named ones.
         optional projection_type: ProjectionType = "ProjectionType";
         /// The named ones.
-        optional non_key_attributes: Vec<String> = "NonKeyAttributes" => rules::elements::<1, 20, _>;
+        optional non_key_attributes: Vec<String> = "NonKeyAttributes" => rules::elements::<1, 20, _>, rules::members::<1, 255>;
     }
 }
 
@@ -70,14 +70,14 @@ structure! {
 structure! {
     /// A global index to be made.
     pub struct GlobalSecondaryIndex {
-        /// Held attributes.
-        required projection: Projection = "Projection";
         /// Name.
         required index_name: String = "IndexName" => rules::index_name;
-        /// Provisioned capacity.
-        optional provisioned_throughput: ProvisionedThroughput = "ProvisionedThroughput";
         /// Key.
         required key_schema: Vec<KeySchemaElement> = "KeySchema" => rules::not_empty;
+        /// Held attributes.
+        required projection: Projection = "Projection";
+        /// Provisioned capacity.
+        optional provisioned_throughput: ProvisionedThroughput = "ProvisionedThroughput";
         /// Bounds.
         optional on_demand_throughput: OnDemandThroughput = "OnDemandThroughput";
         /// Readiness.
