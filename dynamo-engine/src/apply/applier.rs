@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hlc::Timestamp;
 use ordered_kv::{Reader, Value, WriteBatch};
 
+use super::overlay::Scanned;
 use super::{Fault, Outcome, Overlay, Rejection, ShardState, ddl};
 use crate::catalog::{TableDescriptor, TableId};
 use crate::command::{Command, Entry, Stamped};
@@ -98,12 +99,12 @@ impl<'a> Applier<'a> {
         self.overlay.delete(key);
     }
 
-    /// Up to `limit` rows of a range as they will be.
+    /// Rows of a range as they will be, within both bounds.
     ///
     /// # Errors
     /// [`Fault::Store`].
-    pub(super) fn scan(&self, range: &RowRange, limit: usize) -> Result<Vec<(Vec<u8>, Value)>, Fault> {
-        self.overlay.scan(range, limit)
+    pub(super) fn scan(&self, range: &RowRange, limit: usize, bytes_max: usize) -> Result<Scanned, Fault> {
+        self.overlay.scan(range, limit, bytes_max)
     }
 
     /// Counts the change of one item or index row from `old` to `new` billed bytes.

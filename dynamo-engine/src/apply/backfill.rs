@@ -7,14 +7,18 @@
 
 use shard_router::Token;
 
+use super::overlay::Scanned;
 use super::{Applier, Fault, IndexMutation, Outcome, Rejection, index_row};
 use crate::catalog::{IndexDescriptor, IndexState, TableDescriptor};
 use crate::command::BackfillStep;
-use crate::item::{ItemRef, stored};
+use crate::item::{ItemRef, stored_item};
 use crate::keyspace::{RowKey, Space, id_range, local};
 
 /// Upper bound of rows in one step, whatever the proposer asks for: a step must not hold up the shard.
 const STEP_ROWS_MAX: u32 = 4096;
+
+/// Upper bound of stored bytes visited in one step, but for its first row: its batch is held in memory.
+const STEP_BYTES_MAX: usize = 1 << 20;
 
 impl Applier<'_> {
     /// Applies one step.
@@ -32,16 +36,15 @@ impl Applier<'_> {
             range.start = [&cursor[..], &[0]].concat();
         }
         let limit = step.rows.clamp(1, STEP_ROWS_MAX) as usize;
-        let rows = self.scan(&range, limit)?;
+        let Scanned { rows, exhausted } = self.scan(&range, limit, STEP_BYTES_MAX)?;
         for (key, row) in &rows {
             self.backfill_row(&table, index, RowKey::parse(key)?, &ItemRef::parse(row)?)?;
         }
-        let done = rows.len() < limit;
         match rows.into_iter().next_back() {
-            Some((last, _)) if !done => self.put(cursor_key, last),
+            Some((last, _)) if !exhausted => self.put(cursor_key, last),
             _ => self.delete(cursor_key),
         }
-        Ok(Outcome::Backfilled { done })
+        Ok(Outcome::Backfilled { done: exhausted })
     }
 
     fn backfill_row(
@@ -56,12 +59,13 @@ impl Applier<'_> {
             return Ok(());
         }
         let body = index_row::projected(table, index, item)?;
+        let body = body.view();
         self.mutate_index(IndexMutation {
             index: index.id,
             token: RowKey::parse(&key)?.token(),
             key,
-            billed: (None, Some(body.view().billed_bytes())),
-            row: Some(stored(&body, item.timestamp())),
+            billed: (None, Some(body.billed_bytes())),
+            row: Some(stored_item(&body, item.timestamp())),
         });
         Ok(())
     }

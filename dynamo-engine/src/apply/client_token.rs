@@ -53,7 +53,7 @@ impl Applier<'_> {
         }
         let prefix = local::token_queue_prefix(self.shard.id);
         let queue = RowRange { end: successor(&prefix), start: prefix };
-        let mut rows = self.scan(&queue, SWEEP_ROWS_MAX + 1)?.into_iter();
+        let mut rows = self.scan(&queue, SWEEP_ROWS_MAX + 1, usize::MAX)?.rows.into_iter();
         self.shard.token_expires_ms = None;
         for (swept, (queue_key, _)) in rows.by_ref().enumerate() {
             let (expires_ms, row_key) = local::parse_token_queue(self.shard.id, &queue_key)

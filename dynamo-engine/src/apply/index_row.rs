@@ -11,7 +11,7 @@ use shard_router::Token;
 
 use crate::capacity::write_units;
 use crate::catalog::{IndexDescriptor, IndexId, KeyAttribute, KeyType, Projection, TableDescriptor};
-use crate::item::{Corrupt, ItemBody, ItemRef, stored};
+use crate::item::{Corrupt, ItemBody, ItemRef, stored_item};
 use crate::keyspace::{KeyPart, KeyValue, RowKey, global_index_key, local_index_key};
 use dynamo_protocol::limits::{PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX};
 
@@ -91,16 +91,31 @@ fn parts<'v>(values: &'v [KeyValue<'_>]) -> Vec<KeyPart<'v>> {
     values.iter().map(KeyValue::part).collect()
 }
 
+/// The attributes of an item that an index carries: all of them as they are, or some copied.
+pub(super) enum Projected<'i> {
+    Whole(ItemRef<'i>),
+    Part(ItemBody),
+}
+
+impl Projected<'_> {
+    pub fn view(&self) -> ItemRef<'_> {
+        match self {
+            Projected::Whole(item) => *item,
+            Projected::Part(body) => body.view(),
+        }
+    }
+}
+
 /// The attributes of `item` that `index` carries.
-pub(super) fn projected(
+pub(super) fn projected<'i>(
     table: &TableDescriptor,
     index: &IndexDescriptor,
-    item: &ItemRef<'_>,
-) -> Result<ItemBody, Corrupt> {
+    item: &ItemRef<'i>,
+) -> Result<Projected<'i>, Corrupt> {
     if index.projection == Projection::All {
-        return ItemBody::from_bytes(item.body().to_vec());
+        return Ok(Projected::Whole(*item));
     }
-    ItemBody::project(item, &projected_names(table, index))
+    ItemBody::project(item, &projected_names(table, index)).map(Projected::Part)
 }
 
 fn projected_names<'t>(table: &'t TableDescriptor, index: &'t IndexDescriptor) -> Vec<&'t str> {
@@ -142,7 +157,7 @@ pub(super) fn mutations(
             if old_key != new_key {
                 let insertion = insertion(index, new_key, new, new_body, None);
                 vec![removal(index, old_key, old_body), insertion]
-            } else if old_body == new_body {
+            } else if old_body.view().body() == new_body.view().body() {
                 Vec::new()
             } else {
                 vec![insertion(index, new_key, new, new_body, Some(old_body.view().billed_bytes()))]
@@ -160,7 +175,7 @@ pub(super) fn units(mutations: &[IndexMutation]) -> u32 {
     mutations.iter().map(units).sum()
 }
 
-fn removal(index: &IndexDescriptor, key: Vec<u8>, old: ItemBody) -> IndexMutation {
+fn removal(index: &IndexDescriptor, key: Vec<u8>, old: Projected<'_>) -> IndexMutation {
     let billed = (Some(old.view().billed_bytes()), None);
     IndexMutation { index: index.id, token: token(&key), key, row: None, billed }
 }
@@ -170,11 +185,13 @@ fn insertion(
     index: &IndexDescriptor,
     key: Vec<u8>,
     item: &ItemRef<'_>,
-    body: ItemBody,
+    body: Projected<'_>,
     old_bytes: Option<usize>,
 ) -> IndexMutation {
-    let billed = (old_bytes, Some(body.view().billed_bytes()));
-    IndexMutation { index: index.id, token: token(&key), key, row: Some(stored(&body, item.timestamp())), billed }
+    let body = body.view();
+    let billed = (old_bytes, Some(body.billed_bytes()));
+    let row = Some(stored_item(&body, item.timestamp()));
+    IndexMutation { index: index.id, token: token(&key), key, row, billed }
 }
 
 fn token(key: &[u8]) -> Token {

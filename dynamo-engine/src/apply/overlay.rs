@@ -21,6 +21,14 @@ pub struct Overlay<'a> {
     dropped: Vec<RowRange>,
 }
 
+/// Rows that a scan found.
+pub struct Scanned {
+    /// Key and row, in key order.
+    pub rows: Vec<(Vec<u8>, Value)>,
+    /// No row is left behind the last one; `false` where a bound ended the scan, whether or not rows are left.
+    pub exhausted: bool,
+}
+
 impl<'a> Overlay<'a> {
     /// No changes yet.
     pub fn new(reader: &'a dyn Reader) -> Overlay<'a> {
@@ -55,19 +63,19 @@ impl<'a> Overlay<'a> {
         self.dropped.push(range);
     }
 
-    /// Up to `limit` rows of `range`, in key order, as they will be.
+    /// Rows of `range`, in key order, as they will be: up to `limit`, and no more once they hold `bytes_max` bytes.
     ///
     /// # Errors
     /// [`Fault::Store`].
-    pub fn scan(&self, range: &RowRange, limit: usize) -> Result<Vec<(Vec<u8>, Value)>, Fault> {
+    pub fn scan(&self, range: &RowRange, limit: usize, bytes_max: usize) -> Result<Scanned, Fault> {
         let mut cursor = self.reader.cursor(key_range(range), Direction::Forward)?;
         let end = if range.end.is_empty() { Bound::Unbounded } else { Bound::Excluded(&range.end[..]) };
         let mut changes = self.rows.range::<[u8], _>((Bound::Included(&range.start[..]), end)).peekable();
-        let mut found = Vec::new();
+        let (mut found, mut bytes) = (Vec::new(), 0);
         let mut stored = cursor.next()?.map(own);
-        while found.len() < limit {
+        while found.len() < limit && bytes < bytes_max {
             let take_change = match (&stored, changes.peek()) {
-                (None, None) => break,
+                (None, None) => return Ok(Scanned { rows: found, exhausted: true }),
                 (Some(_), None) => false,
                 (None, Some(_)) => true,
                 (Some((key, _)), Some((changed, _))) => *changed <= key,
@@ -77,16 +85,18 @@ impl<'a> Overlay<'a> {
                 if stored.as_ref().is_some_and(|(stored_key, _)| stored_key == key) {
                     stored = cursor.next()?.map(own);
                 }
+                bytes += value.as_ref().map_or(0, |value| value.len());
                 found.extend(value.clone().map(|value| (key.clone(), value)));
             } else {
                 let (key, value) = stored.take().expect("the match above saw it");
                 if !self.is_dropped(&key) {
+                    bytes += value.len();
                     found.push((key, value));
                 }
                 stored = cursor.next()?.map(own);
             }
         }
-        Ok(found)
+        Ok(Scanned { rows: found, exhausted: false })
     }
 
     /// Moves all changes into `batch`.
@@ -152,13 +162,14 @@ mod tests {
         overlay.put(b"d".to_vec(), &b"1"[..]);
         overlay.delete_range(range(b"c", b"e"));
         overlay.put(b"cc".to_vec(), &b"2"[..]);
-        assert_eq!(keys(overlay.scan(&range(b"", b""), 9).unwrap()), "b1 bb1 cc2 e0");
-        assert_eq!(keys(overlay.scan(&range(b"b", b"e"), 2).unwrap()), "b1 bb1");
+        assert_eq!(keys(overlay.scan(&range(b"", b""), 9, 99).unwrap().rows), "b1 bb1 cc2 e0");
+        assert_eq!(keys(overlay.scan(&range(b"b", b"e"), 9, 2).unwrap().rows), "b1 bb1");
+        assert_eq!(keys(overlay.scan(&range(b"b", b"e"), 2, 99).unwrap().rows), "b1 bb1");
         assert_eq!((overlay.get(b"d").unwrap(), overlay.get(b"a").unwrap()), (None, None));
         assert_eq!(overlay.get(b"e").unwrap().as_deref(), Some(&b"0"[..]));
         let mut batch = WriteBatch::new();
         overlay.finish(&mut batch);
         store.write(&batch).unwrap();
-        assert_eq!(keys(Overlay::new(&store).scan(&range(b"", b""), 9).unwrap()), "b1 bb1 cc2 e0");
+        assert_eq!(keys(Overlay::new(&store).scan(&range(b"", b""), 9, 99).unwrap().rows), "b1 bb1 cc2 e0");
     }
 }

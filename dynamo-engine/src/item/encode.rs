@@ -73,10 +73,15 @@ impl ItemBody {
 
 /// The row of `body` as committed at `timestamp`.
 pub fn stored(body: &ItemBody, timestamp: Timestamp) -> Vec<u8> {
-    let mut row = Vec::with_capacity(HEADER_BYTES + body.0.len());
+    stored_item(&body.view(), timestamp)
+}
+
+/// The row of an item that is looked at, as committed at `timestamp`.
+pub fn stored_item(item: &ItemRef<'_>, timestamp: Timestamp) -> Vec<u8> {
+    let mut row = Vec::with_capacity(HEADER_BYTES + item.body().len());
     row.extend_from_slice(&[FORMAT_VERSION, CODEC_PLAIN]);
     row.extend_from_slice(&timestamp.0.to_be_bytes());
-    row.extend_from_slice(&body.0);
+    row.extend_from_slice(item.body());
     row
 }
 
