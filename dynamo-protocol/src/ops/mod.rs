@@ -46,6 +46,8 @@ pub use query::QueryInput;
 pub use scan::ScanInput;
 pub use tag_resource::TagResourceInput;
 pub use transact_get_items::TransactGetItemsInput;
+#[cfg(test)]
+pub(crate) use transact_write_items::TransactWriteItemsBody;
 pub use transact_write_items::TransactWriteItemsInput;
 pub use untag_resource::UntagResourceInput;
 pub use update_item::UpdateItemInput;

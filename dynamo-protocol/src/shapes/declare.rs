@@ -45,6 +45,13 @@ macro_rules! structure {
             )*
         }
 
+        #[cfg(test)]
+        impl $name {
+            /// Members, and whether the model requires them; held against the model by a test.
+            pub(crate) const MEMBERS: &'static [(&'static str, bool)] =
+                &[$(($wire, $crate::shapes::declare::structure!(@required $need)),)*];
+        }
+
         impl $crate::shapes::wire::Wire for $name {
             fn java() -> ::std::borrow::Cow<'static, str> {
                 concat!("class com.amazonaws.dynamodb.v20120810.", stringify!($name)).into()
@@ -95,6 +102,8 @@ macro_rules! structure {
             }
         }
     };
+    (@required required) => { true };
+    (@required optional) => { false };
     (@type required $type:ty) => { $type };
     (@type optional $type:ty) => { Option<$type> };
     (@take required $field:ident, $path:expr, $checks:ident) => {

@@ -13,6 +13,8 @@ pub(crate) mod wire;
 mod attribute_value;
 mod enums;
 mod item;
+#[cfg(test)]
+mod model;
 mod table;
 
 pub use enums::*;

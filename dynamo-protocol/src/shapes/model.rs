@@ -1,0 +1,156 @@
+//! The shapes held against the public service model: no member, requirement or enum value is missing or invented.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::ops::*;
+
+/// The model's lines; see the file.
+const MODEL: &str = include_str!("model.txt");
+
+/// Members and values that are told apart from the model on purpose.
+///
+/// CreateTable's definitions and keys are required here: the model leaves them out only for replicas, and DynamoDB asks
+/// for them by the classic message.
+const OTHERWISE: &[&str] = &["CreateTableInput"];
+
+fn lines(separator: &str) -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+    let lines = MODEL.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .filter_map(|line| line.split_once(separator))
+        .map(|(name, members)| (name, members.split_whitespace().collect()))
+        .collect()
+}
+
+#[test]
+fn every_member_of_the_model() {
+    let mut model = lines(":");
+    // Read as a body of its own, see there.
+    let transact = model.remove("TransactWriteItemsInput").expect("an operation of the model");
+    model.insert("TransactWriteItemsBody", transact);
+    macro_rules! check {
+        ($($name:ident)*) => {$(
+            let theirs = model.remove(stringify!($name)).expect(stringify!($name));
+            let ours: Vec<String> = $name::MEMBERS
+                .iter()
+                .map(|(member, required)| format!("{member}{}", if *required { "!" } else { "" }))
+                .collect();
+            let mut ours: BTreeSet<&str> = ours.iter().map(String::as_str).collect();
+            let mut theirs: BTreeSet<&str> = theirs;
+            if OTHERWISE.contains(&stringify!($name)) {
+                ours = ours.iter().map(|member| member.trim_end_matches('!')).collect();
+                theirs = theirs.iter().map(|member| member.trim_end_matches('!')).collect();
+            }
+            assert_eq!(ours, theirs, stringify!($name));
+        )*};
+    }
+    check! {
+        AttributeDefinition
+        AttributeValueUpdate
+        BatchGetItemInput
+        BatchWriteItemInput
+        Condition
+        ConditionCheck
+        CreateGlobalSecondaryIndexAction
+        CreateGlobalTableWitnessGroupMemberAction
+        CreateReplicationGroupMemberAction
+        CreateTableInput
+        CreateVectorIndexAction
+        Delete
+        DeleteGlobalSecondaryIndexAction
+        DeleteGlobalTableWitnessGroupMemberAction
+        DeleteItemInput
+        DeleteReplicationGroupMemberAction
+        DeleteRequest
+        DeleteTableInput
+        DeleteVectorIndexAction
+        DescribeContinuousBackupsInput
+        DescribeEndpointsInput
+        DescribeLimitsInput
+        DescribeTableInput
+        DescribeTimeToLiveInput
+        DisassociateReplicationGroupMemberAction
+        ExpectedAttributeValue
+        Get
+        GetItemInput
+        GlobalSecondaryIndex
+        GlobalSecondaryIndexUpdate
+        GlobalTableWitnessGroupUpdate
+        KeySchemaElement
+        KeysAndAttributes
+        ListTablesInput
+        ListTagsOfResourceInput
+        LocalSecondaryIndex
+        OnDemandThroughput
+        OnDemandThroughputOverride
+        Projection
+        ProvisionedThroughput
+        ProvisionedThroughputOverride
+        Put
+        PutItemInput
+        PutRequest
+        QueryInput
+        ReplicaGlobalSecondaryIndex
+        ReplicationGroupUpdate
+        SSESpecification
+        ScanInput
+        SearchSchemaElement
+        StreamSpecification
+        Tag
+        TagResourceInput
+        TimeToLiveSpecification
+        TransactGetItem
+        TransactGetItemsInput
+        TransactWriteItem
+        TransactWriteItemsBody
+        UntagResourceInput
+        Update
+        UpdateGlobalSecondaryIndexAction
+        UpdateItemInput
+        UpdateReplicationGroupMemberAction
+        UpdateTableInput
+        UpdateTimeToLiveInput
+        VectorAttributeDefinition
+        VectorIndex
+        VectorIndexUpdate
+        WarmThroughput
+        WriteRequest
+    }
+    assert!(model.is_empty(), "not declared: {:?}", model.keys());
+}
+
+#[test]
+fn every_value_of_the_enums() {
+    let mut model = lines(" = ");
+    macro_rules! check {
+        ($($name:ident)*) => {$(
+            let shown = if stringify!($name) == "SseType" { "SSEType" } else { stringify!($name) };
+            let ours: BTreeSet<&str> = $name::ALL.iter().map(|value| value.as_str()).collect();
+            assert_eq!(ours, model.remove(shown).expect(shown), "{shown}");
+            assert!($name::ALL.iter().all(|value| $name::parse(value.as_str()) == Some(*value)));
+        )*};
+    }
+    check! {
+        ReturnValue
+        ReturnConsumedCapacity
+        ReturnItemCollectionMetrics
+        ReturnValuesOnConditionCheckFailure
+        ConditionalOperator
+        ComparisonOperator
+        AttributeAction
+        Select
+        ScalarAttributeType
+        KeyType
+        ProjectionType
+        BillingMode
+        TableClass
+        StreamViewType
+        SseType
+        MultiRegionConsistency
+        GlobalTableSettingsReplicationMode
+        DisassociationMode
+        VectorDistanceFunction
+        SearchSchemaElementType
+    }
+    assert!(model.is_empty(), "not declared: {:?}", model.keys());
+}
