@@ -318,8 +318,7 @@ mod tests {
     use crate::catalog::{TableId, fixture};
 
     fn described(table: &TableDescriptor, occasion: Occasion<'_>) -> String {
-        let mut stats = TableStats::default();
-        stats.table = Stats { items: 3, bytes: 456 };
+        let stats = TableStats { table: Stats { items: 3, bytes: 456 }, ..TableStats::default() };
         let context = RequestContext::for_region("eu-central-1");
         let mut out = Vec::new();
         TableDescription { table, stats: &stats, context: &context, occasion }.write(&mut JsonWriter::new(&mut out));

@@ -8,7 +8,7 @@
 //! | `Install` | installed version | installed descriptor; rows of removed indexes go |
 //! | `Uninstall` | | installed descriptor and every row of the table go |
 //!
-//! The first three run in the system group, the last two on the other shards; both use [`install`] and [`uninstall`],
+//! The first three run in the system group, the last two on the other shards; both use `install` and `uninstall`,
 //! so a shard is changed by one piece of code only. All are deterministic: time is the command's stamp, ids come from a
 //! row, the UUID is a hash of both.
 

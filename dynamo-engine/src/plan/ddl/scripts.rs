@@ -183,10 +183,8 @@ fn run(name: &str) {
     for line in script.lines().filter(|line| !line.starts_with("=>")) {
         renewed.push_str(line);
         renewed.push('\n');
-        if let Some((operation, request)) = line.split_once(" {") {
-            if !line.starts_with('#') {
-                renewed.push_str(&format!("=> {}\n", answer(operation, &format!("{{{request}"))));
-            }
+        if let Some((operation, request)) = line.split_once(" {").filter(|_| !line.starts_with('#')) {
+            renewed.push_str(&format!("=> {}\n", answer(operation, &format!("{{{request}"))));
         }
     }
     if std::env::var_os("RENEW_SCRIPTS").is_some() {
