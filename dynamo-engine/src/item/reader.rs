@@ -1,6 +1,6 @@
 //! A stored item, borrowed: single attributes, JSON, tree.
 
-use dynamo_protocol::json::JsonWriter;
+use dynamo_protocol::json::{JsonWriter, escape};
 use dynamo_protocol::value::{AttributeValue, Item};
 use dynamo_protocol::varint;
 use hlc::Timestamp;
@@ -127,13 +127,23 @@ impl<'a> ItemRef<'a> {
     /// # Errors
     /// [`Corrupt`] where the item is damaged; what was written so far is then of no use.
     pub fn write_json(&self, out: &mut JsonWriter<'_>) -> Result<(), Corrupt> {
-        out.begin_object();
-        for entry in self.iter() {
+        let mut pushed = Ok(());
+        out.raw(|bytes| pushed = self.push_json(bytes));
+        pushed
+    }
+
+    fn push_json(&self, out: &mut Vec<u8>) -> Result<(), Corrupt> {
+        out.push(b'{');
+        for (position, entry) in self.iter().enumerate() {
             let (name, value) = entry?;
-            out.key(name);
-            value.write_json(out)?;
+            if position > 0 {
+                out.push(b',');
+            }
+            escape(name, out);
+            out.push(b':');
+            value.push_json(out)?;
         }
-        out.end_object();
+        out.push(b'}');
         Ok(())
     }
 

@@ -11,7 +11,7 @@
 //!
 //! `bytes` counts what follows it, so that a container can be stepped over.
 
-use dynamo_protocol::json::JsonWriter;
+use dynamo_protocol::json::{JsonWriter, escape, push_base64, push_number};
 use dynamo_protocol::number::Number;
 use dynamo_protocol::size::attribute_bytes;
 use dynamo_protocol::value::{AttributeValue, Item};
@@ -194,7 +194,17 @@ impl<'a> ValueRef<'a> {
     /// # Errors
     /// [`Corrupt`] where the bytes are no value; what was written so far is then of no use.
     pub fn write_json(&self, out: &mut JsonWriter<'_>) -> Result<(), Corrupt> {
-        Input(self.0).write_json(out, 0)
+        let mut pushed = Ok(());
+        out.raw(|bytes| pushed = self.push_json(bytes));
+        pushed
+    }
+
+    /// Appends the value as DynamoDB's JSON.
+    ///
+    /// # Errors
+    /// As [`ValueRef::write_json`].
+    pub(super) fn push_json(&self, out: &mut Vec<u8>) -> Result<(), Corrupt> {
+        Input(self.0).push_json(out, 0)
     }
 }
 
@@ -285,75 +295,75 @@ impl<'a> Input<'a> {
         (0..count).map(|_| Ok((self.text()?.to_owned(), self.value(depth + 1)?))).collect()
     }
 
-    fn write_json(&mut self, out: &mut JsonWriter<'_>, depth: usize) -> Result<(), Corrupt> {
+    /// Appends the value as DynamoDB's JSON.
+    fn push_json(&mut self, out: &mut Vec<u8>, depth: usize) -> Result<(), Corrupt> {
         if depth > DEPTH_MAX {
             return Err(Corrupt("value nests too deep"));
         }
-        out.begin_object();
         match self.byte()? {
             S => {
-                out.key("S");
-                out.str(self.text()?);
+                out.extend_from_slice(br#"{"S":"#);
+                escape(self.text()?, out);
             }
             N => {
-                out.key("N");
-                out.number(&self.number()?);
+                out.extend_from_slice(br#"{"N":"#);
+                push_number(out, &self.number()?);
             }
             B => {
-                out.key("B");
-                out.base64(self.bytes()?);
+                out.extend_from_slice(br#"{"B":"#);
+                push_base64(out, self.bytes()?);
             }
-            tag @ (FALSE | TRUE) => {
-                out.key("BOOL");
-                out.bool(tag == TRUE);
-            }
-            NULL => {
-                out.key("NULL");
-                out.bool(true);
-            }
-            SS => self.write_array("SS", out, |input, out| {
-                out.str(input.text()?);
+            TRUE => out.extend_from_slice(br#"{"BOOL":true"#),
+            FALSE => out.extend_from_slice(br#"{"BOOL":false"#),
+            NULL => out.extend_from_slice(br#"{"NULL":true"#),
+            SS => self.push_array(br#"{"SS":["#, out, |input, out| {
+                escape(input.text()?, out);
                 Ok(())
             })?,
-            NS => self.write_array("NS", out, |input, out| {
-                out.number(&input.number()?);
+            NS => self.push_array(br#"{"NS":["#, out, |input, out| {
+                push_number(out, &input.number()?);
                 Ok(())
             })?,
-            BS => self.write_array("BS", out, |input, out| {
-                out.base64(input.bytes()?);
+            BS => self.push_array(br#"{"BS":["#, out, |input, out| {
+                push_base64(out, input.bytes()?);
                 Ok(())
             })?,
-            L => self.write_array("L", out, |input, out| input.write_json(out, depth + 1))?,
-            M => self.write_map(out, depth)?,
+            L => self.push_array(br#"{"L":["#, out, |input, out| input.push_json(out, depth + 1))?,
+            M => self.push_map(out, depth)?,
             _ => return Err(Corrupt("unknown value tag")),
         }
-        out.end_object();
+        out.push(b'}');
         Ok(())
     }
 
-    fn write_array(
+    fn push_array(
         &mut self,
-        name: &str,
-        out: &mut JsonWriter<'_>,
-        write: impl Fn(&mut Self, &mut JsonWriter<'_>) -> Result<(), Corrupt>,
+        opening: &[u8],
+        out: &mut Vec<u8>,
+        push: impl Fn(&mut Self, &mut Vec<u8>) -> Result<(), Corrupt>,
     ) -> Result<(), Corrupt> {
-        out.key(name);
-        out.begin_array();
-        for _ in 0..self.count()? {
-            write(self, out)?;
+        out.extend_from_slice(opening);
+        for position in 0..self.count()? {
+            if position > 0 {
+                out.push(b',');
+            }
+            push(self, out)?;
         }
-        out.end_array();
+        out.push(b']');
         Ok(())
     }
 
-    fn write_map(&mut self, out: &mut JsonWriter<'_>, depth: usize) -> Result<(), Corrupt> {
-        out.key("M");
-        out.begin_object();
-        for _ in 0..self.count()? {
-            out.key(self.text()?);
-            self.write_json(out, depth + 1)?;
+    fn push_map(&mut self, out: &mut Vec<u8>, depth: usize) -> Result<(), Corrupt> {
+        out.extend_from_slice(br#"{"M":{"#);
+        for position in 0..self.count()? {
+            if position > 0 {
+                out.push(b',');
+            }
+            escape(self.text()?, out);
+            out.push(b':');
+            self.push_json(out, depth + 1)?;
         }
-        out.end_object();
+        out.push(b'}');
         Ok(())
     }
 }

@@ -7,9 +7,10 @@ use dynamo_expression::legacy::attributes_to_get;
 use dynamo_expression::{Condition, ExpressionKind, Placeholders, Projection};
 use dynamo_protocol::ops::ScanInput;
 use ordered_kv::Direction;
+use shard_router::{Token, TokenRange};
 
 use crate::catalog::Catalog;
-use crate::read::{CapacityReport, PageRead, ReadPlan, Span, TokenSpan};
+use crate::read::{CapacityReport, PageRead, ReadPlan, Span};
 
 use super::parameters::{Present, check_generations, check_placeholders};
 use super::select::{Selection, check_select};
@@ -22,6 +23,15 @@ use super::{PlanError, legacy, lookup, paths};
 struct Segment {
     number: u32,
     total: u32,
+}
+
+impl Segment {
+    /// Its part of the ring: the parts of all segments are equal, to one token, and together they are the ring.
+    fn range(self) -> TokenRange {
+        let bound = |number: u32| ((u128::from(number) << 64) / u128::from(self.total)) as u64;
+        let last = if self.number + 1 == self.total { u64::MAX } else { bound(self.number + 1) - 1 };
+        TokenRange::new(Token(bound(self.number)), Token(last)).expect("a million segments fit the ring")
+    }
 }
 
 /// Plans a Scan.
@@ -117,7 +127,7 @@ fn parse(input: &ScanInput) -> Result<(Option<Condition>, Option<Projection>), P
 
 /// The segment's part of the ring, from the start key on.
 fn span(segment: Segment, start_key: Option<&Examined<'_>>) -> Result<Span, PlanError> {
-    let mut span = TokenSpan::segment(segment.number, segment.total);
+    let span = segment.range();
     let Some(start_key) = start_key else {
         return Ok(Span::Tokens { span, after: None });
     };
@@ -130,6 +140,25 @@ fn span(segment: Segment, start_key: Option<&Examined<'_>>) -> Result<Span, Plan
             segment.total, segment.number
         ))));
     }
-    span.first = token;
-    Ok(Span::Tokens { span, after: Some(row) })
+    let rest = TokenRange::new(token, span.last()).expect("the segment contains the token");
+    Ok(Span::Tokens { span: rest, after: Some(row) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_tile_the_ring() {
+        for total in [1, 2, 3, 7, 1000, 1_000_000] {
+            let mut next = 0_u64;
+            for number in 0..total {
+                let range = Segment { number, total }.range();
+                assert_eq!(range.first(), Token(next));
+                next = range.last().0.wrapping_add(1);
+            }
+            assert_eq!(next, 0, "the last one ends at the end of the ring");
+        }
+        assert_eq!(Segment { number: 0, total: 1 }.range(), TokenRange::FULL);
+    }
 }

@@ -1,37 +1,7 @@
 //! What a plan reads, as tokens, and the views it is given for it.
 
 use ordered_kv::Reader;
-use shard_router::Token;
-
-/// A span of the ring, both ends included, so that the whole ring can be said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenSpan {
-    /// The first token in it.
-    pub first: Token,
-    /// The last token in it.
-    pub last: Token,
-}
-
-impl TokenSpan {
-    /// The whole ring.
-    pub const ALL: TokenSpan = TokenSpan { first: Token(0), last: Token(u64::MAX) };
-
-    /// Whether `token` lies in it.
-    pub fn contains(&self, token: Token) -> bool {
-        self.first <= token && token <= self.last
-    }
-
-    /// The `segment`-th of `segments` spans of equal size (to one token) that together are the ring.
-    ///
-    /// # Panics
-    /// Where `segment` is not below `segments`.
-    pub fn segment(segment: u32, segments: u32) -> TokenSpan {
-        assert!(segment < segments, "segments are numbered from zero");
-        let bound = |number: u32| ((u128::from(number) << 64) / u128::from(segments)) as u64;
-        let last = if segment + 1 == segments { u64::MAX } else { bound(segment + 1) - 1 };
-        TokenSpan { first: Token(bound(segment)), last: Token(last) }
-    }
-}
+use shard_router::{Token, TokenRange};
 
 /// Exactly what is read. There is no keyless fence that silently means some default shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +10,7 @@ pub enum Fence {
     Keys(Vec<Token>),
     /// These spans of the ring, from the first on: a page stops as soon as it is full, so that later spans need not
     /// be fenced before they are reached.
-    Ranges(Vec<TokenSpan>),
+    Ranges(Vec<TokenRange>),
     /// Every shard.
     All,
 }
@@ -75,25 +45,5 @@ pub trait Views {
 impl Views for &dyn Reader {
     fn reader(&self, _token: Token) -> &dyn Reader {
         *self
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn segments_tile_the_ring() {
-        for segments in [1, 2, 3, 7, 1000, 1_000_000] {
-            let mut next = 0_u64;
-            for segment in 0..segments {
-                let span = TokenSpan::segment(segment, segments);
-                assert_eq!(span.first, Token(next));
-                assert!(span.first <= span.last);
-                next = span.last.0.wrapping_add(1);
-            }
-            assert_eq!(next, 0, "the last one ends at the end of the ring");
-        }
-        assert_eq!(TokenSpan::segment(0, 1), TokenSpan::ALL);
     }
 }

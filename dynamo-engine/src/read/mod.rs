@@ -34,7 +34,7 @@ use crate::catalog::TableDescriptor;
 
 pub(crate) use batch::{BatchRead, TableRead};
 pub use error::ReadError;
-pub use fence::{Fence, TokenSpan, Views};
+pub use fence::{Fence, Views};
 pub(crate) use page::{PageRead, Span, just_behind};
 pub(crate) use point::PointRead;
 pub(crate) use report::CapacityReport;

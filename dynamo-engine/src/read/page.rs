@@ -15,7 +15,7 @@
 use dynamo_expression::Condition;
 use dynamo_protocol::json::JsonWriter;
 use ordered_kv::{Direction, KeyRange, Reader};
-use shard_router::Token;
+use shard_router::{Token, TokenRange};
 
 use crate::capacity::{Consumed, Units};
 use crate::item::ItemRef;
@@ -23,7 +23,7 @@ use crate::keyspace::id_range;
 use crate::plan::source::Source;
 
 use super::report::{CapacityReport, units};
-use super::{Fence, ReadError, Shape, TokenSpan, Views};
+use super::{Fence, ReadError, Shape, Views};
 
 /// The most bytes evaluated for one page. The service's 1 MB.
 const PAGE_BYTES_MAX: usize = 1024 * 1024;
@@ -69,7 +69,7 @@ pub(crate) enum Span {
     /// Rows of a part of the ring.
     Tokens {
         /// The part that is left to read.
-        span: TokenSpan,
+        span: TokenRange,
         /// Only rows behind this key.
         after: Option<Vec<u8>>,
     },
@@ -136,17 +136,17 @@ impl<'a> Page<'a> {
     }
 
     /// Walks a part of the ring, one reader's span after the other, until the page is full.
-    fn walk_ring(&mut self, views: &dyn Views, span: TokenSpan, after: Option<&[u8]>) -> Result<(), ReadError> {
-        let mut first = span.first;
+    fn walk_ring(&mut self, views: &dyn Views, span: TokenRange, after: Option<&[u8]>) -> Result<(), ReadError> {
+        let mut first = span.first();
         loop {
-            let last = views.last_token(first).min(span.last);
+            let last = views.last_token(first).min(span.last());
             let range = id_range(self.read.source.space(), self.read.source.id(), first, last);
             let start = match after {
                 Some(after) => range.start.max(just_behind(after)),
                 None => range.start,
             };
             self.walk(views.reader(first), &start, &range.end)?;
-            if self.last_key.is_some() || last == span.last {
+            if self.last_key.is_some() || last == span.last() {
                 return Ok(());
             }
             first = Token(last.0 + 1);

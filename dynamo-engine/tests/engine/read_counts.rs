@@ -93,5 +93,5 @@ fn fences_and_views() {
         panic!("a point read fences its key");
     };
     assert_eq!(ranges.len(), 1);
-    assert_eq!(ranges[0].first, tokens[0], "what lies before the start key is not fenced");
+    assert_eq!(ranges[0].first(), tokens[0], "what lies before the start key is not fenced");
 }
