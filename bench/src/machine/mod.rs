@@ -1,0 +1,13 @@
+//! What the machine says: clocks, processor time, memory, disk, and what it is.
+
+pub mod clock;
+mod describe;
+mod process;
+mod system;
+mod usage;
+
+pub use clock::monotonic_ns;
+pub use describe::{Machine, date_utc};
+pub use process::{ProcessClock, listener_pid, own_cpu_ns, resident};
+pub use system::{SystemTime, cores};
+pub use usage::disk_bytes;

@@ -1,0 +1,5 @@
+//! The `bench` binary; see the library.
+
+fn main() -> std::process::ExitCode {
+    bench::run()
+}

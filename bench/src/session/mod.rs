@@ -1,0 +1,260 @@
+//! The order of a run: load, then slices between calibrations, then open loops, group commit and a restart.
+
+mod cell;
+mod footprint;
+mod slice;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use cell::{Cell, OpenCell, Repetition};
+pub use footprint::{Footprint, total};
+pub use slice::{Figures, Slice, measure};
+
+use crate::calibrator::{Calibrator, REPLY_BYTES};
+use crate::client::Caller;
+use crate::disk::DiskFile;
+use crate::error::{Context, Result};
+use crate::group_commit::{self, GroupCell};
+use crate::load::{Closed, Open, Outcome, open};
+use crate::machine::monotonic_ns;
+use crate::target::Target;
+use crate::workload::{Dataset, Kind, Plan, Table, calibration, load, verify};
+
+/// What is measured, and for how long.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Data in the tables.
+    pub dataset: Dataset,
+    /// Workloads of the closed loop.
+    pub kinds: Vec<Kind>,
+    /// Times that every workload is measured on every target.
+    pub repetitions: u32,
+    /// Measured time per slice.
+    pub measure: Duration,
+    /// Time before it that does not count.
+    pub warm_up: Duration,
+    /// Measured time per calibration.
+    pub calibrate: Duration,
+    /// Connections of the closed loop.
+    pub connections: u64,
+    /// Client threads.
+    pub threads: u64,
+    /// Open loops: workload and requests a second.
+    pub rates: Vec<(Kind, u64)>,
+    /// Connections of the open loop.
+    pub open_connections: u64,
+    /// Measured time per open loop.
+    pub open_measure: Duration,
+    /// Numbers of writers for the group-commit figures.
+    pub writers: Vec<u64>,
+    /// The run's own folder, on the disk that is measured.
+    pub folder: PathBuf,
+}
+
+/// Everything that a run found.
+#[derive(Debug, Default)]
+pub struct Results {
+    /// Closed loop, per workload and target.
+    pub cells: Vec<Cell>,
+    /// Open loop.
+    pub open: Vec<OpenCell>,
+    /// Group commit.
+    pub group: Vec<GroupCell>,
+    /// Start-up, memory and disk, per target.
+    pub footprints: Vec<Footprint>,
+    /// The calibrator's own slices.
+    pub calibrations: Vec<Figures>,
+    /// Wrong answers and lost writes, in words. A run without any has none.
+    pub problems: Vec<String>,
+}
+
+/// A run under way.
+pub struct Session<'a> {
+    settings: &'a Settings,
+    targets: &'a mut [Target],
+    calibrator: Calibrator,
+    calibration: Plan,
+    /// Number of the current slice; marks what it writes, and seeds its keys.
+    generation: u64,
+    results: Results,
+}
+
+/// Measures all targets.
+///
+/// # Errors
+/// When a server cannot be reached, or refuses to be loaded. Wrong answers are results, not errors.
+pub fn run(settings: &Settings, targets: &mut [Target], footprints: Vec<Footprint>) -> Result<Results> {
+    let calibrator = Calibrator::start(1)?;
+    let calibration = calibration(&calibrator.endpoint, REPLY_BYTES);
+    let results = Results { footprints, ..Results::default() };
+    let mut session = Session { settings, targets, calibrator, calibration, generation: 0, results };
+    session.load()?;
+    session.closed_loops()?;
+    session.open_loops()?;
+    session.group_commit()?;
+    session.footprints()?;
+    Ok(session.results)
+}
+
+/// What goes on, for whoever waits.
+pub fn progress(text: &str) {
+    eprintln!("bench: {text}");
+}
+
+impl Session<'_> {
+    fn load(&mut self) -> Result<()> {
+        let mut kinds = self.settings.kinds.clone();
+        kinds.extend(self.settings.rates.iter().map(|(kind, _)| *kind));
+        let mut tables: Vec<Table> = kinds.iter().map(|kind| kind.table()).collect();
+        tables.push(Table::Items);
+        tables.sort();
+        tables.dedup();
+        for (target, footprint) in self.targets.iter().zip(&mut self.results.footprints) {
+            progress(&format!("loading {} items into {}", self.settings.dataset.items, target.name));
+            let mut caller = Caller::new(&target.endpoint)?;
+            let start = monotonic_ns();
+            for table in &tables {
+                load(&mut caller, self.settings.dataset, *table)
+                    .context(|| format!("loading {} into {}", table.name(), target.name))?;
+                footprint.payload_bytes += self.settings.dataset.payload_bytes(*table);
+            }
+            footprint.load_seconds = (monotonic_ns() - start) as f64 / 1e9;
+            footprint.loaded(target);
+        }
+        Ok(())
+    }
+
+    fn closed_loops(&mut self) -> Result<()> {
+        let cell = |kind: &Kind| (0..self.targets.len()).map(|target| Cell::new(*kind, target)).collect::<Vec<_>>();
+        self.results.cells = self.settings.kinds.iter().flat_map(cell).collect();
+        for repetition in 1..=self.settings.repetitions {
+            progress(&format!("repetition {repetition} of {}", self.settings.repetitions));
+            let mut before = self.calibrate()?;
+            for at in 0..self.results.cells.len() {
+                let (kind, target) = (self.results.cells[at].kind, self.results.cells[at].target);
+                if self.results.cells[at].unsupported {
+                    continue;
+                }
+                let slice = self.slice(kind, target)?;
+                let after = self.calibrate()?;
+                let cell = &mut self.results.cells[at];
+                if slice.outcome.unsupported() {
+                    cell.unsupported = true;
+                    continue;
+                }
+                cell.latency.merge(&slice.outcome.latency);
+                cell.right += slice.outcome.right;
+                cell.wrong += slice.outcome.wrong + slice.outcome.lost;
+                cell.repetitions.push(Repetition { figures: slice.figures, before, after, counters: slice.counters });
+                before = after;
+            }
+        }
+        Ok(())
+    }
+
+    fn closed(&self, duration: Duration) -> Closed {
+        let Settings { connections, threads, .. } = *self.settings;
+        Closed { connections, threads, duration, seed: self.generation }
+    }
+
+    fn calibrate(&mut self) -> Result<Figures> {
+        self.generation += 1;
+        let clock = self.calibrator.clock;
+        let how = self.closed(self.settings.calibrate);
+        let slice = measure(&self.calibrator.endpoint, || clock.cpu_ns().ok(), &self.calibration, how)?;
+        self.results.calibrations.push(slice.figures);
+        Ok(slice.figures)
+    }
+
+    /// Warms up, measures, and checks what was written.
+    fn slice(&mut self, kind: Kind, target: usize) -> Result<Slice> {
+        self.generation += 1;
+        let target = &self.targets[target];
+        let mut caller = Caller::new(&target.endpoint)?;
+        let plan = Plan::new(kind, self.settings.dataset, &mut caller, self.generation)?;
+        let warm_up = measure(&target.endpoint, || None, &plan, self.closed(self.settings.warm_up))?;
+        let before = target.counters(&mut caller);
+        let mut slice = measure(&target.endpoint, || target.cpu_ns(), &plan, self.closed(self.settings.measure))?;
+        slice.counters = crate::target::growth(&before, &target.counters(&mut caller));
+        let (name, problems) = (target.name.clone(), &mut self.results.problems);
+        check(problems, &name, kind, &mut caller, &plan, &[&warm_up.outcome, &slice.outcome])?;
+        Ok(slice)
+    }
+
+    fn open_loops(&mut self) -> Result<()> {
+        for (kind, rate) in self.settings.rates.clone() {
+            progress(&format!("open loop: {} at {rate}/s", kind.slug()));
+            for target in 0..self.targets.len() {
+                self.generation += 1;
+                let server = &self.targets[target];
+                let mut caller = Caller::new(&server.endpoint)?;
+                let plan = Plan::new(kind, self.settings.dataset, &mut caller, self.generation)?;
+                let how = Open {
+                    rate,
+                    connections: self.settings.open_connections,
+                    duration: self.settings.open_measure,
+                    seed: self.generation,
+                };
+                let warm_up = open(&server.endpoint, &plan, Open { duration: self.settings.warm_up, ..how })?;
+                let outcome = open(&server.endpoint, &plan, how)?;
+                let loads = [&warm_up.outcome, &outcome.outcome];
+                check(&mut self.results.problems, &server.name, kind, &mut caller, &plan, &loads)?;
+                self.results.open.push(OpenCell { kind, target, rate, outcome });
+            }
+        }
+        Ok(())
+    }
+
+    fn group_commit(&mut self) -> Result<()> {
+        if self.settings.writers.is_empty() {
+            return Ok(());
+        }
+        let disk = DiskFile::create(&self.settings.folder)?;
+        for &writers in &self.settings.writers {
+            progress(&format!("group commit: {writers} writers"));
+            for target in 0..self.targets.len() {
+                let cell = group_commit::measure_cell(self.settings, &disk, &self.targets[target], target, writers)?;
+                if let Some(wrong) = &cell.first_wrong {
+                    self.results.problems.push(format!("{}, {writers} writers: {wrong}", self.targets[target].name));
+                }
+                self.results.group.push(cell);
+            }
+        }
+        Ok(())
+    }
+
+    fn footprints(&mut self) -> Result<()> {
+        for (target, footprint) in self.targets.iter_mut().zip(&mut self.results.footprints) {
+            footprint.worked(target);
+            if target.process.as_ref().is_some_and(|process| process.data().is_some()) {
+                progress(&format!("killing and restarting {}", target.name));
+                footprint.restart_ms = target.kill_and_restart()?;
+                let problem = footprint::first_item_is_there(&target.endpoint)?;
+                self.results.problems.extend(problem.map(|text| format!("{} after a kill: {text}", target.name)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Notes wrong answers of these loads, and what must hold after them and does not.
+fn check(
+    problems: &mut Vec<String>,
+    target: &str,
+    kind: Kind,
+    caller: &mut Caller,
+    plan: &Plan,
+    loads: &[&Outcome],
+) -> Result<()> {
+    if loads.iter().all(|load| load.unsupported()) {
+        return Ok(());
+    }
+    let wrong: u64 = loads.iter().map(|load| load.wrong + load.lost).sum();
+    if let Some(first) = loads.iter().find_map(|load| load.first_wrong.as_ref()) {
+        problems.push(format!("{target}, {}: {wrong} wrong answers, the first: {first}", kind.slug()));
+    }
+    let broken = verify(caller, plan, loads)?;
+    problems.extend(broken.map(|text| format!("{target}, {}: {text}", kind.slug())));
+    Ok(())
+}

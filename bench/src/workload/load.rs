@@ -1,0 +1,150 @@
+//! Creates and fills the tables.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::task::LocalSet;
+
+use super::{Check, Dataset, Table, after};
+use crate::client::{Body, Caller, Connection, Endpoint, Template, scan};
+use crate::error::{Context, Error, Result};
+
+/// Connections that fill a table.
+const CONNECTIONS: usize = 16;
+/// Items of one BatchWriteItem.
+const BATCH: u64 = 25;
+/// Attempts at one batch before the load gives up: peers throttle.
+const ATTEMPTS_MAX: u32 = 20;
+/// Attempts, 100 ms apart, until a table is active or gone.
+const TABLE_STATE_ATTEMPTS_MAX: u32 = 300;
+
+/// Replaces the table and fills it; checks the number of items.
+///
+/// # Errors
+/// When the server refuses, or holds another number of items afterwards.
+pub fn load(caller: &mut Caller, dataset: Dataset, table: Table) -> Result<()> {
+    recreate(caller, table)?;
+    fill(caller.endpoint(), dataset, table)?;
+    let (mut found, rows) = (0, dataset.rows(table));
+    after::walk(caller, table, r#","Select":"COUNT""#, |_, page, _| {
+        found += page.count;
+        // Walking through gigabytes proves little more than their first part does.
+        found < rows.min(1_000_000)
+    })?;
+    if found < rows.min(1_000_000) || (rows <= 1_000_000 && found != rows) {
+        return Err(Error::new(format!("{} holds {found} items after loading {rows}", table.name())));
+    }
+    Ok(())
+}
+
+/// BatchWriteItem of `count` items of a table, with as many sets of numbers.
+pub fn batch_write(dataset: &Dataset, table: Table, generation: u64, count: u64) -> Body {
+    let item = dataset.item(table, generation);
+    let open = format!(r#"{{"RequestItems":{{"{}":["#, table.name());
+    let puts = (0..count as usize).fold(Body::new(&open), |body, at| {
+        let body = body.text(if at == 0 { "" } else { "," });
+        body.text(r#"{"PutRequest":{"Item":"#).append(&item, at * item.numbers()).text("}}")
+    });
+    puts.text("]}}")
+}
+
+fn recreate(caller: &mut Caller, table: Table) -> Result<()> {
+    let named = format!(r#"{{"TableName":"{}"}}"#, table.name());
+    let (status, reply) = caller.post("DeleteTable", &named)?;
+    if status != 200 && !scan::contains(&reply, b"ResourceNotFoundException") {
+        return Err(Error::new(format!("DeleteTable {named}: {status} {}", String::from_utf8_lossy(&reply))));
+    }
+    await_state(caller, &named, |status, _| status != 200)?;
+    caller.expect("CreateTable", &Dataset::create(table))?;
+    await_state(caller, &named, |_, reply| scan::value(reply, "TableStatus") == Some(b"\"ACTIVE\""))
+}
+
+fn await_state(caller: &mut Caller, named: &str, reached: impl Fn(u16, &[u8]) -> bool) -> Result<()> {
+    for _ in 0..TABLE_STATE_ATTEMPTS_MAX {
+        let (status, reply) = caller.post("DescribeTable", named)?;
+        if reached(status, &reply) {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    Err(Error::new(format!("{named} does not reach its state")))
+}
+
+fn fill(endpoint: &Endpoint, dataset: Dataset, table: Table) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let local = LocalSet::new();
+    runtime.block_on(local.run_until(async {
+        let next = Rc::new(Cell::new(0));
+        let tasks: Vec<_> = (0..CONNECTIONS)
+            .map(|_| tokio::task::spawn_local(fill_on_one(endpoint.clone(), dataset, table, Rc::clone(&next))))
+            .collect();
+        for task in tasks {
+            task.await.context(|| "a loading task".to_owned())??;
+        }
+        Ok(())
+    }))
+}
+
+/// Takes batch after batch until none is left.
+async fn fill_on_one(endpoint: Endpoint, dataset: Dataset, table: Table, next: Rc<Cell<u64>>) -> Result<()> {
+    let rows = dataset.rows(table);
+    let mut connection = Connection::open(&endpoint).await?;
+    let mut whole = Template::new(&endpoint, "BatchWriteItem", &batch_write(&dataset, table, 0, BATCH));
+    loop {
+        let first = next.get();
+        if first >= rows {
+            return Ok(());
+        }
+        next.set(first + BATCH);
+        let count = BATCH.min(rows - first);
+        let numbers: Vec<u64> = (first..first + count).flat_map(|row| numbers(table, row)).collect();
+        if count == BATCH {
+            write_batch(&mut connection, whole.fill(&numbers)).await?;
+        } else {
+            let body = batch_write(&dataset, table, 0, count);
+            write_batch(&mut connection, Template::new(&endpoint, "BatchWriteItem", &body).fill(&numbers)).await?;
+        }
+    }
+}
+
+async fn write_batch(connection: &mut Connection, request: &[u8]) -> Result<()> {
+    let mut last = String::new();
+    for attempt in 0..ATTEMPTS_MAX {
+        let reply = connection.exchange(request).await.context(|| "BatchWriteItem".to_owned())?;
+        if Check::AllWritten.passes(&[], reply) {
+            return Ok(());
+        }
+        last = format!("{} {}", reply.status, String::from_utf8_lossy(&reply.body[..reply.body.len().min(300)]));
+        tokio::time::sleep(Duration::from_millis(10_u64 << attempt.min(6))).await;
+    }
+    Err(Error::new(format!("BatchWriteItem is refused again and again: {last}")))
+}
+
+/// The numbers of a row of a table, as [`Dataset::item`] wants them.
+fn numbers(table: Table, row: u64) -> Vec<u64> {
+    match table.rows_per_partition() {
+        Some(rows) => vec![row / rows, row % rows],
+        None => vec![row; 1 + table.indexes()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_fill_partitions_in_turn() {
+        assert_eq!(numbers(Table::Query10, 37), [3, 7]);
+        assert_eq!(numbers(Table::Items, 37), [37]);
+        assert_eq!(numbers(Table::ThreeIndexes, 37), [37; 4]);
+    }
+
+    #[test]
+    fn a_batch_has_places_for_all_its_items() {
+        let dataset = Dataset { items: 100, item_bytes: 200 };
+        assert_eq!(batch_write(&dataset, Table::Query10, 0, 25).numbers(), 50);
+        assert_eq!(batch_write(&dataset, Table::Items, 0, 25).numbers(), 25);
+    }
+}

@@ -1,0 +1,213 @@
+//! A workload as templates, ready to be sent to one server.
+
+use std::sync::Arc;
+
+use super::after::{self, After};
+use super::{Check, Dataset, Draw, Kind, Table};
+use crate::client::{Body, Caller, Endpoint, Template};
+use crate::error::{Error, Result};
+use crate::stats::Zipf;
+
+/// Items of one BatchGetItem or BatchWriteItem (the latter's largest number).
+const BATCH: u64 = 25;
+/// Items of one transaction.
+const TRANSACTION: u64 = 4;
+
+/// One form of request.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// How often it is sent, relative to the plan's other shapes.
+    pub weight: u64,
+    /// The operation, for reports of wrong answers.
+    pub operation: &'static str,
+    /// The request.
+    pub template: Template,
+    /// Its numbers.
+    pub draw: Draw,
+    /// Its reply.
+    pub check: Check,
+    /// Its numbers are keys of items that it wrote, so they can be read back.
+    pub writes_items: bool,
+}
+
+/// What is sent to one server during one slice.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Forms of request, at least one.
+    pub shapes: Vec<Shape>,
+    /// What must hold afterwards.
+    pub after: After,
+}
+
+/// The last request of a connection.
+#[derive(Clone, Debug, Default)]
+pub struct Last {
+    /// Which of the plan's shapes.
+    pub shape: usize,
+    /// Its numbers.
+    pub numbers: Vec<u64>,
+}
+
+/// The plan whose requests the calibrator answers: a GetItem's bytes, a fixed reply.
+pub fn calibration(endpoint: &Endpoint, reply_bytes: usize) -> Plan {
+    let template = Template::new(endpoint, "GetItem", &get_item(Table::Items));
+    let draw = Draw::Independent { items: 10_000, count: 1 };
+    Plan { shapes: vec![read("GetItem", template, draw, Check::Bytes(reply_bytes))], after: After::Nothing }
+}
+
+impl Plan {
+    /// The plan of a workload. `generation` marks what it writes; it must differ from slice to slice.
+    ///
+    /// # Errors
+    /// When the server does not answer the preparatory requests.
+    pub fn new(kind: Kind, dataset: Dataset, caller: &mut Caller, generation: u64) -> Result<Plan> {
+        let endpoint = caller.endpoint().clone();
+        let template = |operation: &str, body: &Body| Template::new(&endpoint, operation, body);
+        let (table, items) = (kind.table(), dataset.rows(kind.table()));
+        let one = Draw::Distinct { items, count: 1 };
+        let put = put_item(&dataset, table, generation);
+        let read_back = After::ReadBack { table, generation };
+        let plan = |shape: Shape, after: After| Plan { shapes: vec![shape], after };
+        Ok(match kind {
+            Kind::GetItem => {
+                plan(read("GetItem", template("GetItem", &get_item(table)), one, Check::Items), After::Nothing)
+            }
+            Kind::PutItem => plan(write("PutItem", template("PutItem", &put), one, Check::Empty), read_back),
+            Kind::PutItemOneIndex | Kind::PutItemThreeIndexes => {
+                let draw = Draw::Independent { items, count: 1 + table.indexes() as u64 };
+                plan(write("PutItem", template("PutItem", &put), draw, Check::Empty), read_back)
+            }
+            Kind::UpdateItem => {
+                let shape = read("UpdateItem", template("UpdateItem", &add_one()), one, Check::Counter);
+                plan(shape, after::counters_before(caller, items)?)
+            }
+            Kind::Query10 | Kind::Query100 => {
+                let rows = table.rows_per_partition().expect("the query tables have partitions");
+                let draw = Draw::Distinct { items: items / rows, count: 1 };
+                plan(read("Query", template("Query", &query(table)), draw, Check::Rows(rows)), After::Nothing)
+            }
+            Kind::Scan => Plan { shapes: scan_pages(caller, table)?, after: After::Nothing },
+            Kind::BatchGetItem => {
+                let draw = Draw::Distinct { items, count: BATCH };
+                let body = batch_get(table);
+                plan(read("BatchGetItem", template("BatchGetItem", &body), draw, Check::Items), After::Nothing)
+            }
+            Kind::BatchWriteItem => {
+                let draw = Draw::Distinct { items, count: BATCH };
+                let body = super::load::batch_write(&dataset, table, generation, BATCH);
+                plan(write("BatchWriteItem", template("BatchWriteItem", &body), draw, Check::AllWritten), read_back)
+            }
+            Kind::TransactGetItems => {
+                let draw = Draw::Distinct { items, count: TRANSACTION };
+                let body = transact_get(table);
+                plan(read("TransactGetItems", template("TransactGetItems", &body), draw, Check::Items), After::Nothing)
+            }
+            Kind::TransactWriteItems => {
+                let draw = Draw::Private { items, count: TRANSACTION };
+                let body = transact_write(&dataset, table, generation);
+                let template = template("TransactWriteItems", &body);
+                plan(write("TransactWriteItems", template, draw, Check::Empty), read_back)
+            }
+            Kind::YcsbB => {
+                let zipf = Draw::Zipf(Arc::new(Zipf::new(items)));
+                let reads = read("GetItem", template("GetItem", &get_item(table)), zipf.clone(), Check::Items);
+                let update = template("UpdateItem", &set_payload(&dataset, generation));
+                let writes = write("UpdateItem", update, zipf, Check::Empty);
+                let shapes = vec![Shape { weight: 95, ..reads }, Shape { weight: 5, ..writes }];
+                Plan { shapes, after: read_back }
+            }
+        })
+    }
+}
+
+fn read(operation: &'static str, template: Template, draw: Draw, check: Check) -> Shape {
+    Shape { weight: 1, operation, template, draw, check, writes_items: false }
+}
+
+fn write(operation: &'static str, template: Template, draw: Draw, check: Check) -> Shape {
+    Shape { writes_items: true, ..read(operation, template, draw, check) }
+}
+
+fn in_table(table: Table) -> String {
+    format!(r#"{{"TableName":"{}","#, table.name())
+}
+
+/// GetItem, consistent, of number 0.
+pub fn get_item(table: Table) -> Body {
+    Body::new(&in_table(table)).text(r#""Key":"#).append(&Dataset::key(), 0).text(r#","ConsistentRead":true}"#)
+}
+
+fn put_item(dataset: &Dataset, table: Table, generation: u64) -> Body {
+    Body::new(&in_table(table)).text(r#""Item":"#).append(&dataset.item(table, generation), 0).text("}")
+}
+
+fn add_one() -> Body {
+    Body::new(&in_table(Table::Items)).text(r#""Key":"#).append(&Dataset::key(), 0).text(
+        r#","UpdateExpression":"SET n = n + :one","ExpressionAttributeValues":{":one":{"N":"1"}},"ReturnValues":"UPDATED_NEW"}"#,
+    )
+}
+
+fn set_payload(dataset: &Dataset, generation: u64) -> Body {
+    Body::new(&in_table(Table::Items))
+        .text(r#""Key":"#)
+        .append(&Dataset::key(), 0)
+        .text(r#","UpdateExpression":"SET payload = :p","ExpressionAttributeValues":{":p":"#)
+        .append(&dataset.payload(generation), 0)
+        .text("}}")
+}
+
+fn query(table: Table) -> Body {
+    Body::new(&in_table(table))
+        .text(r#""KeyConditionExpression":"pk = :p","ExpressionAttributeValues":{":p":{"S":"part-"#)
+        .digits(0)
+        .text(r#""}},"ConsistentRead":true}"#)
+}
+
+fn batch_get(table: Table) -> Body {
+    let keys = list(BATCH, |at| Body::default().append(&Dataset::key(), at));
+    let open = format!(r#"{{"RequestItems":{{"{}":{{"Keys":"#, table.name());
+    Body::new(&open).append(&keys, 0).text(r#","ConsistentRead":true}}}"#)
+}
+
+fn transact_get(table: Table) -> Body {
+    let open = format!(r#"{{"Get":{{"TableName":"{}","Key":"#, table.name());
+    let gets = list(TRANSACTION, |at| Body::new(&open).append(&Dataset::key(), at).text("}}"));
+    Body::new(r#"{"TransactItems":"#).append(&gets, 0).text("}")
+}
+
+fn transact_write(dataset: &Dataset, table: Table, generation: u64) -> Body {
+    let item = dataset.item(table, generation);
+    let open = format!(r#"{{"Put":{{"TableName":"{}","Item":"#, table.name());
+    let puts = list(TRANSACTION, |at| Body::new(&open).append(&item, at).text("}}"));
+    Body::new(r#"{"TransactItems":"#).append(&puts, 0).text("}")
+}
+
+fn list(count: u64, element: impl Fn(usize) -> Body) -> Body {
+    let elements = (0..count as usize).fold(Body::new("["), |list, at| {
+        let list = if at == 0 { list } else { list.text(",") };
+        list.append(&element(at), 0)
+    });
+    elements.text("]")
+}
+
+/// One request per full page from the start of the table on, found by walking it.
+fn scan_pages(caller: &mut Caller, table: Table) -> Result<Vec<Shape>> {
+    /// Enough different pages to be no single hot one, few enough to walk through a large table's start quickly.
+    const PAGES_MAX: usize = 64;
+    let mut pages = Vec::new();
+    after::walk(caller, table, "", |request, page, has_more| {
+        if has_more {
+            pages.push((request.to_owned(), page.count));
+        }
+        pages.len() < PAGES_MAX
+    })?;
+    if pages.is_empty() {
+        return Err(Error::new(format!("{} is smaller than a page of 1 MB: nothing to scan", table.name())));
+    }
+    let endpoint = caller.endpoint();
+    let shape = |(request, count): (String, u64)| {
+        let template = Template::new(endpoint, "Scan", &Body::new(&request));
+        read("Scan", template, Draw::Nothing, Check::Page(count))
+    };
+    Ok(pages.into_iter().map(shape).collect())
+}
