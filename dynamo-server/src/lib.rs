@@ -1,7 +1,23 @@
-//! An open database that speaks the DynamoDB API: durable single node, in-memory, or a cluster
+//! An open database that speaks the Amazon DynamoDB API: a durable single node out of the box, in memory for tests.
+//!
+//! A request goes down once and up once: [`http`] decodes the envelope, [`ops`] plans and replies, [`node`] routes to a
+//! [`shard`], where writes become entries of a Raft log and reads pass the [`guard`]. Above `shard` nothing knows of
+//! Raft; below it nothing knows of HTTP.
+//!
+//! To run a server inside a test, see [`Server`].
+
+pub mod config;
+mod embedded;
+pub mod healthcheck;
+pub mod http;
+pub mod metrics;
+pub mod ops;
 
 pub mod env;
 pub mod guard;
 pub mod node;
 pub mod raft;
 pub mod shard;
+
+pub use config::Config;
+pub use embedded::{Server, StartError};

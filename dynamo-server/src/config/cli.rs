@@ -1,0 +1,108 @@
+//! The command line, with an environment variable for every flag.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
+
+/// An open database that speaks the Amazon DynamoDB API.
+///
+/// Without arguments: a durable node on http://127.0.0.1:8000 with its data under ./dynamo-data.
+/// The flags of DynamoDB Local (-inMemory, -sharedDb, -dbPath, -port, -cors, ...) are understood too.
+#[derive(Debug, Parser)]
+#[command(name = "dynamo-server", version)]
+pub struct Cli {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The settings given as flags or environment variables.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// What the binary does besides serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Ask a running server whether it is ready; exits with 0 or 1.
+    Healthcheck {
+        /// The server's address, for instance http://127.0.0.1:8000.
+        #[arg(long, env = "DYNAMO_SERVER_URL")]
+        url: Option<String>,
+    },
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Every setting, each of which may be left open. The same names serve as flags, environment variables
+/// (`DYNAMO_SERVER_` + the name in capitals) and keys of the configuration file.
+#[derive(Clone, Debug, Default, Args, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Settings {
+    /// Address to listen on [default: 127.0.0.1]
+    #[arg(long, env = "DYNAMO_SERVER_HOST")]
+    pub host: Option<IpAddr>,
+    /// Port to listen on; 0 takes a free one [default: 8000]
+    #[arg(long, env = "DYNAMO_SERVER_PORT")]
+    pub port: Option<u16>,
+    /// Folder for the data [default: ./dynamo-data]
+    #[arg(long, env = "DYNAMO_SERVER_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Keep everything in memory; nothing survives a stop
+    #[arg(long, env = "DYNAMO_SERVER_IN_MEMORY", num_args = 0..=1, default_missing_value = "true")]
+    pub in_memory: Option<bool>,
+    /// Number of shards [default: 1]
+    #[arg(long, env = "DYNAMO_SERVER_SHARDS")]
+    pub shards: Option<u32>,
+    /// Milliseconds until an unfinished request is answered with an error [default: 5000]
+    #[arg(long, env = "DYNAMO_SERVER_REQUEST_DEADLINE_MS")]
+    pub request_deadline_ms: Option<u64>,
+    /// Origins that browsers may call from: * or a comma-separated list; empty for none [default: *]
+    #[arg(long, env = "DYNAMO_SERVER_CORS")]
+    pub cors: Option<String>,
+    /// How log lines look [default: text]
+    #[arg(long, env = "DYNAMO_SERVER_LOG_FORMAT", value_enum)]
+    pub log_format: Option<LogFormat>,
+    /// Which log lines appear: error, warn, info, debug, trace, or a filter [default: info]
+    #[arg(long, env = "DYNAMO_SERVER_LOG_LEVEL")]
+    pub log_level: Option<String>,
+    /// File with these settings, in TOML
+    #[arg(long, env = "DYNAMO_SERVER_CONFIG")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+}
+
+impl Settings {
+    /// These settings, with those left open taken from `other`. Where these name a place for the data, the other's
+    /// choice between memory and disk does not count.
+    pub(super) fn or(self, other: Settings) -> Settings {
+        let place_given = self.in_memory.is_some() || self.data_dir.is_some();
+        Settings {
+            host: self.host.or(other.host),
+            port: self.port.or(other.port),
+            data_dir: if place_given { self.data_dir } else { other.data_dir },
+            in_memory: if place_given { self.in_memory } else { other.in_memory },
+            shards: self.shards.or(other.shards),
+            request_deadline_ms: self.request_deadline_ms.or(other.request_deadline_ms),
+            cors: self.cors.or(other.cors),
+            log_format: self.log_format.or(other.log_format),
+            log_level: self.log_level.or(other.log_level),
+            config: self.config.or(other.config),
+        }
+    }
+}
+
+impl Cli {
+    /// Parses the process's arguments, DynamoDB Local's flags included; prints help or the mistake and exits.
+    pub fn from_process() -> Cli {
+        Cli::parse_from(super::dynamodb_local::translate(std::env::args()))
+    }
+}

@@ -1,0 +1,181 @@
+//! Configuration: flags, environment variables and a file, in this order of precedence, over defaults that need none.
+//!
+//! Every setting exists once, as a field of [`Settings`]; the command line, the environment and the file are three
+//! ways to fill it. What the rest of the server sees is [`Config`], where every field has a value and has been
+//! checked.
+
+mod cli;
+mod dynamodb_local;
+mod file;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use cli::{Cli, Command, Settings};
+use thiserror::Error;
+
+/// Port of DynamoDB Local, which every tutorial and test suite assumes.
+pub const DEFAULT_PORT: u16 = 8000;
+/// Folder for data, below the working folder.
+pub const DEFAULT_DATA_DIR: &str = "dynamo-data";
+/// How long one request may take before it is answered with InternalServerError.
+pub const DEFAULT_REQUEST_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The checked configuration of one server.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address to listen on; loopback unless said otherwise.
+    pub host: IpAddr,
+    /// Port to listen on; 0 takes a free one.
+    pub port: u16,
+    /// Where data is kept; `None` keeps it in memory only.
+    pub data_dir: Option<PathBuf>,
+    /// Number of shards (Raft groups).
+    pub shards: u32,
+    /// Time from the first byte of a request's handling to its answer.
+    pub request_deadline: Duration,
+    /// Origins that browsers may call from: `*` or a comma-separated list; `None` answers no CORS headers.
+    pub cors: Option<String>,
+    /// Log lines as JSON instead of text.
+    pub log_json: bool,
+    /// Filter for log lines, in the syntax of `tracing_subscriber::EnvFilter`.
+    pub log_filter: String,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: DEFAULT_PORT,
+            data_dir: Some(PathBuf::from(DEFAULT_DATA_DIR)),
+            shards: 1,
+            request_deadline: DEFAULT_REQUEST_DEADLINE,
+            cors: Some("*".to_owned()),
+            log_json: false,
+            log_filter: "info".to_owned(),
+        }
+    }
+}
+
+/// Why the server does not start with these settings.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file named by `--config` cannot be read.
+    #[error("cannot read the configuration file {path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file named by `--config` is not TOML with known keys.
+    #[error("the configuration file {path} is not valid: {reason}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Line, column and reason.
+        reason: String,
+    },
+    /// A value is out of its range, or two settings exclude each other.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl Config {
+    /// The configuration from the command line and environment (`settings`), the file that they name, and defaults.
+    ///
+    /// # Errors
+    /// When the file cannot be read or parsed, or a value is out of range.
+    pub fn load(settings: Settings) -> Result<Config, ConfigError> {
+        let file = match &settings.config {
+            Some(path) => file::read(path)?,
+            None => Settings::default(),
+        };
+        Config::from_settings(settings.or(file))
+    }
+
+    fn from_settings(settings: Settings) -> Result<Config, ConfigError> {
+        let default = Config::default();
+        let in_memory = settings.in_memory.unwrap_or(false);
+        if in_memory && settings.data_dir.is_some() {
+            return Err(ConfigError::Invalid("in-memory and data-dir exclude each other".to_owned()));
+        }
+        let shards = settings.shards.unwrap_or(default.shards);
+        if shards != 1 {
+            return Err(ConfigError::Invalid(format!(
+                "shards = {shards} is not supported yet: this version serves every table from one shard (use --shards 1)"
+            )));
+        }
+        let deadline_ms = settings.request_deadline_ms.unwrap_or(default.request_deadline.as_millis() as u64);
+        if deadline_ms == 0 {
+            return Err(ConfigError::Invalid("request-deadline-ms must be at least 1".to_owned()));
+        }
+        Ok(Config {
+            host: settings.host.unwrap_or(default.host),
+            port: settings.port.unwrap_or(default.port),
+            data_dir: (!in_memory).then(|| settings.data_dir.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR))),
+            shards,
+            request_deadline: Duration::from_millis(deadline_ms),
+            cors: match settings.cors {
+                Some(origins) if origins.is_empty() => None,
+                Some(origins) => Some(origins),
+                None => default.cors,
+            },
+            log_json: settings.log_format.is_some_and(|format| format == cli::LogFormat::Json),
+            log_filter: settings.log_level.unwrap_or(default.log_filter),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    fn load(line: &str) -> Result<Config, ConfigError> {
+        let args = std::iter::once("dynamo-server".to_owned()).chain(line.split_whitespace().map(str::to_owned));
+        Config::load(Cli::parse_from(dynamodb_local::translate(args)).settings)
+    }
+
+    #[test]
+    fn nothing_said_is_a_durable_node_on_port_8000() {
+        let config = load("").expect("defaults are valid");
+        assert_eq!(config.port, 8000);
+        assert_eq!(config.host.to_string(), "127.0.0.1");
+        assert_eq!(config.data_dir.as_deref(), Some(std::path::Path::new(DEFAULT_DATA_DIR)));
+    }
+
+    #[test]
+    fn flags_of_dynamodb_local_are_synonyms() {
+        let config = load("-inMemory -sharedDb -port 8123 -cors * -disableTelemetry").expect("valid");
+        assert_eq!((config.port, config.data_dir), (8123, None));
+        let config = load("-dbPath /tmp/x -delayTransientStatuses -optimizeDbBeforeStartup").expect("valid");
+        assert_eq!(config.data_dir.as_deref(), Some(std::path::Path::new("/tmp/x")));
+    }
+
+    #[test]
+    fn more_than_one_shard_is_refused_clearly() {
+        let error = load("--shards 4").expect_err("not yet").to_string();
+        assert!(error.contains("one shard"), "{error}");
+    }
+
+    #[test]
+    fn the_file_gives_what_the_flags_leave_open() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, "port = 9000\nhost = \"0.0.0.0\"\nrequest-deadline-ms = 250\n").expect("written");
+        let config = load(&format!("--config {} --port 9001", path.display())).expect("valid");
+        assert_eq!(config.port, 9001);
+        assert_eq!(config.host.to_string(), "0.0.0.0");
+        assert_eq!(config.request_deadline, Duration::from_millis(250));
+        std::fs::write(&path, "prot = 9000\n").expect("written");
+        let error = load(&format!("--config {}", path.display())).expect_err("unknown key").to_string();
+        assert!(error.contains("prot"), "{error}");
+    }
+
+    #[test]
+    fn memory_and_a_folder_exclude_each_other() {
+        assert!(load("--in-memory --data-dir x").is_err());
+    }
+}

@@ -1,0 +1,112 @@
+//! A server inside another program: one line in a test, with data of its own.
+//!
+//! ```no_run
+//! # async fn f() -> Result<(), dynamo_server::StartError> {
+//! let server = dynamo_server::Server::in_memory().await?;
+//! println!("point an AWS SDK at {}", server.endpoint_url());
+//! server.stop().await;
+//! # Ok(()) }
+//! ```
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::config::Config;
+use crate::env::{Env, TokioEnv};
+use crate::http::{HttpServer, Service};
+use crate::metrics::Metrics;
+use crate::node::{Node, NodeError, NodeOptions, StorageOptions};
+
+/// A running server: the node with its storage, and the HTTP front.
+pub struct Server {
+    node: Arc<Node<TokioEnv>>,
+    http: HttpServer,
+}
+
+/// Why a server did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The data could not be opened, or belongs to another node, process or version.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The address could not be bound.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl Server {
+    /// Starts a server with this configuration. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When the data cannot be opened or the address not be bound.
+    pub async fn start(config: Config) -> Result<Server, StartError> {
+        let env = TokioEnv::new();
+        let storage = match config.data_dir {
+            Some(dir) => StorageOptions::Directory(dir),
+            None => StorageOptions::Memory,
+        };
+        let options =
+            NodeOptions { storage, shards: config.shards, request_deadline: config.request_deadline, ..NodeOptions::default() };
+        let seed = TokioEnv::random();
+        let node = Node::start(options, env.clone()).await?;
+        let service = Arc::new(Service::new(node.clone(), Arc::new(Metrics::new()), config.cors.as_deref(), seed));
+        let address = SocketAddr::new(config.host, config.port);
+        match HttpServer::start(address, service).await {
+            Ok(http) => Ok(Server { node, http }),
+            Err(source) => {
+                node.shutdown().await;
+                Err(StartError::Listen { address, source })
+            }
+        }
+    }
+
+    /// A server on a free port of the loopback interface that keeps everything in memory: for tests.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn in_memory() -> Result<Server, StartError> {
+        Server::start(Config { port: 0, data_dir: None, ..Config::default() }).await
+    }
+
+    /// A durable server on a free port of the loopback interface with its data in `dir`.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn durable(dir: impl Into<PathBuf>) -> Result<Server, StartError> {
+        Server::start(Config { port: 0, data_dir: Some(dir.into()), ..Config::default() }).await
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.http.address()
+    }
+
+    /// What to give an AWS SDK as its endpoint.
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// The node behind the server.
+    pub fn node(&self) -> &Arc<Node<TokioEnv>> {
+        &self.node
+    }
+
+    /// Resolves when the node can no longer serve (a disk that failed to sync, a corrupt entry), with the reason.
+    pub async fn failed(&self) -> String {
+        self.node.failed().await
+    }
+
+    /// Lets requests in flight end, flushes and closes the data.
+    pub async fn stop(self) {
+        self.http.stop().await;
+        self.node.shutdown().await;
+    }
+}

@@ -1,0 +1,23 @@
+//! The HTTP front: from bytes on a connection to one operation and back.
+//!
+//! A request passes these steps, and the first that objects answers (the order is DynamoDB's own):
+//!
+//! 1. method and path: `POST /` is the API; `GET /` and the health and metrics paths are ours; anything else is 404
+//! 2. body read whole, within [`body::MAX_BODY_BYTES`], unpacked when its `Content-Encoding` says so
+//! 3. content type and `X-Amz-Target`: an unknown operation is refused before anyone asks who is calling
+//! 4. `Authorization` header
+//! 5. the operation itself, in [`crate::ops`]
+//! 6. headers: request id, CRC32 of the bytes sent, content type
+//!
+//! Nothing below this module knows of HTTP.
+
+mod body;
+mod cors;
+mod listener;
+mod request_id;
+mod respond;
+mod service;
+
+pub use listener::{HttpServer, MAX_CONNECTIONS};
+pub use request_id::RequestIds;
+pub use service::Service;

@@ -1,0 +1,152 @@
+//! One request from head to reply.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dynamo_protocol::error::ApiError;
+use dynamo_protocol::ops::Operation;
+use dynamo_protocol::sigv4;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, Request, StatusCode};
+use hyper::body::Incoming;
+
+use super::body::{self, BodyError};
+use super::cors::Cors;
+use super::request_id::RequestIds;
+use super::respond::{Reply, api, plain};
+use crate::env::Env;
+use crate::metrics::Metrics;
+use crate::node::Node;
+use crate::ops::{self, Context};
+
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
+const UNKNOWN_OPERATION_XML: &str = "<UnknownOperationException/>\n";
+
+/// Answers requests for one node.
+pub struct Service<E: Env> {
+    node: Arc<Node<E>>,
+    ids: RequestIds,
+    cors: Cors,
+    metrics: Arc<Metrics>,
+}
+
+impl<E: Env> Service<E> {
+    /// A service in front of `node`; `seed` starts the request ids.
+    pub fn new(node: Arc<Node<E>>, metrics: Arc<Metrics>, cors: Option<&str>, seed: u64) -> Service<E> {
+        Service { node, ids: RequestIds::new(seed), cors: Cors::new(cors), metrics }
+    }
+
+    /// The answer to `request`. Never fails: every mistake has an answer of its own.
+    pub async fn answer(&self, request: Request<Incoming>) -> Reply {
+        let (head, body) = request.into_parts();
+        let mut reply = match (&head.method, head.uri.path()) {
+            (&Method::POST, "/" | "") => self.call(&head.headers, body).await,
+            (&Method::OPTIONS, _) => return self.cors.preflight(&head.headers),
+            (&Method::GET | &Method::HEAD, path) => self.page(path, &head.headers),
+            _ => plain(StatusCode::NOT_FOUND, "text/xml", UNKNOWN_OPERATION_XML),
+        };
+        self.cors.decorate(&head.headers, &mut reply);
+        reply
+    }
+
+    /// What a browser, a load balancer or a monitoring system asks for.
+    fn page(&self, path: &str, headers: &HeaderMap) -> Reply {
+        match path {
+            "/" => {
+                let host = headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+                plain(StatusCode::OK, "text/plain", format!("healthy: {host} "))
+            }
+            "/health/live" => plain(StatusCode::OK, "text/plain", "live\n"),
+            "/health/ready" => {
+                let health = self.node.health();
+                let status = if health.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+                plain(status, "text/plain", format!("{health}\n"))
+            }
+            "/metrics" => {
+                plain(StatusCode::OK, "text/plain; version=0.0.4", self.metrics.render(&self.node.counters()))
+            }
+            _ => plain(StatusCode::NOT_FOUND, "text/xml", UNKNOWN_OPERATION_XML),
+        }
+    }
+
+    async fn call(&self, headers: &HeaderMap, body: Incoming) -> Reply {
+        let id = self.ids.next();
+        let content_type = match json_kind(headers) {
+            Ok(kind) => kind,
+            Err(()) => {
+                // The rest of the body is read, so that the connection stays in step.
+                let _ = body::read(headers, body).await;
+                return plain(StatusCode::NOT_FOUND, "text/xml", UNKNOWN_OPERATION_XML);
+            }
+        };
+        let body = match body::read(headers, body).await {
+            Ok(body) => body,
+            Err(error) => return self.refused_body(error, headers, content_type, id),
+        };
+        let target = headers.get(TARGET).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let result = match Operation::from_target(target) {
+            None => Err(ApiError::unknown_operation()),
+            Some(operation) => self.operation(operation, headers, body).await,
+        };
+        api(headers, content_type, id, result)
+    }
+
+    async fn operation(&self, operation: Operation, headers: &HeaderMap, body: Bytes) -> Result<Vec<u8>, ApiError> {
+        let region = sigv4::authorize(
+            text(headers, &AUTHORIZATION),
+            text(headers, &AMZ_DATE),
+            &body,
+        )?;
+        let timer = self.metrics.start(operation, E::monotonic_ns());
+        let context = Context { region };
+        let result = ops::dispatch(&self.node, operation, &context, &body).await;
+        timer.done(&result, E::monotonic_ns());
+        result
+    }
+
+    fn refused_body(
+        &self,
+        error: BodyError,
+        headers: &HeaderMap,
+        content_type: Option<HeaderValue>,
+        id: [u8; super::request_id::REQUEST_ID_LEN],
+    ) -> Reply {
+        match error {
+            BodyError::TooLarge { drained } => {
+                let mut reply = api(headers, content_type, id, Err(ApiError::request_too_large()));
+                *reply.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+                if !drained {
+                    reply.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                reply
+            }
+            BodyError::Garbled | BodyError::Broken => {
+                let mut reply = api(headers, content_type, id, Err(ApiError::internal()));
+                *reply.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                reply
+            }
+            BodyError::UnknownEncoding => plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "text/plain", ""),
+        }
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The content type to answer with: `None` for the usual one. `Err` when the request's is not a JSON type of the API.
+fn json_kind(headers: &HeaderMap) -> Result<Option<HeaderValue>, ()> {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Err(()) };
+    let bytes = value.as_bytes();
+    if bytes == b"application/x-amz-json-1.0" {
+        return Ok(None);
+    }
+    let kind = bytes.split(|&byte| byte == b';').next().unwrap_or(b"").trim_ascii();
+    match kind.to_ascii_lowercase().as_slice() {
+        b"application/x-amz-json-1.0" => Ok(None),
+        b"application/x-amz-json-1.1" => Ok(Some(HeaderValue::from_static("application/x-amz-json-1.1"))),
+        b"application/json" => Ok(Some(HeaderValue::from_static("application/json"))),
+        _ => Err(()),
+    }
+}

@@ -1,0 +1,96 @@
+//! Figures for Prometheus: requests by operation and outcome, their duration, and the node's own counters.
+
+use dynamo_protocol::error::ApiError;
+use dynamo_protocol::ops::Operation;
+use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, HistogramVec, Opts, Registry, TextEncoder};
+
+use crate::node::Counters;
+
+/// Upper bounds of the duration buckets, in seconds: a cached read takes tens of microseconds, a synced write some
+/// hundreds, and the default deadline is 5 s.
+const BUCKETS_S: [f64; 14] =
+    [50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 500e-3, 1.0, 5.0];
+
+/// The server's metrics. One series per operation is looked up at start, so that a request touches only atomics.
+pub struct Metrics {
+    registry: Registry,
+    per_operation: Vec<PerOperation>,
+}
+
+struct PerOperation {
+    succeeded: IntCounter,
+    client_error: IntCounter,
+    server_error: IntCounter,
+    seconds: Histogram,
+}
+
+/// A request being timed.
+pub struct Timer<'a> {
+    series: &'a PerOperation,
+    started_ns: u64,
+}
+
+impl Metrics {
+    /// Metrics with all series at zero.
+    pub fn new() -> Metrics {
+        let registry = Registry::new();
+        let requests = IntCounterVec::new(
+            Opts::new("dynamo_requests_total", "Requests answered, by operation and outcome."),
+            &["operation", "outcome"],
+        )
+        .expect("the name and labels are valid");
+        let seconds = HistogramVec::new(
+            HistogramOpts::new("dynamo_request_seconds", "Time from decoded head to encoded reply.")
+                .buckets(BUCKETS_S.to_vec()),
+            &["operation"],
+        )
+        .expect("the name and labels are valid");
+        registry.register(Box::new(requests.clone())).expect("registered once");
+        registry.register(Box::new(seconds.clone())).expect("registered once");
+        let per_operation = Operation::ALL
+            .iter()
+            .map(|operation| PerOperation {
+                succeeded: requests.with_label_values(&[operation.name(), "ok"]),
+                client_error: requests.with_label_values(&[operation.name(), "client_error"]),
+                server_error: requests.with_label_values(&[operation.name(), "server_error"]),
+                seconds: seconds.with_label_values(&[operation.name()]),
+            })
+            .collect();
+        Metrics { registry, per_operation }
+    }
+
+    /// Starts timing one request, at this reading of the monotonic clock.
+    pub fn start(&self, operation: Operation, now_ns: u64) -> Timer<'_> {
+        Timer { series: &self.per_operation[operation as usize], started_ns: now_ns }
+    }
+
+    /// Everything in Prometheus' text format.
+    pub fn render(&self, counters: &Counters) -> Vec<u8> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("writing to a vector does not fail");
+        for (name, help, value) in counters.series() {
+            text.extend_from_slice(
+                format!("# HELP dynamo_{name} {help}\n# TYPE dynamo_{name} counter\ndynamo_{name} {value}\n").as_bytes(),
+            );
+        }
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        Metrics::new()
+    }
+}
+
+impl Timer<'_> {
+    /// Counts the request, which ended at this reading of the monotonic clock, with its outcome.
+    pub fn done(self, result: &Result<Vec<u8>, ApiError>, now_ns: u64) {
+        match result {
+            Ok(_) => self.series.succeeded.inc(),
+            Err(error) if error.http_status() < 500 => self.series.client_error.inc(),
+            Err(_) => self.series.server_error.inc(),
+        }
+        self.series.seconds.observe(now_ns.saturating_sub(self.started_ns) as f64 / 1e9);
+    }
+}

@@ -1,0 +1,75 @@
+//! Flags, environment, health and stopping of the real binary.
+
+use std::process::Command;
+
+use serde_json::json;
+use tests::binary::{Process, path};
+use tests::raw::Connection;
+
+const TABLE: &str = "kept";
+
+async fn tables(server: &Process) -> serde_json::Value {
+    Connection::open(server.address()).await.call("ListTables", json!({})).await.json()["TableNames"].clone()
+}
+
+async fn create(server: &Process) {
+    let body = json!({
+        "TableName": TABLE, "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    });
+    assert_eq!(Connection::open(server.address()).await.call("CreateTable", body).await.status, 200);
+}
+
+#[tokio::test]
+async fn sigterm_stops_cleanly_and_data_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Process::durable(folder.path());
+    create(&server).await;
+    assert_eq!(server.terminate(), Some(0));
+    let server = Process::durable(folder.path());
+    assert_eq!(tables(&server).await, json!([TABLE]));
+}
+
+#[tokio::test]
+async fn flags_of_dynamodb_local_start_it() {
+    let server = Process::start(&["-inMemory", "-sharedDb", "-port", "0", "-cors", "*"]).expect("it starts");
+    create(&server).await;
+    assert_eq!(tables(&server).await, json!([TABLE]));
+}
+
+#[tokio::test]
+async fn two_processes_cannot_share_a_folder() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let first = Process::durable(folder.path());
+    let log = Process::start(&["--port", "0", "--data-dir", folder.path().to_str().expect("UTF-8")])
+        .err()
+        .expect("the second one must refuse");
+    assert!(log.contains("another process") || log.contains("in use"), "{log}");
+    create(&first).await;
+}
+
+#[tokio::test]
+async fn healthcheck_tells_ready_from_absent() {
+    let server = Process::start(&["--in-memory", "--port", "0"]).expect("it starts");
+    let check = |url: String| Command::new(path()).args(["healthcheck", "--url", &url]).status().expect("runs").code();
+    let url = server.url();
+    assert_eq!(check(url.clone()), Some(0));
+    server.kill();
+    assert_eq!(check(url), Some(1));
+}
+
+#[test]
+fn wrong_settings_are_refused_with_a_reason() {
+    for (arguments, reason) in [
+        (&["--shards", "4"][..], "shard"),
+        (&["--in-memory", "--data-dir", "x"], "exclude"),
+        (&["--config", "/nonexistent/file"], "/nonexistent/file"),
+        (&["--port", "hundred"], "--port"),
+        (&["--log-level", "=,="], "log-level"),
+    ] {
+        let output = Command::new(path()).args(arguments).output().expect("runs");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && text.contains(reason), "{arguments:?}: {text}");
+    }
+}

@@ -1,0 +1,4 @@
+//! The real binary as a process: flags, health, clean stop, and what kill -9 leaves behind.
+
+mod flags;
+mod kill;

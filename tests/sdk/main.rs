@@ -1,0 +1,2 @@
+//! The AWS SDK for Rust, unchanged, against a server in this process.
+

@@ -1,0 +1,112 @@
+//! The real `dynamo-server` binary as a child process.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// How long a server may take to say that it is ready (a debug build on a busy machine).
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A running server process; killed when dropped.
+pub struct Process {
+    child: Child,
+    address: SocketAddr,
+}
+
+/// Where cargo puts the binary of the profile that these tests were built with.
+pub fn path() -> PathBuf {
+    let mut folder = std::env::current_exe().expect("this test has a path");
+    folder.pop();
+    if folder.ends_with("deps") {
+        folder.pop();
+    }
+    let binary = folder.join("dynamo-server");
+    assert!(binary.exists(), "{} is missing: run `cargo build -p dynamo-server` with this profile", binary.display());
+    binary
+}
+
+impl Process {
+    /// Starts a durable server on a free port with its data in `dir`, and waits until it is ready.
+    pub fn durable(dir: &Path) -> Process {
+        Process::start(&["--port", "0", "--data-dir", dir.to_str().expect("UTF-8")])
+            .unwrap_or_else(|log| panic!("the server did not start:\n{log}"))
+    }
+
+    /// Starts a server with these arguments.
+    ///
+    /// # Errors
+    /// What it wrote, when it ended instead of getting ready.
+    pub fn start(arguments: &[&str]) -> Result<Process, String> {
+        let mut child = Command::new(path())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let (sender, ready) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut log = String::new();
+            let mut told = false;
+            for line in lines.map_while(Result::ok) {
+                if !told && let Some(address) = address_in(&line) {
+                    told = sender.send(Ok(address)).is_ok();
+                }
+                log.push_str(&line);
+                log.push('\n');
+            }
+            let _ = sender.send(Err(log));
+        });
+        match ready.recv_timeout(START_TIMEOUT) {
+            Ok(Ok(address)) => Ok(Process { child, address }),
+            Ok(Err(log)) => {
+                let _ = child.wait();
+                Err(log)
+            }
+            Err(_) => {
+                let _ = child.kill();
+                Err("not ready in time".to_owned())
+            }
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its address as a URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// `kill -9`: no chance to flush or say goodbye.
+    pub fn kill(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// SIGTERM, then waits; the exit code.
+    pub fn terminate(mut self) -> Option<i32> {
+        let id = i32::try_from(self.child.id()).expect("a process id fits");
+        // SAFETY: plain system call with a process id that is ours until it has been waited for.
+        unsafe { libc::kill(id, libc::SIGTERM) };
+        self.child.wait().expect("it ends").code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn address_in(line: &str) -> Option<SocketAddr> {
+    let rest = line.split_once("ready on http://")?.1;
+    rest.split([',', ' ']).next()?.parse().ok()
+}

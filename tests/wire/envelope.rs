@@ -1,0 +1,209 @@
+//! Around the JSON: methods, targets, content types, credentials, compression, sizes, pipelining, headers.
+
+use std::io::{Read, Write};
+
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::{GzEncoder, ZlibEncoder};
+use serde_json::json;
+use tests::raw::{AUTHORIZATION, Connection};
+
+use crate::server;
+
+fn error_of(answer: &tests::raw::Answer) -> (u16, String, String) {
+    let (kind, message) = answer.error();
+    (answer.status, kind, message)
+}
+
+#[tokio::test]
+async fn every_reply_has_an_id_a_checksum_and_a_length() {
+    let (_server, mut connection) = server().await;
+    let mut ids = std::collections::BTreeSet::new();
+    for body in [json!({}), json!({"Limit": "x"})] {
+        let answer = connection.call("ListTables", body).await;
+        let id = &answer.headers["x-amzn-requestid"];
+        assert!(id.len() == 52 && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()), "{id}");
+        ids.insert(id.clone());
+        assert_eq!(answer.headers["x-amz-crc32"], crc32fast::hash(&answer.body).to_string());
+        assert_eq!(answer.headers["content-type"], "application/x-amz-json-1.0");
+    }
+    assert_eq!(ids.len(), 2);
+}
+
+#[tokio::test]
+async fn health_pages_answer_and_other_paths_do_not() {
+    let (_server, mut connection) = server().await;
+    for (path, status, body) in [
+        ("/", 200, "healthy: "),
+        ("/health/live", 200, "live"),
+        ("/health/ready", 200, ""),
+        ("/metrics", 200, "dynamo_requests_total"),
+        ("/shell/", 404, ""),
+    ] {
+        connection.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await;
+        let answer = connection.answer().await;
+        assert_eq!(answer.status, status, "{path}");
+        assert!(String::from_utf8_lossy(&answer.body).contains(body), "{path}: {:?}", answer);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_operation_is_answered_before_credentials_are_asked_for() {
+    let (_server, mut connection) = server().await;
+    for target in ["DynamoDB_20120810.Nonsense", "DynamoDB_20111205.GetItem", "", "GetItem"] {
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-amz-json-1.0\r\nX-Amz-Target: {target}\r\n\
+             Content-Length: 2\r\n\r\n{{}}"
+        );
+        connection.send(head.as_bytes()).await;
+        let answer = connection.answer().await;
+        assert_eq!((answer.status, answer.error().0.as_str()), (400, "UnknownOperationException"), "{target}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_credentials_is_refused() {
+    let (_server, mut connection) = server().await;
+    connection
+        .send(
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-amz-json-1.0\r\n\
+              X-Amz-Target: DynamoDB_20120810.ListTables\r\nContent-Length: 2\r\n\r\n{}",
+        )
+        .await;
+    let answer = connection.answer().await;
+    assert_eq!(
+        error_of(&answer),
+        (400, "MissingAuthenticationTokenException".into(), "Request is missing Authentication Token".into())
+    );
+    assert_eq!(connection.call("ListTables", json!({})).await.status, 200, "the connection goes on");
+}
+
+#[tokio::test]
+async fn malformed_json_is_a_serialization_exception_and_loses_nothing() {
+    let (_server, mut connection) = server().await;
+    for body in [&b"{"[..], b"", b"[]", b"nonsense", b"{\"TableName\": 1}", b"\xff\xfe", &[b'['; 100_000]] {
+        connection.post("DescribeTable", &[], body).await;
+        let answer = connection.answer().await;
+        assert_eq!((answer.status, answer.error().0.as_str()), (400, "SerializationException"), "{body:.20?}");
+    }
+    assert_eq!(connection.call("ListTables", json!({})).await.status, 200);
+}
+
+#[tokio::test]
+async fn content_types_of_the_api_are_tolerated_and_others_refused() {
+    let (_server, mut connection) = server().await;
+    for (kind, status) in [
+        ("application/x-amz-json-1.0", 200),
+        ("application/x-amz-json-1.1", 200),
+        ("application/x-amz-json-1.0; charset=utf-8", 200),
+        ("application/json", 200),
+        ("text/plain", 404),
+        ("application/x-www-form-urlencoded", 404),
+    ] {
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nX-Amz-Target: DynamoDB_20120810.ListTables\r\n\
+             X-Amz-Date: 20260101T000000Z\r\nAuthorization: {AUTHORIZATION}\r\nContent-Length: 2\r\n\r\n{{}}"
+        );
+        connection.send(head.as_bytes()).await;
+        assert_eq!(connection.answer().await.status, status, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn packed_requests_are_unpacked_and_garbage_is_a_500() {
+    let (_server, mut connection) = server().await;
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(b"{\"Limit\": 1}").unwrap();
+    let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
+    zlib.write_all(b"{\"Limit\": 1}").unwrap();
+    for (encoding, body, status) in [
+        ("gzip", gzip.finish().unwrap(), 200),
+        ("deflate", zlib.finish().unwrap(), 200),
+        ("gzip", b"garbage".to_vec(), 500),
+        ("deflate", b"garbage".to_vec(), 500),
+    ] {
+        connection.post("ListTables", &[("Content-Encoding", encoding)], &body).await;
+        assert_eq!(connection.answer().await.status, status, "{encoding}");
+    }
+}
+
+#[tokio::test]
+async fn long_replies_are_packed_for_those_who_ask() {
+    let (_server, mut connection) = server().await;
+    for name in 0..100 {
+        let body = json!({
+            "TableName": format!("a-table-with-a-long-name-{name:03}"), "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        });
+        assert_eq!(connection.call("CreateTable", body).await.status, 200);
+    }
+    connection.post("ListTables", &[("Accept-Encoding", "gzip")], b"{}").await;
+    let answer = connection.answer().await;
+    assert_eq!(answer.headers["content-encoding"], "gzip");
+    assert_eq!(answer.headers["x-amz-crc32"], crc32fast::hash(&answer.body).to_string());
+    let mut text = String::new();
+    GzDecoder::new(&answer.body[..]).read_to_string(&mut text).unwrap();
+    assert!(text.contains("a-table-with-a-long-name-099"));
+    connection.post("ListTables", &[], b"{}").await;
+    assert!(!connection.answer().await.headers.contains_key("content-encoding"));
+}
+
+#[tokio::test]
+async fn oversized_bodies_are_refused_and_the_connection_goes_on() {
+    let (_server, mut connection) = server().await;
+    let body = vec![b' '; 17 * 1024 * 1024];
+    connection.post("ListTables", &[], &body).await;
+    assert_eq!(connection.answer().await.status, 413);
+    assert_eq!(connection.call("ListTables", json!({})).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_refused() {
+    let (server, mut connection) = server().await;
+    connection.post("ListTables", &[("X-Filling", &"x".repeat(100_000))], b"{}").await;
+    assert_eq!(connection.answer().await.status, 431);
+    let mut fresh = Connection::open(server.address()).await;
+    assert_eq!(fresh.call("ListTables", json!({})).await.status, 200);
+}
+
+#[tokio::test]
+async fn chunked_and_expected_bodies_are_accepted() {
+    let (_server, mut connection) = server().await;
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-amz-json-1.0\r\n\
+         X-Amz-Target: DynamoDB_20120810.ListTables\r\nX-Amz-Date: 20260101T000000Z\r\n\
+         Authorization: {AUTHORIZATION}\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"
+    );
+    connection.send(head.as_bytes()).await;
+    assert_eq!(connection.answer().await.status, 100);
+    connection.send(b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n").await;
+    assert_eq!(connection.answer().await.status, 200);
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_order() {
+    let (_server, mut connection) = server().await;
+    for limit in ["1", "\"x\"", "2"] {
+        connection.post("ListTables", &[], format!("{{\"Limit\": {limit}}}").as_bytes()).await;
+    }
+    let statuses = [connection.answer().await.status, connection.answer().await.status, connection.answer().await.status];
+    assert_eq!(statuses, [200, 400, 200]);
+}
+
+#[tokio::test]
+async fn browsers_may_call() {
+    let (_server, mut connection) = server().await;
+    connection
+        .send(
+            b"OPTIONS / HTTP/1.1\r\nHost: x\r\nOrigin: http://localhost:3000\r\n\
+              Access-Control-Request-Headers: x-amz-target\r\n\r\n",
+        )
+        .await;
+    let answer = connection.answer().await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.headers["access-control-allow-origin"], "*");
+    assert_eq!(answer.headers["access-control-allow-headers"], "x-amz-target");
+    connection.post("ListTables", &[("Origin", "http://localhost:3000")], b"{}").await;
+    assert_eq!(connection.answer().await.headers["access-control-allow-origin"], "*");
+}

@@ -1,0 +1,13 @@
+//! Raw HTTP against a server in this process: the envelope, and errors to the letter.
+
+mod envelope;
+
+use dynamo_server::Server;
+use tests::raw::Connection;
+
+/// A server of its own, and a connection to it.
+async fn server() -> (Server, Connection) {
+    let server = Server::in_memory().await.expect("it starts");
+    let connection = Connection::open(server.address()).await;
+    (server, connection)
+}
