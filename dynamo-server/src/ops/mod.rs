@@ -5,8 +5,9 @@
 //! - control plane: decode → plan → [`Node::propose_ddl`] or the catalog → reply
 //!
 //! A plan is made against the catalog as it is installed here. Where that turns out to be stale (the shard rejects the
-//! command, or the table is unknown), the request is decoded and planned again; [`retry`] holds that loop once for all.
+//! command, or the table is unknown), the request is decoded and planned again; [`attempt`] holds that loop once for all.
 
+mod attempt;
 mod batch_get_item;
 mod batch_write_item;
 mod control;
@@ -14,7 +15,6 @@ mod delete_item;
 mod get_item;
 mod put_item;
 mod query;
-mod retry;
 mod scan;
 mod transact_get_items;
 mod transact_write_items;
@@ -44,16 +44,16 @@ pub async fn dispatch<E: Env>(
     body: &[u8],
 ) -> Result<Vec<u8>, ApiError> {
     match operation {
-        Operation::GetItem => get_item::run(node, context, body).await,
-        Operation::PutItem => put_item::run(node, context, body).await,
-        Operation::UpdateItem => update_item::run(node, context, body).await,
-        Operation::DeleteItem => delete_item::run(node, context, body).await,
-        Operation::Query => query::run(node, context, body).await,
-        Operation::Scan => scan::run(node, context, body).await,
-        Operation::BatchGetItem => batch_get_item::run(node, context, body).await,
-        Operation::BatchWriteItem => batch_write_item::run(node, context, body).await,
-        Operation::TransactGetItems => transact_get_items::run(node, context, body).await,
-        Operation::TransactWriteItems => transact_write_items::run(node, context, body).await,
+        Operation::GetItem => get_item::run(node, body).await,
+        Operation::PutItem => put_item::run(node, body).await,
+        Operation::UpdateItem => update_item::run(node, body).await,
+        Operation::DeleteItem => delete_item::run(node, body).await,
+        Operation::Query => query::run(node, body).await,
+        Operation::Scan => scan::run(node, body).await,
+        Operation::BatchGetItem => batch_get_item::run(node, body).await,
+        Operation::BatchWriteItem => batch_write_item::run(node, body).await,
+        Operation::TransactGetItems => transact_get_items::run(node, body).await,
+        Operation::TransactWriteItems => transact_write_items::run(node, body).await,
         other => control::run(node, other, context, body).await,
     }
 }

@@ -1,0 +1,13 @@
+//! PutItem: puts one item in place of whatever has its key.
+
+use dynamo_engine::plan;
+use dynamo_protocol::error::ApiError;
+use dynamo_protocol::ops::PutItemInput;
+
+use super::attempt;
+use crate::env::Env;
+use crate::node::Node;
+
+pub(super) async fn run<E: Env>(node: &Node<E>, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    attempt::write(node, || plan::put_item::plan(PutItemInput::from_json(body)?, &*node.catalog())).await
+}

@@ -1,0 +1,13 @@
+//! UpdateItem: changes attributes of one item, which is made where it is absent.
+
+use dynamo_engine::plan;
+use dynamo_protocol::error::ApiError;
+use dynamo_protocol::ops::UpdateItemInput;
+
+use super::attempt;
+use crate::env::Env;
+use crate::node::Node;
+
+pub(super) async fn run<E: Env>(node: &Node<E>, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    attempt::write(node, || plan::update_item::plan(UpdateItemInput::from_json(body)?, &*node.catalog())).await
+}
