@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use dynamo_engine::context::RequestContext;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::Operation;
 use dynamo_protocol::sigv4;
@@ -17,7 +18,7 @@ use super::respond::{Reply, api, plain};
 use crate::env::Env;
 use crate::metrics::Metrics;
 use crate::node::Node;
-use crate::ops::{self, Context};
+use crate::ops;
 
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
@@ -93,13 +94,9 @@ impl<E: Env> Service<E> {
     }
 
     async fn operation(&self, operation: Operation, headers: &HeaderMap, body: Bytes) -> Result<Vec<u8>, ApiError> {
-        let region = sigv4::authorize(
-            text(headers, &AUTHORIZATION),
-            text(headers, &AMZ_DATE),
-            &body,
-        )?;
+        let region = sigv4::authorize(text(headers, &AUTHORIZATION), text(headers, &AMZ_DATE))?;
         let timer = self.metrics.start(operation, E::monotonic_ns());
-        let context = Context { region };
+        let context = RequestContext::for_region(region);
         let result = ops::dispatch(&self.node, operation, &context, &body).await;
         timer.done(&result, E::monotonic_ns());
         result

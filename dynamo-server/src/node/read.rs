@@ -38,6 +38,15 @@ impl<E: Env> Node<E> {
         self.read_blocking(plan, deadline).await
     }
 
+    /// Makes sure that the catalog installed here is as new as this moment: what it does not know afterwards does not
+    /// exist.
+    ///
+    /// # Errors
+    /// When the system group cannot confirm it within the deadline.
+    pub async fn refresh_catalog(&self, deadline: Deadline) -> Result<(), ShardError> {
+        self.guard.pass(&[&**self.system()], deadline).await
+    }
+
     /// The shards of a fence, each once.
     fn fenced(&self, fence: &Fence) -> Vec<&Shard<E>> {
         let mut shards: Vec<&Shard<E>> = match fence {

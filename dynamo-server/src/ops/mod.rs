@@ -20,18 +20,12 @@ mod transact_get_items;
 mod transact_write_items;
 mod update_item;
 
+use dynamo_engine::context::RequestContext;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::Operation;
 
 use crate::env::Env;
 use crate::node::Node;
-
-/// What the envelope says about the caller; travels from decode to plan.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// Region of the caller's credential scope, used in ARNs.
-    pub region: String,
-}
 
 /// Carries out one operation and gives the body of its reply.
 ///
@@ -40,7 +34,7 @@ pub struct Context {
 pub async fn dispatch<E: Env>(
     node: &Node<E>,
     operation: Operation,
-    context: &Context,
+    context: &RequestContext,
     body: &[u8],
 ) -> Result<Vec<u8>, ApiError> {
     match operation {
