@@ -53,8 +53,12 @@ impl Server {
             Some(dir) => StorageOptions::Directory(dir),
             None => StorageOptions::Memory,
         };
-        let options =
-            NodeOptions { storage, shards: config.shards, request_deadline: config.request_deadline, ..NodeOptions::default() };
+        let options = NodeOptions {
+            storage,
+            shards: config.shards,
+            request_deadline: config.request_deadline,
+            ..NodeOptions::default()
+        };
         let seed = TokioEnv::random();
         let node = Node::start(options, env.clone()).await?;
         let service = Arc::new(Service::new(node.clone(), Arc::new(Metrics::new()), config.cors.as_deref(), seed));

@@ -2,7 +2,9 @@
 
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::Operation;
-use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, HistogramVec, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
+};
 
 use crate::node::Counters;
 
@@ -70,7 +72,8 @@ impl Metrics {
         TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("writing to a vector does not fail");
         for (name, help, value) in counters.series() {
             text.extend_from_slice(
-                format!("# HELP dynamo_{name} {help}\n# TYPE dynamo_{name} counter\ndynamo_{name} {value}\n").as_bytes(),
+                format!("# HELP dynamo_{name} {help}\n# TYPE dynamo_{name} counter\ndynamo_{name} {value}\n")
+                    .as_bytes(),
             );
         }
         text

@@ -143,7 +143,11 @@ async fn verify(address: SocketAddr, writer: u64, state: Written) -> u64 {
     let singles = counters(&mut connection, &format!("a{writer}")).await;
     let pairs = counters(&mut connection, &format!("b{writer}")).await;
     let highest = singles.last().copied().unwrap_or(0);
-    assert!(highest >= state.acknowledged, "writer {writer}: lost after {highest}, acknowledged {}", state.acknowledged);
+    assert!(
+        highest >= state.acknowledged,
+        "writer {writer}: lost after {highest}, acknowledged {}",
+        state.acknowledged
+    );
     assert!(highest <= state.sent, "writer {writer}: {highest} was never sent");
     assert_eq!(singles, (1..=highest).collect::<Vec<_>>(), "writer {writer}: holes");
     let expected: Vec<_> = (1..=highest).filter(|counter| counter % 2 == 0).collect();

@@ -13,7 +13,9 @@ fn put(pk: usize) -> WriteRequest {
 }
 
 fn delete(pk: usize) -> WriteRequest {
-    WriteRequest::builder().delete_request(DeleteRequest::builder().key("pk", s(format!("{pk}"))).build().unwrap()).build()
+    WriteRequest::builder()
+        .delete_request(DeleteRequest::builder().key("pk", s(format!("{pk}"))).build().unwrap())
+        .build()
 }
 
 #[tokio::test]

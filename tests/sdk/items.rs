@@ -42,10 +42,7 @@ async fn conditions_hold_back_writes() {
     let put = || client.put_item().table_name("t").item("pk", s("a")).item("v", n(1));
     put().condition_expression("attribute_not_exists(pk)").send().await.expect("the first one");
     let again = put().condition_expression("attribute_not_exists(pk)").send().await;
-    assert_eq!(
-        failure(again),
-        ("ConditionalCheckFailedException".into(), "The conditional request failed".into())
-    );
+    assert_eq!(failure(again), ("ConditionalCheckFailedException".into(), "The conditional request failed".into()));
     let deleted = client
         .delete_item()
         .table_name("t")
@@ -87,10 +84,7 @@ async fn updates_compute_and_tell_what_changed() {
         .expression_attribute_values(":one", n(1))
         .send()
         .await;
-    assert_eq!(
-        failure(wrong).1,
-        "The provided expression refers to an attribute that does not exist in the item"
-    );
+    assert_eq!(failure(wrong).1, "The provided expression refers to an attribute that does not exist in the item");
 }
 
 #[tokio::test]

@@ -43,14 +43,8 @@ async fn a_query_reads_a_range_in_order_both_ways_and_page_by_page() {
     assert_eq!(numbers(query().send().await.expect("queried").items()), (5..15).collect::<Vec<_>>());
     let backwards = query().scan_index_forward(false).send().await.expect("queried");
     assert_eq!(numbers(backwards.items()), (5..15).rev().collect::<Vec<_>>());
-    let pages: Vec<_> = query()
-        .limit(3)
-        .into_paginator()
-        .items()
-        .send()
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .expect("queried");
+    let pages: Vec<_> =
+        query().limit(3).into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.expect("queried");
     assert_eq!(numbers(&pages), (5..15).collect::<Vec<_>>());
     let filtered = query().filter_expression("even = :e").expression_attribute_values(":e", AttributeValue::Bool(true));
     let filtered = filtered.select(Select::Count).send().await.expect("queried");

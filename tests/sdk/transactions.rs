@@ -67,7 +67,8 @@ async fn a_transaction_happens_whole_or_not_at_all() {
         )
     );
     let read = client.transact_get_items();
-    let read = read.transact_items(get("a")).transact_items(get("d")).transact_items(get("b")).send().await.expect("read");
+    let read =
+        read.transact_items(get("a")).transact_items(get("d")).transact_items(get("b")).send().await.expect("read");
     let values: Vec<_> = read.responses().iter().map(|r| r.item().map(|item| item["value"].clone())).collect();
     assert_eq!(values, [Some(n(1)), None, Some(n(2))]);
     let delete = Delete::builder().table_name("t").key("pk", s("a")).build().unwrap();
@@ -111,13 +112,11 @@ async fn money_is_neither_made_nor_lost() {
         })
         .collect();
     for _ in 0..20 {
-        let read = (0..4).fold(client.transact_get_items(), |read, account| read.transact_items(get(&format!("{account}"))));
+        let read =
+            (0..4).fold(client.transact_get_items(), |read, account| read.transact_items(get(&format!("{account}"))));
         let read = read.send().await.expect("read");
-        let total: i64 = read
-            .responses()
-            .iter()
-            .map(|r| r.item().unwrap()["value"].as_n().unwrap().parse::<i64>().unwrap())
-            .sum();
+        let total: i64 =
+            read.responses().iter().map(|r| r.item().unwrap()["value"].as_n().unwrap().parse::<i64>().unwrap()).sum();
         assert_eq!(total, 400);
     }
     for task in tasks {

@@ -187,7 +187,8 @@ async fn pipelined_requests_are_answered_in_order() {
     for limit in ["1", "\"x\"", "2"] {
         connection.post("ListTables", &[], format!("{{\"Limit\": {limit}}}").as_bytes()).await;
     }
-    let statuses = [connection.answer().await.status, connection.answer().await.status, connection.answer().await.status];
+    let statuses =
+        [connection.answer().await.status, connection.answer().await.status, connection.answer().await.status];
     assert_eq!(statuses, [200, 400, 200]);
 }
 

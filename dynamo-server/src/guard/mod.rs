@@ -81,11 +81,16 @@ impl LeaseGuard {
     /// # Errors
     /// When a shard cannot be believed within the deadline.
     pub async fn pass<E: Env>(&self, shards: &[&Shard<E>], deadline: Deadline) -> Result<(), ShardError> {
-        let mut missed = shards.iter().filter(|shard| !self.hit(shard)).peekable();
-        if missed.peek().is_none() {
+        // Plain loops: closures over borrowed shards would keep this future from being movable between threads.
+        let mut misses = Vec::new();
+        for shard in shards {
+            if !self.hit(shard) {
+                misses.push(self.miss(shard, deadline));
+            }
+        }
+        if misses.is_empty() {
             return Ok(());
         }
-        let misses = missed.map(|shard| self.miss(shard, deadline));
         try_join_all(misses).await.map(|_| ())
     }
 

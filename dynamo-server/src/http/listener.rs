@@ -60,17 +60,13 @@ impl HttpServer {
     }
 }
 
-async fn accept_loop<E: Env>(
-    listener: TcpListener,
-    service: Arc<Service<E>>,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn accept_loop<E: Env>(listener: TcpListener, service: Arc<Service<E>>, mut stopped: watch::Receiver<bool>) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
         let stream = tokio::select! {
-            _ = stopped.wait_for(|stop| *stop) => break,
+            () = wait_for_stop(&mut stopped) => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
@@ -92,6 +88,11 @@ async fn accept_loop<E: Env>(
     if E::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_none() {
         warn!("requests still in flight after {DRAIN_TIMEOUT:?} were cut off");
     }
+}
+
+async fn wait_for_stop(stopped: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, and with it whoever could want more answers.
+    let _ = stopped.wait_for(|stop| *stop).await;
 }
 
 async fn serve<E: Env>(stream: TcpStream, service: Arc<Service<E>>, watcher: Watcher) -> hyper::Result<()> {

@@ -31,10 +31,9 @@ pub fn api(
 ) -> Reply {
     let (status, body) = match result {
         Ok(body) => (StatusCode::OK, body),
-        Err(error) => (
-            StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            error.to_json(),
-        ),
+        Err(error) => {
+            (StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), error.to_json())
+        }
     };
     let (body, encoding) = compress(request, body);
     let mut reply = Response::new(Full::new(Bytes::from(body.0)));
@@ -82,9 +81,8 @@ fn accepted(request: &HeaderMap) -> Option<&'static str> {
             "deflate" => "deflate",
             _ => return None,
         };
-        let refused = fields.any(|field| {
-            field.strip_prefix("q=").and_then(|q| q.trim().parse::<f32>().ok()).is_some_and(|q| q == 0.0)
-        });
+        let refused = fields
+            .any(|field| field.strip_prefix("q=").and_then(|q| q.trim().parse::<f32>().ok()).is_some_and(|q| q == 0.0));
         (!refused).then_some(encoding)
     })
 }

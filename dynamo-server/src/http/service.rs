@@ -7,7 +7,8 @@ use dynamo_engine::context::RequestContext;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::Operation;
 use dynamo_protocol::sigv4;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use futures::future::BoxFuture;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
 
@@ -18,7 +19,7 @@ use super::respond::{Reply, api, plain};
 use crate::env::Env;
 use crate::metrics::Metrics;
 use crate::node::Node;
-use crate::ops;
+use crate::ops::{self, Caller};
 
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
@@ -55,7 +56,7 @@ impl<E: Env> Service<E> {
     fn page(&self, path: &str, headers: &HeaderMap) -> Reply {
         match path {
             "/" => {
-                let host = headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+                let host = text(headers, &HOST).unwrap_or("localhost");
                 plain(StatusCode::OK, "text/plain", format!("healthy: {host} "))
             }
             "/health/live" => plain(StatusCode::OK, "text/plain", "live\n"),
@@ -96,8 +97,11 @@ impl<E: Env> Service<E> {
     async fn operation(&self, operation: Operation, headers: &HeaderMap, body: Bytes) -> Result<Vec<u8>, ApiError> {
         let region = sigv4::authorize(text(headers, &AUTHORIZATION), text(headers, &AMZ_DATE))?;
         let timer = self.metrics.start(operation, E::monotonic_ns());
-        let context = RequestContext::for_region(region);
-        let result = ops::dispatch(&self.node, operation, &context, &body).await;
+        let host = text(headers, &HOST).unwrap_or("localhost");
+        let caller = Caller { context: RequestContext::for_region(&region), host };
+        // Boxed: the compiler cannot see through so deep a generic future that it may move between threads.
+        let answer: BoxFuture<'_, _> = Box::pin(ops::dispatch(&self.node, operation, &caller, &body));
+        let result = answer.await;
         timer.done(&result, E::monotonic_ns());
         result
     }

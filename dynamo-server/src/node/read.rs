@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use dynamo_engine::catalog::Catalog;
+use dynamo_engine::catalog::{Catalog, LoadError, TableDescriptor, TableStats};
+use dynamo_engine::item::Corrupt;
 use dynamo_engine::read::{Fence, ReadError, ReadPlan};
 use ordered_kv::{Reader, StateStore};
 
@@ -45,6 +46,24 @@ impl<E: Env> Node<E> {
     /// When the system group cannot confirm it within the deadline.
     pub async fn refresh_catalog(&self, deadline: Deadline) -> Result<(), ShardError> {
         self.guard.pass(&[&**self.system()], deadline).await
+    }
+
+    /// How many items and bytes a table and its indexes have, over all shards.
+    ///
+    /// # Errors
+    /// When a shard cannot be believed within the deadline, or the counts cannot be read.
+    pub async fn table_stats(&self, table: &TableDescriptor, deadline: Deadline) -> Result<TableStats, ReadFailure> {
+        self.guard.pass(&self.fenced(&Fence::All), deadline).await?;
+        let mut sum = TableStats::default();
+        for shard in &self.shards {
+            let reader = self.reads.count(newest(&*self.stores.state));
+            let stats = TableStats::read(&reader, shard.id(), table).map_err(|error| match error {
+                LoadError::Store(error) => ReadError::Store(error),
+                LoadError::Decode(_) => ReadError::Corrupt(Corrupt("a row of counts")),
+            })?;
+            sum.add(&stats);
+        }
+        Ok(sum)
     }
 
     /// The shards of a fence, each once.

@@ -5,7 +5,9 @@
 //! from the planned one. Both lead back to planning, within the request's one deadline. The body is decoded again then:
 //! it is rare, and so a plan may consume what was decoded.
 
+use dynamo_engine::apply::ddl::DdlOutcome;
 use dynamo_engine::apply::{Outcome, Rejection};
+use dynamo_engine::catalog::{DdlCommand, TableDescriptor, TableStats};
 use dynamo_engine::plan::{PlanError, WritePlan};
 use dynamo_engine::read::ReadPlan;
 use dynamo_protocol::error::ApiError;
@@ -60,6 +62,53 @@ impl Attempts {
         node.refresh_catalog(self.deadline).await.map_err(ShardError::into_api_error)?;
         self.confirmed = false;
         Ok(())
+    }
+}
+
+/// Makes sure that the catalog installed here is as new as this moment.
+///
+/// # Errors
+/// When the system group cannot confirm it in time.
+pub(super) async fn confirm<E: Env>(node: &Node<E>, deadline: Deadline) -> Result<(), ApiError> {
+    node.refresh_catalog(deadline).await.map_err(ShardError::into_api_error)
+}
+
+/// A look at the catalog: confirm, plan. Gives the deadline too, for what may follow.
+pub(super) async fn look<E: Env, P>(
+    node: &Node<E>,
+    plan: impl Fn() -> Result<P, PlanError>,
+) -> Result<(P, Deadline), ApiError> {
+    let mut attempts = Attempts::new(node);
+    // What is wrong with the request is said first, also by a node that cannot confirm anything.
+    attempts.plan(node, &plan).await?;
+    confirm(node, attempts.deadline()).await?;
+    Ok((attempts.plan(node, &plan).await?, attempts.deadline()))
+}
+
+/// A table's item counts and sizes.
+///
+/// # Errors
+/// When a shard cannot be believed in time, or its counts cannot be read.
+pub(super) async fn stats<E: Env>(
+    node: &Node<E>,
+    table: &TableDescriptor,
+    deadline: Deadline,
+) -> Result<TableStats, ApiError> {
+    node.table_stats(table, deadline).await.map_err(ReadFailure::into_api_error)
+}
+
+/// A change of the catalog: plan, propose.
+pub(super) async fn ddl<E: Env>(
+    node: &Node<E>,
+    plan: impl Fn() -> Result<DdlCommand, PlanError>,
+) -> Result<DdlOutcome, ApiError> {
+    let mut attempts = Attempts::new(node);
+    loop {
+        let command = attempts.plan(node, &plan).await?;
+        match node.propose_ddl(command, attempts.deadline()).await.map_err(ShardError::into_api_error)? {
+            DdlOutcome::Stale => attempts.again(node).await?,
+            outcome => return Ok(outcome),
+        }
     }
 }
 

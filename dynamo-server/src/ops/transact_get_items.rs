@@ -9,5 +9,6 @@ use crate::env::Env;
 use crate::node::Node;
 
 pub(super) async fn run<E: Env>(node: &Node<E>, body: &[u8]) -> Result<Vec<u8>, ApiError> {
-    attempt::read(node, || plan::transact_get_items::plan(TransactGetItemsInput::from_json(body)?, &*node.catalog())).await
+    attempt::read(node, || plan::transact_get_items::plan(TransactGetItemsInput::from_json(body)?, &*node.catalog()))
+        .await
 }

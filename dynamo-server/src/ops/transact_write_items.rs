@@ -9,5 +9,8 @@ use crate::env::Env;
 use crate::node::Node;
 
 pub(super) async fn run<E: Env>(node: &Node<E>, body: &[u8]) -> Result<Vec<u8>, ApiError> {
-    attempt::write(node, || plan::transact_write_items::plan(TransactWriteItemsInput::from_json(body)?, &*node.catalog())).await
+    attempt::write(node, || {
+        plan::transact_write_items::plan(TransactWriteItemsInput::from_json(body)?, &*node.catalog())
+    })
+    .await
 }
