@@ -11,7 +11,7 @@ use crate::start;
 #[tokio::test]
 async fn every_type_comes_back_as_it_was_put() {
     let (_server, client) = start().await;
-    create_table(&client, "t", false).await;
+    create_table(&client, "tbl", false).await;
     let item = HashMap::from([
         ("pk".to_owned(), s("ü")),
         ("number".to_owned(), n("-1.50")),
@@ -26,26 +26,26 @@ async fn every_type_comes_back_as_it_was_put() {
         ("list".to_owned(), AttributeValue::L(vec![s("x"), AttributeValue::L(vec![]), n(1)])),
         ("map".to_owned(), AttributeValue::M(HashMap::from([("inner".to_owned(), s("y"))]))),
     ]);
-    client.put_item().table_name("t").set_item(Some(item.clone())).send().await.expect("put");
-    let got = client.get_item().table_name("t").key("pk", s("ü")).consistent_read(true).send().await.expect("got");
+    client.put_item().table_name("tbl").set_item(Some(item.clone())).send().await.expect("put");
+    let got = client.get_item().table_name("tbl").key("pk", s("ü")).consistent_read(true).send().await.expect("got");
     let mut expected = item;
     expected.insert("number".to_owned(), n("-1.5"));
     assert_eq!(got.item(), Some(&expected));
-    let absent = client.get_item().table_name("t").key("pk", s("other")).send().await.expect("got");
+    let absent = client.get_item().table_name("tbl").key("pk", s("other")).send().await.expect("got");
     assert_eq!(absent.item(), None);
 }
 
 #[tokio::test]
 async fn conditions_hold_back_writes() {
     let (_server, client) = start().await;
-    create_table(&client, "t", false).await;
-    let put = || client.put_item().table_name("t").item("pk", s("a")).item("v", n(1));
+    create_table(&client, "tbl", false).await;
+    let put = || client.put_item().table_name("tbl").item("pk", s("a")).item("v", n(1));
     put().condition_expression("attribute_not_exists(pk)").send().await.expect("the first one");
     let again = put().condition_expression("attribute_not_exists(pk)").send().await;
     assert_eq!(failure(again), ("ConditionalCheckFailedException".into(), "The conditional request failed".into()));
     let deleted = client
         .delete_item()
-        .table_name("t")
+        .table_name("tbl")
         .key("pk", s("a"))
         .condition_expression("v = :one")
         .expression_attribute_values(":one", n(1))
@@ -59,11 +59,11 @@ async fn conditions_hold_back_writes() {
 #[tokio::test]
 async fn updates_compute_and_tell_what_changed() {
     let (_server, client) = start().await;
-    create_table(&client, "t", false).await;
+    create_table(&client, "tbl", false).await;
     let update = |expression: &str| {
         client
             .update_item()
-            .table_name("t")
+            .table_name("tbl")
             .key("pk", s("counter"))
             .update_expression(expression)
             .expression_attribute_values(":one", n(1))
@@ -78,7 +78,7 @@ async fn updates_compute_and_tell_what_changed() {
     assert_eq!(updated.attributes().unwrap()["other"], n(1));
     let wrong = client
         .update_item()
-        .table_name("t")
+        .table_name("tbl")
         .key("pk", s("counter"))
         .update_expression("SET missing = absent + :one")
         .expression_attribute_values(":one", n(1))
@@ -90,7 +90,7 @@ async fn updates_compute_and_tell_what_changed() {
 #[tokio::test]
 async fn concurrent_counters_lose_nothing() {
     let (_server, client) = start().await;
-    create_table(&client, "t", false).await;
+    create_table(&client, "tbl", false).await;
     let tasks: Vec<_> = (0..8)
         .map(|_| {
             let client = client.clone();
@@ -98,7 +98,7 @@ async fn concurrent_counters_lose_nothing() {
                 for _ in 0..25 {
                     client
                         .update_item()
-                        .table_name("t")
+                        .table_name("tbl")
                         .key("pk", s("counter"))
                         .update_expression("ADD hits :one")
                         .expression_attribute_values(":one", n(1))
@@ -112,17 +112,17 @@ async fn concurrent_counters_lose_nothing() {
     for task in tasks {
         task.await.expect("done");
     }
-    let got = client.get_item().table_name("t").key("pk", s("counter")).send().await.expect("got");
+    let got = client.get_item().table_name("tbl").key("pk", s("counter")).send().await.expect("got");
     assert_eq!(got.item().unwrap()["hits"], n(200));
 }
 
 #[tokio::test]
 async fn capacity_is_reported_to_the_half_unit() {
     let (_server, client) = start().await;
-    create_table(&client, "t", false).await;
+    create_table(&client, "tbl", false).await;
     let put = client
         .put_item()
-        .table_name("t")
+        .table_name("tbl")
         .item("pk", s("a"))
         .item("filling", s("x".repeat(1500)))
         .return_consumed_capacity(ReturnConsumedCapacity::Total)
@@ -133,7 +133,7 @@ async fn capacity_is_reported_to_the_half_unit() {
     for (consistent, units) in [(false, 0.5), (true, 1.0)] {
         let got = client
             .get_item()
-            .table_name("t")
+            .table_name("tbl")
             .key("pk", s("a"))
             .consistent_read(consistent)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)

@@ -6,12 +6,12 @@ use tests::sdk::{create_table, failure, n, s};
 use crate::start;
 
 async fn filled(client: &aws_sdk_dynamodb::Client) {
-    create_table(client, "t", true).await;
+    create_table(client, "tbl", true).await;
     for partition in ["a", "b"] {
         for number in 0..30 {
             client
                 .put_item()
-                .table_name("t")
+                .table_name("tbl")
                 .item("pk", s(partition))
                 .item("sk", s(format!("{number:03}")))
                 .item("even", AttributeValue::Bool(number % 2 == 0))
@@ -34,7 +34,7 @@ async fn a_query_reads_a_range_in_order_both_ways_and_page_by_page() {
     let query = || {
         client
             .query()
-            .table_name("t")
+            .table_name("tbl")
             .key_condition_expression("pk = :p AND sk BETWEEN :from AND :to")
             .expression_attribute_values(":p", s("a"))
             .expression_attribute_values(":from", s("005"))
@@ -51,7 +51,7 @@ async fn a_query_reads_a_range_in_order_both_ways_and_page_by_page() {
     assert_eq!((filtered.count(), filtered.scanned_count()), (5, 10));
     let wrong = client
         .query()
-        .table_name("t")
+        .table_name("tbl")
         .key_condition_expression("sk = :p")
         .expression_attribute_values(":p", s("a"))
         .send()
@@ -63,11 +63,11 @@ async fn a_query_reads_a_range_in_order_both_ways_and_page_by_page() {
 async fn a_scan_sees_every_item_once_also_in_segments() {
     let (_server, client) = start().await;
     filled(&client).await;
-    let all = client.scan().table_name("t").limit(7).into_paginator().items().send();
+    let all = client.scan().table_name("tbl").limit(7).into_paginator().items().send();
     assert_eq!(all.collect::<Result<Vec<_>, _>>().await.expect("scanned").len(), 60);
     let mut found = 0;
     for segment in 0..4 {
-        let part = client.scan().table_name("t").segment(segment).total_segments(4).send().await.expect("scanned");
+        let part = client.scan().table_name("tbl").segment(segment).total_segments(4).send().await.expect("scanned");
         found += part.count();
     }
     assert_eq!(found, 60);

@@ -66,9 +66,9 @@ async fn a_table_is_created_described_listed_and_deleted() {
 #[tokio::test]
 async fn an_index_added_to_a_filled_table_is_filled_and_an_index_removed_is_gone() {
     let (_server, client) = start().await;
-    create_table(&client, "t", false).await;
+    create_table(&client, "tbl", false).await;
     for number in 0..250 {
-        let request = client.put_item().table_name("t").item("pk", s(format!("item{number}")));
+        let request = client.put_item().table_name("tbl").item("pk", s(format!("item{number}")));
         let request = match number % 5 {
             // No index key, or one of the wrong type: these stay out of the index.
             0 => request,
@@ -85,14 +85,14 @@ async fn an_index_added_to_a_filled_table_is_filled_and_an_index_removed_is_gone
         .unwrap();
     client
         .update_table()
-        .table_name("t")
+        .table_name("tbl")
         .attribute_definitions(attribute("colour", ScalarAttributeType::S))
         .global_secondary_index_updates(GlobalSecondaryIndexUpdate::builder().create(create).build())
         .send()
         .await
         .expect("updated");
     loop {
-        let described = client.describe_table().table_name("t").send().await.expect("described");
+        let described = client.describe_table().table_name("tbl").send().await.expect("described");
         let status = described.table().unwrap().global_secondary_indexes()[0].index_status().cloned();
         if status == Some(IndexStatus::Active) {
             break;
@@ -103,7 +103,7 @@ async fn an_index_added_to_a_filled_table_is_filled_and_an_index_removed_is_gone
     for colour in ["red", "blue"] {
         let page = client
             .query()
-            .table_name("t")
+            .table_name("tbl")
             .index_name("by-colour")
             .key_condition_expression("colour = :c")
             .expression_attribute_values(":c", s(colour))
@@ -116,23 +116,23 @@ async fn an_index_added_to_a_filled_table_is_filled_and_an_index_removed_is_gone
     let delete = DeleteGlobalSecondaryIndexAction::builder().index_name("by-colour").build().unwrap();
     client
         .update_table()
-        .table_name("t")
+        .table_name("tbl")
         .global_secondary_index_updates(GlobalSecondaryIndexUpdate::builder().delete(delete).build())
         .send()
         .await
         .expect("updated");
-    let described = client.describe_table().table_name("t").send().await.expect("described");
+    let described = client.describe_table().table_name("tbl").send().await.expect("described");
     assert!(described.table().unwrap().global_secondary_indexes().is_empty());
 }
 
 #[tokio::test]
 async fn settings_of_a_table_can_be_changed() {
     let (_server, client) = start().await;
-    create_table(&client, "t", false).await;
+    create_table(&client, "tbl", false).await;
     let throughput = ProvisionedThroughput::builder().read_capacity_units(3).write_capacity_units(4).build().unwrap();
     client
         .update_table()
-        .table_name("t")
+        .table_name("tbl")
         .billing_mode(BillingMode::Provisioned)
         .provisioned_throughput(throughput)
         .deletion_protection_enabled(true)
@@ -140,22 +140,22 @@ async fn settings_of_a_table_can_be_changed() {
         .send()
         .await
         .expect("updated");
-    let described = client.describe_table().table_name("t").send().await.expect("described");
+    let described = client.describe_table().table_name("tbl").send().await.expect("described");
     let table = described.table().unwrap();
     assert_eq!(table.provisioned_throughput().unwrap().read_capacity_units(), Some(3));
     assert_eq!(table.deletion_protection_enabled(), Some(true));
     assert_eq!(table.table_class_summary().unwrap().table_class(), Some(&TableClass::StandardInfrequentAccess));
-    let kept = client.delete_table().table_name("t").send().await;
+    let kept = client.delete_table().table_name("tbl").send().await;
     assert_eq!(failure(kept).0, "ValidationException");
-    client.update_table().table_name("t").deletion_protection_enabled(false).send().await.expect("updated");
-    client.delete_table().table_name("t").send().await.expect("deleted");
+    client.update_table().table_name("tbl").deletion_protection_enabled(false).send().await.expect("updated");
+    client.delete_table().table_name("tbl").send().await.expect("deleted");
 }
 
 #[tokio::test]
 async fn tags_time_to_live_limits_endpoints_and_backups_answer() {
     let (_server, client) = start().await;
-    create_table(&client, "t", false).await;
-    let described = client.describe_table().table_name("t").send().await.expect("described");
+    create_table(&client, "tbl", false).await;
+    let described = client.describe_table().table_name("tbl").send().await.expect("described");
     let arn = described.table().unwrap().table_arn().unwrap().to_owned();
     let tag = |name: &str, value: &str| Tag::builder().key(name).value(value).build().unwrap();
     client.tag_resource().resource_arn(&arn).tags(tag("a", "1")).tags(tag("b", "2")).send().await.expect("tagged");
@@ -164,14 +164,14 @@ async fn tags_time_to_live_limits_endpoints_and_backups_answer() {
     assert_eq!(tags.tags(), [tag("b", "2")]);
 
     let specification = TimeToLiveSpecification::builder().attribute_name("expires").enabled(true).build().unwrap();
-    client.update_time_to_live().table_name("t").time_to_live_specification(specification).send().await.expect("set");
-    let described = client.describe_time_to_live().table_name("t").send().await.expect("described");
+    client.update_time_to_live().table_name("tbl").time_to_live_specification(specification).send().await.expect("set");
+    let described = client.describe_time_to_live().table_name("tbl").send().await.expect("described");
     let description = described.time_to_live_description().unwrap();
     assert_eq!(description.time_to_live_status(), Some(&TimeToLiveStatus::Enabled));
     assert_eq!(description.attribute_name(), Some("expires"));
 
     assert!(client.describe_limits().send().await.expect("limits").account_max_read_capacity_units().is_some());
-    let backups = client.describe_continuous_backups().table_name("t").send().await.expect("described");
+    let backups = client.describe_continuous_backups().table_name("tbl").send().await.expect("described");
     assert!(backups.continuous_backups_description().is_some());
     assert!(!client.describe_endpoints().send().await.expect("endpoints").endpoints().is_empty());
 }

@@ -8,13 +8,13 @@ use tests::sdk::{create_table, failure, n, s};
 use crate::start;
 
 fn put(pk: &str, value: i64) -> TransactWriteItem {
-    let put = Put::builder().table_name("t").item("pk", s(pk)).item("value", n(value)).build().unwrap();
+    let put = Put::builder().table_name("tbl").item("pk", s(pk)).item("value", n(value)).build().unwrap();
     TransactWriteItem::builder().put(put).build()
 }
 
 fn add(pk: &str, value: i64) -> TransactWriteItem {
     let update = Update::builder()
-        .table_name("t")
+        .table_name("tbl")
         .key("pk", s(pk))
         .update_expression("ADD #v :v")
         .expression_attribute_names("#v", "value")
@@ -25,18 +25,18 @@ fn add(pk: &str, value: i64) -> TransactWriteItem {
 }
 
 fn check(pk: &str, condition: &str) -> TransactWriteItem {
-    let check = ConditionCheck::builder().table_name("t").key("pk", s(pk)).condition_expression(condition).build();
+    let check = ConditionCheck::builder().table_name("tbl").key("pk", s(pk)).condition_expression(condition).build();
     TransactWriteItem::builder().condition_check(check.unwrap()).build()
 }
 
 fn get(pk: &str) -> TransactGetItem {
-    TransactGetItem::builder().get(Get::builder().table_name("t").key("pk", s(pk)).build().unwrap()).build()
+    TransactGetItem::builder().get(Get::builder().table_name("tbl").key("pk", s(pk)).build().unwrap()).build()
 }
 
 #[tokio::test]
 async fn a_transaction_happens_whole_or_not_at_all() {
     let (_server, client) = start().await;
-    create_table(&client, "t", false).await;
+    create_table(&client, "tbl", false).await;
     client
         .transact_write_items()
         .transact_items(put("a", 1))
@@ -71,7 +71,7 @@ async fn a_transaction_happens_whole_or_not_at_all() {
         read.transact_items(get("a")).transact_items(get("d")).transact_items(get("b")).send().await.expect("read");
     let values: Vec<_> = read.responses().iter().map(|r| r.item().map(|item| item["value"].clone())).collect();
     assert_eq!(values, [Some(n(1)), None, Some(n(2))]);
-    let delete = Delete::builder().table_name("t").key("pk", s("a")).build().unwrap();
+    let delete = Delete::builder().table_name("tbl").key("pk", s("a")).build().unwrap();
     let delete = TransactWriteItem::builder().delete(delete).build();
     client.transact_write_items().transact_items(delete).send().await.expect("committed");
 }
@@ -79,11 +79,11 @@ async fn a_transaction_happens_whole_or_not_at_all() {
 #[tokio::test]
 async fn a_token_makes_a_repeated_transaction_happen_once() {
     let (_server, client) = start().await;
-    create_table(&client, "t", false).await;
+    create_table(&client, "tbl", false).await;
     let write = |value| client.transact_write_items().transact_items(add("a", value)).client_request_token("token-1");
     write(5).send().await.expect("committed");
     write(5).send().await.expect("recognised");
-    let got = client.get_item().table_name("t").key("pk", s("a")).send().await.expect("got");
+    let got = client.get_item().table_name("tbl").key("pk", s("a")).send().await.expect("got");
     assert_eq!(got.item().unwrap()["value"], n(5));
     assert_eq!(failure(write(6).send().await).0, "IdempotentParameterMismatchException");
 }
@@ -91,7 +91,7 @@ async fn a_token_makes_a_repeated_transaction_happen_once() {
 #[tokio::test]
 async fn money_is_neither_made_nor_lost() {
     let (_server, client) = start().await;
-    create_table(&client, "t", false).await;
+    create_table(&client, "tbl", false).await;
     for account in 0..4 {
         client.transact_write_items().transact_items(put(&format!("{account}"), 100)).send().await.expect("committed");
     }

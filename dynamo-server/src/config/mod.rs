@@ -53,7 +53,7 @@ impl Default for Config {
             request_deadline: DEFAULT_REQUEST_DEADLINE,
             cors: Some("*".to_owned()),
             log_json: false,
-            log_filter: "info".to_owned(),
+            log_filter: "info,openraft=warn".to_owned(),
         }
     }
 }
