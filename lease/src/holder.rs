@@ -327,7 +327,8 @@ mod tests {
     /// The table of all events after which a reigning sole voter has no lease, and whether the term can come back.
     #[test]
     fn what_ends_a_reign() {
-        let endings: [(&str, fn(&mut Holder<u8>)); 5] = [
+        type Ending = fn(&mut Holder<u8>);
+        let endings: [(&str, Ending); 5] = [
             ("votes for another", |h| h.vote_saved(Vote { term: 5, node: 2, committed: false })),
             ("another won", |h| h.vote_saved(Vote { term: 5, node: 2, committed: true })),
             ("stands anew", |h| h.vote_saved(Vote { term: 5, node: 1, committed: false })),

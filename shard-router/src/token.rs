@@ -96,7 +96,8 @@ mod tests {
     #[test]
     fn tokens_are_pinned() {
         let counting: Vec<u8> = (0..240).collect();
-        let cases: [(u64, &[(u8, &[u8])], u64); 11] = [
+        type Parts<'a> = &'a [(u8, &'a [u8])];
+        let cases: [(u64, Parts<'_>, u64); 11] = [
             (1, &[(1, b"")], 0x2667fc69e8c2a43b),
             (1, &[(1, b"a")], 0x056b1f635097c90f),
             (1, &[(3, b"a")], 0x9110f8ab65c346bf),
@@ -129,7 +130,7 @@ mod tests {
         let mut counts = vec![0; shards];
         for customer in 0..16_000 {
             let token = Token::of(1, &[(1, format!("customer#{customer}").as_bytes())]);
-            counts[(token.0 as u128 * shards as u128 >> 64) as usize] += 1;
+            counts[((token.0 as u128 * shards as u128) >> 64) as usize] += 1;
         }
         assert!(counts.iter().all(|count| (850..1_150).contains(count)), "{counts:?}");
     }
