@@ -12,6 +12,8 @@
 
 mod counters;
 
+use std::sync::Arc;
+
 use dynamo_engine::read::ReadError;
 use dynamo_protocol::error::ApiError;
 use futures::future::try_join_all;
@@ -80,18 +82,27 @@ impl LeaseGuard {
     ///
     /// # Errors
     /// When a shard cannot be believed within the deadline.
-    pub async fn pass<E: Env>(&self, shards: &[&Shard<E>], deadline: Deadline) -> Result<(), ShardError> {
-        // Plain loops: closures over borrowed shards would keep this future from being movable between threads.
-        let mut misses = Vec::new();
-        for shard in shards {
-            if !self.hit(shard) {
-                misses.push(self.miss(shard, deadline));
-            }
-        }
-        if misses.is_empty() {
+    pub async fn pass<E: Env>(&self, shards: &[Arc<Shard<E>>], deadline: Deadline) -> Result<(), ShardError> {
+        let missed = self.missed(shards);
+        if missed.is_empty() {
             return Ok(());
         }
+        let mut misses = Vec::with_capacity(missed.len());
+        for shard in missed {
+            misses.push(self.miss(shard, deadline));
+        }
         try_join_all(misses).await.map(|_| ())
+    }
+
+    /// The shards that no lease lets through. Nothing is allocated while there are none.
+    fn missed<E: Env>(&self, shards: &[Arc<Shard<E>>]) -> Vec<Arc<Shard<E>>> {
+        let mut missed = Vec::new();
+        for shard in shards {
+            if !self.hit(shard) {
+                missed.push(Arc::clone(shard));
+            }
+        }
+        missed
     }
 
     #[inline]
@@ -103,7 +114,7 @@ impl LeaseGuard {
         is_hit
     }
 
-    async fn miss<E: Env>(&self, shard: &Shard<E>, deadline: Deadline) -> Result<(), ShardError> {
+    async fn miss<E: Env>(&self, shard: Arc<Shard<E>>, deadline: Deadline) -> Result<(), ShardError> {
         let began_ns = E::monotonic_ns();
         let confirmed = shard.confirm(deadline).await;
         self.counters.miss(&confirmed, E::monotonic_ns().saturating_sub(began_ns));

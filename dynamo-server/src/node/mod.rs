@@ -10,8 +10,11 @@ mod health;
 mod options;
 mod read;
 mod start;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,8 +23,10 @@ use dynamo_engine::apply::ddl::DdlOutcome;
 use dynamo_engine::apply::{Outcome, Rejection};
 use dynamo_engine::catalog::{DdlCommand, MemoryCatalog};
 use dynamo_engine::command::Command;
+use parking_lot::Mutex;
 use shard_router::{ShardId, Token};
 use tokio::sync::{Semaphore, watch};
+use tokio::task::AbortHandle;
 
 pub use self::counters::Counters;
 pub use self::fault::FaultSignal;
@@ -55,6 +60,8 @@ pub struct Node<E: Env> {
     fault: FaultSignal,
     /// Set to true when the node stops.
     stopping: watch::Sender<bool>,
+    /// What this node has started and must end. Finished ones are forgotten now and then.
+    tasks: Mutex<Vec<AbortHandle>>,
 }
 
 impl<E: Env> Node<E> {
@@ -95,7 +102,7 @@ impl<E: Env> Node<E> {
         match self.propose_to(self.system(), Command::Ddl(command), deadline).await? {
             Outcome::Ddl(outcome) => {
                 if let Some(table) = ddl::changed_table(&outcome) {
-                    E::spawn(ddl::drive(Arc::clone(self.system()), table));
+                    self.start_task(ddl::drive(Arc::clone(self.system()), table));
                 }
                 Ok(outcome)
             }
@@ -195,8 +202,9 @@ impl<E: Env> Node<E> {
         if self.stopping.send_replace(true) {
             return;
         }
+        self.tasks.lock().iter().for_each(AbortHandle::abort);
         for shard in &self.shards {
-            shard.group().shutdown().await;
+            shard.stop().await;
         }
         let state = Arc::clone(&self.stores.state);
         if let Err(error) = E::blocking(move || state.flush()).await {
@@ -209,8 +217,23 @@ impl<E: Env> Node<E> {
     /// The tasks of stopped groups end by themselves; until then they hold the stores.
     async fn wait_for_tasks(&self) {
         let deadline = Deadline::after::<E>(CLOSE_WAIT);
-        while Arc::strong_count(&self.stores.state) > 1 && !deadline.is_over::<E>() {
+        while !self.is_quiet() && !deadline.is_over::<E>() {
             E::sleep(Duration::from_millis(1)).await;
         }
+    }
+
+    fn is_quiet(&self) -> bool {
+        // Each group's log holds the log store once, beside the node itself.
+        Arc::strong_count(&self.stores.state) == 1
+            && Arc::strong_count(&self.stores.log) <= 1 + self.shards.len()
+            && self.shards.iter().all(|shard| Arc::strong_count(shard) == 1 && shard.is_quiet())
+    }
+
+    /// Starts a task that ends with the node at the latest.
+    fn start_task(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let handle = E::spawn(task).abort_handle();
+        let mut tasks = self.tasks.lock();
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(handle);
     }
 }

@@ -1,5 +1,6 @@
 //! A read's way through the node: fence, guard, view, execute.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -7,8 +8,10 @@ use dynamo_engine::catalog::{Catalog, LoadError, TableDescriptor, TableStats};
 use dynamo_engine::item::Corrupt;
 use dynamo_engine::read::{Fence, ReadError, ReadPlan};
 use ordered_kv::{Reader, StateStore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Node;
+use super::counters::StoreReads;
 use crate::env::Env;
 use crate::guard::ReadFailure;
 use crate::shard::{Deadline, Shard, ShardError};
@@ -45,7 +48,7 @@ impl<E: Env> Node<E> {
     /// # Errors
     /// When the system group cannot confirm it within the deadline.
     pub async fn refresh_catalog(&self, deadline: Deadline) -> Result<(), ShardError> {
-        self.guard.pass(&[&**self.system()], deadline).await
+        self.guard.pass(std::slice::from_ref(self.system()), deadline).await
     }
 
     /// How many items and bytes a table and its indexes have, over all shards.
@@ -66,15 +69,17 @@ impl<E: Env> Node<E> {
         Ok(sum)
     }
 
-    /// The shards of a fence, each once.
-    fn fenced(&self, fence: &Fence) -> Vec<&Shard<E>> {
-        let mut shards: Vec<&Shard<E>> = match fence {
-            Fence::Keys(tokens) => tokens.iter().map(|token| &**self.shard_of(*token)).collect(),
-            Fence::Ranges(_) | Fence::All => self.shards.iter().map(|shard| &**shard).collect(),
-        };
-        shards.sort_by_key(|shard| shard.id());
-        shards.dedup_by_key(|shard| shard.id());
-        shards
+    /// The shards of a fence, each once. Where there is only one nothing is looked up or allocated.
+    fn fenced(&self, fence: &Fence) -> Cow<'_, [Arc<Shard<E>>]> {
+        match fence {
+            Fence::Keys(tokens) if self.shards.len() > 1 => {
+                let mut shards: Vec<_> = tokens.iter().map(|token| Arc::clone(self.shard_of(*token))).collect();
+                shards.sort_by_key(|shard| shard.id());
+                shards.dedup_by_key(|shard| shard.id());
+                Cow::Owned(shards)
+            }
+            Fence::Keys(_) | Fence::Ranges(_) | Fence::All => Cow::Borrowed(&self.shards[..]),
+        }
     }
 
     /// Whether the plan's tables are installed as they were planned.
@@ -91,35 +96,61 @@ impl<E: Env> Node<E> {
     /// On the memory-only tier of the store, without leaving the calling thread.
     fn read_cached(&self, plan: &ReadPlan) -> Result<Vec<u8>, ReadError> {
         let state = &*self.stores.state;
-        if plan.needs_view() { self.execute(plan, &*state.view_cached()) } else { self.execute(plan, state.cached()) }
+        if plan.needs_view() {
+            execute(plan, &*state.view_cached(), &self.reads)
+        } else {
+            execute(plan, state.cached(), &self.reads)
+        }
     }
 
     async fn read_blocking(&self, plan: ReadPlan, deadline: Deadline) -> Result<Vec<u8>, ReadFailure> {
         let place = E::timeout(deadline.remaining::<E>(), Arc::clone(&self.blocking).acquire_owned()).await;
         let Some(Ok(place)) = place else { return Err(ShardError::Overloaded.into()) };
         self.reads.blocking.fetch_add(1, Ordering::Relaxed);
-        let state = Arc::clone(&self.stores.state);
-        let reads = Arc::clone(&self.reads);
-        let body = E::blocking(move || {
-            let _place = place;
-            let execute = |reader: &dyn Reader| {
-                let mut body = Vec::new();
-                plan.execute(&(&reads.count(reader) as &dyn Reader), &mut body).map(|()| body)
-            };
-            if plan.needs_view() { execute(&*state.view()) } else { execute(newest(&*state)) }
-        })
-        .await?;
-        Ok(body)
+        let read =
+            BlockingRead { plan, state: Arc::clone(&self.stores.state), reads: Arc::clone(&self.reads), _place: place };
+        Ok(E::blocking(move || read.run()).await?)
     }
+}
 
-    fn execute(&self, plan: &ReadPlan, reader: &dyn Reader) -> Result<Vec<u8>, ReadError> {
-        let mut body = Vec::new();
-        plan.execute(&(&self.reads.count(reader) as &dyn Reader), &mut body)?;
-        Ok(body)
+/// A read that may wait for the disk, with its place in the pool.
+struct BlockingRead {
+    plan: ReadPlan,
+    state: Arc<dyn StateStore>,
+    reads: Arc<StoreReads>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl BlockingRead {
+    fn run(self) -> Result<Vec<u8>, ReadError> {
+        if self.plan.needs_view() {
+            execute(&self.plan, &*self.state.view(), &self.reads)
+        } else {
+            execute(&self.plan, newest(&*self.state), &self.reads)
+        }
     }
+}
+
+fn execute(plan: &ReadPlan, reader: &dyn Reader, reads: &StoreReads) -> Result<Vec<u8>, ReadError> {
+    let mut body = Vec::new();
+    plan.execute(&(&reads.count(reader) as &dyn Reader), &mut body)?;
+    Ok(body)
 }
 
 /// The store's newest state as a reader.
 fn newest(state: &dyn StateStore) -> &dyn Reader {
     state
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::TokioEnv;
+
+    /// The front runs requests as tasks; a future that is not `Send` would only be noticed there.
+    #[allow(dead_code)]
+    fn reads_can_be_tasks(node: &Node<TokioEnv>, plan: ReadPlan, deadline: Deadline) {
+        fn is_send<T: Send>(_: T) {}
+        is_send(node.read(plan, deadline));
+    }
 }

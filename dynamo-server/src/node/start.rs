@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dynamo_engine::catalog::Catalog as _;
 use ordered_kv::StoreError;
+use parking_lot::Mutex;
 use shard_router::ShardId;
 use tokio::sync::{Semaphore, watch};
 
@@ -100,6 +101,7 @@ impl<E: Env> Node<E> {
             disk_full: Arc::new(AtomicBool::new(false)),
             fault,
             stopping: watch::Sender::new(false),
+            tasks: Mutex::default(),
         });
         node.start_tasks(&options);
         Ok(node)
@@ -115,11 +117,11 @@ impl<E: Env> Node<E> {
             fault: self.fault.clone(),
             stopping: self.stopping.subscribe(),
         };
-        E::spawn(upkeep.run());
+        self.start_task(upkeep.run());
         // Changes of tables that a crash interrupted go on.
         let catalog = self.catalog();
         for table in catalog.table_names(None, usize::MAX).iter().filter_map(|name| catalog.table(name)) {
-            E::spawn(ddl::drive(Arc::clone(self.system()), table.id));
+            self.start_task(ddl::drive(Arc::clone(self.system()), table.id));
         }
     }
 }
@@ -162,7 +164,7 @@ async fn start_alone<E: Env>(context: &GroupContext<E>, group: RecoveredGroup) -
     let group = Group::start(context, group).await?;
     group.initialize(BTreeMap::from([(context.node, Member::new(""))])).await?;
     group.stand().await.map_err(|_| fault_of(context, shard))?;
-    match E::timeout(ELECTION_WAIT, group.wait_leading()).await {
+    match E::timeout(ELECTION_WAIT, group.lease().wait_leading()).await {
         Some(()) => Ok(group),
         None => {
             group.shutdown().await;

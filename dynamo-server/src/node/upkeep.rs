@@ -34,15 +34,22 @@ pub(super) struct Upkeep<E: Env> {
 }
 
 impl<E: Env> Upkeep<E> {
-    /// Looks until the node stops.
+    /// Looks until the node stops. A node that is dropped without being stopped is stopped here.
     pub(super) async fn run(mut self) {
         while !*self.stopping.borrow() {
             self.look_at_room();
             if self.log_bytes() > self.log_bytes_max {
                 self.shorten_logs().await;
             }
-            // Whichever comes first; an error means that the node is gone.
-            let _ = E::timeout(INTERVAL, self.stopping.changed()).await;
+            if let Some(Err(_)) = E::timeout(INTERVAL, self.stopping.changed()).await {
+                return self.stop_groups().await;
+            }
+        }
+    }
+
+    async fn stop_groups(&self) {
+        for shard in &self.shards {
+            shard.stop().await;
         }
     }
 

@@ -233,15 +233,6 @@ impl<E: Env> Group<E> {
         self.raft.trigger().elect(true).await.map_err(|_| ProposeError::Stopped)
     }
 
-    /// Waits until this node leads the group and has applied everything that it inherited.
-    pub async fn wait_leading(&self) {
-        let mut applied = self.published.subscribe();
-        while self.lease.leading_term().is_none() {
-            // The sender lives in `self`.
-            let _ = applied.changed().await;
-        }
-    }
-
     /// Proposes an entry; `deliver` is called with what came of it, on the task that applied it, or dropped when the
     /// group stops first.
     ///

@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use lease::{Grantor, Holder, Moment, Outstanding, Refusal, SharedHolder, Timing, Voters};
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use super::types::{Membership, NodeId, Vote};
 
@@ -39,6 +40,8 @@ pub struct LeaseFeed {
     /// The same term once an entry of it is applied here: the inherited log is applied, so that timestamps may be
     /// issued. A transfer takes the lease away but not this.
     leading: AtomicU64,
+    /// Told when `leading` is set.
+    begins_to_lead: Notify,
 }
 
 /// The voters of a membership, as the lease counts them.
@@ -67,6 +70,7 @@ impl LeaseFeed {
             holder: SharedHolder::new(Holder::new(me, timing, configs)),
             elected: AtomicU64::new(NO_TERM),
             leading: AtomicU64::new(NO_TERM),
+            begins_to_lead: Notify::new(),
         }
     }
 
@@ -88,6 +92,20 @@ impl LeaseFeed {
         Some(self.leading.load(Ordering::Acquire)).filter(|term| *term != NO_TERM)
     }
 
+    /// Waits until this node leads with its inherited log applied.
+    pub async fn wait_leading(&self) {
+        loop {
+            let begins = self.begins_to_lead.notified();
+            tokio::pin!(begins);
+            // Registered before the look, so that a beginning in between is not missed.
+            begins.as_mut().enable();
+            if self.leading_term().is_some() {
+                return;
+            }
+            begins.await;
+        }
+    }
+
     pub(super) fn vote_is_saved(&self, vote: &Vote) {
         let (term, node) = (vote.leader_id.term, vote.leader_id.voted_for);
         let is_elected = node == self.me && vote.committed;
@@ -107,6 +125,7 @@ impl LeaseFeed {
             self.leading.store(NO_TERM, Ordering::Release);
         }
         self.holder.update(|holder| holder.own_term_applied(term));
+        self.begins_to_lead.notify_waiters();
     }
 
     pub(super) fn membership_is_appended(&self, index: u64, membership: &Membership) {

@@ -60,11 +60,6 @@ impl Published {
         let _ = self.applied_next.subscribe().wait_for(|next| *next > index).await;
     }
 
-    /// Told about every change of the applied index.
-    pub fn subscribe(&self) -> watch::Receiver<u64> {
-        self.applied_next.subscribe()
-    }
-
     pub(super) fn change_catalog(&self, changes: &[CatalogChange]) {
         if changes.is_empty() {
             return;

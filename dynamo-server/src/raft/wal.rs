@@ -233,10 +233,7 @@ impl<E: Env> Worker<E> {
                 let last = &mut self.floor.groups.entry(group).or_default().last;
                 *last = (*last).max(Some(upto));
             }
-            Request::Close { done } => {
-                round.sync = true;
-                round.closed = Some(done);
-            }
+            Request::Close { done } => round.closed = Some(done),
         }
     }
 
@@ -257,6 +254,9 @@ impl<E: Env> Worker<E> {
     fn commit(&self, round: &Round<E>) -> Result<(), ordered_kv::StoreError> {
         if round.cut {
             self.lower_floor()?;
+        }
+        if round.batch.is_empty() {
+            return Ok(());
         }
         if round.sync { self.store.write_synced(&round.batch) } else { self.store.write_lazy(&round.batch) }
     }

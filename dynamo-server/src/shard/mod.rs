@@ -54,6 +54,17 @@ impl<E: Env> Shard<E> {
         self.sequencer.counters()
     }
 
+    /// Stops taking commands and leaves the group. The lease is gone before anything else happens.
+    pub async fn stop(&self) {
+        self.group.shutdown().await;
+        self.sequencer.stop();
+    }
+
+    /// Whether no task holds on to the group any more.
+    pub fn is_quiet(&self) -> bool {
+        Arc::strong_count(&self.group) == 1
+    }
+
     /// Proposes a command and waits until it is applied here.
     ///
     /// # Errors

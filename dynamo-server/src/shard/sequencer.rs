@@ -22,6 +22,7 @@ use dynamo_engine::apply::Outcome;
 use dynamo_engine::command::{Change, Command, Entry, Stamped};
 use hlc::Clock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::AbortHandle;
 
 use super::{Deadline, ShardError};
 use crate::env::Env;
@@ -67,6 +68,7 @@ pub struct Sequencer {
     /// Bytes that wait or are under way.
     bytes: Arc<AtomicUsize>,
     counters: Arc<SequencerCounters>,
+    task: AbortHandle,
 }
 
 impl Sequencer {
@@ -84,8 +86,13 @@ impl Sequencer {
             counters: Arc::clone(&counters),
             spare: None,
         };
-        E::spawn(task.run());
-        Sequencer { queue, bytes, counters }
+        let task = E::spawn(task.run()).abort_handle();
+        Sequencer { queue, bytes, counters, task }
+    }
+
+    /// Ends the task. Whoever waits is told that the outcome is not known; later proposals, that the shard has stopped.
+    pub fn stop(&self) {
+        self.task.abort();
     }
 
     /// Proposes a command and waits for its outcome. Dropping the future before the command was drained takes it back.

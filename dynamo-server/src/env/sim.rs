@@ -1,0 +1,306 @@
+//! The simulated environment: virtual time, seeded chance, a disk that forgets what was not synced.
+//!
+//! A whole cluster runs on one thread of a tokio runtime whose clock is paused: time stands still while anybody has
+//! something to do and jumps to the next timer when nobody has. Chance comes from one seeded generator, so a seed
+//! replays a run exactly (tokio's own choices are seeded by [`run`]).
+//!
+//! A node is a [`SimNode`]. What is started inside [`SimNode::scope`] belongs to it, with every task that it spawns;
+//! [`SimNode::kill`] drops all of them at once, as a power cut does, and then lets the disk lose some of what was not
+//! synced. The node starts again on the same [`SimNode`].
+
+use std::cell::Cell;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ordered_kv::memory::{MemoryLog, MemoryState};
+use parking_lot::Mutex;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::directory::Identity;
+use super::storage::{OpenError, Storage, Stores};
+use super::{Env, NoPeers, Task};
+
+thread_local! {
+    /// The generator of the simulation on this thread.
+    static CHANCE: Cell<u64> = const { Cell::new(0) };
+    /// Where virtual time began.
+    static ORIGIN: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+tokio::task_local! {
+    /// The node that the running task belongs to.
+    static NODE: Arc<SimNode>;
+}
+
+/// Wall time where virtual time begins: 2023-11-14.
+const WALL_MS_AT_ORIGIN: u64 = 1_700_000_000_000;
+
+/// Monotonic time where virtual time begins: Raft looks a little back.
+const MONOTONIC_NS_AT_ORIGIN: u64 = 1_000_000_000_000;
+
+/// The longest simulated sync.
+const SYNC_US_MAX: u64 = 2_000;
+
+/// Runs a simulation with this seed to its end.
+pub fn run<F: Future>(seed: u64, simulation: F) -> F::Output {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time().start_paused(true);
+    #[cfg(tokio_unstable)]
+    builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
+    let runtime = builder.build().expect("a runtime without input and output needs nothing of the system");
+    CHANCE.set(seed);
+    ORIGIN.set(None);
+    runtime.block_on(async {
+        ORIGIN.set(Some(Instant::now()));
+        simulation.await
+    })
+}
+
+/// The next number of the simulation's generator (SplitMix64; Steele, Lea, Flood 2014).
+pub fn chance() -> u64 {
+    let state = CHANCE.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+    CHANCE.set(state);
+    let mut z = state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// A number below `bound`.
+pub fn chance_below(bound: u64) -> u64 {
+    chance() % bound
+}
+
+fn elapsed() -> Duration {
+    ORIGIN.get().map(|origin| origin.elapsed()).unwrap_or_default()
+}
+
+/// One simulated machine: its disk, its clock, and the tasks that run on it.
+pub struct SimNode {
+    log: Arc<MemoryLog>,
+    state: Arc<MemoryState>,
+    identity: Identity,
+    tasks: Mutex<Vec<AbortHandle>>,
+    /// The rate of its clock in thousandths of true time.
+    clock_permille: u64,
+}
+
+impl SimNode {
+    /// A machine with an empty disk.
+    pub fn new(node_id: u64, shards: u32) -> Arc<SimNode> {
+        SimNode::with_clock(node_id, shards, 1_000)
+    }
+
+    /// A machine whose clock runs at this rate, in thousandths of true time.
+    pub fn with_clock(node_id: u64, shards: u32, clock_permille: u64) -> Arc<SimNode> {
+        let identity = Identity { cluster_id: 1, node_id, incarnation: node_id, shards };
+        Arc::new(SimNode {
+            log: Arc::new(MemoryLog::with_crashes()),
+            state: Arc::new(MemoryState::with_crashes()),
+            identity,
+            tasks: Mutex::new(Vec::new()),
+            clock_permille,
+        })
+    }
+
+    /// The disk's log, to switch syncing off or make it fail.
+    pub fn log(&self) -> &MemoryLog {
+        &self.log
+    }
+
+    /// The disk's state store.
+    pub fn state(&self) -> &MemoryState {
+        &self.state
+    }
+
+    /// Runs `future` on this machine.
+    pub async fn scope<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
+        NODE.scope(Arc::clone(self), future).await
+    }
+
+    /// Starts `future` on this machine, to die with it.
+    pub fn spawn<F>(self: &Arc<Self>, future: F) -> Task<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let task = tokio::spawn(NODE.scope(Arc::clone(self), future));
+        let mut tasks = self.tasks.lock();
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(task.abort_handle());
+        task
+    }
+
+    /// Cuts the power: every task is gone, and of what was not synced the disk loses what the seed says.
+    pub async fn kill(&self) {
+        let tasks = std::mem::take(&mut *self.tasks.lock());
+        tasks.iter().for_each(AbortHandle::abort);
+        while tasks.iter().any(|task| !task.is_finished()) {
+            tokio::task::yield_now().await;
+        }
+        self.log.crash(chance());
+        self.state.crash(chance());
+    }
+}
+
+fn clock_permille() -> u64 {
+    NODE.try_with(|node| node.clock_permille).unwrap_or(1_000)
+}
+
+/// The environment of a [`SimNode`]. One for all: what differs between machines is found through the running task.
+#[derive(Clone)]
+pub struct SimEnv {
+    node: Arc<SimNode>,
+    peers: NoPeers,
+}
+
+impl SimEnv {
+    /// The environment of `node`.
+    pub fn new(node: &Arc<SimNode>) -> Self {
+        SimEnv { node: Arc::clone(node), peers: NoPeers }
+    }
+}
+
+/// How long the machine's clock takes in true time to show that `duration` has passed.
+fn true_time(duration: Duration) -> Duration {
+    duration * 1_000 / u32::try_from(clock_permille()).expect("a rate near one thousand")
+}
+
+impl Env for SimEnv {
+    type Transport = NoPeers;
+
+    fn monotonic_ns() -> u64 {
+        let true_ns = u128::from(u64::try_from(elapsed().as_nanos()).unwrap_or(u64::MAX));
+        MONOTONIC_NS_AT_ORIGIN + (true_ns * u128::from(clock_permille()) / 1_000) as u64
+    }
+
+    fn boot_ns() -> Option<u64> {
+        Some(Self::monotonic_ns())
+    }
+
+    fn wall_ms() -> u64 {
+        WALL_MS_AT_ORIGIN + elapsed().as_millis() as u64
+    }
+
+    fn random() -> u64 {
+        chance()
+    }
+
+    fn spawn<F>(future: F) -> Task<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        match NODE.try_with(Arc::clone) {
+            Ok(node) => node.spawn(future),
+            Err(_) => tokio::spawn(future),
+        }
+    }
+
+    fn spawn_dedicated<F>(_name: &str, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self::spawn(future);
+    }
+
+    fn sleep(duration: Duration) -> tokio::time::Sleep {
+        tokio::time::sleep(true_time(duration))
+    }
+
+    async fn timeout<F>(duration: Duration, future: F) -> Option<F::Output>
+    where
+        F: Future + Send,
+        F::Output: Send,
+    {
+        tokio::time::timeout(true_time(duration), future).await.ok()
+    }
+
+    async fn blocking<R, W>(work: W) -> R
+    where
+        R: Send + 'static,
+        W: FnOnce() -> R + Send + 'static,
+    {
+        work()
+    }
+
+    fn in_place<R>(work: impl FnOnce() -> R) -> R {
+        work()
+    }
+
+    async fn disk_pause() {
+        Self::sleep(Duration::from_micros(50 + chance_below(SYNC_US_MAX))).await;
+    }
+
+    fn open(&self, _storage: &Storage) -> Result<Stores, OpenError> {
+        Ok(Stores {
+            log: Arc::clone(&self.node.log) as _,
+            state: Arc::clone(&self.node.state) as _,
+            directory: None,
+            identity: Some(self.node.identity.clone()),
+        })
+    }
+
+    fn transport(&self) -> &NoPeers {
+        &self.peers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without `--cfg tokio_unstable` tokio's own choices are not seeded and no run could be replayed.
+    #[test]
+    fn the_simulator_is_built_with_the_flag_that_makes_it_repeatable() {
+        assert!(cfg!(tokio_unstable), "build with --cfg tokio_unstable, as .cargo/config.toml does");
+    }
+
+    #[test]
+    fn time_is_virtual_and_chance_repeats() {
+        let story = |seed| {
+            run(seed, async {
+                let before = SimEnv::monotonic_ns();
+                SimEnv::sleep(Duration::from_secs(3_600)).await;
+                (SimEnv::monotonic_ns() - before, chance(), chance_below(10))
+            })
+        };
+        assert!(story(1).0 >= 3_600_000_000_000);
+        assert_eq!(story(1), story(1));
+        assert_ne!(story(1).1, story(2).1);
+    }
+
+    #[test]
+    fn a_killed_machine_does_nothing_more() {
+        run(3, async {
+            let node = SimNode::new(1, 1);
+            let count = Arc::new(Mutex::new(0));
+            let counting = Arc::clone(&count);
+            node.spawn(async move {
+                loop {
+                    SimEnv::sleep(Duration::from_millis(1)).await;
+                    *counting.lock() += 1;
+                }
+            });
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            node.kill().await;
+            let then = *count.lock();
+            assert!(then > 0);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            assert_eq!(*count.lock(), then);
+        });
+    }
+
+    #[test]
+    fn a_slow_clock_shows_less() {
+        run(4, async {
+            let slow = SimNode::with_clock(1, 1, 500);
+            let before = slow.scope(async { SimEnv::monotonic_ns() }).await;
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let after = slow.scope(async { SimEnv::monotonic_ns() }).await;
+            assert_eq!(after - before, 1_000_000_000);
+        });
+    }
+}

@@ -1,0 +1,80 @@
+//! What the tests of a node have in common: one table, and short words for writing and reading it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dynamo_engine::apply::Outcome;
+use dynamo_engine::apply::ddl::DdlOutcome;
+use dynamo_engine::catalog::{Catalog, DdlCommand, KeyAttribute, KeySchema, KeyType, TableDescriptor, TableId};
+use dynamo_engine::command::{Change, Command, ItemWrite};
+use dynamo_engine::item::{ItemBody, ItemRef};
+use dynamo_engine::keyspace::{KeyPart, row_key, token_of};
+use dynamo_engine::read::ReadPlan;
+use dynamo_protocol::value::{AttributeValue, Item};
+
+use crate::env::Env;
+use crate::node::Node;
+use crate::shard::ShardError;
+
+pub const TABLE: &str = "things";
+
+/// Creates the table of the tests and gives it.
+pub async fn create_table<E: Env>(node: &Node<E>) -> Arc<TableDescriptor> {
+    let key = KeyAttribute { name: "id".to_owned(), kind: KeyType::S };
+    let table = TableDescriptor::new(TableId(0), TABLE, KeySchema { partition: vec![key], sort: Vec::new() });
+    match node.propose_ddl(DdlCommand::CreateTable(Box::new(table)), node.deadline()).await {
+        Ok(DdlOutcome::Created(table)) => table,
+        other => panic!("no table: {other:?}"),
+    }
+}
+
+/// The table of the tests as it is installed.
+pub fn table<E: Env>(node: &Node<E>) -> Arc<TableDescriptor> {
+    node.catalog().table(TABLE).expect("the table was created")
+}
+
+fn item(id: &str, value: &str) -> Item {
+    BTreeMap::from([
+        ("id".to_owned(), AttributeValue::S(id.to_owned())),
+        ("value".to_owned(), AttributeValue::S(value.to_owned())),
+    ])
+}
+
+/// Puts an item; `Ok` means acknowledged.
+pub async fn put<E: Env>(node: &Node<E>, id: &str, value: &str) -> Result<(), ShardError> {
+    let table = table(node);
+    let parts = [KeyPart::S(id)];
+    let write = ItemWrite {
+        table: table.id,
+        schema_version: table.schema_version,
+        key: row_key(table.id.0, &parts, &[]),
+        condition: None,
+        change: Change::Put(ItemBody::encode(&item(id, value))),
+    };
+    match node.propose(token_of(table.id.0, &parts), Command::Write(write), node.deadline()).await? {
+        Outcome::Written(_) => Ok(()),
+        other => panic!("not written: {other:?}"),
+    }
+}
+
+/// The value of an item in the newest applied state, past the guard.
+pub fn applied_value<E: Env>(node: &Node<E>, id: &str) -> Option<String> {
+    let table = table(node);
+    let row = node.stores.state.get(&row_key(table.id.0, &[KeyPart::S(id)], &[])).unwrap()?;
+    match ItemRef::parse(&row).unwrap().to_item().unwrap().remove("value") {
+        Some(AttributeValue::S(value)) => Some(value),
+        other => panic!("not a value: {other:?}"),
+    }
+}
+
+/// A GetItem through the guard: the body of the reply.
+pub async fn get<E: Env>(node: &Node<E>, id: &str) -> Result<String, crate::guard::ReadFailure> {
+    let body = node.read(get_plan(node, id), node.deadline()).await?;
+    Ok(String::from_utf8(body).unwrap())
+}
+
+fn get_plan<E: Env>(node: &Node<E>, id: &str) -> ReadPlan {
+    let request = format!(r#"{{"TableName":"{TABLE}","Key":{{"id":{{"S":"{id}"}}}}}}"#);
+    let input = dynamo_protocol::ops::GetItemInput::from_json(request.as_bytes()).unwrap();
+    dynamo_engine::plan::get_item::plan(input, &*node.catalog()).unwrap()
+}
