@@ -14,14 +14,17 @@ pub enum ReadError {
     /// A stored row is damaged: a fault of this node.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
+    /// The page is too long to be made without blocking others: run the plan again where that is allowed.
+    #[error("the page is too long to be made in place")]
+    TooLong,
     /// The answer is an error that depends on the data read.
     #[error("{0}")]
     Client(ApiError),
 }
 
 impl ReadError {
-    /// Whether the read only needs a reader that may touch the disk.
+    /// Whether the same read would succeed where blocking is allowed.
     pub fn is_not_cached(&self) -> bool {
-        matches!(self, ReadError::Store(StoreError::NotCached))
+        matches!(self, ReadError::Store(StoreError::NotCached) | ReadError::TooLong)
     }
 }

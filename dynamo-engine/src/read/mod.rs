@@ -41,6 +41,9 @@ pub(crate) use report::CapacityReport;
 pub(crate) use row::Shape;
 pub(crate) use transact::{TransactItem, TransactRead};
 
+/// The most bytes that a page evaluates without leaving the calling thread.
+const INLINE_BYTES_MAX: usize = 64 * 1024;
+
 /// A read, ready to run; see the module.
 #[derive(Clone, Debug)]
 pub struct ReadPlan {
@@ -66,19 +69,24 @@ impl ReadPlan {
         }
     }
 
-    /// Whether all reads must come from one moment. A single point read does not care: it looks at the newest applied
-    /// state, and needs no snapshot. A batch promises no common moment either, each key being a read of its own.
+    /// Whether all reads must come from one moment, so that a snapshot has to be taken. A single point read looks at
+    /// the newest applied state; a batch promises no common moment, each key being a read of its own; a page is one
+    /// cursor, which shows one moment by itself, unless it also fetches items from the table.
     pub fn needs_view(&self) -> bool {
         match &self.kind {
             Kind::Point(_) | Kind::Batch(_) => false,
-            Kind::Page(_) | Kind::Transact(_) => true,
+            Kind::Page(read) => read.fetch,
+            Kind::Transact(_) => true,
         }
     }
 
-    /// Whether the answer comes from a fixed, small number of point reads, so that it is worth trying on the store's
-    /// memory-only tier without leaving the calling thread.
-    pub fn is_point_reads(&self) -> bool {
-        !matches!(self.kind, Kind::Page(_))
+    /// Whether it is worth running the plan on the store's memory-only tier without leaving the calling thread, with
+    /// [`ReadPlan::execute_inline`]. Only a scan without a small limit is not.
+    pub fn is_short(&self) -> bool {
+        match &self.kind {
+            Kind::Page(read) => read.is_short(),
+            _ => true,
+        }
     }
 
     /// Whether the client asked for strongly consistent reads (in a batch: for at least one table).
@@ -107,10 +115,24 @@ impl ReadPlan {
     /// # Errors
     /// See [`ReadError`]. What was appended by then is of no use.
     pub fn execute(&self, views: &dyn Views, out: &mut Vec<u8>) -> Result<(), ReadError> {
+        self.run(views, out, usize::MAX)
+    }
+
+    /// Runs the plan where nothing may take long: gives up with [`ReadError::TooLong`] once a page has evaluated more
+    /// than 64 KB, which is some tens of microseconds. The caller then runs it anew where blocking is allowed.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn execute_inline(&self, views: &dyn Views, out: &mut Vec<u8>) -> Result<(), ReadError> {
+        self.run(views, out, INLINE_BYTES_MAX)
+    }
+
+    /// `bytes_max` bounds what a page may evaluate.
+    fn run(&self, views: &dyn Views, out: &mut Vec<u8>, bytes_max: usize) -> Result<(), ReadError> {
         match &self.kind {
             Kind::Point(read) => read.execute(views, out),
             Kind::Batch(read) => read.execute(views, out),
-            Kind::Page(read) => read.execute(views, out),
+            Kind::Page(read) => read.execute(views, out, bytes_max),
             Kind::Transact(read) => read.execute(views, out),
         }
     }

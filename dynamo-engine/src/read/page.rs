@@ -28,6 +28,9 @@ use super::{Fence, ReadError, Shape, Views};
 /// The most bytes evaluated for one page. The service's 1 MB.
 const PAGE_BYTES_MAX: usize = 1024 * 1024;
 
+/// A scan of at most so many rows counts as short.
+const SHORT_ROWS_MAX: u64 = 100;
+
 /// Room that a reply takes at first; it grows as rows need it.
 const REPLY_BYTES_START: usize = 4096;
 
@@ -83,9 +86,15 @@ impl PageRead {
         }
     }
 
-    pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    /// Whether the page is likely to be small: a query, or a scan of a few rows.
+    pub(super) fn is_short(&self) -> bool {
+        matches!(self.span, Span::Partition { .. }) || self.limit.is_some_and(|limit| limit <= SHORT_ROWS_MAX)
+    }
+
+    /// `bytes_max` bounds the bytes evaluated: beyond it the page is [`ReadError::TooLong`].
+    pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>, bytes_max: usize) -> Result<(), ReadError> {
         out.reserve(REPLY_BYTES_START);
-        let mut page = Page::begin(self, out);
+        let mut page = Page::begin(self, out, bytes_max);
         match &self.span {
             Span::Partition { token, start, end } => page.walk(views.reader(*token), start, end)?,
             Span::Tokens { span, after } => page.walk_ring(views, *span, after.as_deref())?,
@@ -116,6 +125,8 @@ impl PageRead {
 struct Page<'a> {
     read: &'a PageRead,
     json: JsonWriter<'a>,
+    /// What may be evaluated here; the page itself is bounded by [`PAGE_BYTES_MAX`].
+    bytes_max: usize,
     evaluated_bytes: usize,
     scanned: u64,
     count: u64,
@@ -125,14 +136,14 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn begin(read: &'a PageRead, out: &'a mut Vec<u8>) -> Page<'a> {
+    fn begin(read: &'a PageRead, out: &'a mut Vec<u8>, bytes_max: usize) -> Page<'a> {
         let mut json = JsonWriter::new(out);
         json.begin_object();
         if read.shape.is_some() {
             json.key("Items").begin_array();
         }
         let fetched = Units::default();
-        Page { read, json, evaluated_bytes: 0, scanned: 0, count: 0, fetched, last_key: None }
+        Page { read, json, bytes_max, evaluated_bytes: 0, scanned: 0, count: 0, fetched, last_key: None }
     }
 
     /// Walks a part of the ring, one reader's span after the other, until the page is full.
@@ -166,6 +177,9 @@ impl<'a> Page<'a> {
             if self.is_full() {
                 self.last_key = Some(self.read.source.key_json(&item)?);
                 return Ok(());
+            }
+            if self.evaluated_bytes > self.bytes_max {
+                return Err(ReadError::TooLong);
             }
         }
         Ok(())

@@ -68,9 +68,30 @@ fn pages() {
 }
 
 #[test]
+fn long_pages_leave_the_calling_thread() {
+    let mut model = ten();
+    let query = json!({
+        "TableName": "ranges",
+        "KeyConditionExpression": "a = :a",
+        "ExpressionAttributeValues": { ":a": { "S": "p" } },
+    });
+    let query = plan("Query", &query).unwrap();
+    let inline = |model: &Model| {
+        let reader = CountingReader::new(&filled(model));
+        let reader: &dyn ordered_kv::Reader = &reader;
+        query.execute_inline(&reader, &mut Vec::new())
+    };
+    assert!(inline(&model).is_ok());
+    for number in 0..3 {
+        model.put(item([("a", s("p")), ("b", n(number)), ("text", s("z".repeat(40_000)))]));
+    }
+    assert!(inline(&model).unwrap_err().is_not_cached());
+}
+
+#[test]
 fn fences_and_views() {
     let get = plan("GetItem", &json!({ "TableName": "ranges", "Key": key(1) })).unwrap();
-    assert!(!get.needs_view() && get.is_point_reads());
+    assert!(!get.needs_view() && get.is_short());
     let query = plan(
         "Query",
         &json!({
@@ -81,7 +102,16 @@ fn fences_and_views() {
     )
     .unwrap();
     assert_eq!(query.fence(), get.fence(), "an item collection has one token");
-    assert!(query.needs_view() && !query.is_point_reads());
+    assert!(!query.needs_view() && query.is_short(), "one cursor shows one moment");
+    let fetching = json!({
+        "TableName": "ranges",
+        "IndexName": "local_keys",
+        "KeyConditionExpression": "a = :a",
+        "ExpressionAttributeValues": { ":a": { "S": "p" } },
+        "Select": "ALL_ATTRIBUTES",
+    });
+    assert!(plan("Query", &fetching).unwrap().needs_view(), "index rows and items come from one moment");
+    assert!(!plan("Scan", &json!({ "TableName": "ranges" })).unwrap().is_short());
     let keys: Vec<Value> = (0..4).map(key).collect();
     let batch = plan("BatchGetItem", &json!({ "RequestItems": { "ranges": { "Keys": keys } } })).unwrap();
     assert_eq!(batch.fence(), get.fence(), "keys are deduplicated to tokens");

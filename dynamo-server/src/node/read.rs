@@ -33,7 +33,7 @@ impl<E: Env> Node<E> {
         if !self.is_current(&plan) {
             return Err(ReadFailure::Stale);
         }
-        if plan.is_point_reads() {
+        if plan.is_short() {
             match self.read_cached(&plan) {
                 Err(error) if error.is_not_cached() => {}
                 result => return Ok(result?),
@@ -97,9 +97,9 @@ impl<E: Env> Node<E> {
     fn read_cached(&self, plan: &ReadPlan) -> Result<Vec<u8>, ReadError> {
         let state = &*self.stores.state;
         if plan.needs_view() {
-            execute(plan, &*state.view_cached(), &self.reads)
+            execute_inline(plan, &*state.view_cached(), &self.reads)
         } else {
-            execute(plan, state.cached(), &self.reads)
+            execute_inline(plan, state.cached(), &self.reads)
         }
     }
 
@@ -129,6 +129,12 @@ impl BlockingRead {
             execute(&self.plan, newest(&*self.state), &self.reads)
         }
     }
+}
+
+fn execute_inline(plan: &ReadPlan, reader: &dyn Reader, reads: &StoreReads) -> Result<Vec<u8>, ReadError> {
+    let mut body = Vec::new();
+    plan.execute_inline(&(&reads.count(reader) as &dyn Reader), &mut body)?;
+    Ok(body)
 }
 
 fn execute(plan: &ReadPlan, reader: &dyn Reader, reads: &StoreReads) -> Result<Vec<u8>, ReadError> {
