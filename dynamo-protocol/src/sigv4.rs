@@ -10,7 +10,8 @@ use crate::error::{ApiError, ErrorKind};
 /// Region of a caller whose credential names none.
 pub const REGION_DEFAULT: &str = "us-east-1";
 
-const SCHEME: &str = "AWS4-HMAC-SHA256";
+/// What every scheme of version 4 begins with: `AWS4-HMAC-SHA256`, `AWS4-ECDSA-P256-SHA256`.
+const SCHEME: &str = "AWS4-";
 
 /// Checks the Authorization header's parts and gives the region of its credential scope. `date` is the `X-Amz-Date`
 /// or `Date` header.
@@ -60,11 +61,13 @@ mod tests {
 
     #[test]
     fn what_is_missing() {
-        for header in [None, Some(""), Some("Bearer abc")] {
+        for header in [None, Some(""), Some("Bearer abc"), Some("AWS4")] {
             let error = authorize(header, Some("x")).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::MissingAuthenticationToken);
             assert_eq!(error.message(), "Request is missing Authentication Token");
         }
+        let error = authorize(Some("AWS4-"), Some("x")).unwrap_err();
+        assert!(error.message().ends_with("requires 'SignedHeaders' parameter. Authorization=AWS4-"));
         let error = authorize(Some("AWS4-HMAC-SHA256 Credential=a/b/c/d/e"), None).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::IncompleteSignature);
         assert_eq!(

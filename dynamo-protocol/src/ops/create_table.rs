@@ -18,7 +18,7 @@ structure! {
         /// Key attributes of the table and its indexes.
         required attribute_definitions: Vec<AttributeDefinition> = "AttributeDefinitions";
         /// Name.
-        required table_name: String = "TableName" => rules::table_name;
+        required table_name: String = "TableName" => rules::managed_table_name;
         /// How the table is paid for.
         optional billing_mode: BillingMode = "BillingMode";
         /// Provisioned capacity.

@@ -11,7 +11,7 @@ structure! {
     /// Request of DeleteTable.
     pub struct DeleteTableInput {
         /// Table name or ARN, as the client wrote it.
-        required table_name: String = "TableName" => rules::table_name;
+        required table_name: String = "TableName" => rules::managed_table_name;
     }
 }
 

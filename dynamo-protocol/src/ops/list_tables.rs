@@ -13,7 +13,7 @@ structure! {
         /// How many names.
         optional limit: i32 = "Limit" => rules::range::<1, 100>;
         /// The name after which to go on.
-        optional exclusive_start_table_name: String = "ExclusiveStartTableName" => rules::index_name;
+        optional exclusive_start_table_name: String = "ExclusiveStartTableName" => rules::known_name;
     }
 }
 

@@ -20,7 +20,7 @@ structure! {
         /// What to give back.
         optional select: Select = "Select";
         /// The index to read; the table itself if absent.
-        optional index_name: String = "IndexName" => rules::index_name;
+        optional index_name: String = "IndexName" => rules::known_name;
         /// How much of the consumed capacity to tell.
         optional return_consumed_capacity: ReturnConsumedCapacity = "ReturnConsumedCapacity";
         /// Legacy filter.

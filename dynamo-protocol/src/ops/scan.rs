@@ -20,7 +20,7 @@ structure! {
         /// What to give back.
         optional select: Select = "Select";
         /// The index to read; the table itself if absent.
-        optional index_name: String = "IndexName" => rules::index_name;
+        optional index_name: String = "IndexName" => rules::known_name;
         /// Into how many segments the scan is cut.
         optional total_segments: i32 = "TotalSegments" => rules::range::<1, 1_000_000>;
         /// How much of the consumed capacity to tell.

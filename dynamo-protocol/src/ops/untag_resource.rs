@@ -13,7 +13,7 @@ structure! {
         /// The table's ARN.
         required resource_arn: String = "ResourceArn" => rules::length::<1, 1283>;
         /// Keys of the tags to remove.
-        required tag_keys: Vec<String> = "TagKeys" => rules::members::<1, 128>;
+        required tag_keys: Vec<String> = "TagKeys";
     }
 }
 

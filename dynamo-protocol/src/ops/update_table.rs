@@ -18,7 +18,7 @@ structure! {
         /// Key attributes that new indexes need.
         optional attribute_definitions: Vec<AttributeDefinition> = "AttributeDefinitions";
         /// Table name or ARN, as the client wrote it.
-        required table_name: String = "TableName" => rules::table_name;
+        required table_name: String = "TableName" => rules::managed_table_name;
         /// Provisioned capacity.
         optional provisioned_throughput: ProvisionedThroughput = "ProvisionedThroughput";
         /// How the table is paid for.

@@ -12,7 +12,7 @@ structure! {
     /// Request of UpdateTimeToLive.
     pub struct UpdateTimeToLiveInput {
         /// Table name or ARN, as the client wrote it.
-        required table_name: String = "TableName" => rules::table_name;
+        required table_name: String = "TableName" => rules::managed_table_name;
         /// What to set.
         required time_to_live_specification: TimeToLiveSpecification = "TimeToLiveSpecification";
     }

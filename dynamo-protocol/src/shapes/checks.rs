@@ -56,6 +56,8 @@ pub(crate) struct Checks {
     /// A value is nested past [`CURRENT_LEVELS_MAX`].
     abyss: bool,
     violations: Vec<Violation>,
+    /// A mistake with a text of its own, due after the model's constraints.
+    said: Option<(Vec<u32>, &'static str)>,
     contents: Vec<Content>,
 }
 
@@ -138,6 +140,15 @@ impl Checks {
         self.violations.push(Violation { order: path.order(), rule: Rule::Other, classic, current: None });
     }
 
+    /// A member is missing that the service asks for in words of its own.
+    #[cold]
+    pub(crate) fn said(&mut self, path: &Path<'_>, text: &'static str) {
+        let order = path.order();
+        if self.said.as_ref().is_none_or(|(first, _)| order < *first) {
+            self.said = Some((order, text));
+        }
+    }
+
     /// An attribute inside a value has too long a name.
     #[cold]
     pub(crate) fn long_name(&mut self, path: &Path<'_>, name: &str) {
@@ -193,10 +204,10 @@ impl Checks {
 
     /// Reports broken model constraints, if any.
     pub(crate) fn constraints(&mut self, layer: Layer) -> Result<(), ApiError> {
-        if self.violations.is_empty() {
-            return Ok(());
+        if !self.violations.is_empty() {
+            return Err(self.report(layer));
         }
-        Err(self.report(layer))
+        self.said.take().map_or(Ok(()), |(_, text)| Err(ApiError::validation(text)))
     }
 
     /// Reports the first bad attribute value, if any.

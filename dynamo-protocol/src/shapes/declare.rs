@@ -24,7 +24,8 @@ pub(crate) fn echo_member<T: Wire>(out: &mut String, first: &mut bool, name: &st
 /// Declares a structure of the model: the type, how it is read, how it is echoed.
 ///
 /// Members stand **in the order in which DynamoDB reports them**, not in the model's. `required` members are plain
-/// fields (a request without them is refused), the others are options. Behind `=>` stand the checks of the member's
+/// fields (a request without them is refused), `spoken` ones too, with a text of their own for what is missing; the
+/// others are options. Behind `=>` stand the checks of the member's
 /// own constraints, from [`super::rules`].
 macro_rules! structure {
     (
@@ -32,7 +33,7 @@ macro_rules! structure {
         pub struct $name:ident {
             $(
                 $(#[$member_meta:meta])*
-                $need:ident $field:ident: $type:ty = $wire:literal $(=> $($check:expr),+)?;
+                $need:ident $field:ident: $type:ty = $wire:literal $(, $missing:literal)? $(=> $($check:expr),+)?;
             )*
         }
     ) => {
@@ -87,7 +88,7 @@ macro_rules! structure {
                     $(
                         $field: {
                             order += 1;
-                            $crate::shapes::declare::structure!(@take $need $field, path.member(order - 1, $wire), checks)
+                            $crate::shapes::declare::structure!(@take $need $field, path.member(order - 1, $wire), checks $(, $missing)?)
                         },
                     )*
                 })
@@ -103,8 +104,10 @@ macro_rules! structure {
         }
     };
     (@required required) => { true };
+    (@required spoken) => { true };
     (@required optional) => { false };
     (@type required $type:ty) => { $type };
+    (@type spoken $type:ty) => { $type };
     (@type optional $type:ty) => { Option<$type> };
     (@take required $field:ident, $path:expr, $checks:ident) => {
         match $field {
@@ -115,8 +118,17 @@ macro_rules! structure {
             }
         }
     };
+    (@take spoken $field:ident, $path:expr, $checks:ident, $missing:literal) => {
+        $field.unwrap_or_else(|| {
+            $checks.said(&$path, $missing);
+            Default::default()
+        })
+    };
     (@take optional $field:ident, $path:expr, $checks:ident) => { $field };
     (@echo required $out:ident, $first:ident, $wire:literal, $value:expr) => {
+        $crate::shapes::declare::echo_member($out, &mut $first, $wire, Some(&$value))
+    };
+    (@echo spoken $out:ident, $first:ident, $wire:literal, $value:expr) => {
         $crate::shapes::declare::echo_member($out, &mut $first, $wire, Some(&$value))
     };
     (@echo optional $out:ident, $first:ident, $wire:literal, $value:expr) => {

@@ -180,7 +180,7 @@ enumeration! {
 
 enumeration! {
     /// What a stream's records show.
-    pub enum StreamViewType shown "[NEW_IMAGE, OLD_IMAGE, NEW_AND_OLD_IMAGES, KEYS_ONLY]" {
+    pub enum StreamViewType shown "[OLD_IMAGE, KEYS_ONLY, NEW_AND_OLD_IMAGES, NEW_IMAGE]" {
         /// The item after the change.
         NewImage = "NEW_IMAGE",
         /// The item before the change.

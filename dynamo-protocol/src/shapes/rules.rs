@@ -23,31 +23,51 @@ pub(crate) fn table_name(text: &str, path: &Path<'_>, checks: &mut Checks) {
     if text.starts_with("arn:") {
         return length::<1, TABLE_ARN_LENGTH_MAX>(text, path, checks);
     }
-    new_table_name(text, path, checks);
+    plain_table_name(text, path, checks);
 }
 
-/// A table's name, where an ARN makes no sense.
-pub(crate) fn new_table_name(text: &str, path: &Path<'_>, checks: &mut Checks) {
+/// A table's name, as the data plane checks it: the model's own bound is that of an ARN.
+fn plain_table_name(text: &str, path: &Path<'_>, checks: &mut Checks) {
     if text.is_empty() {
         return length::<1, TABLE_ARN_LENGTH_MAX>(text, path, checks);
     }
+    pattern(text, path, checks);
+    name_length(text, path, checks);
+}
+
+/// A table's name or ARN, as the control plane checks it (observed 2026-10-09: the length is reported first).
+pub(crate) fn managed_table_name(text: &str, path: &Path<'_>, checks: &mut Checks) {
+    if text.starts_with("arn:") {
+        return length::<1, TABLE_ARN_LENGTH_MAX>(text, path, checks);
+    }
+    new_name(text, path, checks);
+}
+
+/// The name of a table or an index to be made or changed: the length is reported first.
+pub(crate) fn new_name(text: &str, path: &Path<'_>, checks: &mut Checks) {
+    name_length(text, path, checks);
+    pattern(text, path, checks);
+}
+
+/// The name of an index to be read, or of a table to go on behind: the pattern is reported first.
+pub(crate) fn known_name(text: &str, path: &Path<'_>, checks: &mut Checks) {
+    pattern(text, path, checks);
+    length::<NAME_LENGTH_MIN, NAME_LENGTH_MAX>(text, path, checks);
+}
+
+fn pattern(text: &str, path: &Path<'_>, checks: &mut Checks) {
     if !is_name(text) {
         checks.broken(path, text, NAME_PATTERN);
-    }
-    if text.len() < NAME_LENGTH_MIN {
-        checks.broken(path, text, &at_least("length", NAME_LENGTH_MIN as i64));
-    }
-    if text.chars().count() > NAME_LENGTH_MAX {
-        checks.broken(path, text, &at_most("length", NAME_LENGTH_MAX as i64));
     }
 }
 
-/// An index's name.
-pub(crate) fn index_name(text: &str, path: &Path<'_>, checks: &mut Checks) {
-    if !is_name(text) {
-        checks.broken(path, text, NAME_PATTERN);
+/// A name's length where the model does not state it, so that no layer stops at it.
+fn name_length(text: &str, path: &Path<'_>, checks: &mut Checks) {
+    if text.len() < NAME_LENGTH_MIN {
+        checks.broken(path, text, &at_least("length", NAME_LENGTH_MIN as i64));
+    } else if text.chars().count() > NAME_LENGTH_MAX {
+        checks.broken(path, text, &at_most("length", NAME_LENGTH_MAX as i64));
     }
-    length::<NAME_LENGTH_MIN, NAME_LENGTH_MAX>(text, path, checks);
 }
 
 /// A text of `MIN` to `MAX` characters.

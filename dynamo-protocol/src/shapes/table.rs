@@ -10,10 +10,10 @@ use super::rules;
 structure! {
     /// A key attribute and its type.
     pub struct AttributeDefinition {
-        /// Name.
-        required attribute_name: String = "AttributeName" => rules::length::<1, 255>;
         /// Type.
         required attribute_type: ScalarAttributeType = "AttributeType";
+        /// Name.
+        required attribute_name: String = "AttributeName" => rules::length::<1, 255>;
     }
 }
 
@@ -71,7 +71,7 @@ structure! {
     /// A global index to be made.
     pub struct GlobalSecondaryIndex {
         /// Name.
-        required index_name: String = "IndexName" => rules::index_name;
+        required index_name: String = "IndexName" => rules::new_name;
         /// Key.
         required key_schema: Vec<KeySchemaElement> = "KeySchema" => rules::not_empty;
         /// Held attributes.
@@ -89,7 +89,7 @@ structure! {
     /// A local index to be made.
     pub struct LocalSecondaryIndex {
         /// Name.
-        required index_name: String = "IndexName" => rules::index_name;
+        required index_name: String = "IndexName" => rules::new_name;
         /// Key.
         required key_schema: Vec<KeySchemaElement> = "KeySchema" => rules::not_empty;
         /// Held attributes.
@@ -115,7 +115,7 @@ structure! {
         /// Kind.
         optional sse_type: SseType = "SSEType";
         /// Key.
-        optional kms_master_key_id: String = "KMSMasterKeyId";
+        optional kms_master_key_id: String = "KMSMasterKeyId" => rules::length::<1, { usize::MAX }>;
     }
 }
 
@@ -123,22 +123,22 @@ structure! {
 pub type SseSpecification = SSESpecification;
 
 structure! {
-    /// A tag.
+    /// A tag. The service checks its parts itself, not by the model, and says what is missing in words of its own.
     pub struct Tag {
         /// Key.
-        required key: String = "Key" => rules::length::<1, 128>;
+        spoken key: String = "Key", "The Tag Key provided is invalid, Key: null";
         /// Value.
-        required value: String = "Value" => rules::length::<0, 256>;
+        spoken value: String = "Value", "The Tag Value provided is invalid, Value: null";
     }
 }
 
 structure! {
     /// Expiry of items.
     pub struct TimeToLiveSpecification {
-        /// On or off.
-        required enabled: bool = "Enabled";
         /// The attribute that holds the time.
         required attribute_name: String = "AttributeName" => rules::length::<1, 255>;
+        /// On or off.
+        required enabled: bool = "Enabled";
     }
 }
 
@@ -158,7 +158,7 @@ structure! {
     /// New settings of an index.
     pub struct UpdateGlobalSecondaryIndexAction {
         /// Name.
-        required index_name: String = "IndexName" => rules::index_name;
+        required index_name: String = "IndexName" => rules::new_name;
         /// Provisioned capacity.
         optional provisioned_throughput: ProvisionedThroughput = "ProvisionedThroughput";
         /// Bounds.
@@ -174,7 +174,7 @@ structure! {
         /// Held attributes.
         required projection: Projection = "Projection";
         /// Name.
-        required index_name: String = "IndexName" => rules::index_name;
+        required index_name: String = "IndexName" => rules::new_name;
         /// Provisioned capacity.
         optional provisioned_throughput: ProvisionedThroughput = "ProvisionedThroughput";
         /// Key.
@@ -190,7 +190,7 @@ structure! {
     /// An index to drop.
     pub struct DeleteGlobalSecondaryIndexAction {
         /// Name.
-        required index_name: String = "IndexName" => rules::index_name;
+        required index_name: String = "IndexName" => rules::new_name;
     }
 }
 
@@ -214,7 +214,7 @@ structure! {
     /// A replica's settings of one index.
     pub struct ReplicaGlobalSecondaryIndex {
         /// Name.
-        required index_name: String = "IndexName" => rules::index_name;
+        required index_name: String = "IndexName" => rules::new_name;
         /// Capacity.
         optional provisioned_throughput_override: ProvisionedThroughputOverride = "ProvisionedThroughputOverride";
         /// Bounds.
@@ -338,7 +338,7 @@ structure! {
     /// A vector index to be made.
     pub struct VectorIndex {
         /// Name.
-        required index_name: String = "IndexName" => rules::index_name;
+        required index_name: String = "IndexName" => rules::new_name;
         /// The vector.
         required vector_attribute: VectorAttributeDefinition = "VectorAttribute";
         /// Other attributes that are searched by.
@@ -356,7 +356,7 @@ structure! {
     /// A new vector index.
     pub struct CreateVectorIndexAction {
         /// Name.
-        required index_name: String = "IndexName" => rules::index_name;
+        required index_name: String = "IndexName" => rules::new_name;
         /// The vector.
         required vector_attribute: VectorAttributeDefinition = "VectorAttribute";
         /// Other attributes that are searched by.
@@ -374,7 +374,7 @@ structure! {
     /// A vector index to drop.
     pub struct DeleteVectorIndexAction {
         /// Name.
-        required index_name: String = "IndexName" => rules::index_name;
+        required index_name: String = "IndexName" => rules::new_name;
     }
 }
 
