@@ -148,8 +148,11 @@ impl TableDescriptor {
         self.indexes.iter_mut().find(|index| index.id == id).map(change).is_some()
     }
 
+    /// On-demand limits go with any switch, provisioned units with the one to on demand.
     fn set_billing(&mut self, mode: BillingMode, now_ms: u64) {
         self.billing_mode = mode;
+        self.on_demand = None;
+        self.indexes.iter_mut().for_each(|index| index.on_demand = None);
         if mode == BillingMode::PayPerRequest {
             self.on_demand_since_ms = Some(now_ms);
             self.throughput.clear(now_ms);
@@ -239,7 +242,7 @@ mod tests {
         table.indexes[1].throughput = Throughput::new(4, 4);
         assert!(step(&mut table, TableStep::Billing(BillingMode::PayPerRequest)));
         assert_eq!((table.throughput.read_units, table.indexes[1].throughput.read_units), (0, 0));
-        assert_eq!(table.on_demand_since_ms, Some(DAY_MS + 5));
+        assert_eq!((table.on_demand_since_ms, table.on_demand), (Some(DAY_MS + 5), None));
     }
 
     #[test]

@@ -121,9 +121,14 @@ impl TableDescriptor {
         self.local_indexes().next().is_some()
     }
 
-    /// Is an index being built or removed? Then the table is `UPDATING`, and takes no further update.
+    /// The index that is being built or removed, if there is one.
+    pub fn index_in_work(&self) -> Option<&IndexDescriptor> {
+        self.indexes.iter().find(|index| index.state != IndexState::Active)
+    }
+
+    /// Is the table `UPDATING`? While an index is set up or removed, but no more while it is filled.
     pub fn is_updating(&self) -> bool {
-        self.indexes.iter().any(|index| index.state != IndexState::Active)
+        self.index_in_work().is_some_and(|index| index.state != IndexState::Backfilling)
     }
 
     /// The stream, when it is on.

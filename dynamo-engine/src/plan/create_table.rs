@@ -28,7 +28,6 @@ pub fn plan(input: CreateTableInput) -> Result<DdlCommand, PlanError> {
     key_schema::check_definitions(&definitions)?;
     let keys = key_schema::of_table(&index::elements(&input.key_schema), &definitions)?;
     let indexes = indexes(&input, &NewTable { keys: &keys, definitions: &definitions, billing_mode })?;
-    key_schema::check_all_used(&definitions, &keys, indexes.iter().map(|index| &index.keys))?;
     let stream = settings::stream_of_new(input.stream_specification.as_ref())?;
     let sse = input.sse_specification.as_ref().map(settings::sse).transpose()?.flatten();
     let warm = throughput::warm_of_new(Subject::Table, billing_mode, &throughput, input.warm_throughput.as_ref())?;
@@ -54,8 +53,10 @@ pub fn plan(input: CreateTableInput) -> Result<DdlCommand, PlanError> {
 
 /// The indexes of the request, the local ones first, with ids relative to the counter.
 fn indexes(input: &CreateTableInput, table: &NewTable<'_>) -> Result<Vec<IndexDescriptor>, ApiError> {
-    let mut indexes = table.local_indexes(input.local_secondary_indexes.as_deref())?;
-    table.global_indexes(input.global_secondary_indexes.as_deref(), &mut indexes)?;
+    let (local, global) = (input.local_secondary_indexes.as_deref(), input.global_secondary_indexes.as_deref());
+    table.check_definitions(local, global)?;
+    let mut indexes = table.local_indexes(local)?;
+    table.global_indexes(global, &mut indexes)?;
     index::check_projected(indexes.iter())?;
     for (id, index) in (1..).zip(&mut indexes) {
         index.id = IndexId(id);

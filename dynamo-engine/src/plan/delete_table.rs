@@ -3,7 +3,7 @@
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::DeleteTableInput;
 
-use super::ddl::being_updated;
+use super::ddl::in_use;
 use super::{PlanError, lookup};
 use crate::catalog::{Catalog, DdlCommand};
 
@@ -11,11 +11,12 @@ use crate::catalog::{Catalog, DdlCommand};
 ///
 /// # Errors
 ///
-/// A table that is protected or being updated; [`PlanError::UnknownTable`].
+/// A table that is protected, or an index of which is being built or removed; [`PlanError::UnknownTable`].
 pub fn plan(input: DeleteTableInput, catalog: &dyn Catalog) -> Result<DdlCommand, PlanError> {
     let table = lookup::table(catalog, &input.table_name)?;
-    if table.is_updating() {
-        return Err(being_updated(&table.name).into());
+    if table.index_in_work().is_some() {
+        let why = "Cannot delete table while indexes are being created, updated, or deleted.";
+        return Err(in_use(why).into());
     }
     if table.deletion_protection {
         return Err(ApiError::validation(

@@ -8,7 +8,7 @@ use dynamo_protocol::shapes::{
 };
 
 use super::ddl::throughput::{self, Subject};
-use super::ddl::{index, invalid, key_schema};
+use super::ddl::{in_use, index, invalid, key_schema};
 use super::update_table::check_index_count;
 use crate::catalog::{BillingMode, IndexDescriptor, IndexState, KeyAttribute, KeySchema, TableDescriptor, TableStep};
 
@@ -110,10 +110,9 @@ pub(super) fn steps(
     steps: &mut Vec<TableStep>,
 ) -> Result<(), ApiError> {
     if updates.iter().filter(|update| update.builds_or_drops()).count() > 1 {
-        return Err(ApiError::limit_exceeded(
-            "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table",
-        ));
+        return Err(one_at_a_time());
     }
+    updates.iter().try_for_each(|update| check_work(update, table))?;
     for update in updates {
         match update {
             IndexUpdate::Create(action) => create(action, input, table, mode, steps)?,
@@ -125,6 +124,33 @@ pub(super) fn steps(
         }
     }
     Ok(())
+}
+
+fn one_at_a_time() -> ApiError {
+    ApiError::limit_exceeded(
+        "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table",
+    )
+}
+
+/// One index is built or removed at a time; the one that is being filled may be given up, the one that is being removed
+/// takes no change.
+fn check_work(update: &IndexUpdate<'_>, table: &TableDescriptor) -> Result<(), ApiError> {
+    let Some(working) = table.index_in_work() else { return Ok(()) };
+    let (table, name) = (&table.name, &working.name);
+    match (update.name() == name, working.state, update) {
+        (true, IndexState::Writing, IndexUpdate::Delete(_)) => Err(in_use(format_args!(
+            "Index creation is in resource allocation phase. Retry deletion during backfilling phase or when the index \
+             is active. Table: {table} Index: {name}"
+        ))),
+        (true, IndexState::Writing, _) => {
+            Err(in_use(format_args!("Index is being created. Table: {table} Index: {name}")))
+        }
+        (true, IndexState::Dropping, _) => {
+            Err(in_use(format_args!("Index is being deleted. Table: {table} Index: {name}")))
+        }
+        (true, _, _) | (false, _, IndexUpdate::Update(_)) => Ok(()),
+        (false, _, IndexUpdate::Create(_) | IndexUpdate::Delete(_)) => Err(one_at_a_time()),
+    }
 }
 
 fn create(

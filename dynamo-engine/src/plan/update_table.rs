@@ -9,10 +9,10 @@ use dynamo_protocol::ops::UpdateTableInput;
 use dynamo_protocol::shapes::{self, GlobalTableSettingsReplicationMode};
 
 use super::ddl::throughput::{self, Subject};
-use super::ddl::{being_updated, invalid, settings, unsupported};
+use super::ddl::{in_use, invalid, settings, unsupported};
 use super::update_index::{self, IndexUpdate};
 use super::{PlanError, lookup};
-use crate::catalog::{BillingMode, Catalog, DdlCommand, TableDescriptor, TableStep};
+use crate::catalog::{BillingMode, Catalog, DdlCommand, IndexState, TableDescriptor, TableStep};
 
 /// The command that changes the table as requested.
 ///
@@ -29,9 +29,7 @@ pub fn plan(input: UpdateTableInput, catalog: &dyn Catalog) -> Result<DdlCommand
     let sse = input.sse_specification.as_ref().map(settings::sse).transpose()?;
 
     let table = lookup::table(catalog, &input.table_name)?;
-    if table.is_updating() {
-        return Err(being_updated(&table.name).into());
-    }
+    check_work(&input, &table)?;
     let mut steps = Vec::new();
     let mode = billing_steps(&input, &table, &index_updates, &mut steps)?;
     limit_steps(&input, &table, mode, &mut steps)?;
@@ -61,7 +59,7 @@ fn check_something(input: &UpdateTableInput) -> Result<(), ApiError> {
     let anything = input.provisioned_throughput.is_some()
         || input.billing_mode.is_some()
         || input.stream_specification.is_some()
-        || input.global_secondary_index_updates.is_some()
+        || input.global_secondary_index_updates.as_ref().is_some_and(|updates| !updates.is_empty())
         || input.sse_specification.is_some()
         || input.replica_updates.is_some()
         || input.deletion_protection_enabled.is_some()
@@ -81,6 +79,35 @@ fn check_something(input: &UpdateTableInput) -> Result<(), ApiError> {
          SSESpecification, ReplicaUpdates, MultiAccountReplicaReady, ReplicaTransitRoleArn, MultiRegionConsistency, \
          DeletionProtectionEnabled, OnDemandThroughput, WarmThroughput or TableClass is required",
     ))
+}
+
+/// While an index is being built or removed, some changes have to wait. Those of the index itself are checked with the
+/// index updates.
+fn check_work(input: &UpdateTableInput, table: &TableDescriptor) -> Result<(), ApiError> {
+    let Some(index) = table.index_in_work() else { return Ok(()) };
+    let doing = match index.state {
+        IndexState::Writing => "created",
+        IndexState::Dropping => "deleted",
+        IndexState::Backfilling | IndexState::Active => return Ok(()),
+    };
+    let mode = input.billing_mode.map(throughput::billing_mode);
+    if input.provisioned_throughput.is_some() || mode.is_some_and(|mode| mode != table.billing_mode) {
+        return Err(in_use(format_args!(
+            "Can't change table IOPS when an index is being {doing}. Table: {} Indexes: [{}]",
+            table.name, index.name
+        )));
+    }
+    if input.stream_specification.is_some() {
+        return Err(in_use(format_args!("Can't change stream status when an index is being {doing}")));
+    }
+    if on_demand_of(input).is_some() {
+        let noun = if doing == "created" { "creation" } else { "deletion" };
+        return Err(in_use(format_args!(
+            "OnDemandThroughput cannot be updated while index {noun} is in progress for indexes: [{}]",
+            index.name
+        )));
+    }
+    Ok(())
 }
 
 fn refuse_unsupported(input: &UpdateTableInput) -> Result<(), ApiError> {
@@ -144,7 +171,8 @@ fn check_combination(input: &UpdateTableInput, index_updates: &[IndexUpdate<'_>]
     if warm_of(input).is_some() && (others && index_updates.is_empty()) {
         return only_in("WarmThroughput");
     }
-    if on_demand_of(input).is_some() && input.stream_specification.is_some() {
+    let beside_billing = input.provisioned_throughput.is_some() || !index_updates.is_empty();
+    if on_demand_of(input).is_some() && (input.stream_specification.is_some() || beside_billing) {
         return Err(invalid("OnDemandThroughput can only be combined with BillingMode in an UpdateTable request"));
     }
     if input.stream_specification.is_some() && iops {
@@ -230,6 +258,6 @@ pub(super) fn check_index_count(table: &TableDescriptor) -> Result<(), ApiError>
         return Ok(());
     }
     Err(ApiError::limit_exceeded(format!(
-        "Subscriber limit exceeded: GlobalSecondaryIndex count exceeds the per-table limit of {GLOBAL_INDEXES_MAX}"
+        "Subscriber limit exceeded: Number of global secondary indexes exceeds per-table limit of {GLOBAL_INDEXES_MAX}"
     )))
 }

@@ -4,11 +4,12 @@
 //! |---|---|---|
 //! | CreateTable | `CREATING` | indexes are `CREATING` too; no date of the switch to on demand |
 //! | DescribeTable | `ACTIVE`, or `UPDATING` while an index is built or removed | |
-//! | UpdateTable | `UPDATING` | provisioned units are still the old ones |
+//! | UpdateTable | `UPDATING`, for most changes | provisioned units are still the old ones |
 //! | DeleteTable | `DELETING` | no keys, no indexes, no creation date |
 //!
 //! Tables of this server change at once; the transient states in the replies are the service's, and the next
-//! DescribeTable says `ACTIVE`. Members stand in the order in which the service writes them.
+//! DescribeTable says `ACTIVE`. Members stand in the order in which the service writes them; attribute definitions and
+//! projected attributes are sorted by name, indexes are not.
 //!
 //! Source: AWS, *API Reference: TableDescription*; replies of the service recorded by public test suites.
 
@@ -59,7 +60,9 @@ impl TableDescription<'_> {
         json.begin_object();
         if whole {
             json.key("AttributeDefinitions").begin_array();
-            self.table.attribute_definitions.iter().for_each(|attribute| write_definition(json, attribute));
+            let mut definitions: Vec<&KeyAttribute> = self.table.attribute_definitions.iter().collect();
+            definitions.sort_by_key(|definition| &definition.name);
+            definitions.into_iter().for_each(|definition| write_definition(json, definition));
             json.end_array();
         }
         json.key("TableName").str(&self.table.name);
@@ -108,17 +111,24 @@ impl TableDescription<'_> {
             Occasion::Created => "CREATING",
             Occasion::Described if self.table.is_updating() => "UPDATING",
             Occasion::Described => "ACTIVE",
-            Occasion::Updated(before) if self.only_protection_changed(before) => "ACTIVE",
+            Occasion::Updated(before) if !self.table.is_updating() && self.changed_at_once(before) => "ACTIVE",
             Occasion::Updated(_) => "UPDATING",
             Occasion::Deleted => "DELETING",
         }
     }
 
-    /// The service switches deletion protection at once, without a transient state.
-    fn only_protection_changed(&self, before: &TableDescriptor) -> bool {
-        let (now, then) = (self.table.deletion_protection, before.deletion_protection);
-        let schema_version = self.table.schema_version;
-        now != then && TableDescriptor { deletion_protection: now, schema_version, ..before.clone() } == *self.table
+    /// The service makes these changes without a transient state of the table: deletion protection, limits of the
+    /// table and of its indexes, and the indexes' units.
+    fn changed_at_once(&self, before: &TableDescriptor) -> bool {
+        let mut then = before.clone();
+        then.schema_version = self.table.schema_version;
+        then.deletion_protection = self.table.deletion_protection;
+        then.on_demand = self.table.on_demand;
+        then.warm = self.table.warm;
+        for (was, is) in then.indexes.iter_mut().zip(&self.table.indexes).filter(|(was, is)| was.id == is.id) {
+            (was.throughput, was.on_demand, was.warm) = (is.throughput, is.on_demand, is.warm);
+        }
+        then == *self.table
     }
 
     /// The units to show: the old ones in UpdateTable's reply, unless the billing mode changed with them.
@@ -279,7 +289,9 @@ fn write_index_head(json: &mut JsonWriter<'_>, index: &IndexDescriptor) {
         Projection::KeysOnly => _ = json.str("KEYS_ONLY"),
         Projection::Include(names) => {
             json.str("INCLUDE").key("NonKeyAttributes").begin_array();
-            names.iter().for_each(|name| _ = json.str(name));
+            let mut sorted: Vec<&String> = names.iter().collect();
+            sorted.sort();
+            sorted.into_iter().for_each(|name| _ = json.str(name));
             json.end_array();
         }
     }
@@ -365,7 +377,7 @@ mod tests {
         let text = described(&table, Occasion::Described);
         for part in [
             r#""LocalSecondaryIndexes":[{"IndexName":"by_digest","KeySchema":[{"AttributeName":"customer","KeyType":"HASH"},{"AttributeName":"digest","KeyType":"RANGE"}],"Projection":{"ProjectionType":"ALL"},"IndexSizeBytes":0,"ItemCount":0,"IndexArn":"arn:aws:dynamodb:eu-central-1:000000000000:table/orders/index/by_digest"}]"#,
-            r#""Projection":{"ProjectionType":"INCLUDE","NonKeyAttributes":["total","lines"]},"IndexStatus":"ACTIVE","ProvisionedThroughput":"#,
+            r#""Projection":{"ProjectionType":"INCLUDE","NonKeyAttributes":["lines","total"]},"IndexStatus":"ACTIVE","ProvisionedThroughput":"#,
             r#""StreamSpecification":{"StreamEnabled":true,"StreamViewType":"NEW_AND_OLD_IMAGES"},"LatestStreamLabel":"2023-11-14T22:13:20.001","#,
             r#""SSEDescription":{"Status":"ENABLED","SSEType":"KMS","KMSMasterKeyArn":"arn:aws:kms:eu-central-1:000000000000:alias/orders"}"#,
             r#""TableClassSummary":{"TableClass":"STANDARD_INFREQUENT_ACCESS","LastUpdateDateTime":1700000000.002}"#,

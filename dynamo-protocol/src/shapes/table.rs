@@ -91,7 +91,7 @@ structure! {
         /// Name.
         required index_name: String = "IndexName" => rules::new_name;
         /// Key.
-        required key_schema: Vec<KeySchemaElement> = "KeySchema" => rules::not_empty;
+        required key_schema: Vec<KeySchemaElement> = "KeySchema" => rules::elements::<1, 2, _>;
         /// Held attributes.
         required projection: Projection = "Projection";
     }

@@ -44,20 +44,37 @@ pub(crate) struct NewTable<'a> {
 }
 
 impl NewTable<'_> {
+    /// What comes before the rules of single indexes: lists that are not empty, and definitions that are exactly the
+    /// keys of the table and of all indexes.
+    pub(crate) fn check_definitions(
+        &self,
+        local: Option<&[shapes::LocalSecondaryIndex]>,
+        global: Option<&[shapes::GlobalSecondaryIndex]>,
+    ) -> Result<(), ApiError> {
+        if local.is_some_and(<[_]>::is_empty) {
+            return Err(invalid("List of LocalSecondaryIndexes is empty"));
+        }
+        if local.is_some() && self.keys.sort.is_empty() {
+            return Err(invalid(
+                "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex",
+            ));
+        }
+        if global.is_some_and(<[_]>::is_empty) {
+            return Err(invalid("List of GlobalSecondaryIndexes is empty"));
+        }
+        let local = local.unwrap_or_default().iter().map(|index| elements(&index.key_schema));
+        let global = global.unwrap_or_default().iter().map(|index| elements(&index.key_schema));
+        let keys: Vec<Vec<KeyElement>> = local.chain(global).collect();
+        keys.iter().try_for_each(|elements| key_schema::check_defined(elements, self.definitions))?;
+        key_schema::check_all_used(self.definitions, self.keys, &keys)
+    }
+
     /// The local indexes of the request.
     pub(crate) fn local_indexes(
         &self,
         requested: Option<&[shapes::LocalSecondaryIndex]>,
     ) -> Result<Vec<IndexDescriptor>, ApiError> {
-        let Some(requested) = requested else { return Ok(Vec::new()) };
-        if requested.is_empty() {
-            return Err(invalid("List of LocalSecondaryIndexes is empty"));
-        }
-        if self.keys.sort.is_empty() {
-            return Err(invalid(
-                "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex",
-            ));
-        }
+        let requested = requested.unwrap_or_default();
         let mut indexes = Vec::with_capacity(requested.len());
         for index in requested {
             let index = self.local_index(index)?;
@@ -93,10 +110,7 @@ impl NewTable<'_> {
         requested: Option<&[shapes::GlobalSecondaryIndex]>,
         indexes: &mut Vec<IndexDescriptor>,
     ) -> Result<(), ApiError> {
-        let Some(requested) = requested else { return Ok(()) };
-        if requested.is_empty() {
-            return Err(invalid("List of GlobalSecondaryIndexes is empty"));
-        }
+        let requested = requested.unwrap_or_default();
         for index in requested {
             let index = self.global_index(index)?;
             push_distinct(indexes, index)?;

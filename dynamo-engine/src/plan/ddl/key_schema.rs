@@ -96,7 +96,8 @@ fn check_first(elements: &[KeyElement]) -> Result<(), ApiError> {
     Err(ApiError::validation("Invalid KeySchema: The first KeySchemaElement is not a HASH key type"))
 }
 
-fn check_defined(elements: &[KeyElement], definitions: &[KeyAttribute]) -> Result<(), ApiError> {
+/// Every element has a definition.
+pub(crate) fn check_defined(elements: &[KeyElement], definitions: &[KeyAttribute]) -> Result<(), ApiError> {
     if elements.iter().all(|element| defined(definitions, &element.name).is_some()) {
         return Ok(());
     }
@@ -122,25 +123,21 @@ fn resolve(elements: &[KeyElement], definitions: &[KeyAttribute]) -> KeySchema {
 }
 
 /// Every definition is a key of the table or of one of its indexes.
-pub(crate) fn check_all_used<'a>(
+pub(crate) fn check_all_used(
     definitions: &[KeyAttribute],
     table: &KeySchema,
-    indexes: impl Iterator<Item = &'a KeySchema>,
+    indexes: &[Vec<KeyElement>],
 ) -> Result<(), ApiError> {
     let mut used: Vec<&str> = table.attributes().map(|attribute| attribute.name.as_str()).collect();
-    let mut has_indexes = false;
-    for keys in indexes {
-        has_indexes = true;
-        for attribute in keys.attributes() {
-            if !used.contains(&attribute.name.as_str()) {
-                used.push(&attribute.name);
-            }
+    for element in indexes.iter().flatten() {
+        if !used.contains(&element.name.as_str()) {
+            used.push(&element.name);
         }
     }
     if definitions.len() <= used.len() {
         return Ok(());
     }
-    if !has_indexes {
+    if indexes.is_empty() {
         return Err(invalid(
             "Number of attributes in KeySchema does not exactly match number of attributes defined in \
              AttributeDefinitions",
@@ -254,9 +251,9 @@ mod tests {
     #[test]
     fn every_definition_is_used() {
         let table = fixture::keys(("a", KeyType::S), None);
-        let index = fixture::keys(("b", KeyType::S), Some(("a", KeyType::S)));
-        let check = |text: &str, indexes: &[KeySchema]| {
-            let result = check_all_used(&definitions(text), &table, indexes.iter());
+        let index = elements("b a-");
+        let check = |text: &str, indexes: &[Vec<KeyElement>]| {
+            let result = check_all_used(&definitions(text), &table, indexes);
             result.map_or_else(|error| error.message().to_owned(), |()| "fine".to_owned())
         };
         assert_eq!(check("a", &[]), "fine");

@@ -31,9 +31,7 @@ pub(crate) fn unsupported(parameter: &str) -> ApiError {
     invalid(format_args!("{parameter} is not supported by this server"))
 }
 
-/// The table is being changed, and takes this operation when that is done.
-pub(crate) fn being_updated(table: &str) -> ApiError {
-    ApiError::resource_in_use(format!(
-        "Attempt to change a resource which is still in use: Table is being updated: {table}"
-    ))
+/// Something is being done about the table, and this has to wait for it.
+pub(crate) fn in_use(why: impl std::fmt::Display) -> ApiError {
+    ApiError::resource_in_use(format!("Attempt to change a resource which is still in use: {why}"))
 }

@@ -65,8 +65,8 @@ fn units(units: &str) -> String {
 }
 
 /// The tables of the scripts: `prov` (5/5, a local and a global index with 2/2), `ppr` (on demand, a global index,
-/// time to live on, deletion protection, a stream), `plain` (on demand, nothing else), `building` (an index is being
-/// built).
+/// time to live on, deletion protection, a stream), `plain` (on demand, nothing else), and `creating`, `filling` and
+/// `dropping`, with the first of two indexes in that state.
 fn catalog() -> MemoryCatalog {
     let key = || fixture::keys(("pk", KeyType::S), Some(("sk", KeyType::S)));
     let table = |id, name| {
@@ -87,10 +87,16 @@ fn catalog() -> MemoryCatalog {
     ppr.ttl = Some(TtlSettings { attribute: "ttl".to_owned(), enabled: true });
     ppr.deletion_protection = true;
     ppr.stream = Some(StreamSettings { enabled: true, view: StreamView::NewImage, since_ms: 0 });
-    let mut building = table(40, "building");
-    building.indexes = vec![global(41, "gsi1")];
-    building.indexes[0].state = IndexState::Backfilling;
-    MemoryCatalog::new([prov, ppr, table(30, "plain"), building])
+    let working = |id, name, state| {
+        let mut table = table(id, name);
+        table.indexes = vec![global(id + 1, "gsi1"), global(id + 2, "gsi2")];
+        table.indexes[0].state = state;
+        table
+    };
+    let creating = working(40, "creating", IndexState::Writing);
+    let filling = working(50, "filling", IndexState::Backfilling);
+    let dropping = working(60, "dropping", IndexState::Dropping);
+    MemoryCatalog::new([prov, ppr, table(30, "plain"), creating, filling, dropping])
 }
 
 /// Runs one request and prints its answer.

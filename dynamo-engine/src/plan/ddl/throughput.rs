@@ -123,15 +123,16 @@ pub(crate) fn index_not_on_demand(name: &str) -> ApiError {
 
 /// An update to the units that there are.
 pub(crate) fn unchanged(subject: Subject<'_>, current: &Throughput) -> ApiError {
-    let (whose, what) = match subject {
-        Subject::Table => ("the table".to_owned(), "the table"),
-        Subject::Index(name) => (format!("the index {name}"), "the index"),
+    let whose = match subject {
+        Subject::Table => "the table".to_owned(),
+        Subject::Index(name) => format!("index {name}"),
     };
+    let article = if matches!(subject, Subject::Index(_)) { "the " } else { "" };
     let Throughput { read_units, write_units, .. } = current;
     ApiError::validation(format!(
-        "The provisioned throughput for {whose} will not change. The requested value equals the current value. \
-         Current ReadCapacityUnits provisioned for {what}: {read_units}. Requested ReadCapacityUnits: {read_units}. \
-         Current WriteCapacityUnits provisioned for {what}: {write_units}. \
+        "The provisioned throughput for {article}{whose} will not change. The requested value equals the current value. \
+         Current ReadCapacityUnits provisioned for {whose}: {read_units}. Requested ReadCapacityUnits: {read_units}. \
+         Current WriteCapacityUnits provisioned for {whose}: {write_units}. \
          Requested WriteCapacityUnits: {write_units}. \
          Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
     ))
@@ -154,10 +155,10 @@ pub(crate) fn on_demand(
         if mode == BillingMode::Provisioned {
             let index = match subject {
                 Subject::Table => String::new(),
-                Subject::Index(name) => format!(" for index : {name}"),
+                Subject::Index(name) => format!(" for index: {name}"),
             };
             return Err(invalid(format_args!(
-                "{name} for OnDemandThroughput cannot be specified{index} when the table BillingMode is PROVISIONED"
+                "{name} for OnDemandThroughput{index} cannot be specified when the table BillingMode is PROVISIONED"
             )));
         }
         if value < 1 && !(value == -1 && may_lift) {
