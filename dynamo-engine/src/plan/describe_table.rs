@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use dynamo_protocol::arn;
+use dynamo_protocol::error::{ApiError, ErrorKind};
 use dynamo_protocol::ops::{DescribeContinuousBackupsInput, DescribeTableInput, DescribeTimeToLiveInput};
 
 use super::{PlanError, lookup};
@@ -15,7 +17,7 @@ use crate::catalog::{Catalog, TableDescriptor};
 ///
 /// [`PlanError::UnknownTable`].
 pub fn plan(input: DescribeTableInput, catalog: &dyn Catalog) -> Result<Arc<TableDescriptor>, PlanError> {
-    lookup::table(catalog, &input.table_name)
+    lookup::described_table(catalog, &input.table_name)
 }
 
 /// The table whose time to live is asked for.
@@ -27,7 +29,7 @@ pub fn plan_time_to_live(
     input: DescribeTimeToLiveInput,
     catalog: &dyn Catalog,
 ) -> Result<Arc<TableDescriptor>, PlanError> {
-    lookup::table(catalog, &input.table_name)
+    lookup::described_table(catalog, &input.table_name)
 }
 
 /// The table whose backups are asked for.
@@ -39,5 +41,7 @@ pub fn plan_continuous_backups(
     input: DescribeContinuousBackupsInput,
     catalog: &dyn Catalog,
 ) -> Result<Arc<TableDescriptor>, PlanError> {
-    lookup::table(catalog, &input.table_name)
+    let name = arn::table_name(&input.table_name);
+    let missing = || ApiError::new(ErrorKind::TableNotFound, format!("Table not found: {name}"));
+    catalog.table(name).ok_or_else(|| PlanError::unknown_table(name, missing()))
 }

@@ -1,12 +1,7 @@
 //! What stops a plan.
 
 use dynamo_expression::ExpressionError;
-use dynamo_protocol::error::{ApiError, ErrorKind};
-use dynamo_protocol::ops::Operation;
-
-use super::ddl::resource;
-use super::tag_resource;
-use crate::context::RequestContext;
+use dynamo_protocol::error::ApiError;
 
 /// Why a request cannot be carried out, found before any store or lease was touched.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +10,16 @@ pub enum PlanError {
     Client(ApiError),
     /// No table of this name is installed here. Only the system group can say whether it exists: the caller asks there,
     /// and plans again or answers with [`PlanError::into_api_error`].
-    UnknownTable(String),
+    UnknownTable(Box<UnknownTable>),
+}
+
+/// A table that was not found, and what the client hears if it does not exist.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnknownTable {
+    /// The name that was looked up.
+    pub name: String,
+    /// The answer: each kind of operation words it its own way.
+    pub answer: ApiError,
 }
 
 impl PlanError {
@@ -23,31 +27,13 @@ impl PlanError {
     pub fn into_api_error(self) -> ApiError {
         match self {
             PlanError::Client(error) => error,
-            PlanError::UnknownTable(_) => ApiError::resource_not_found("Requested resource not found"),
+            PlanError::UnknownTable(unknown) => unknown.answer,
         }
     }
 
-    /// The answer of `operation` to the client, once nobody knows the table: each kind of operation words it its way.
-    ///
-    /// The operations on tags carry the resource's ARN in [`PlanError::UnknownTable`], the others the table's name.
-    pub fn answer(self, operation: Operation, context: &RequestContext) -> ApiError {
-        let name = match self {
-            PlanError::Client(error) => return error,
-            PlanError::UnknownTable(name) => name,
-        };
-        match operation {
-            Operation::UpdateTable
-            | Operation::DeleteTable
-            | Operation::DescribeTable
-            | Operation::DescribeTimeToLive
-            | Operation::UpdateTimeToLive => ApiError::table_not_found(&name),
-            Operation::DescribeContinuousBackups | Operation::UpdateContinuousBackups => {
-                ApiError::new(ErrorKind::TableNotFound, format!("Table not found: {name}"))
-            }
-            Operation::TagResource | Operation::UntagResource => resource::not_found(&name),
-            Operation::ListTagsOfResource => tag_resource::listing_denied(context, &name),
-            _ => PlanError::UnknownTable(name).into_api_error(),
-        }
+    /// No table `name`; `answer` is what the client hears once nobody knows it.
+    pub(crate) fn unknown_table(name: &str, answer: ApiError) -> PlanError {
+        PlanError::UnknownTable(Box::new(UnknownTable { name: name.to_owned(), answer }))
     }
 
     /// A ValidationException with this message.

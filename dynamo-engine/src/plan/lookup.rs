@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dynamo_protocol::arn;
+use dynamo_protocol::error::ApiError;
 
 use crate::catalog::{Catalog, TableDescriptor};
 
@@ -14,5 +15,14 @@ use super::PlanError;
 /// [`PlanError::UnknownTable`] with the bare name where no such table is installed.
 pub fn table(catalog: &dyn Catalog, name: &str) -> Result<Arc<TableDescriptor>, PlanError> {
     let name = arn::table_name(name);
-    catalog.table(name).ok_or_else(|| PlanError::UnknownTable(name.to_owned()))
+    catalog.table(name).ok_or_else(|| PlanError::unknown_table(name, ApiError::requested_resource_not_found()))
+}
+
+/// As [`table`], for the operations on tables, which name the table that they miss.
+///
+/// # Errors
+/// [`PlanError::UnknownTable`].
+pub(super) fn described_table(catalog: &dyn Catalog, name: &str) -> Result<Arc<TableDescriptor>, PlanError> {
+    let name = arn::table_name(name);
+    catalog.table(name).ok_or_else(|| PlanError::unknown_table(name, ApiError::table_not_found(name)))
 }

@@ -39,6 +39,6 @@ pub mod update_time_to_live;
 mod write;
 mod write_parameters;
 
-pub use error::PlanError;
+pub use error::{PlanError, UnknownTable};
 pub use item_key::ItemKey;
 pub use write::{PlannedCommand, WritePlan};

@@ -9,13 +9,13 @@ use super::PlanError;
 use super::create_table::pairs;
 use super::ddl::{resource, tags};
 use crate::catalog::{Catalog, DdlCommand, TableDescriptor, TableStep};
-use crate::context::RequestContext;
+use crate::context::ACCOUNT;
 
 /// The command that sets the tags.
 ///
 /// # Errors
 ///
-/// The client's mistakes; [`PlanError::UnknownTable`] with the ARN.
+/// The client's mistakes; [`PlanError::UnknownTable`].
 pub fn plan(input: TagResourceInput, catalog: &dyn Catalog) -> Result<DdlCommand, PlanError> {
     let name = resource::table_name(&input.resource_arn)?;
     if input.tags.is_empty() {
@@ -23,7 +23,7 @@ pub fn plan(input: TagResourceInput, catalog: &dyn Catalog) -> Result<DdlCommand
     }
     let pairs = pairs(&input.tags);
     tags::check(&pairs)?;
-    let table = table(catalog, name, &input.resource_arn)?;
+    let table = table(catalog, name, || resource::not_found(&input.resource_arn))?;
     tags::check_sum(&table.tags, &pairs)?;
     let steps = pairs.into_iter().map(|(key, value)| TableStep::Tag { key, value }).collect();
     Ok(DdlCommand::ChangeTable { table: table.id, schema_version: table.schema_version, steps })
@@ -40,7 +40,7 @@ pub fn plan_untag(input: UntagResourceInput, catalog: &dyn Catalog) -> Result<Dd
         return Err(ApiError::validation("Atleast one Tag Key needs to be provided as Input.").into());
     }
     input.tag_keys.iter().try_for_each(|key| tags::check_key(key))?;
-    let table = table(catalog, name, &input.resource_arn)?;
+    let table = table(catalog, name, || resource::not_found(&input.resource_arn))?;
     let steps = input.tag_keys.into_iter().map(|key| TableStep::Untag { key }).collect();
     Ok(DdlCommand::ChangeTable { table: table.id, schema_version: table.schema_version, steps })
 }
@@ -55,20 +55,26 @@ pub fn plan_list(input: ListTagsOfResourceInput, catalog: &dyn Catalog) -> Resul
     if let Some(token) = &input.next_token {
         return Err(ApiError::validation(format!("Invalid Request: Provided nextToken is invalid: {token}")).into());
     }
-    table(catalog, name, &input.resource_arn)
+    table(catalog, name, || listing_denied(&input.resource_arn))
 }
 
-fn table(catalog: &dyn Catalog, name: &str, arn: &str) -> Result<Arc<TableDescriptor>, PlanError> {
-    catalog.table(name).ok_or_else(|| PlanError::UnknownTable(arn.to_owned()))
+fn table(
+    catalog: &dyn Catalog,
+    name: &str,
+    missing: impl FnOnce() -> ApiError,
+) -> Result<Arc<TableDescriptor>, PlanError> {
+    catalog.table(name).ok_or_else(|| PlanError::unknown_table(name, missing()))
 }
 
-/// The answer to listing the tags of a table that is not there: the service answers as to somebody else's table.
-pub(super) fn listing_denied(context: &RequestContext, arn: &str) -> ApiError {
+/// The answer to listing the tags of a table that is not there: as to somebody else's table.
+///
+/// Source: the service, asked for a table of this account number (public conformance suite, 2026).
+fn listing_denied(arn: &str) -> ApiError {
     ApiError::new(
         ErrorKind::AccessDenied,
         format!(
-            "User: arn:aws:iam::{}:root is not authorized to perform: dynamodb:ListTagsOfResource on resource: {arn}",
-            context.account
+            "User: arn:aws:iam::{ACCOUNT}:root is not authorized to perform: dynamodb:ListTagsOfResource \
+             on resource: {arn}"
         ),
     )
 }

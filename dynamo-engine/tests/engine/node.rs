@@ -114,7 +114,7 @@ impl Node {
                 .map(|_| reply::describe_continuous_backups()),
             _ => return None,
         };
-        Some(reply.map_err(|error| error.answer(operation, &RequestContext::default())))
+        Some(reply.map_err(PlanError::into_api_error))
     }
 
     fn create_table(&mut self, body: &[u8]) -> Result<Vec<u8>, PlanError> {

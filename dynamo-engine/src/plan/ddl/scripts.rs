@@ -6,9 +6,8 @@
 
 use std::path::PathBuf;
 
-use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::{
-    CreateTableInput, DeleteTableInput, ListTagsOfResourceInput, Operation, TagResourceInput, UntagResourceInput,
+    CreateTableInput, DeleteTableInput, ListTagsOfResourceInput, TagResourceInput, UntagResourceInput,
     UpdateTableInput, UpdateTimeToLiveInput,
 };
 
@@ -16,7 +15,6 @@ use crate::catalog::{
     BillingMode, DdlCommand, IndexId, IndexState, KeyType, MemoryCatalog, Projection, StreamSettings, StreamView,
     TableDescriptor, TableId, Throughput, TtlSettings, fixture,
 };
-use crate::context::RequestContext;
 use crate::plan::{self, PlanError};
 
 /// Replaces the shorthands of a request:
@@ -101,60 +99,33 @@ fn catalog() -> MemoryCatalog {
 
 /// Runs one request and prints its answer.
 fn answer(operation: &str, request: &str) -> String {
-    let (catalog, body) = (catalog(), expand(request));
-    let body = body.as_bytes();
-    let decoded = |error: ApiError| PlanError::Client(error);
-    let (operation, planned) = match operation {
-        "create" => (
-            Operation::CreateTable,
-            CreateTableInput::from_json(body).map_err(decoded).and_then(plan::create_table::plan),
-        ),
-        "update" => (
-            Operation::UpdateTable,
-            UpdateTableInput::from_json(body)
-                .map_err(decoded)
-                .and_then(|input| plan::update_table::plan(input, &catalog)),
-        ),
-        "delete" => (
-            Operation::DeleteTable,
-            DeleteTableInput::from_json(body)
-                .map_err(decoded)
-                .and_then(|input| plan::delete_table::plan(input, &catalog)),
-        ),
-        "tag" => (
-            Operation::TagResource,
-            TagResourceInput::from_json(body)
-                .map_err(decoded)
-                .and_then(|input| plan::tag_resource::plan(input, &catalog)),
-        ),
-        "untag" => (
-            Operation::UntagResource,
-            UntagResourceInput::from_json(body)
-                .map_err(decoded)
-                .and_then(|input| plan::tag_resource::plan_untag(input, &catalog)),
-        ),
-        "ttl" => (
-            Operation::UpdateTimeToLive,
-            UpdateTimeToLiveInput::from_json(body)
-                .map_err(decoded)
-                .and_then(|input| plan::update_time_to_live::plan(input, &catalog)),
-        ),
-        "tags" => {
-            let listed = ListTagsOfResourceInput::from_json(body)
-                .map_err(decoded)
-                .and_then(|input| plan::tag_resource::plan_list(input, &catalog));
-            return match listed {
-                Ok(table) => format!("{:?}", table.tags),
-                Err(error) => failure(error, Operation::ListTagsOfResource),
-            };
-        }
-        other => panic!("no operation {other}"),
-    };
-    planned.map_or_else(|error| failure(error, operation), |command| success(&command))
+    let body = expand(request);
+    if operation == "tags" {
+        return listed(body.as_bytes()).unwrap_or_else(failure);
+    }
+    planned(operation, body.as_bytes()).map_or_else(failure, |command| success(&command))
 }
 
-fn failure(error: PlanError, operation: Operation) -> String {
-    error.answer(operation, &RequestContext::default()).to_string()
+fn planned(operation: &str, body: &[u8]) -> Result<DdlCommand, PlanError> {
+    let catalog = catalog();
+    match operation {
+        "create" => plan::create_table::plan(CreateTableInput::from_json(body)?),
+        "update" => plan::update_table::plan(UpdateTableInput::from_json(body)?, &catalog),
+        "delete" => plan::delete_table::plan(DeleteTableInput::from_json(body)?, &catalog),
+        "tag" => plan::tag_resource::plan(TagResourceInput::from_json(body)?, &catalog),
+        "untag" => plan::tag_resource::plan_untag(UntagResourceInput::from_json(body)?, &catalog),
+        "ttl" => plan::update_time_to_live::plan(UpdateTimeToLiveInput::from_json(body)?, &catalog),
+        other => panic!("no operation {other}"),
+    }
+}
+
+fn listed(body: &[u8]) -> Result<String, PlanError> {
+    let table = plan::tag_resource::plan_list(ListTagsOfResourceInput::from_json(body)?, &catalog())?;
+    Ok(format!("{:?}", table.tags))
+}
+
+fn failure(error: PlanError) -> String {
+    error.into_api_error().to_string()
 }
 
 fn success(command: &DdlCommand) -> String {
