@@ -54,7 +54,10 @@ impl ReadFailure {
         match self {
             ReadFailure::Shard(error) => error.into_api_error(),
             ReadFailure::Read(ReadError::Client(error)) => error,
-            ReadFailure::Read(ReadError::Store(_) | ReadError::Corrupt(_)) | ReadFailure::Stale => ApiError::internal(),
+            // Too long for the calling thread: the caller goes on elsewhere, so this never ends a request.
+            ReadFailure::Read(ReadError::Store(_) | ReadError::Corrupt(_) | ReadError::TooLong) | ReadFailure::Stale => {
+                ApiError::internal()
+            }
         }
     }
 }
