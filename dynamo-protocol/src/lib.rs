@@ -35,6 +35,7 @@ pub mod error;
 pub mod json;
 
 pub mod ops;
+pub mod parameters;
 pub mod shapes;
 
 pub mod binary;

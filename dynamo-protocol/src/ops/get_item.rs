@@ -1,6 +1,7 @@
 //! GetItem: reads one item.
 
 use crate::error::ApiError;
+use crate::parameters::{check_generations, check_placeholders};
 use crate::shapes::checks::{Layer, Wording};
 use crate::shapes::declare::structure;
 use crate::shapes::rules;
@@ -38,7 +39,14 @@ impl GetItemInput {
     pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
         let (input, mut checks) = decode::<Self>(body)?;
         checks.constraints(Layer::Current)?;
-        checks.contents(Wording::Bare)?;
+        checks.contents_after(|| input.check_parameters(), Wording::Bare)?;
         Ok(input)
+    }
+
+    /// Whether the parameters go together, as far as this can be told without reading expressions.
+    fn check_parameters(&self) -> Result<(), ApiError> {
+        let expressions = [("ProjectionExpression", self.projection_expression.is_some())];
+        check_generations(&[("AttributesToGet", self.attributes_to_get.is_some())], &expressions)?;
+        check_placeholders(self.expression_attribute_names.is_some(), &expressions, false, &[])
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::ApiError;
+use crate::parameters::check_write;
 use crate::shapes::checks::{Layer, Wording};
 use crate::shapes::declare::structure;
 use crate::shapes::rules;
@@ -52,7 +53,17 @@ impl PutItemInput {
     pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
         let (input, mut checks) = decode::<Self>(body)?;
         checks.constraints(Layer::Current)?;
-        checks.contents(Wording::Enveloped)?;
+        checks.contents_after(|| input.check_parameters(), Wording::Enveloped)?;
         Ok(input)
+    }
+
+    /// Whether the parameters go together, as far as this can be told without reading expressions.
+    fn check_parameters(&self) -> Result<(), ApiError> {
+        check_write(
+            &[("Expected", self.expected.is_some()), ("ConditionalOperator", self.conditional_operator.is_some())],
+            &[("ConditionExpression", self.condition_expression.is_some())],
+            self.expression_attribute_names.is_some(),
+            self.expression_attribute_values.is_some(),
+        )
     }
 }

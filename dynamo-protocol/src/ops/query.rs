@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::ApiError;
+use crate::parameters::{check_generations, check_placeholders};
 use crate::shapes::checks::{Layer, Wording};
 use crate::shapes::declare::structure;
 use crate::shapes::rules;
@@ -64,7 +65,27 @@ impl QueryInput {
         let (input, mut checks) = decode::<Self>(body)?;
         checks.enum_alone(false)?;
         checks.constraints(Layer::Current)?;
-        checks.contents(Wording::Bare)?;
+        checks.contents_after(|| input.check_parameters(), Wording::Bare)?;
         Ok(input)
+    }
+
+    /// Whether the parameters go together, as far as this can be told without reading expressions.
+    fn check_parameters(&self) -> Result<(), ApiError> {
+        let projection = ("ProjectionExpression", self.projection_expression.is_some());
+        let filter = ("FilterExpression", self.filter_expression.is_some());
+        let key = ("KeyConditionExpression", self.key_condition_expression.is_some());
+        let legacy = [
+            ("AttributesToGet", self.attributes_to_get.is_some()),
+            ("QueryFilter", self.query_filter.is_some()),
+            ("ConditionalOperator", self.conditional_operator.is_some()),
+            ("KeyConditions", self.key_conditions.is_some()),
+        ];
+        check_generations(&legacy, &[projection, filter, key])?;
+        check_placeholders(
+            self.expression_attribute_names.is_some(),
+            &[projection, filter, key],
+            self.expression_attribute_values.is_some(),
+            &[filter, key],
+        )
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::ApiError;
+use crate::parameters::{check_generations, check_placeholders};
 use crate::shapes::checks::{Layer, Wording};
 use crate::shapes::declare::structure;
 use crate::shapes::rules;
@@ -61,7 +62,25 @@ impl ScanInput {
     pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
         let (input, mut checks) = decode::<Self>(body)?;
         checks.constraints(Layer::Classic)?;
-        checks.contents(Wording::Older)?;
+        checks.contents_after(|| input.check_parameters(), Wording::Older)?;
         Ok(input)
+    }
+
+    /// Whether the parameters go together, as far as this can be told without reading expressions.
+    fn check_parameters(&self) -> Result<(), ApiError> {
+        let projection = ("ProjectionExpression", self.projection_expression.is_some());
+        let filter = ("FilterExpression", self.filter_expression.is_some());
+        let legacy = [
+            ("AttributesToGet", self.attributes_to_get.is_some()),
+            ("ScanFilter", self.scan_filter.is_some()),
+            ("ConditionalOperator", self.conditional_operator.is_some()),
+        ];
+        check_generations(&legacy, &[projection, filter])?;
+        check_placeholders(
+            self.expression_attribute_names.is_some(),
+            &[projection, filter],
+            self.expression_attribute_values.is_some(),
+            &[filter],
+        )
     }
 }

@@ -145,13 +145,23 @@ impl Wire for bool {
         match reader.kind()? {
             Kind::True => reader.literal("true").map(|()| true),
             Kind::False => reader.literal("false").map(|()| false),
-            Kind::Text => Err("Unexpected token received from parser".into()),
+            Kind::Text => boolean_text(&reader.string()?),
             kind => Err(not_a_scalar(reader, kind, "Boolean")),
         }
     }
 
     fn echo(&self, out: &mut String) {
         out.push_str(if *self { "true" } else { "false" });
+    }
+}
+
+/// The texts that are taken for booleans, in any mixture of cases.
+#[cold]
+fn boolean_text(text: &str) -> Result<bool, Refused> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "1" => Ok(true),
+        "false" | "no" | "0" => Ok(false),
+        _ => Err("Unexpected token received from parser".into()),
     }
 }
 

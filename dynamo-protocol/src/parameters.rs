@@ -1,0 +1,107 @@
+//! Which parameters may stand beside each other: the third layer of validation, after the model's constraints and
+//! before anything looks into values or expressions.
+//!
+//! Requests are checked here when their values turn out to be bad, since a wrong combination is reported first; plans
+//! check all requests, with the same functions.
+
+use crate::error::ApiError;
+
+/// One parameter of a request: its name in the API, and whether the request has it.
+pub type Present = (&'static str, bool);
+
+/// Refuses a request that has parameters of both generations.
+///
+/// # Errors
+/// ValidationException naming the parameters of both.
+pub fn check_generations(legacy: &[Present], expressions: &[Present]) -> Result<(), ApiError> {
+    let legacy = given(legacy);
+    let expressions = given(expressions);
+    if legacy.is_empty() || expressions.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::validation(format!(
+        "Can not use both expression and non-expression parameters in the same request: Non-expression parameters: \
+         {{{}}} Expression parameters: {{{}}}",
+        legacy.join(", "),
+        expressions.join(", ")
+    )))
+}
+
+/// Refuses names or values for which there is no expression to use them.
+///
+/// `takes_names` are all expressions of the request, `takes_values` those that can hold values. The classic layer names
+/// the expressions that are missing.
+///
+/// # Errors
+/// ValidationException saying which of the two.
+pub fn check_placeholders(
+    names_given: bool,
+    takes_names: &[Present],
+    values_given: bool,
+    takes_values: &[Present],
+) -> Result<(), ApiError> {
+    if names_given && given(takes_names).is_empty() {
+        return Err(ApiError::validation(NAMES_UNUSABLE));
+    }
+    if values_given && given(takes_values).is_empty() {
+        let all: Vec<&str> = takes_values.iter().map(|(name, _)| *name).collect();
+        let verb = if all.len() == 1 { "is" } else { "are" };
+        return Err(ApiError::validation(format!("{VALUES_UNUSABLE}: {} {verb} null", all.join(" and "))));
+    }
+    Ok(())
+}
+
+const NAMES_UNUSABLE: &str = "ExpressionAttributeNames can only be specified when using expressions";
+const VALUES_UNUSABLE: &str = "ExpressionAttributeValues can only be specified when using expressions";
+
+/// The combinations of PutItem, UpdateItem and DeleteItem, which run the newer layer: in its envelope, and without
+/// naming the expressions that are missing.
+pub(crate) fn check_write(
+    legacy: &[Present],
+    expressions: &[Present],
+    names_given: bool,
+    values_given: bool,
+) -> Result<(), ApiError> {
+    let none = given(expressions).is_empty();
+    check_generations(legacy, expressions)
+        .and(if none && names_given { Err(ApiError::validation(NAMES_UNUSABLE)) } else { Ok(()) })
+        .and(if none && values_given { Err(ApiError::validation(VALUES_UNUSABLE)) } else { Ok(()) })
+        .map_err(|error| ApiError::validation(format!("1 validation error detected: {}", error.message())))
+}
+
+fn given(parameters: &[Present]) -> Vec<&'static str> {
+    parameters.iter().filter(|(_, present)| *present).map(|(name, _)| *name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generations_do_not_mix() {
+        assert!(check_generations(&[("AttributesToGet", true)], &[("ProjectionExpression", false)]).is_ok());
+        let error = check_generations(
+            &[("AttributesToGet", true), ("QueryFilter", false), ("KeyConditions", true)],
+            &[("ProjectionExpression", true)],
+        )
+        .unwrap_err();
+        assert_eq!(
+            error.message(),
+            "Can not use both expression and non-expression parameters in the same request: Non-expression parameters: \
+             {AttributesToGet, KeyConditions} Expression parameters: {ProjectionExpression}"
+        );
+    }
+
+    #[test]
+    fn placeholders_need_an_expression() {
+        let absent = [("KeyConditionExpression", false), ("FilterExpression", false)];
+        let message = |result: Result<(), ApiError>| result.unwrap_err().message().to_owned();
+        assert_eq!(message(check_placeholders(true, &absent, true, &absent)), NAMES_UNUSABLE);
+        assert_eq!(
+            message(check_placeholders(false, &absent, true, &absent)),
+            "ExpressionAttributeValues can only be specified when using expressions: KeyConditionExpression and \
+             FilterExpression are null"
+        );
+        assert!(check_placeholders(true, &[("FilterExpression", true)], false, &[]).is_ok());
+    }
+}
