@@ -222,6 +222,7 @@ fn measure(mut arguments: RunArguments) -> Result<bool> {
     let report = Report {
         date: date_utc(WallClock.now_ms()),
         machine: Machine::here(folder.path()),
+        revision: revision(),
         command: command_line(),
         shards: arguments.shards,
         started: arguments.endpoint.is_none(),
@@ -248,8 +249,9 @@ fn settings(arguments: &mut RunArguments, folder: &Path) -> Result<Settings> {
         arguments.calibrate = arguments.calibrate.min(0.1);
         arguments.open_seconds = arguments.open_seconds.min(0.3);
     }
-    if arguments.items < 25 * arguments.connections.max(16) {
-        return Err(Error::new("too few items: every connection needs 25 of its own"));
+    let items_min = (4 * arguments.connections.max(arguments.open_connections)).max(400);
+    if arguments.items < items_min {
+        return Err(Error::new(format!("too few items: batches and private keys need at least {items_min}")));
     }
     let seconds = Duration::try_from_secs_f64;
     Ok(Settings {
@@ -373,6 +375,14 @@ fn next_to_this_binary(name: &str) -> Result<PathBuf> {
 fn command_line() -> String {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     format!("cargo run --release -p bench -- {}", arguments.join(" ")).trim_end_matches(['-', ' ']).to_owned()
+}
+
+/// The commit that is checked out here, with a mark when files differ from it; `None` outside a clone.
+fn revision() -> Option<String> {
+    let output =
+        std::process::Command::new("git").args(["describe", "--always", "--dirty", "--exclude=*"]).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
 }
 
 /// The run's own folder, removed with everything in it when the run ends.

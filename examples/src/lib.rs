@@ -1,1 +1,1 @@
-//! Runnable examples
+//! Runnable examples: `cargo run --release --example NAME`. The programs lie beside `Cargo.toml`; this library is empty.

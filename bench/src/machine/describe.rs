@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use super::system::cores;
 
@@ -60,9 +59,15 @@ fn kernel() -> String {
 
 /// Type of the file system that holds a path; a figure for durable writes on a memory file system means nothing.
 fn file_system(path: &Path) -> String {
-    let output = Command::new("stat").args(["-f", "-c", "%T"]).arg(path).output();
-    let name = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
-    if name.is_empty() { "unknown file system".to_owned() } else { name }
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+    let holding = mounts.lines().filter_map(|line| {
+        // Device, mount point, type, …; of two mounts on one point the later one counts.
+        let mut fields = line.split(' ').skip(1);
+        let (point, kind) = (fields.next()?, fields.next()?);
+        path.starts_with(point).then_some((point.len(), kind))
+    });
+    holding.max_by_key(|(length, _)| *length).map_or("unknown file system", |(_, kind)| kind).to_owned()
 }
 
 /// The date of a moment, in UTC.

@@ -19,6 +19,7 @@ pub fn render(report: &Report) -> Vec<u8> {
     json.key("format").u64(FORMAT);
     json.key("date").str(&report.date);
     json.key("command").str(&report.command);
+    json.key("revision").str(report.revision.as_deref().unwrap_or_default());
     json.key("machine").str(&report.machine.to_string());
     json.key("quick").bool(report.quick);
     json.key("in_memory").bool(report.in_memory);

@@ -45,8 +45,15 @@ fn head(out: &mut String, report: &Report, name: &str) {
     if report.quick {
         line!(out, "**A quick run: it proves that everything works and measures nothing.**\n");
     }
+    if report.machine.file_system == "tmpfs" && !report.in_memory {
+        line!(
+            out,
+            "**The data lay on a memory file system, where a sync costs nothing: choose a `--folder` on a disk.**\n"
+        );
+    }
     line!(out, "Machine: {}.  ", report.machine);
-    line!(out, "Command: `{}`  ", report.command);
+    let revision = report.revision.as_ref().map_or(String::new(), |revision| format!(", at commit {revision}"));
+    line!(out, "Command: `{}`{revision}  ", report.command);
     line!(
         out,
         "{} {started}. {} items of {}; {} connections, {} client thread(s); {} × {} s per field after {} s of warm-up.  ",

@@ -18,6 +18,8 @@ pub struct Report {
     pub date: String,
     /// Machine of the run.
     pub machine: Machine,
+    /// Commit of the clone that the run was made in.
+    pub revision: Option<String>,
     /// The command that made it.
     pub command: String,
     /// Shards of the server that was started, if other than its default.
