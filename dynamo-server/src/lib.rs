@@ -12,6 +12,7 @@ pub mod healthcheck;
 pub mod http;
 pub mod metrics;
 pub mod ops;
+pub mod process;
 
 pub mod env;
 pub mod guard;

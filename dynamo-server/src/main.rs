@@ -1,74 +1,8 @@
-//! The `dynamo-server` binary: settings in, a running server, a clean stop on SIGTERM or SIGINT.
-
-use std::process::ExitCode;
-
-use dynamo_server::config::{Cli, Command, Config};
-use dynamo_server::{Server, healthcheck};
-use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
-use tracing_subscriber::EnvFilter;
+//! The `dynamo-server` binary; all of it is [`dynamo_server::process`], but for the allocator.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> ExitCode {
-    let cli = Cli::from_process();
-    if let Some(Command::Healthcheck { url }) = cli.command {
-        return healthcheck::run(url.as_deref(), &cli.settings);
-    }
-    match Config::load(cli.settings) {
-        Ok(config) => serve(config),
-        Err(error) => refuse(error),
-    }
-}
-
-fn refuse(error: impl std::fmt::Display) -> ExitCode {
-    eprintln!("dynamo-server: {error}");
-    ExitCode::FAILURE
-}
-
-fn serve(config: Config) -> ExitCode {
-    if let Err(error) = start_log(&config) {
-        return refuse(error);
-    }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return refuse(error),
-    };
-    runtime.block_on(run(config))
-}
-
-fn start_log(config: &Config) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&config.log_filter).map_err(|error| format!("log-level: {error}"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if config.log_json {
-        builder.json().init();
-    } else {
-        builder.with_target(false).init();
-    }
-    Ok(())
-}
-
-async fn run(config: Config) -> ExitCode {
-    let place = match &config.data_dir {
-        Some(dir) => format!("data in {} (every acknowledged write is on disk)", dir.display()),
-        None => "data in memory only (nothing survives a stop)".to_owned(),
-    };
-    let (mut terminate, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
-        (Err(error), _) | (_, Err(error)) => return refuse(error),
-    };
-    let server = match Server::start(config).await {
-        Ok(server) => server,
-        Err(error) => return refuse(error),
-    };
-    info!("dynamo-server {} ready on {}, {place}", env!("CARGO_PKG_VERSION"), server.endpoint_url());
-    tokio::select! {
-        _ = terminate.recv() => info!("SIGTERM: finishing the requests in flight"),
-        _ = interrupt.recv() => info!("SIGINT: finishing the requests in flight"),
-        reason = server.failed() => return refuse(format!("stopped: {reason}")),
-    }
-    server.stop().await;
-    info!("stopped");
-    ExitCode::SUCCESS
+fn main() -> std::process::ExitCode {
+    dynamo_server::process::run()
 }
