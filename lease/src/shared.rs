@@ -68,7 +68,8 @@ impl<N: Ord + Clone> SharedHolder<N> {
         tracker.holder.may_believe().then_some(tracker.lease_generation)
     }
 
-    /// What readers check.
+    /// What readers check. Revoking it directly is safe and lasts until the next reign begins or a configuration is
+    /// appended; [`update`](SharedHolder::update) is the way to tell of an event.
     pub fn lease(&self) -> &AtomicLease {
         &self.lease
     }
@@ -94,8 +95,11 @@ impl<N: Ord + Clone> Tracker<N> {
     /// Makes the atomic lease say what the holder says. Two publications never interleave: both hold the lock.
     fn publish(&mut self, lease: &AtomicLease) {
         let deadline = self.holder.deadline();
-        let is_taken_away = self.holder.generation() != self.holder_generation || deadline < self.deadline;
-        if is_taken_away {
+        let is_new_generation = self.holder.generation() != self.holder_generation;
+        if !is_new_generation && deadline == self.deadline {
+            return; // Most events of a busy group: an applied entry, an acknowledgement that came out of order.
+        }
+        if is_new_generation || deadline < self.deadline {
             self.lease_generation = lease.revoke();
         }
         lease.renew(self.lease_generation, deadline);
