@@ -66,7 +66,8 @@ fn check_parameters(input: &QueryInput) -> Result<(), PlanError> {
         ("AttributesToGet", input.attributes_to_get.is_some()),
         ("QueryFilter", input.query_filter.is_some()),
         ("ConditionalOperator", input.conditional_operator.is_some()),
-        ("KeyConditions", input.key_conditions.is_some()),
+        // Alone they may stand beside the other expressions.
+        ("KeyConditions", input.key_conditions.is_some() && input.key_condition_expression.is_some()),
     ];
     let projection: Present = ("ProjectionExpression", input.projection_expression.is_some());
     let filter: Present = ("FilterExpression", input.filter_expression.is_some());
@@ -80,34 +81,34 @@ fn check_parameters(input: &QueryInput) -> Result<(), PlanError> {
     )?;
     check_select(input.select, &[legacy[0], projection], input.index_name.is_some())
         .map_err(|message| PlanError::validation(format!("1 validation error detected: {message}")))?;
-    if input.key_conditions.is_none() && input.key_condition_expression.is_none() {
+    Ok(())
+}
+
+/// Every condition in its older or its newer form; the older ones are looked at first.
+fn parse(input: &QueryInput) -> Result<Expressions, PlanError> {
+    let legacy_projection = input.attributes_to_get.as_deref().map(attributes_to_get).transpose()?;
+    let legacy_filter = legacy::filter(input.query_filter.as_ref(), input.conditional_operator)?;
+    let legacy_key = input.key_conditions.as_ref().map(legacy::key_condition).transpose()?;
+    let names = input.expression_attribute_names.as_ref();
+    let placeholders = Placeholders::new(names, input.expression_attribute_values.as_ref());
+    let key = input.key_condition_expression.as_deref();
+    if legacy_key.is_none() && key.is_none() {
         return Err(PlanError::validation(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.",
         ));
     }
-    Ok(())
-}
-
-fn parse(input: &QueryInput) -> Result<Expressions, PlanError> {
-    if let Some(conditions) = &input.key_conditions {
-        let attributes = input.attributes_to_get.as_deref();
-        let filter = input.query_filter.as_ref();
-        return Ok(Expressions {
-            projection: attributes.map(attributes_to_get).transpose()?,
-            filter: legacy::filter(filter, input.conditional_operator)?,
-            key: legacy::key_condition(conditions)?,
-        });
-    }
-    let names = input.expression_attribute_names.as_ref();
-    let placeholders = Placeholders::new(names, input.expression_attribute_values.as_ref());
-    let key = placeholders.key_expression(input.key_condition_expression.as_deref().unwrap_or_default())?;
+    let key = key.map(|text| placeholders.key_expression(text)).transpose()?;
     let filter = input.filter_expression.as_deref();
     let filter = filter.map(|text| placeholders.condition(ExpressionKind::Filter, text)).transpose()?;
     let projection = input.projection_expression.as_deref();
     let projection = projection.map(|text| placeholders.projection(text)).transpose()?;
-    let key = KeyCondition::from_condition(key)?;
+    let key = key.map(KeyCondition::from_condition).transpose()?;
     placeholders.finish()?;
-    Ok(Expressions { key, filter, projection })
+    Ok(Expressions {
+        key: legacy_key.or(key).expect("one of the two was given"),
+        filter: legacy_filter.or(filter),
+        projection: legacy_projection.or(projection),
+    })
 }
 
 /// The rows that the key condition selects, behind the start key.

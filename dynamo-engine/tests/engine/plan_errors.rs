@@ -456,6 +456,30 @@ fn key_conditions() {
 }
 
 #[test]
+fn key_conditions_stand_beside_expressions() {
+    let conditions = json!({ "a": { "ComparisonOperator": "EQ", "AttributeValueList": [{ "S": "x" }] } });
+    let request = json!({
+        "TableName": "ranges", "KeyConditions": conditions, "ProjectionExpression": "v",
+        "FilterExpression": "v > :v", "ExpressionAttributeValues": { ":v": { "N": "1" } },
+    });
+    assert!(plan("Query", &request).is_ok());
+    check(
+        "Query",
+        with(&request, json!({ "KeyConditionExpression": "a = :v" })),
+        "Can not use both expression and non-expression parameters in the same request: Non-expression parameters: \
+         {KeyConditions} Expression parameters: {ProjectionExpression, FilterExpression, KeyConditionExpression}",
+    );
+    check(
+        "Query",
+        json!({
+            "TableName": "none",
+            "QueryFilter": { "a": { "ComparisonOperator": "LT", "AttributeValueList": [{ "BOOL": true }] } },
+        }),
+        "One or more parameter values were invalid: ComparisonOperator LT is not valid for BOOL AttributeValue type",
+    );
+}
+
+#[test]
 fn filters() {
     let query = |filter: &str| {
         json!({

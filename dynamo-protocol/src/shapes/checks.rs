@@ -84,6 +84,8 @@ enum Rule {
 struct Content {
     order: Vec<u32>,
     placeholder: Option<String>,
+    /// Inside `ExclusiveStartKey`.
+    start_key: bool,
     problem: Problem,
 }
 
@@ -198,7 +200,7 @@ impl Checks {
         // Only the first will be reported: keep one, however many a hostile request holds.
         if self.contents.first().is_none_or(|first| order < first.order) {
             let placeholder = path.placeholder().map(str::to_owned);
-            self.contents = vec![Content { order, placeholder, problem }];
+            self.contents = vec![Content { order, placeholder, start_key: path.is_in_start_key(), problem }];
         }
     }
 
@@ -275,6 +277,11 @@ impl Checks {
 
 impl Content {
     fn text(&self, wording: Wording) -> String {
+        // As recorded from the service by dynalite's suite: bad shapes in a start key say so, bad numbers and repeated
+        // members do not.
+        if self.start_key && self.problem.is_of_shape() {
+            return format!("The provided starting key is invalid: {}", self.problem.older());
+        }
         match (wording, &self.placeholder) {
             (Wording::Enveloped, _) => format!("1 validation error detected: {}", self.problem.current()),
             (Wording::Bare, _) => self.problem.current(),
@@ -289,6 +296,12 @@ impl Content {
 const INVALID: &str = "One or more parameter values were invalid: ";
 
 impl Problem {
+    /// Whether it shows without looking at numbers or comparing members.
+    fn is_of_shape(&self) -> bool {
+        use Problem::{Empty, EmptyBinaries, EmptyStrings, NullFalse, Several};
+        matches!(self, Empty | Several | NullFalse | EmptyStrings | EmptyBinaries)
+    }
+
     /// The newer layer's text: members in quotes, sorted up to the first repeat.
     fn current(&self) -> String {
         match self {

@@ -71,6 +71,11 @@ impl<'p> Path<'p> {
         }
     }
 
+    /// Whether this value stands inside `ExclusiveStartKey`.
+    pub(crate) fn is_in_start_key(&self) -> bool {
+        matches!(self.step, Step::Member("ExclusiveStartKey")) || self.parent.is_some_and(Path::is_in_start_key)
+    }
+
     fn written(&self, lower: bool) -> String {
         let mut out = self.parent.map_or_else(String::new, |parent| parent.written(lower));
         if !out.is_empty() {
