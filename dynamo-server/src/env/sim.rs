@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use ordered_kv::memory::{MemoryLog, MemoryState};
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -85,6 +86,8 @@ pub struct SimNode {
     tasks: Mutex<Vec<AbortHandle>>,
     /// The rate of its clock in thousandths of true time.
     clock_permille: u64,
+    /// Synced writes that the disk still does before it hangs.
+    syncs_left: watch::Sender<u64>,
 }
 
 impl SimNode {
@@ -102,6 +105,7 @@ impl SimNode {
             identity,
             tasks: Mutex::new(Vec::new()),
             clock_permille,
+            syncs_left: watch::Sender::new(u64::MAX),
         })
     }
 
@@ -113,6 +117,22 @@ impl SimNode {
     /// The disk's state store.
     pub fn state(&self) -> &MemoryState {
         &self.state
+    }
+
+    /// Lets the disk hang after this many more synced writes.
+    pub fn freeze_disk_after(&self, syncs: u64) {
+        self.syncs_left.send_replace(syncs);
+    }
+
+    /// Lets the disk go on.
+    pub fn thaw_disk(&self) {
+        self.syncs_left.send_replace(u64::MAX);
+    }
+
+    async fn wait_for_disk(&self) {
+        // The sender lives in `self`.
+        let _ = self.syncs_left.subscribe().wait_for(|left| *left > 0).await;
+        self.syncs_left.send_modify(|left| *left -= 1);
     }
 
     /// Runs `future` on this machine.
@@ -231,6 +251,9 @@ impl Env for SimEnv {
     }
 
     async fn disk_pause() {
+        if let Ok(node) = NODE.try_with(Arc::clone) {
+            node.wait_for_disk().await;
+        }
         Self::sleep(Duration::from_micros(50 + chance_below(SYNC_US_MAX))).await;
     }
 
@@ -255,7 +278,8 @@ mod tests {
     /// Without `--cfg tokio_unstable` tokio's own choices are not seeded and no run could be replayed.
     #[test]
     fn the_simulator_is_built_with_the_flag_that_makes_it_repeatable() {
-        assert!(cfg!(tokio_unstable), "build with --cfg tokio_unstable, as .cargo/config.toml does");
+        let is_repeatable = cfg!(tokio_unstable);
+        assert!(is_repeatable, "build with --cfg tokio_unstable, as .cargo/config.toml does");
     }
 
     #[test]

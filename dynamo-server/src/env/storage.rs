@@ -85,9 +85,14 @@ impl Stores {
 
 fn open_directory(directory: Directory) -> Result<Stores, OpenError> {
     let identity = directory.identity()?;
-    let log = ordered_kv::rocks::open_log(&directory.part("log"), &LogOptions::default())
-        .map_err(|source| OpenError::Store { part: "the log", source })?;
-    let state = ordered_kv::rocks::open_state(&directory.part("state"), &StateOptions::default())
-        .map_err(|source| OpenError::Store { part: "the state", source })?;
+    let (log_path, state_path) = (directory.part("log"), directory.part("state"));
+    // Opening is mostly waiting for syncs: the two wait at the same time.
+    let (log, state) = std::thread::scope(|scope| {
+        let log = scope.spawn(|| ordered_kv::rocks::open_log(&log_path, &LogOptions::default()));
+        let state = ordered_kv::rocks::open_state(&state_path, &StateOptions::default());
+        (log.join().expect("opening a store does not panic"), state)
+    });
+    let log = log.map_err(|source| OpenError::Store { part: "the log", source })?;
+    let state = state.map_err(|source| OpenError::Store { part: "the state", source })?;
     Ok(Stores { log: Arc::new(log), state: Arc::new(state), directory: Some(Arc::new(directory)), identity })
 }

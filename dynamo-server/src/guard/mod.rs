@@ -55,9 +55,8 @@ impl ReadFailure {
             ReadFailure::Shard(error) => error.into_api_error(),
             ReadFailure::Read(ReadError::Client(error)) => error,
             // Too long for the calling thread: the caller goes on elsewhere, so this never ends a request.
-            ReadFailure::Read(ReadError::Store(_) | ReadError::Corrupt(_) | ReadError::TooLong) | ReadFailure::Stale => {
-                ApiError::internal()
-            }
+            ReadFailure::Read(ReadError::Store(_) | ReadError::Corrupt(_) | ReadError::TooLong)
+            | ReadFailure::Stale => ApiError::internal(),
         }
     }
 }

@@ -162,6 +162,7 @@ fn recover(stores: &Stores, shards: u32) -> Result<Vec<RecoveredGroup>, NodeErro
 async fn start_alone<E: Env>(context: &GroupContext<E>, group: RecoveredGroup) -> Result<Group<E>, NodeError> {
     let shard = group.shard().0;
     let group = Group::start(context, group).await?;
+    group.hold_down().await;
     group.initialize(BTreeMap::from([(context.node, Member::new(""))])).await?;
     group.stand().await.map_err(|_| fault_of(context, shard))?;
     match E::timeout(ELECTION_WAIT, group.lease().wait_leading()).await {

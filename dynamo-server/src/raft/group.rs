@@ -175,6 +175,7 @@ pub struct Group<E: Env> {
     log: GroupLog<E>,
     lease: Arc<LeaseFeed>,
     published: Arc<Published>,
+    fault: FaultSignal,
 }
 
 impl<E: Env> Group<E> {
@@ -210,7 +211,7 @@ impl<E: Env> Group<E> {
         let raft = Raft::new(context.node, Arc::new(config), network, log.clone(), machine)
             .await
             .map_err(|error| GroupError::Raft { shard: shard.0, reason: error.to_string() })?;
-        Ok(Group { shard, raft, log, lease, published })
+        Ok(Group { shard, raft, log, lease, published, fault: context.fault.clone() })
     }
 
     /// Gives a new group its first members. Nothing happens to a group that has some already.
@@ -222,6 +223,18 @@ impl<E: Env> Group<E> {
             Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
             Err(error) => Err(GroupError::Raft { shard: self.shard.0, reason: error.to_string() }),
         }
+    }
+
+    /// Lets the group stand for election only after the hold-down: a voter that restarts has forgotten what it promised
+    /// to whom. Returns at once for a voter that is alone and can have promised nothing to anybody.
+    pub async fn hold_down(&self) {
+        let wait = self.lease.hold_down(Moment::from_nanos(E::monotonic_ns()));
+        if wait.is_zero() {
+            return;
+        }
+        self.raft.runtime_config().elect(false);
+        E::sleep(wait).await;
+        self.raft.runtime_config().elect(true);
     }
 
     /// Stands for election without waiting for a timeout. Refused by openraft while a leader is heard; a voter that
@@ -249,7 +262,15 @@ impl<E: Env> Group<E> {
             });
         });
         let payload = Payload::encode(entry);
-        self.raft.client_write_ff(payload, Some(reply)).await.map_err(|_: Fatal<_>| ProposeError::Stopped)
+        self.raft.client_write_ff(payload, Some(reply)).await.map_err(|fatal| self.stopped(&fatal))
+    }
+
+    /// A group that stopped without being told to has met a fault, if only a panic of its own.
+    fn stopped(&self, fatal: &Fatal<Types<E>>) -> ProposeError {
+        if !matches!(fatal, Fatal::Stopped) {
+            self.fault.raise(format!("shard {}: {fatal}", self.shard.0));
+        }
+        ProposeError::Stopped
     }
 
     /// Confirms with a quorum that this node leads, and gives the index that a read must wait for.
@@ -289,6 +310,10 @@ impl<E: Env> Group<E> {
     /// The shard.
     pub fn shard(&self) -> ShardId {
         self.shard
+    }
+
+    pub(super) fn raft(&self) -> &Raft<Types<E>, Machine<E>> {
+        &self.raft
     }
 
     /// The lease.

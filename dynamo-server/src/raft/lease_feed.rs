@@ -19,6 +19,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use lease::{Grantor, Holder, Moment, Outstanding, Refusal, SharedHolder, Timing, Voters};
 use parking_lot::Mutex;
@@ -62,8 +63,11 @@ impl LeaseFeed {
         vote: Option<&Vote>,
         now: Moment,
     ) -> Self {
-        let last_vote_for = vote.map(|vote| vote.leader_id.voted_for);
-        let outstanding = Outstanding::judge(&me, configs.iter().map(|(_, voters)| voters), last_vote_for.as_ref());
+        let outstanding = match vote.map(|vote| vote.leader_id.voted_for) {
+            Some(last) => Outstanding::judge(&me, configs.iter().map(|(_, voters)| voters), Some(&last)),
+            // Whoever accepts a leader's message makes its vote durable first: without any vote there is no promise.
+            None => Outstanding::Impossible,
+        };
         LeaseFeed {
             me,
             grantor: Mutex::new(Grantor::start(timing, now, outstanding)),
@@ -136,10 +140,6 @@ impl LeaseFeed {
         self.holder.update(|holder| holder.config_applied(index));
     }
 
-    pub(super) fn membership_is_installed(&self, index: u64, membership: &Membership) {
-        self.holder.update(|holder| holder.config_installed(index, voters(membership)));
-    }
-
     pub(super) fn log_is_cut(&self, from: u64) {
         self.holder.update(|holder| holder.configs_truncated(from));
     }
@@ -170,11 +170,130 @@ impl LeaseFeed {
         self.grantor.lock().transferred(term);
     }
 
+    /// How long this node, restarted, must not help anybody to power, itself included.
+    pub(super) fn hold_down(&self, now: Moment) -> Duration {
+        match self.grantor.lock().may_grant(now, &self.me) {
+            Err(Refusal::HoldDown { until }) => until.since(now),
+            Err(Refusal::Promised { .. }) | Ok(()) => Duration::ZERO,
+        }
+    }
+
     /// Whether this node may vote for `candidate` now.
     ///
     /// # Errors
     /// The promise or hold-down that forbids it.
     pub(super) fn may_grant(&self, now: Moment, candidate: NodeId) -> Result<(), Refusal<NodeId>> {
         self.grantor.lock().may_grant(now, &candidate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::types::Member;
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(1);
+
+    fn membership(nodes: &[NodeId]) -> Membership {
+        let members: BTreeMap<NodeId, Member> = nodes.iter().map(|node| (*node, Member::new(""))).collect();
+        Membership::new(vec![nodes.iter().copied().collect()], members).unwrap()
+    }
+
+    fn at(ms: u64) -> Moment {
+        Moment::from_nanos(ms * 1_000_000)
+    }
+
+    /// The lease of node 1 in a group of these voters, started at 0 after this last vote.
+    fn start(nodes: &[NodeId], vote: Option<Vote>) -> LeaseFeed {
+        let timing = Timing::for_election_timeout(LEASE).unwrap();
+        LeaseFeed::start(1, timing, vec![(0, voters(&membership(nodes)))], vote.as_ref(), at(0))
+    }
+
+    /// A sole voter that was elected in term 2 and has applied its first entry.
+    fn leading_alone() -> LeaseFeed {
+        let feed = start(&[1], None);
+        feed.vote_is_saved(&Vote::new(2, 1));
+        feed.vote_is_saved(&Vote::new_committed(2, 1));
+        feed.entry_is_applied(2);
+        feed
+    }
+
+    fn holds(feed: &LeaseFeed, ms: u64) -> bool {
+        feed.holds(|| Some(at(ms)))
+    }
+
+    #[test]
+    fn nothing_is_served_before_an_entry_of_the_own_term_is_applied() {
+        let feed = start(&[1], None);
+        feed.vote_is_saved(&Vote::new(2, 1));
+        feed.vote_is_saved(&Vote::new_committed(2, 1));
+        feed.entry_is_applied(1);
+        assert!(!holds(&feed, 0), "an entry of an earlier term proves nothing");
+        assert_eq!(feed.leading_term(), None);
+        feed.entry_is_applied(2);
+        assert!(holds(&feed, 0));
+        assert!(holds(&feed, u64::MAX / 2_000_000), "a sole voter's lease does not end by itself");
+        assert_eq!(feed.leading_term(), Some(2));
+    }
+
+    #[test]
+    fn every_vote_but_the_own_committed_one_revokes() {
+        for vote in [Vote::new(3, 1), Vote::new(3, 2), Vote::new_committed(3, 2)] {
+            let feed = leading_alone();
+            feed.vote_is_saved(&vote);
+            assert!(!holds(&feed, 0), "{vote}");
+            assert_eq!(feed.leading_term(), None, "{vote}");
+            feed.entry_is_applied(2);
+            assert!(!holds(&feed, 0), "an entry of the old term brings nothing back after {vote}");
+        }
+        let feed = leading_alone();
+        feed.vote_is_saved(&Vote::new_committed(2, 1));
+        assert!(holds(&feed, 0), "the own committed vote confirms");
+    }
+
+    #[test]
+    fn a_second_voter_in_the_log_needs_its_quorum_at_once() {
+        let feed = leading_alone();
+        feed.membership_is_appended(5, &membership(&[1, 2]));
+        assert!(!holds(&feed, 0));
+        feed.peer_accepted(2, 2, at(100));
+        assert!(holds(&feed, 900));
+        assert!(!holds(&feed, 990), "0.9 of the lease less the margin");
+        feed.log_is_cut(5);
+        assert!(holds(&feed, 5_000), "the entry never was");
+    }
+
+    #[test]
+    fn a_transfer_ends_the_lease_but_not_the_leadership() {
+        let feed = leading_alone();
+        feed.transfer_starts();
+        assert!(!holds(&feed, 0));
+        assert_eq!(feed.leading_term(), Some(2));
+        feed.entry_is_applied(2);
+        assert!(!holds(&feed, 0), "not again in this term");
+    }
+
+    #[test]
+    fn without_a_clock_or_after_the_end_nothing_is_served() {
+        let feed = start(&[1, 2], None);
+        feed.vote_is_saved(&Vote::new_committed(2, 1));
+        feed.entry_is_applied(2);
+        feed.peer_accepted(2, 2, at(100));
+        assert!(holds(&feed, 200));
+        assert!(!feed.holds(|| None));
+        feed.shut_down();
+        assert!(!holds(&feed, 200));
+    }
+
+    #[test]
+    fn a_restarted_voter_of_many_holds_down_and_a_sole_one_does_not() {
+        let many = start(&[1, 2, 3], Some(Vote::new_committed(4, 2)));
+        assert_eq!(many.hold_down(at(0)), LEASE * 11 / 10);
+        assert!(many.may_grant(at(1_000), 3).is_err());
+        assert!(many.may_grant(at(1_101), 3).is_ok());
+        let alone = start(&[1], Some(Vote::new_committed(4, 1)));
+        assert_eq!(alone.hold_down(at(0)), Duration::ZERO);
     }
 }

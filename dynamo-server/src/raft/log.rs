@@ -204,6 +204,16 @@ impl<E: Env> GroupLog<E> {
         self.shared.inner.lock().purged
     }
 
+    /// The last entry.
+    pub fn last(&self) -> Option<LogId> {
+        self.shared.inner.lock().last
+    }
+
+    /// The last vote.
+    pub fn vote(&self) -> Option<Vote> {
+        self.shared.inner.lock().vote
+    }
+
     /// Entries from `start` to before `end`, as many as fit `bytes_max` (at least one if there is any).
     fn read_some(&self, start: u64, end: u64, bytes_max: usize) -> io::Result<Vec<LogEntry>> {
         let (start, end) = {

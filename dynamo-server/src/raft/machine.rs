@@ -202,11 +202,7 @@ impl<E: Env> Machine<E> {
     }
 
     fn pin(&self) -> SnapshotPin {
-        SnapshotPin {
-            meta: SnapshotMeta { last_log_id: self.applied, last_membership: self.membership.clone() },
-            store: Arc::clone(&self.store),
-            shard: self.shard.id,
-        }
+        SnapshotPin { meta: SnapshotMeta { last_log_id: self.applied, last_membership: self.membership.clone() } }
     }
 }
 
@@ -241,21 +237,9 @@ impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
         self.pin()
     }
 
-    async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: ShardSnapshot) -> io::Result<()> {
-        snapshot.install(meta, &*self.store, self.shard.id).map_err(|error| self.stop(&error.to_string()))?;
-        let recovered =
-            RecoveredState::read(&*self.store, self.shard.id).map_err(|error| self.stop(&error.to_string()))?;
-        self.shard = recovered.shard;
-        self.applied = meta.last_log_id;
-        self.membership = meta.last_membership.clone();
-        self.published.replace_catalog(catalog_of(&self.shard));
-        if let Some(log_id) = meta.last_membership.log_id() {
-            self.lease.membership_is_installed(log_id.index(), meta.last_membership.membership());
-        }
-        if let Some(applied) = self.applied {
-            self.published.advance(applied.index(), self.shard.ceiling);
-        }
-        Ok(())
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, _snapshot: ShardSnapshot) -> io::Result<()> {
+        // A pin is the state as it is: whoever asks to install one that is ahead of the state has lost track of it.
+        Err(self.stop(&format!("a snapshot up to {:?} was to be installed that nobody sent", meta.last_log_id)))
     }
 
     async fn get_current_snapshot(
@@ -264,7 +248,6 @@ impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
         if self.applied.is_none() {
             return Ok(None);
         }
-        let pin = self.pin();
-        Ok(Some(Snapshot { meta: pin.meta.clone(), snapshot: ShardSnapshot::Pinned(pin) }))
+        Ok(Some(self.pin().snapshot()))
     }
 }

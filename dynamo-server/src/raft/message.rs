@@ -111,6 +111,17 @@ pub fn decode<E: Env>(bytes: &Bytes) -> Result<(u32, Message<E>), CodecError> {
     Ok((group, message))
 }
 
+/// The group that a request is for.
+///
+/// # Errors
+/// When it is no request of this format.
+pub fn group_of(mut request: &[u8]) -> Result<u32, CodecError> {
+    let input = &mut request;
+    check_format(input)?;
+    get_u8(input)?;
+    Ok(get_u32(input)?)
+}
+
 fn get_append<E: Env>(whole: &Bytes, input: &mut &[u8]) -> Result<AppendEntriesRequest<Types<E>>, CodecError> {
     let vote = get_vote(input)?;
     let prev_log_id = get_log_id_option(input)?;
@@ -233,5 +244,84 @@ fn check_format(input: &mut &[u8]) -> Result<(), CodecError> {
     match get_u8(input)? {
         LOG_FORMAT => Ok(()),
         other => Err(CodecError::Format(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use openraft::EntryPayload;
+
+    use super::super::types::{CommittedLeaderId, LogEntry, LogId, Vote};
+    use super::*;
+    use crate::env::TokioEnv;
+
+    fn at(index: u64) -> LogId {
+        LogId::new(CommittedLeaderId::new(3), index)
+    }
+
+    fn append() -> AppendEntriesRequest<Types<TokioEnv>> {
+        let entry = |index| LogEntry { log_id: at(index), payload: EntryPayload::Blank };
+        AppendEntriesRequest {
+            vote: Vote::new_committed(3, 1),
+            prev_log_id: Some(at(6)),
+            entries: vec![entry(7), entry(8)],
+            leader_commit: None,
+        }
+    }
+
+    #[test]
+    fn golden_bytes() {
+        let bytes = encode::<TokioEnv>(9, &Message::Append(append()));
+        assert_eq!(
+            &bytes[..],
+            b"\x01\x01\x09\x01\x03\x01\x01\x01\x03\x06\x00\x02\x04\x01\x03\x07\x00\x04\x01\x03\x08\x00"
+        );
+        assert_eq!(group_of(&bytes), Ok(9));
+    }
+
+    #[test]
+    fn requests_are_read_back_and_cut_ones_refused() {
+        let mut asked = VoteRequest::new(Vote::new(4, 2), Some(at(8)));
+        asked.leadership_transfer = true;
+        let transfer = TransferLeaderRequest::new(Vote::new_committed(3, 1), 2, Some(at(8)));
+        let messages: [Message<TokioEnv>; 4] = [
+            Message::Append(append()),
+            Message::Vote(asked.clone()),
+            Message::PreVote(asked.clone()),
+            Message::Transfer(transfer.clone()),
+        ];
+        for message in &messages {
+            let bytes = encode(300, message);
+            let (group, read) = decode::<TokioEnv>(&bytes).unwrap();
+            assert_eq!(group, 300);
+            match (message, read) {
+                (Message::Append(sent), Message::Append(read)) => assert_eq!(format!("{sent:?}"), format!("{read:?}")),
+                (Message::Vote(sent), Message::Vote(read)) => assert_eq!(*sent, read),
+                (Message::PreVote(sent), Message::PreVote(read)) => assert_eq!(*sent, read),
+                (Message::Transfer(sent), Message::Transfer(read)) => assert_eq!(*sent, read),
+                _ => panic!("another kind came back"),
+            }
+            for cut in 0..bytes.len() {
+                assert!(decode::<TokioEnv>(&bytes.slice(..cut)).is_err(), "cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn responses_are_read_back() {
+        type Response = AppendEntriesResponse<Types<TokioEnv>>;
+        for response in [
+            Response::Success,
+            Response::PartialSuccess(Some(at(2))),
+            Response::Conflict,
+            Response::HigherVote(Vote::new(9, 3)),
+        ] {
+            assert_eq!(decode_append_response::<TokioEnv>(&encode_append_response(&response)).unwrap(), response);
+        }
+        let vote: VoteResponse<Types<TokioEnv>> = VoteResponse::new(Vote::new(4, 2), Some(at(8)), true);
+        assert_eq!(decode_vote_response::<TokioEnv>(&encode_vote_response(&vote)).unwrap(), vote);
+        let refused: TransferLeaderResponse<Types<TokioEnv>> =
+            Err(TransferLeaderError::LogNotFlushed { expected: Some(at(8)), actual: None });
+        assert_eq!(decode_transfer_response::<TokioEnv>(&encode_transfer_response(&refused)).unwrap(), refused);
     }
 }

@@ -69,10 +69,6 @@ impl Published {
         self.catalog.store(Arc::new(catalog));
     }
 
-    pub(super) fn replace_catalog(&self, catalog: MemoryCatalog) {
-        self.catalog.store(Arc::new(catalog));
-    }
-
     pub(super) fn advance(&self, applied: u64, ceiling: Timestamp) {
         self.ceiling.store(ceiling.0, Ordering::Release);
         self.applied_next.send_replace(applied + 1);

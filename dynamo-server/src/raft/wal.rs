@@ -238,12 +238,12 @@ impl<E: Env> Worker<E> {
     }
 
     fn write(&mut self, round: Round<E>) {
-        if self.failed.is_none() {
-            if let Err(error) = self.commit(&round) {
-                let reason = format!("writing the log failed: {error}");
-                self.fault.raise(reason.clone());
-                self.failed = Some(reason);
-            }
+        if self.failed.is_none()
+            && let Err(error) = self.commit(&round)
+        {
+            let reason = format!("writing the log failed: {error}");
+            self.fault.raise(reason.clone());
+            self.failed = Some(reason);
         }
         round.answer(&self.health());
         if self.failed.is_none() && self.store.floor_due() {

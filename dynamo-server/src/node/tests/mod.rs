@@ -3,4 +3,5 @@
 mod disk;
 mod fixture;
 mod kill;
+mod lease;
 mod reads;

@@ -1,0 +1,105 @@
+//! What a replica answers to its peers.
+//!
+//! openraft decides about terms and logs; before it, and once more before its answer leaves, our grantor is asked, which
+//! knows whom this node has promised not to help anybody else. The order matters:
+//!
+//! - An append is promised *before* openraft sees it: whatever votes are granted from then on are refused, so no
+//!   acknowledgement can leave after a vote for another node. Promising a message that openraft then rejects costs at
+//!   most one lease of waiting; one from a term that is visibly over is not promised at all.
+//! - A vote is looked at *twice*: a message of the leader may have been accepted while openraft was deciding, and an
+//!   answer that is withheld is only an answer lost on the way.
+//! - A transfer lifts the promise made to the leader that says so: it has given its lease away before.
+
+use bytes::Bytes;
+use lease::Moment;
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest, VoteResponse};
+
+use super::codec::CodecError;
+use super::group::Group;
+use super::message::{self, Message};
+use super::types::{Types, Vote};
+use crate::env::Env;
+
+/// Why a peer gets no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The message is not for this program.
+    #[error("a peer's message cannot be read: {0}")]
+    Message(#[from] CodecError),
+    /// The group has stopped on this node.
+    #[error("the shard has stopped on this node")]
+    Stopped,
+}
+
+impl<E: Env> Group<E> {
+    /// Answers a peer's message to this group; [`message::group_of`] says for which group a message is.
+    ///
+    /// # Errors
+    /// When there is no answer; the peer then hears nothing, as if the message had been lost.
+    pub async fn serve(&self, request: &Bytes) -> Result<Bytes, ServeError> {
+        let (_, request) = message::decode::<E>(request)?;
+        match request {
+            Message::Append(request) => {
+                let response = self.serve_append(request).await?;
+                Ok(message::encode_append_response::<E>(&response))
+            }
+            Message::Vote(request) => {
+                Ok(message::encode_vote_response::<E>(&self.serve_vote(request, Kind::Vote).await?))
+            }
+            Message::PreVote(request) => {
+                Ok(message::encode_vote_response::<E>(&self.serve_vote(request, Kind::PreVote).await?))
+            }
+            Message::Transfer(request) => {
+                self.lease().release(request.from_leader().leader_id.term);
+                let response = self.raft().handle_transfer_leader(request).await.map_err(|_| ServeError::Stopped)?;
+                Ok(message::encode_transfer_response::<E>(&response))
+            }
+        }
+    }
+
+    async fn serve_append(
+        &self,
+        request: AppendEntriesRequest<Types<E>>,
+    ) -> Result<AppendEntriesResponse<Types<E>>, ServeError> {
+        let leader = request.vote.leader_id;
+        let is_over = self.log().vote().is_some_and(|vote| vote.leader_id.term > leader.term);
+        if !is_over {
+            self.lease().promise(now::<E>(), leader.voted_for, leader.term);
+        }
+        self.raft().append_entries(request).await.map_err(|_| ServeError::Stopped)
+    }
+
+    async fn serve_vote(
+        &self,
+        request: VoteRequest<Types<E>>,
+        kind: Kind,
+    ) -> Result<VoteResponse<Types<E>>, ServeError> {
+        let candidate = request.vote.leader_id.voted_for;
+        if let Err(refusal) = self.lease().may_grant(now::<E>(), candidate) {
+            tracing::debug!(shard = self.shard().0, candidate, %refusal, "a vote is refused");
+            let vote = self.log().vote().unwrap_or_else(|| Vote::new(0, *self.raft().node_id()));
+            return Ok(VoteResponse::new(vote, self.log().last(), false));
+        }
+        let response = match kind {
+            Kind::Vote => self.raft().vote(request).await,
+            Kind::PreVote => self.raft().pre_vote(request).await,
+        };
+        let mut response = response.map_err(|_| ServeError::Stopped)?;
+        if response.vote_granted && self.lease().may_grant(now::<E>(), candidate).is_err() {
+            response.vote_granted = false;
+        }
+        Ok(response)
+    }
+}
+
+/// The two kinds of asking for a vote.
+#[derive(Clone, Copy)]
+enum Kind {
+    Vote,
+    PreVote,
+}
+
+/// The grantor's clock; see [`LeaseFeed::promise`](super::lease_feed::LeaseFeed).
+fn now<E: Env>() -> Moment {
+    Moment::from_nanos(E::monotonic_ns())
+}
