@@ -17,6 +17,9 @@ const START_POLL: Duration = Duration::from_micros(500);
 /// A server that does not answer by then has failed to start.
 const START_NS_MAX: u64 = 60_000_000_000;
 
+/// A server that has not ended by then after SIGTERM does not stop in order.
+const STOP_NS_MAX: u64 = 30_000_000_000;
+
 /// How a server is started.
 #[derive(Clone, Debug)]
 pub struct Launch {
@@ -70,6 +73,20 @@ impl Process {
         self.child = spawn(&self.launch, self.port)?;
         self.await_answer()?;
         Ok(elapsed_ms(start))
+    }
+
+    /// Asks it to stop in order (SIGTERM), and waits until it has.
+    pub fn stop(&mut self) -> Result<()> {
+        // SAFETY: no memory is passed; the process is ours and was not waited for, so its id is not another's.
+        unsafe { libc::kill(self.child.id() as libc::pid_t, libc::SIGTERM) };
+        let start = monotonic_ns();
+        while monotonic_ns() - start < STOP_NS_MAX {
+            if self.child.try_wait()?.is_some() {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Err(Error::new("the server does not stop on SIGTERM"))
     }
 
     /// Where it listens.

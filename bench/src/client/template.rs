@@ -1,12 +1,20 @@
 //! Whole HTTP requests, formatted once; a request is made by patching a few digits in place.
 //!
 //! All numbers that vary (keys, mostly) have [`KEY_DIGITS`] digits, so that neither the length nor any offset changes:
-//! sending the next request costs a handful of byte stores.
+//! sending the next request costs a handful of byte stores. Payloads are copied from a pool of random letters, at a
+//! place that depends on the item: text that repeats from item to item would let a server that compresses shrink its
+//! data to a tenth.
+
+use std::sync::OnceLock;
 
 use super::Endpoint;
+use crate::stats::{Random, mix};
 
 /// Digits of every number that is patched in: enough for 100 million keys.
 pub const KEY_DIGITS: usize = 8;
+
+/// Bytes of random letters that payloads are cut from; far more than a store compresses together.
+const POOL_BYTES: usize = 1 << 20;
 
 /// The headers that every SDK sends. The signature is well-formed but made up: servers under test do not verify it.
 const FIXED_HEADERS: &str = "Content-Type: application/x-amz-json-1.0\r\n\
@@ -22,11 +30,21 @@ pub struct Body {
     slots: Vec<Slot>,
 }
 
-/// A place of [`KEY_DIGITS`] bytes for the number with this index.
+/// A place for something that depends on the number with this index.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     offset: usize,
     number: usize,
+    content: Content,
+}
+
+/// What fills a place.
+#[derive(Clone, Copy, Debug)]
+enum Content {
+    /// [`KEY_DIGITS`] digits of the number.
+    Digits,
+    /// So many random letters, which depend on the number, the one `further` behind it, and the seed.
+    Letters { length: usize, further: usize, seed: u64 },
 }
 
 /// A request that lacks only its numbers.
@@ -50,15 +68,24 @@ impl Body {
 
     /// The body followed by the digits of number `number`.
     pub fn digits(mut self, number: usize) -> Body {
-        self.slots.push(Slot { offset: self.bytes.len(), number });
+        self.slots.push(Slot { offset: self.bytes.len(), number, content: Content::Digits });
         self.bytes.extend_from_slice(&[b'0'; KEY_DIGITS]);
+        self
+    }
+
+    /// The body followed by random letters that depend on number `number`, the one `further` behind it, and the seed.
+    pub fn letters(mut self, length: usize, number: usize, further: usize, seed: u64) -> Body {
+        let content = Content::Letters { length, further, seed };
+        self.slots.push(Slot { offset: self.bytes.len(), number, content });
+        self.bytes.resize(self.bytes.len() + length, b'x');
         self
     }
 
     /// The body followed by `other`, whose number 0 is number `first` here.
     pub fn append(mut self, other: &Body, first: usize) -> Body {
         let base = self.bytes.len();
-        let moved = other.slots.iter().map(|slot| Slot { offset: base + slot.offset, number: first + slot.number });
+        let moved =
+            other.slots.iter().map(|slot| Slot { offset: base + slot.offset, number: first + slot.number, ..*slot });
         self.slots.extend(moved);
         self.bytes.extend_from_slice(&other.bytes);
         self
@@ -81,17 +108,36 @@ impl Template {
         .into_bytes();
         let base = bytes.len();
         bytes.extend_from_slice(&body.bytes);
-        let slots = body.slots.iter().map(|slot| Slot { offset: base + slot.offset, number: slot.number }).collect();
+        let slots = body.slots.iter().map(|slot| Slot { offset: base + slot.offset, ..*slot }).collect();
         Template { bytes, slots }
     }
 
     /// The request with these numbers. `numbers` must hold as many as the body has places for.
     pub fn fill(&mut self, numbers: &[u64]) -> &[u8] {
         for slot in &self.slots {
-            write_digits(&mut self.bytes[slot.offset..slot.offset + KEY_DIGITS], numbers[slot.number]);
+            let number = numbers[slot.number];
+            match slot.content {
+                Content::Digits => write_digits(&mut self.bytes[slot.offset..slot.offset + KEY_DIGITS], number),
+                Content::Letters { length, further, seed } => {
+                    let place = mix(number ^ mix(numbers[slot.number + further] ^ mix(seed)));
+                    self.bytes[slot.offset..slot.offset + length].copy_from_slice(letters(place, length));
+                }
+            }
         }
         &self.bytes
     }
+}
+
+/// Letters from the pool. At most half of it may be asked for at once.
+fn letters(place: u64, length: usize) -> &'static [u8] {
+    static POOL: OnceLock<Vec<u8>> = OnceLock::new();
+    let pool = POOL.get_or_init(|| {
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let mut random = Random::new(1);
+        (0..POOL_BYTES).map(|_| LETTERS[random.below(64) as usize]).collect()
+    });
+    let start = (place % (POOL_BYTES - length) as u64) as usize;
+    &pool[start..start + length]
 }
 
 /// Writes the last digits of `number`, with leading zeros.
@@ -118,5 +164,20 @@ mod tests {
         assert!(text.contains("Content-Length: 22\r\n"), "{text}");
         assert!(text.contains("X-Amz-Target: DynamoDB_20120810.GetItem\r\n"), "{text}");
         assert!(template.fill(&[0, 99]).ends_with(b"[<00000000><00000099>]"));
+    }
+
+    #[test]
+    fn letters_depend_on_the_item_and_on_the_seed() {
+        let item = |seed| Body::new("").letters(100, 0, 1, seed);
+        let fill = |body: &Body, numbers: [u64; 2]| {
+            let bytes = Template::new(&Endpoint::local(1), "X", body).fill(&numbers).to_vec();
+            bytes[bytes.len() - 100..].to_vec()
+        };
+        let letters = fill(&item(1), [3, 4]);
+        assert_eq!(letters, fill(&item(1), [3, 4]));
+        assert!(letters.iter().all(|letter| letter.is_ascii_alphanumeric() || b"-_".contains(letter)));
+        for other in [fill(&item(1), [3, 5]), fill(&item(1), [2, 4]), fill(&item(2), [3, 4])] {
+            assert_ne!(letters, other);
+        }
     }
 }

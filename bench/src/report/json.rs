@@ -133,7 +133,7 @@ fn footprint(json: &mut JsonWriter<'_>, footprint: &Footprint) {
     number(json, "rss_peak_bytes", bytes(footprint.peak_bytes));
     number(json, "load_seconds", Some(footprint.load_seconds));
     json.key("payload_bytes").u64(footprint.payload_bytes);
-    for (name, parts) in [("disk_loaded_bytes", &footprint.disk_loaded), ("disk_end_bytes", &footprint.disk_end)] {
+    for (name, parts) in [("disk_busy_bytes", &footprint.disk_busy), ("disk_at_rest_bytes", &footprint.disk_at_rest)] {
         json.key(name).begin_object();
         for (part, bytes) in parts {
             json.key(part).u64(*bytes);

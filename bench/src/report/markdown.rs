@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Report;
-use crate::session::{Cell, Footprint, total};
+use crate::session::{Cell, log_and_state};
 use crate::stats::{Spread, median};
 use crate::workload::Kind;
 
@@ -44,6 +44,12 @@ fn head(out: &mut String, report: &Report, name: &str) {
     line!(out, "# Benchmark, {}\n", report.date);
     if report.quick {
         line!(out, "**A quick run: it proves that everything works and measures nothing.**\n");
+    }
+    if cfg!(debug_assertions) {
+        line!(
+            out,
+            "**Client and calibrator were built without optimisation: their costs, and so all ratios, mean nothing.**\n"
+        );
     }
     if report.machine.file_system == "tmpfs" && !report.in_memory {
         line!(
@@ -218,47 +224,39 @@ fn footprint(out: &mut String, report: &Report) {
     line!(out, "## Footprint\n");
     line!(
         out,
-        "| server | start-up ms | restart after SIGKILL ms | RSS idle MiB | loaded | peak | loading s | bytes on disk per item loaded | disk over payload, loaded / end of run |"
+        "On disk after a clean stop, log files apart; a server that is measured in place is not stopped. *Payload*: all items of all tables and indexes as DynamoDB bills them.\n"
     );
-    line!(out, "|---|---|---|---|---|---|---|---|---|");
+    line!(
+        out,
+        "| server | start-up ms | restart after SIGKILL ms | RSS idle MiB | loaded | peak | loading s | payload MiB | state MiB | bytes per item of {} | state over payload | log MiB |",
+        report.settings.dataset.item_size()
+    );
+    line!(out, "|---|---|---|---|---|---|---|---|---|---|---|---|");
     for (name, footprint) in report.names.iter().zip(&report.results.footprints) {
-        let mib = |bytes: Option<u64>| figure(bytes.map(|bytes| bytes as f64 / (1 << 20) as f64));
+        let stopped = !footprint.disk_at_rest.is_empty();
+        let (log, state) = log_and_state(&footprint.disk_at_rest);
+        let over_payload =
+            (stopped && footprint.payload_bytes > 0).then(|| state as f64 / footprint.payload_bytes as f64);
         line!(
             out,
-            "| {name} | {} | {} | {} | {} | {} | {} | {} | {} / {} |",
+            "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             figure(footprint.start_ms),
             figure(footprint.restart_ms),
             mib(footprint.idle_bytes),
             mib(footprint.loaded_bytes),
             mib(footprint.peak_bytes),
             figure(Some(footprint.load_seconds)),
-            figure(per_item(report, footprint)),
-            figure(over_payload(footprint, &footprint.disk_loaded)),
-            figure(over_payload(footprint, &footprint.disk_end)),
+            mib(Some(footprint.payload_bytes)),
+            mib(stopped.then_some(state)),
+            figure(over_payload.map(|ratio| ratio * report.settings.dataset.item_bytes as f64)),
+            figure(over_payload),
+            mib(stopped.then_some(log)),
         );
     }
-    for (name, footprint) in report.names.iter().zip(&report.results.footprints) {
-        if !footprint.disk_end.is_empty() {
-            let part = |(name, bytes): &(String, u64)| format!("{name} {:.1} MiB", *bytes as f64 / (1 << 20) as f64);
-            let parts = |parts: &[(String, u64)]| parts.iter().map(part).collect::<Vec<_>>().join(", ");
-            line!(
-                out,
-                "\nOn disk, {name}: loaded {}; at the end {}.",
-                parts(&footprint.disk_loaded),
-                parts(&footprint.disk_end)
-            );
-        }
-    }
 }
 
-/// Bytes on disk per main item, the other tables counted as items of the same size.
-fn per_item(report: &Report, footprint: &Footprint) -> Option<f64> {
-    let items = footprint.payload_bytes as f64 / report.settings.dataset.item_bytes as f64;
-    (!footprint.disk_loaded.is_empty()).then(|| total(&footprint.disk_loaded) as f64 / items)
-}
-
-fn over_payload(footprint: &Footprint, parts: &[(String, u64)]) -> Option<f64> {
-    (!parts.is_empty() && footprint.payload_bytes > 0).then(|| total(parts) as f64 / footprint.payload_bytes as f64)
+fn mib(bytes: Option<u64>) -> String {
+    figure(bytes.map(|bytes| bytes as f64 / (1 << 20) as f64))
 }
 
 fn problems(out: &mut String, report: &Report) {

@@ -23,10 +23,10 @@ pub struct Footprint {
     pub load_seconds: f64,
     /// What was loaded, as DynamoDB bills it.
     pub payload_bytes: u64,
-    /// Bytes on disk after loading, by the names in the data folder.
-    pub disk_loaded: Vec<(String, u64)>,
-    /// Bytes on disk at the end of the run.
-    pub disk_end: Vec<(String, u64)>,
+    /// Bytes on disk at the end of the measurements, by the names in the data folder.
+    pub disk_busy: Vec<(String, u64)>,
+    /// Bytes on disk after the server was stopped in order.
+    pub disk_at_rest: Vec<(String, u64)>,
 }
 
 impl Footprint {
@@ -35,22 +35,28 @@ impl Footprint {
         self.idle_bytes = memory(target).map(|memory| memory.0);
     }
 
-    /// Notes memory and disk after loading.
+    /// Notes memory after loading.
     pub fn loaded(&mut self, target: &Target) {
         self.loaded_bytes = memory(target).map(|memory| memory.0);
-        self.disk_loaded = disk(target);
     }
 
     /// Notes memory and disk after all loads.
     pub fn worked(&mut self, target: &Target) {
         self.peak_bytes = memory(target).map(|memory| memory.1);
-        self.disk_end = disk(target);
+        self.disk_busy = disk(target);
+    }
+
+    /// Notes the disk after the server was stopped.
+    pub fn stopped(&mut self, target: &Target) {
+        self.disk_at_rest = disk(target);
     }
 }
 
-/// All bytes of a folder's parts.
-pub fn total(parts: &[(String, u64)]) -> u64 {
-    parts.iter().map(|part| part.1).sum()
+/// Bytes of a folder's parts: the log's (whose name begins so), and all others'.
+pub fn log_and_state(parts: &[(String, u64)]) -> (u64, u64) {
+    let (log, state): (Vec<_>, Vec<_>) = parts.iter().partition(|part| part.0.starts_with("log"));
+    let sum = |parts: Vec<&(String, u64)>| parts.into_iter().map(|part| part.1).sum();
+    (sum(log), sum(state))
 }
 
 /// Whether item 0 is there; says what came instead.

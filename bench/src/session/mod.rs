@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use cell::{Cell, OpenCell, Repetition};
-pub use footprint::{Footprint, total};
+pub use footprint::{Footprint, log_and_state};
 pub use slice::{Figures, Slice, measure};
 
 use crate::calibrator::{Calibrator, REPLY_BYTES};
@@ -238,6 +238,10 @@ impl Session<'_> {
                     Err(error) => Some(error.to_string()),
                 };
                 self.results.problems.extend(problem.map(|text| format!("{} after a kill: {text}", target.name)));
+                if let Some(Err(error)) = target.process.as_mut().map(|process| process.stop()) {
+                    self.results.problems.push(format!("{}: {error}", target.name));
+                }
+                footprint.stopped(target);
             }
         }
         Ok(())

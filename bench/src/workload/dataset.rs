@@ -4,6 +4,8 @@ use crate::client::Body;
 
 /// Rows of a query table are 200 B each, as DynamoDB bills them.
 const ROW_BYTES: u64 = 200;
+/// `v-00000000 g-00000000 ` in front of the letters.
+const STAMPS_BYTES: u64 = 22;
 /// The query tables hold at most so many rows; partitions, not rows, are what a Query of one partition sees.
 const ROWS_MAX: u64 = 10_000;
 /// The tables with indexes hold at most so many items.
@@ -71,9 +73,10 @@ impl Dataset {
         }
     }
 
-    /// Bytes of a table's items as DynamoDB bills them, indexes apart.
+    /// Bytes of a table's items as DynamoDB bills them, and again for every index: they hold whole items.
     pub fn payload_bytes(&self, table: Table) -> u64 {
-        self.rows(table) * if table.rows_per_partition().is_some() { ROW_BYTES } else { self.item_bytes }
+        let row_bytes = if table.rows_per_partition().is_some() { ROW_BYTES } else { self.item_bytes };
+        self.rows(table) * row_bytes * (1 + table.indexes() as u64)
     }
 
     /// The size of an item as text: `1 KB`, `100 B`.
@@ -89,23 +92,18 @@ impl Dataset {
     /// indexes, number *i* is the *i*-th index key. `generation` tells which slice wrote it.
     pub fn item(&self, table: Table, generation: u64) -> Body {
         if table.rows_per_partition().is_some() {
-            // pk 2 + 13, sk 2 + 12, payload 7 + the rest.
-            let filler = filler(ROW_BYTES, 2 + 13 + 2 + 12 + 7);
-            return Body::new(r#"{"pk":{"S":"part-"#)
-                .digits(0)
-                .text(r#""},"sk":{"S":"row-"#)
-                .digits(1)
-                .text(r#""},"payload":{"S":"v-"#)
-                .digits(0)
-                .text(&format!(r#" g-{generation:08} {filler}"}}}}"#));
+            let key = Body::new(r#"{"pk":{"S":"part-"#).digits(0).text(r#""},"sk":{"S":"row-"#).digits(1);
+            let row = key.text(r#""},"payload":{"S":""#);
+            // Names and values: pk 2 + 13, sk 2 + 12, payload 7 + the rest.
+            return stamped(row, ROW_BYTES, 2 + 13 + 2 + 12 + 7, 1, generation).text(r#""}}"#);
         }
         let mut item = Body::new(r#"{"pk":{"S":"item-"#).digits(0).text(r#""},"n":{"N":"0"}"#);
         for index in 1..=table.indexes() {
             item = item.text(&format!(r#","g{index}":{{"S":"group-"#)).digits(index).text(r#""}"#);
         }
         // pk 2 + 13, n 1 + 2, payload 7 + the rest, each index key 2 + 14.
-        let filler = filler(self.item_bytes, 2 + 13 + 3 + 7 + 16 * table.indexes() as u64);
-        item.text(r#","payload":{"S":"v-"#).digits(0).text(&format!(r#" g-{generation:08} {filler}"}}}}"#))
+        let others = 2 + 13 + 3 + 7 + 16 * table.indexes() as u64;
+        stamped(item.text(r#","payload":{"S":""#), self.item_bytes, others, 0, generation).text(r#""}}"#)
     }
 
     /// The key of an item of a table without a sort key, with number 0.
@@ -115,8 +113,7 @@ impl Dataset {
 
     /// The value of the payload attribute alone, with number 0.
     pub fn payload(&self, generation: u64) -> Body {
-        let filler = filler(self.item_bytes, 2 + 13 + 3 + 7);
-        Body::new(r#"{"S":"v-"#).digits(0).text(&format!(r#" g-{generation:08} {filler}"}}"#))
+        stamped(Body::new(r#"{"S":""#), self.item_bytes, 2 + 13 + 3 + 7, 0, generation).text(r#""}"#)
     }
 
     /// The CreateTable request.
@@ -146,10 +143,11 @@ impl Dataset {
     }
 }
 
-/// Text that brings an item to its size; `names_and_keys` bytes are there already, and the payload's stamps
-/// (`v-… g-… `) are 22.
-fn filler(item_bytes: u64, names_and_keys: u64) -> String {
-    "x".repeat(item_bytes.saturating_sub(names_and_keys + 22) as usize)
+/// The text of a payload: the stamps, and as many letters as bring the item to its size. `others` is what the item's
+/// names and other values take; the letters depend on number 0 and number `further`.
+fn stamped(item: Body, item_bytes: u64, others: u64, further: usize, generation: u64) -> Body {
+    let letters = item_bytes.saturating_sub(others + STAMPS_BYTES) as usize;
+    item.text("v-").digits(0).text(&format!(" g-{generation:08} ")).letters(letters, 0, further, generation)
 }
 
 #[cfg(test)]
@@ -166,7 +164,7 @@ mod tests {
         // Names pk, n, g1, payload; values item-00000042 (13), 0 (2 as billed), group-00000007 (14), and the payload.
         let billed = 2 + 13 + 1 + 2 + 2 + 14 + 7 + (payload.len() - 2);
         assert_eq!(billed, 1024);
-        assert!(payload.starts_with(b"\"v-00000042 g-00000003 xxx"), "{}", String::from_utf8_lossy(payload));
+        assert!(payload.starts_with(b"\"v-00000042 g-00000003 "), "{}", String::from_utf8_lossy(payload));
     }
 
     #[test]
