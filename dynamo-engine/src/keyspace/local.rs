@@ -35,6 +35,13 @@ fn key_with_id(shard: ShardId, kind: Kind, id: u64) -> Vec<u8> {
     key
 }
 
+/// Prefix of everything local to the shard.
+pub fn shard_prefix(shard: ShardId) -> Vec<u8> {
+    let mut key = vec![Space::Local as u8];
+    key.extend_from_slice(&shard.0.to_be_bytes());
+    key
+}
+
 /// The applied log index, written by the log's driver into the same batch.
 pub fn applied(shard: ShardId) -> Vec<u8> {
     key(shard, Kind::Applied)

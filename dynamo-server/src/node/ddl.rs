@@ -22,21 +22,28 @@ const BACKFILL_ROWS: u32 = 256;
 /// How long one step may wait for its outcome.
 const STEP_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long a driver rests after a step that had no outcome.
+/// How long a driver rests after a step that changed nothing.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// Works on `table` until nothing is left to do, or the table or the node is gone.
 pub(super) async fn drive<E: Env>(shard: Arc<Shard<E>>, table: TableId) {
-    while let Some(work) = shard.group().published().catalog().table_by_id(table).and_then(|it| next_ddl_step(&it)) {
+    while let Some((version, work)) = next(&shard, table) {
         match step(&shard, work).await {
             Ok(()) => {}
             Err(ShardError::Stopped) => return,
-            Err(error) => {
-                tracing::warn!(table = table.0, %error, "a step of a table's change has no outcome yet");
-                E::sleep(RETRY_AFTER).await;
-            }
+            Err(error) => tracing::warn!(table = table.0, %error, "a step of a table's change has no outcome yet"),
+        }
+        if next(&shard, table).is_some_and(|(now, _)| now == version) {
+            // Nothing came of it: do not fill the log with the same step.
+            E::sleep(RETRY_AFTER).await;
         }
     }
+}
+
+/// The table's version, and what is left to do about it.
+fn next<E: Env>(shard: &Shard<E>, table: TableId) -> Option<(u32, DdlWork)> {
+    let table = shard.group().published().catalog().table_by_id(table)?;
+    Some((table.schema_version, next_ddl_step(&table)?))
 }
 
 async fn step<E: Env>(shard: &Shard<E>, work: DdlWork) -> Result<(), ShardError> {

@@ -9,6 +9,7 @@
 //! | a membership enters the log | `GroupLog::append` | it is written or sent |
 //! | the log is cut | `GroupLog::truncate_after` | |
 //! | a membership is applied | `Machine::apply` | |
+//! | a snapshot brings a membership | `Machine::install_snapshot` | |
 //! | an entry of a term is applied | `Machine::apply` | the own-term gate |
 //! | a peer accepted a message | `Connection`, with the time at which exactly that message was sent | |
 //! | a transfer starts | `Connection::transfer_leader` | the target hears of it |
@@ -138,6 +139,10 @@ impl LeaseFeed {
 
     pub(super) fn membership_is_applied(&self, index: u64) {
         self.holder.update(|holder| holder.config_applied(index));
+    }
+
+    pub(super) fn membership_is_installed(&self, index: u64, membership: &Membership) {
+        self.holder.update(|holder| holder.config_installed(index, voters(membership)));
     }
 
     pub(super) fn log_is_cut(&self, from: u64) {

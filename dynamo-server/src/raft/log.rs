@@ -160,6 +160,8 @@ struct Shared<E: Env> {
 struct Inner {
     vote: Option<Vote>,
     purged: Option<LogId>,
+    /// The index of the first entry there is, or will be.
+    first: u64,
     last: Option<LogId>,
     /// The newest committed entry that openraft told of, and whether the WAL was told of it.
     committed: Option<LogId>,
@@ -184,6 +186,7 @@ impl<E: Env> GroupLog<E> {
         let inner = Inner {
             vote: recovered.vote,
             purged: recovered.purged,
+            first: recovered.purged.map_or(0, |purged| purged.index() + 1),
             last: recovered.last,
             committed: recovered.committed,
             committed_saved: true,
@@ -218,7 +221,7 @@ impl<E: Env> GroupLog<E> {
     fn read_some(&self, start: u64, end: u64, bytes_max: usize) -> io::Result<Vec<LogEntry>> {
         let (start, end) = {
             let inner = self.shared.inner.lock();
-            let start = start.max(inner.purged.map_or(0, |purged| purged.index() + 1));
+            let start = start.max(inner.first);
             let end = end.min(inner.last.map_or(0, |last| last.index() + 1));
             if start >= end {
                 return Ok(Vec::new());
@@ -366,7 +369,7 @@ impl<E: Env> RaftLogStorage<Types<E>> for GroupLog<E> {
             let from = last.map_or(0, |last| last.index() + 1);
             inner.tail.truncate(from);
             inner.size.truncate(from);
-            inner.last = last;
+            inner.last = inner.last.min(last);
             let durable = inner.flushed_next.load(Ordering::Acquire).min(from);
             inner.flushed_next = Arc::new(AtomicU64::new(durable));
             self.shared.lease.log_is_cut(from);
@@ -377,7 +380,7 @@ impl<E: Env> RaftLogStorage<Types<E>> for GroupLog<E> {
     async fn purge(&mut self, upto: LogId) -> io::Result<()> {
         let first = {
             let mut inner = self.shared.inner.lock();
-            let first = inner.purged.map_or(0, |purged| purged.index() + 1);
+            let first = std::mem::replace(&mut inner.first, upto.index() + 1);
             inner.tail.purge(upto.index());
             inner.size.purge(upto.index());
             inner.purged = Some(upto);
@@ -397,6 +400,9 @@ impl<E: Env> Shared<E> {
         let mut records = Vec::new();
         let mut inner = self.inner.lock();
         for entry in entries {
+            if inner.last.is_none() {
+                inner.first = entry.log_id.index();
+            }
             let mut bytes = Vec::new();
             put_entry(&mut bytes, &entry);
             if let EntryPayload::Membership(membership) = &entry.payload {

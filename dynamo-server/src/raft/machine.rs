@@ -32,7 +32,7 @@ use crate::node::FaultSignal;
 const COMMANDS_PER_TURN_MAX: usize = 256;
 
 /// An entry with more commands than this is applied where it does not hold up other tasks.
-const COMMANDS_INLINE_MAX: usize = 16;
+const COMMANDS_INLINE_MAX: usize = 64;
 
 /// What the state store holds of a shard when the node starts.
 pub struct RecoveredState {
@@ -134,8 +134,8 @@ impl<E: Env> Machine<E> {
     /// Applies one entry and publishes it.
     fn apply_one(&mut self, entry: &LogEntry) -> io::Result<Applied> {
         debug_assert!(
-            self.applied.is_none_or(|applied| applied.index() + 1 == entry.log_id.index()),
-            "entries are applied one after the other"
+            self.applied.is_none_or(|applied| applied < entry.log_id),
+            "entries are applied in the order of the log"
         );
         let mut batch = WriteBatch::new();
         let outcomes = match &entry.payload {
@@ -202,7 +202,20 @@ impl<E: Env> Machine<E> {
     }
 
     fn pin(&self) -> SnapshotPin {
-        SnapshotPin { meta: SnapshotMeta { last_log_id: self.applied, last_membership: self.membership.clone() } }
+        SnapshotPin {
+            meta: SnapshotMeta { last_log_id: self.applied, last_membership: self.membership.clone() },
+            store: Arc::clone(&self.store),
+            shard: self.shard.id,
+        }
+    }
+}
+
+impl<E> Drop for Machine<E> {
+    fn drop(&mut self) {
+        // Whoever waits for an outcome would wait for ever, and so would everybody after it.
+        if std::thread::panicking() {
+            self.fault.raise(format!("shard {}: applying an entry panicked", self.shard.id.0));
+        }
     }
 }
 
@@ -237,9 +250,23 @@ impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
         self.pin()
     }
 
-    async fn install_snapshot(&mut self, meta: &SnapshotMeta, _snapshot: ShardSnapshot) -> io::Result<()> {
-        // A pin is the state as it is: whoever asks to install one that is ahead of the state has lost track of it.
-        Err(self.stop(&format!("a snapshot up to {:?} was to be installed that nobody sent", meta.last_log_id)))
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: ShardSnapshot) -> io::Result<()> {
+        let store = Arc::clone(&self.store);
+        E::in_place(|| snapshot.install(meta, &*store, &self.shard)).map_err(|error| self.stop(&error.to_string()))?;
+        let recovered =
+            RecoveredState::read(&*self.store, self.shard.id).map_err(|error| self.stop(&error.to_string()))?;
+        self.shard = recovered.shard;
+        self.applied = recovered.applied;
+        self.membership = recovered.membership;
+        if let Some(log_id) = self.membership.log_id() {
+            self.lease.membership_is_installed(log_id.index(), self.membership.membership());
+        }
+        self.published.replace(
+            catalog_of(&self.shard),
+            self.shard.ceiling,
+            self.applied.map(|applied| applied.index()),
+        );
+        Ok(())
     }
 
     async fn get_current_snapshot(

@@ -31,8 +31,10 @@ mod published;
 mod reply;
 mod runtime;
 mod serve;
-mod snapshot;
+pub mod snapshot;
 mod tail;
+#[cfg(test)]
+mod tests;
 pub mod types;
 mod wal;
 

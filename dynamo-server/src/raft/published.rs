@@ -69,6 +69,13 @@ impl Published {
         self.catalog.store(Arc::new(catalog));
     }
 
+    /// The whole state was replaced by another one.
+    pub(super) fn replace(&self, catalog: MemoryCatalog, ceiling: Timestamp, applied: Option<u64>) {
+        self.catalog.store(Arc::new(catalog));
+        self.ceiling.store(ceiling.0, Ordering::Release);
+        self.applied_next.send_replace(applied.map_or(0, |applied| applied + 1));
+    }
+
     pub(super) fn advance(&self, applied: u64, ceiling: Timestamp) {
         self.ceiling.store(ceiling.0, Ordering::Release);
         self.applied_next.send_replace(applied + 1);

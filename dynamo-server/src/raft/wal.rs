@@ -160,6 +160,15 @@ struct Worker<E: Env> {
     failed: Option<String>,
 }
 
+impl<E: Env> Drop for Worker<E> {
+    fn drop(&mut self) {
+        // Whoever waits for a callback would wait for ever.
+        if std::thread::panicking() {
+            self.fault.raise("the writer of the log panicked");
+        }
+    }
+}
+
 /// What one batch answers once it is durable.
 struct Round<E: Env> {
     batch: WriteBatch,
@@ -187,8 +196,9 @@ impl<E: Env> Worker<E> {
             if let Some(closed) = closed {
                 self.queue.close();
                 self.record_floor();
-                // The store must be closed before the one who waits goes on.
+                // The store must be let go before the one who waits goes on.
                 drop(self);
+                // Nobody has to wait.
                 let _ = closed.send(());
                 return;
             }
@@ -221,7 +231,8 @@ impl<E: Env> Worker<E> {
                 round.cut = true;
                 let from = last.map_or(0, |last| last.index() + 1);
                 round.batch.delete_range(&keys::entry(group, from), &keys::entry(group, u64::MAX));
-                self.floor.groups.entry(group).or_default().last = last;
+                let known = &mut self.floor.groups.entry(group).or_default().last;
+                *known = (*known).min(last);
             }
             Request::Purge { group, first, upto } => {
                 round.put_log_id(group, Scalar::Purged, &upto);

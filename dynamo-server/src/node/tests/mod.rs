@@ -5,3 +5,4 @@ mod fixture;
 mod kill;
 mod lease;
 mod reads;
+mod snapshot;

@@ -1,0 +1,43 @@
+//! openraft's exam for log stores and state machines, sat by ours on the simulated disk.
+
+use std::sync::Arc;
+
+use lease::{Moment, Timing};
+use openraft::StorageError;
+use openraft::testing::log::{StoreBuilder, Suite};
+use shard_router::ShardId;
+
+use crate::env::sim::{SimEnv, SimNode, run};
+use crate::env::{Env, Storage};
+use crate::node::FaultSignal;
+use crate::raft::Wal;
+use crate::raft::floor::Floor;
+use crate::raft::lease_feed::LeaseFeed;
+use crate::raft::log::{GroupLog, RecoveredLog};
+use crate::raft::machine::{Machine, RecoveredState};
+use crate::raft::types::Types;
+
+const SHARD: ShardId = ShardId(0);
+
+/// Makes an empty log and machine, each time on a disk of their own.
+struct Fresh;
+
+impl StoreBuilder<Types<SimEnv>, GroupLog<SimEnv>, Machine<SimEnv>, ()> for Fresh {
+    async fn build(&self) -> Result<((), GroupLog<SimEnv>, Machine<SimEnv>), StorageError<Types<SimEnv>>> {
+        let stores = SimEnv::new(&SimNode::new(0, 1)).open(&Storage::Memory).unwrap();
+        let fault = FaultSignal::default();
+        let timing = Timing::for_election_timeout(std::time::Duration::from_secs(1)).unwrap();
+        let lease = Arc::new(LeaseFeed::start(0, timing, Vec::new(), None, Moment::from_nanos(SimEnv::monotonic_ns())));
+        let recovered = RecoveredLog::read(&*stores.log, SHARD.0, &Floor::default(), None).unwrap();
+        let wal = Wal::start(Arc::clone(&stores.log), Floor::default(), fault.clone());
+        let log = GroupLog::new(SHARD.0, stores.log, wal, Arc::clone(&lease), recovered);
+        let state = RecoveredState::read(&*stores.state, SHARD).unwrap();
+        let published = Arc::new(state.publish());
+        Ok(((), log, Machine::new(stores.state, state, lease, published, fault)))
+    }
+}
+
+#[test]
+fn the_log_and_the_machine_pass_openrafts_exam() {
+    run(31, async { Suite::test_all(Fresh).await.unwrap() });
+}

@@ -1,0 +1,109 @@
+//! The write-ahead log: shared syncs, order, and a floor that never promises what was cut.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use openraft::storage::IOFlushed;
+use ordered_kv::{LogStore, Reader};
+
+use crate::env::sim::{SimEnv, SimNode, run};
+use crate::env::{Env, Storage};
+use crate::node::FaultSignal;
+use crate::raft::Wal;
+use crate::raft::floor::Floor;
+use crate::raft::keys;
+use crate::raft::types::{CommittedLeaderId, LogId, Vote};
+
+fn at(index: u64) -> LogId {
+    LogId::new(CommittedLeaderId::new(1), index)
+}
+
+fn records(indexes: impl Iterator<Item = u64>) -> Vec<(LogId, Bytes)> {
+    indexes.map(|index| (at(index), Bytes::from(format!("entry {index}")))).collect()
+}
+
+/// A WAL on a simulated disk; runs `story` with it.
+fn with_wal<F: Future<Output = ()>>(seed: u64, story: impl FnOnce(Arc<SimNode>, Wal<SimEnv>, FaultSignal) -> F) {
+    run(seed, async move {
+        let machine = SimNode::new(1, 1);
+        let scope = Arc::clone(&machine);
+        scope
+            .scope(async move {
+                let stores = SimEnv::new(&machine).open(&Storage::Memory).unwrap();
+                let fault = FaultSignal::default();
+                let wal = Wal::start(stores.log, Floor::default(), fault.clone());
+                story(machine, wal, fault).await;
+            })
+            .await;
+    });
+}
+
+async fn append(wal: &Wal<SimEnv>, group: u32, indexes: impl Iterator<Item = u64>) -> Arc<AtomicU64> {
+    let flushed = Arc::new(AtomicU64::new(0));
+    wal.append(group, records(indexes), None, Arc::clone(&flushed), IOFlushed::noop()).await.unwrap();
+    flushed
+}
+
+#[test]
+fn what_gathers_during_a_sync_shares_the_next_one() {
+    with_wal(41, async |machine, wal, _| {
+        wal.save_vote(0, Vote::new(1, 1)).await.unwrap();
+        let syncs = machine.log().syncs();
+        machine.freeze_disk_after(0);
+        let mut flushed = Vec::new();
+        for group in 0..4 {
+            for entry in 0..25 {
+                flushed.push(append(&wal, group, entry..=entry).await);
+            }
+        }
+        SimEnv::sleep(Duration::from_millis(10)).await;
+        assert!(flushed.iter().all(|flushed| flushed.load(Ordering::Relaxed) == 0), "nothing is durable yet");
+        machine.thaw_disk();
+        SimEnv::sleep(Duration::from_millis(50)).await;
+        assert!(flushed.iter().all(|flushed| flushed.load(Ordering::Relaxed) > 0));
+        assert!(machine.log().syncs() - syncs <= 2, "a hundred appends of four groups");
+    });
+}
+
+#[test]
+fn a_cut_end_is_not_promised_any_more() {
+    with_wal(42, async |machine, wal, _| {
+        append(&wal, 0, 0..=9).await;
+        append(&wal, 1, 0..=3).await;
+        wal.save_vote(0, Vote::new(1, 1)).await.unwrap();
+        let mut recorded = Floor::default();
+        recorded.groups.entry(0).or_default().last = Some(at(9));
+        recorded.groups.entry(1).or_default().last = Some(at(3));
+        machine.log().record_floor(&recorded.encode()).unwrap();
+
+        wal.truncate(0, Some(at(4))).await.unwrap();
+        append(&wal, 0, 5..=6).await;
+        wal.save_vote(0, Vote::new(2, 1)).await.unwrap();
+        let floor = Floor::decode(&machine.log().floor().unwrap().unwrap()).unwrap();
+        assert!(floor.groups[&0].last <= Some(at(6)), "{floor:?}");
+        assert_eq!(floor.groups[&1].last, Some(at(3)), "the other group's end stays guarded");
+        assert_eq!(machine.log().get(&keys::entry(0, 8)).unwrap(), None);
+        assert_eq!(machine.log().get(&keys::entry(0, 6)).unwrap(), Some(Bytes::from_static(b"entry 6")));
+
+        wal.close().await;
+        let floor = Floor::decode(&machine.log().floor().unwrap().unwrap()).unwrap();
+        assert_eq!(floor.groups[&0].last, Some(at(6)));
+        assert_eq!(floor.groups[&0].vote, Some(Vote::new(2, 1)));
+        assert!(wal.save_vote(0, Vote::new(3, 1)).await.is_err(), "closed");
+    });
+}
+
+#[test]
+fn after_a_failed_write_nothing_is_ever_acknowledged() {
+    with_wal(43, async |machine, wal, fault| {
+        machine.log().fail_writes(Some(ordered_kv::StoreError::Io("gone".to_owned())));
+        assert!(wal.save_vote(0, Vote::new(1, 1)).await.is_err());
+        assert!(fault.reason().is_some());
+        machine.log().fail_writes(None);
+        let flushed = append(&wal, 0, 0..=0).await;
+        assert!(wal.save_vote(0, Vote::new(1, 1)).await.is_err(), "what is on the disk is not known any more");
+        assert_eq!(flushed.load(Ordering::Relaxed), 0);
+    });
+}
