@@ -173,6 +173,7 @@ impl KeyCondition {
     /// Every partition attribute has a condition, and a condition that is on no key attribute stands in the place of
     /// the first sort attribute without one.
     fn check_presence(&self, partition: &[KeyColumn<'_>], sort: &[KeyColumn<'_>]) -> Result<(), ExpressionError> {
+        self.check_equalities(partition)?;
         let missing = partition.iter().find(|column| self.test(column.name).is_none());
         let is_key = |name: &str| partition.iter().chain(sort).any(|column| column.name == name);
         let stray = self.clauses.iter().any(|clause| !is_key(&clause.attribute));
@@ -187,6 +188,21 @@ impl KeyCondition {
             }
             None => Ok(()),
         }
+    }
+
+    /// A key of several partition attributes says what it wants of them in words of its own. The beginning and the end
+    /// of the text are made after the one for sort attributes; what AWS's own says is known to name the role and the
+    /// equality (ScyllaDB's Alternator suite, 2026).
+    fn check_equalities(&self, partition: &[KeyColumn<'_>]) -> Result<(), ExpressionError> {
+        let is_equal = |column: &&KeyColumn<'_>| matches!(self.test(column.name), Some(KeyTest::Equal(_)));
+        let others: Vec<&str> = partition.iter().filter(|column| !is_equal(column)).map(|column| column.name).collect();
+        if partition.len() < 2 || others.is_empty() {
+            return Ok(());
+        }
+        Err(ExpressionError::bare(format!(
+            "HASH key attributes {} must have equality conditions specified in the query",
+            others.join(", ")
+        )))
     }
 
     fn check_type(&self, column: &KeyColumn<'_>) -> Result<(), ExpressionError> {

@@ -50,7 +50,8 @@ pub fn plan(input: QueryInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanEr
     Ok(PageRead {
         span: Span::Partition { token: span.token, start: span.start, end: span.end },
         direction,
-        limit: input.limit.and_then(|limit| u64::try_from(limit).ok()),
+        // The only item of a partition ends its page whatever the limit, or the page could not be continued.
+        limit: input.limit.and_then(|limit| u64::try_from(limit).ok()).filter(|_| !source.is_one_item_each()),
         filter: expressions.filter,
         shape: selection.shape,
         fetch: selection.fetch,

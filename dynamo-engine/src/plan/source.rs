@@ -80,6 +80,11 @@ impl Source {
         self.global_index().map_or(self.table.id.0, |index| index.id.0)
     }
 
+    /// Whether each partition is one item: a table without a sort key.
+    pub fn is_one_item_each(&self) -> bool {
+        self.index().is_none() && self.table.keys.sort.is_empty()
+    }
+
     /// Whether its rows hold whole items.
     pub fn holds_whole_items(&self) -> bool {
         self.index().is_none_or(|index| index.projection == Projection::All)

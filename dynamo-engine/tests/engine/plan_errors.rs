@@ -456,6 +456,18 @@ fn key_conditions() {
 }
 
 #[test]
+fn a_query_for_one_item_is_not_continued() {
+    check(
+        "Query",
+        json!({
+            "TableName": "hashes", "KeyConditionExpression": "a = :x",
+            "ExpressionAttributeValues": { ":x": { "S": "x" } }, "ExclusiveStartKey": { "a": { "S": "x" } },
+        }),
+        "The provided exclusive start key is invalid: ExclusiveStartKey: {a=AttributeValue: {S:x}}",
+    );
+}
+
+#[test]
 fn key_conditions_stand_beside_expressions() {
     let conditions = json!({ "a": { "ComparisonOperator": "EQ", "AttributeValueList": [{ "S": "x" }] } });
     let request = json!({

@@ -258,6 +258,16 @@ fn keys_of_several_attributes() {
 }
 
 #[test]
+fn one_item_is_one_page() {
+    let request = json!({
+        "TableName": "hashes", "KeyConditionExpression": "a = :a", "Limit": 1, "ProjectionExpression": "n",
+        "ExpressionAttributeValues": { ":a": { "S": "song" } },
+    });
+    let page = reply(&songs(), "Query", request);
+    assert_eq!(page, json!({ "Items": [{ "n": { "N": "42" } }], "Count": 1, "ScannedCount": 1 }));
+}
+
+#[test]
 fn counting_returns_no_items() {
     let page = reply(&songs(), "Scan", json!({ "TableName": "hashes", "Select": "COUNT" }));
     assert_eq!(page, json!({ "Count": 2, "ScannedCount": 2 }));
