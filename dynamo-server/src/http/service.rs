@@ -19,7 +19,7 @@ use super::respond::{Reply, api, plain};
 use crate::env::Env;
 use crate::metrics::Metrics;
 use crate::node::Node;
-use crate::ops::{self, Caller};
+use crate::ops::{self, Call};
 
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
@@ -97,10 +97,17 @@ impl<E: Env> Service<E> {
     async fn operation(&self, operation: Operation, headers: &HeaderMap, body: Bytes) -> Result<Vec<u8>, ApiError> {
         let region = sigv4::authorize(text(headers, &AUTHORIZATION), text(headers, &AMZ_DATE))?;
         let timer = self.metrics.start(operation, E::monotonic_ns());
-        let host = text(headers, &HOST).unwrap_or("localhost");
-        let caller = Caller { context: RequestContext::for_region(&region), host };
+        let context = RequestContext::for_region(&region);
+        let call = Call {
+            node: &self.node,
+            operation,
+            context: &context,
+            host: text(headers, &HOST).unwrap_or("localhost"),
+            body: &body,
+            deadline: self.node.deadline(),
+        };
         // Boxed: the compiler cannot see through so deep a generic future that it may move between threads.
-        let answer: BoxFuture<'_, _> = Box::pin(ops::dispatch(&self.node, operation, &caller, &body));
+        let answer: BoxFuture<'_, _> = Box::pin(ops::dispatch(&call));
         let result = answer.await;
         timer.done(&result, E::monotonic_ns());
         result

@@ -13,136 +13,94 @@ use dynamo_engine::read::ReadPlan;
 use dynamo_protocol::error::ApiError;
 use futures::future::try_join_all;
 
+use super::Call;
 use crate::env::Env;
 use crate::guard::ReadFailure;
-use crate::node::Node;
-use crate::shard::{Deadline, ShardError};
+use crate::shard::ShardError;
 
-/// A request's way through planning: remembers whether the system group has confirmed what is installed here.
-pub(super) struct Attempts {
-    deadline: Deadline,
-    confirmed: bool,
-}
-
-impl Attempts {
-    pub(super) fn new<E: Env>(node: &Node<E>) -> Attempts {
-        Attempts { deadline: node.deadline(), confirmed: false }
-    }
-
-    pub(super) fn deadline(&self) -> Deadline {
-        self.deadline
-    }
-
-    /// The plan, or `None` when it is to be made again.
-    ///
-    /// # Errors
-    /// The client's mistake; or that the system group did not answer.
-    pub(super) async fn plan<E: Env, P>(
-        &mut self,
-        node: &Node<E>,
-        plan: impl Fn() -> Result<P, PlanError>,
-    ) -> Result<P, ApiError> {
+impl<E: Env> Call<'_, E> {
+    /// A read handler: plan, guard, execute.
+    pub(super) async fn read(&self, plan: impl Fn() -> Result<ReadPlan, PlanError>) -> Result<Vec<u8>, ApiError> {
         loop {
-            match plan() {
-                Ok(plan) => return Ok(plan),
-                Err(PlanError::UnknownTable(_)) if !self.confirmed => {
-                    node.refresh_catalog(self.deadline).await.map_err(ShardError::into_api_error)?;
-                    self.confirmed = true;
-                }
-                Err(error) => return Err(error.into_api_error()),
+            let plan = self.plan(&plan).await?;
+            match self.node.read(plan, self.deadline).await {
+                Ok(body) => return Ok(body),
+                Err(ReadFailure::Stale) => self.again().await?,
+                Err(failure) => return Err(failure.into_api_error()),
             }
         }
     }
 
+    /// A write handler: plan, propose everything at once, reply.
+    pub(super) async fn write(&self, plan: impl Fn() -> Result<WritePlan, PlanError>) -> Result<Vec<u8>, ApiError> {
+        loop {
+            let WritePlan { writes, reply } = self.plan(&plan).await?;
+            let proposals =
+                writes.into_iter().map(|write| self.node.propose(write.token, write.command, self.deadline));
+            let outcomes = try_join_all(proposals).await.map_err(ShardError::into_api_error)?;
+            if !outcomes.iter().any(is_stale) {
+                return reply.render(outcomes);
+            }
+            // Only the writes of a batch can be stale in part; doing the others once more gives the same items.
+            self.again().await?;
+        }
+    }
+
+    /// A change of the catalog: plan, propose.
+    pub(super) async fn ddl(&self, plan: impl Fn() -> Result<DdlCommand, PlanError>) -> Result<DdlOutcome, ApiError> {
+        loop {
+            let command = self.plan(&plan).await?;
+            match self.node.propose_ddl(command, self.deadline).await.map_err(ShardError::into_api_error)? {
+                DdlOutcome::Stale => self.again().await?,
+                outcome => return Ok(outcome),
+            }
+        }
+    }
+
+    /// A look at the catalog: plan, confirm, plan. What is wrong with the request is said first, also by a node that
+    /// cannot confirm anything.
+    pub(super) async fn look<P>(&self, plan: impl Fn() -> Result<P, PlanError>) -> Result<P, ApiError> {
+        self.plan(&plan).await?;
+        self.confirm().await?;
+        self.plan(&plan).await
+    }
+
+    /// Makes sure that the catalog installed here is as new as this moment.
+    ///
+    /// # Errors
+    /// When the system group cannot confirm it in time.
+    pub(super) async fn confirm(&self) -> Result<(), ApiError> {
+        self.node.refresh_catalog(self.deadline).await.map_err(ShardError::into_api_error)
+    }
+
+    /// A table's item counts and sizes.
+    ///
+    /// # Errors
+    /// When a shard cannot be believed in time, or its counts cannot be read.
+    pub(super) async fn stats(&self, table: &TableDescriptor) -> Result<TableStats, ApiError> {
+        self.node.table_stats(table, self.deadline).await.map_err(ReadFailure::into_api_error)
+    }
+
+    /// The plan, with an unknown table confirmed to be so.
+    ///
+    /// # Errors
+    /// The client's mistake; or that the system group did not answer.
+    async fn plan<P>(&self, plan: impl Fn() -> Result<P, PlanError>) -> Result<P, ApiError> {
+        match plan() {
+            Err(PlanError::UnknownTable(_)) => {
+                self.confirm().await?;
+                plan().map_err(|error| error.answer(self.operation, self.context))
+            }
+            result => result.map_err(|error| error.answer(self.operation, self.context)),
+        }
+    }
+
     /// After a stale plan: the next one sees a newer catalog, or the time is over.
-    pub(super) async fn again<E: Env>(&mut self, node: &Node<E>) -> Result<(), ApiError> {
+    async fn again(&self) -> Result<(), ApiError> {
         if self.deadline.is_over::<E>() {
             return Err(ApiError::internal());
         }
-        node.refresh_catalog(self.deadline).await.map_err(ShardError::into_api_error)?;
-        self.confirmed = false;
-        Ok(())
-    }
-}
-
-/// Makes sure that the catalog installed here is as new as this moment.
-///
-/// # Errors
-/// When the system group cannot confirm it in time.
-pub(super) async fn confirm<E: Env>(node: &Node<E>, deadline: Deadline) -> Result<(), ApiError> {
-    node.refresh_catalog(deadline).await.map_err(ShardError::into_api_error)
-}
-
-/// A look at the catalog: confirm, plan. Gives the deadline too, for what may follow.
-pub(super) async fn look<E: Env, P>(
-    node: &Node<E>,
-    plan: impl Fn() -> Result<P, PlanError>,
-) -> Result<(P, Deadline), ApiError> {
-    let mut attempts = Attempts::new(node);
-    // What is wrong with the request is said first, also by a node that cannot confirm anything.
-    attempts.plan(node, &plan).await?;
-    confirm(node, attempts.deadline()).await?;
-    Ok((attempts.plan(node, &plan).await?, attempts.deadline()))
-}
-
-/// A table's item counts and sizes.
-///
-/// # Errors
-/// When a shard cannot be believed in time, or its counts cannot be read.
-pub(super) async fn stats<E: Env>(
-    node: &Node<E>,
-    table: &TableDescriptor,
-    deadline: Deadline,
-) -> Result<TableStats, ApiError> {
-    node.table_stats(table, deadline).await.map_err(ReadFailure::into_api_error)
-}
-
-/// A change of the catalog: plan, propose.
-pub(super) async fn ddl<E: Env>(
-    node: &Node<E>,
-    plan: impl Fn() -> Result<DdlCommand, PlanError>,
-) -> Result<DdlOutcome, ApiError> {
-    let mut attempts = Attempts::new(node);
-    loop {
-        let command = attempts.plan(node, &plan).await?;
-        match node.propose_ddl(command, attempts.deadline()).await.map_err(ShardError::into_api_error)? {
-            DdlOutcome::Stale => attempts.again(node).await?,
-            outcome => return Ok(outcome),
-        }
-    }
-}
-
-/// A read handler: plan, guard, execute.
-pub(super) async fn read<E: Env>(
-    node: &Node<E>,
-    plan: impl Fn() -> Result<ReadPlan, PlanError>,
-) -> Result<Vec<u8>, ApiError> {
-    let mut attempts = Attempts::new(node);
-    loop {
-        let plan = attempts.plan(node, &plan).await?;
-        match node.read(plan, attempts.deadline()).await {
-            Ok(body) => return Ok(body),
-            Err(ReadFailure::Stale) => attempts.again(node).await?,
-            Err(failure) => return Err(failure.into_api_error()),
-        }
-    }
-}
-
-/// A write handler: plan, propose everything at once, reply.
-pub(super) async fn write<E: Env>(
-    node: &Node<E>,
-    plan: impl Fn() -> Result<WritePlan, PlanError>,
-) -> Result<Vec<u8>, ApiError> {
-    let mut attempts = Attempts::new(node);
-    loop {
-        let WritePlan { writes, reply } = attempts.plan(node, &plan).await?;
-        let proposals = writes.into_iter().map(|write| node.propose(write.token, write.command, attempts.deadline()));
-        let outcomes = try_join_all(proposals).await.map_err(ShardError::into_api_error)?;
-        if !outcomes.iter().any(is_stale) {
-            return reply.render(outcomes);
-        }
-        // Only the writes of a batch can be stale in part; doing the others once more gives the same items.
-        attempts.again(node).await?;
+        self.confirm().await
     }
 }
 

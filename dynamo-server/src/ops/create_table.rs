@@ -4,11 +4,10 @@ use dynamo_engine::{plan, reply};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::CreateTableInput;
 
-use super::{Caller, attempt};
+use super::Call;
 use crate::env::Env;
-use crate::node::Node;
 
-pub(super) async fn run<E: Env>(node: &Node<E>, caller: &Caller<'_>, body: &[u8]) -> Result<Vec<u8>, ApiError> {
-    let outcome = attempt::ddl(node, || plan::create_table::plan(CreateTableInput::from_json(body)?)).await?;
-    reply::create_table(&outcome, &caller.context)
+pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
+    let outcome = call.ddl(|| plan::create_table::plan(CreateTableInput::from_json(call.body)?)).await?;
+    reply::create_table(&outcome, call.context)
 }

@@ -4,17 +4,16 @@ use dynamo_engine::{plan, reply};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::DescribeContinuousBackupsInput;
 
-use super::attempt;
+use super::Call;
 use crate::env::Env;
-use crate::node::Node;
 
-pub(super) async fn run<E: Env>(node: &Node<E>, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
     let plan = || {
         plan::describe_table::plan_continuous_backups(
-            DescribeContinuousBackupsInput::from_json(body)?,
-            &*node.catalog(),
+            DescribeContinuousBackupsInput::from_json(call.body)?,
+            &*call.node.catalog(),
         )
     };
-    attempt::look(node, plan).await?;
+    call.look(plan).await?;
     Ok(reply::describe_continuous_backups())
 }

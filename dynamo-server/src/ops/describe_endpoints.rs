@@ -4,9 +4,10 @@ use dynamo_engine::reply;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::DescribeEndpointsInput;
 
-use super::Caller;
+use super::Call;
+use crate::env::Env;
 
-pub(super) fn run(caller: &Caller<'_>, body: &[u8]) -> Result<Vec<u8>, ApiError> {
-    DescribeEndpointsInput::from_json(body)?;
-    Ok(reply::describe_endpoints(caller.host))
+pub(super) fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
+    DescribeEndpointsInput::from_json(call.body)?;
+    Ok(reply::describe_endpoints(call.host))
 }

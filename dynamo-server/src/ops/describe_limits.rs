@@ -4,7 +4,10 @@ use dynamo_engine::reply;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::DescribeLimitsInput;
 
-pub(super) fn run(body: &[u8]) -> Result<Vec<u8>, ApiError> {
-    DescribeLimitsInput::from_json(body)?;
+use super::Call;
+use crate::env::Env;
+
+pub(super) fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
+    DescribeLimitsInput::from_json(call.body)?;
     Ok(reply::describe_limits())
 }

@@ -40,50 +40,53 @@ use dynamo_protocol::ops::Operation;
 
 use crate::env::Env;
 use crate::node::Node;
+use crate::shard::Deadline;
 
-/// What the envelope says about a request's origin.
-#[derive(Clone, Debug)]
-pub struct Caller<'a> {
+/// One request on its way: what the envelope said, and the one deadline that all of its steps share.
+pub struct Call<'a, E: Env> {
+    /// The node that received it.
+    pub node: &'a Node<E>,
+    /// What is asked.
+    pub operation: Operation,
     /// Region and account, for ARNs.
-    pub context: RequestContext,
+    pub context: &'a RequestContext,
     /// The `Host` header: the address under which the caller knows this server.
     pub host: &'a str,
+    /// The request's JSON.
+    pub body: &'a [u8],
+    /// When it must have been answered.
+    pub deadline: Deadline,
 }
 
 /// Carries out one operation and gives the body of its reply.
 ///
 /// # Errors
 /// DynamoDB's error for whatever is wrong; `InternalServerError` when no quorum confirmed in time.
-pub async fn dispatch<E: Env>(
-    node: &Node<E>,
-    operation: Operation,
-    caller: &Caller<'_>,
-    body: &[u8],
-) -> Result<Vec<u8>, ApiError> {
-    match operation {
-        Operation::GetItem => get_item::run(node, body).await,
-        Operation::PutItem => put_item::run(node, body).await,
-        Operation::UpdateItem => update_item::run(node, body).await,
-        Operation::DeleteItem => delete_item::run(node, body).await,
-        Operation::Query => query::run(node, body).await,
-        Operation::Scan => scan::run(node, body).await,
-        Operation::BatchGetItem => batch_get_item::run(node, body).await,
-        Operation::BatchWriteItem => batch_write_item::run(node, body).await,
-        Operation::TransactGetItems => transact_get_items::run(node, body).await,
-        Operation::TransactWriteItems => transact_write_items::run(node, body).await,
-        Operation::CreateTable => create_table::run(node, caller, body).await,
-        Operation::UpdateTable => update_table::run(node, caller, body).await,
-        Operation::DeleteTable => delete_table::run(node, caller, body).await,
-        Operation::DescribeTable => describe_table::run(node, caller, body).await,
-        Operation::ListTables => list_tables::run(node, body).await,
-        Operation::TagResource => tag_resource::run(node, body).await,
-        Operation::UntagResource => untag_resource::run(node, body).await,
-        Operation::ListTagsOfResource => list_tags_of_resource::run(node, body).await,
-        Operation::DescribeTimeToLive => describe_time_to_live::run(node, body).await,
-        Operation::UpdateTimeToLive => update_time_to_live::run(node, body).await,
-        Operation::DescribeContinuousBackups => describe_continuous_backups::run(node, body).await,
-        Operation::DescribeLimits => describe_limits::run(body),
-        Operation::DescribeEndpoints => describe_endpoints::run(caller, body),
+pub async fn dispatch<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
+    match call.operation {
+        Operation::GetItem => get_item::run(call).await,
+        Operation::PutItem => put_item::run(call).await,
+        Operation::UpdateItem => update_item::run(call).await,
+        Operation::DeleteItem => delete_item::run(call).await,
+        Operation::Query => query::run(call).await,
+        Operation::Scan => scan::run(call).await,
+        Operation::BatchGetItem => batch_get_item::run(call).await,
+        Operation::BatchWriteItem => batch_write_item::run(call).await,
+        Operation::TransactGetItems => transact_get_items::run(call).await,
+        Operation::TransactWriteItems => transact_write_items::run(call).await,
+        Operation::CreateTable => create_table::run(call).await,
+        Operation::UpdateTable => update_table::run(call).await,
+        Operation::DeleteTable => delete_table::run(call).await,
+        Operation::DescribeTable => describe_table::run(call).await,
+        Operation::ListTables => list_tables::run(call).await,
+        Operation::TagResource => tag_resource::run(call).await,
+        Operation::UntagResource => untag_resource::run(call).await,
+        Operation::ListTagsOfResource => list_tags_of_resource::run(call).await,
+        Operation::DescribeTimeToLive => describe_time_to_live::run(call).await,
+        Operation::UpdateTimeToLive => update_time_to_live::run(call).await,
+        Operation::DescribeContinuousBackups => describe_continuous_backups::run(call).await,
+        Operation::DescribeLimits => describe_limits::run(call),
+        Operation::DescribeEndpoints => describe_endpoints::run(call),
         other => Err(unsupported(other)),
     }
 }

@@ -4,10 +4,9 @@ use dynamo_engine::plan;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::PutItemInput;
 
-use super::attempt;
+use super::Call;
 use crate::env::Env;
-use crate::node::Node;
 
-pub(super) async fn run<E: Env>(node: &Node<E>, body: &[u8]) -> Result<Vec<u8>, ApiError> {
-    attempt::write(node, || plan::put_item::plan(PutItemInput::from_json(body)?, &*node.catalog())).await
+pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
+    call.write(|| plan::put_item::plan(PutItemInput::from_json(call.body)?, &*call.node.catalog())).await
 }

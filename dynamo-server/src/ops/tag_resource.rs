@@ -4,11 +4,10 @@ use dynamo_engine::{plan, reply};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::TagResourceInput;
 
-use super::attempt;
+use super::Call;
 use crate::env::Env;
-use crate::node::Node;
 
-pub(super) async fn run<E: Env>(node: &Node<E>, body: &[u8]) -> Result<Vec<u8>, ApiError> {
-    let plan = || plan::tag_resource::plan(TagResourceInput::from_json(body)?, &*node.catalog());
-    reply::tag_resource(&attempt::ddl(node, plan).await?)
+pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
+    let plan = || plan::tag_resource::plan(TagResourceInput::from_json(call.body)?, &*call.node.catalog());
+    reply::tag_resource(&call.ddl(plan).await?)
 }

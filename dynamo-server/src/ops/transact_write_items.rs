@@ -4,13 +4,12 @@ use dynamo_engine::plan;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::TransactWriteItemsInput;
 
-use super::attempt;
+use super::Call;
 use crate::env::Env;
-use crate::node::Node;
 
-pub(super) async fn run<E: Env>(node: &Node<E>, body: &[u8]) -> Result<Vec<u8>, ApiError> {
-    attempt::write(node, || {
-        plan::transact_write_items::plan(TransactWriteItemsInput::from_json(body)?, &*node.catalog())
+pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
+    call.write(|| {
+        plan::transact_write_items::plan(TransactWriteItemsInput::from_json(call.body)?, &*call.node.catalog())
     })
     .await
 }

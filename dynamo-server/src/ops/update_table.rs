@@ -5,16 +5,15 @@ use dynamo_engine::{plan, reply};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::UpdateTableInput;
 
-use super::{Caller, attempt};
+use super::Call;
 use crate::env::Env;
-use crate::node::Node;
 
-pub(super) async fn run<E: Env>(node: &Node<E>, caller: &Caller<'_>, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
     let outcome =
-        attempt::ddl(node, || plan::update_table::plan(UpdateTableInput::from_json(body)?, &*node.catalog())).await?;
+        call.ddl(|| plan::update_table::plan(UpdateTableInput::from_json(call.body)?, &*call.node.catalog())).await?;
     let stats = match outcome.catalog_change() {
-        Some(CatalogChange::Installed(table)) => attempt::stats(node, &table, node.deadline()).await?,
+        Some(CatalogChange::Installed(table)) => call.stats(&table).await?,
         _ => TableStats::default(),
     };
-    reply::update_table(&outcome, &stats, &caller.context)
+    reply::update_table(&outcome, &stats, call.context)
 }
