@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dynamo_engine::context::RequestContext;
 use dynamo_protocol::error::ApiError;
-use dynamo_protocol::ops::Operation;
+use dynamo_protocol::ops::{Operation, check_json};
 use dynamo_protocol::sigv4;
 use futures::future::BoxFuture;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
 
@@ -88,14 +88,17 @@ impl<E: Env> Service<E> {
         };
         let target = headers.get(TARGET).and_then(|value| value.to_str().ok()).unwrap_or("");
         let result = match Operation::from_target(target) {
-            None => Err(ApiError::unknown_operation()),
+            None => check_json(&body).and_then(|()| Err(ApiError::unknown_operation())),
             Some(operation) => self.operation(operation, headers, body).await,
         };
         api(headers, content_type, id, result)
     }
 
     async fn operation(&self, operation: Operation, headers: &HeaderMap, body: Bytes) -> Result<Vec<u8>, ApiError> {
-        let region = sigv4::authorize(text(headers, &AUTHORIZATION), text(headers, &AMZ_DATE))?;
+        let date = text(headers, &AMZ_DATE).or_else(|| text(headers, &DATE));
+        // A body that is not JSON is reported before credentials are.
+        let region = sigv4::authorize(text(headers, &AUTHORIZATION), date)
+            .or_else(|refused| check_json(&body).and(Err(refused)))?;
         let timer = self.metrics.start(operation, E::monotonic_ns());
         let context = RequestContext::for_region(&region);
         let call = Call {
