@@ -89,9 +89,9 @@ impl<E: Env> Call<'_, E> {
         match plan() {
             Err(PlanError::UnknownTable(_)) => {
                 self.confirm().await?;
-                plan().map_err(|error| error.answer(self.operation, self.context))
+                plan().map_err(|error| error.into_api_error())
             }
-            result => result.map_err(|error| error.answer(self.operation, self.context)),
+            result => result.map_err(|error| error.into_api_error()),
         }
     }
 
