@@ -102,7 +102,7 @@ pub fn render(report: &Report) -> Result<Vec<u8>> {
 
 fn panels(cells: &[Cell]) -> [Panel; 2] {
     let cpu = |cell: &Cell| cell.cpu_ratio().map(|spread| spread.median);
-    let rate = |cell: &Cell| Some(cell.per_second());
+    let rate = |cell: &Cell| (!cell.unsupported).then(|| cell.per_second());
     let cpu_goals = cells.iter().filter_map(|cell| cell.kind.goal()).map(|goal| goal.cpu_ratio);
     let left = MARGIN + LABELS;
     [
