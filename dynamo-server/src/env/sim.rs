@@ -243,7 +243,10 @@ impl Env for SimEnv {
         R: Send + 'static,
         W: FnOnce() -> R + Send + 'static,
     {
-        work()
+        let result = work();
+        // The world has moved on when the one who waits hears of it.
+        Self::sleep(Duration::from_micros(chance_below(SYNC_US_MAX))).await;
+        result
     }
 
     fn in_place<R>(work: impl FnOnce() -> R) -> R {

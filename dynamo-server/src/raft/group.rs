@@ -359,9 +359,11 @@ fn config(pace: &Pace) -> Result<Config, GroupError> {
         election_timeout_min: millis(pace.election_timeout_min),
         election_timeout_max: millis(pace.election_timeout_max),
         max_payload_entries: ENTRIES_PER_MESSAGE_MAX,
-        // We decide when to purge: see `upkeep`.
+        // We decide when to purge: see `upkeep`. openraft must keep everything by itself: after each pin it would else
+        // purge up to the pin's entry, which is applied but not yet persisted, and a kill would lose acknowledged
+        // writes.
         snapshot_policy: SnapshotPolicy::Never,
-        max_in_snapshot_log_to_keep: 0,
+        max_in_snapshot_log_to_keep: u64::MAX,
         // A restarted leader would resume its term without an election, and its lease with it.
         enable_leader_restore: Some(false),
         enable_pre_vote: Some(true),
