@@ -2,8 +2,12 @@
 //!
 //! ```text
 //! row    tokens space · first action's item key · token  ->  format (1) · expiry ms (8, BE) · request hash (16, BE)
+//! name   local · shard · token name · token  ->  key of the row
 //! queue  local · shard · token queue · expiry ms · key of the row  ->  (empty)
 //! ```
+//!
+//! The row moves with its item. The name finds it where a request uses the token for other items of the shard; without
+//! one, as in a shard that has been split off, the row is looked for under the request's own first item.
 //!
 //! A row counts while its expiry lies in the future of the entry's stamped time; the queue lets later transactions
 //! sweep up what has expired, a few rows each, so the rows never pile up and no step is long.
@@ -11,8 +15,9 @@
 use super::{Applier, Fault, Outcome};
 use crate::codec::DecodeError;
 use crate::command::{ClientToken, Transaction};
-use crate::keyspace::{RowRange, local, successor, token_row_key};
+use crate::keyspace::{RowKey, RowRange, local, successor, token_row_key};
 use dynamo_protocol::limits::IDEMPOTENCY_WINDOW_MS;
+use dynamo_protocol::value::AttributeValue;
 
 const TOKEN_FORMAT: u8 = 1;
 
@@ -24,7 +29,8 @@ impl Applier<'_> {
     /// The answer to a transaction whose token is known: replayed or mismatched. `None` for a new one.
     pub(super) fn known_token(&self, transaction: &Transaction) -> Result<Option<Outcome>, Fault> {
         let Some((token, row_key)) = token_row(transaction) else { return Ok(None) };
-        let Some(row) = self.get(&row_key)? else { return Ok(None) };
+        let named = self.get(&local::token_name(self.shard.id, &token.token))?;
+        let Some(row) = self.get(named.as_deref().unwrap_or(&row_key))? else { return Ok(None) };
         let (expires_ms, request_hash) = decode(&row)?;
         if expires_ms <= self.stamped_ms {
             return Ok(None);
@@ -41,6 +47,7 @@ impl Applier<'_> {
         let expires_ms = self.stamped_ms.saturating_add(IDEMPOTENCY_WINDOW_MS);
         self.sweep_tokens()?;
         self.put(local::token_queue(self.shard.id, expires_ms, &row_key), &[][..]);
+        self.put(local::token_name(self.shard.id, &token.token), row_key.clone());
         self.put(row_key, encode(expires_ms, token.request_hash));
         let first = self.shard.token_expires_ms.map_or(expires_ms, |first| first.min(expires_ms));
         self.shard.token_expires_ms = Some(first);
@@ -68,13 +75,18 @@ impl Applier<'_> {
         Ok(())
     }
 
-    /// Removes a token's row unless it was used anew since it was queued.
+    /// Removes a token's row unless it was used anew since it was queued, and the name that leads to it.
     fn forget_token(&mut self, row_key: Vec<u8>) -> Result<(), Fault> {
         if let Some(row) = self.get(&row_key)?
-            && decode(&row)?.0 <= self.stamped_ms
+            && decode(&row)?.0 > self.stamped_ms
         {
-            self.delete(row_key);
+            return Ok(());
         }
+        let name = local::token_name(self.shard.id, &token_of(&row_key)?);
+        if self.get(&name)?.as_deref() == Some(&row_key[..]) {
+            self.delete(name);
+        }
+        self.delete(row_key);
         Ok(())
     }
 }
@@ -83,6 +95,15 @@ fn token_row(transaction: &Transaction) -> Option<(&ClientToken, Vec<u8>)> {
     let token = transaction.client_token.as_ref()?;
     let first = transaction.actions.first()?;
     Some((token, token_row_key(&first.key, &token.token)))
+}
+
+/// The client's token in the key of its row.
+fn token_of(row_key: &[u8]) -> Result<String, Fault> {
+    let parts = RowKey::parse(row_key).and_then(|key| key.decode_parts());
+    match parts.ok().and_then(|mut parts| parts.pop()) {
+        Some(AttributeValue::S(token)) => Ok(token),
+        _ => Err(Fault::Invariant("the key of a token row ends with the token")),
+    }
 }
 
 fn encode(expires_ms: u64, request_hash: u128) -> Vec<u8> {

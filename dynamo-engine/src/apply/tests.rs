@@ -498,11 +498,17 @@ fn a_client_token_is_good_for_ten_minutes() {
     replica.wall_ms += 1;
     assert!(matches!(replica.one(with_token("t", add(1))), Outcome::Transacted { replayed: false, .. }));
     assert_eq!(value(&replica), n(4));
+    let elsewhere = vec![write(key_of(&item("y", 1, &[])), None, Change::Delete)];
+    assert_eq!(replica.one(with_token("t", elsewhere.clone())), Outcome::TokenMismatch, "whatever the first item");
+    replica.wall_ms += 600_000;
+    assert!(matches!(replica.one(with_token("t", elsewhere)), Outcome::Transacted { replayed: false, .. }));
+    assert_eq!(replica.one(with_token("t", add(1))), Outcome::TokenMismatch, "it is the other item's now");
     replica.wall_ms += 10_000_000;
     replica.one(with_token("last", add(1)));
     let queue = replica.rows(&crate::keyspace::local::token_queue_prefix(ShardId(0)));
     assert_eq!(queue.len(), 1, "what expired was swept up");
     assert_eq!(replica.rows(&id_prefix(Space::Tokens, TABLE)).len(), 1);
+    assert_eq!(replica.rows(&crate::keyspace::local::token_name(ShardId(0), "")).len(), 1);
     assert_eq!(ShardState::load(&replica.store, ShardId(0)).unwrap(), replica.shard);
 }
 

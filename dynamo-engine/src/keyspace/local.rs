@@ -19,6 +19,7 @@ enum Kind {
     Range = 0x07,
     Membership = 0x08,
     Backfill = 0x09,
+    TokenName = 0x0A,
 }
 
 fn key(shard: ShardId, kind: Kind) -> Vec<u8> {
@@ -91,6 +92,13 @@ pub fn parse_token_queue(shard: ShardId, queue_key: &[u8]) -> Option<(u64, &[u8]
     Some((u64::from_be_bytes(*expires_ms), token_row))
 }
 
+/// Where the row of a ClientRequestToken stands that was last used on the shard; its value is that row's key.
+pub fn token_name(shard: ShardId, client_token: &str) -> Vec<u8> {
+    let mut key = key(shard, Kind::TokenName);
+    key.extend_from_slice(client_token.as_bytes());
+    key
+}
+
 /// How far the backfill of an index has come on the shard.
 pub fn backfill(shard: ShardId, index: u64) -> Vec<u8> {
     key_with_id(shard, Kind::Backfill, index)
@@ -125,5 +133,6 @@ mod tests {
         assert_eq!(queued, b"\x01\0\0\0\x01\x05\0\0\0\0\0\0\0\x05row");
         assert_eq!(parse_token_queue(ShardId(1), &queued), Some((5, &b"row"[..])));
         assert_eq!(parse_token_queue(ShardId(2), &queued), None);
+        assert_eq!(token_name(ShardId(1), "abc"), b"\x01\0\0\0\x01\x0Aabc");
     }
 }

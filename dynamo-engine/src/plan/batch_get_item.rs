@@ -61,11 +61,11 @@ fn parse_projection(request: &KeysAndAttributes) -> Result<Option<Projection>, P
     })
 }
 
+/// A table and its rows to read.
+type TableKeys = (Arc<TableDescriptor>, Vec<ItemKey>);
+
 /// The tables and rows of the request.
-fn rows(
-    requests: &BTreeMap<String, KeysAndAttributes>,
-    catalog: &dyn Catalog,
-) -> Result<Vec<(Arc<TableDescriptor>, Vec<ItemKey>)>, PlanError> {
+fn rows(requests: &BTreeMap<String, KeysAndAttributes>, catalog: &dyn Catalog) -> Result<Vec<TableKeys>, PlanError> {
     let tables = requests.keys().map(|name| lookup::table(catalog, name)).collect::<Result<Vec<_>, _>>()?;
     tables
         .into_iter()

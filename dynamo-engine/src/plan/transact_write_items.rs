@@ -59,8 +59,10 @@ pub fn plan(input: TransactWriteItemsInput, catalog: &dyn Catalog) -> Result<Wri
         }
     };
     let actions = input.transact_items.into_iter().enumerate().map(checked).collect::<Result<Vec<_>, _>>()?;
-    if actions.iter().map(|action| action.billed_bytes).sum::<usize>() > TRANSACTION_BYTES_MAX {
-        return Err(PlanError::validation("Collection size exceeded: transaction request cannot exceed 4 MB"));
+    let payload = actions.iter().map(|action| action.billed_bytes).sum::<usize>();
+    if payload > TRANSACTION_BYTES_MAX {
+        let what = "Transaction payload size cannot exceed 4MB. Payload Size: ";
+        return Err(PlanError::validation(format!("{what}: {what}{payload}")));
     }
     let tables = actions.iter().map(|action| lookup::table(catalog, &action.table_name));
     let tables: Vec<Arc<TableDescriptor>> = tables.collect::<Result<_, _>>()?;

@@ -14,10 +14,10 @@
 //! whole, and a filter decodes only the attributes it names. So a page costs one cursor step, one filter and one copy
 //! per row.
 //!
-//! - [`point`]: GetItem, one read of the newest state.
-//! - [`batch`]: BatchGetItem.
-//! - [`transact`]: TransactGetItems, over one cut.
-//! - [`page`]: Query and Scan, one page.
+//! - `point`: GetItem, one read of the newest state.
+//! - `batch`: BatchGetItem.
+//! - `transact`: TransactGetItems, over one cut.
+//! - `page`: Query and Scan, one page.
 
 mod batch;
 mod error;

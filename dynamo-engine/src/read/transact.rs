@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::json::JsonWriter;
+use dynamo_protocol::limits::TRANSACTION_BYTES_MAX;
 
 use crate::capacity::Units;
 use crate::catalog::TableDescriptor;
@@ -15,9 +16,6 @@ use crate::plan::item_key::ItemKey;
 
 use super::report::{CapacityReport, units};
 use super::{ReadError, Shape, Views};
-
-/// The most item bytes in one transaction. The service's 4 MB.
-const TRANSACTION_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// A planned TransactGetItems.
 #[derive(Clone, Debug)]

@@ -261,7 +261,7 @@ fn a_transaction_has_a_size_limit() {
     let put = |at: usize| json!({ "Put": put(json!({ "a": { "S": at.to_string() }, "b": { "S": "y".repeat(350_000) } }), json!({})) });
     let twelve: Vec<Value> = (0..12).map(put).collect();
     let text = Writer::new().invalid("TransactWriteItems", transaction(json!(twelve)));
-    assert!(text.contains("4 MB"), "{text}");
+    assert!(text.contains("Transaction payload size cannot exceed 4MB. Payload Size: "), "{text}");
     let eleven: Vec<Value> = (0..11).map(put).collect();
     assert_eq!(Writer::new().send("TransactWriteItems", transaction(json!(eleven))), Ok(json!({})));
 }

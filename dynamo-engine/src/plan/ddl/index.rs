@@ -64,8 +64,10 @@ impl NewTable<'_> {
         }
         let local = local.unwrap_or_default().iter().map(|index| elements(&index.key_schema));
         let global = global.unwrap_or_default().iter().map(|index| elements(&index.key_schema));
-        let keys: Vec<Vec<KeyElement>> = local.chain(global).collect();
+        let global: Vec<Vec<KeyElement>> = global.collect();
+        let keys: Vec<Vec<KeyElement>> = local.chain(global.iter().cloned()).collect();
         keys.iter().try_for_each(|elements| key_schema::check_defined(elements, self.definitions))?;
+        global.iter().try_for_each(|elements| key_schema::check_distinct(elements))?;
         key_schema::check_all_used(self.definitions, self.keys, &keys)
     }
 

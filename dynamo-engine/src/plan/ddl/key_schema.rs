@@ -75,7 +75,8 @@ pub(crate) fn of_global_index(elements: &[KeyElement], definitions: &[KeyAttribu
     Ok(resolve(elements, definitions))
 }
 
-fn check_distinct(elements: &[KeyElement]) -> Result<(), ApiError> {
+/// No attribute is in a key twice.
+pub(crate) fn check_distinct(elements: &[KeyElement]) -> Result<(), ApiError> {
     let repeated = elements
         .iter()
         .enumerate()
