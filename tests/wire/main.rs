@@ -1,6 +1,10 @@
-//! Raw HTTP against a server in this process: the envelope, and errors to the letter.
+//! Raw HTTP against a server in this process: the envelope, errors to the letter, limits, and what a request may cost.
 
+mod budget;
 mod envelope;
+mod limits;
+mod overload;
+mod script;
 
 use dynamo_server::Server;
 use tests::raw::Connection;
