@@ -103,11 +103,12 @@ async fn serve<E: Env>(stream: TcpStream, service: Arc<Service<E>>, watcher: Wat
         let service = service.clone();
         async move { Ok::<_, Infallible>(service.answer(request).await) }
     });
+    // No `pipeline_flush`: it holds replies back while unread input is there, so that the 431 or 400 for a head that
+    // cannot be read was never sent.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), answer);
     watcher.watch(connection).await
 }
