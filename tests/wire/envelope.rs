@@ -121,6 +121,8 @@ async fn packed_requests_are_unpacked_and_garbage_is_a_500() {
         ("deflate", zlib.finish().unwrap(), 200),
         ("gzip", b"garbage".to_vec(), 500),
         ("deflate", b"garbage".to_vec(), 500),
+        ("gzip", Vec::new(), 500),
+        ("garbage", b"{}".to_vec(), 500),
     ] {
         connection.post("ListTables", &[("Content-Encoding", encoding)], &body).await;
         assert_eq!(connection.answer().await.status, status, "{encoding}");
@@ -130,9 +132,9 @@ async fn packed_requests_are_unpacked_and_garbage_is_a_500() {
 #[tokio::test]
 async fn long_replies_are_packed_for_those_who_ask() {
     let (_server, mut connection) = server().await;
-    for name in 0..100 {
+    for name in 0..120 {
         let body = json!({
-            "TableName": format!("a-table-with-a-long-name-{name:03}"), "BillingMode": "PAY_PER_REQUEST",
+            "TableName": format!("a-table-with-a-rather-long-name-{name:03}"), "BillingMode": "PAY_PER_REQUEST",
             "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
             "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
         });
@@ -144,7 +146,7 @@ async fn long_replies_are_packed_for_those_who_ask() {
     assert_eq!(answer.headers["x-amz-crc32"], crc32fast::hash(&answer.body).to_string());
     let mut text = String::new();
     GzDecoder::new(&answer.body[..]).read_to_string(&mut text).unwrap();
-    assert!(text.contains("a-table-with-a-long-name-099"));
+    assert!(text.contains("a-table-with-a-rather-long-name-099"));
     connection.post("ListTables", &[], b"{}").await;
     assert!(!connection.answer().await.headers.contains_key("content-encoding"));
 }
@@ -161,6 +163,12 @@ async fn oversized_bodies_are_refused_and_the_connection_goes_on() {
 #[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
     let (server, mut connection) = server().await;
+    connection.post("ListTables", &[("X-Filling", &"x".repeat(20_000))], b"{}").await;
+    assert_eq!(connection.answer().await.status, 400);
+    assert_eq!(connection.call("ListTables", json!({})).await.status, 200, "the connection goes on");
+    connection.send(format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(20_000)).as_bytes()).await;
+    assert_eq!(connection.answer().await.status, 400);
+    // Far beyond that it is not even read.
     connection.post("ListTables", &[("X-Filling", &"x".repeat(300_000))], b"{}").await;
     assert_eq!(connection.answer().await.status, 431);
     let mut fresh = Connection::open(server.address()).await;
@@ -198,12 +206,13 @@ async fn browsers_may_call() {
     connection
         .send(
             b"OPTIONS / HTTP/1.1\r\nHost: x\r\nOrigin: http://localhost:3000\r\n\
-              Access-Control-Request-Headers: x-amz-target\r\n\r\n",
+              Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: x-amz-target\r\n\r\n",
         )
         .await;
     let answer = connection.answer().await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.headers["access-control-allow-origin"], "*");
+    assert_eq!(answer.headers["access-control-allow-methods"], "POST");
     assert_eq!(answer.headers["access-control-allow-headers"], "x-amz-target");
     connection.post("ListTables", &[("Origin", "http://localhost:3000")], b"{}").await;
     assert_eq!(connection.answer().await.headers["access-control-allow-origin"], "*");

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use bytes::{Bytes, BytesMut};
-use flate2::read::{GzDecoder, ZlibDecoder};
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http_body_util::BodyExt;
@@ -22,10 +22,8 @@ pub enum BodyError {
         /// Whether the connection can be kept.
         drained: bool,
     },
-    /// The compressed body does not unpack.
+    /// The body does not unpack, or is packed in a way that we do not know. The service answers both with a 500.
     Garbled,
-    /// An encoding that we do not know.
-    UnknownEncoding,
     /// The client went away or sent a broken chunk.
     Broken,
 }
@@ -33,11 +31,13 @@ pub enum BodyError {
 /// The whole body of a request, unpacked.
 pub async fn read(headers: &HeaderMap, body: Incoming) -> Result<Bytes, BodyError> {
     let packed = collect(headers, body).await?;
-    match headers.get(CONTENT_ENCODING).map(|value| value.as_bytes()) {
+    match headers.get(CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase()).as_deref() {
         None | Some(b"" | b"identity" | b"aws-chunked") => Ok(packed),
-        Some(b"gzip" | b"x-gzip") => unpack(GzDecoder::new(&packed[..])),
+        // No packed form is empty. Several gzip members in a row are one body.
+        Some(b"gzip" | b"deflate") if packed.is_empty() => Err(BodyError::Garbled),
+        Some(b"gzip") => unpack(MultiGzDecoder::new(&packed[..])),
         Some(b"deflate") => unpack(ZlibDecoder::new(&packed[..])),
-        Some(_) => Err(BodyError::UnknownEncoding),
+        Some(_) => Err(BodyError::Garbled),
     }
 }
 

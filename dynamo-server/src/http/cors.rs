@@ -10,6 +10,7 @@ const ALLOW_METHODS: HeaderName = HeaderName::from_static("access-control-allow-
 const ALLOW_HEADERS: HeaderName = HeaderName::from_static("access-control-allow-headers");
 const EXPOSE_HEADERS: HeaderName = HeaderName::from_static("access-control-expose-headers");
 const MAX_AGE: HeaderName = HeaderName::from_static("access-control-max-age");
+const REQUEST_METHOD: HeaderName = HeaderName::from_static("access-control-request-method");
 const REQUEST_HEADERS: HeaderName = HeaderName::from_static("access-control-request-headers");
 
 /// Which origins may call.
@@ -40,10 +41,13 @@ impl Cors {
         let mut reply = plain(StatusCode::OK, "text/plain", "");
         self.decorate(request, &mut reply);
         if reply.headers().contains_key(ALLOW_ORIGIN) {
-            let asked = request.get(REQUEST_HEADERS).cloned().unwrap_or(HeaderValue::from_static("*"));
             let headers = reply.headers_mut();
-            headers.insert(ALLOW_METHODS, HeaderValue::from_static("POST, GET, OPTIONS"));
-            headers.insert(ALLOW_HEADERS, asked);
+            // What the browser wants to send is what it may send.
+            for (asked, allowed) in [(REQUEST_METHOD, ALLOW_METHODS), (REQUEST_HEADERS, ALLOW_HEADERS)] {
+                if let Some(value) = request.get(asked) {
+                    headers.insert(allowed, value.clone());
+                }
+            }
             headers.insert(MAX_AGE, HeaderValue::from_static("172800"));
         }
         reply

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use dynamo_protocol::error::ApiError;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, SERVER};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::Full;
 
@@ -15,10 +15,12 @@ use super::request_id::REQUEST_ID_LEN;
 /// The response type of the whole front.
 pub type Reply = Response<Full<Bytes>>;
 
-/// Replies below this size are sent as they are: packing them costs more than it saves.
-pub const MIN_COMPRESSED_BYTES: usize = 2 * 1024;
+/// Replies below this size are sent as they are, as the service does: packing them costs more than it saves.
+pub const MIN_COMPRESSED_BYTES: usize = 4 * 1024;
 
 const AMZ_JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
+/// What the service calls itself.
+const NAME: HeaderValue = HeaderValue::from_static("Server");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const CRC32: HeaderName = HeaderName::from_static("x-amz-crc32");
 
@@ -44,6 +46,7 @@ pub fn api(
         headers.insert(REQUEST_ID, id);
     }
     headers.insert(CRC32, HeaderValue::from(body.1));
+    headers.insert(SERVER, NAME);
     headers.insert(CONTENT_TYPE, content_type.unwrap_or(AMZ_JSON));
     if let Some(encoding) = encoding {
         headers.insert(CONTENT_ENCODING, encoding);
@@ -56,6 +59,7 @@ pub fn plain(status: StatusCode, content_type: &'static str, body: impl Into<Byt
     let mut reply = Response::new(Full::new(body.into()));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    reply.headers_mut().insert(SERVER, NAME);
     reply
 }
 
@@ -71,19 +75,32 @@ fn compress(request: &HeaderMap, body: Vec<u8>) -> ((Vec<u8>, u32), Option<Heade
     ((body, crc), encoding)
 }
 
-/// The first of the encodings named by the client that we speak and that it does not rule out with `q=0`.
+/// The first of the encodings named by the client that we speak and that it does not rule out with `q=0`; its order
+/// counts, its other weights do not, as with the service.
 fn accepted(request: &HeaderMap) -> Option<&'static str> {
-    let text = request.get(ACCEPT_ENCODING)?.to_str().ok()?;
-    text.split(',').find_map(|part| {
+    let mut parts = request
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(','));
+    parts.find_map(|part| {
         let mut fields = part.split(';').map(str::trim);
-        let encoding = match fields.next()? {
-            "gzip" | "x-gzip" => "gzip",
-            "deflate" => "deflate",
-            _ => return None,
+        let name = fields.next()?;
+        let encoding = if name.eq_ignore_ascii_case("gzip") || name == "*" {
+            "gzip"
+        } else if name.eq_ignore_ascii_case("deflate") {
+            "deflate"
+        } else {
+            return None;
         };
-        let refused = fields
-            .any(|field| field.strip_prefix("q=").and_then(|q| q.trim().parse::<f32>().ok()).is_some_and(|q| q == 0.0));
-        (!refused).then_some(encoding)
+        (!fields.any(is_zero_weight)).then_some(encoding)
+    })
+}
+
+/// Whether a parameter of an encoding is `q=0`.
+fn is_zero_weight(field: &str) -> bool {
+    field.split_once('=').is_some_and(|(name, weight)| {
+        name.trim().eq_ignore_ascii_case("q") && weight.trim().parse::<f32>().is_ok_and(|weight| weight == 0.0)
     })
 }
 
@@ -118,6 +135,10 @@ mod tests {
         assert_eq!(wants("gzip;q=0, deflate"), Some("deflate"));
         assert_eq!(wants("gzip;q=0"), None);
         assert_eq!(wants("identity"), None);
+        assert_eq!(wants("x-gzip"), None);
+        assert_eq!(wants("dog, GZIP ,, cat"), Some("gzip"));
+        assert_eq!(wants("br, gzip;q=0, deflate; q = 0.5"), Some("deflate"));
+        assert_eq!(wants("*"), Some("gzip"));
     }
 
     #[test]

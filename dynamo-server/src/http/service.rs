@@ -9,6 +9,7 @@ use dynamo_protocol::ops::{Operation, check_json};
 use dynamo_protocol::sigv4;
 use futures::future::BoxFuture;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST, HeaderName, HeaderValue};
+use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
 
@@ -42,6 +43,10 @@ impl<E: Env> Service<E> {
     /// The answer to `request`. Never fails: every mistake has an answer of its own.
     pub async fn answer(&self, request: Request<Incoming>) -> Reply {
         let (head, body) = request.into_parts();
+        if is_too_large(&head) {
+            let _ = body::read(&head.headers, body).await;
+            return plain(StatusCode::BAD_REQUEST, "text/plain", "");
+        }
         let mut reply = match (&head.method, head.uri.path()) {
             (&Method::POST, "/" | "") => self.call(&head.headers, body).await,
             (&Method::OPTIONS, _) => return self.cors.preflight(&head.headers),
@@ -137,9 +142,18 @@ impl<E: Env> Service<E> {
                 *reply.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
                 reply
             }
-            BodyError::UnknownEncoding => plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "text/plain", ""),
         }
     }
+}
+
+/// Largest request line, and largest sum of all header names and values, that the service accepts; above, it answers
+/// 400 whatever the request is.
+const HEAD_PART_BYTES_MAX: usize = 16 * 1024;
+
+fn is_too_large(head: &Parts) -> bool {
+    let line = head.uri.path_and_query().map_or(0, |uri| uri.as_str().len());
+    let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    line > HEAD_PART_BYTES_MAX || headers > HEAD_PART_BYTES_MAX
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
