@@ -73,9 +73,9 @@ async fn updates_compute_and_tell_what_changed() {
         let updated = update("ADD hits :one").send().await.expect("updated");
         assert_eq!(updated.attributes(), Some(&HashMap::from([("hits".to_owned(), n(expected))])));
     }
-    let updated = update("SET hits = hits - :one, other = if_not_exists(other, :one)").send().await.expect("updated");
+    let updated = update("SET hits = hits - :one, twin = if_not_exists(twin, :one)").send().await.expect("updated");
     assert_eq!(updated.attributes().unwrap()["hits"], n(2));
-    assert_eq!(updated.attributes().unwrap()["other"], n(1));
+    assert_eq!(updated.attributes().unwrap()["twin"], n(1));
     let wrong = client
         .update_item()
         .table_name("tbl")

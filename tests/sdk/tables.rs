@@ -135,11 +135,12 @@ async fn settings_of_a_table_can_be_changed() {
         .table_name("tbl")
         .billing_mode(BillingMode::Provisioned)
         .provisioned_throughput(throughput)
-        .deletion_protection_enabled(true)
-        .table_class(TableClass::StandardInfrequentAccess)
         .send()
         .await
         .expect("updated");
+    client.update_table().table_name("tbl").deletion_protection_enabled(true).send().await.expect("updated");
+    let class = TableClass::StandardInfrequentAccess;
+    client.update_table().table_name("tbl").table_class(class).send().await.expect("updated");
     let described = client.describe_table().table_name("tbl").send().await.expect("described");
     let table = described.table().unwrap();
     assert_eq!(table.provisioned_throughput().unwrap().read_capacity_units(), Some(3));

@@ -134,7 +134,7 @@ async fn long_replies_are_packed_for_those_who_ask() {
     let (_server, mut connection) = server().await;
     for name in 0..120 {
         let body = json!({
-            "TableName": format!("a-table-with-a-rather-long-name-{name:03}"), "BillingMode": "PAY_PER_REQUEST",
+            "TableName": format!("a-table-with-a-name-that-is-rather-long-as-names-go-{name:03}"), "BillingMode": "PAY_PER_REQUEST",
             "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
             "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
         });
@@ -146,7 +146,7 @@ async fn long_replies_are_packed_for_those_who_ask() {
     assert_eq!(answer.headers["x-amz-crc32"], crc32fast::hash(&answer.body).to_string());
     let mut text = String::new();
     GzDecoder::new(&answer.body[..]).read_to_string(&mut text).unwrap();
-    assert!(text.contains("a-table-with-a-rather-long-name-099"));
+    assert!(text.contains("a-table-with-a-name-that-is-rather-long-as-names-go-099"));
     connection.post("ListTables", &[], b"{}").await;
     assert!(!connection.answer().await.headers.contains_key("content-encoding"));
 }
