@@ -57,6 +57,7 @@ impl Server {
             storage,
             shards: config.shards,
             request_deadline: config.request_deadline,
+            read_mode: config.read_mode,
             ..NodeOptions::default()
         };
         let seed = TokioEnv::random();

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 
+use crate::guard::ReadMode;
+
 /// An open database that speaks the Amazon DynamoDB API.
 ///
 /// Without arguments: a durable node on http://127.0.0.1:8000 with its data under ./dynamo-data.
@@ -42,6 +44,25 @@ pub enum LogFormat {
     Json,
 }
 
+/// How reads make sure that this node still leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadModeSetting {
+    /// By a lease: no waiting.
+    Lease,
+    /// By asking a quorum for each read: for virtual machines that may be paused or restored.
+    ReadIndex,
+}
+
+impl From<ReadModeSetting> for ReadMode {
+    fn from(setting: ReadModeSetting) -> ReadMode {
+        match setting {
+            ReadModeSetting::Lease => ReadMode::Lease,
+            ReadModeSetting::ReadIndex => ReadMode::ReadIndex,
+        }
+    }
+}
+
 /// Every setting, each of which may be left open. The same names serve as flags, environment variables
 /// (`DYNAMO_SERVER_` + the name in capitals) and keys of the configuration file.
 #[derive(Clone, Debug, Default, Args, Deserialize)]
@@ -65,6 +86,9 @@ pub struct Settings {
     /// Milliseconds until an unfinished request is answered with an error [default: 5000]
     #[arg(long, env = "DYNAMO_SERVER_REQUEST_DEADLINE_MS")]
     pub request_deadline_ms: Option<u64>,
+    /// How reads make sure that this node still leads [default: lease]
+    #[arg(long, env = "DYNAMO_SERVER_READ_MODE", value_enum)]
+    pub read_mode: Option<ReadModeSetting>,
     /// Origins that browsers may call from: * or a comma-separated list; empty for none [default: *]
     #[arg(long, env = "DYNAMO_SERVER_CORS")]
     pub cors: Option<String>,
@@ -92,6 +116,7 @@ impl Settings {
             in_memory: if place_given { self.in_memory } else { other.in_memory },
             shards: self.shards.or(other.shards),
             request_deadline_ms: self.request_deadline_ms.or(other.request_deadline_ms),
+            read_mode: self.read_mode.or(other.read_mode),
             cors: self.cors.or(other.cors),
             log_format: self.log_format.or(other.log_format),
             log_level: self.log_level.or(other.log_level),

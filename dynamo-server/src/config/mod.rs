@@ -15,6 +15,8 @@ use std::time::Duration;
 pub use cli::{Cli, Command, Settings};
 use thiserror::Error;
 
+use crate::guard::ReadMode;
+
 /// Port of DynamoDB Local, which every tutorial and test suite assumes.
 pub const DEFAULT_PORT: u16 = 8000;
 /// Folder for data, below the working folder.
@@ -35,6 +37,8 @@ pub struct Config {
     pub shards: u32,
     /// Time from the first byte of a request's handling to its answer.
     pub request_deadline: Duration,
+    /// How reads make sure that this node still leads.
+    pub read_mode: ReadMode,
     /// Origins that browsers may call from: `*` or a comma-separated list; `None` answers no CORS headers.
     pub cors: Option<String>,
     /// Log lines as JSON instead of text.
@@ -51,6 +55,7 @@ impl Default for Config {
             data_dir: Some(PathBuf::from(DEFAULT_DATA_DIR)),
             shards: 1,
             request_deadline: DEFAULT_REQUEST_DEADLINE,
+            read_mode: ReadMode::default(),
             cors: Some("*".to_owned()),
             log_json: false,
             log_filter: "info,openraft=warn".to_owned(),
@@ -117,6 +122,7 @@ impl Config {
             data_dir: (!in_memory).then(|| settings.data_dir.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR))),
             shards,
             request_deadline: Duration::from_millis(deadline_ms),
+            read_mode: settings.read_mode.map_or(default.read_mode, ReadMode::from),
             cors: match settings.cors {
                 Some(origins) if origins.is_empty() => None,
                 Some(origins) => Some(origins),
@@ -172,6 +178,12 @@ mod tests {
         std::fs::write(&path, "prot = 9000\n").expect("written");
         let error = load(&format!("--config {}", path.display())).expect_err("unknown key").to_string();
         assert!(error.contains("prot"), "{error}");
+    }
+
+    #[test]
+    fn reads_can_be_made_to_ask_a_quorum() {
+        assert_eq!(load("").expect("valid").read_mode, ReadMode::Lease);
+        assert_eq!(load("--read-mode read-index").expect("valid").read_mode, ReadMode::ReadIndex);
     }
 
     #[test]
