@@ -10,7 +10,7 @@ use crate::shapes::rules;
 use crate::shapes::{
     ConditionalOperator, ExpectedAttributeValue, ExpressionAttributeNames, ExpressionAttributeValues,
     ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValue, ReturnValuesOnConditionCheckFailure,
-    attribute_names, names, placeholder_names,
+    attribute_names, placeholder_names,
 };
 use crate::value::Item;
 
@@ -28,7 +28,7 @@ structure! {
         /// Whether to tell the item collection's size.
         optional return_item_collection_metrics: ReturnItemCollectionMetrics = "ReturnItemCollectionMetrics";
         /// The item's key.
-        required key: Item = "Key" => names;
+        required key: Item = "Key" => attribute_names;
         /// How the legacy conditions are joined.
         optional conditional_operator: ConditionalOperator = "ConditionalOperator";
         /// Legacy conditions.
@@ -53,7 +53,8 @@ impl DeleteItemInput {
     pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
         let (input, mut checks) = decode::<Self>(body)?;
         checks.constraints(Layer::Current)?;
-        checks.contents_after(|| input.check_parameters(), Wording::Enveloped)?;
+        let parameters = || input.check_parameters().and_then(|()| checks.only_old_values(input.return_values));
+        checks.contents_after(parameters, Wording::Enveloped)?;
         Ok(input)
     }
 

@@ -5,7 +5,9 @@ use crate::parameters::{check_generations, check_placeholders};
 use crate::shapes::checks::{Layer, Wording};
 use crate::shapes::declare::structure;
 use crate::shapes::rules;
-use crate::shapes::{ExpressionAttributeNames, ReturnConsumedCapacity, names, placeholder_names, projected_names};
+use crate::shapes::{
+    ExpressionAttributeNames, ReturnConsumedCapacity, attribute_names, placeholder_names, projected_names,
+};
 use crate::value::Item;
 
 use super::decode;
@@ -20,7 +22,7 @@ structure! {
         /// Table name or ARN, as the client wrote it.
         required table_name: String = "TableName" => rules::table_name;
         /// The item's key.
-        required key: Item = "Key" => names;
+        required key: Item = "Key" => attribute_names;
         /// Strongly consistent.
         optional consistent_read: bool = "ConsistentRead";
         /// Projection.

@@ -10,7 +10,7 @@ use crate::shapes::rules;
 use crate::shapes::{
     ConditionalOperator, ExpectedAttributeValue, ExpressionAttributeNames, ExpressionAttributeValues,
     ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValue, ReturnValuesOnConditionCheckFailure,
-    attribute_names, names, placeholder_names,
+    attribute_names, placeholder_names,
 };
 use crate::value::Item;
 
@@ -24,7 +24,7 @@ structure! {
         /// Table name or ARN, as the client wrote it.
         required table_name: String = "TableName" => rules::table_name;
         /// The item.
-        required item: Item = "Item" => names;
+        required item: Item = "Item" => attribute_names;
         /// How the legacy conditions are joined.
         optional conditional_operator: ConditionalOperator = "ConditionalOperator";
         /// Legacy conditions.
@@ -53,7 +53,8 @@ impl PutItemInput {
     pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
         let (input, mut checks) = decode::<Self>(body)?;
         checks.constraints(Layer::Current)?;
-        checks.contents_after(|| input.check_parameters(), Wording::Enveloped)?;
+        let parameters = || input.check_parameters().and_then(|()| checks.only_old_values(input.return_values));
+        checks.contents_after(parameters, Wording::Enveloped)?;
         Ok(input)
     }
 

@@ -9,7 +9,7 @@ use crate::shapes::declare::structure;
 use crate::shapes::rules;
 use crate::shapes::{
     Condition, ConditionalOperator, ExpressionAttributeNames, ExpressionAttributeValues, ReturnConsumedCapacity,
-    Select, attribute_names, names, placeholder_names, projected_names,
+    Select, attribute_names, placeholder_names, projected_names,
 };
 use crate::value::Item;
 
@@ -41,7 +41,7 @@ structure! {
         /// Ascending (the default) or descending.
         optional scan_index_forward: bool = "ScanIndexForward";
         /// Where to go on.
-        optional exclusive_start_key: Item = "ExclusiveStartKey" => names;
+        optional exclusive_start_key: Item = "ExclusiveStartKey" => attribute_names;
         /// Projection.
         optional projection_expression: String = "ProjectionExpression";
         /// Filter.

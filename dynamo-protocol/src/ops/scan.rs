@@ -9,7 +9,7 @@ use crate::shapes::declare::structure;
 use crate::shapes::rules;
 use crate::shapes::{
     Condition, ConditionalOperator, ExpressionAttributeNames, ExpressionAttributeValues, ReturnConsumedCapacity,
-    Select, attribute_names, names, placeholder_names, projected_names,
+    Select, attribute_names, placeholder_names, projected_names,
 };
 use crate::value::Item;
 
@@ -39,7 +39,7 @@ structure! {
         /// Legacy projection.
         optional attributes_to_get: Vec<String> = "AttributesToGet" => projected_names;
         /// Where to go on.
-        optional exclusive_start_key: Item = "ExclusiveStartKey" => names;
+        optional exclusive_start_key: Item = "ExclusiveStartKey" => attribute_names;
         /// Projection.
         optional projection_expression: String = "ProjectionExpression";
         /// Filter.

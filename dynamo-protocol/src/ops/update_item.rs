@@ -10,7 +10,7 @@ use crate::shapes::rules;
 use crate::shapes::{
     AttributeValueUpdate, ConditionalOperator, ExpectedAttributeValue, ExpressionAttributeNames,
     ExpressionAttributeValues, ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValue,
-    ReturnValuesOnConditionCheckFailure, attribute_names, names, placeholder_names,
+    ReturnValuesOnConditionCheckFailure, attribute_names, placeholder_names,
 };
 use crate::value::Item;
 
@@ -30,7 +30,7 @@ structure! {
         /// How the legacy conditions are joined.
         optional conditional_operator: ConditionalOperator = "ConditionalOperator";
         /// The item's key.
-        required key: Item = "Key" => names;
+        required key: Item = "Key" => attribute_names;
         /// Legacy updates.
         optional attribute_updates: BTreeMap<String, AttributeValueUpdate> = "AttributeUpdates" => attribute_names;
         /// Legacy conditions.

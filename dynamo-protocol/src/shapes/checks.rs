@@ -21,6 +21,7 @@ use crate::error::ApiError;
 use crate::limits::ATTRIBUTE_NAME_BYTES_MAX;
 use crate::number::NumberError;
 
+use super::enums::ReturnValue;
 use super::path::Path;
 
 /// At most so many violations are reported at once.
@@ -225,6 +226,17 @@ impl Checks {
         self.contents(wording)
     }
 
+    /// Where the request is read the classic way, PutItem and DeleteItem refuse to return new values before they look
+    /// at the values they were given, and without the envelope.
+    pub(crate) fn only_old_values(&self, mode: Option<ReturnValue>) -> Result<(), ApiError> {
+        match mode {
+            Some(ReturnValue::AllNew | ReturnValue::UpdatedOld | ReturnValue::UpdatedNew) if self.abyss => {
+                Err(ApiError::validation("ReturnValues can only be ALL_OLD or NONE"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Reports the first bad attribute value, if any.
     pub(crate) fn contents(&self, wording: Wording) -> Result<(), ApiError> {
         match self.contents.first() {
@@ -270,7 +282,8 @@ impl Checks {
         let others =
             self.violations.iter().any(|violation| matches!(violation.rule, Rule::MissingTop(_) | Rule::Bound));
         let Some(first) = alone.min_by(|a, b| a.order.cmp(&b.order)) else { return Ok(()) };
-        let Some(text) = first.current.clone().filter(|_| !others) else { return Ok(()) };
+        let classic = others || (self.abyss && enveloped);
+        let Some(text) = first.current.clone().filter(|_| !classic) else { return Ok(()) };
         Err(if enveloped { collected(std::iter::once(text)) } else { ApiError::validation(text) })
     }
 }

@@ -17,16 +17,11 @@ pub type ExpressionAttributeNames = BTreeMap<String, String>;
 /// Placeholders for values: `:value` to value.
 pub type ExpressionAttributeValues = BTreeMap<String, AttributeValue>;
 
-/// An item's attributes have names, of at most 65,535 bytes.
-pub(crate) fn names(item: &Item, path: &Path<'_>, checks: &mut Checks) {
-    if item.contains_key("") {
+/// A map by attribute name: an item, or legacy conditions or updates. Names have 1 to 65,535 bytes.
+pub(crate) fn attribute_names<T: Wire>(map: &BTreeMap<String, T>, path: &Path<'_>, checks: &mut Checks) {
+    if map.contains_key("") {
         checks.empty_name(path, true);
     }
-    attribute_names(item, path, checks);
-}
-
-/// A map by attribute name.
-pub(crate) fn attribute_names<T: Wire>(map: &BTreeMap<String, T>, path: &Path<'_>, checks: &mut Checks) {
     rules::keys::<0, ATTRIBUTE_NAME_BYTES_MAX, T>(map, path, checks);
 }
 
@@ -45,7 +40,7 @@ pub(crate) fn projected_names(list: &Vec<String>, path: &Path<'_>, checks: &mut 
 pub(crate) fn batch_keys(keys: &Vec<Item>, path: &Path<'_>, checks: &mut Checks) {
     rules::elements::<1, BATCH_GET_KEYS_MAX, Item>(keys, path, checks);
     for (position, key) in keys.iter().enumerate() {
-        names(key, &path.element(position as u32), checks);
+        attribute_names(key, &path.element(position as u32), checks);
     }
 }
 
@@ -113,7 +108,7 @@ structure! {
     /// An item to put.
     pub struct PutRequest {
         /// The item.
-        required item: Item = "Item" => names;
+        required item: Item = "Item" => attribute_names;
     }
 }
 
@@ -121,7 +116,7 @@ structure! {
     /// A key to delete.
     pub struct DeleteRequest {
         /// The key.
-        required key: Item = "Key" => names;
+        required key: Item = "Key" => attribute_names;
     }
 }
 
@@ -137,7 +132,7 @@ structure! {
     /// A read in a transaction.
     pub struct Get {
         /// The key.
-        required key: Item = "Key" => names;
+        required key: Item = "Key" => attribute_names;
         /// Table name or ARN.
         required table_name: String = "TableName" => rules::table_name;
         /// Projection.
@@ -165,7 +160,7 @@ structure! {
     /// A condition in a transaction.
     pub struct ConditionCheck {
         /// The key.
-        required key: Item = "Key" => names;
+        required key: Item = "Key" => attribute_names;
         /// Table name or ARN.
         required table_name: String = "TableName" => rules::table_name;
         /// The condition.
@@ -183,7 +178,7 @@ structure! {
     /// A put in a transaction.
     pub struct Put {
         /// The item.
-        required item: Item = "Item" => names;
+        required item: Item = "Item" => attribute_names;
         /// Table name or ARN.
         required table_name: String = "TableName" => rules::table_name;
         /// Condition.
@@ -201,7 +196,7 @@ structure! {
     /// A deletion in a transaction.
     pub struct Delete {
         /// The key.
-        required key: Item = "Key" => names;
+        required key: Item = "Key" => attribute_names;
         /// Table name or ARN.
         required table_name: String = "TableName" => rules::table_name;
         /// Condition.
@@ -219,7 +214,7 @@ structure! {
     /// An update in a transaction.
     pub struct Update {
         /// The key.
-        required key: Item = "Key" => names;
+        required key: Item = "Key" => attribute_names;
         /// The update.
         required update_expression: String = "UpdateExpression";
         /// Table name or ARN.
