@@ -6,7 +6,7 @@
 //! is generic over it, so a whole cluster runs unchanged on virtual time.
 //!
 //! What has no state of its own (clock, tasks, chance) is an associated function, because openraft calls its runtime
-//! without a receiver. What differs from node to node in one process (the disk, later the network) is a method.
+//! without a receiver. What differs from node to node in one process (the disk, the network) is a method.
 //!
 //! A test at the end of this file reads the crate's sources and refuses direct use of clocks, `tokio::spawn` and
 //! randomness anywhere else.
@@ -25,7 +25,7 @@ use std::time::Duration;
 pub use self::directory::{Directory, DirectoryError, Identity};
 pub use self::storage::{OpenError, Storage, Stores};
 pub use self::tokio_env::TokioEnv;
-pub use self::transport::{Lane, NoPeers, PeerRequest, Transport, TransportError};
+pub use self::transport::{Lane, NoPeers, PeerHandler, PeerRequest, Transport, TransportError};
 
 /// A running task; awaiting it gives its result.
 pub type Task<T> = tokio::task::JoinHandle<T>;

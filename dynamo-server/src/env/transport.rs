@@ -2,12 +2,15 @@
 //!
 //! What the bytes mean is known to `raft/` and to the forwarding of requests; a transport only carries them. One call
 //! is one request with its one response, so that every acknowledgement is paired with exactly its own request (a
-//! lease depends on it). Calls of one lane to one peer arrive in the order in which they were begun.
+//! lease depends on it). Nothing is promised about the order in which calls arrive, nor that a call whose caller has given
+//! up does not arrive later: Raft's terms and log ids bear both.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 
 /// Messages that must not wait behind each other travel on connections of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,8 +47,14 @@ pub enum TransportError {
     TimedOut,
 }
 
-/// Carries requests to peers.
+/// Answers what a peer asks; `None` leaves it without an answer, as if the message had been lost.
+pub type PeerHandler = Arc<dyn Fn(Bytes) -> BoxFuture<'static, Option<Bytes>> + Send + Sync>;
+
+/// Carries requests to peers, and theirs to this node.
 pub trait Transport: Clone + Send + Sync + 'static {
+    /// Hands every request that arrives from now on to `handler`, in place of an earlier one.
+    fn listen(&self, handler: PeerHandler);
+
     /// Sends `request` and waits at most `limit` for its response.
     ///
     /// # Errors
@@ -59,6 +68,8 @@ pub trait Transport: Clone + Send + Sync + 'static {
 pub struct NoPeers;
 
 impl Transport for NoPeers {
+    fn listen(&self, _handler: PeerHandler) {}
+
     async fn call(&self, _request: PeerRequest, _limit: Duration) -> Result<Bytes, TransportError> {
         Err(TransportError::Unreachable)
     }

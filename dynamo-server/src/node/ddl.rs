@@ -12,6 +12,7 @@ use dynamo_engine::apply::Outcome;
 use dynamo_engine::apply::ddl::DdlOutcome;
 use dynamo_engine::catalog::{Catalog, DdlWork, TableId, next_ddl_step};
 use dynamo_engine::command::{BackfillStep, Command};
+use futures::future::join_all;
 
 use crate::env::Env;
 use crate::shard::{Deadline, Shard, ShardError};
@@ -25,12 +26,31 @@ const STEP_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a driver rests after a step that changed nothing.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 
-/// Works on `table` until nothing is left to do, or the table or the node is gone.
+/// How often a leader that has resumed everything looks whether it still leads.
+const LEADING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Goes on, each time this node begins to lead, with what a crash or another leader has left undone.
+pub(super) async fn resume<E: Env>(shard: Arc<Shard<E>>) {
+    loop {
+        shard.group().lease().wait_leading().await;
+        let term = shard.group().lease().leading_term();
+        let catalog = shard.group().published().catalog();
+        let tables: Vec<_> =
+            catalog.table_names(None, usize::MAX).iter().filter_map(|name| catalog.table(name)).collect();
+        join_all(tables.into_iter().map(|table| drive(Arc::clone(&shard), table.id))).await;
+        while shard.group().lease().leading_term() == term && term.is_some() {
+            E::sleep(LEADING_INTERVAL).await;
+        }
+    }
+}
+
+/// Works on `table` until nothing is left to do, or the table, the leadership or the node is gone.
 pub(super) async fn drive<E: Env>(shard: Arc<Shard<E>>, table: TableId) {
     while let Some((version, work)) = next(&shard, table) {
         match step(&shard, work).await {
             Ok(()) => {}
-            Err(ShardError::Stopped) => return,
+            // Another leader does it.
+            Err(ShardError::Stopped | ShardError::NotLeader { .. }) => return,
             Err(error) => tracing::warn!(table = table.0, %error, "a step of a table's change has no outcome yet"),
         }
         if next(&shard, table).is_some_and(|(now, _)| now == version) {

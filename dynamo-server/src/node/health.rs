@@ -9,6 +9,8 @@ pub struct ShardHealth {
     pub shard: u32,
     /// The term in which this node leads it, with everything inherited applied.
     pub leading_term: Option<u64>,
+    /// The node that leads it, as far as is known.
+    pub leader: Option<u64>,
     /// Whether reads are let through by a lease right now.
     pub has_lease: bool,
     /// The index behind the last applied entry.
@@ -42,9 +44,10 @@ impl fmt::Display for Health {
         }
         for shard in &self.shards {
             write!(f, "\nshard {}: applied {}", shard.shard, shard.applied_next)?;
-            match shard.leading_term {
-                Some(term) => write!(f, ", leads term {term}")?,
-                None => f.write_str(", does not lead")?,
+            match (shard.leading_term, shard.leader) {
+                (Some(term), _) => write!(f, ", leads term {term}")?,
+                (None, Some(leader)) => write!(f, ", led by node {leader}")?,
+                (None, None) => f.write_str(", no leader is known")?,
             }
             f.write_str(if shard.has_lease { ", lease" } else { ", no lease" })?;
         }

@@ -8,6 +8,7 @@ mod ddl;
 mod fault;
 mod health;
 mod options;
+mod peers;
 mod read;
 mod start;
 #[cfg(test)]
@@ -31,7 +32,9 @@ use tokio::task::AbortHandle;
 pub use self::counters::Counters;
 pub use self::fault::FaultSignal;
 pub use self::health::{Health, ShardHealth};
-pub use self::options::{BLOCKING_READS_MAX, FREE_BYTES_MIN, LOG_BYTES_MAX, NodeOptions, REQUEST_DEADLINE};
+pub use self::options::{
+    BLOCKING_READS_MAX, ClusterOptions, FREE_BYTES_MIN, LOG_BYTES_MAX, NodeOptions, REQUEST_DEADLINE,
+};
 pub use self::start::NodeError;
 pub use crate::env::Storage as StorageOptions;
 
@@ -143,6 +146,14 @@ impl<E: Env> Node<E> {
         &self.shards[0]
     }
 
+    /// Who leads the shard: this node once it may serve, another one as far as it is known.
+    fn leader_of(&self, shard: &Shard<E>) -> Option<u64> {
+        match shard.group().lease().leading_term() {
+            Some(_) => Some(self.identity.node_id),
+            None => shard.group().other_leader(),
+        }
+    }
+
     /// The shards of this node.
     pub fn shards(&self) -> impl Iterator<Item = ShardId> + '_ {
         self.shards.iter().map(|shard| shard.id())
@@ -156,6 +167,7 @@ impl<E: Env> Node<E> {
             .map(|shard| ShardHealth {
                 shard: shard.id().0,
                 leading_term: shard.group().lease().leading_term(),
+                leader: self.leader_of(shard),
                 has_lease: shard.has_lease(),
                 applied_next: shard.group().published().applied_next(),
             })
@@ -164,7 +176,7 @@ impl<E: Env> Node<E> {
         let is_stopping = *self.stopping.borrow();
         Health {
             live: stopped.is_none(),
-            ready: stopped.is_none() && !is_stopping && shards.iter().all(|shard| shard.leading_term.is_some()),
+            ready: stopped.is_none() && !is_stopping && shards.iter().all(|shard| shard.leader.is_some()),
             stopped,
             disk_full: self.disk_full.load(Ordering::Relaxed),
             shards,

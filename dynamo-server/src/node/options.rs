@@ -1,5 +1,6 @@
 //! How a node is set up.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::env::Storage;
@@ -20,11 +21,36 @@ pub const BLOCKING_READS_MAX: usize = 64;
 /// How long a request may take, all in all.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
 
+/// The cluster that a node belongs to, as it is when it is founded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterOptions {
+    /// This node.
+    pub node_id: u64,
+    /// Every founding member, this node included, and where it listens for its peers. Each of them must be given the
+    /// same; who belongs to the cluster later is in its log.
+    pub members: BTreeMap<u64, String>,
+}
+
+impl ClusterOptions {
+    /// The number of the cluster that these members found: the same for each of them, without a word between them
+    /// (FNV-1a, 128 bits, over the members in the order of their ids). It is written down once and then stays, whatever
+    /// becomes of the members.
+    pub fn founding_id(&self) -> u128 {
+        const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+        const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+        let members = self.members.iter().map(|(node, address)| format!("{node}={address},"));
+        let text: String = members.collect();
+        text.bytes().fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME))
+    }
+}
+
 /// The settings of a node.
 #[derive(Clone, Debug)]
 pub struct NodeOptions {
     /// Where the data lives.
     pub storage: Storage,
+    /// The cluster to found or to come back to; `None` for a node that is alone.
+    pub cluster: Option<ClusterOptions>,
     /// How many shards a new data directory gets. An old one keeps its own number.
     pub shards: u32,
     /// What [`Node::deadline`](super::Node::deadline) gives to a request.
@@ -45,6 +71,7 @@ impl Default for NodeOptions {
     fn default() -> Self {
         NodeOptions {
             storage: Storage::Memory,
+            cluster: None,
             shards: 1,
             request_deadline: REQUEST_DEADLINE,
             read_mode: ReadMode::default(),

@@ -1,18 +1,19 @@
 //! Starting a node: stores, identity, the check of every log's end, groups, tasks.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use dynamo_engine::catalog::Catalog as _;
+use futures::future::select;
 use ordered_kv::StoreError;
 use parking_lot::Mutex;
 use shard_router::ShardId;
 use tokio::sync::{Semaphore, watch};
 
 use super::upkeep::Upkeep;
-use super::{FaultSignal, Node, NodeOptions, ddl};
+use super::{ClusterOptions, FaultSignal, Node, NodeOptions, ddl};
 use crate::env::{Env, Identity, OpenError, Stores};
 use crate::guard::LeaseGuard;
 use crate::raft::floor::Floor;
@@ -43,6 +44,17 @@ pub enum NodeError {
         /// What was asked for.
         asked: u32,
     },
+    /// The data belongs to another node.
+    #[error("the data directory belongs to node {found}, this is to be node {asked}")]
+    OtherNode {
+        /// What the data says.
+        found: u64,
+        /// What was asked for.
+        asked: u64,
+    },
+    /// The node is no member of the cluster that it is to found.
+    #[error("node {0} is not among the members of its cluster")]
+    NoMember(u64),
     /// The record of the log's end is damaged.
     #[error("the record of the log's end cannot be read: {0}")]
     Floor(String),
@@ -61,7 +73,8 @@ pub enum NodeError {
 }
 
 impl<E: Env> Node<E> {
-    /// Starts a node. When this returns it leads all its shards and serves requests.
+    /// Starts a node. When this returns it answers its peers; a node that is alone leads all its shards and serves
+    /// requests.
     ///
     /// # Errors
     /// [`NodeError`], with nothing left running.
@@ -70,13 +83,13 @@ impl<E: Env> Node<E> {
             return Err(NodeError::Shards(options.shards));
         }
         let mut stores = E::in_place(|| env.open(&options.storage))?;
-        let identity = identify::<E>(&mut stores, options.shards)?;
+        let identity = identify::<E>(&mut stores, &options)?;
         let fault = FaultSignal::default();
         let recovered = E::in_place(|| recover(&stores, identity.shards))?;
         let floor = Floor { groups: recovered.iter().map(|group| (group.shard().0, group.floor())).collect() };
         let wal = Wal::start(Arc::clone(&stores.log), floor, fault.clone());
         let context = GroupContext {
-            env,
+            env: env.clone(),
             node: identity.node_id,
             pace: options.pace,
             log: Arc::clone(&stores.log),
@@ -86,7 +99,11 @@ impl<E: Env> Node<E> {
         };
         let mut shards = Vec::new();
         for group in recovered {
-            shards.push(Arc::new(Shard::new(start_alone(&context, group).await?)));
+            let group = match &options.cluster {
+                None => start_alone(&context, group).await?,
+                Some(cluster) => start_member(&context, group, cluster).await?,
+            };
+            shards.push(Arc::new(Shard::new(group)));
         }
         drop(context);
         let node = Arc::new(Node {
@@ -104,6 +121,7 @@ impl<E: Env> Node<E> {
             tasks: Mutex::default(),
         });
         node.start_tasks(&options);
+        node.listen_to_peers(env.transport());
         Ok(node)
     }
 
@@ -118,24 +136,42 @@ impl<E: Env> Node<E> {
             stopping: self.stopping.subscribe(),
         };
         self.start_task(upkeep.run());
-        // Changes of tables that a crash interrupted go on.
-        let catalog = self.catalog();
-        for table in catalog.table_names(None, usize::MAX).iter().filter_map(|name| catalog.table(name)) {
-            self.start_task(ddl::drive(Arc::clone(self.system()), table.id));
+        for shard in &self.shards {
+            let group = Arc::clone(shard.group());
+            self.start_task(async move { group.hold_down().await });
         }
+        // Also a node that is dropped without being stopped must end what it has started.
+        let (resume, mut stopping) = (ddl::resume(Arc::clone(self.system())), self.stopping.subscribe());
+        self.start_task(async move {
+            let stopped = stopping.wait_for(|is_stopping| *is_stopping);
+            drop(select(pin!(resume), pin!(stopped)).await);
+        });
     }
 }
 
 /// The identity of the data; a new one for new data.
-fn identify<E: Env>(stores: &mut Stores, shards: u32) -> Result<Identity, NodeError> {
+fn identify<E: Env>(stores: &mut Stores, options: &NodeOptions) -> Result<Identity, NodeError> {
+    let shards = options.shards;
+    let asked = options.cluster.as_ref().map(|cluster| cluster.node_id);
+    if let (Some(asked), Some(cluster)) = (asked, &options.cluster)
+        && !cluster.members.contains_key(&asked)
+    {
+        return Err(NodeError::NoMember(asked));
+    }
     if let Some(identity) = stores.identity.clone() {
         if identity.shards != shards {
             return Err(NodeError::OtherShards { found: identity.shards, asked: shards });
         }
+        if let Some(asked) = asked.filter(|asked| *asked != identity.node_id) {
+            return Err(NodeError::OtherNode { found: identity.node_id, asked });
+        }
         return Ok(identity);
     }
-    let cluster_id = u128::from(E::random()) << 64 | u128::from(E::random());
-    let identity = Identity { cluster_id, node_id: FIRST_NODE, incarnation: E::random(), shards };
+    let cluster_id = match &options.cluster {
+        None => u128::from(E::random()) << 64 | u128::from(E::random()),
+        Some(cluster) => cluster.founding_id(),
+    };
+    let identity = Identity { cluster_id, node_id: asked.unwrap_or(FIRST_NODE), incarnation: E::random(), shards };
     stores.adopt(identity.clone())?;
     Ok(identity)
 }
@@ -172,6 +208,20 @@ async fn start_alone<E: Env>(context: &GroupContext<E>, group: RecoveredGroup) -
             Err(fault_of(context, shard))
         }
     }
+}
+
+/// Starts a group of several founding members, or of a cluster that already is. Who leads it is found out later, by
+/// the members together.
+async fn start_member<E: Env>(
+    context: &GroupContext<E>,
+    group: RecoveredGroup,
+    cluster: &ClusterOptions,
+) -> Result<Group<E>, NodeError> {
+    let group = Group::start(context, group).await?;
+    let members = cluster.members.iter().map(|(node, address)| (*node, Member::new(address))).collect();
+    // Every founder writes the same first entry, so it does not matter which of them wins the first election.
+    group.initialize(members).await?;
+    Ok(group)
 }
 
 fn fault_of<E: Env>(context: &GroupContext<E>, shard: u32) -> NodeError {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use dynamo_engine::apply::Outcome;
 use dynamo_engine::command::Entry;
 use lease::{Moment, Timing};
+use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::{ClientWriteError, Fatal, InitializeError, LinearizableReadError, RaftError};
 use openraft::{Config, Raft, ReadPolicy, SnapshotPolicy};
 use ordered_kv::{LogStore, StateStore};
@@ -186,7 +187,6 @@ impl<E: Env> Group<E> {
     /// When openraft refuses what was recovered.
     pub async fn start(context: &GroupContext<E>, recovered: RecoveredGroup) -> Result<Group<E>, GroupError> {
         let shard = recovered.shard;
-        let config = config(&context.pace)?;
         let timing = Timing::for_election_timeout(context.pace.election_timeout_max)
             .map_err(|error| GroupError::Pace(error.to_string()))?;
         let mut configs = recovered.log.memberships();
@@ -197,6 +197,9 @@ impl<E: Env> Group<E> {
         }
         let now = Moment::from_nanos(E::monotonic_ns());
         let lease = Arc::new(LeaseFeed::start(context.node, timing, configs, recovered.log.vote(), now));
+        // A voter that is held down must not stand, not even before `hold_down` is called.
+        let may_stand = lease.hold_down(now).is_zero();
+        let config = Config { enable_elect: may_stand, ..config(&context.pace)? };
         let published = Arc::new(recovered.state.publish());
         let machine = Machine::new(
             Arc::clone(&context.state),
@@ -225,14 +228,13 @@ impl<E: Env> Group<E> {
         }
     }
 
-    /// Lets the group stand for election only after the hold-down: a voter that restarts has forgotten what it promised
-    /// to whom. Returns at once for a voter that is alone and can have promised nothing to anybody.
+    /// Waits for the end of the hold-down and lets the group stand for election from then on: a voter that restarts has
+    /// forgotten what it promised to whom. Returns at once for a voter that is alone and can have promised nothing to anybody.
     pub async fn hold_down(&self) {
         let wait = self.lease.hold_down(Moment::from_nanos(E::monotonic_ns()));
         if wait.is_zero() {
             return;
         }
-        self.raft.runtime_config().elect(false);
         E::sleep(wait).await;
         self.raft.runtime_config().elect(true);
     }
@@ -332,8 +334,22 @@ impl<E: Env> Group<E> {
     }
 
     /// Who leads, as far as this node knows.
-    pub async fn leader(&self) -> Option<NodeId> {
-        self.raft.current_leader().await
+    pub fn leader(&self) -> Option<NodeId> {
+        self.raft.metrics().borrow_watched().current_leader
+    }
+
+    /// The node to ask instead of this one; `None` where this is the one, or none is known.
+    pub fn other_leader(&self) -> Option<NodeId> {
+        self.leader().filter(|leader| leader != self.raft.node_id())
+    }
+
+    /// Hands the leadership to `target`, as far as this node has it. The lease is gone before the target hears of it;
+    /// until the next election this node takes no proposals.
+    ///
+    /// # Errors
+    /// When the group has stopped.
+    pub async fn transfer(&self, target: NodeId) -> Result<(), ProposeError> {
+        self.raft.trigger().transfer_leader(target).await.map_err(|_| ProposeError::Stopped)
     }
 
     /// Stops taking part. The lease is gone before anything else happens.

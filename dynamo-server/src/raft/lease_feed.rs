@@ -26,6 +26,7 @@ use lease::{Grantor, Holder, Moment, Outstanding, Refusal, SharedHolder, Timing,
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::rules::{self, Rule};
 use super::types::{Membership, NodeId, Vote};
 
 /// No term: terms of leaders begin at 1.
@@ -69,6 +70,7 @@ impl LeaseFeed {
             // Whoever accepts a leader's message makes its vote durable first: without any vote there is no promise.
             None => Outstanding::Impossible,
         };
+        let outstanding = if rules::is_kept(Rule::HoldDown) { outstanding } else { Outstanding::Impossible };
         LeaseFeed {
             me,
             grantor: Mutex::new(Grantor::start(timing, now, outstanding)),
@@ -118,6 +120,9 @@ impl LeaseFeed {
             self.leading.store(NO_TERM, Ordering::Release);
         }
         self.holder.update(|holder| holder.vote_saved(lease::Vote { term, node, committed: vote.committed }));
+        if is_elected && !rules::is_kept(Rule::OwnTermGate) {
+            self.holder.update(|holder| holder.own_term_applied(term));
+        }
     }
 
     pub(super) fn entry_is_applied(&self, term: u64) {
@@ -154,6 +159,9 @@ impl LeaseFeed {
     }
 
     pub(super) fn transfer_starts(&self) {
+        if !rules::is_kept(Rule::TransferRevokes) {
+            return;
+        }
         self.holder.update(Holder::transfer_started);
     }
 

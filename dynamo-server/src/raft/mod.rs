@@ -29,6 +29,7 @@ mod network;
 mod payload;
 mod published;
 mod reply;
+pub mod rules;
 mod runtime;
 mod serve;
 pub mod snapshot;

@@ -22,6 +22,7 @@ use openraft::{AnyError, OptionalSend, RaftNetworkFactory, RaftNetworkV2, Snapsh
 
 use super::lease_feed::LeaseFeed;
 use super::message::{self, Message};
+use super::rules::{self, Rule};
 use super::snapshot::ShardSnapshot;
 use super::types::{CommittedLeaderId, Member, NodeId, Types, Vote};
 use crate::env::{Env, Lane, PeerRequest, Transport};
@@ -106,6 +107,7 @@ impl<E: Env> RaftNetworkV2<Types<E>> for Connection<E> {
         let answer = self.call(Message::Append(request), option.soft_ttl()).await?;
         let response = message::decode_append_response(&answer).map_err(unreachable)?;
         let is_accepted = !matches!(response, AppendEntriesResponse::HigherVote(_));
+        let sent_at = if rules::is_kept(Rule::AnchorAtSend) { sent_at } else { E::boot_ns().map(Moment::from_nanos) };
         if let (true, Some(sent_at)) = (is_accepted, sent_at) {
             self.lease.peer_accepted(term, self.peer, sent_at);
         }

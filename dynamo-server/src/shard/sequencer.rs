@@ -220,7 +220,11 @@ impl<E: Env> Task<E> {
 
     /// Gives each command its timestamp, in the term that this node leads.
     fn stamp(&mut self, commands: Vec<Command>) -> Result<Entry, ShardError> {
-        let term = self.group.lease().leading_term().ok_or(ShardError::NotLeader { leader: None })?;
+        let term = self
+            .group
+            .lease()
+            .leading_term()
+            .ok_or_else(|| ShardError::NotLeader { leader: self.group.other_leader() })?;
         let clock = match &mut self.clock {
             Some((of_term, clock)) if *of_term == term => clock,
             stale => {

@@ -52,7 +52,7 @@ fn a_leader_that_has_not_applied_its_own_entry_serves_nothing() {
                 let guard = LeaseGuard::new(ReadMode::Lease);
                 let shards = [Arc::clone(&shard)];
                 SimEnv::sleep(Duration::from_secs(1)).await;
-                assert_eq!(shard.group().leader().await, Some(1), "elected by the vote that it gave itself");
+                assert_eq!(shard.group().leader(), Some(1), "elected by the vote that it gave itself");
 
                 let refused = guard.pass(&shards, Deadline::after::<SimEnv>(Duration::from_secs(2))).await;
                 let error = refused.expect_err("no entry of the own term is applied").into_api_error();

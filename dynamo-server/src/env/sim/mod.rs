@@ -6,11 +6,16 @@
 //!
 //! A node is a [`SimNode`]. What is started inside [`SimNode::scope`] belongs to it, with every task that it spawns;
 //! [`SimNode::kill`] drops all of them at once, as a power cut does, and then lets the disk lose some of what was not
-//! synced. The node starts again on the same [`SimNode`].
+//! synced. The node starts again on the same [`SimNode`]. [`SimNode::suspend`] stops them all where they are, while
+//! time goes on. Machines reach each other through a [`SimNetwork`].
+
+mod network;
+mod suspension;
 
 use std::cell::Cell;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ordered_kv::memory::{MemoryLog, MemoryState};
@@ -19,9 +24,12 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+pub use self::network::{Link, SimNetwork, SimTransport, Weather};
+
+use self::suspension::Suspension;
 use super::directory::Identity;
 use super::storage::{OpenError, Storage, Stores};
-use super::{Env, NoPeers, Task};
+use super::{Env, Task};
 
 thread_local! {
     /// The generator of the simulation on this thread.
@@ -41,7 +49,7 @@ const WALL_MS_AT_ORIGIN: u64 = 1_700_000_000_000;
 /// Monotonic time where virtual time begins: Raft looks a little back.
 const MONOTONIC_NS_AT_ORIGIN: u64 = 1_000_000_000_000;
 
-/// The longest simulated sync.
+/// The longest sync of a disk that is well.
 const SYNC_US_MAX: u64 = 2_000;
 
 /// Runs a simulation with this seed to its end.
@@ -88,6 +96,9 @@ pub struct SimNode {
     clock_permille: u64,
     /// Synced writes that the disk still does before it hangs.
     syncs_left: watch::Sender<u64>,
+    /// The longest sync of its disk, in microseconds.
+    sync_us_max: AtomicU64,
+    suspension: Arc<Suspension>,
 }
 
 impl SimNode {
@@ -106,7 +117,29 @@ impl SimNode {
             tasks: Mutex::new(Vec::new()),
             clock_permille,
             syncs_left: watch::Sender::new(u64::MAX),
+            sync_us_max: AtomicU64::new(SYNC_US_MAX),
+            suspension: Arc::default(),
         })
+    }
+
+    /// Its node id.
+    pub fn id(&self) -> u64 {
+        self.identity.node_id
+    }
+
+    /// Lets a sync of its disk take up to so many microseconds; `None` for what is usual.
+    pub fn slow_disk(&self, sync_us_max: Option<u64>) {
+        self.sync_us_max.store(sync_us_max.unwrap_or(SYNC_US_MAX), Ordering::Relaxed);
+    }
+
+    /// Stops every task of the machine where it is, as SIGSTOP does; its clock goes on.
+    pub fn suspend(&self) {
+        self.suspension.begin();
+    }
+
+    /// Lets the tasks go on.
+    pub fn resume(&self) {
+        self.suspension.end();
     }
 
     /// The disk's log, to switch syncing off or make it fail.
@@ -146,7 +179,7 @@ impl SimNode {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let task = tokio::spawn(NODE.scope(Arc::clone(self), future));
+        let task = tokio::spawn(NODE.scope(Arc::clone(self), self.suspension.guard(future)));
         let mut tasks = self.tasks.lock();
         tasks.retain(|task| !task.is_finished());
         tasks.push(task.abort_handle());
@@ -160,6 +193,7 @@ impl SimNode {
         while tasks.iter().any(|task| !task.is_finished()) {
             tokio::task::yield_now().await;
         }
+        self.suspension.end();
         self.log.crash(chance());
         self.state.crash(chance());
     }
@@ -172,14 +206,18 @@ fn clock_permille() -> u64 {
 /// The environment of a [`SimNode`]. One for all: what differs between machines is found through the running task.
 #[derive(Clone)]
 pub struct SimEnv {
-    node: Arc<SimNode>,
-    peers: NoPeers,
+    peers: SimTransport,
 }
 
 impl SimEnv {
-    /// The environment of `node`.
+    /// The environment of `node`, which has no peers.
     pub fn new(node: &Arc<SimNode>) -> Self {
-        SimEnv { node: Arc::clone(node), peers: NoPeers }
+        SimEnv { peers: SimTransport { machine: Arc::clone(node), network: None } }
+    }
+
+    /// The environment of `node`, which is plugged into `network`.
+    pub fn in_network(node: &Arc<SimNode>, network: &Arc<SimNetwork>) -> Self {
+        SimEnv { peers: SimTransport { machine: Arc::clone(node), network: Some(Arc::clone(network)) } }
     }
 }
 
@@ -189,7 +227,7 @@ fn true_time(duration: Duration) -> Duration {
 }
 
 impl Env for SimEnv {
-    type Transport = NoPeers;
+    type Transport = SimTransport;
 
     fn monotonic_ns() -> u64 {
         let true_ns = u128::from(u64::try_from(elapsed().as_nanos()).unwrap_or(u64::MAX));
@@ -254,22 +292,24 @@ impl Env for SimEnv {
     }
 
     async fn disk_pause() {
+        let mut sync_us_max = SYNC_US_MAX;
         if let Ok(node) = NODE.try_with(Arc::clone) {
             node.wait_for_disk().await;
+            sync_us_max = node.sync_us_max.load(Ordering::Relaxed);
         }
-        Self::sleep(Duration::from_micros(50 + chance_below(SYNC_US_MAX))).await;
+        Self::sleep(Duration::from_micros(50 + chance_below(sync_us_max))).await;
     }
 
     fn open(&self, _storage: &Storage) -> Result<Stores, OpenError> {
         Ok(Stores {
-            log: Arc::clone(&self.node.log) as _,
-            state: Arc::clone(&self.node.state) as _,
+            log: Arc::clone(&self.peers.machine.log) as _,
+            state: Arc::clone(&self.peers.machine.state) as _,
             directory: None,
-            identity: Some(self.node.identity.clone()),
+            identity: Some(self.peers.machine.identity.clone()),
         })
     }
 
-    fn transport(&self) -> &NoPeers {
+    fn transport(&self) -> &SimTransport {
         &self.peers
     }
 }

@@ -1,0 +1,262 @@
+//! The simulated network: seeded delays, losses, one-way cuts, and a hash of everything that was ever sent.
+//!
+//! A message and its answer travel independently. Each draws its own delay, so messages overtake each other; each may
+//! be lost; a link may be cut in one direction only. What is on its way stays on its way when its sender dies or gives
+//! up waiting. A message that arrives is answered by a task of the receiving machine, on that machine's clock, and
+//! dies with it.
+//!
+//! The hash ([`SimNetwork::trace`]) covers the time, the ends and the bytes of every message: two runs with the same
+//! hash were the same run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::{SimEnv, SimNode, chance_below, elapsed};
+use crate::env::{Env, PeerHandler, PeerRequest, Transport, TransportError};
+
+/// From which machine to which.
+pub type Link = (u64, u64);
+
+/// How a link treats its messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weather {
+    /// The shortest way, in microseconds.
+    pub delay_us_min: u64,
+    /// The longest.
+    pub delay_us_max: u64,
+    /// How many of a thousand messages are lost.
+    pub loss_permille: u64,
+}
+
+impl Default for Weather {
+    fn default() -> Self {
+        Weather { delay_us_min: 100, delay_us_max: 2_000, loss_permille: 0 }
+    }
+}
+
+/// The network between the machines of one simulation.
+#[derive(Default)]
+pub struct SimNetwork {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    hosts: BTreeMap<u64, Host>,
+    cut: BTreeSet<Link>,
+    weather: BTreeMap<Link, Weather>,
+    trace: u64,
+    messages: u64,
+    /// Messages that a cut or the weather swallowed.
+    lost: u64,
+}
+
+#[derive(Clone)]
+struct Host {
+    machine: Arc<SimNode>,
+    handler: PeerHandler,
+}
+
+/// What becomes of a message: the time that it takes, `None` where it is lost.
+type Way = Option<Duration>;
+
+impl SimNetwork {
+    /// A network without machines, on which the sun shines.
+    pub fn new() -> Arc<SimNetwork> {
+        Arc::default()
+    }
+
+    /// The machine is off: whoever calls it is refused.
+    pub fn leave(&self, machine: u64) {
+        self.inner.lock().hosts.remove(&machine);
+    }
+
+    /// Nothing gets through this link any more, in this direction; nor does what is on its way.
+    pub fn cut(&self, link: Link) {
+        self.inner.lock().cut.insert(link);
+    }
+
+    /// Nothing gets through to or from this machine.
+    pub fn isolate(&self, machine: u64, machines: impl IntoIterator<Item = u64>) {
+        for other in machines.into_iter().filter(|other| *other != machine) {
+            self.cut((machine, other));
+            self.cut((other, machine));
+        }
+    }
+
+    /// How a link treats its messages from now on.
+    pub fn set_weather(&self, link: Link, weather: Weather) {
+        self.inner.lock().weather.insert(link, weather);
+    }
+
+    /// Everything gets through again, as quickly as at first.
+    pub fn heal(&self) {
+        let mut inner = self.inner.lock();
+        inner.cut.clear();
+        inner.weather.clear();
+    }
+
+    /// The hash of everything that was sent so far, how many messages it was, and how many were lost.
+    pub fn trace(&self) -> (u64, u64, u64) {
+        let inner = self.inner.lock();
+        (inner.trace, inner.messages, inner.lost)
+    }
+
+    /// Sends a message on its way.
+    fn send(&self, link: Link, body: &[u8]) -> Way {
+        let mut inner = self.inner.lock();
+        let weather = inner.weather.get(&link).copied().unwrap_or_default();
+        let spread = weather.delay_us_max.saturating_sub(weather.delay_us_min) + 1;
+        let delay = Duration::from_micros(weather.delay_us_min + chance_below(spread));
+        let is_lost = chance_below(1_000) < weather.loss_permille;
+        inner.record(link, body, delay);
+        inner.lost += u64::from(is_lost);
+        (!is_lost).then_some(delay)
+    }
+
+    /// Takes a message to its end; whether it arrived.
+    async fn travel(&self, link: Link, way: Way) -> bool {
+        let Some(delay) = way else { return false };
+        tokio::time::sleep(delay).await;
+        let mut inner = self.inner.lock();
+        let is_cut = inner.cut.contains(&link);
+        inner.lost += u64::from(is_cut);
+        !is_cut
+    }
+
+    /// A call from beginning to end; dropping `answer` means that the caller hears nothing.
+    async fn carry(
+        self: Arc<Self>,
+        link: Link,
+        body: Bytes,
+        way: Way,
+        answer: oneshot::Sender<Result<Bytes, TransportError>>,
+    ) {
+        if !self.travel(link, way).await {
+            return;
+        }
+        let (from, to) = link;
+        let host = self.inner.lock().hosts.get(&to).cloned();
+        let result = match host {
+            None => Err(TransportError::Unreachable),
+            // A machine that dies meanwhile answers nothing.
+            Some(host) => match host.machine.spawn((host.handler)(body)).await {
+                Ok(Some(response)) => Ok(response),
+                Ok(None) | Err(_) => return,
+            },
+        };
+        let back = (to, from);
+        let way = self.send(back, result.as_deref().unwrap_or_default());
+        if self.travel(back, way).await {
+            // The caller may have given up.
+            let _ = answer.send(result);
+        }
+    }
+}
+
+impl Inner {
+    /// FNV-1a over eight bytes at a time: quick, and equal for equal runs, which is all that is asked of it.
+    fn record(&mut self, (from, to): Link, body: &[u8], delay: Duration) {
+        self.messages += 1;
+        let head = [elapsed().as_nanos() as u64, from << 32 | to, delay.as_nanos() as u64, body.len() as u64];
+        let words = body.chunks(8).map(|chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            u64::from_le_bytes(word)
+        });
+        for word in head.into_iter().chain(words) {
+            self.trace = (self.trace ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(17);
+        }
+    }
+}
+
+/// A machine's plug in the network, or the plug of a machine without any.
+#[derive(Clone)]
+pub struct SimTransport {
+    pub(super) machine: Arc<SimNode>,
+    pub(super) network: Option<Arc<SimNetwork>>,
+}
+
+impl Transport for SimTransport {
+    fn listen(&self, handler: PeerHandler) {
+        if let Some(network) = &self.network {
+            let host = Host { machine: Arc::clone(&self.machine), handler };
+            network.inner.lock().hosts.insert(self.machine.id(), host);
+        }
+    }
+
+    async fn call(&self, request: PeerRequest, limit: Duration) -> Result<Bytes, TransportError> {
+        let Some(network) = &self.network else { return Err(TransportError::Unreachable) };
+        let link = (self.machine.id(), request.to);
+        let way = network.send(link, &request.body);
+        let (answer, answered) = oneshot::channel();
+        // No task of the sending machine: what is sent is sent.
+        tokio::spawn(Arc::clone(network).carry(link, request.body, way, answer));
+        let answered = async {
+            match answered.await {
+                Ok(result) => result,
+                Err(_) => std::future::pending().await,
+            }
+        };
+        SimEnv::timeout(limit, answered).await.unwrap_or(Err(TransportError::TimedOut))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::run;
+    use super::*;
+    use crate::env::Lane;
+
+    fn echoing(network: &Arc<SimNetwork>, id: u64) -> SimEnv {
+        let env = SimEnv::in_network(&SimNode::new(id, 1), network);
+        env.transport().listen(Arc::new(|body| Box::pin(async move { Some(body) })));
+        env
+    }
+
+    async fn call(env: &SimEnv, to: u64) -> Result<Bytes, TransportError> {
+        let request =
+            PeerRequest { to, address: String::new(), lane: Lane::Data, body: Bytes::from_static(b"question") };
+        env.transport().call(request, Duration::from_millis(100)).await
+    }
+
+    #[test]
+    fn a_cut_is_one_way_and_a_machine_that_is_off_refuses() {
+        run(5, async {
+            let network = SimNetwork::new();
+            let (one, two) = (echoing(&network, 1), echoing(&network, 2));
+            assert_eq!(call(&one, 2).await.as_deref(), Ok(&b"question"[..]));
+            network.cut((2, 1));
+            assert_eq!(call(&one, 2).await, Err(TransportError::TimedOut), "the answer is lost");
+            assert_eq!(call(&two, 1).await, Err(TransportError::TimedOut), "the question is lost");
+            network.heal();
+            assert!(call(&two, 1).await.is_ok());
+            network.leave(1);
+            assert_eq!(call(&two, 1).await, Err(TransportError::Unreachable));
+        });
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
+        let trace = |seed| {
+            run(seed, async {
+                let network = SimNetwork::new();
+                let (one, _two) = (echoing(&network, 1), echoing(&network, 2));
+                network.set_weather((1, 2), Weather { loss_permille: 300, ..Weather::default() });
+                let mut arrived = 0;
+                for _ in 0..50 {
+                    arrived += u64::from(call(&one, 2).await.is_ok());
+                }
+                assert!((10..50).contains(&arrived), "{arrived} of 50 arrived");
+                network.trace()
+            })
+        };
+        assert_eq!(trace(1), trace(1));
+        assert_ne!(trace(1).0, trace(2).0);
+    }
+}

@@ -1,0 +1,90 @@
+//! What a cluster does when nothing goes wrong, and what its nodes say of each other.
+
+use std::time::Duration;
+
+use super::super::fixture::{get, put};
+use super::world::{Plan, World};
+use crate::env::sim::run;
+use crate::guard::ReadFailure;
+use crate::shard::ShardError;
+
+#[test]
+fn one_leads_and_the_others_name_it() {
+    run(31, async {
+        let world = World::found(Plan::default()).await;
+        let leader = world.some_leader().await;
+        let node = world.node(leader).unwrap();
+        world.machine(leader).scope(put(&node, "a", "1")).await.unwrap();
+        let body = world.machine(leader).scope(get(&node, "a")).await.unwrap();
+        assert!(body.contains(r#""value":{"S":"1"}"#), "{body}");
+        assert!(node.health().ready);
+        for other in world.others(leader) {
+            let node = world.node(other).unwrap();
+            let refused = world.machine(other).scope(put(&node, "a", "2")).await;
+            assert_eq!(refused, Err(ShardError::NotLeader { leader: Some(leader) }));
+            let refused = world.machine(other).scope(get(&node, "a")).await;
+            assert!(
+                matches!(refused, Err(ReadFailure::Shard(ShardError::NotLeader { leader: Some(named) })) if named == leader),
+                "{refused:?}"
+            );
+            let health = node.health();
+            assert!(health.ready, "{health}");
+            assert_eq!(health.shards[0].leader, Some(leader));
+        }
+    });
+}
+
+#[test]
+fn a_leader_serves_under_its_lease_and_asks_nobody() {
+    run(32, async {
+        let world = World::found(Plan::default()).await;
+        let leader = world.some_leader().await;
+        let node = world.node(leader).unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let before = node.counters();
+        for _ in 0..100 {
+            world.machine(leader).scope(get(&node, "a")).await.unwrap();
+        }
+        let after = node.counters();
+        assert_eq!(after.lease_hits - before.lease_hits, 100);
+        assert_eq!(after.lease_misses, before.lease_misses);
+    });
+}
+
+#[test]
+fn another_leads_when_the_leader_dies_and_nothing_acknowledged_is_gone() {
+    run(33, async {
+        let world = World::found(Plan::default()).await;
+        let first = world.some_leader().await;
+        let node = world.node(first).unwrap();
+        world.machine(first).scope(put(&node, "a", "1")).await.unwrap();
+        drop(node);
+        world.kill(first).await;
+        let second = world.some_leader().await;
+        assert_ne!(first, second);
+        let node = world.node(second).unwrap();
+        let body = world.machine(second).scope(get(&node, "a")).await.unwrap();
+        assert!(body.contains(r#""value":{"S":"1"}"#), "{body}");
+        world.machine(second).scope(put(&node, "a", "2")).await.unwrap();
+
+        world.start(first).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let replicas = world.replicas();
+        assert_eq!(replicas.len(), 3);
+        assert!(replicas.iter().all(|replica| *replica == replicas[0]), "{replicas:?}");
+    });
+}
+
+#[test]
+fn a_transfer_moves_the_leadership_at_once() {
+    run(34, async {
+        let world = World::found(Plan::default()).await;
+        let first = world.some_leader().await;
+        let target = world.others(first)[0];
+        let node = world.node(first).unwrap();
+        world.machine(first).scope(node.system().group().transfer(target)).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(world.leader(), Some(target));
+        assert!(!world.machine(first).scope(async { node.system().has_lease() }).await);
+    });
+}

@@ -1,0 +1,25 @@
+//! Whole clusters on virtual time.
+//!
+//! Three machines with disks, clocks and a network that obey a seed; clients that stay with one machine each, also
+//! with one that was cut off, and write down what they asked, what they were told and when; a scenario that does harm
+//! for a while and then mends everything. Afterwards the history of every key must be linearizable, the cluster must
+//! serve again, and all replicas must hold the same bytes.
+//!
+//! | file | what |
+//! |---|---|
+//! | `world` | the machines, and what can be done to them |
+//! | `clients` | the clients and their history |
+//! | `scenarios` | the harm |
+//! | `verdict` | one seed from beginning to end, and what is wrong with it |
+//! | `green` | with every rule kept no seed finds anything |
+//! | `red` | with one rule broken some seed does |
+//!
+//! More seeds: `SIM_SEEDS=200 cargo test -p dynamo-server cluster::green`. One seed: see the message of a failure.
+
+mod basics;
+mod clients;
+mod green;
+mod red;
+mod scenarios;
+mod verdict;
+mod world;

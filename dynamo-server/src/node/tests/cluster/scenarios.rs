@@ -1,0 +1,249 @@
+//! The harm that is done to a cluster: each scenario takes about 20 virtual seconds and draws its moments from the seed.
+
+use std::time::Duration;
+
+use super::clients::Record;
+use super::world::{Plan, World};
+use crate::env::sim::{Weather, chance_below};
+use crate::raft::Pace;
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scenario {
+    /// The leader is cut off but goes on serving its clients, and a voter is restarted inside the lease.
+    CutLeaderAndRestartVoter,
+    /// Followers whose disks take long, so that acknowledgements of entries come after those of mere commits.
+    SlowFollowerDisks,
+    /// The leadership is transferred and the old leader hears nothing of it.
+    TransferWithLostMessages,
+    /// Every clock at a rate of its own within the bound, and elections all the time.
+    SkewedClocks,
+    /// The leader stands still for longer than a lease.
+    SuspendedLeader,
+    /// A node that was away for long stands for election all the time.
+    StandingCandidate,
+    /// Delays, losses, one-way cuts and power cuts in any order.
+    Everything,
+    /// Heartbeats are rare, acknowledgements late, a candidate stands ready.
+    LateAcknowledgements,
+    /// The leader dies while its followers do not know yet what is committed, and their disks are slow.
+    SlowNewLeader,
+    /// The leader's clock runs at less than half its rate: what no lease survives.
+    ClockFarBeyondTheBound,
+}
+
+use Scenario::*;
+
+/// The machine with the slow clock in [`ClockFarBeyondTheBound`].
+const SLOW: u64 = 1;
+
+/// What a cluster must survive.
+pub const WITHIN_THE_BOUNDS: [Scenario; 9] = [
+    CutLeaderAndRestartVoter,
+    SlowFollowerDisks,
+    TransferWithLostMessages,
+    SkewedClocks,
+    SuspendedLeader,
+    StandingCandidate,
+    Everything,
+    LateAcknowledgements,
+    SlowNewLeader,
+];
+
+async fn pause(ms_min: u64, ms_spread: u64) {
+    tokio::time::sleep(Duration::from_millis(ms_min + chance_below(ms_spread))).await;
+}
+
+/// A clock rate within the bound of 50 thousandths.
+fn rate() -> u64 {
+    950 + chance_below(101)
+}
+
+impl Scenario {
+    /// The cluster that this happens to.
+    pub fn plan(self) -> Plan {
+        match self {
+            SkewedClocks => Plan { clocks: [rate(), rate(), rate()], ..Plan::default() },
+            // The holder slow and the grantors fast, as far as the bound allows; whoever leads is not known yet.
+            CutLeaderAndRestartVoter | LateAcknowledgements | StandingCandidate => {
+                let mut clocks = [1_050; 3];
+                clocks[chance_below(3) as usize] = 950;
+                let late = Pace { heartbeat: Duration::from_millis(950), ..Pace::default() };
+                Plan { clocks, pace: if self == LateAcknowledgements { late } else { Pace::default() } }
+            }
+            ClockFarBeyondTheBound => Plan { clocks: [400, 1_000, 1_000], ..Plan::default() },
+            _ => Plan::default(),
+        }
+    }
+
+    /// Does it.
+    pub async fn harm(self, world: &World, record: &Record) {
+        for _ in 0..3 {
+            match self {
+                CutLeaderAndRestartVoter => cut_leader_and_restart_voter(world).await,
+                SlowFollowerDisks => slow_follower_disks(world).await,
+                TransferWithLostMessages => transfer_with_lost_messages(world).await,
+                SkewedClocks => cut_leader(world).await,
+                ClockFarBeyondTheBound => cut_slow_leader(world).await,
+                SuspendedLeader => suspend_leader(world).await,
+                StandingCandidate => standing_candidate(world).await,
+                Everything => everything(world).await,
+                LateAcknowledgements => late_acknowledgements(world, record).await,
+                SlowNewLeader => slow_new_leader(world).await,
+            }
+            world.mend().await;
+            record.allow_writes(true);
+            world.some_leader().await;
+            pause(500, 1_500).await;
+        }
+    }
+}
+
+async fn cut_leader(world: &World) {
+    let leader = world.some_leader().await;
+    world.isolate(leader);
+    pause(4_000, 3_000).await;
+}
+
+/// One voter has not heard the leader for long, so it promises nothing any more; the other one makes the quorum of the
+/// leader's lease. Then the leader is cut off from both, and the other one restarts.
+async fn cut_leader_and_restart_voter(world: &World) {
+    let leader = world.some_leader().await;
+    let others = world.others(leader);
+    let (away, voter) = if chance_below(2) == 0 { (others[0], others[1]) } else { (others[1], others[0]) };
+    world.network.cut((leader, away));
+    world.network.cut((away, leader));
+    pause(2_200, 1_500).await;
+    world.isolate(leader);
+    world.restart(voter).await;
+    pause(4_000, 1_500).await;
+}
+
+/// Acknowledgements of entries wait for the disk, those of commits do not; then both followers are cut off while late
+/// acknowledgements are still on their way.
+async fn slow_follower_disks(world: &World) {
+    let leader = world.some_leader().await;
+    for other in world.others(leader) {
+        world.machine(other).slow_disk(Some(400_000));
+        world.network.set_weather((other, leader), Weather { delay_us_max: 150_000, ..Weather::default() });
+    }
+    pause(2_000, 1_000).await;
+    for other in world.others(leader) {
+        world.network.cut((leader, other));
+    }
+    pause(3_500, 1_500).await;
+}
+
+async fn transfer_with_lost_messages(world: &World) {
+    let leader = world.some_leader().await;
+    let others = world.others(leader);
+    let target = others[chance_below(2) as usize];
+    let Some(node) = world.node(leader) else { return };
+    // The answers of the others are lost, or what they say first of all: that another term has begun.
+    for other in &others {
+        world.network.cut((*other, leader));
+    }
+    // A machine that was deposed meanwhile transfers nothing.
+    let _ = world.machine(leader).scope(node.system().group().transfer(target)).await;
+    pause(4_000, 2_000).await;
+}
+
+async fn suspend_leader(world: &World) {
+    let leader = world.some_leader().await;
+    world.machine(leader).suspend();
+    pause(2_500, 3_000).await;
+    world.machine(leader).resume();
+    pause(1_000, 1_000).await;
+}
+
+async fn standing_candidate(world: &World) {
+    let leader = world.some_leader().await;
+    let away = world.others(leader)[chance_below(2) as usize];
+    world.network.cut((leader, away));
+    for _ in 0..40 {
+        if let Some(node) = world.node(away) {
+            // Refused while its own promise binds it.
+            let _ = world.machine(away).scope(node.system().group().stand()).await;
+        }
+        pause(50, 100).await;
+    }
+    world.isolate(leader);
+    for _ in 0..30 {
+        if let Some(node) = world.node(away) {
+            let _ = world.machine(away).scope(node.system().group().stand()).await;
+        }
+        pause(50, 100).await;
+    }
+}
+
+async fn everything(world: &World) {
+    world.set_weather(Weather { delay_us_min: 100, delay_us_max: 60_000, loss_permille: 50 });
+    for _ in 0..6 {
+        let one = 1 + chance_below(3);
+        let other = world.others(one)[chance_below(2) as usize];
+        match chance_below(5) {
+            0 => world.network.cut((one, other)),
+            1 => world.isolate(one),
+            2 => world.restart(one).await,
+            3 => world.machine(one).slow_disk(Some(100_000)),
+            _ => world.network.heal(),
+        }
+        pause(300, 1_200).await;
+    }
+}
+
+/// One voter has promised nothing for long and stands whenever it can; the other hears the leader, but the leader hears
+/// its answers late. Then the leader is cut off.
+async fn late_acknowledgements(world: &World, record: &Record) {
+    let leader = world.some_leader().await;
+    let others = world.others(leader);
+    let (away, voter) = (others[0], others[1]);
+    // Otherwise the log of the one that is away is too short for it to be elected.
+    record.allow_writes(false);
+    pause(1_500, 10).await;
+    world
+        .network
+        .set_weather((voter, leader), Weather { delay_us_min: 600_000, delay_us_max: 700_000, ..Weather::default() });
+    world.network.cut((leader, away));
+    world.network.cut((away, leader));
+    pause(3_500, 1_000).await;
+    world.network.cut((leader, voter));
+    record.allow_writes(true);
+    for _ in 0..120 {
+        if let Some(node) = world.node(away) {
+            let _ = world.machine(away).scope(node.system().group().stand()).await;
+        }
+        pause(10, 30).await;
+    }
+}
+
+/// What the leader says takes long, so that its followers learn late that an acknowledged write is committed; then it
+/// dies. Its successor's disk is slow: for a while it is elected and heard, but its first entry, and with it everything
+/// inherited, is not committed.
+async fn slow_new_leader(world: &World) {
+    let leader = world.some_leader().await;
+    for other in world.others(leader) {
+        let slow = Weather { delay_us_min: 100_000, delay_us_max: 150_000, ..Weather::default() };
+        world.network.set_weather((leader, other), slow);
+    }
+    pause(1_000, 500).await;
+    world.kill(leader).await;
+    for other in world.others(leader) {
+        world.machine(other).slow_disk(Some(300_000));
+    }
+    pause(5_000, 1_500).await;
+}
+
+/// The machine whose clock is slow leads, and is cut off.
+async fn cut_slow_leader(world: &World) {
+    for _ in 0..10 {
+        let leader = world.some_leader().await;
+        if leader == SLOW {
+            world.isolate(leader);
+            return pause(4_000, 2_000).await;
+        }
+        let Some(node) = world.node(leader) else { continue };
+        let _ = world.machine(leader).scope(node.system().group().transfer(SLOW)).await;
+        pause(1_000, 1_000).await;
+    }
+}

@@ -1,0 +1,73 @@
+//! One seed of one scenario from beginning to end, and what is wrong with it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::clients::{self, Record};
+use super::scenarios::Scenario;
+use super::world::{World, true_ns};
+use crate::env::sim::run;
+use crate::raft::rules::{self, Rule};
+
+/// How long clients go on after everything was mended.
+const HEALTHY: Duration = Duration::from_secs(8);
+
+/// How long the replicas have to become equal once nobody writes any more.
+const SETTLING: Duration = Duration::from_secs(5);
+
+/// What came of a seed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// What is wrong, if anything.
+    pub wrong: Option<String>,
+    /// The hash of all messages, their number, and how many were lost.
+    pub trace: (u64, u64, u64),
+    pub reads: u64,
+    pub writes: u64,
+    pub unknown: u64,
+    /// Virtual seconds.
+    pub seconds: u64,
+}
+
+/// Runs a seed, with a rule broken.
+pub fn judge(scenario: Scenario, seed: u64, broken: Option<Rule>) -> Verdict {
+    rules::break_rule(broken);
+    let verdict = run(seed, live(scenario));
+    rules::break_rule(None);
+    verdict
+}
+
+async fn live(scenario: Scenario) -> Verdict {
+    let began = true_ns();
+    let world = World::found(scenario.plan()).await;
+    let record = Arc::new(Record::default());
+    let clients = clients::start(&world, &record);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    scenario.harm(&world, &record).await;
+    let mended = true_ns();
+    tokio::time::sleep(HEALTHY).await;
+    record.stop();
+    for client in clients {
+        client.await.expect("clients do not panic");
+    }
+    tokio::time::sleep(SETTLING).await;
+    let replicas = world.replicas();
+    let wrong = if let Some(violation) = record.violation() {
+        Some(violation)
+    } else if record.last_write_ns.load(Ordering::Relaxed) <= mended {
+        Some("nothing was written after everything was mended".to_owned())
+    } else if replicas.iter().any(|replica| *replica != replicas[0]) {
+        Some(format!("the replicas differ: (applied, hash) {replicas:?}"))
+    } else {
+        None
+    };
+    Verdict {
+        wrong,
+        trace: world.network.trace(),
+        reads: record.reads.load(Ordering::Relaxed),
+        writes: record.writes.load(Ordering::Relaxed),
+        unknown: record.unknown.load(Ordering::Relaxed),
+        seconds: (true_ns() - began) / 1_000_000_000,
+    }
+}

@@ -1,0 +1,49 @@
+//! The rules of lease safety that a test may break.
+//!
+//! A rule that no test misses is not known to matter. So each of these can be switched off, for one simulation (one
+//! thread), and the same harness that finds nothing wrong otherwise must then find the stale read. Without the feature
+//! `fault-injection` there is no switch: [`is_kept`] is `true`.
+
+/// A rule of design §3.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The lease counts from when a message was sent, not from when its answer came.
+    AnchorAtSend,
+    /// A leader serves nothing under a lease before an entry of its own term is applied.
+    OwnTermGate,
+    /// A transfer of the leadership ends the lease first.
+    TransferRevokes,
+    /// A restarted voter helps nobody to power for one lease.
+    HoldDown,
+}
+
+#[cfg(any(test, feature = "fault-injection"))]
+mod switch {
+    use std::cell::Cell;
+
+    use super::Rule;
+
+    thread_local! {
+        static BROKEN: Cell<Option<Rule>> = const { Cell::new(None) };
+    }
+
+    /// Breaks a rule for everything that runs on this thread from now on; `None` keeps all of them.
+    pub fn break_rule(rule: Option<Rule>) {
+        BROKEN.set(rule);
+    }
+
+    /// Whether the rule is kept on this thread.
+    pub fn is_kept(rule: Rule) -> bool {
+        BROKEN.get() != Some(rule)
+    }
+}
+
+#[cfg(any(test, feature = "fault-injection"))]
+pub use switch::{break_rule, is_kept};
+
+/// Whether the rule is kept: always.
+#[cfg(not(any(test, feature = "fault-injection")))]
+#[inline(always)]
+pub fn is_kept(_rule: Rule) -> bool {
+    true
+}
