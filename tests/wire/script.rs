@@ -64,6 +64,21 @@ async fn batches_and_transactions() {
 }
 
 #[tokio::test]
+async fn updates() {
+    check("updates").await;
+}
+
+#[tokio::test]
+async fn queries_and_scans() {
+    check("queries").await;
+}
+
+#[tokio::test]
+async fn transactions() {
+    check("transactions").await;
+}
+
+#[tokio::test]
 async fn layers_of_validation() {
     check("layers").await;
 }
