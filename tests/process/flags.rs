@@ -46,6 +46,7 @@ async fn two_processes_cannot_share_a_folder() {
         .err()
         .expect("the second one must refuse");
     assert!(log.contains("another process") || log.contains("in use"), "{log}");
+    assert!(!log.contains("pthread"), "it ends in order: {log}");
     create(&first).await;
 }
 
