@@ -6,6 +6,8 @@ compared, too. Scans and index queries are not limited, since the order of equal
 
 import random
 
+import legacy
+
 TABLE = {
     "TableName": "differential",
     "BillingMode": "PAY_PER_REQUEST",
@@ -330,5 +332,6 @@ def requests(seed, count):
     yield "CreateTable", TABLE
     kinds = [put] * 6 + [update] * 6 + [delete] * 2 + [get] * 2 + [query] * 5 + [scan] * 2
     kinds += [batch_write, batch_get, transact_write, transact_write, transact_get]
+    kinds += [legacy.put, legacy.update, legacy.query, legacy.scan] * 2
     for _ in range(count):
         yield g.pick(kinds)(g)
