@@ -22,3 +22,8 @@ pub mod shard;
 
 pub use config::Config;
 pub use embedded::{Server, StartError};
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
