@@ -16,6 +16,7 @@ mod directory;
 #[cfg(any(test, feature = "fault-injection"))]
 pub mod sim;
 mod storage;
+mod tcp;
 mod tokio_env;
 mod transport;
 
@@ -24,8 +25,9 @@ use std::time::Duration;
 
 pub use self::directory::{Directory, DirectoryError, Identity};
 pub use self::storage::{OpenError, Storage, Stores};
+pub use self::tcp::TcpTransport;
 pub use self::tokio_env::TokioEnv;
-pub use self::transport::{Lane, NoPeers, PeerHandler, PeerRequest, Transport, TransportError};
+pub use self::transport::{Lane, PeerHandler, PeerRequest, Transport, TransportError};
 
 /// A running task; awaiting it gives its result.
 pub type Task<T> = tokio::task::JoinHandle<T>;

@@ -5,18 +5,23 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::storage::{OpenError, Storage, Stores};
-use super::{Env, NoPeers, Task, boot_clock};
+use super::{Env, Task, TcpTransport, boot_clock};
 
 /// Everything as the operating system gives it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct TokioEnv {
-    peers: NoPeers,
+    peers: TcpTransport,
 }
 
 impl TokioEnv {
     /// The environment of a node without peers.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The environment of a node that reaches its peers this way.
+    pub fn with_peers(peers: TcpTransport) -> Self {
+        TokioEnv { peers }
     }
 }
 
@@ -30,7 +35,7 @@ fn origin() -> Instant {
 const MONOTONIC_START_NS: u64 = 1_000_000_000_000;
 
 impl Env for TokioEnv {
-    type Transport = NoPeers;
+    type Transport = TcpTransport;
 
     fn monotonic_ns() -> u64 {
         MONOTONIC_START_NS + origin().elapsed().as_nanos() as u64
@@ -105,7 +110,7 @@ impl Env for TokioEnv {
         Stores::open(storage)
     }
 
-    fn transport(&self) -> &NoPeers {
+    fn transport(&self) -> &TcpTransport {
         &self.peers
     }
 }

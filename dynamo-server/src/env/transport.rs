@@ -12,6 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
+use super::directory::Identity;
+
 /// Messages that must not wait behind each other travel on connections of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
@@ -52,8 +54,8 @@ pub type PeerHandler = Arc<dyn Fn(Bytes) -> BoxFuture<'static, Option<Bytes>> + 
 
 /// Carries requests to peers, and theirs to this node.
 pub trait Transport: Clone + Send + Sync + 'static {
-    /// Hands every request that arrives from now on to `handler`, in place of an earlier one.
-    fn listen(&self, handler: PeerHandler);
+    /// Hands every request to the node `me` that arrives from now on to `handler`. Before, nobody can be called either.
+    fn listen(&self, me: &Identity, handler: PeerHandler);
 
     /// Sends `request` and waits at most `limit` for its response.
     ///
@@ -61,16 +63,4 @@ pub trait Transport: Clone + Send + Sync + 'static {
     /// When no response came; whether the peer acted is unknown then.
     fn call(&self, request: PeerRequest, limit: Duration)
     -> impl Future<Output = Result<Bytes, TransportError>> + Send;
-}
-
-/// The transport of a node that has no peers: nobody is ever reached.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoPeers;
-
-impl Transport for NoPeers {
-    fn listen(&self, _handler: PeerHandler) {}
-
-    async fn call(&self, _request: PeerRequest, _limit: Duration) -> Result<Bytes, TransportError> {
-        Err(TransportError::Unreachable)
-    }
 }

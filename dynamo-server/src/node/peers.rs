@@ -13,7 +13,7 @@ impl<E: Env> Node<E> {
     pub(super) fn listen_to_peers(self: &Arc<Self>, transport: &E::Transport) {
         let node = Arc::downgrade(self);
         let handler: PeerHandler = Arc::new(move |request| Box::pin(answer(Weak::clone(&node), request)));
-        transport.listen(handler);
+        transport.listen(&self.identity, handler);
     }
 
     async fn serve_peer(&self, request: &Bytes) -> Result<Option<Bytes>, ServeError> {

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::{SimEnv, SimNode, chance_below, elapsed};
-use crate::env::{Env, PeerHandler, PeerRequest, Transport, TransportError};
+use crate::env::{Env, Identity, PeerHandler, PeerRequest, Transport, TransportError};
 
 /// From which machine to which.
 pub type Link = (u64, u64);
@@ -183,7 +183,7 @@ pub struct SimTransport {
 }
 
 impl Transport for SimTransport {
-    fn listen(&self, handler: PeerHandler) {
+    fn listen(&self, _me: &Identity, handler: PeerHandler) {
         if let Some(network) = &self.network {
             let host = Host { machine: Arc::clone(&self.machine), handler };
             network.inner.lock().hosts.insert(self.machine.id(), host);
@@ -213,9 +213,13 @@ mod tests {
     use super::*;
     use crate::env::Lane;
 
+    fn identity(node_id: u64) -> Identity {
+        Identity { cluster_id: 1, node_id, incarnation: 1, shards: 1 }
+    }
+
     fn echoing(network: &Arc<SimNetwork>, id: u64) -> SimEnv {
         let env = SimEnv::in_network(&SimNode::new(id, 1), network);
-        env.transport().listen(Arc::new(|body| Box::pin(async move { Some(body) })));
+        env.transport().listen(&identity(id), Arc::new(|body| Box::pin(async move { Some(body) })));
         env
     }
 

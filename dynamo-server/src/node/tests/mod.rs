@@ -5,5 +5,6 @@ mod disk;
 mod fixture;
 mod kill;
 mod lease;
+mod peers;
 mod reads;
 mod snapshot;

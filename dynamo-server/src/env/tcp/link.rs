@@ -1,0 +1,159 @@
+//! The way to one peer on one lane: a connection that is made when it is needed, and again when it broke.
+//!
+//! Requests are numbered and written in the order in which they come; responses are paired by number, in any order.
+//! When the connection breaks, everything under way on it is without an answer: the callers hear at once that the peer
+//! is unreachable, and decide themselves whether to ask again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::io::{AsyncWriteExt, BufReader, BufWriter};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+use super::frame::{self, FrameError};
+use super::hello::{self, Hello, HelloError};
+
+/// Requests that wait to be written. A group has one or two messages under way to a peer; more waiting means that the
+/// peer does not read, and callers are told that it cannot be reached.
+const QUEUE_MAX: usize = 1_024;
+
+/// How long connecting and greeting may take.
+const CONNECT_MAX: Duration = Duration::from_secs(1);
+
+/// How long a link rests after a failed attempt, while which its callers are refused.
+const REST: Duration = Duration::from_millis(50);
+
+/// Requests without an answer after which those are forgotten whose callers have gone.
+const PENDING_SWEEP: usize = 1_024;
+
+/// A request and who waits for its answer.
+pub(super) struct Outgoing {
+    pub(super) body: Bytes,
+    pub(super) answer: oneshot::Sender<Bytes>,
+}
+
+/// A handle of the link; dropping it ends it.
+pub(super) struct Link {
+    queue: mpsc::Sender<Outgoing>,
+    task: AbortHandle,
+}
+
+impl Link {
+    /// A link to whoever listens at `address`.
+    pub(super) fn start(address: String, hello: Hello) -> Link {
+        let (queue, requests) = mpsc::channel(QUEUE_MAX);
+        let task = tokio::spawn(run(address, hello, requests)).abort_handle();
+        Link { queue, task }
+    }
+
+    /// Takes a request on its way; `false` when it cannot.
+    pub(super) fn send(&self, request: Outgoing) -> bool {
+        self.queue.try_send(request).is_ok()
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum LinkError {
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Hello(#[from] HelloError),
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error("connecting took too long")]
+    TimedOut,
+}
+
+async fn run(address: String, hello: Hello, mut requests: mpsc::Receiver<Outgoing>) {
+    while let Some(first) = requests.recv().await {
+        let connected = tokio::time::timeout(CONNECT_MAX, connect(&address, &hello)).await;
+        let ended = match connected.unwrap_or(Err(LinkError::TimedOut)) {
+            Ok(stream) => converse(stream, first, &mut requests).await,
+            Err(error) => {
+                drop(first);
+                Err(error)
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(peer = hello.called, %address, lane = ?hello.lane, %error, "no connection");
+        }
+        // Who waits is refused now rather than later.
+        while requests.try_recv().is_ok() {}
+        tokio::time::sleep(REST).await;
+    }
+}
+
+async fn connect(address: &str, hello: &Hello) -> Result<TcpStream, LinkError> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    hello::greet(&mut stream, hello).await?;
+    Ok(stream)
+}
+
+type Pending = Mutex<BTreeMap<u64, oneshot::Sender<Bytes>>>;
+
+/// Writes requests and reads responses until the connection breaks.
+async fn converse(
+    stream: TcpStream,
+    first: Outgoing,
+    requests: &mut mpsc::Receiver<Outgoing>,
+) -> Result<(), LinkError> {
+    let (read_half, write_half) = stream.into_split();
+    let pending = Arc::new(Pending::default());
+    let reading = async {
+        let mut input = BufReader::new(read_half);
+        loop {
+            let response = frame::read(&mut input).await?;
+            let answer = pending.lock().remove(&response.number);
+            // An empty one says that there is no answer; its caller is let go.
+            if let Some(answer) = answer.filter(|_| !response.body.is_empty()) {
+                let _ = answer.send(response.body);
+            }
+        }
+    };
+    let writing = async {
+        let mut out = BufWriter::new(write_half);
+        let mut next = Some(first);
+        for number in 0.. {
+            let request = match next.take() {
+                Some(request) => request,
+                None => match requests.try_recv() {
+                    Ok(request) => request,
+                    Err(_) => {
+                        out.flush().await?;
+                        match requests.recv().await {
+                            Some(request) => request,
+                            None => return Ok(()),
+                        }
+                    }
+                },
+            };
+            remember(&pending, number, request.answer);
+            frame::write(&mut out, number, &request.body).await?;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        ended = reading => ended,
+        ended = writing => ended,
+    }
+}
+
+fn remember(pending: &Pending, number: u64, answer: oneshot::Sender<Bytes>) {
+    let mut pending = pending.lock();
+    if pending.len() >= PENDING_SWEEP {
+        pending.retain(|_, answer| !answer.is_closed());
+    }
+    pending.insert(number, answer);
+}

@@ -1,0 +1,106 @@
+//! Peers that call this node.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncWriteExt, BufReader, BufWriter};
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::super::directory::Identity;
+use super::super::transport::PeerHandler;
+use super::frame::{self, FrameError};
+use super::hello::{self, Disks};
+
+/// How long a caller may take to say who it is.
+const GREETING_MAX: Duration = Duration::from_secs(2);
+
+/// Requests of one connection that are worked on at the same time; the next ones wait in the socket.
+const REQUESTS_MAX: usize = 256;
+
+/// Connections at the same time: three of each of many peers, and some strangers that are about to be refused.
+const CONNECTIONS_MAX: usize = 1_024;
+
+/// How long accepting rests after it failed, for want of file descriptors for instance.
+const REST: Duration = Duration::from_millis(50);
+
+/// What is needed to answer callers.
+pub(super) struct Host {
+    pub(super) me: Identity,
+    pub(super) handler: PeerHandler,
+    pub(super) disks: Disks,
+}
+
+/// Lets peers in until the task is aborted, and their connections with it.
+pub(super) async fn accept(listener: TcpListener, host: Arc<Host>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => drop(connections.spawn(serve(stream, Arc::clone(&host), place))),
+            Err(error) => {
+                tracing::warn!(%error, "a peer could not be let in");
+                tokio::time::sleep(REST).await;
+            }
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve(mut stream: TcpStream, host: Arc<Host>, _place: OwnedSemaphorePermit) {
+    // A socket that cannot be set up breaks at its first use.
+    let _ = stream.set_nodelay(true);
+    let welcome = hello::welcome(&mut stream, &host.me, &host.disks);
+    match tokio::time::timeout(GREETING_MAX, welcome).await {
+        Ok(Ok(caller)) => {
+            if let Err(error) = converse(stream, &host).await {
+                tracing::debug!(peer = caller.node, lane = ?caller.lane, %error, "a connection ended");
+            }
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "nobody that may call"),
+        Err(_) => tracing::debug!("a caller did not say who it is"),
+    }
+}
+
+/// Reads requests and writes responses, in the order in which they are ready.
+async fn converse(stream: TcpStream, host: &Host) -> Result<(), FrameError> {
+    let (read_half, write_half) = stream.into_split();
+    let (responses, ready) = mpsc::channel(REQUESTS_MAX);
+    let slots = Arc::new(Semaphore::new(REQUESTS_MAX));
+    let mut working = JoinSet::new();
+    let reading = async {
+        let mut input = BufReader::new(read_half);
+        loop {
+            let request = frame::read(&mut input).await?;
+            let slot = Arc::clone(&slots).acquire_owned().await.expect("the slots are never closed");
+            let (answer, responses) = ((host.handler)(request.body), responses.clone());
+            working.spawn(async move {
+                let response = answer.await.unwrap_or_default();
+                // The connection may be gone.
+                let _ = responses.send((request.number, response)).await;
+                drop(slot);
+            });
+            while working.try_join_next().is_some() {}
+        }
+    };
+    tokio::select! {
+        ended = reading => ended,
+        ended = respond(write_half, ready) => ended,
+    }
+}
+
+async fn respond(out: OwnedWriteHalf, mut ready: mpsc::Receiver<(u64, Bytes)>) -> Result<(), FrameError> {
+    let mut out = BufWriter::new(out);
+    while let Some((number, body)) = ready.recv().await {
+        frame::write(&mut out, number, &body).await?;
+        while let Ok((number, body)) = ready.try_recv() {
+            frame::write(&mut out, number, &body).await?;
+        }
+        out.flush().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! Three nodes with disks and real connections on the loopback interface: elected, written to, stopped, come back.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dynamo_engine::catalog::Catalog;
+
+use super::fixture::{TABLE, applied_value, create_table, get, put};
+use crate::env::{Storage, TcpTransport, TokioEnv};
+use crate::node::{ClusterOptions, Node, NodeError, NodeOptions};
+use crate::raft::Pace;
+use crate::shard::ShardError;
+
+/// Quick, so that the test is; slow enough for a busy machine.
+const PACE: Pace = Pace {
+    heartbeat: Duration::from_millis(100),
+    election_timeout_min: Duration::from_millis(500),
+    election_timeout_max: Duration::from_millis(1_000),
+};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+type Members = BTreeMap<u64, String>;
+
+fn place(dir: &Path, id: u64) -> PathBuf {
+    dir.join(format!("node-{id}"))
+}
+
+async fn start(dir: &Path, id: u64, members: &Members, port: TcpTransport) -> Result<Arc<Node<TokioEnv>>, NodeError> {
+    let options = NodeOptions {
+        storage: Storage::Directory(place(dir, id)),
+        cluster: Some(ClusterOptions { node_id: id, members: members.clone() }),
+        pace: PACE,
+        ..NodeOptions::default()
+    };
+    Node::start(options, TokioEnv::with_peers(port)).await
+}
+
+async fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        loop {
+            match look() {
+                Some(found) => return found,
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    });
+    waited.await.unwrap_or_else(|_| panic!("no {what}"))
+}
+
+type Nodes = BTreeMap<u64, Arc<Node<TokioEnv>>>;
+
+async fn leader(nodes: &Nodes) -> u64 {
+    let leads = |node: &Node<TokioEnv>| node.health().shards[0].leading_term.is_some();
+    wait_for("leader", || nodes.iter().find(|(_, node)| leads(node)).map(|(id, _)| *id)).await
+}
+
+/// Puts until a leader acknowledges; the value is the same each time.
+async fn put_somewhere(nodes: &Nodes, id: &str, value: &str) -> u64 {
+    loop {
+        let leader = leader(nodes).await;
+        if put(&nodes[&leader], id, value).await.is_ok() {
+            return leader;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_nodes_elect_replicate_and_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ports = BTreeMap::new();
+    for id in 1..=3 {
+        ports.insert(id, TcpTransport::open((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap());
+    }
+    let members: Members = ports.iter().map(|(id, port)| (*id, port.address().unwrap().to_string())).collect();
+    let mut nodes = Nodes::new();
+    for (id, port) in ports {
+        nodes.insert(id, start(dir.path(), id, &members, port).await.unwrap());
+    }
+
+    let first = leader(&nodes).await;
+    create_table(&nodes[&first]).await;
+    let first = put_somewhere(&nodes, "a", "1").await;
+    assert!(get(&nodes[&first], "a").await.unwrap().contains(r#""value":{"S":"1"}"#));
+    for (id, node) in nodes.iter().filter(|(id, _)| **id != first) {
+        let applied = || node.catalog().table(TABLE).and_then(|_| applied_value(node, "a"));
+        assert_eq!(wait_for("replica", applied).await, "1", "node {id}");
+        let refused = put(node, "a", "2").await;
+        assert!(matches!(refused, Err(ShardError::NotLeader { .. })), "{refused:?}");
+    }
+
+    let stopped = nodes.remove(&first).unwrap();
+    stopped.shutdown().await;
+    drop(stopped);
+    let second = put_somewhere(&nodes, "a", "3").await;
+    assert_ne!(first, second);
+    assert!(get(&nodes[&second], "a").await.unwrap().contains(r#""value":{"S":"3"}"#));
+
+    let address: SocketAddr = members[&first].parse().unwrap();
+    let port = TcpTransport::open(address).await.expect("a stopped node has given its port back");
+    let node = start(dir.path(), first, &members, port).await.expect("it comes back");
+    let applied = || applied_value(&node, "a").filter(|value| value == "3");
+    wait_for("caught up replica", applied).await;
+    nodes.insert(first, node);
+
+    for node in nodes.into_values() {
+        node.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_directory_of_another_node_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let members: Members = (1..=3).map(|id| (id, format!("127.0.0.1:{id}"))).collect();
+    let node = start(dir.path(), 1, &members, TcpTransport::default()).await.unwrap();
+    node.shutdown().await;
+    drop(node);
+    std::fs::rename(place(dir.path(), 1), place(dir.path(), 2)).unwrap();
+    let refused = start(dir.path(), 2, &members, TcpTransport::default()).await.err();
+    assert!(matches!(refused, Some(NodeError::OtherNode { found: 1, asked: 2 })), "{refused:?}");
+    let stranger = start(dir.path(), 4, &members, TcpTransport::default()).await.err();
+    assert!(matches!(stranger, Some(NodeError::NoMember(4))), "{stranger:?}");
+}
