@@ -24,6 +24,7 @@ use dynamo_engine::apply::ddl::DdlOutcome;
 use dynamo_engine::apply::{Outcome, Rejection};
 use dynamo_engine::catalog::{DdlCommand, MemoryCatalog};
 use dynamo_engine::command::Command;
+use futures::future::join_all;
 use parking_lot::Mutex;
 use shard_router::{ShardId, Token};
 use tokio::sync::{Semaphore, watch};
@@ -43,6 +44,9 @@ use crate::env::{Env, Identity, Stores};
 use crate::guard::LeaseGuard;
 use crate::raft::Wal;
 use crate::shard::{Deadline, Shard, ShardError};
+
+/// How long a stopping node waits until others lead what it led. Two messages and two synced writes, as a rule.
+const HAND_OVER_MAX: Duration = Duration::from_secs(1);
 
 /// How long a stopping node waits for its tasks to let go of the stores.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
@@ -208,13 +212,14 @@ impl<E: Env> Node<E> {
         self.fault.raised().await
     }
 
-    /// Stops in order: leases first, then the groups, the log's floor and the state. Afterwards, when the last handle
+    /// Stops in order: others take over what this node leads, then leases, the groups, the log's floor and the state. Afterwards, when the last handle
     /// of the node is dropped, its directory can be opened again.
     pub async fn shutdown(&self) {
         if self.stopping.send_replace(true) {
             return;
         }
         self.tasks.lock().iter().for_each(AbortHandle::abort);
+        join_all(self.shards.iter().map(|shard| shard.group().hand_over(HAND_OVER_MAX))).await;
         for shard in &self.shards {
             shard.stop().await;
         }

@@ -18,7 +18,7 @@ impl<E: Env> Node<E> {
 
     async fn serve_peer(&self, request: &Bytes) -> Result<Option<Bytes>, ServeError> {
         let group = message::group_of(request)?;
-        if self.fault.reason().is_some() || *self.stopping.borrow() {
+        if self.fault.reason().is_some() {
             return Err(ServeError::Stopped);
         }
         match self.shards.iter().find(|shard| shard.id().0 == group) {

@@ -352,6 +352,30 @@ impl<E: Env> Group<E> {
         self.raft.trigger().transfer_leader(target).await.map_err(|_| ProposeError::Stopped)
     }
 
+    /// Where this node leads, lets the voter lead that has most of the log, and waits at most `limit` until it does; so
+    /// that nobody has to wait for an election when this node stops.
+    pub async fn hand_over(&self, limit: Duration) {
+        let Some(target) = self.successor() else { return };
+        let is_over = |metrics: &openraft::RaftMetrics<Types<E>>| {
+            metrics.current_leader.is_some_and(|leader| leader != metrics.id)
+        };
+        let handed_over = match self.transfer(target).await {
+            Ok(()) => self.raft.wait(Some(limit)).metrics(is_over, "a successor that leads").await.is_ok(),
+            Err(_) => false,
+        };
+        tracing::info!(shard = self.shard.0, target, handed_over, "the leadership is handed over");
+    }
+
+    /// The other voter with most of the log; `None` where this node does not lead or is alone.
+    fn successor(&self) -> Option<NodeId> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let me = metrics.id;
+        let voters: Vec<NodeId> = metrics.membership_config.voter_ids().filter(|voter| *voter != me).collect();
+        let replicated = metrics.replication.as_ref().filter(|_| metrics.current_leader == Some(me))?;
+        voters.into_iter().max_by_key(|voter| replicated.get(voter).copied().flatten())
+    }
+
     /// Stops taking part. The lease is gone before anything else happens.
     pub async fn shutdown(&self) {
         self.lease.shut_down();

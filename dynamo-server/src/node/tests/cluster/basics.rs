@@ -88,3 +88,21 @@ fn a_transfer_moves_the_leadership_at_once() {
         assert!(!world.machine(first).scope(async { node.system().has_lease() }).await);
     });
 }
+
+/// With an election timeout of one to two seconds nobody would lead for as long if the leader just went away.
+#[test]
+fn a_leader_that_stops_in_order_hands_over_first() {
+    run(35, async {
+        let world = World::found(Plan::default()).await;
+        let first = world.some_leader().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let soon = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            world.leader()
+        };
+        let ((), second) = futures::join!(world.stop(first), soon);
+        let second = second.expect("another leads before any election timeout is over");
+        let node = world.node(second).unwrap();
+        world.machine(second).scope(put(&node, "a", "1")).await.unwrap();
+    });
+}

@@ -94,6 +94,13 @@ impl World {
         self.machine(id).kill().await;
     }
 
+    /// Stops a node in order.
+    pub async fn stop(&self, id: u64) {
+        let node = self.nodes.lock().remove(&id).expect("it runs");
+        self.machine(id).scope(node.shutdown()).await;
+        self.network.leave(id);
+    }
+
     pub async fn restart(&self, id: u64) {
         self.kill(id).await;
         self.start(id).await;
