@@ -3,7 +3,7 @@
 //! A request passes these steps, and the first that objects answers (the order is DynamoDB's own):
 //!
 //! 1. method and path: `POST /` is the API; `GET /` and the health and metrics paths are ours; anything else is 404
-//! 2. body read whole, within [`body::MAX_BODY_BYTES`], unpacked when its `Content-Encoding` says so
+//! 2. body read whole, within `body::MAX_BODY_BYTES`, unpacked when its `Content-Encoding` says so
 //! 3. content type and `X-Amz-Target`: an unknown operation is refused before anyone asks who is calling
 //! 4. `Authorization` header
 //! 5. the operation itself, in [`crate::ops`]

@@ -5,7 +5,7 @@
 //! - control plane: decode → plan → [`Node::propose_ddl`] or the catalog → reply
 //!
 //! A plan is made against the catalog as it is installed here. Where that turns out to be stale (the shard rejects the
-//! command, or the table is unknown), the request is decoded and planned again; [`attempt`] holds that loop once for
+//! command, or the table is unknown), the request is decoded and planned again; `attempt` holds that loop once for
 //! all.
 
 mod attempt;

@@ -180,7 +180,7 @@ pub struct Group<E: Env> {
 }
 
 impl<E: Env> Group<E> {
-    /// Starts a group from what was recovered of it. It takes part from now on; on a new one, [`initialize`]
+    /// Starts a group from what was recovered of it. It takes part from now on; on a new one,
     /// [`Group::initialize`] must follow.
     ///
     /// # Errors

@@ -57,7 +57,7 @@ impl LeaseFeed {
     /// The lease of a node that starts now.
     ///
     /// `configs` are the possibly active memberships by the index of their entries: the applied one and every newer
-    /// one in the log. `now` is the grantor's clock; see [`promise`](LeaseFeed::promise).
+    /// one in the log. `now` is the grantor's clock; see `promise`.
     pub fn start(
         me: NodeId,
         timing: Timing,
