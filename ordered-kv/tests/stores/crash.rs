@@ -108,16 +108,24 @@ mod rocks {
 
     use ordered_kv::rocks::{LogOptions, StateOptions, open_log, open_state};
 
-    /// What a kill leaves: the files as they are now. The original goes on.
+    /// What a kill leaves: the files as they are now. The original goes on, and its background work may replace a file
+    /// between the listing and the copy, as no kill would see it: then the copy is made anew.
     fn killed(dir: &Path) -> tempfile::TempDir {
-        let copy = tempfile::tempdir().unwrap();
-        for entry in fs::read_dir(dir).unwrap() {
-            let entry = entry.unwrap();
-            if entry.file_type().unwrap().is_file() && entry.file_name() != "LOCK" {
-                fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+        loop {
+            let copy = tempfile::tempdir().unwrap();
+            let before = listing(dir);
+            let copied = before.iter().all(|path| fs::copy(path, copy.path().join(path.file_name().unwrap())).is_ok());
+            if copied && listing(dir) == before {
+                return copy;
             }
         }
-        copy
+    }
+
+    fn listing(dir: &Path) -> Vec<PathBuf> {
+        let mut paths: Vec<PathBuf> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|path| path.is_file() && path.file_name().is_some_and(|name| name != "LOCK"));
+        paths.sort();
+        paths
     }
 
     fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
