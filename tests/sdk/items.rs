@@ -80,7 +80,7 @@ async fn updates_compute_and_tell_what_changed() {
         .update_item()
         .table_name("tbl")
         .key("pk", s("counter"))
-        .update_expression("SET missing = absent + :one")
+        .update_expression("SET grand_total = absent_part + :one")
         .expression_attribute_values(":one", n(1))
         .send()
         .await;

@@ -37,6 +37,7 @@ mod update_time_to_live;
 use dynamo_engine::context::RequestContext;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::Operation;
+use dynamo_protocol::shapes::StreamSpecification;
 
 use crate::env::Env;
 use crate::node::Node;
@@ -98,4 +99,16 @@ fn unsupported(operation: Operation) -> ApiError {
         dynamo_protocol::error::ErrorKind::UnknownOperation,
         format!("{} is not supported by this server yet", operation.name()),
     )
+}
+
+/// Refuses to switch a stream on: nothing writes its records yet, and a consumer that waits for ever is worse off than
+/// one that is told. The engine keeps and describes the setting already.
+fn refuse_stream(specification: Option<&StreamSpecification>) -> Result<(), ApiError> {
+    match specification {
+        Some(specification) if specification.stream_enabled => Err(ApiError::validation(
+            "One or more parameter values were invalid: StreamSpecification with StreamEnabled true is not supported by \
+             this server",
+        )),
+        _ => Ok(()),
+    }
 }

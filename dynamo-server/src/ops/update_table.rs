@@ -5,12 +5,19 @@ use dynamo_engine::{plan, reply};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::UpdateTableInput;
 
-use super::Call;
+use super::{Call, refuse_stream};
 use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
-    let outcome =
-        call.ddl(|| plan::update_table::plan(UpdateTableInput::from_json(call.body)?, &*call.node.catalog())).await?;
+    let outcome = call
+        .ddl(|| {
+            let input = UpdateTableInput::from_json(call.body)?;
+            let stream = input.stream_specification.clone();
+            let command = plan::update_table::plan(input, &*call.node.catalog())?;
+            refuse_stream(stream.as_ref())?;
+            Ok(command)
+        })
+        .await?;
     let stats = match outcome.catalog_change() {
         Some(CatalogChange::Installed(table)) => call.stats(&table).await?,
         _ => TableStats::default(),
