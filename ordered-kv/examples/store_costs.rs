@@ -1,6 +1,6 @@
 //! What the disk stores cost: opening, a synced write, a point read, a scan, memory.
 //!
-//! `cargo run --release -p ordered-kv --example costs [directory]`
+//! `cargo run --release -p ordered-kv --example store_costs [directory]`
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! What expressions cost: nanoseconds for each step of a typical conditional update.
 //!
-//! `cargo run --release -p dynamo-expression --example costs`
+//! `cargo run --release -p dynamo-expression --example expression_costs`
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
