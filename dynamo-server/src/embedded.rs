@@ -15,15 +15,17 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::config::Config;
-use crate::env::{Env, TokioEnv};
+use crate::env::{Env, TcpTransport, TokioEnv};
 use crate::http::{HttpServer, Service};
 use crate::metrics::Metrics;
-use crate::node::{Node, NodeError, NodeOptions, StorageOptions};
+use crate::node::{ClusterOptions, Node, NodeError, NodeOptions, StorageOptions};
+use crate::raft::Pace;
 
 /// A running server: the node with its storage, and the HTTP front.
 pub struct Server {
     node: Arc<Node<TokioEnv>>,
     http: HttpServer,
+    peer_address: Option<SocketAddr>,
 }
 
 /// Why a server did not start.
@@ -32,6 +34,14 @@ pub enum StartError {
     /// The data could not be opened, or belongs to another node, process or version.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The port for peers could not be bound.
+    #[error("cannot listen for peers on {address}: {source}")]
+    PeerListen {
+        /// The address asked for.
+        address: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The address could not be bound.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -48,24 +58,34 @@ impl Server {
     /// # Errors
     /// When the data cannot be opened or the address not be bound.
     pub async fn start(config: Config) -> Result<Server, StartError> {
-        let env = TokioEnv::new();
+        let env = match &config.cluster {
+            None => TokioEnv::new(),
+            Some(cluster) => TokioEnv::with_peers(open_peer_port(&cluster.peer_listen).await?),
+        };
+        let shards = config.shards_of_new_data();
         let storage = match config.data_dir {
             Some(dir) => StorageOptions::Directory(dir),
             None => StorageOptions::Memory,
         };
         let options = NodeOptions {
             storage,
-            shards: config.shards,
+            cluster: config
+                .cluster
+                .map(|cluster| ClusterOptions { node_id: cluster.node_id, members: cluster.members }),
+            shards,
+            keeps_shards: config.shards.is_none(),
+            pace: Pace::for_election_timeout(config.election_timeout),
             request_deadline: config.request_deadline,
             read_mode: config.read_mode,
             ..NodeOptions::default()
         };
         let seed = TokioEnv::random();
-        let node = Node::start(options, env.clone()).await?;
+        let peer_address = env.transport().address();
+        let node = Node::start(options, env).await?;
         let service = Arc::new(Service::new(node.clone(), Arc::new(Metrics::new()), config.cors.as_deref(), seed));
         let address = SocketAddr::new(config.host, config.port);
         match HttpServer::start(address, service).await {
-            Ok(http) => Ok(Server { node, http }),
+            Ok(http) => Ok(Server { node, http, peer_address }),
             Err(source) => {
                 node.shutdown().await;
                 Err(StartError::Listen { address, source })
@@ -99,6 +119,11 @@ impl Server {
         format!("http://{}", self.address())
     }
 
+    /// Where the server listens for its peers; `None` for a node that is alone.
+    pub fn peer_address(&self) -> Option<SocketAddr> {
+        self.peer_address
+    }
+
     /// The node behind the server.
     pub fn node(&self) -> &Arc<Node<TokioEnv>> {
         &self.node
@@ -114,4 +139,12 @@ impl Server {
         self.http.stop().await;
         self.node.shutdown().await;
     }
+}
+
+/// Opens the port for peers at the first address that `address` stands for.
+async fn open_peer_port(address: &str) -> Result<TcpTransport, StartError> {
+    let failed = |source| StartError::PeerListen { address: address.to_owned(), source };
+    let mut found = tokio::net::lookup_host(address).await.map_err(failed)?;
+    let first = found.next().ok_or_else(|| failed(std::io::ErrorKind::AddrNotAvailable.into()))?;
+    TcpTransport::open(first).await.map_err(failed)
 }

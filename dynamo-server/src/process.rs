@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Cli, Command, Config};
+use crate::config::{Cli, ClusterConfig, Command, Config};
 use crate::{Server, healthcheck};
 
 /// Does what the arguments and environment of this process say, until it is told to stop.
@@ -82,10 +82,14 @@ async fn run_server(config: Config) -> ExitCode {
         (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
         (Err(error), _) | (_, Err(error)) => return refuse(error),
     };
+    let cluster = config.cluster.clone();
     let server = match Server::start(config).await {
         Ok(server) => server,
         Err(error) => abandon(error),
     };
+    if let Some(cluster) = cluster {
+        tell_of_cluster(&server, &cluster);
+    }
     info!("dynamo-server {} ready on {}, {place}", env!("CARGO_PKG_VERSION"), server.endpoint_url());
     tokio::select! {
         _ = terminate.recv() => info!("SIGTERM: finishing the requests in flight"),
@@ -95,4 +99,17 @@ async fn run_server(config: Config) -> ExitCode {
     server.stop().await;
     info!("stopped");
     ExitCode::SUCCESS
+}
+
+fn tell_of_cluster(server: &Server, cluster: &ClusterConfig) {
+    let identity = server.node().identity();
+    let members: Vec<String> = cluster.members.iter().map(|(node, address)| format!("{node}={address}")).collect();
+    let listens = server.peer_address().map_or("nowhere".to_owned(), |address| address.to_string());
+    info!(
+        "node {} of cluster {:032x}: listens for peers on {listens}, was told of {}; {} shards",
+        identity.node_id,
+        identity.cluster_id,
+        members.join(", "),
+        identity.shards
+    );
 }

@@ -44,6 +44,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// Whose requests may change the cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AdminFrom {
+    /// Those of clients on the same machine.
+    #[default]
+    Loopback,
+    /// Everybody's who reaches the port.
+    Any,
+}
+
 /// How reads make sure that this node still leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -80,7 +91,23 @@ pub struct Settings {
     /// Keep everything in memory; nothing survives a stop
     #[arg(long, env = "DYNAMO_SERVER_IN_MEMORY", num_args = 0..=1, default_missing_value = "true")]
     pub in_memory: Option<bool>,
-    /// Number of shards [default: 1]
+    /// This node's number in its cluster, never given to another node afterwards
+    #[arg(long, env = "DYNAMO_SERVER_NODE_ID")]
+    pub node_id: Option<u64>,
+    /// Founding members of the cluster and where they listen for each other, this node included:
+    /// 1=HOST:PORT,2=HOST:PORT,3=HOST:PORT; the same for each of them
+    #[arg(long, env = "DYNAMO_SERVER_PEERS")]
+    pub peers: Option<String>,
+    /// Address to listen on for peers [default: the one given for this node in --peers]
+    #[arg(long, env = "DYNAMO_SERVER_PEER_LISTEN")]
+    pub peer_listen: Option<String>,
+    /// Longest wait before an election, which is also how long a lease lasts [default: 2000]
+    #[arg(long, env = "DYNAMO_SERVER_ELECTION_TIMEOUT_MS")]
+    pub election_timeout_ms: Option<u64>,
+    /// Whose requests may change the cluster: clients on this machine, or any [default: loopback]
+    #[arg(long, env = "DYNAMO_SERVER_ADMIN_FROM", value_enum)]
+    pub admin_from: Option<AdminFrom>,
+    /// Number of shards of a new data directory or cluster, fixed from then on [default: 1, with peers 16]
     #[arg(long, env = "DYNAMO_SERVER_SHARDS")]
     pub shards: Option<u32>,
     /// Milliseconds until an unfinished request is answered with an error [default: 5000]
@@ -114,6 +141,11 @@ impl Settings {
             port: self.port.or(other.port),
             data_dir: if place_given { self.data_dir } else { other.data_dir },
             in_memory: if place_given { self.in_memory } else { other.in_memory },
+            node_id: self.node_id.or(other.node_id),
+            peers: self.peers.or(other.peers),
+            peer_listen: self.peer_listen.or(other.peer_listen),
+            election_timeout_ms: self.election_timeout_ms.or(other.election_timeout_ms),
+            admin_from: self.admin_from.or(other.admin_from),
             shards: self.shards.or(other.shards),
             request_deadline_ms: self.request_deadline_ms.or(other.request_deadline_ms),
             read_mode: self.read_mode.or(other.read_mode),

@@ -5,6 +5,7 @@
 //! checked.
 
 mod cli;
+mod cluster;
 mod dynamodb_local;
 mod file;
 
@@ -12,10 +13,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use cli::{Cli, Command, Settings};
+pub use cli::{AdminFrom, Cli, Command, Settings};
+pub use cluster::{ClusterConfig, Entry, JoinRequest};
 use thiserror::Error;
 
 use crate::guard::ReadMode;
+use crate::raft::Pace;
 
 /// Port of DynamoDB Local, which every tutorial and test suite assumes.
 pub const DEFAULT_PORT: u16 = 8000;
@@ -23,6 +26,17 @@ pub const DEFAULT_PORT: u16 = 8000;
 pub const DEFAULT_DATA_DIR: &str = "dynamo-data";
 /// How long one request may take before it is answered with InternalServerError.
 pub const DEFAULT_REQUEST_DEADLINE: Duration = Duration::from_secs(5);
+/// Shards of a new node that is alone.
+pub const DEFAULT_SHARDS_ALONE: u32 = 1;
+/// Shards of a new cluster: their number is fixed when it is founded, and this many can be spread over as many nodes.
+pub const DEFAULT_SHARDS_OF_CLUSTER: u32 = 16;
+/// Shards at most. Each is a Raft group with queues of its own on every member, and the members exchange heartbeats for
+/// each of them.
+pub const SHARDS_MAX: u32 = 1024;
+/// The shortest election timeout: below, a slow disk or a busy moment looks like a dead leader.
+pub const ELECTION_TIMEOUT_MIN: Duration = Duration::from_millis(100);
+/// The longest election timeout. For as long, at least, a shard whose leader died has none.
+pub const ELECTION_TIMEOUT_MAX: Duration = Duration::from_secs(60);
 
 /// The checked configuration of one server.
 #[derive(Clone, Debug)]
@@ -33,8 +47,15 @@ pub struct Config {
     pub port: u16,
     /// Where data is kept; `None` keeps it in memory only.
     pub data_dir: Option<PathBuf>,
-    /// Number of shards (Raft groups).
-    pub shards: u32,
+    /// The cluster that the node belongs to; `None` for one that is alone.
+    pub cluster: Option<ClusterConfig>,
+    /// Number of shards (Raft groups) of a new data directory; `None` takes [`Config::shards_of_new_data`], and what an
+    /// old directory has.
+    pub shards: Option<u32>,
+    /// The longest wait before an election, and the length of a lease.
+    pub election_timeout: Duration,
+    /// Who may change the cluster.
+    pub admin_from: AdminFrom,
     /// Time from the first byte of a request's handling to its answer.
     pub request_deadline: Duration,
     /// How reads make sure that this node still leads.
@@ -53,7 +74,10 @@ impl Default for Config {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: DEFAULT_PORT,
             data_dir: Some(PathBuf::from(DEFAULT_DATA_DIR)),
-            shards: 1,
+            cluster: None,
+            shards: None,
+            election_timeout: Pace::default().election_timeout_max,
+            admin_from: AdminFrom::default(),
             request_deadline: DEFAULT_REQUEST_DEADLINE,
             read_mode: ReadMode::default(),
             cors: Some("*".to_owned()),
@@ -93,34 +117,57 @@ impl Config {
     /// # Errors
     /// When the file cannot be read or parsed, or a value is out of range.
     pub fn load(settings: Settings) -> Result<Config, ConfigError> {
-        let file = match &settings.config {
-            Some(path) => file::read(path)?,
-            None => Settings::default(),
-        };
-        Config::from_settings(settings.or(file))
+        Config::from_settings(with_file(settings)?, None)
     }
 
-    fn from_settings(settings: Settings) -> Result<Config, ConfigError> {
+    /// As [`Config::load`], for a node that asks a cluster to be added.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_joining(settings: Settings, join: &JoinRequest) -> Result<Config, ConfigError> {
+        Config::from_settings(with_file(settings)?, Some(join))
+    }
+
+    /// How many shards new data gets.
+    pub fn shards_of_new_data(&self) -> u32 {
+        let default = if self.cluster.is_some() { DEFAULT_SHARDS_OF_CLUSTER } else { DEFAULT_SHARDS_ALONE };
+        self.shards.unwrap_or(default)
+    }
+
+    fn from_settings(settings: Settings, join: Option<&JoinRequest>) -> Result<Config, ConfigError> {
         let default = Config::default();
         let in_memory = settings.in_memory.unwrap_or(false);
         if in_memory && settings.data_dir.is_some() {
             return Err(ConfigError::Invalid("in-memory and data-dir exclude each other".to_owned()));
         }
-        let shards = settings.shards.unwrap_or(default.shards);
-        if shards != 1 {
-            return Err(ConfigError::Invalid(format!(
-                "shards = {shards} is not supported yet: this version serves every table from one shard (use --shards 1)"
-            )));
+        if settings.shards.is_some_and(|shards| !(1..=SHARDS_MAX).contains(&shards)) {
+            return Err(ConfigError::Invalid(format!("shards must be from 1 to {SHARDS_MAX}")));
+        }
+        if settings.shards.is_some() && join.is_some() {
+            return Err(ConfigError::Invalid(
+                "shards is not for a node that joins: the cluster says how many".to_owned(),
+            ));
         }
         let deadline_ms = settings.request_deadline_ms.unwrap_or(default.request_deadline.as_millis() as u64);
         if deadline_ms == 0 {
             return Err(ConfigError::Invalid("request-deadline-ms must be at least 1".to_owned()));
         }
+        let election_timeout = settings.election_timeout_ms.map_or(default.election_timeout, Duration::from_millis);
+        if !(ELECTION_TIMEOUT_MIN..=ELECTION_TIMEOUT_MAX).contains(&election_timeout) {
+            return Err(ConfigError::Invalid(format!(
+                "election-timeout-ms must be from {} to {}",
+                ELECTION_TIMEOUT_MIN.as_millis(),
+                ELECTION_TIMEOUT_MAX.as_millis()
+            )));
+        }
         Ok(Config {
+            cluster: cluster::from_settings(&settings, join)?,
             host: settings.host.unwrap_or(default.host),
             port: settings.port.unwrap_or(default.port),
             data_dir: (!in_memory).then(|| settings.data_dir.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR))),
-            shards,
+            shards: settings.shards,
+            election_timeout,
+            admin_from: settings.admin_from.unwrap_or_default(),
             request_deadline: Duration::from_millis(deadline_ms),
             read_mode: settings.read_mode.map_or(default.read_mode, ReadMode::from),
             cors: match settings.cors {
@@ -132,6 +179,15 @@ impl Config {
             log_filter: settings.log_level.unwrap_or(default.log_filter),
         })
     }
+}
+
+/// `settings` over those in the file that they name.
+fn with_file(settings: Settings) -> Result<Settings, ConfigError> {
+    let file = match &settings.config {
+        Some(path) => file::read(path)?,
+        None => Settings::default(),
+    };
+    Ok(settings.or(file))
 }
 
 #[cfg(test)]
@@ -161,9 +217,28 @@ mod tests {
     }
 
     #[test]
-    fn more_than_one_shard_is_refused_clearly() {
-        let error = load("--shards 4").expect_err("not yet").to_string();
-        assert!(error.contains("one shard"), "{error}");
+    fn shards_are_one_alone_and_sixteen_in_a_cluster() {
+        let cluster = "--node-id 2 --peers 1=127.0.0.1:7001,2=127.0.0.1:7002";
+        let shards = |line: &str| load(line).expect("valid").shards_of_new_data();
+        assert_eq!((shards(""), shards(cluster)), (1, 16));
+        assert_eq!((shards("--shards 4"), shards(&format!("{cluster} --shards 3"))), (4, 3));
+        for wrong in ["--shards 0", "--shards 1025"] {
+            assert!(load(wrong).expect_err("out of range").to_string().contains("shards"));
+        }
+    }
+
+    #[test]
+    fn a_cluster_is_named_by_flags_or_by_the_file() {
+        let config =
+            load("--node-id 1 --peers 1=h1:7001,2=h2:7002 --in-memory --election-timeout-ms 500").expect("valid");
+        assert_eq!(config.cluster.expect("a cluster").members[&2], "h2:7002");
+        assert_eq!((config.election_timeout, config.admin_from), (Duration::from_millis(500), AdminFrom::Loopback));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, "node-id = 2\npeers = \"1=h1:7001,2=h2:7002\"\nadmin-from = \"any\"\n").expect("written");
+        let config = load(&format!("--config {}", path.display())).expect("valid");
+        assert_eq!((config.cluster.expect("a cluster").node_id, config.admin_from), (2, AdminFrom::Any));
+        assert!(load("--election-timeout-ms 99").is_err());
     }
 
     #[test]

@@ -51,8 +51,10 @@ pub struct NodeOptions {
     pub storage: Storage,
     /// The cluster to found or to come back to; `None` for a node that is alone.
     pub cluster: Option<ClusterOptions>,
-    /// How many shards a new data directory gets. An old one keeps its own number.
+    /// How many shards a new data directory gets; one that has another number is refused.
     pub shards: u32,
+    /// Whether a data directory that has another number of shards is taken as it is, rather than refused.
+    pub keeps_shards: bool,
     /// What [`Node::deadline`](super::Node::deadline) gives to a request.
     pub request_deadline: Duration,
     /// How reads make sure that this node still leads.
@@ -73,6 +75,7 @@ impl Default for NodeOptions {
             storage: Storage::Memory,
             cluster: None,
             shards: 1,
+            keeps_shards: false,
             request_deadline: REQUEST_DEADLINE,
             read_mode: ReadMode::default(),
             pace: Pace::default(),

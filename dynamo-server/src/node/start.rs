@@ -37,7 +37,9 @@ pub enum NodeError {
     #[error("{0} shards were asked for: a node has one shard until clusters are supported")]
     Shards(u32),
     /// The data was made for another number of shards.
-    #[error("the data directory has {found} shards, {asked} were asked for; their number is fixed when it is made")]
+    #[error(
+        "the data directory has {found} shards, {asked} were asked for; their number is fixed when it is made (leave shards open to keep it)"
+    )]
     OtherShards {
         /// What the data says.
         found: u32,
@@ -159,7 +161,7 @@ fn identify<E: Env>(stores: &mut Stores, options: &NodeOptions) -> Result<Identi
         return Err(NodeError::NoMember(asked));
     }
     if let Some(identity) = stores.identity.clone() {
-        if identity.shards != shards {
+        if identity.shards != shards && !options.keeps_shards {
             return Err(NodeError::OtherShards { found: identity.shards, asked: shards });
         }
         if let Some(asked) = asked.filter(|asked| *asked != identity.node_id) {

@@ -40,13 +40,17 @@ pub struct Pace {
     pub election_timeout_max: Duration,
 }
 
+impl Pace {
+    /// The pace of a group whose elections begin after `timeout` at most: the shortest wait is half of it, and a leader is
+    /// heard three times within that.
+    pub fn for_election_timeout(timeout: Duration) -> Pace {
+        Pace { heartbeat: timeout * 3 / 20, election_timeout_min: timeout / 2, election_timeout_max: timeout }
+    }
+}
+
 impl Default for Pace {
     fn default() -> Self {
-        Pace {
-            heartbeat: Duration::from_millis(300),
-            election_timeout_min: Duration::from_millis(1_000),
-            election_timeout_max: Duration::from_millis(2_000),
-        }
+        Pace::for_election_timeout(Duration::from_secs(2))
     }
 }
 
