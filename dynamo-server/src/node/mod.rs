@@ -7,6 +7,7 @@ mod counters;
 mod ddl;
 mod fault;
 mod health;
+mod membership;
 mod options;
 mod peers;
 mod read;
@@ -33,6 +34,7 @@ use tokio::task::AbortHandle;
 pub use self::counters::Counters;
 pub use self::fault::FaultSignal;
 pub use self::health::{Health, ShardHealth};
+pub use self::membership::MembershipFailure;
 pub use self::options::{
     BLOCKING_READS_MAX, ClusterOptions, FREE_BYTES_MIN, LOG_BYTES_MAX, NodeOptions, REQUEST_DEADLINE,
 };

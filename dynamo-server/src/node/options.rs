@@ -21,14 +21,18 @@ pub const BLOCKING_READS_MAX: usize = 64;
 /// How long a request may take, all in all.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
 
-/// The cluster that a node belongs to, as it is when it is founded.
+/// The cluster that a node belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterOptions {
     /// This node.
     pub node_id: u64,
-    /// Every founding member, this node included, and where it listens for its peers. Each of them must be given the
-    /// same; who belongs to the cluster later is in its log.
+    /// Where the members listen for their peers, this node included. Founding members must each be given the same; who
+    /// belongs to the cluster later is in its log.
     pub members: BTreeMap<u64, String>,
+    /// The number of a cluster that exists already ([`Identity::cluster_id`](crate::env::Identity), the same on every
+    /// member): a new node begins empty and waits to be added. `None` for a founding member, and for a node that comes
+    /// back.
+    pub joins: Option<u128>,
 }
 
 impl ClusterOptions {

@@ -103,7 +103,7 @@ impl<E: Env> Node<E> {
         for group in recovered {
             let group = match &options.cluster {
                 None => start_alone(&context, group).await?,
-                Some(cluster) => start_member(&context, group, cluster).await?,
+                Some(cluster) => start_member(&context, group, cluster, identity.cluster_id).await?,
             };
             shards.push(Arc::new(Shard::new(group)));
         }
@@ -171,7 +171,7 @@ fn identify<E: Env>(stores: &mut Stores, options: &NodeOptions) -> Result<Identi
     }
     let cluster_id = match &options.cluster {
         None => u128::from(E::random()) << 64 | u128::from(E::random()),
-        Some(cluster) => cluster.founding_id(),
+        Some(cluster) => cluster.joins.unwrap_or_else(|| cluster.founding_id()),
     };
     let identity = Identity { cluster_id, node_id: asked.unwrap_or(FIRST_NODE), incarnation: E::random(), shards };
     stores.adopt(identity.clone())?;
@@ -213,16 +213,20 @@ async fn start_alone<E: Env>(context: &GroupContext<E>, group: RecoveredGroup) -
 }
 
 /// Starts a group of several founding members, or of a cluster that already is. Who leads it is found out later, by
-/// the members together.
+/// the members together. Only a founder writes the first entry: a node that joined, and comes back before it has heard
+/// of anybody, would found a cluster of its own.
 async fn start_member<E: Env>(
     context: &GroupContext<E>,
     group: RecoveredGroup,
     cluster: &ClusterOptions,
+    cluster_id: u128,
 ) -> Result<Group<E>, NodeError> {
     let group = Group::start(context, group).await?;
-    let members = cluster.members.iter().map(|(node, address)| (*node, Member::new(address))).collect();
-    // Every founder writes the same first entry, so it does not matter which of them wins the first election.
-    group.initialize(members).await?;
+    if cluster.joins.is_none() && cluster.founding_id() == cluster_id {
+        let members = cluster.members.iter().map(|(node, address)| (*node, Member::new(address))).collect();
+        // Every founder writes the same first entry, so it does not matter which of them wins the first election.
+        group.initialize(members).await?;
+    }
     Ok(group)
 }
 

@@ -8,7 +8,7 @@
 //! | a vote is saved | `GroupLog::save_vote` | the vote is written, hence before any answer |
 //! | a membership enters the log | `GroupLog::append` | it is written or sent |
 //! | the log is cut | `GroupLog::truncate_after` | |
-//! | a membership is applied | `Machine::apply` | |
+//! | a membership is applied | `Machine::apply` | the change is answered; a node that it removes leads no longer |
 //! | a snapshot brings a membership | `Machine::install_snapshot` | |
 //! | an entry of a term is applied | `Machine::apply` | the own-term gate |
 //! | a peer accepted a message | `Connection`, with the time at which exactly that message was sent | |
@@ -142,8 +142,18 @@ impl LeaseFeed {
         self.holder.update(|holder| holder.config_appended(index, voters(membership)));
     }
 
-    pub(super) fn membership_is_applied(&self, index: u64) {
+    pub(super) fn membership_is_applied(&self, index: u64, membership: &Membership) {
         self.holder.update(|holder| holder.config_applied(index));
+        if !membership.voter_ids().any(|voter| voter == self.me) {
+            self.is_removed();
+        }
+    }
+
+    /// This node votes no longer, and everybody may know it by now: it leads nobody, and does not again in this term.
+    fn is_removed(&self) {
+        self.elected.store(NO_TERM, Ordering::Release);
+        self.leading.store(NO_TERM, Ordering::Release);
+        self.holder.update(Holder::transfer_started);
     }
 
     pub(super) fn membership_is_installed(&self, index: u64, membership: &Membership) {
@@ -286,6 +296,26 @@ mod tests {
         assert_eq!(feed.leading_term(), Some(2));
         feed.entry_is_applied(2);
         assert!(!holds(&feed, 0), "not again in this term");
+    }
+
+    #[test]
+    fn a_leader_that_is_removed_leads_until_its_removal_is_applied() {
+        let feed = start(&[1, 2, 3], None);
+        feed.vote_is_saved(&Vote::new_committed(2, 1));
+        feed.entry_is_applied(2);
+        feed.membership_is_appended(5, &membership(&[2, 3]));
+        feed.peer_accepted(2, 2, at(100));
+        assert!(!holds(&feed, 200), "of the new voters one is no majority");
+        feed.peer_accepted(2, 3, at(100));
+        assert!(holds(&feed, 200));
+        assert_eq!(feed.leading_term(), Some(2));
+        feed.membership_is_applied(5, &membership(&[2, 3]));
+        assert!(!holds(&feed, 200));
+        assert_eq!(feed.leading_term(), None);
+        feed.entry_is_applied(2);
+        feed.peer_accepted(2, 2, at(300));
+        assert!(!holds(&feed, 200), "not again in this term");
+        assert_eq!(feed.leading_term(), None);
     }
 
     #[test]

@@ -182,8 +182,8 @@ impl<E: Env> Machine<E> {
             })
             .collect();
         self.published.change_catalog(&changes);
-        if let EntryPayload::Membership(_) = entry.payload {
-            self.lease.membership_is_applied(entry.log_id.index());
+        if let EntryPayload::Membership(membership) = &entry.payload {
+            self.lease.membership_is_applied(entry.log_id.index(), membership);
         }
         self.published.advance(entry.log_id.index(), self.shard.ceiling);
         // After the state shows the entry: a read that the lease lets through from here on sees it.

@@ -24,6 +24,7 @@ mod keys;
 pub mod lease_feed;
 mod log;
 mod machine;
+mod membership;
 pub mod message;
 mod network;
 mod payload;
@@ -41,6 +42,7 @@ mod wal;
 
 pub use group::{Deliver, Group, GroupContext, GroupError, Pace, ProposeError, ReadIndexError, RecoveredGroup};
 pub use machine::{StateError, persisted_applied};
+pub use membership::{MemberChange, Members, MembershipError, PROMOTION_LAG_MAX};
 pub use published::Published;
 pub use serve::ServeError;
 pub use wal::Wal;

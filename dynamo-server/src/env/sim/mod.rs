@@ -109,7 +109,12 @@ impl SimNode {
 
     /// A machine whose clock runs at this rate, in thousandths of true time.
     pub fn with_clock(node_id: u64, shards: u32, clock_permille: u64) -> Arc<SimNode> {
-        let identity = Identity { cluster_id: 1, node_id, incarnation: node_id, shards };
+        SimNode::in_cluster(node_id, shards, clock_permille, 1)
+    }
+
+    /// As [`SimNode::with_clock`], with a disk that carries this cluster's number.
+    pub fn in_cluster(node_id: u64, shards: u32, clock_permille: u64, cluster_id: u128) -> Arc<SimNode> {
+        let identity = Identity { cluster_id, node_id, incarnation: node_id, shards };
         Arc::new(SimNode {
             log: Arc::new(MemoryLog::with_crashes()),
             state: Arc::new(MemoryState::with_crashes()),

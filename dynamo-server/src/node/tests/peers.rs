@@ -32,7 +32,7 @@ fn place(dir: &Path, id: u64) -> PathBuf {
 async fn start(dir: &Path, id: u64, members: &Members, port: TcpTransport) -> Result<Arc<Node<TokioEnv>>, NodeError> {
     let options = NodeOptions {
         storage: Storage::Directory(place(dir, id)),
-        cluster: Some(ClusterOptions { node_id: id, members: members.clone() }),
+        cluster: Some(ClusterOptions { node_id: id, members: members.clone(), joins: None }),
         pace: PACE,
         ..NodeOptions::default()
     };

@@ -52,8 +52,10 @@ impl Default for Plan {
 impl World {
     /// A cluster with a leader and one table.
     pub async fn found(plan: Plan) -> Arc<World> {
-        let machines: BTreeMap<u64, Arc<SimNode>> =
-            (1..=NODES).zip(plan.clocks).map(|(id, rate)| (id, SimNode::with_clock(id, 1, rate))).collect();
+        let members = (1..=NODES).map(|id| (id, String::new())).collect();
+        let cluster_id = ClusterOptions { node_id: 1, members, joins: None }.founding_id();
+        let machine = |(id, rate)| (id, SimNode::in_cluster(id, 1, rate, cluster_id));
+        let machines: BTreeMap<u64, Arc<SimNode>> = (1..=NODES).zip(plan.clocks).map(machine).collect();
         let world = Arc::new(World { network: SimNetwork::new(), machines, nodes: Mutex::default(), pace: plan.pace });
         for id in 1..=NODES {
             world.start(id).await;
@@ -76,7 +78,7 @@ impl World {
         let members = self.machines.keys().map(|id| (*id, String::new())).collect();
         let options = NodeOptions {
             storage: Storage::Memory,
-            cluster: Some(ClusterOptions { node_id: id, members }),
+            cluster: Some(ClusterOptions { node_id: id, members, joins: None }),
             request_deadline: REQUEST_DEADLINE,
             pace: self.pace,
             ..NodeOptions::default()

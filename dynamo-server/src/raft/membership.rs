@@ -1,0 +1,249 @@
+//! Who belongs to a group, and how that changes.
+//!
+//! A node comes as a *learner*: it is sent the log, or a snapshot where the log begins too late, and counts for nothing.
+//! Once it has caught up it is *promoted* to a voter. Voters change through a joint membership, in which both the old and
+//! the new majority must agree; openraft writes the two entries, one after the other, and the lease counts with every
+//! membership that may be active (see [`lease_feed`](super::lease_feed)).
+//!
+//! Every change may be asked for again, whatever became of it the first time: one that is done already is a success,
+//! one that a dead leader left half done is completed.
+//!
+//! A leader that is removed goes on leading until its removal is committed. With that it gives up its lease and its
+//! right to issue timestamps, in the same turn in which it applies the entry; then openraft hands the leadership to
+//! another voter. A node that asks for its own removal had better hand over first, which leaves no gap at all; see
+//! `node::membership`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use openraft::ChangeMembers;
+use openraft::async_runtime::watch::WatchReceiver as _;
+use openraft::errors::{ChangeMembershipError, ClientWriteError, RaftError};
+
+use super::group::Group;
+use super::types::{Member, NodeId};
+use crate::env::Env;
+use crate::shard::Deadline;
+
+/// How often a change that has to wait for another one, or for a learner, looks again.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Entries that a learner may lack when it is promoted. What is missing then arrives while the promotion is being
+/// agreed on; an entry holds up to hundreds of commands, so a node that is much further behind would hold up its group.
+pub const PROMOTION_LAG_MAX: u64 = 64;
+
+/// One change of the members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MemberChange {
+    /// A node is sent everything from now on, and counts for nothing.
+    AddLearner {
+        /// The node.
+        node: NodeId,
+        /// Where it listens for its peers.
+        address: String,
+    },
+    /// A learner that has caught up gets a vote.
+    Promote {
+        /// The learner.
+        node: NodeId,
+    },
+    /// A voter or learner belongs to the group no longer.
+    Remove {
+        /// The member.
+        node: NodeId,
+    },
+}
+
+impl MemberChange {
+    /// The node that the change is about.
+    pub fn node(&self) -> NodeId {
+        match self {
+            MemberChange::AddLearner { node, .. } | MemberChange::Promote { node } | MemberChange::Remove { node } => {
+                *node
+            }
+        }
+    }
+}
+
+/// Why a change of the members did not happen, or may not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MembershipError {
+    /// This node does not lead the group; nothing was done. Ask the leader.
+    #[error("this node does not lead the shard")]
+    NotLeader {
+        /// Who does, as far as is known.
+        leader: Option<NodeId>,
+    },
+    /// Only members can be promoted.
+    #[error("node {0} is no member")]
+    NoMember(NodeId),
+    /// A node number stands for one node.
+    #[error("node {node} is a member already, at {address}")]
+    OtherAddress {
+        /// The node.
+        node: NodeId,
+        /// Where it listens.
+        address: String,
+    },
+    /// The learner lacks too much of the log; nothing was done. Ask again later.
+    #[error("node {0} has not caught up")]
+    NotCaughtUp(NodeId),
+    /// Somebody has to stay.
+    #[error("node {0} is the only voter")]
+    LastVoter(NodeId),
+    /// Another change is not through yet; nothing was done. Ask again later.
+    #[error("another change of the members is under way")]
+    InProgress,
+    /// The time was over, or the leadership was lost: the change may have happened or still happen. It may be asked for
+    /// again.
+    #[error("whether the members changed is not known")]
+    Unknown,
+    /// The group has stopped on this node.
+    #[error("the shard has stopped on this node")]
+    Stopped,
+}
+
+/// The members of a group as one of its nodes knows them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members {
+    /// Those that vote, in the old or the new majority, and where they listen.
+    pub voters: BTreeMap<NodeId, String>,
+    /// Those that are only sent everything.
+    pub learners: BTreeMap<NodeId, String>,
+    /// Whether the voters are changing: two majorities have to agree.
+    pub is_joint: bool,
+}
+
+impl Members {
+    /// Where a member listens.
+    pub fn address(&self, node: NodeId) -> Option<&str> {
+        self.voters.get(&node).or_else(|| self.learners.get(&node)).map(String::as_str)
+    }
+}
+
+/// What a change comes to for these members.
+enum Step {
+    /// Nothing: it is as it was asked to be.
+    Done,
+    /// The learner has to catch up first.
+    Wait,
+    Change(ChangeMembers<NodeId, Member>),
+}
+
+impl<E: Env> Group<E> {
+    /// The members as this node knows them.
+    pub fn members(&self) -> Members {
+        let metrics = self.raft().metrics();
+        let metrics = metrics.borrow_watched();
+        let membership = metrics.membership_config.membership();
+        let voters: BTreeSet<NodeId> = membership.voter_ids().collect();
+        let mut members = Members { is_joint: membership.get_joint_config().len() > 1, ..Members::default() };
+        for (node, member) in membership.nodes() {
+            let of_kind = if voters.contains(node) { &mut members.voters } else { &mut members.learners };
+            of_kind.insert(*node, member.addr.clone());
+        }
+        members
+    }
+
+    /// Changes the members, at their leader, and waits until the change is agreed on.
+    ///
+    /// # Errors
+    /// [`MembershipError`]; all of them may be tried again.
+    pub async fn change_members(&self, change: &MemberChange, deadline: Deadline) -> Result<(), MembershipError> {
+        let mut last = MembershipError::Unknown;
+        while !deadline.is_over::<E>() {
+            if self.leader() != Some(*self.raft().node_id()) {
+                return Err(MembershipError::NotLeader { leader: self.other_leader() });
+            }
+            match self.step(change)? {
+                Step::Done => return Ok(()),
+                Step::Wait => last = MembershipError::NotCaughtUp(change.node()),
+                Step::Change(voters) => match self.write_members(voters, deadline).await {
+                    Err(MembershipError::InProgress) => last = MembershipError::InProgress,
+                    // Looked at once more: half done counts as not done.
+                    Ok(()) => last = MembershipError::Unknown,
+                    Err(error) => return Err(error),
+                },
+            }
+            if !matches!(last, MembershipError::Unknown) {
+                E::sleep(LOOK).await;
+            }
+        }
+        Err(last)
+    }
+
+    fn step(&self, change: &MemberChange) -> Result<Step, MembershipError> {
+        let members = self.members();
+        let is_settled = !members.is_joint;
+        let of = |node: NodeId| BTreeSet::from([node]);
+        Ok(match change {
+            MemberChange::AddLearner { node, address } => match members.address(*node) {
+                Some(known) if known != address => {
+                    return Err(MembershipError::OtherAddress { node: *node, address: known.to_owned() });
+                }
+                Some(_) => Step::Done,
+                None => Step::Change(ChangeMembers::AddNodes(BTreeMap::from([(*node, Member::new(address))]))),
+            },
+            MemberChange::Promote { node } => {
+                if members.voters.contains_key(node) && is_settled {
+                    Step::Done
+                } else if members.address(*node).is_none() {
+                    return Err(MembershipError::NoMember(*node));
+                } else if members.learners.contains_key(node) && !self.has_caught_up(*node) {
+                    Step::Wait
+                } else {
+                    Step::Change(ChangeMembers::AddVoterIds(of(*node)))
+                }
+            }
+            MemberChange::Remove { node } => {
+                if members.voters.len() == 1 && members.voters.contains_key(node) {
+                    return Err(MembershipError::LastVoter(*node));
+                } else if members.voters.contains_key(node) {
+                    Step::Change(ChangeMembers::RemoveVoters(of(*node)))
+                } else if members.learners.contains_key(node) {
+                    Step::Change(ChangeMembers::RemoveNodes(of(*node)))
+                } else {
+                    Step::Done
+                }
+            }
+        })
+    }
+
+    fn has_caught_up(&self, learner: NodeId) -> bool {
+        let metrics = self.raft().metrics();
+        let metrics = metrics.borrow_watched();
+        let reached = metrics.replication.as_ref().and_then(|reached| reached.get(&learner).copied().flatten());
+        let last = metrics.last_log_index.unwrap_or(0);
+        reached.is_some_and(|reached| reached.index() + PROMOTION_LAG_MAX >= last)
+    }
+
+    /// Writes the one or two entries of a change. A task of its own does it, so that a caller who gives up leaves no
+    /// joint membership behind.
+    async fn write_members(
+        &self,
+        change: ChangeMembers<NodeId, Member>,
+        deadline: Deadline,
+    ) -> Result<(), MembershipError> {
+        let raft = self.raft().clone();
+        let writing = E::spawn(async move { raft.change_membership(change, false).await });
+        let written = match E::timeout(deadline.remaining::<E>(), writing).await {
+            Some(Ok(written)) => written,
+            Some(Err(_)) => return Err(MembershipError::Stopped),
+            None => return Err(MembershipError::Unknown),
+        };
+        match written {
+            Ok(_) => Ok(()),
+            Err(RaftError::Fatal(_)) => Err(MembershipError::Stopped),
+            Err(RaftError::APIError(error)) => Err(match error {
+                ClientWriteError::ForwardToLeader(forward) => MembershipError::NotLeader { leader: forward.leader_id },
+                ClientWriteError::ChangeMembershipError(
+                    ChangeMembershipError::InProgress(_) | ChangeMembershipError::UncommittedLeaderLog(_),
+                ) => MembershipError::InProgress,
+                ClientWriteError::ChangeMembershipError(ChangeMembershipError::LearnerNotFound(missing)) => {
+                    MembershipError::NoMember(missing.node_id)
+                }
+                _ => MembershipError::Unknown,
+            }),
+        }
+    }
+}
