@@ -88,7 +88,8 @@ impl ShardState {
     }
 }
 
-fn decode_clock(mut row: &[u8]) -> Result<(Timestamp, Timestamp), DecodeError> {
+/// The ceiling and the highest timestamp applied, as a shard's clock row has them.
+pub(crate) fn decode_clock(mut row: &[u8]) -> Result<(Timestamp, Timestamp), DecodeError> {
     match get_u8(&mut row)? {
         CLOCK_FORMAT => {}
         format => return Err(DecodeError::Format(format)),

@@ -115,15 +115,15 @@ impl Source {
         json.end_object();
         Ok(out)
     }
+}
 
-    /// The key of the item behind `row`, a row of a local index under `row_key`: the token is the same.
-    pub fn base_key(&self, row_key: &[u8], row: &ItemRef<'_>) -> Result<Vec<u8>, Corrupt> {
-        let token = RowKey::parse(row_key).map_err(|_| Corrupt("row key is cut off"))?.token();
-        let mut key = partition_prefix(Space::Rows, self.table.id.0, token, &[]);
-        push_parts(&self.table.keys.partition, row, &mut key)?;
-        push_parts(&self.table.keys.sort, row, &mut key)?;
-        Ok(key)
-    }
+/// The key of the item behind `row`, a row of a local index of `table` under `row_key`: the token is the same.
+pub(crate) fn base_key(table: &TableDescriptor, row_key: &[u8], row: &ItemRef<'_>) -> Result<Vec<u8>, Corrupt> {
+    let token = RowKey::parse(row_key).map_err(|_| Corrupt("row key is cut off"))?.token();
+    let mut key = partition_prefix(Space::Rows, table.id.0, token, &[]);
+    push_parts(&table.keys.partition, row, &mut key)?;
+    push_parts(&table.keys.sort, row, &mut key)?;
+    Ok(key)
 }
 
 fn push_parts(attributes: &[KeyAttribute], row: &ItemRef<'_>, out: &mut Vec<u8>) -> Result<(), Corrupt> {

@@ -11,10 +11,10 @@ use crate::item::ItemRef;
 use crate::plan::item_key::ItemKey;
 
 use super::report::{CapacityReport, units};
-use super::{ReadError, Shape, Views};
+use super::{ReadError, Shape, Views, reader};
 
 /// The most item bytes in one reply; what does not fit comes back as unprocessed keys. The service's 16 MB.
-const REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub(super) const REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A planned BatchGetItem.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ impl TableRead {
             if *budget == 0 {
                 break;
             }
-            let row = views.reader(key.token).get(&key.row)?;
+            let row = reader(views, key.token)?.get(&key.row)?;
             let item = row.as_deref().map(ItemRef::parse).transpose()?;
             let bytes = item.as_ref().map_or(0, ItemRef::billed_bytes);
             if bytes > *budget {

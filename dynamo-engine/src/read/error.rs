@@ -2,6 +2,7 @@
 
 use dynamo_protocol::error::ApiError;
 use ordered_kv::StoreError;
+use shard_router::Token;
 
 use crate::item::Corrupt;
 
@@ -17,6 +18,10 @@ pub enum ReadError {
     /// The page is too long to be made without blocking others: run the plan again where that is allowed.
     #[error("the page is too long to be made in place")]
     TooLong,
+    /// The view of the shard that owns this token is not there. Only an [`Execution`](super::Execution) can go on
+    /// from here.
+    #[error("the view of the shard that owns {0} is not there")]
+    Missing(Token),
     /// The answer is an error that depends on the data read.
     #[error("{0}")]
     Client(ApiError),

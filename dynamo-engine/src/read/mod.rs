@@ -18,23 +18,32 @@
 //! - `batch`: BatchGetItem.
 //! - `transact`: TransactGetItems, over one cut.
 //! - `page`: Query and Scan, one page.
+//! - [`Execution`]: the same over several shards, some of them on other nodes.
+//! - [`remote`]: what one node asks another for, so that it can execute its plan there and here.
 
 mod batch;
 mod error;
+mod execution;
 mod fence;
 mod page;
 mod point;
+pub mod remote;
 mod report;
 mod row;
 mod transact;
 
 use std::sync::Arc;
 
-use crate::catalog::TableDescriptor;
+use ordered_kv::Reader;
+use shard_router::Token;
+
+use crate::catalog::{TableDescriptor, TableId};
 
 pub(crate) use batch::{BatchRead, TableRead};
 pub use error::ReadError;
-pub use fence::{Fence, Views};
+pub use execution::Execution;
+pub use fence::{Fence, ShardViews, Views};
+use page::PageState;
 pub(crate) use page::{PageRead, Span, just_behind};
 pub(crate) use point::PointRead;
 pub(crate) use report::CapacityReport;
@@ -48,6 +57,24 @@ const INLINE_BYTES_MAX: usize = 64 * 1024;
 #[derive(Clone, Debug)]
 pub struct ReadPlan {
     kind: Kind,
+}
+
+/// A table as a plan knows it, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TableVersion {
+    /// Which table.
+    pub id: TableId,
+    /// The version of its description.
+    pub version: u32,
+}
+
+/// How far an execution came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// To its end.
+    Done,
+    /// To where the view of the shard that owns this token is missing.
+    Needs(Token),
 }
 
 #[derive(Clone, Debug)]
@@ -64,7 +91,7 @@ impl ReadPlan {
         match &self.kind {
             Kind::Point(read) => Fence::Keys(vec![read.key.token]),
             Kind::Batch(read) => Fence::keys(read.keys().map(|key| key.token)),
-            Kind::Page(read) => read.fence(),
+            Kind::Page(read) => read.fence(&PageState::default()),
             Kind::Transact(read) => Fence::keys(read.items.iter().map(|item| item.key.token)),
         }
     }
@@ -110,6 +137,26 @@ impl ReadPlan {
         }
     }
 
+    /// The versions of the tables of which it reads something at tokens that are `wanted`, each once.
+    fn table_versions(&self, wanted: impl Fn(Token) -> bool) -> Vec<TableVersion> {
+        let tables: Vec<&Arc<TableDescriptor>> = match &self.kind {
+            Kind::Point(read) => vec![&read.table],
+            Kind::Page(read) => vec![&read.source.table],
+            Kind::Batch(read) => {
+                let is_read = |table: &&TableRead| table.keys.iter().any(|key| wanted(key.token));
+                read.tables.iter().filter(is_read).map(|table| &table.table).collect()
+            }
+            Kind::Transact(read) => {
+                read.items.iter().filter(|item| wanted(item.key.token)).map(|item| &item.table).collect()
+            }
+        };
+        let mut versions: Vec<TableVersion> =
+            tables.into_iter().map(|table| TableVersion { id: table.id, version: table.schema_version }).collect();
+        versions.sort_unstable();
+        versions.dedup();
+        versions
+    }
+
     /// Runs the plan and appends the reply's JSON body to `out`.
     ///
     /// # Errors
@@ -132,10 +179,18 @@ impl ReadPlan {
         match &self.kind {
             Kind::Point(read) => read.execute(views, out),
             Kind::Batch(read) => read.execute(views, out),
-            Kind::Page(read) => read.execute(views, out, bytes_max),
+            Kind::Page(read) => match read.advance(&mut PageState::default(), views, out, bytes_max)? {
+                Step::Done => Ok(()),
+                Step::Needs(token) => Err(ReadError::Missing(token)),
+            },
             Kind::Transact(read) => read.execute(views, out),
         }
     }
+}
+
+/// The reader of the shard that owns `token`.
+fn reader(views: &dyn Views, token: Token) -> Result<&dyn Reader, ReadError> {
+    views.reader(token).ok_or(ReadError::Missing(token))
 }
 
 impl From<PointRead> for ReadPlan {

@@ -1,7 +1,8 @@
 //! Query and Scan: one page of rows, of the table or of an index.
 //!
 //! A page ends where the first of these is met: the end of what was asked for, `Limit` rows **evaluated**, or 1 MB
-//! evaluated (the row that crosses the bound still counts). Evaluated means read, before the filter; so a page can be
+//! evaluated (the row that crosses the bound still counts; so do items fetched from the table behind a local index, or
+//! a page of small index rows could bring gigabytes). Evaluated means read, before the filter; so a page can be
 //! empty and still have a LastEvaluatedKey. That key is the key of the last row evaluated, with the table's and the
 //! index's attributes: no shard and no epoch, so the next page can start anywhere.
 //!
@@ -10,7 +11,11 @@
 //! ```
 //!
 //! A scan walks the ring in token order and takes the reader of each span as it gets there, so it can go on from one
-//! shard into the next.
+//! shard into the next. Where a span's view is not there yet, it says so and can be resumed behind the last whole span:
+//! all that it carries is a [`PageState`] and what was written so far. So the shards behind the end of a page need not
+//! be asked, and one of them that is ill cannot fail it.
+
+use std::borrow::Cow;
 
 use dynamo_expression::Condition;
 use dynamo_protocol::json::JsonWriter;
@@ -20,13 +25,13 @@ use shard_router::{Token, TokenRange};
 use crate::capacity::{Consumed, Units};
 use crate::item::ItemRef;
 use crate::keyspace::id_range;
-use crate::plan::source::Source;
+use crate::plan::source::{Source, base_key};
 
 use super::report::{CapacityReport, units};
-use super::{Fence, ReadError, Shape, Views};
+use super::{Fence, ReadError, Shape, Step, Views};
 
 /// The most bytes evaluated for one page. The service's 1 MB.
-const PAGE_BYTES_MAX: usize = 1024 * 1024;
+pub(super) const PAGE_BYTES_MAX: usize = 1024 * 1024;
 
 /// A scan of at most so many rows counts as short.
 const SHORT_ROWS_MAX: u64 = 100;
@@ -79,10 +84,14 @@ pub(crate) enum Span {
 }
 
 impl PageRead {
-    pub(super) fn fence(&self) -> Fence {
+    /// What is left to read of the page.
+    pub(super) fn fence(&self, state: &PageState) -> Fence {
         match &self.span {
             Span::Partition { token, .. } => Fence::Keys(vec![*token]),
-            Span::Tokens { span, .. } => Fence::Ranges(vec![*span]),
+            Span::Tokens { span, .. } => {
+                let first = state.next.unwrap_or(span.first());
+                Fence::Ranges(vec![TokenRange::new(first, span.last()).unwrap_or(*span)])
+            }
         }
     }
 
@@ -91,16 +100,78 @@ impl PageRead {
         matches!(self.span, Span::Partition { .. }) || self.limit.is_some_and(|limit| limit <= SHORT_ROWS_MAX)
     }
 
-    /// `bytes_max` bounds the bytes evaluated: beyond it the page is [`ReadError::TooLong`].
-    pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>, bytes_max: usize) -> Result<(), ReadError> {
-        out.reserve(REPLY_BYTES_START);
-        let mut page = Page::begin(self, out, bytes_max);
-        match &self.span {
-            Span::Partition { token, start, end } => page.walk(views.reader(*token), start, end)?,
-            Span::Tokens { span, after } => page.walk_ring(views, *span, after.as_deref())?,
+    /// Fills the page from where `state` is, one reader's span after the other. `bytes_max` bounds the bytes evaluated
+    /// here: beyond it the page is [`ReadError::TooLong`]. After an error or a missing view `state` is as it was behind
+    /// the last whole span.
+    pub(super) fn advance(
+        &self,
+        state: &mut PageState,
+        views: &dyn Views,
+        out: &mut Vec<u8>,
+        bytes_max: usize,
+    ) -> Result<Step, ReadError> {
+        self.begin(state, out);
+        let bytes_max = state.bytes().saturating_add(bytes_max);
+        let whole = self.tokens();
+        loop {
+            let first = state.next.unwrap_or(whole.first());
+            let Some(reader) = views.reader(first) else { return Ok(Step::Needs(first)) };
+            let last = views.last_token(first).min(whole.last());
+            let (start, end) = self.part(first, last);
+            let json = JsonWriter::resume(out);
+            let mut page = Page { read: self, json, bytes_max, state: state.clone() };
+            page.walk(reader, &start, &end)?;
+            if page.state.last_key.is_some() || last == whole.last() {
+                page.finish();
+                return Ok(Step::Done);
+            }
+            *state = page.state;
+            state.written = Some(out.len());
+            state.next = last.next();
         }
-        page.finish();
-        Ok(())
+    }
+
+    /// Writes what stands in front of the rows, or drops what a failed attempt left behind the last whole span.
+    fn begin(&self, state: &mut PageState, out: &mut Vec<u8>) {
+        if let Some(written) = state.written {
+            out.truncate(written);
+            return;
+        }
+        out.reserve(REPLY_BYTES_START);
+        let mut json = JsonWriter::new(out);
+        json.begin_object();
+        if self.shape.is_some() {
+            json.key("Items").begin_array();
+        }
+        state.written = Some(out.len());
+    }
+
+    /// The part of the ring that the page may read.
+    fn tokens(&self) -> TokenRange {
+        match &self.span {
+            Span::Partition { token, .. } => TokenRange::only(*token),
+            Span::Tokens { span, .. } => *span,
+        }
+    }
+
+    /// The rows of the page that have these tokens: the first key inside and the first one behind (empty: no bound).
+    pub(super) fn part(&self, first: Token, last: Token) -> (Cow<'_, [u8]>, Cow<'_, [u8]>) {
+        match &self.span {
+            Span::Partition { start, end, .. } => (Cow::Borrowed(start), Cow::Borrowed(end)),
+            Span::Tokens { after, .. } => {
+                let range = id_range(self.source.space(), self.source.id(), first, last);
+                let start = match after {
+                    Some(after) => range.start.max(just_behind(after)),
+                    None => range.start,
+                };
+                (Cow::Owned(start), Cow::Owned(range.end))
+            }
+        }
+    }
+
+    /// The most rows that are left to evaluate.
+    pub(super) fn rows_left(&self, state: &PageState) -> Option<u64> {
+        self.limit.map(|limit| limit.saturating_sub(state.scanned))
     }
 }
 
@@ -121,13 +192,16 @@ impl PageRead {
     }
 }
 
-/// A page while it is being filled.
-struct Page<'a> {
-    read: &'a PageRead,
-    json: JsonWriter<'a>,
-    /// What may be evaluated here; the page itself is bounded by [`PAGE_BYTES_MAX`].
-    bytes_max: usize,
+/// How far a page has come: behind some whole spans.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PageState {
+    /// Where the next span begins; `None` at the start.
+    next: Option<Token>,
+    /// How much was written by then; `None` before anything was.
+    written: Option<usize>,
     evaluated_bytes: usize,
+    /// Bytes of the items fetched from the table behind a local index.
+    fetched_bytes: usize,
     scanned: u64,
     count: u64,
     fetched: Units,
@@ -135,35 +209,28 @@ struct Page<'a> {
     last_key: Option<Vec<u8>>,
 }
 
-impl<'a> Page<'a> {
-    fn begin(read: &'a PageRead, out: &'a mut Vec<u8>, bytes_max: usize) -> Page<'a> {
-        let mut json = JsonWriter::new(out);
-        json.begin_object();
-        if read.shape.is_some() {
-            json.key("Items").begin_array();
-        }
-        let fetched = Units::default();
-        Page { read, json, bytes_max, evaluated_bytes: 0, scanned: 0, count: 0, fetched, last_key: None }
+impl PageState {
+    /// What the page has read so far.
+    fn bytes(&self) -> usize {
+        self.evaluated_bytes + self.fetched_bytes
     }
 
-    /// Walks a part of the ring, one reader's span after the other, until the page is full.
-    fn walk_ring(&mut self, views: &dyn Views, span: TokenRange, after: Option<&[u8]>) -> Result<(), ReadError> {
-        let mut first = span.first();
-        loop {
-            let last = views.last_token(first).min(span.last());
-            let range = id_range(self.read.source.space(), self.read.source.id(), first, last);
-            let start = match after {
-                Some(after) => range.start.max(just_behind(after)),
-                None => range.start,
-            };
-            self.walk(views.reader(first), &start, &range.end)?;
-            if self.last_key.is_some() || last == span.last() {
-                return Ok(());
-            }
-            first = Token(last.0 + 1);
-        }
+    /// The bytes that it may still read; the row that crosses the bound belongs to it.
+    pub(super) fn bytes_left(&self) -> usize {
+        PAGE_BYTES_MAX.saturating_sub(self.bytes())
     }
+}
 
+/// A page while a span of it is being read.
+struct Page<'a> {
+    read: &'a PageRead,
+    json: JsonWriter<'a>,
+    /// What may be evaluated here; the page itself is bounded by [`PAGE_BYTES_MAX`].
+    bytes_max: usize,
+    state: PageState,
+}
+
+impl Page<'_> {
     /// Evaluates the rows from `start` to `end` (empty: no bound) until the page is full.
     fn walk(&mut self, reader: &dyn Reader, start: &[u8], end: &[u8]) -> Result<(), ReadError> {
         if !end.is_empty() && start >= end {
@@ -175,10 +242,10 @@ impl<'a> Page<'a> {
             let item = ItemRef::parse(row)?;
             self.evaluate(reader, key, &item)?;
             if self.is_full() {
-                self.last_key = Some(self.read.source.key_json(&item)?);
+                self.state.last_key = Some(self.read.source.key_json(&item)?);
                 return Ok(());
             }
-            if self.evaluated_bytes > self.bytes_max {
+            if self.state.bytes() > self.bytes_max {
                 return Err(ReadError::TooLong);
             }
         }
@@ -186,22 +253,23 @@ impl<'a> Page<'a> {
     }
 
     fn is_full(&self) -> bool {
-        self.evaluated_bytes > PAGE_BYTES_MAX || self.read.limit.is_some_and(|limit| self.scanned >= limit)
+        self.state.bytes() > PAGE_BYTES_MAX || self.read.limit.is_some_and(|limit| self.state.scanned >= limit)
     }
 
     fn evaluate(&mut self, reader: &dyn Reader, row_key: &[u8], row: &ItemRef<'_>) -> Result<(), ReadError> {
-        self.scanned += 1;
-        self.evaluated_bytes += row.billed_bytes();
+        self.state.scanned += 1;
+        self.state.evaluated_bytes += row.billed_bytes();
         if !self.read.fetch {
             return self.filter(row);
         }
         // The token of a local index's row is its item's, so the same reader has the item.
-        let key = self.read.source.base_key(row_key, row)?;
+        let key = base_key(&self.read.source.table, row_key, row)?;
         let Some(base) = reader.get(&key)? else {
             return Ok(());
         };
         let item = ItemRef::parse(&base)?;
-        self.fetched += units(item.billed_bytes(), self.read.consistent);
+        self.state.fetched_bytes += item.billed_bytes();
+        self.state.fetched += units(item.billed_bytes(), self.read.consistent);
         self.filter(&item)
     }
 
@@ -209,7 +277,7 @@ impl<'a> Page<'a> {
         if self.read.filter.as_ref().is_some_and(|filter| !filter.eval(item)) {
             return Ok(());
         }
-        self.count += 1;
+        self.state.count += 1;
         if let Some(shape) = &self.read.shape {
             shape.write(item, &mut self.json)?;
         }
@@ -221,14 +289,15 @@ impl<'a> Page<'a> {
         if self.read.shape.is_some() {
             json.end_array();
         }
-        json.key("Count").u64(self.count);
-        json.key("ScannedCount").u64(self.scanned);
-        if let Some(key) = &self.last_key {
+        json.key("Count").u64(self.state.count);
+        json.key("ScannedCount").u64(self.state.scanned);
+        if let Some(key) = &self.state.last_key {
             json.key("LastEvaluatedKey").raw(|out| out.extend_from_slice(key));
         }
         if self.read.report.is_wanted() {
             json.key("ConsumedCapacity");
-            self.read.report.write(&self.read.consumed(self.evaluated_bytes, self.fetched), false, json);
+            let consumed = self.read.consumed(self.state.evaluated_bytes, self.state.fetched);
+            self.read.report.write(&consumed, false, json);
         }
         json.end_object();
     }

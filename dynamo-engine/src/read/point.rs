@@ -9,7 +9,7 @@ use crate::item::ItemRef;
 use crate::plan::item_key::ItemKey;
 
 use super::report::{CapacityReport, units};
-use super::{ReadError, Shape, Views};
+use super::{ReadError, Shape, Views, reader};
 
 /// A planned GetItem.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct PointRead {
 
 impl PointRead {
     pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>) -> Result<(), ReadError> {
-        let row = views.reader(self.key.token).get(&self.key.row)?;
+        let row = reader(views, self.key.token)?.get(&self.key.row)?;
         let item = row.as_deref().map(ItemRef::parse).transpose()?;
         out.reserve(row.as_ref().map_or(0, |row| row.len() + row.len() / 2) + 64);
         let mut json = JsonWriter::new(out);

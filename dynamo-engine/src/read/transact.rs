@@ -15,7 +15,7 @@ use crate::item::ItemRef;
 use crate::plan::item_key::ItemKey;
 
 use super::report::{CapacityReport, units};
-use super::{ReadError, Shape, Views};
+use super::{ReadError, Shape, Views, reader};
 
 /// A planned TransactGetItems.
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ impl TransactRead {
 impl TransactItem {
     /// Writes the response for this item, an empty one where there is none, and returns the item's size.
     fn read(&self, views: &dyn Views, json: &mut JsonWriter<'_>) -> Result<usize, ReadError> {
-        let row = views.reader(self.key.token).get(&self.key.row)?;
+        let row = reader(views, self.key.token)?.get(&self.key.row)?;
         json.begin_object();
         let mut bytes = 0;
         if let Some(row) = row.as_deref() {

@@ -6,6 +6,7 @@ mod node;
 mod page_laws;
 mod plan_errors;
 mod read_counts;
+mod remote_laws;
 mod replies;
 mod store;
 mod tables;

@@ -11,7 +11,7 @@ use dynamo_protocol::value::Item;
 use hlc::Timestamp;
 use ordered_kv::memory::MemoryState;
 use ordered_kv::{Cursor, Direction, KeyRange, Reader, StateStore, StoreError, Value, View, WriteBatch};
-use shard_router::Token;
+use shard_router::{Token, TokenRange};
 
 use crate::model::Model;
 
@@ -73,14 +73,22 @@ impl Shards {
         shards
     }
 
+    /// Each shard's part of the ring and its store, in the order of the ring.
+    pub fn parts(&self) -> Vec<(TokenRange, &MemoryState)> {
+        let firsts = [0].into_iter().chain(self.bounds.iter().copied());
+        let lasts = self.bounds.iter().map(|next| next - 1).chain([u64::MAX]);
+        let ranges = firsts.zip(lasts).map(|(first, last)| TokenRange::new(Token(first), Token(last)));
+        ranges.map(|range| range.expect("bounds rise")).zip(&self.stores).collect()
+    }
+
     fn position(&self, token: Token) -> usize {
         self.bounds.partition_point(|bound| *bound <= token.0)
     }
 }
 
 impl Views for Shards {
-    fn reader(&self, token: Token) -> &dyn Reader {
-        &self.stores[self.position(token)]
+    fn reader(&self, token: Token) -> Option<&dyn Reader> {
+        Some(&self.stores[self.position(token)])
     }
 
     fn last_token(&self, token: Token) -> Token {

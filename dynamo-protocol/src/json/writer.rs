@@ -39,6 +39,13 @@ impl<'a> JsonWriter<'a> {
         JsonWriter { out, comma: false }
     }
 
+    /// A writer that goes on behind what another one left in `out`, inside the container that is open there.
+    pub fn resume(out: &'a mut Vec<u8>) -> Self {
+        // Only behind an opening bracket, a colon or nothing no comma is due; no finished value ends like that.
+        let comma = !matches!(out.last(), None | Some(b'{' | b'[' | b':'));
+        JsonWriter { out, comma }
+    }
+
     /// The bytes written so far, for writers that push a whole value by themselves; see [`JsonWriter::raw`].
     pub fn len(&self) -> usize {
         self.out.len()

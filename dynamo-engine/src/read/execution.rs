@@ -1,0 +1,117 @@
+//! An execution that can stop for a view that is missing and go on once it is there.
+//!
+//! On one shard a plan is executed in one go ([`ReadPlan::execute`]). Over several shards the caller asks what is needed
+//! next, gets it (from the local store, or from the node that leads a shard), and advances:
+//!
+//! ```text
+//! loop: rest() ─▶ guard and fetch the first shards of it ─▶ advance(views) ─▶ Needs(token): more shards, behind it
+//!                                                               └──▶ Done: body
+//! ```
+//!
+//! A page that is full is done, whatever was fetched behind its end; a page that goes on needs nothing again of the
+//! spans that it has read. So no view is kept while others are fetched.
+
+use shard_router::TokenRange;
+
+use super::page::PageState;
+use super::remote::{self, Need, Wants};
+use super::{Fence, INLINE_BYTES_MAX, Kind, ReadError, ReadPlan, Step, Views};
+
+/// A plan that is being executed, with what it has so far.
+#[derive(Clone, Debug)]
+pub struct Execution {
+    plan: ReadPlan,
+    body: Vec<u8>,
+    page: PageState,
+}
+
+impl Execution {
+    /// Begins.
+    pub fn new(plan: ReadPlan) -> Execution {
+        Execution { plan, body: Vec::new(), page: PageState::default() }
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &ReadPlan {
+        &self.plan
+    }
+
+    /// What is yet to be read.
+    pub fn rest(&self) -> Fence {
+        match &self.plan.kind {
+            Kind::Page(read) => read.fence(&self.page),
+            _ => self.plan.fence(),
+        }
+    }
+
+    /// Whether only a page's further spans may be missing, so that fetching can stop as soon as it is full.
+    pub fn is_page(&self) -> bool {
+        matches!(self.plan.kind, Kind::Page(_))
+    }
+
+    /// Whether everything must come from one moment, over all shards.
+    pub fn is_transaction(&self) -> bool {
+        matches!(self.plan.kind, Kind::Transact(_))
+    }
+
+    /// What the owner of these parts of the ring must supply. For a page, one part inside what is yet to be read; the
+    /// page's bounds are those of this moment, so that what is supplied lasts at least until the page is full.
+    pub fn need(&self, parts: &[TokenRange]) -> Need {
+        let is_inside = |token| parts.iter().any(|part| part.contains(token));
+        let wants = match &self.plan.kind {
+            Kind::Point(read) => remote::keys([&read.key], usize::MAX),
+            Kind::Batch(read) => {
+                remote::keys(read.keys().filter(|key| is_inside(key.token)), super::batch::REPLY_BYTES_MAX)
+            }
+            Kind::Transact(read) => Wants::Cut(
+                read.items.iter().filter(|item| is_inside(item.key.token)).map(|item| item.key.row.clone()).collect(),
+            ),
+            Kind::Page(read) => {
+                let part = parts.first().copied().unwrap_or(TokenRange::FULL);
+                let (start, end) = read.part(part.first(), part.last());
+                Wants::Page(remote::PageNeed {
+                    start: start.into_owned(),
+                    end: end.into_owned(),
+                    direction: read.direction,
+                    rows_max: read.rows_left(&self.page),
+                    bytes_max: self.page.bytes_left() as u64,
+                    fetch: read.fetch,
+                })
+            }
+        };
+        Need { tables: self.plan.table_versions(is_inside), wants }
+    }
+
+    /// Goes on as far as the views reach.
+    ///
+    /// # Errors
+    /// See [`ReadError`]. The execution is then where it was before, and can be advanced once more.
+    pub fn advance(&mut self, views: &dyn Views) -> Result<Step, ReadError> {
+        self.run(views, usize::MAX)
+    }
+
+    /// As [`Execution::advance`], where nothing may take long; see [`ReadPlan::execute_inline`].
+    ///
+    /// # Errors
+    /// As [`Execution::advance`]; [`ReadError::TooLong`] after some tens of microseconds.
+    pub fn advance_inline(&mut self, views: &dyn Views) -> Result<Step, ReadError> {
+        self.run(views, INLINE_BYTES_MAX)
+    }
+
+    fn run(&mut self, views: &dyn Views, bytes_max: usize) -> Result<Step, ReadError> {
+        if let Kind::Page(read) = &self.plan.kind {
+            return read.advance(&mut self.page, views, &mut self.body, bytes_max);
+        }
+        self.body.clear();
+        match self.plan.run(views, &mut self.body, bytes_max) {
+            Ok(()) => Ok(Step::Done),
+            Err(ReadError::Missing(token)) => Ok(Step::Needs(token)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The reply's JSON body, once it is done.
+    pub fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+}

@@ -1,0 +1,76 @@
+//! What is asked of a shard.
+
+use ordered_kv::Direction;
+
+use crate::plan::item_key::ItemKey;
+use crate::read::TableVersion;
+
+/// The most keys of one need; both BatchGetItem and TransactGetItems take 100.
+pub(super) const KEYS_MAX: usize = 100;
+
+/// What the leader of a shard is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// The tables that the rows belong to, as the plan knows them; sorted, without duplicates.
+    pub tables: Vec<TableVersion>,
+    /// Which rows.
+    pub wants: Wants,
+}
+
+/// Which rows are wanted, and what of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wants {
+    /// The rows under these keys, up to and with the one that crosses the bound.
+    Keys {
+        /// Row keys, in the order in which the plan looks at them.
+        keys: Vec<Vec<u8>>,
+        /// Bytes as billed.
+        bytes_max: u64,
+    },
+    /// Rows of a range.
+    Page(PageNeed),
+    /// The rows under these keys with their marks.
+    Cut(Vec<Vec<u8>>),
+    /// The marks of these keys.
+    Marks(Vec<Vec<u8>>),
+}
+
+/// Rows of a range, until one of the bounds is met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageNeed {
+    /// The first key inside.
+    pub start: Vec<u8>,
+    /// The first key behind; empty where there is no bound.
+    pub end: Vec<u8>,
+    /// From which end.
+    pub direction: Direction,
+    /// The most rows.
+    pub rows_max: Option<u64>,
+    /// Bytes as billed; the row that crosses the bound still belongs to the page.
+    pub bytes_max: u64,
+    /// Whether the rows are a local index's and the items behind them are wanted, too.
+    pub fetch: bool,
+}
+
+impl Need {
+    /// The same keys once more, marks only: the second round of a transaction. `None` where there are no keys.
+    pub fn second_round(&self) -> Option<Need> {
+        match &self.wants {
+            Wants::Cut(keys) => Some(Need { tables: self.tables.clone(), wants: Wants::Marks(keys.clone()) }),
+            Wants::Keys { .. } | Wants::Page(_) | Wants::Marks(_) => None,
+        }
+    }
+
+    /// The keys, where single rows are wanted.
+    pub fn keys(&self) -> &[Vec<u8>] {
+        match &self.wants {
+            Wants::Keys { keys, .. } | Wants::Cut(keys) | Wants::Marks(keys) => keys,
+            Wants::Page(_) => &[],
+        }
+    }
+}
+
+/// Wants the rows of `keys`.
+pub(in crate::read) fn keys<'a>(keys: impl IntoIterator<Item = &'a ItemKey>, bytes_max: usize) -> Wants {
+    Wants::Keys { keys: keys.into_iter().map(|key| key.row.clone()).collect(), bytes_max: bytes_max as u64 }
+}

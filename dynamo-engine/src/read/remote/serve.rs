@@ -1,0 +1,126 @@
+//! Answering a need at the shard's leader.
+
+use std::sync::Arc;
+
+use hlc::Timestamp;
+use ordered_kv::{KeyRange, Reader, Value};
+use shard_router::ShardId;
+
+use super::{Mark, Need, PageNeed, Supply, Wants};
+use crate::apply::decode_clock;
+use crate::catalog::{Catalog, TableDescriptor};
+use crate::item::{Corrupt, ItemRef};
+use crate::keyspace::local;
+use crate::plan::source::base_key;
+use crate::read::ReadError;
+use crate::read::batch::REPLY_BYTES_MAX;
+use crate::read::page::PAGE_BYTES_MAX;
+
+use dynamo_protocol::limits::TRANSACTION_BYTES_MAX;
+
+impl Need {
+    /// Reads what is needed of `shard` through `reader`, whose state may be believed, with the tables as they are
+    /// `installed` in it. Whatever the need says, no more is read than the bounds of the operations allow.
+    ///
+    /// # Errors
+    /// The store's, and damaged rows.
+    pub fn serve(&self, shard: ShardId, reader: &dyn Reader, installed: &dyn Catalog) -> Result<Supply, ReadError> {
+        let mut tables = Vec::with_capacity(self.tables.len());
+        for table in &self.tables {
+            match installed.table_by_id(table.id) {
+                Some(found) if found.schema_version <= table.version => tables.push(found),
+                _ => return Ok(Supply::Stale),
+            }
+        }
+        Ok(match &self.wants {
+            Wants::Keys { keys, bytes_max } => Supply::Rows(rows(reader, keys, bound(*bytes_max, REPLY_BYTES_MAX))?),
+            Wants::Page(page) => page.serve(reader, &tables)?,
+            Wants::Cut(keys) => {
+                let rows = rows(reader, keys, TRANSACTION_BYTES_MAX)?;
+                Supply::Cut { marks: marks(shard, reader, keys)?, rows }
+            }
+            Wants::Marks(keys) => Supply::Marks(marks(shard, reader, keys)?),
+        })
+    }
+}
+
+fn bound(wanted: u64, most: usize) -> usize {
+    usize::try_from(wanted).map_or(most, |wanted| wanted.min(most))
+}
+
+/// The rows of `keys`, up to and with the one that crosses the bound.
+fn rows(reader: &dyn Reader, keys: &[Vec<u8>], bytes_max: usize) -> Result<Vec<Option<Value>>, ReadError> {
+    let mut rows = Vec::with_capacity(keys.len());
+    let mut bytes = 0;
+    for key in keys {
+        let row = reader.get(key)?;
+        bytes += billed_bytes(row.as_ref())?;
+        rows.push(row);
+        if bytes > bytes_max {
+            break;
+        }
+    }
+    Ok(rows)
+}
+
+fn billed_bytes(row: Option<&Value>) -> Result<usize, Corrupt> {
+    row.map_or(Ok(0), |row| Ok(ItemRef::parse(row)?.billed_bytes()))
+}
+
+fn marks(shard: ShardId, reader: &dyn Reader, keys: &[Vec<u8>]) -> Result<Vec<Mark>, ReadError> {
+    let mut marks = Vec::with_capacity(keys.len());
+    for key in keys {
+        let committed: Option<Timestamp> = match reader.get(key)? {
+            Some(row) => Some(ItemRef::parse(&row)?.timestamp()),
+            None => None,
+        };
+        let version = match committed {
+            Some(version) => version,
+            None => deletions_high(reader, shard)?,
+        };
+        marks.push(Mark { version, is_there: committed.is_some(), is_locked: false });
+    }
+    Ok(marks)
+}
+
+/// A moment that every deletion in the shard raises: the highest timestamp that was applied there.
+fn deletions_high(reader: &dyn Reader, shard: ShardId) -> Result<Timestamp, ReadError> {
+    let Some(row) = reader.get(&local::clock(shard))? else {
+        return Ok(Timestamp::ZERO);
+    };
+    let (_, high_water) = decode_clock(&row).map_err(|_| Corrupt("a shard's clock"))?;
+    Ok(high_water)
+}
+
+impl PageNeed {
+    fn serve(&self, reader: &dyn Reader, tables: &[Arc<TableDescriptor>]) -> Result<Supply, ReadError> {
+        let bytes_max = bound(self.bytes_max, PAGE_BYTES_MAX);
+        let mut page = (Vec::new(), Vec::new());
+        let mut bytes = 0;
+        if !self.end.is_empty() && self.start >= self.end {
+            return Ok(Supply::Page { rows: page.0, items: page.1, is_end: true });
+        }
+        let range = match self.end.is_empty() {
+            true => KeyRange::from(&self.start),
+            false => KeyRange::between(&self.start, &self.end),
+        };
+        let mut cursor = reader.cursor(range, self.direction)?;
+        let is_end = loop {
+            let is_full = bytes > bytes_max || self.rows_max.is_some_and(|most| page.0.len() as u64 >= most);
+            if is_full {
+                break false;
+            }
+            let Some((key, row)) = cursor.next()? else { break true };
+            bytes += ItemRef::parse(row)?.billed_bytes();
+            if self.fetch {
+                let table = tables.first().ok_or(Corrupt("items of no table"))?;
+                let base = base_key(table, key, &ItemRef::parse(row)?)?;
+                let item = reader.get(&base)?;
+                bytes += billed_bytes(item.as_ref())?;
+                page.1.push((Value::from(base), item));
+            }
+            page.0.push((Value::copy_from_slice(key), Value::copy_from_slice(row)));
+        };
+        Ok(Supply::Page { rows: page.0, items: page.1, is_end })
+    }
+}
