@@ -416,6 +416,8 @@ fn config(pace: &Pace) -> Result<Config, GroupError> {
         // Each queue is allocated in full per group; a shard has one sequencer with few entries in flight.
         api_channel_size: Some(1024),
         notification_channel_size: Some(4096),
+        // A ring for a feature that is off.
+        log_stage_capacity: Some(1),
         ..Config::default()
     };
     config.validate().map_err(|error| GroupError::Pace(error.to_string()))
