@@ -69,9 +69,11 @@ impl Server {
         };
         let options = NodeOptions {
             storage,
-            cluster: config
-                .cluster
-                .map(|cluster| ClusterOptions { node_id: cluster.node_id, members: cluster.members }),
+            cluster: config.cluster.map(|cluster| ClusterOptions {
+                node_id: cluster.node_id,
+                members: cluster.members,
+                joins: None,
+            }),
             shards,
             keeps_shards: config.shards.is_none(),
             pace: Pace::for_election_timeout(config.election_timeout),

@@ -3,6 +3,7 @@
 //! A request comes down here as a command or a read plan and goes to the shards that its tokens name; what comes back is
 //! an outcome or a body. Everything that makes this node special (identity, disk, faults, upkeep) lives here too.
 
+pub mod balance;
 mod counters;
 mod ddl;
 mod fault;
@@ -67,6 +68,8 @@ pub struct Node<E: Env> {
     wal: Wal<E>,
     disk_full: Arc<AtomicBool>,
     fault: FaultSignal,
+    /// What spreads the leaders over the nodes.
+    balancer: balance::SharedBalancer,
     /// Set to true when the node stops.
     stopping: watch::Sender<bool>,
     /// What this node has started and must end. Finished ones are forgotten now and then.

@@ -13,7 +13,7 @@ use shard_router::ShardId;
 use tokio::sync::{Semaphore, watch};
 
 use super::upkeep::Upkeep;
-use super::{ClusterOptions, FaultSignal, Node, NodeOptions, ddl};
+use super::{ClusterOptions, FaultSignal, Node, NodeOptions, balance, ddl};
 use crate::env::{Env, Identity, OpenError, Stores};
 use crate::guard::LeaseGuard;
 use crate::raft::floor::Floor;
@@ -119,10 +119,14 @@ impl<E: Env> Node<E> {
             wal,
             disk_full: Arc::new(AtomicBool::new(false)),
             fault,
+            balancer: balance::balancer(options.pace.election_timeout_max),
             stopping: watch::Sender::new(false),
             tasks: Mutex::default(),
         });
         node.start_tasks(&options);
+        if options.cluster.is_some() && node.shards.len() > 1 {
+            node.start_task(balance::run(Arc::downgrade(&node)));
+        }
         node.listen_to_peers(env.transport());
         Ok(node)
     }
