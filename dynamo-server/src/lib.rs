@@ -17,6 +17,7 @@ pub mod process;
 pub mod env;
 pub mod guard;
 pub mod node;
+pub mod peer;
 pub mod raft;
 pub mod shard;
 

@@ -64,6 +64,11 @@ impl ShardMap {
         Some(map)
     }
 
+    /// The map of one shard, number 0, that owns the whole ring.
+    pub fn whole() -> ShardMap {
+        ShardMap::even(1).expect("one shard is a number of shards")
+    }
+
     /// The map's version: 1 for the first, one more with every change.
     pub fn version(&self) -> u64 {
         self.version

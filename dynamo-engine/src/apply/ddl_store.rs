@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shard_router::{ShardId, Token};
+use shard_router::{ShardId, TokenRange};
 
 use super::ddl::DdlStore;
 use super::{Applier, Fault};
@@ -58,8 +58,8 @@ impl DdlStore for Applier<'_> {
         self.shard.id
     }
 
-    fn tokens(&self) -> (Token, Token) {
-        self.shard.tokens
+    fn ranges(&self) -> Vec<TokenRange> {
+        self.shard.ranges()
     }
 
     fn now_ms(&self) -> u64 {

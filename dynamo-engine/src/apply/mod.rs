@@ -28,6 +28,7 @@ mod ddl_store;
 mod evaluate;
 mod index_row;
 mod outcome;
+mod outcome_codec;
 mod overlay;
 mod state;
 #[cfg(test)]

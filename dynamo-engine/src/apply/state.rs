@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hlc::Timestamp;
 use ordered_kv::{Direction, KeyRange, Reader};
-use shard_router::{ShardId, Token};
+use shard_router::{ShardId, ShardMap, Token, TokenRange};
 
 use super::Fault;
 use crate::catalog::{Stats, TableDescriptor, TableId};
@@ -20,8 +20,8 @@ const CLOCK_FORMAT: u8 = 1;
 pub struct ShardState {
     /// The shard.
     pub id: ShardId,
-    /// The first and the last token that the shard owns.
-    pub tokens: (Token, Token),
+    /// Who owns which part of the ring. The same on every replica: it is fixed when a cluster is founded.
+    pub map: Arc<ShardMap>,
     /// Descriptors installed in this shard.
     pub tables: BTreeMap<TableId, Arc<TableDescriptor>>,
     /// No timestamp at or above it has been promised.
@@ -35,11 +35,11 @@ pub struct ShardState {
 }
 
 impl ShardState {
-    /// The state of a shard that has no rows yet.
-    pub fn new(id: ShardId) -> ShardState {
+    /// The state of a shard of `map` that has no rows yet.
+    pub fn new(id: ShardId, map: Arc<ShardMap>) -> ShardState {
         ShardState {
             id,
-            tokens: (Token(0), Token(u64::MAX)),
+            map,
             tables: BTreeMap::new(),
             ceiling: Timestamp::ZERO,
             high_water: Timestamp::ZERO,
@@ -52,8 +52,8 @@ impl ShardState {
     ///
     /// # Errors
     /// A [`Fault`] of the store or a damaged record.
-    pub fn load(reader: &dyn Reader, id: ShardId) -> Result<ShardState, Fault> {
-        let mut state = ShardState::new(id);
+    pub fn load(reader: &dyn Reader, id: ShardId, map: Arc<ShardMap>) -> Result<ShardState, Fault> {
+        let mut state = ShardState::new(id, map);
         if let Some(row) = reader.get(&local::clock(id))? {
             (state.ceiling, state.high_water) = decode_clock(&row)?;
         }
@@ -73,6 +73,16 @@ impl ShardState {
             Ok(false)
         })?;
         Ok(state)
+    }
+
+    /// Whether `token` is this shard's.
+    pub fn owns(&self, token: Token) -> bool {
+        self.map.locate(token).0 == self.id
+    }
+
+    /// The parts of the ring that are this shard's, in order.
+    pub fn ranges(&self) -> Vec<TokenRange> {
+        self.map.ranges(self.id)
     }
 
     /// The counters of a table or an index; zero for one without items.

@@ -11,7 +11,7 @@ use hlc::Timestamp;
 use ordered_kv::memory::MemoryState;
 use ordered_kv::{Direction, KeyRange, Reader, StateStore, WriteBatch};
 use proptest::prelude::*;
-use shard_router::{ShardId, Token};
+use shard_router::{ShardId, ShardMap, Token};
 
 use super::*;
 use crate::catalog::{IndexId, IndexState, KeyType, Projection, Stats, TableDescriptor, TableId, fixture};
@@ -59,7 +59,7 @@ struct Replica {
 
 impl Replica {
     fn new(table: &TableDescriptor) -> Replica {
-        let mut shard = ShardState::new(ShardId(0));
+        let mut shard = ShardState::new(ShardId(0), Arc::new(ShardMap::whole()));
         let store = MemoryState::new();
         let mut batch = WriteBatch::new();
         batch.put(&crate::keyspace::local::installed(ShardId(0), table.id.0), &table.to_bytes());
@@ -346,7 +346,7 @@ proptest! {
             twin.entry(entry.iter().map(command).collect());
         }
         prop_assert_eq!(replica.rows(b""), twin.rows(b""));
-        prop_assert_eq!(&ShardState::load(&replica.store, ShardId(0)).unwrap(), &replica.shard);
+        prop_assert_eq!(&ShardState::load(&replica.store, ShardId(0), Arc::new(ShardMap::whole())).unwrap(), &replica.shard);
     }
 
     /// An index that is filled step by step, with writes in between, ends like one that was there from the start.
@@ -370,7 +370,7 @@ proptest! {
         let items = replica.items(Space::Rows, TABLE);
         prop_assert_eq!(replica.items(Space::GlobalIndex, GLOBAL), expected_index(&items, GLOBAL));
         prop_assert_eq!(replica.shard.stats(GLOBAL), counted(&expected_index(&items, GLOBAL)));
-        prop_assert_eq!(ShardState::load(&replica.store, ShardId(0)).unwrap(), replica.shard);
+        prop_assert_eq!(ShardState::load(&replica.store, ShardId(0), Arc::new(ShardMap::whole())).unwrap(), replica.shard);
     }
 }
 
@@ -509,7 +509,7 @@ fn a_client_token_is_good_for_ten_minutes() {
     assert_eq!(queue.len(), 1, "what expired was swept up");
     assert_eq!(replica.rows(&id_prefix(Space::Tokens, TABLE)).len(), 1);
     assert_eq!(replica.rows(&crate::keyspace::local::token_name(ShardId(0), "")).len(), 1);
-    assert_eq!(ShardState::load(&replica.store, ShardId(0)).unwrap(), replica.shard);
+    assert_eq!(ShardState::load(&replica.store, ShardId(0), Arc::new(ShardMap::whole())).unwrap(), replica.shard);
 }
 
 #[test]

@@ -26,7 +26,7 @@ use hlc::Timestamp;
 use ordered_kv::memory::MemoryState;
 use ordered_kv::{Reader, StateStore, WriteBatch};
 use serde_json::Value;
-use shard_router::ShardId;
+use shard_router::{ShardId, ShardMap};
 
 use crate::fixture;
 
@@ -48,7 +48,7 @@ impl Node {
     pub fn new() -> Node {
         Node {
             store: MemoryState::with_crashes(),
-            shard: ShardState::new(SHARD),
+            shard: ShardState::new(SHARD, Arc::new(ShardMap::whole())),
             catalog: MemoryCatalog::default(),
             log: Vec::new(),
             clock: 1 << 40,
@@ -170,7 +170,8 @@ impl Node {
     /// Loses what was not flushed, or a part of it, and starts again.
     pub fn crash(&mut self, seed: u64) {
         self.store.crash(seed);
-        self.shard = ShardState::load(&self.store, SHARD).expect("the shard's rows are whole");
+        self.shard =
+            ShardState::load(&self.store, SHARD, Arc::new(ShardMap::whole())).expect("the shard's rows are whole");
         let applied = self.store.get(&local::applied(SHARD)).expect("memory can be read");
         let applied = applied.map_or(0, |bytes| u64::from_be_bytes(bytes[..].try_into().expect("eight bytes")));
         for index in applied as usize..self.log.len() {

@@ -14,7 +14,7 @@ use hlc::Timestamp;
 use ordered_kv::memory::MemoryState;
 use ordered_kv::{StateStore, WriteBatch};
 use serde_json::{Value, json};
-use shard_router::ShardId;
+use shard_router::{ShardId, ShardMap};
 
 use crate::fixture::{catalog, hashes, ranges};
 
@@ -27,7 +27,7 @@ pub struct Writer {
 
 impl Writer {
     pub fn new() -> Writer {
-        let mut shard = ShardState::new(ShardId(0));
+        let mut shard = ShardState::new(ShardId(0), Arc::new(ShardMap::whole()));
         for table in [ranges(), hashes()] {
             let table: Arc<TableDescriptor> = Arc::new(table);
             shard.tables.insert(table.id, table);

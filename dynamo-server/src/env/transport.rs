@@ -17,12 +17,15 @@ use super::directory::Identity;
 /// Messages that must not wait behind each other travel on connections of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
-    /// Log entries and forwarded requests.
+    /// Log entries.
     Data,
     /// Heartbeats and votes: small, never behind a megabyte of entries.
     Heartbeat,
     /// Chunks of snapshots.
     Snapshot,
+    /// What one node asks another to do for a client. It may wait for a quorum, which must never keep the log's own
+    /// messages from arriving.
+    Requests,
 }
 
 /// A request to a peer.
@@ -38,11 +41,14 @@ pub struct PeerRequest {
     pub body: Bytes,
 }
 
-/// Why a call gave no answer. The request may have been processed all the same.
+/// Why a call gave no answer. But for [`TransportError::NotSent`] the request may have been processed all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
-    /// No connection to the peer.
+    /// No connection to the peer: the request has not left this node.
     #[error("the peer cannot be reached")]
+    NotSent,
+    /// The connection ended, or the peer has no answer.
+    #[error("the peer does not answer")]
     Unreachable,
     /// The time given to the call is over.
     #[error("the peer did not answer in time")]

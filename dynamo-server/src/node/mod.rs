@@ -12,6 +12,7 @@ mod membership;
 mod options;
 mod peers;
 mod read;
+mod route;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -27,8 +28,9 @@ use dynamo_engine::apply::{Outcome, Rejection};
 use dynamo_engine::catalog::{DdlCommand, MemoryCatalog};
 use dynamo_engine::command::Command;
 use futures::future::join_all;
+use hlc::NodeClock;
 use parking_lot::Mutex;
-use shard_router::{ShardId, Token};
+use shard_router::{ShardId, ShardMap};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 
@@ -60,6 +62,13 @@ pub struct Node<E: Env> {
     request_deadline: Duration,
     /// By shard id.
     shards: Vec<Arc<Shard<E>>>,
+    /// Which shard owns what.
+    map: Arc<ShardMap>,
+    /// No other node is to be asked for anything.
+    is_alone: bool,
+    transport: E::Transport,
+    /// Merged with the hybrid time of every message.
+    clock: NodeClock,
     guard: LeaseGuard,
     reads: Arc<StoreReads>,
     /// Places in the blocking pool.
@@ -97,14 +106,6 @@ impl<E: Env> Node<E> {
         E::wall_ms()
     }
 
-    /// Proposes a command to the shard that owns `token`, and waits until it is applied here.
-    ///
-    /// # Errors
-    /// [`ShardError`]; what it leaves open stands there.
-    pub async fn propose(&self, token: Token, command: Command, deadline: Deadline) -> Result<Outcome, ShardError> {
-        self.propose_to(self.shard_of(token), command, deadline).await
-    }
-
     /// Proposes a change of the catalog to the system group and, when it went through, goes on working on the table
     /// until it is as it was asked to be.
     ///
@@ -123,35 +124,8 @@ impl<E: Env> Node<E> {
         }
     }
 
-    async fn propose_to(
-        &self,
-        shard: &Arc<Shard<E>>,
-        command: Command,
-        deadline: Deadline,
-    ) -> Result<Outcome, ShardError> {
-        loop {
-            if self.fault.reason().is_some() {
-                return Err(ShardError::Stopped);
-            }
-            if self.disk_full.load(Ordering::Relaxed) {
-                return Err(ShardError::DiskFull);
-            }
-            // Stamped by a leader that was deposed meanwhile, and therefore not done: propose again.
-            match shard.propose(command.clone(), deadline).await? {
-                Outcome::Rejected(Rejection::Timestamp) if !deadline.is_over::<E>() => {}
-                outcome => return Ok(outcome),
-            }
-        }
-    }
-
-    /// The shard that owns `token`.
-    fn shard_of(&self, _token: Token) -> &Arc<Shard<E>> {
-        // One shard owns the whole ring; `start` refuses more until the shard map is wired in here.
-        self.system()
-    }
-
     /// The system group's shard.
-    fn system(&self) -> &Arc<Shard<E>> {
+    pub(crate) fn system(&self) -> &Arc<Shard<E>> {
         &self.shards[0]
     }
 

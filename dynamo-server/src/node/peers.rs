@@ -3,10 +3,21 @@
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
+use dynamo_engine::codec::DecodeError;
 
 use super::Node;
 use crate::env::{Env, PeerHandler, Transport};
+use crate::peer::{self, Header};
 use crate::raft::{ServeError, message};
+
+/// Why a peer gets no answer.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Replica(#[from] ServeError),
+    #[error("a peer's request cannot be read: {0}")]
+    Service(#[from] DecodeError),
+}
 
 impl<E: Env> Node<E> {
     /// Answers peers from now on, until the last handle of the node is dropped.
@@ -16,14 +27,27 @@ impl<E: Env> Node<E> {
         transport.listen(&self.identity, handler);
     }
 
-    async fn serve_peer(&self, request: &Bytes) -> Result<Option<Bytes>, ServeError> {
-        let group = message::group_of(request)?;
+    async fn serve_peer(&self, request: &Bytes) -> Result<Option<Bytes>, Refusal> {
         if self.fault.reason().is_some() {
-            return Err(ServeError::Stopped);
+            return Err(ServeError::Stopped.into());
         }
+        if peer::is_service(request) {
+            return Ok(Some(self.serve_request(request).await?));
+        }
+        let group = message::group_of(request).map_err(ServeError::from)?;
         match self.shards.iter().find(|shard| shard.id().0 == group) {
             Some(shard) => Ok(Some(shard.group().serve(request).await?)),
             None => Ok(None),
+        }
+    }
+
+    async fn serve_request(&self, mut request: &[u8]) -> Result<Bytes, DecodeError> {
+        let header = Header::decode(&mut request)?;
+        self.observe_clock(header.clock);
+        match header.kind {
+            peer::PROPOSE => peer::propose::serve(self, header, request).await,
+            peer::READ_INDEX => peer::read_index::serve(self, header, request).await,
+            tag => Err(DecodeError::Tag { what: "service", tag }),
         }
     }
 }
@@ -32,7 +56,7 @@ async fn answer<E: Env>(node: Weak<Node<E>>, request: Bytes) -> Option<Bytes> {
     let node = node.upgrade()?;
     match node.serve_peer(&request).await {
         Ok(response) => response,
-        Err(ServeError::Stopped) => None,
+        Err(Refusal::Replica(ServeError::Stopped)) => None,
         Err(error) => {
             tracing::warn!(%error, "a peer gets no answer");
             None

@@ -1,13 +1,16 @@
 //! A read's way through the node: fence, guard, view, execute.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use dynamo_engine::catalog::{Catalog, LoadError, TableDescriptor, TableStats};
 use dynamo_engine::item::Corrupt;
 use dynamo_engine::read::{Fence, ReadError, ReadPlan};
+use futures::future::{try_join, try_join_all};
 use ordered_kv::{Reader, StateStore};
+use shard_router::ShardId;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Node;
@@ -29,7 +32,7 @@ impl<E: Env> Node<E> {
         if self.fault.reason().is_some() {
             return Err(ShardError::Stopped.into());
         }
-        self.guard.pass(&self.fenced(&plan.fence()), deadline).await?;
+        self.pass(&self.fenced(&plan.fence()), deadline).await?;
         if !self.is_current(&plan) {
             return Err(ReadFailure::Stale);
         }
@@ -48,7 +51,7 @@ impl<E: Env> Node<E> {
     /// # Errors
     /// When the system group cannot confirm it within the deadline.
     pub async fn refresh_catalog(&self, deadline: Deadline) -> Result<(), ShardError> {
-        self.guard.pass(std::slice::from_ref(self.system()), deadline).await
+        self.catch_up(self.system(), deadline).await
     }
 
     /// How many items and bytes a table and its indexes have, over all shards.
@@ -56,7 +59,7 @@ impl<E: Env> Node<E> {
     /// # Errors
     /// When a shard cannot be believed within the deadline, or the counts cannot be read.
     pub async fn table_stats(&self, table: &TableDescriptor, deadline: Deadline) -> Result<TableStats, ReadFailure> {
-        self.guard.pass(&self.fenced(&Fence::All), deadline).await?;
+        self.pass(&self.fenced(&Fence::All), deadline).await?;
         let mut sum = TableStats::default();
         for shard in &self.shards {
             let reader = self.reads.count(newest(&*self.stores.state));
@@ -69,6 +72,23 @@ impl<E: Env> Node<E> {
         Ok(sum)
     }
 
+    /// Makes sure that the state of these shards on this node may be read now, each once and all at the same time: by
+    /// this node's lease, or where another node leads by catching up with it.
+    async fn pass(&self, shards: &[Arc<Shard<E>>], deadline: Deadline) -> Result<(), ShardError> {
+        if self.is_alone {
+            return self.guard.pass(shards, deadline).await;
+        }
+        let mut led = Vec::with_capacity(shards.len());
+        let mut others = Vec::new();
+        for shard in shards {
+            match shard.group().lease().leading_term() {
+                Some(_) => led.push(Arc::clone(shard)),
+                None => others.push(self.catch_up(shard, deadline)),
+            }
+        }
+        try_join(self.guard.pass(&led, deadline), try_join_all(others)).await.map(|_| ())
+    }
+
     /// The shards of a fence, each once. Where there is only one nothing is looked up or allocated.
     fn fenced(&self, fence: &Fence) -> Cow<'_, [Arc<Shard<E>>]> {
         match fence {
@@ -77,6 +97,11 @@ impl<E: Env> Node<E> {
                 shards.sort_by_key(|shard| shard.id());
                 shards.dedup_by_key(|shard| shard.id());
                 Cow::Owned(shards)
+            }
+            Fence::Ranges(ranges) if self.shards.len() > 1 => {
+                let owners = ranges.iter().flat_map(|range| self.map.owners(*range));
+                let numbers: BTreeSet<ShardId> = owners.map(|owner| owner.shard).collect();
+                Cow::Owned(numbers.into_iter().map(|shard| Arc::clone(&self.shards[shard.0 as usize])).collect())
             }
             Fence::Keys(_) | Fence::Ranges(_) | Fence::All => Cow::Borrowed(&self.shards[..]),
         }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use futures::future::select;
+use futures::future::{join_all, select};
+use hlc::NodeClock;
 use ordered_kv::StoreError;
 use parking_lot::Mutex;
-use shard_router::ShardId;
+use shard_router::ShardMap;
 use tokio::sync::{Semaphore, watch};
 
 use super::upkeep::Upkeep;
@@ -33,8 +34,8 @@ pub enum NodeError {
     /// Its stores cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// More shards were asked for than this version can route to.
-    #[error("{0} shards were asked for: a node has one shard until clusters are supported")]
+    /// No shards were asked for, or more than a map can have.
+    #[error("a node cannot have {0} shards")]
     Shards(u32),
     /// The data was made for another number of shards.
     #[error(
@@ -81,13 +82,12 @@ impl<E: Env> Node<E> {
     /// # Errors
     /// [`NodeError`], with nothing left running.
     pub async fn start(options: NodeOptions, env: E) -> Result<Arc<Node<E>>, NodeError> {
-        if options.shards != 1 {
-            return Err(NodeError::Shards(options.shards));
-        }
         let mut stores = E::in_place(|| env.open(&options.storage))?;
         let identity = identify::<E>(&mut stores, &options)?;
         let fault = FaultSignal::default();
-        let recovered = E::in_place(|| recover(&stores, identity.shards))?;
+        let map = ShardMap::even(identity.shards as usize).ok_or(NodeError::Shards(identity.shards))?;
+        let map = Arc::new(map);
+        let recovered = E::in_place(|| recover(&stores, &map))?;
         let floor = Floor { groups: recovered.iter().map(|group| (group.shard().0, group.floor())).collect() };
         let wal = Wal::start(Arc::clone(&stores.log), floor, fault.clone());
         let context = GroupContext {
@@ -99,19 +99,17 @@ impl<E: Env> Node<E> {
             wal: wal.clone(),
             fault: fault.clone(),
         };
-        let mut shards = Vec::new();
-        for group in recovered {
-            let group = match &options.cluster {
-                None => start_alone(&context, group).await?,
-                Some(cluster) => start_member(&context, group, cluster, identity.cluster_id).await?,
-            };
-            shards.push(Arc::new(Shard::new(group)));
-        }
+        let groups = start_groups(&context, recovered, options.cluster.as_ref(), identity.cluster_id).await?;
+        let shards = groups.into_iter().map(|group| Arc::new(Shard::new(group))).collect();
         drop(context);
         let node = Arc::new(Node {
             identity,
             request_deadline: options.request_deadline,
             shards,
+            map,
+            is_alone: options.cluster.is_none(),
+            transport: env.transport().clone(),
+            clock: NodeClock::new(),
             guard: LeaseGuard::new(options.read_mode),
             reads: Arc::default(),
             blocking: Arc::new(Semaphore::new(options.blocking_reads_max)),
@@ -184,20 +182,61 @@ fn identify<E: Env>(stores: &mut Stores, options: &NodeOptions) -> Result<Identi
 
 /// Reads all groups and compares their logs with what was known of them. What was found becomes the new floor, so that
 /// from here on it is guarded whatever happens.
-fn recover(stores: &Stores, shards: u32) -> Result<Vec<RecoveredGroup>, NodeError> {
+fn recover(stores: &Stores, map: &Arc<ShardMap>) -> Result<Vec<RecoveredGroup>, NodeError> {
     let recorded = stores.log.floor().map_err(|error| NodeError::Floor(error.to_string()))?;
     let known = match &recorded {
         Some(bytes) => Floor::decode(bytes).map_err(|error| NodeError::Floor(error.to_string()))?,
         None => Floor::default(),
     };
-    let read = |shard| RecoveredGroup::read(ShardId(shard), &*stores.log, &*stores.state, &known);
-    let groups = (0..shards).map(read).collect::<Result<Vec<_>, GroupError>>()?;
+    let read = |shard| RecoveredGroup::read(shard, map, &*stores.log, &*stores.state, &known);
+    let groups = map.shards().into_keys().map(read).collect::<Result<Vec<_>, GroupError>>()?;
     let found = Floor { groups: groups.iter().map(|group| (group.shard().0, group.floor())).collect() };
     let is_new = groups.iter().all(|group| group.floor().vote.is_none());
     if !is_new && found != known {
         stores.log.record_floor(&found.encode()).map_err(NodeError::Log)?;
     }
     Ok(groups)
+}
+
+/// Starts all groups at the same time: each needs a few synced writes, which they then share.
+async fn start_groups<E: Env>(
+    context: &GroupContext<E>,
+    recovered: Vec<RecoveredGroup>,
+    cluster: Option<&ClusterOptions>,
+    cluster_id: u128,
+) -> Result<Vec<Group<E>>, NodeError> {
+    let mut starts = Vec::with_capacity(recovered.len());
+    for group in recovered {
+        starts.push(start_group(context, group, cluster, cluster_id));
+    }
+    let (mut groups, mut failure) = (Vec::new(), None);
+    for started in join_all(starts).await {
+        match started {
+            Ok(group) => groups.push(group),
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    match failure {
+        None => Ok(groups),
+        Some(error) => {
+            for group in groups {
+                group.shutdown().await;
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn start_group<E: Env>(
+    context: &GroupContext<E>,
+    group: RecoveredGroup,
+    cluster: Option<&ClusterOptions>,
+    cluster_id: u128,
+) -> Result<Group<E>, NodeError> {
+    match cluster {
+        None => start_alone(context, group).await,
+        Some(cluster) => start_member(context, group, cluster, cluster_id).await,
+    }
 }
 
 /// Starts a group whose only member is this node, and waits until it leads.

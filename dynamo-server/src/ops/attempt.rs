@@ -11,7 +11,6 @@ use dynamo_engine::catalog::{DdlCommand, TableDescriptor, TableStats};
 use dynamo_engine::plan::{PlanError, WritePlan};
 use dynamo_engine::read::ReadPlan;
 use dynamo_protocol::error::ApiError;
-use futures::future::try_join_all;
 
 use super::Call;
 use crate::env::Env;
@@ -35,9 +34,8 @@ impl<E: Env> Call<'_, E> {
     pub(super) async fn write(&self, plan: impl Fn() -> Result<WritePlan, PlanError>) -> Result<Vec<u8>, ApiError> {
         loop {
             let WritePlan { writes, reply } = self.plan(&plan).await?;
-            let proposals =
-                writes.into_iter().map(|write| self.node.propose(write.token, write.command, self.deadline));
-            let outcomes = try_join_all(proposals).await.map_err(ShardError::into_api_error)?;
+            let commands = writes.into_iter().map(|write| (write.token, write.command)).collect();
+            let outcomes = self.node.propose_all(commands, self.deadline).await.map_err(ShardError::into_api_error)?;
             if !outcomes.iter().any(is_stale) {
                 return reply.render(outcomes);
             }

@@ -14,7 +14,7 @@ use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::{ClientWriteError, Fatal, InitializeError, LinearizableReadError, RaftError};
 use openraft::{Config, Raft, ReadPolicy, SnapshotPolicy};
 use ordered_kv::{LogStore, StateStore};
-use shard_router::ShardId;
+use shard_router::{ShardId, ShardMap};
 
 use super::floor::{Floor, GroupFloor, LogEndError};
 use super::lease_feed::{LeaseFeed, voters};
@@ -95,13 +95,14 @@ impl RecoveredGroup {
     /// When something is missing or damaged; the node must not start.
     pub fn read(
         shard: ShardId,
+        map: &Arc<ShardMap>,
         log: &dyn LogStore,
         state: &dyn StateStore,
         floor: &Floor,
     ) -> Result<RecoveredGroup, GroupError> {
         let state_error = |source| GroupError::State { shard: shard.0, source };
         let applied = persisted_applied(state, shard).map_err(state_error)?;
-        let state = RecoveredState::read(state, shard).map_err(state_error)?;
+        let state = RecoveredState::read(state, shard, Arc::clone(map)).map_err(state_error)?;
         let log = RecoveredLog::read(log, shard.0, floor, applied)?;
         Ok(RecoveredGroup { shard, state, log })
     }
@@ -340,6 +341,13 @@ impl<E: Env> Group<E> {
     /// Who leads, as far as this node knows.
     pub fn leader(&self) -> Option<NodeId> {
         self.raft.metrics().borrow_watched().current_leader
+    }
+
+    /// Where the node listens for its peers, as the group's membership says.
+    pub fn address_of(&self, node: NodeId) -> Option<String> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        metrics.membership_config.nodes().find(|(id, _)| **id == node).map(|(_, member)| member.addr.clone())
     }
 
     /// The node to ask instead of this one; `None` where this is the one, or none is known.

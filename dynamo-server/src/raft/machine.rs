@@ -17,7 +17,7 @@ use futures::{Stream, TryStreamExt};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, Snapshot};
 use ordered_kv::{StateStore, StoreError, WriteBatch};
-use shard_router::ShardId;
+use shard_router::{ShardId, ShardMap};
 
 use super::codec::{CodecError, get_log_id, get_stored_membership, put_log_id, put_stored_membership};
 use super::lease_feed::LeaseFeed;
@@ -63,7 +63,7 @@ impl RecoveredState {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn read(store: &dyn StateStore, shard: ShardId) -> Result<RecoveredState, StateError> {
+    pub fn read(store: &dyn StateStore, shard: ShardId, map: Arc<ShardMap>) -> Result<RecoveredState, StateError> {
         let applied = match store.get(&local::applied(shard))? {
             Some(bytes) => Some(get_log_id(&mut &bytes[..]).map_err(CodecError::from)?),
             None => None,
@@ -72,7 +72,7 @@ impl RecoveredState {
             Some(bytes) => get_stored_membership(&mut &bytes[..])?,
             None => StoredMembership::default(),
         };
-        Ok(RecoveredState { shard: ShardState::load(store, shard)?, applied, membership })
+        Ok(RecoveredState { shard: ShardState::load(store, shard, map)?, applied, membership })
     }
 
     /// What the shard publishes to begin with.
@@ -206,6 +206,7 @@ impl<E: Env> Machine<E> {
             meta: SnapshotMeta { last_log_id: self.applied, last_membership: self.membership.clone() },
             store: Arc::clone(&self.store),
             shard: self.shard.id,
+            map: Arc::clone(&self.shard.map),
         }
     }
 }
@@ -253,8 +254,8 @@ impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: ShardSnapshot) -> io::Result<()> {
         let store = Arc::clone(&self.store);
         E::in_place(|| snapshot.install(meta, &*store, &self.shard)).map_err(|error| self.stop(&error.to_string()))?;
-        let recovered =
-            RecoveredState::read(&*self.store, self.shard.id).map_err(|error| self.stop(&error.to_string()))?;
+        let recovered = RecoveredState::read(&*self.store, self.shard.id, Arc::clone(&self.shard.map))
+            .map_err(|error| self.stop(&error.to_string()))?;
         self.shard = recovered.shard;
         self.applied = recovered.applied;
         self.membership = recovered.membership;

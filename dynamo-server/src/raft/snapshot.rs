@@ -15,7 +15,7 @@ use dynamo_engine::apply::{Fault, ShardState};
 use dynamo_engine::keyspace::{RowRange, Space, local, successor, table_ranges};
 use openraft::{RaftSnapshotBuilder, Snapshot};
 use ordered_kv::{Direction, Ingest, KeyRange, Reader, StateStore, StoreError};
-use shard_router::{ShardId, Token};
+use shard_router::{ShardId, ShardMap};
 
 use super::types::{CommittedLeaderId, Member, NodeId, SnapshotMeta, Types};
 use crate::env::Env;
@@ -38,6 +38,8 @@ pub struct SnapshotPin {
     pub store: Arc<dyn StateStore>,
     /// Whose rows.
     pub shard: ShardId,
+    /// Who owns which part of the ring.
+    pub map: Arc<ShardMap>,
 }
 
 /// A snapshot cannot be installed; the shard must stop.
@@ -71,7 +73,7 @@ impl ShardSnapshot {
     ) -> Result<(), InstallError> {
         let ShardSnapshot::Pinned(pin) = self;
         let view = pin.store.view();
-        let sent = content(&ShardState::load(&*view, pin.shard)?);
+        let sent = content(&ShardState::load(&*view, pin.shard, Arc::clone(&pin.map))?);
         let mut load = store.ingest()?;
         for range in content(current).iter().chain(&sent) {
             load.replace(&range.start, &range.end)?;
@@ -101,8 +103,10 @@ pub fn content(shard: &ShardState) -> Vec<RowRange> {
         let system = vec![Space::System as u8];
         ranges.push(RowRange { end: successor(&system), start: system });
     }
-    for table in shard.tables.values() {
-        ranges.extend(table_ranges(&table_ids(table), Token(0), Token(u64::MAX)));
+    for tokens in shard.ranges() {
+        for table in shard.tables.values() {
+            ranges.extend(table_ranges(&table_ids(table), tokens.first(), tokens.last()));
+        }
     }
     ranges.sort_by(|one, other| one.start.cmp(&other.start));
     ranges

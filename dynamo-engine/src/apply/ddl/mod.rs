@@ -143,9 +143,10 @@ fn install<S: DdlStore>(
 
 /// Removes a table from the shard, its rows with it.
 fn uninstall<S: DdlStore>(store: &mut S, table: &TableDescriptor) -> Result<(), S::Fault> {
-    let (first, last) = store.tokens();
-    for range in table_ranges(&table_ids(table), first, last) {
-        drop_range(store, range)?;
+    for tokens in store.ranges() {
+        for range in table_ranges(&table_ids(table), tokens.first(), tokens.last()) {
+            drop_range(store, range)?;
+        }
     }
     store.delete(local::stats(store.shard(), table.id.0))?;
     for index in &table.indexes {
@@ -165,8 +166,9 @@ pub fn table_ids(table: &TableDescriptor) -> TableIds {
 
 fn drop_index_rows<S: DdlStore>(store: &mut S, index: &IndexDescriptor) -> Result<(), S::Fault> {
     let space = if index.local { Space::LocalIndex } else { Space::GlobalIndex };
-    let (first, last) = store.tokens();
-    drop_range(store, id_range(space, index.id.0, first, last))?;
+    for tokens in store.ranges() {
+        drop_range(store, id_range(space, index.id.0, tokens.first(), tokens.last()))?;
+    }
     drop_index_scalars(store, index)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shard_router::{ShardId, Token};
+use shard_router::{ShardId, TokenRange};
 
 use crate::catalog::{TableDescriptor, TableId};
 use crate::codec::DecodeError;
@@ -34,7 +34,7 @@ pub trait DdlStore {
     /// Which shard this is.
     fn shard(&self) -> ShardId;
     /// The first and the last token that the shard owns.
-    fn tokens(&self) -> (Token, Token);
+    fn ranges(&self) -> Vec<TokenRange>;
     /// The proposer's wall time, stamped into the entry, in milliseconds since the epoch.
     fn now_ms(&self) -> u64;
 

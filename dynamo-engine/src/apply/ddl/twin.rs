@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use shard_router::{ShardId, Token};
+use shard_router::{ShardId, TokenRange};
 
 use crate::apply::ddl::DdlStore;
 use crate::catalog::{TableDescriptor, TableId};
@@ -64,8 +64,8 @@ impl DdlStore for Twin {
         ShardId(0)
     }
 
-    fn tokens(&self) -> (Token, Token) {
-        (Token(0), Token(u64::MAX))
+    fn ranges(&self) -> Vec<TokenRange> {
+        vec![TokenRange::FULL]
     }
 
     fn now_ms(&self) -> u64 {

@@ -143,7 +143,7 @@ impl SimNetwork {
         let (from, to) = link;
         let host = self.inner.lock().hosts.get(&to).cloned();
         let result = match host {
-            None => Err(TransportError::Unreachable),
+            None => Err(TransportError::NotSent),
             // A machine that dies meanwhile answers nothing.
             Some(host) => match host.machine.spawn((host.handler)(body)).await {
                 Ok(Some(response)) => Ok(response),
@@ -191,7 +191,7 @@ impl Transport for SimTransport {
     }
 
     async fn call(&self, request: PeerRequest, limit: Duration) -> Result<Bytes, TransportError> {
-        let Some(network) = &self.network else { return Err(TransportError::Unreachable) };
+        let Some(network) = &self.network else { return Err(TransportError::NotSent) };
         let link = (self.machine.id(), request.to);
         let way = network.send(link, &request.body);
         let (answer, answered) = oneshot::channel();
@@ -241,7 +241,7 @@ mod tests {
             network.heal();
             assert!(call(&two, 1).await.is_ok());
             network.leave(1);
-            assert_eq!(call(&two, 1).await, Err(TransportError::Unreachable));
+            assert_eq!(call(&two, 1).await, Err(TransportError::NotSent));
         });
     }
 

@@ -68,11 +68,15 @@ fn lane_code(lane: Lane) -> u8 {
         Lane::Data => 0,
         Lane::Heartbeat => 1,
         Lane::Snapshot => 2,
+        Lane::Requests => 3,
     }
 }
 
 fn lane_of(code: u8) -> Result<Lane, Refusal> {
-    [Lane::Data, Lane::Heartbeat, Lane::Snapshot].get(usize::from(code)).copied().ok_or(Refusal::Protocol)
+    [Lane::Data, Lane::Heartbeat, Lane::Snapshot, Lane::Requests]
+        .get(usize::from(code))
+        .copied()
+        .ok_or(Refusal::Protocol)
 }
 
 impl Hello {

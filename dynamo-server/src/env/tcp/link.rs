@@ -17,6 +17,7 @@ use tokio::task::AbortHandle;
 
 use super::frame::{self, FrameError};
 use super::hello::{self, Hello, HelloError};
+use crate::env::transport::TransportError;
 
 /// Requests that wait to be written. A group has one or two messages under way to a peer; more waiting means that the
 /// peer does not read, and callers are told that it cannot be reached.
@@ -31,10 +32,21 @@ const REST: Duration = Duration::from_millis(50);
 /// Requests without an answer after which those are forgotten whose callers have gone.
 const PENDING_SWEEP: usize = 1_024;
 
-/// A request and who waits for its answer.
+/// What a call comes to.
+pub(super) type Answer = Result<Bytes, TransportError>;
+
+/// A request and who waits for its answer. Dropped unanswered, it may have been processed all the same.
 pub(super) struct Outgoing {
     pub(super) body: Bytes,
-    pub(super) answer: oneshot::Sender<Bytes>,
+    pub(super) answer: oneshot::Sender<Answer>,
+}
+
+impl Outgoing {
+    /// Tells the caller that nothing was sent.
+    fn refuse(self) {
+        // The caller may have gone.
+        let _ = self.answer.send(Err(TransportError::NotSent));
+    }
 }
 
 /// A handle of the link; dropping it ends it.
@@ -81,7 +93,7 @@ async fn run(address: String, hello: Hello, mut requests: mpsc::Receiver<Outgoin
         let ended = match connected.unwrap_or(Err(LinkError::TimedOut)) {
             Ok(stream) => converse(stream, first, &mut requests).await,
             Err(error) => {
-                drop(first);
+                first.refuse();
                 Err(error)
             }
         };
@@ -89,7 +101,9 @@ async fn run(address: String, hello: Hello, mut requests: mpsc::Receiver<Outgoin
             tracing::debug!(peer = hello.called, %address, lane = ?hello.lane, %error, "no connection");
         }
         // Who waits is refused now rather than later.
-        while requests.try_recv().is_ok() {}
+        while let Ok(waiting) = requests.try_recv() {
+            waiting.refuse();
+        }
         tokio::time::sleep(REST).await;
     }
 }
@@ -101,7 +115,7 @@ async fn connect(address: &str, hello: &Hello) -> Result<TcpStream, LinkError> {
     Ok(stream)
 }
 
-type Pending = Mutex<BTreeMap<u64, oneshot::Sender<Bytes>>>;
+type Pending = Mutex<BTreeMap<u64, oneshot::Sender<Answer>>>;
 
 /// Writes requests and reads responses until the connection breaks.
 async fn converse(
@@ -118,7 +132,7 @@ async fn converse(
             let answer = pending.lock().remove(&response.number);
             // An empty one says that there is no answer; its caller is let go.
             if let Some(answer) = answer.filter(|_| !response.body.is_empty()) {
-                let _ = answer.send(response.body);
+                let _ = answer.send(Ok(response.body));
             }
         }
     };
@@ -150,7 +164,7 @@ async fn converse(
     }
 }
 
-fn remember(pending: &Pending, number: u64, answer: oneshot::Sender<Bytes>) {
+fn remember(pending: &Pending, number: u64, answer: oneshot::Sender<Answer>) {
     let mut pending = pending.lock();
     if pending.len() >= PENDING_SWEEP {
         pending.retain(|_, answer| !answer.is_closed());

@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use self::hello::Hello;
-use self::link::{Link, Outgoing};
+use self::link::{Answer, Link, Outgoing};
 use self::listener::Host;
 use super::directory::Identity;
 use super::transport::{Lane, PeerHandler, PeerRequest, Transport, TransportError};
@@ -79,8 +79,8 @@ impl TcpTransport {
 
 impl Port {
     /// Takes a request on its way to a peer.
-    fn send(&self, request: PeerRequest, answer: oneshot::Sender<Bytes>) -> Result<(), TransportError> {
-        let me = self.me.get().ok_or(TransportError::Unreachable)?;
+    fn send(&self, request: PeerRequest, answer: oneshot::Sender<Answer>) -> Result<(), TransportError> {
+        let me = self.me.get().ok_or(TransportError::NotSent)?;
         let PeerRequest { to, address, lane, body } = request;
         let mut links = self.links.lock();
         let link = links.entry((to, lane, address.clone())).or_insert_with(|| {
@@ -88,7 +88,7 @@ impl Port {
                 Hello { cluster: me.cluster_id, node: me.node_id, incarnation: me.incarnation, called: to, lane };
             Link::start(address, hello)
         });
-        if link.send(Outgoing { body, answer }) { Ok(()) } else { Err(TransportError::Unreachable) }
+        if link.send(Outgoing { body, answer }) { Ok(()) } else { Err(TransportError::NotSent) }
     }
 }
 
@@ -103,11 +103,11 @@ impl Transport for TcpTransport {
     }
 
     async fn call(&self, request: PeerRequest, limit: Duration) -> Result<Bytes, TransportError> {
-        let Some(port) = &self.port else { return Err(TransportError::Unreachable) };
+        let Some(port) = &self.port else { return Err(TransportError::NotSent) };
         let (answer, answered) = oneshot::channel();
         port.send(request, answer)?;
         match tokio::time::timeout(limit, answered).await {
-            Ok(Ok(response)) => Ok(response),
+            Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(TransportError::Unreachable),
             Err(_) => Err(TransportError::TimedOut),
         }

@@ -64,11 +64,11 @@ async fn no_answer_is_none_and_a_slow_one_is_late() {
 #[tokio::test]
 async fn who_is_not_meant_is_unreachable() {
     let (one, two) = (echo(1).await, echo(2).await);
-    assert_eq!(ask(&one, 3, &two, b"?", LIMIT).await, Err(TransportError::Unreachable), "it is node 2");
+    assert_eq!(ask(&one, 3, &two, b"?", LIMIT).await, Err(TransportError::NotSent), "it is node 2");
     let stranger = open().await;
     stranger.listen(&Identity { cluster_id: 8, ..identity(3) }, Arc::new(|_| Box::pin(async { None })));
-    assert_eq!(ask(&stranger, 2, &two, b"?", LIMIT).await, Err(TransportError::Unreachable));
-    assert_eq!(ask(&TcpTransport::default(), 2, &two, b"?", LIMIT).await, Err(TransportError::Unreachable));
+    assert_eq!(ask(&stranger, 2, &two, b"?", LIMIT).await, Err(TransportError::NotSent));
+    assert_eq!(ask(&TcpTransport::default(), 2, &two, b"?", LIMIT).await, Err(TransportError::NotSent));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dynamo_engine::command::Command;
-use shard_router::ShardId;
+use shard_router::{ShardId, ShardMap};
 
 use crate::env::Env;
 use crate::env::sim::{SimEnv, SimNode, run};
@@ -22,7 +22,9 @@ async fn standing(machine: &Arc<SimNode>) -> Arc<Shard<SimEnv>> {
     let env = SimEnv::new(machine);
     let stores: Stores = env.open(&Storage::Memory).unwrap();
     let fault = FaultSignal::default();
-    let recovered = RecoveredGroup::read(ShardId(0), &*stores.log, &*stores.state, &Floor::default()).unwrap();
+    let recovered =
+        RecoveredGroup::read(ShardId(0), &Arc::new(ShardMap::whole()), &*stores.log, &*stores.state, &Floor::default())
+            .unwrap();
     let context = GroupContext {
         env,
         node: 1,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dynamo_engine::apply::ShardState;
 use ordered_kv::memory::MemoryState;
 use ordered_kv::{Direction, KeyRange, Reader, StateStore, WriteBatch};
-use shard_router::ShardId;
+use shard_router::{ShardId, ShardMap};
 
 use super::fixture::{create_table, put};
 use crate::env::sim::{SimEnv, SimNode, run};
@@ -15,6 +15,10 @@ use crate::raft::snapshot::{ShardSnapshot, SnapshotPin};
 use crate::raft::types::SnapshotMeta;
 
 const SHARD: ShardId = ShardId(0);
+
+fn whole() -> Arc<ShardMap> {
+    Arc::new(ShardMap::whole())
+}
 
 fn rows(store: &dyn Reader) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut cursor = store.cursor(KeyRange::all(), Direction::Forward).unwrap();
@@ -48,15 +52,18 @@ fn an_installed_snapshot_is_the_shard_and_leaves_others_alone() {
         batch.put(of_others, b"another shard's record");
         target.write(&batch).unwrap();
 
-        let pin = SnapshotPin { meta: SnapshotMeta::default(), store: Arc::clone(&source), shard: SHARD };
-        let current = ShardState::load(&*target, SHARD).unwrap();
+        let pin = SnapshotPin { meta: SnapshotMeta::default(), store: Arc::clone(&source), shard: SHARD, map: whole() };
+        let current = ShardState::load(&*target, SHARD, whole()).unwrap();
         ShardSnapshot::Pinned(pin).install(&SnapshotMeta::default(), &*target, &current).unwrap();
 
         let mut expected = rows(&*source);
         expected.push((of_others.to_vec(), b"another shard's record".to_vec()));
         expected.sort();
         assert_eq!(rows(&*target), expected);
-        assert_eq!(ShardState::load(&*target, SHARD).unwrap(), ShardState::load(&*source, SHARD).unwrap());
+        assert_eq!(
+            ShardState::load(&*target, SHARD, whole()).unwrap(),
+            ShardState::load(&*source, SHARD, whole()).unwrap()
+        );
     });
 }
 
@@ -65,8 +72,8 @@ fn an_empty_shard_can_be_sent_too() {
     run(52, async {
         let empty: Arc<dyn StateStore> = Arc::new(MemoryState::new());
         let target = state_of_node(&[("a", "1")]).await;
-        let pin = SnapshotPin { meta: SnapshotMeta::default(), store: empty, shard: SHARD };
-        let current = ShardState::load(&*target, SHARD).unwrap();
+        let pin = SnapshotPin { meta: SnapshotMeta::default(), store: empty, shard: SHARD, map: whole() };
+        let current = ShardState::load(&*target, SHARD, whole()).unwrap();
         ShardSnapshot::Pinned(pin).install(&SnapshotMeta::default(), &*target, &current).unwrap();
         assert_eq!(rows(&*target), []);
     });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lease::{Moment, Timing};
 use openraft::StorageError;
 use openraft::testing::log::{StoreBuilder, Suite};
-use shard_router::ShardId;
+use shard_router::{ShardId, ShardMap};
 
 use crate::env::sim::{SimEnv, SimNode, run};
 use crate::env::{Env, Storage};
@@ -31,7 +31,7 @@ impl StoreBuilder<Types<SimEnv>, GroupLog<SimEnv>, Machine<SimEnv>, ()> for Fres
         let recovered = RecoveredLog::read(&*stores.log, SHARD.0, &Floor::default(), None).unwrap();
         let wal = Wal::start(Arc::clone(&stores.log), Floor::default(), fault.clone());
         let log = GroupLog::new(SHARD.0, stores.log, wal, Arc::clone(&lease), recovered);
-        let state = RecoveredState::read(&*stores.state, SHARD).unwrap();
+        let state = RecoveredState::read(&*stores.state, SHARD, Arc::new(ShardMap::whole())).unwrap();
         let published = Arc::new(state.publish());
         Ok(((), log, Machine::new(stores.state, state, lease, published, fault)))
     }

@@ -1,0 +1,315 @@
+//! From a token to the node that can act for its shard, and there.
+//!
+//! The shard map says which shard owns a token; the shard's own group says who leads it. What this node leads it does
+//! itself; anything else goes to the leader by one message ([`crate::peer`]). Leaders change: a refusal that names
+//! another one is followed at once, and where none is known this waits a little, always within the request's one
+//! deadline. Only what certainly did not happen is tried again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dynamo_engine::apply::{Outcome, Rejection};
+use dynamo_engine::command::Command;
+use futures::future::try_join_all;
+use hlc::Timestamp;
+use shard_router::{ShardId, Token};
+
+use super::Node;
+use crate::env::{Env, Lane, PeerRequest, Transport, TransportError};
+use crate::peer::{self, Header};
+use crate::shard::{Deadline, Shard, ShardError};
+
+/// How long a request that finds no leader waits before it looks again. An election takes a hundred times as long.
+const LEADER_PAUSE: Duration = Duration::from_millis(10);
+
+/// How long one attempt to reach a peer may take where the request itself has longer: a leader that was cut off is
+/// replaced after an election timeout, and the request should then still have time for the next one.
+const ATTEMPT_MAX: Duration = Duration::from_millis(1_000);
+
+/// Who can act for a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// This node.
+    Here,
+    /// Another one.
+    At(u64),
+}
+
+/// What an attempt at a peer came to.
+pub(crate) enum Attempt {
+    /// The bytes behind the answer's header.
+    Answer(Bytes),
+    /// There is no answer; whether the peer acted is not known.
+    Lost,
+    /// The message did not leave this node.
+    NotSent,
+}
+
+impl<E: Env> Node<E> {
+    /// The shard that owns `token`.
+    pub(crate) fn shard_of(&self, token: Token) -> &Arc<Shard<E>> {
+        match &self.shards[..] {
+            [only] => only,
+            shards => &shards[self.map.locate(token).0.0 as usize],
+        }
+    }
+
+    /// A shard by its number.
+    ///
+    /// # Errors
+    /// When there is no such shard.
+    pub(crate) fn shard(&self, id: ShardId) -> Result<&Arc<Shard<E>>, ShardError> {
+        self.shards.get(id.0 as usize).ok_or(ShardError::Stopped)
+    }
+
+    /// The hybrid time that goes out with every message.
+    pub(crate) fn clock_reading(&self) -> Timestamp {
+        self.clock.reading(E::wall_ms())
+    }
+
+    /// Takes over the hybrid time of a message. One that is too far ahead belongs to a node whose clock is wrong, and
+    /// counts for nothing here.
+    pub(crate) fn observe_clock(&self, remote: Timestamp) {
+        if let Err(error) = self.clock.observe(remote, E::wall_ms()) {
+            tracing::warn!(%error, "the clock of a peer is too far ahead");
+        }
+    }
+
+    /// Proposes a command to the shard that owns `token`, and waits until its leader has applied it.
+    ///
+    /// # Errors
+    /// [`ShardError`]; what it leaves open stands there.
+    pub async fn propose(&self, token: Token, command: Command, deadline: Deadline) -> Result<Outcome, ShardError> {
+        self.propose_to(self.shard_of(token), command, deadline).await
+    }
+
+    /// Proposes commands that are independent of each other, all at the same time; the outcomes are in their order.
+    ///
+    /// # Errors
+    /// The first error of any of them.
+    pub async fn propose_all(
+        &self,
+        commands: Vec<(Token, Command)>,
+        deadline: Deadline,
+    ) -> Result<Vec<Outcome>, ShardError> {
+        let mut proposals = Vec::with_capacity(commands.len());
+        for (token, command) in commands {
+            proposals.push(self.propose(token, command, deadline));
+        }
+        try_join_all(proposals).await
+    }
+
+    /// Proposes a command to a shard, wherever it is led, and waits until its leader has applied it.
+    ///
+    /// # Errors
+    /// As [`Node::propose`].
+    pub(crate) async fn propose_to(
+        &self,
+        shard: &Arc<Shard<E>>,
+        command: Command,
+        deadline: Deadline,
+    ) -> Result<Outcome, ShardError> {
+        let mut hint = None;
+        loop {
+            let result = match self.place_of(shard, hint, deadline).await? {
+                Place::Here => self.propose_here(shard, command.clone(), deadline).await,
+                Place::At(leader) => self.propose_at(leader, shard.id(), &command, deadline).await,
+            };
+            match result {
+                Err(ShardError::NotLeader { leader }) => {
+                    hint = self.after_refusal(shard, leader, deadline).await?;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Proposes a command to a shard as far as this node leads it.
+    ///
+    /// # Errors
+    /// As [`Node::propose`]; [`ShardError::NotLeader`] where another node leads.
+    pub(crate) async fn propose_here(
+        &self,
+        shard: &Arc<Shard<E>>,
+        command: Command,
+        deadline: Deadline,
+    ) -> Result<Outcome, ShardError> {
+        loop {
+            self.check_writable()?;
+            // Stamped by a leader that was deposed meanwhile, and therefore not done: propose again.
+            match shard.propose(command.clone(), deadline).await? {
+                Outcome::Rejected(Rejection::Timestamp) if !deadline.is_over::<E>() => {}
+                outcome => return Ok(outcome),
+            }
+        }
+    }
+
+    async fn propose_at(
+        &self,
+        leader: u64,
+        shard: ShardId,
+        command: &Command,
+        deadline: Deadline,
+    ) -> Result<Outcome, ShardError> {
+        let body = peer::propose::encode(std::slice::from_ref(command));
+        match self.ask(leader, shard, peer::PROPOSE, &body, deadline).await {
+            Attempt::NotSent => Err(ShardError::NotLeader { leader: None }),
+            Attempt::Lost => Err(ShardError::Unknown),
+            Attempt::Answer(answer) => match peer::propose::decode(&answer) {
+                Ok(results) => results?.pop().unwrap_or(Err(ShardError::Unknown)),
+                Err(error) => {
+                    tracing::warn!(leader, %error, "a peer's answer to a proposal cannot be read");
+                    Err(ShardError::Unknown)
+                }
+            },
+        }
+    }
+
+    /// Waits until the state of `shard` on this node shows everything acknowledged before this call, wherever the
+    /// shard is led.
+    ///
+    /// # Errors
+    /// When nobody confirms in time.
+    pub(crate) async fn catch_up(&self, shard: &Arc<Shard<E>>, deadline: Deadline) -> Result<(), ShardError> {
+        let mut hint = None;
+        loop {
+            let result = match self.place_of(shard, hint, deadline).await? {
+                Place::Here => self.confirm_leading(shard, deadline).await,
+                Place::At(leader) => self.catch_up_with(leader, shard, deadline).await,
+            };
+            match result {
+                Err(ShardError::NotLeader { leader }) => {
+                    hint = self.after_refusal(shard, leader, deadline).await?;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn catch_up_with(&self, leader: u64, shard: &Arc<Shard<E>>, deadline: Deadline) -> Result<(), ShardError> {
+        let attempt = Deadline::after::<E>(ATTEMPT_MAX).min(deadline);
+        let answer = match self.ask(leader, shard.id(), peer::READ_INDEX, &[], attempt).await {
+            Attempt::Answer(answer) => answer,
+            // Nothing was done, so somebody else may be asked.
+            Attempt::Lost | Attempt::NotSent => return Err(ShardError::NotLeader { leader: None }),
+        };
+        let applied_next = match peer::read_index::decode(&answer) {
+            Ok(result) => result?,
+            Err(error) => {
+                tracing::warn!(leader, %error, "a peer's read index cannot be read");
+                return Err(ShardError::NotConfirmed);
+            }
+        };
+        let Some(last) = applied_next.checked_sub(1) else { return Ok(()) };
+        let applied = E::timeout(deadline.remaining::<E>(), shard.group().published().wait_applied(last)).await;
+        applied.ok_or(ShardError::NotConfirmed)
+    }
+
+    /// Makes sure that this node leads `shard` now: by the lease, or by asking a quorum.
+    ///
+    /// # Errors
+    /// When nobody confirms in time; [`ShardError::NotLeader`] where another node leads.
+    pub(crate) async fn confirm_leading(&self, shard: &Arc<Shard<E>>, deadline: Deadline) -> Result<(), ShardError> {
+        if self.fault.reason().is_some() {
+            return Err(ShardError::Stopped);
+        }
+        self.guard.pass(std::slice::from_ref(shard), deadline).await
+    }
+
+    /// Who can act for `shard`: this node, or the leader that it knows, or `hint`. Waits where nobody is known.
+    ///
+    /// # Errors
+    /// When nobody is known until the deadline.
+    pub(crate) async fn place_of(
+        &self,
+        shard: &Shard<E>,
+        hint: Option<u64>,
+        deadline: Deadline,
+    ) -> Result<Place, ShardError> {
+        loop {
+            if self.is_alone || shard.group().lease().leading_term().is_some() {
+                return Ok(Place::Here);
+            }
+            if let Some(leader) = hint.or_else(|| shard.group().other_leader()) {
+                return Ok(Place::At(leader));
+            }
+            self.pause(deadline).await?;
+        }
+    }
+
+    /// Where to turn after a refusal that named `leader`. Waits unless it names somebody new.
+    ///
+    /// # Errors
+    /// When the time is over; nothing was done then.
+    pub(crate) async fn after_refusal(
+        &self,
+        shard: &Shard<E>,
+        leader: Option<u64>,
+        deadline: Deadline,
+    ) -> Result<Option<u64>, ShardError> {
+        if self.is_alone {
+            return Err(ShardError::NotLeader { leader: None });
+        }
+        let is_news = leader
+            .is_some_and(|leader| leader != self.identity.node_id && shard.group().other_leader() != Some(leader));
+        if !is_news {
+            self.pause(deadline).await?;
+            return Ok(None);
+        }
+        Ok(leader)
+    }
+
+    async fn pause(&self, deadline: Deadline) -> Result<(), ShardError> {
+        if self.fault.reason().is_some() {
+            return Err(ShardError::Stopped);
+        }
+        let left = deadline.remaining::<E>();
+        if left.is_zero() {
+            return Err(ShardError::NotConfirmed);
+        }
+        E::sleep(left.min(LEADER_PAUSE)).await;
+        Ok(())
+    }
+
+    /// Asks a peer to do something for `shard`, and takes over its hybrid time.
+    pub(crate) async fn ask(&self, peer: u64, shard: ShardId, kind: u8, body: &[u8], deadline: Deadline) -> Attempt {
+        let Some(address) = self.system().group().address_of(peer) else { return Attempt::NotSent };
+        let remaining = deadline.remaining::<E>();
+        if remaining.is_zero() {
+            return Attempt::NotSent;
+        }
+        let header = Header { kind, shard, remaining, clock: self.clock_reading() };
+        let mut message = Vec::with_capacity(32 + body.len());
+        header.encode(&mut message);
+        message.extend_from_slice(body);
+        let request = PeerRequest { to: peer, address, lane: Lane::Requests, body: message.into() };
+        let answer = match self.transport.call(request, remaining).await {
+            Ok(answer) => answer,
+            Err(TransportError::NotSent) => return Attempt::NotSent,
+            Err(TransportError::Unreachable | TransportError::TimedOut) => return Attempt::Lost,
+        };
+        let mut rest = &answer[..];
+        match peer::open_response(&mut rest) {
+            Ok(clock) => {
+                self.observe_clock(clock);
+                Attempt::Answer(answer.slice_ref(rest))
+            }
+            Err(error) => {
+                tracing::warn!(peer, %error, "a peer's answer cannot be read");
+                Attempt::Lost
+            }
+        }
+    }
+
+    /// Whether writes are taken at all.
+    fn check_writable(&self) -> Result<(), ShardError> {
+        if self.fault.reason().is_some() {
+            return Err(ShardError::Stopped);
+        }
+        if self.disk_full.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(ShardError::DiskFull);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! What nodes do for each other on behalf of clients: one file per service.
+//!
+//! A request that reaches a node whose shard is led elsewhere is decoded, planned and answered where it arrived; only
+//! the step that needs the shard's leader travels, as one message with one answer:
+//!
+//! - [`propose`]: commands to be proposed to a shard, for their outcomes.
+//! - [`read_index`]: how far a replica must have applied so that it shows everything acknowledged by now.
+//!
+//! ```text
+//! request   format (1) = 01 · kind (1) · shard · milliseconds left · clock (8, BE) · body
+//! response  format (1) = 01 · clock (8, BE) · body
+//! ```
+//!
+//! Kinds below [`FIRST_KIND`] belong to the replicas of one group ([`crate::raft::message`]). A message is never passed
+//! on: whoever does not lead the shard says so and names the leader that it knows, and the sender turns there, within
+//! the one deadline of its request. So the limit of hops is one.
+//!
+//! Every message carries its sender's hybrid time, and whoever receives it takes it over: what happens because of a
+//! message gets a later timestamp than what caused it.
+
+pub mod failure;
+pub mod propose;
+pub mod read_index;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use dynamo_engine::codec::{DecodeError, get_u8, get_u32, get_u64, put_u64};
+use hlc::Timestamp;
+use shard_router::ShardId;
+
+/// The first byte of every message and answer.
+const FORMAT: u8 = 1;
+
+/// The lowest kind of a service.
+pub const FIRST_KIND: u8 = 32;
+
+/// [`propose`].
+pub const PROPOSE: u8 = 32;
+/// [`read_index`].
+pub const READ_INDEX: u8 = 33;
+
+/// What every request to a peer begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Which service.
+    pub kind: u8,
+    /// On which shard.
+    pub shard: ShardId,
+    /// How much time the asker has left.
+    pub remaining: Duration,
+    /// The asker's hybrid time.
+    pub clock: Timestamp,
+}
+
+impl Header {
+    /// Appends the header.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[FORMAT, self.kind]);
+        put_u64(out, u64::from(self.shard.0));
+        put_u64(out, u64::try_from(self.remaining.as_millis()).unwrap_or(u64::MAX));
+        out.extend_from_slice(&self.clock.0.to_be_bytes());
+    }
+
+    /// Takes the header off the front of a request.
+    ///
+    /// # Errors
+    /// When this program does not understand it.
+    pub fn decode(input: &mut &[u8]) -> Result<Header, DecodeError> {
+        check_format(input)?;
+        let kind = get_u8(input)?;
+        let shard = ShardId(get_u32(input)?);
+        let remaining = Duration::from_millis(get_u64(input)?);
+        Ok(Header { kind, shard, remaining, clock: get_clock(input)? })
+    }
+}
+
+/// Whether a message is for a service, rather than for a replica.
+pub fn is_service(message: &[u8]) -> bool {
+    message.get(1).is_some_and(|kind| *kind >= FIRST_KIND)
+}
+
+/// The beginning of an answer.
+pub fn begin_response(clock: Timestamp) -> Vec<u8> {
+    let mut out = vec![FORMAT];
+    out.extend_from_slice(&clock.0.to_be_bytes());
+    out
+}
+
+/// Takes the beginning off an answer and gives the answerer's hybrid time.
+///
+/// # Errors
+/// When this program does not understand it.
+pub fn open_response(input: &mut &[u8]) -> Result<Timestamp, DecodeError> {
+    check_format(input)?;
+    get_clock(input)
+}
+
+fn check_format(input: &mut &[u8]) -> Result<(), DecodeError> {
+    match get_u8(input)? {
+        FORMAT => Ok(()),
+        format => Err(DecodeError::Format(format)),
+    }
+}
+
+fn get_clock(input: &mut &[u8]) -> Result<Timestamp, DecodeError> {
+    let (clock, rest) = input.split_first_chunk::<8>().ok_or(DecodeError::Truncated)?;
+    *input = rest;
+    Ok(Timestamp(u64::from_be_bytes(*clock)))
+}
+
+/// An answer that says nothing but its time and `body`.
+pub(crate) fn response(clock: Timestamp, body: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+    let mut out = begin_response(clock);
+    body(&mut out);
+    out.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_bytes() {
+        let header = Header {
+            kind: PROPOSE,
+            shard: ShardId(300),
+            remaining: Duration::from_millis(5),
+            clock: Timestamp(0x0102_0304_0506_0708),
+        };
+        let mut out = Vec::new();
+        header.encode(&mut out);
+        assert_eq!(out, b"\x01\x20\xac\x02\x05\x01\x02\x03\x04\x05\x06\x07\x08");
+        assert_eq!(Header::decode(&mut &out[..]), Ok(header));
+        assert!(is_service(&out) && !is_service(b"\x01\x04") && !is_service(b"\x01"));
+        for cut in 0..out.len() {
+            assert!(Header::decode(&mut &out[..cut]).is_err(), "cut at {cut}");
+        }
+        assert_eq!(open_response(&mut &response(Timestamp(7), |_| ())[..]), Ok(Timestamp(7)));
+    }
+}
