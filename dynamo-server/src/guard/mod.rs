@@ -55,7 +55,9 @@ impl ReadFailure {
             ReadFailure::Shard(error) => error.into_api_error(),
             ReadFailure::Read(ReadError::Client(error)) => error,
             // Too long for the calling thread: the caller goes on elsewhere, so this never ends a request.
-            ReadFailure::Read(ReadError::Store(_) | ReadError::Corrupt(_) | ReadError::TooLong)
+            ReadFailure::Read(
+                ReadError::Store(_) | ReadError::Corrupt(_) | ReadError::TooLong | ReadError::Missing(_),
+            )
             | ReadFailure::Stale => ApiError::internal(),
         }
     }

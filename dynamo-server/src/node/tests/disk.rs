@@ -39,7 +39,7 @@ async fn a_node_comes_back_as_it_was() {
     close(node).await;
 
     let asked = NodeOptions { shards: 2, ..options(dir.path()) };
-    assert!(matches!(Node::start(asked, TokioEnv::new()).await, Err(NodeError::Shards(2))));
+    assert!(matches!(Node::start(asked, TokioEnv::new()).await, Err(NodeError::OtherShards { found: 1, asked: 2 })));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
