@@ -6,9 +6,9 @@ use shard_router::{ShardId, TokenRange};
 
 use super::ddl::DdlStore;
 use super::{Applier, Fault};
-use crate::catalog::{TableDescriptor, TableId};
+use crate::catalog::{Rollout, TableDescriptor, TableId};
 use crate::codec::DecodeError;
-use crate::keyspace::{RowRange, local};
+use crate::keyspace::{RowRange, local, system};
 
 impl DdlStore for Applier<'_> {
     type Fault = Fault;
@@ -51,6 +51,36 @@ impl DdlStore for Applier<'_> {
         self.shard.tables.remove(&table.id);
         self.forget_counters(table.id.0);
         table.indexes.iter().for_each(|index| self.forget_counters(index.id.0));
+        Ok(())
+    }
+
+    fn is_alone(&self) -> bool {
+        self.shard.is_alone()
+    }
+
+    fn rollout(&self, table: TableId) -> Option<Rollout> {
+        self.shard.rollouts.get(&table).cloned()
+    }
+
+    fn put_rollout(&mut self, rollout: Rollout) -> Result<(), Fault> {
+        self.overlay.put(system::rollout(rollout.table.id.0), rollout.to_bytes());
+        self.shard.rollouts.insert(rollout.table.id, rollout);
+        Ok(())
+    }
+
+    fn end_rollout(&mut self, table: TableId) -> Result<(), Fault> {
+        self.overlay.delete(system::rollout(table.0));
+        self.shard.rollouts.remove(&table);
+        Ok(())
+    }
+
+    fn era(&self) -> u64 {
+        self.shard.era
+    }
+
+    fn set_era(&mut self, era: u64) -> Result<(), Fault> {
+        self.shard.era = era;
+        self.overlay.put(local::era(self.shard.id), self.shard.encode_era());
         Ok(())
     }
 

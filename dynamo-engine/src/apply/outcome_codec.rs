@@ -7,7 +7,7 @@
 //! write     old row? · new row? · changed (1) · (index · units)*
 //! verdict   00 passed | 01 condition failed · row? | 02 invalid · text
 //! ddl       00 created · table | 01 changed · before · after | 02 deleted · table | 03 installed · table
-//!           04 uninstalled · table? | 05 exists · name | 06 stale
+//!           04 uninstalled · table? | 05 exists · name | 06 stale | 07 confirmed
 //! ```
 //!
 //! Integers are varints; rows, texts and lists carry their length. The format is that of the enclosing message.
@@ -49,6 +49,7 @@ const DDL_INSTALLED: u8 = 3;
 const DDL_UNINSTALLED: u8 = 4;
 const DDL_TABLE_EXISTS: u8 = 5;
 const DDL_STALE: u8 = 6;
+const DDL_CONFIRMED: u8 = 7;
 
 impl Outcome {
     /// Appends the outcome's bytes.
@@ -200,6 +201,7 @@ fn put_ddl(out: &mut Vec<u8>, outcome: &DdlOutcome) {
             put_str(out, name);
         }
         DdlOutcome::Stale => out.push(DDL_STALE),
+        DdlOutcome::Confirmed => out.push(DDL_CONFIRMED),
     }
 }
 
@@ -212,6 +214,7 @@ fn get_ddl(input: &mut &[u8]) -> Result<DdlOutcome, DecodeError> {
         DDL_UNINSTALLED => DdlOutcome::Uninstalled(get_option(input, get_table)?),
         DDL_TABLE_EXISTS => DdlOutcome::TableExists { name: get_str(input)? },
         DDL_STALE => DdlOutcome::Stale,
+        DDL_CONFIRMED => DdlOutcome::Confirmed,
         tag => return Err(DecodeError::Tag { what: "catalog outcome", tag }),
     })
 }
@@ -259,6 +262,7 @@ mod tests {
             Outcome::Ddl(DdlOutcome::Uninstalled(None)),
             Outcome::Ddl(DdlOutcome::TableExists { name: "orders".to_owned() }),
             Outcome::Ddl(DdlOutcome::Stale),
+            Outcome::Ddl(DdlOutcome::Confirmed),
             Outcome::Backfilled { done: true },
         ]
     }

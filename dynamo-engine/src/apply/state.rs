@@ -8,11 +8,15 @@ use ordered_kv::{Direction, KeyRange, Reader};
 use shard_router::{ShardId, ShardMap, Token, TokenRange};
 
 use super::Fault;
-use crate::catalog::{Stats, TableDescriptor, TableId};
-use crate::codec::{DecodeError, get_u8};
-use crate::keyspace::local;
+use crate::catalog::{MemoryCatalog, Rollout, Stats, TableDescriptor, TableId, TablePhase};
+use crate::codec::{DecodeError, finish, get_u8, get_u64, put_u64};
+use crate::keyspace::{local, system};
 
 const CLOCK_FORMAT: u8 = 1;
+const ERA_FORMAT: u8 = 1;
+
+/// The shard that decides about the catalog.
+const SYSTEM_SHARD: ShardId = ShardId(0);
 
 /// Everything that apply needs at hand for each command. It is a pure function of the shard's rows: loading it from
 /// the store gives the same value as keeping it up to date does, and a test compares the two.
@@ -24,6 +28,10 @@ pub struct ShardState {
     pub map: Arc<ShardMap>,
     /// Descriptors installed in this shard.
     pub tables: BTreeMap<TableId, Arc<TableDescriptor>>,
+    /// What is on its way to the other shards; empty but in the system group.
+    pub rollouts: BTreeMap<TableId, Rollout>,
+    /// How many tables have been deleted, as far as this shard has heard of it; see [`Rollout`].
+    pub era: u64,
     /// No timestamp at or above it has been promised.
     pub ceiling: Timestamp,
     /// The highest timestamp applied.
@@ -41,6 +49,8 @@ impl ShardState {
             id,
             map,
             tables: BTreeMap::new(),
+            rollouts: BTreeMap::new(),
+            era: 0,
             ceiling: Timestamp::ZERO,
             high_water: Timestamp::ZERO,
             stats: BTreeMap::new(),
@@ -62,6 +72,16 @@ impl ShardState {
             state.tables.insert(table.id, Arc::new(table));
             Ok(true)
         })?;
+        if let Some(row) = reader.get(&local::era(id))? {
+            state.era = decode_era(&row)?;
+        }
+        if id == SYSTEM_SHARD {
+            for_each(reader, &system::rollouts_prefix(), |_, row| {
+                let rollout = Rollout::from_bytes(row)?;
+                state.rollouts.insert(rollout.table.id, rollout);
+                Ok(true)
+            })?;
+        }
         for_each(reader, &local::stats_prefix(id), |suffix, row| {
             let stats_id = suffix.try_into().map_err(|_| Fault::Invariant("a statistics key ends with an id"))?;
             state.stats.insert(u64::from_be_bytes(stats_id), Stats::from_bytes(row)?);
@@ -85,9 +105,38 @@ impl ShardState {
         self.map.ranges(self.id)
     }
 
+    /// Whether this shard owns the whole ring.
+    pub fn is_alone(&self) -> bool {
+        self.map.shards().len() == 1
+    }
+
+    /// The shard's tables for those who plan and drive: those that are installed, and in the system group the phase of
+    /// each and those that are being deleted.
+    pub fn catalog(&self) -> MemoryCatalog {
+        let mut catalog = MemoryCatalog::of_era(self.era);
+        for table in self.tables.values() {
+            catalog.insert(Arc::clone(table), TablePhase::Active);
+        }
+        for rollout in self.rollouts.values() {
+            debug_assert_eq!(
+                self.tables.get(&rollout.table.id),
+                (rollout.phase != TablePhase::Deleting).then_some(&rollout.table),
+                "the system group's own shard is the first to install and to forget"
+            );
+            catalog.insert(Arc::clone(&rollout.table), rollout.phase);
+        }
+        catalog
+    }
+
     /// The counters of a table or an index; zero for one without items.
     pub fn stats(&self, id: u64) -> Stats {
         self.stats.get(&id).copied().unwrap_or_default()
+    }
+
+    pub(super) fn encode_era(&self) -> Vec<u8> {
+        let mut out = vec![ERA_FORMAT];
+        put_u64(&mut out, self.era);
+        out
     }
 
     pub(super) fn encode_clock(&self) -> Vec<u8> {
@@ -96,6 +145,16 @@ impl ShardState {
         out.extend_from_slice(&self.high_water.0.to_be_bytes());
         out
     }
+}
+
+fn decode_era(mut row: &[u8]) -> Result<u64, DecodeError> {
+    match get_u8(&mut row)? {
+        ERA_FORMAT => {}
+        format => return Err(DecodeError::Format(format)),
+    }
+    let era = get_u64(&mut row)?;
+    finish(row)?;
+    Ok(era)
 }
 
 /// The ceiling and the highest timestamp applied, as a shard's clock row has them.

@@ -2,7 +2,8 @@
 //!
 //! `CreateTable`, `ChangeTable` and `DeleteTable` go to the system group, which decides: the name is free, the version
 //! is the one that was planned for. It writes the catalog row and, because it owns ranges as well (on one shard: all
-//! of them), installs the result by the same code that `Install` and `Uninstall` run on every other shard.
+//! of them), installs the result by the same code that `Install` and `Uninstall` run on every other shard. Where there
+//! are others it keeps a [`Rollout`](super::Rollout) until it is told by a `Confirm…` that all of them are through.
 
 use crate::codec::{
     DecodeError, get_bool, get_list, get_option, get_str, get_u8, get_u32, get_u64, put_bool, put_list, put_option,
@@ -14,7 +15,7 @@ use super::codec::{
     get_stream_view, get_warm, put_attribute, put_class_name, put_index, put_on_demand, put_sse, put_state,
     put_stream_view, put_warm,
 };
-use super::{IndexId, IndexState, TableDescriptor, TableId, TableStep};
+use super::{IndexId, TableDescriptor, TableId, TableStep};
 
 /// A change of the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,10 +39,30 @@ pub enum DdlCommand {
         /// The version that was seen (without deletion protection).
         schema_version: u32,
     },
-    /// Installs a descriptor in a shard; nothing where the same or a later version is installed.
-    Install(Box<TableDescriptor>),
+    /// Installs a descriptor in a shard; nothing where the same or a later version is installed. Refused where the
+    /// shard has heard of a later era: the table may be gone.
+    Install {
+        /// The era at which the table was there.
+        era: u64,
+        /// The table.
+        table: Box<TableDescriptor>,
+    },
     /// Removes a deleted table's descriptor and rows from a shard.
     Uninstall {
+        /// An era at which the table was deleted.
+        era: u64,
+        /// Which table.
+        table: TableId,
+    },
+    /// Tells the system group that every shard has installed this version.
+    ConfirmInstalled {
+        /// Which table.
+        table: TableId,
+        /// The version that all have.
+        schema_version: u32,
+    },
+    /// Tells the system group that no shard has the deleted table any more.
+    ConfirmUninstalled {
         /// Which table.
         table: TableId,
     },
@@ -66,12 +87,23 @@ impl DdlCommand {
                 put_u64(out, table.0);
                 put_u64(out, (*schema_version).into());
             }
-            DdlCommand::Install(table) => {
+            DdlCommand::Install { era, table } => {
                 out.push(4);
+                put_u64(out, *era);
                 table.encode(out);
             }
-            DdlCommand::Uninstall { table } => {
+            DdlCommand::Uninstall { era, table } => {
                 out.push(5);
+                put_u64(out, *era);
+                put_u64(out, table.0);
+            }
+            DdlCommand::ConfirmInstalled { table, schema_version } => {
+                out.push(6);
+                put_u64(out, table.0);
+                put_u64(out, (*schema_version).into());
+            }
+            DdlCommand::ConfirmUninstalled { table } => {
+                out.push(7);
                 put_u64(out, table.0);
             }
         }
@@ -91,8 +123,10 @@ impl DdlCommand {
                 steps: get_list(input, get_step)?,
             },
             3 => DdlCommand::DeleteTable { table: TableId(get_u64(input)?), schema_version: get_u32(input)? },
-            4 => DdlCommand::Install(Box::new(TableDescriptor::decode(input)?)),
-            5 => DdlCommand::Uninstall { table: TableId(get_u64(input)?) },
+            4 => DdlCommand::Install { era: get_u64(input)?, table: Box::new(TableDescriptor::decode(input)?) },
+            5 => DdlCommand::Uninstall { era: get_u64(input)?, table: TableId(get_u64(input)?) },
+            6 => DdlCommand::ConfirmInstalled { table: TableId(get_u64(input)?), schema_version: get_u32(input)? },
+            7 => DdlCommand::ConfirmUninstalled { table: TableId(get_u64(input)?) },
             tag => return Err(DecodeError::Tag { what: "DDL command", tag }),
         })
     }
@@ -197,50 +231,12 @@ fn get_step(input: &mut &[u8]) -> Result<TableStep, DecodeError> {
     })
 }
 
-/// What remains to be done about a table after a change: the work that a driver proposes, one piece at a time, until
-/// there is none. A pure function of the installed descriptor, so a driver that starts after a crash finds the same
-/// work again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DdlWork {
-    /// Propose this command.
-    Propose(DdlCommand),
-    /// Propose backfill steps for this index until one answers that nothing is left, then this command.
-    Backfill {
-        /// The table.
-        table: TableId,
-        /// The version to plan the steps for.
-        schema_version: u32,
-        /// The index to fill.
-        index: IndexId,
-        /// What ends the backfill.
-        then: DdlCommand,
-    },
-}
-
-/// The next piece of work about `table`; `None` when the table is as it was asked to be.
-pub fn next_ddl_step(table: &TableDescriptor) -> Option<DdlWork> {
-    let index = table.indexes.iter().find(|index| index.state != IndexState::Active)?;
-    let change =
-        |step| DdlCommand::ChangeTable { table: table.id, schema_version: table.schema_version, steps: vec![step] };
-    let advance = |to| change(TableStep::AdvanceIndex { index: index.id, to });
-    Some(match index.state {
-        IndexState::Writing => DdlWork::Propose(advance(IndexState::Backfilling)),
-        IndexState::Backfilling => DdlWork::Backfill {
-            table: table.id,
-            schema_version: table.schema_version,
-            index: index.id,
-            then: advance(IndexState::Active),
-        },
-        IndexState::Dropping => DdlWork::Propose(change(TableStep::RemoveIndex { index: index.id })),
-        IndexState::Active => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::catalog::{
-        BillingMode, KeyType, OnDemandLimits, Projection, SseSettings, StreamView, TableClass, WarmThroughput, fixture,
+        BillingMode, IndexState, KeyType, OnDemandLimits, Projection, SseSettings, StreamView, TableClass,
+        WarmThroughput, fixture,
     };
 
     fn every_step() -> Vec<TableStep> {
@@ -280,8 +276,10 @@ mod tests {
             DdlCommand::CreateTable(Box::new(fixture::orders())),
             DdlCommand::ChangeTable { table: TableId(7), schema_version: 3, steps: every_step() },
             DdlCommand::DeleteTable { table: TableId(7), schema_version: 300 },
-            DdlCommand::Install(Box::new(fixture::orders())),
-            DdlCommand::Uninstall { table: TableId(7) },
+            DdlCommand::Install { era: 300, table: Box::new(fixture::orders()) },
+            DdlCommand::Uninstall { era: 2, table: TableId(7) },
+            DdlCommand::ConfirmInstalled { table: TableId(7), schema_version: 300 },
+            DdlCommand::ConfirmUninstalled { table: TableId(7) },
         ] {
             let mut bytes = Vec::new();
             command.encode(&mut bytes);
@@ -292,6 +290,21 @@ mod tests {
                 assert!(DdlCommand::decode(&mut &bytes[..end]).is_err());
             }
         }
+    }
+
+    #[test]
+    fn what_other_shards_are_told_has_these_bytes() {
+        let bytes = |command: DdlCommand| {
+            let mut bytes = Vec::new();
+            command.encode(&mut bytes);
+            bytes
+        };
+        let install = bytes(DdlCommand::Install { era: 300, table: Box::new(fixture::orders()) });
+        assert_eq!((&install[..3], &install[3..]), (&[4, 0xac, 2][..], &fixture::orders().to_bytes()[..]));
+        assert_eq!(bytes(DdlCommand::Uninstall { era: 300, table: TableId(7) }), [5, 0xac, 2, 7]);
+        let confirm = DdlCommand::ConfirmInstalled { table: TableId(7), schema_version: 300 };
+        assert_eq!(bytes(confirm), [6, 7, 0xac, 2]);
+        assert_eq!(bytes(DdlCommand::ConfirmUninstalled { table: TableId(300) }), [7, 0xac, 2]);
     }
 
     /// Golden bytes: logs are replayed by later builds.
@@ -317,24 +330,5 @@ mod tests {
             command.encode(&mut again);
             assert_eq!(DdlCommand::decode(&mut &again[..]), Ok(command));
         });
-    }
-
-    #[test]
-    fn work_follows_the_state() {
-        let mut table = fixture::orders();
-        assert_eq!(next_ddl_step(&table), None);
-        let index = table.indexes[1].id;
-        let change = |step| DdlCommand::ChangeTable { table: TableId(7), schema_version: 3, steps: vec![step] };
-        table.indexes[1].state = IndexState::Writing;
-        let to_backfilling = change(TableStep::AdvanceIndex { index, to: IndexState::Backfilling });
-        assert_eq!(next_ddl_step(&table), Some(DdlWork::Propose(to_backfilling)));
-        table.indexes[1].state = IndexState::Backfilling;
-        let then = change(TableStep::AdvanceIndex { index, to: IndexState::Active });
-        assert_eq!(
-            next_ddl_step(&table),
-            Some(DdlWork::Backfill { table: TableId(7), schema_version: 3, index, then })
-        );
-        table.indexes[1].state = IndexState::Dropping;
-        assert_eq!(next_ddl_step(&table), Some(DdlWork::Propose(change(TableStep::RemoveIndex { index }))));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ordered_kv::{Direction, KeyRange, Reader};
 use shard_router::ShardId;
 
-use super::{CatalogChange, LoadError, MemoryCatalog, TableDescriptor};
+use super::{LoadError, MemoryCatalog, TableDescriptor, TablePhase};
 use crate::keyspace::local;
 
 /// The descriptors installed in `shard`, in the order of their ids.
@@ -35,7 +35,7 @@ pub fn installed(reader: &dyn Reader, shard: ShardId) -> Result<Vec<Arc<TableDes
 pub fn load(reader: &dyn Reader, shard: ShardId) -> Result<MemoryCatalog, LoadError> {
     let mut catalog = MemoryCatalog::default();
     for table in installed(reader, shard)? {
-        catalog.apply(&CatalogChange::Installed(table));
+        catalog.insert(table, TablePhase::Active);
     }
     Ok(catalog)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{TableDescriptor, TableId};
+use super::{TableDescriptor, TableId, TablePhase};
 
 /// The descriptors installed in the shards of this node, at one moment.
 ///
@@ -11,13 +11,18 @@ use super::{TableDescriptor, TableId};
 /// apply is noticed there. "Not in this catalog" is not yet "does not exist": the server confirms with the system
 /// group before a client hears it.
 pub trait Catalog {
-    /// The table named `name`.
+    /// The table named `name`, where it serves data.
     fn table(&self, name: &str) -> Option<Arc<TableDescriptor>>;
 
-    /// Up to `limit` names after `after`, in the order of their bytes.
+    /// The table named `name`, in whatever phase.
+    fn described(&self, name: &str) -> Option<(Arc<TableDescriptor>, TablePhase)> {
+        self.table(name).map(|table| (table, TablePhase::Active))
+    }
+
+    /// Up to `limit` names after `after`, in the order of their bytes, of tables in whatever phase.
     fn table_names(&self, after: Option<&str>, limit: usize) -> Vec<String>;
 
-    /// The table with the number `id`; a walk where an implementation has nothing better.
+    /// The table with the number `id`, where it serves data; a walk where an implementation has nothing better.
     fn table_by_id(&self, id: TableId) -> Option<Arc<TableDescriptor>> {
         let names = self.table_names(None, usize::MAX);
         names.iter().filter_map(|name| self.table(name)).find(|table| table.id == id)
@@ -28,56 +33,67 @@ pub trait Catalog {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryCatalog {
     /// By name; each table's name is its key.
-    tables: BTreeMap<String, Arc<TableDescriptor>>,
+    tables: BTreeMap<String, Entry>,
+    /// How many tables have been deleted, as far as this catalog knows.
+    era: u64,
 }
 
-/// What a command did to the catalog; the server applies it to its own map, in apply order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CatalogChange {
-    /// The table is there, new or changed, and this is its description.
-    Installed(Arc<TableDescriptor>),
-    /// The table is gone.
-    Removed {
-        /// Its number.
-        id: TableId,
-        /// Its name.
-        name: String,
-    },
+struct Entry {
+    table: Arc<TableDescriptor>,
+    phase: TablePhase,
 }
 
 impl MemoryCatalog {
-    /// A catalog of these tables.
+    /// A catalog of these tables, all of them active.
     pub fn new(tables: impl IntoIterator<Item = TableDescriptor>) -> Self {
         let mut catalog = MemoryCatalog::default();
         for table in tables {
-            catalog.apply(&CatalogChange::Installed(Arc::new(table)));
+            catalog.insert(Arc::new(table), TablePhase::Active);
         }
         catalog
     }
 
-    /// Makes a change.
-    pub fn apply(&mut self, change: &CatalogChange) {
-        match change {
-            CatalogChange::Installed(table) => {
-                self.tables.insert(table.name.clone(), Arc::clone(table));
-            }
-            CatalogChange::Removed { id, name } => {
-                if self.tables.get(name).is_some_and(|table| table.id == *id) {
-                    self.tables.remove(name);
-                }
-            }
-        }
+    /// An empty catalog of that era; see [`Rollout`](super::Rollout).
+    pub fn of_era(era: u64) -> Self {
+        MemoryCatalog { tables: BTreeMap::new(), era }
     }
 
-    /// All tables, by name.
+    /// Puts a table in, in place of what had its name.
+    pub fn insert(&mut self, table: Arc<TableDescriptor>, phase: TablePhase) {
+        self.tables.insert(table.name.clone(), Entry { table, phase });
+    }
+
+    /// How many tables have been deleted, as far as this catalog knows.
+    pub fn era(&self) -> u64 {
+        self.era
+    }
+
+    /// All tables, by name, in whatever phase.
     pub fn tables(&self) -> impl Iterator<Item = &Arc<TableDescriptor>> {
-        self.tables.values()
+        self.tables.values().map(|entry| &entry.table)
+    }
+
+    /// All tables, by name, with their phases.
+    pub fn described_tables(&self) -> impl Iterator<Item = (&Arc<TableDescriptor>, TablePhase)> {
+        self.tables.values().map(|entry| (&entry.table, entry.phase))
+    }
+
+    /// The table with the number `id`, in whatever phase.
+    pub fn described_by_id(&self, id: TableId) -> Option<(Arc<TableDescriptor>, TablePhase)> {
+        let entry = self.tables.values().find(|entry| entry.table.id == id)?;
+        Some((Arc::clone(&entry.table), entry.phase))
     }
 }
 
 impl Catalog for MemoryCatalog {
     fn table(&self, name: &str) -> Option<Arc<TableDescriptor>> {
-        self.tables.get(name).cloned()
+        let entry = self.tables.get(name).filter(|entry| entry.phase.serves_data())?;
+        Some(Arc::clone(&entry.table))
+    }
+
+    fn described(&self, name: &str) -> Option<(Arc<TableDescriptor>, TablePhase)> {
+        self.tables.get(name).map(|entry| (Arc::clone(&entry.table), entry.phase))
     }
 
     fn table_names(&self, after: Option<&str>, limit: usize) -> Vec<String> {
@@ -87,7 +103,8 @@ impl Catalog for MemoryCatalog {
     }
 
     fn table_by_id(&self, id: TableId) -> Option<Arc<TableDescriptor>> {
-        self.tables.values().find(|table| table.id == id).cloned()
+        let (table, phase) = self.described_by_id(id)?;
+        phase.serves_data().then_some(table)
     }
 }
 
@@ -97,19 +114,32 @@ mod tests {
     use crate::catalog::fixture;
 
     #[test]
-    fn changes_and_names() {
+    fn tables_and_names() {
         let mut catalog = MemoryCatalog::new([fixture::orders()]);
         let mut other = fixture::orders();
         other.name = "zebras".to_owned();
         other.id = TableId(70);
-        catalog.apply(&CatalogChange::Installed(Arc::new(other)));
+        catalog.insert(Arc::new(other), TablePhase::Active);
         assert_eq!(catalog.table_names(None, 10), ["orders", "zebras"]);
         assert_eq!(catalog.table_names(Some("orders"), 10), ["zebras"]);
         assert_eq!(catalog.table_names(None, 1), ["orders"]);
         assert_eq!(catalog.table_by_id(TableId(70)).unwrap().name, "zebras");
-        catalog.apply(&CatalogChange::Removed { id: TableId(1), name: "orders".to_owned() });
-        assert!(catalog.table("orders").is_some(), "an older table of that name was meant");
-        catalog.apply(&CatalogChange::Removed { id: TableId(7), name: "orders".to_owned() });
-        assert!(catalog.table("orders").is_none());
+    }
+
+    #[test]
+    fn only_some_phases_serve_data() {
+        for (phase, serves) in [
+            (TablePhase::Creating, false),
+            (TablePhase::Changing, true),
+            (TablePhase::Active, true),
+            (TablePhase::Deleting, false),
+        ] {
+            let mut catalog = MemoryCatalog::default();
+            catalog.insert(Arc::new(fixture::orders()), phase);
+            assert_eq!(catalog.table("orders").is_some(), serves, "{phase:?}");
+            assert_eq!(catalog.table_by_id(TableId(7)).is_some(), serves, "{phase:?}");
+            assert_eq!(catalog.described("orders").map(|(_, phase)| phase), Some(phase));
+            assert_eq!(catalog.table_names(None, 10), ["orders"]);
+        }
     }
 }

@@ -3,11 +3,12 @@
 //! There are two records of every table, written by the same code: the *catalog row* in the system group, which decides
 //! (names are unique there, ids come from its counter), and the *installed descriptor* in every shard that owns rows of
 //! the table, which is what apply obeys. On a node with one shard both live in shard 0 and one command writes both; on
-//! more shards an `InstallDescriptor` command carries the row's descriptor to each of them. A step of a change is done
-//! when every owning shard has installed it.
+//! more shards an `Install` command carries the row's descriptor to each of them. A step of a change is done when every
+//! owning shard has installed it; until then the system group keeps a [`Rollout`] of it.
 //!
 //! - [`TableDescriptor`]: the description itself, with its [`IndexDescriptor`]s and their life.
-//! - [`Catalog`]: how plans look tables up; [`MemoryCatalog`] is the map behind it, kept current by [`CatalogChange`]s.
+//! - [`Catalog`]: how plans look tables up; [`MemoryCatalog`] is the map behind it.
+//! - [`DdlWork`]: what is left to do about a table, for the driver that does it.
 
 mod codec;
 mod ddl_command;
@@ -18,18 +19,21 @@ mod index;
 mod key_schema;
 mod load;
 mod lookup;
+mod rollout;
 mod settings;
 mod stats;
 mod step;
 mod table;
+mod work;
 
 pub use codec::DESCRIPTOR_FORMAT;
-pub use ddl_command::{DdlCommand, DdlWork, next_ddl_step};
+pub use ddl_command::DdlCommand;
 pub use ids::{IndexId, TableId};
 pub use index::{IndexDescriptor, IndexState, Projection};
 pub use key_schema::{KeyAttribute, KeySchema, KeyType};
 pub use load::{installed, load};
-pub use lookup::{Catalog, CatalogChange, MemoryCatalog};
+pub use lookup::{Catalog, MemoryCatalog};
+pub use rollout::{Rollout, TablePhase};
 pub use settings::{
     BillingMode, OnDemandLimits, SseSettings, StreamSettings, StreamView, TableClass, TableClassSettings, Throughput,
     TtlSettings, WarmThroughput,
@@ -37,3 +41,4 @@ pub use settings::{
 pub use stats::{LoadError, Stats, TableStats};
 pub use step::TableStep;
 pub use table::TableDescriptor;
+pub use work::{DdlWork, next_ddl_step};

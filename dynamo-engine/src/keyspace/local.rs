@@ -20,6 +20,7 @@ enum Kind {
     Membership = 0x08,
     Backfill = 0x09,
     TokenName = 0x0A,
+    Era = 0x40,
 }
 
 fn key(shard: ShardId, kind: Kind) -> Vec<u8> {
@@ -104,6 +105,11 @@ pub fn backfill(shard: ShardId, index: u64) -> Vec<u8> {
     key_with_id(shard, Kind::Backfill, index)
 }
 
+/// The catalog's era, as far as the shard has heard of it; see [`Rollout`](crate::catalog::Rollout).
+pub fn era(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::Era)
+}
+
 /// The shard's behaviour version.
 pub fn behaviour(shard: ShardId) -> Vec<u8> {
     key(shard, Kind::Behaviour)
@@ -133,6 +139,7 @@ mod tests {
         assert_eq!(queued, b"\x01\0\0\0\x01\x05\0\0\0\0\0\0\0\x05row");
         assert_eq!(parse_token_queue(ShardId(1), &queued), Some((5, &b"row"[..])));
         assert_eq!(parse_token_queue(ShardId(2), &queued), None);
+        assert_eq!(era(ShardId(3)), [0x01, 0, 0, 0, 3, 0x40]);
         assert_eq!(token_name(ShardId(1), "abc"), b"\x01\0\0\0\x01\x0Aabc");
     }
 }

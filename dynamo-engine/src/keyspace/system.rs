@@ -4,6 +4,7 @@ use super::Space;
 
 const TABLE_BY_NAME: u8 = 0x01;
 const NEXT_ID: u8 = 0x02;
+const ROLLOUT: u8 = 0x03;
 
 /// The catalog row of a table: names are keyed (account, region, name); account and region are constant today and
 /// stand for themselves as one zero byte.
@@ -23,6 +24,18 @@ pub fn next_id() -> Vec<u8> {
     vec![Space::System as u8, NEXT_ID]
 }
 
+/// What is on its way to the shards about one table.
+pub fn rollout(table: u64) -> Vec<u8> {
+    let mut key = rollouts_prefix();
+    key.extend_from_slice(&table.to_be_bytes());
+    key
+}
+
+/// Prefix of everything that is on its way to the shards, in the order of the tables' ids.
+pub fn rollouts_prefix() -> Vec<u8> {
+    vec![Space::System as u8, ROLLOUT]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,5 +44,6 @@ mod tests {
     fn golden_bytes() {
         assert_eq!(table("a.b"), [0x02, 0x01, 0x00, b'a', b'.', b'b']);
         assert_eq!(next_id(), [0x02, 0x02]);
+        assert_eq!(rollout(258), [0x02, 0x03, 0, 0, 0, 0, 0, 0, 1, 2]);
     }
 }

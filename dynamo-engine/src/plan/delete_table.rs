@@ -13,7 +13,7 @@ use crate::catalog::{Catalog, DdlCommand};
 ///
 /// A table that is protected, or an index of which is being built or removed; [`PlanError::UnknownTable`].
 pub fn plan(input: DeleteTableInput, catalog: &dyn Catalog) -> Result<DdlCommand, PlanError> {
-    let table = lookup::described_table(catalog, &input.table_name)?;
+    let table = lookup::changed_table(catalog, &input.table_name)?;
     if table.index_in_work().is_some() {
         let why = "Cannot delete table while indexes are being created, updated, or deleted.";
         return Err(in_use(why).into());

@@ -9,14 +9,14 @@ use dynamo_protocol::error::{ApiError, ErrorKind};
 use dynamo_protocol::ops::{DescribeContinuousBackupsInput, DescribeTableInput, DescribeTimeToLiveInput};
 
 use super::{PlanError, lookup};
-use crate::catalog::{Catalog, TableDescriptor};
+use crate::catalog::{Catalog, TableDescriptor, TablePhase};
 
-/// The table to describe.
+/// The table to describe, and where it is in its life.
 ///
 /// # Errors
 ///
 /// [`PlanError::UnknownTable`].
-pub fn plan(input: DescribeTableInput, catalog: &dyn Catalog) -> Result<Arc<TableDescriptor>, PlanError> {
+pub fn plan(input: DescribeTableInput, catalog: &dyn Catalog) -> Result<(Arc<TableDescriptor>, TablePhase), PlanError> {
     lookup::described_table(catalog, &input.table_name)
 }
 
@@ -29,7 +29,7 @@ pub fn plan_time_to_live(
     input: DescribeTimeToLiveInput,
     catalog: &dyn Catalog,
 ) -> Result<Arc<TableDescriptor>, PlanError> {
-    lookup::described_table(catalog, &input.table_name)
+    lookup::described_table(catalog, &input.table_name).map(|(table, _)| table)
 }
 
 /// The table whose backups are asked for.

@@ -8,7 +8,7 @@ use dynamo_protocol::error::ApiError;
 pub enum PlanError {
     /// The client's mistake, with DynamoDB's answer to it. Final.
     Client(ApiError),
-    /// No table of this name is installed here. Only the system group can say whether it exists: the caller asks there,
+    /// No table of this name serves the request here. Only the system group can say whether it exists: the caller asks there,
     /// and plans again or answers with [`PlanError::into_api_error`].
     UnknownTable(Box<UnknownTable>),
 }

@@ -5,24 +5,71 @@ use std::sync::Arc;
 use dynamo_protocol::arn;
 use dynamo_protocol::error::ApiError;
 
-use crate::catalog::{Catalog, TableDescriptor};
+use crate::catalog::{Catalog, TableDescriptor, TablePhase};
 
 use super::PlanError;
+use super::ddl::in_use;
 
 /// The table that `name`, a name or an ARN, stands for.
 ///
 /// # Errors
-/// [`PlanError::UnknownTable`] with the bare name where no such table is installed.
+/// [`PlanError::UnknownTable`] with the bare name where no such table serves data.
 pub fn table(catalog: &dyn Catalog, name: &str) -> Result<Arc<TableDescriptor>, PlanError> {
     let name = arn::table_name(name);
     catalog.table(name).ok_or_else(|| PlanError::unknown_table(name, ApiError::requested_resource_not_found()))
 }
 
-/// As [`table`], for the operations on tables, which name the table that they miss.
+/// As [`table`], for the operations that describe tables: in whatever phase, and the missing table is named.
 ///
 /// # Errors
 /// [`PlanError::UnknownTable`].
-pub(super) fn described_table(catalog: &dyn Catalog, name: &str) -> Result<Arc<TableDescriptor>, PlanError> {
+pub(super) fn described_table(
+    catalog: &dyn Catalog,
+    name: &str,
+) -> Result<(Arc<TableDescriptor>, TablePhase), PlanError> {
     let name = arn::table_name(name);
-    catalog.table(name).ok_or_else(|| PlanError::unknown_table(name, ApiError::table_not_found(name)))
+    catalog.described(name).ok_or_else(|| PlanError::unknown_table(name, ApiError::table_not_found(name)))
+}
+
+/// As [`described_table`], for the operations that change tables: not while one is created or deleted.
+///
+/// # Errors
+/// [`PlanError::UnknownTable`], also for a table that is created or deleted: the catalog here may be behind.
+pub(super) fn changed_table(catalog: &dyn Catalog, name: &str) -> Result<Arc<TableDescriptor>, PlanError> {
+    let (table, phase) = described_table(catalog, name)?;
+    let doing = match phase {
+        TablePhase::Creating => "created",
+        TablePhase::Deleting => "deleted",
+        TablePhase::Changing | TablePhase::Active => return Ok(table),
+    };
+    let why = in_use(format_args!("Table is being {doing}: {}", table.name));
+    Err(PlanError::unknown_table(&table.name, why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{MemoryCatalog, fixture};
+
+    #[test]
+    fn what_each_phase_allows() {
+        let answer = |result: Result<Arc<TableDescriptor>, PlanError>| {
+            result.err().map(|error| error.into_api_error().message().to_owned())
+        };
+        let not_found = Some("Requested resource not found".to_owned());
+        let in_use =
+            |doing| Some(format!("Attempt to change a resource which is still in use: Table is being {doing}: orders"));
+        for (phase, data, change) in [
+            (TablePhase::Creating, not_found.clone(), in_use("created")),
+            (TablePhase::Changing, None, None),
+            (TablePhase::Active, None, None),
+            (TablePhase::Deleting, not_found, in_use("deleted")),
+        ] {
+            let mut catalog = MemoryCatalog::default();
+            catalog.insert(Arc::new(fixture::orders()), phase);
+            assert_eq!(answer(table(&catalog, "orders")), data, "{phase:?}");
+            assert_eq!(answer(changed_table(&catalog, "orders")), change, "{phase:?}");
+            assert_eq!(described_table(&catalog, "orders").unwrap().1, phase);
+        }
+    }
 }

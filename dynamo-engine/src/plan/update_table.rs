@@ -28,7 +28,7 @@ pub fn plan(input: UpdateTableInput, catalog: &dyn Catalog) -> Result<DdlCommand
     let stream = input.stream_specification.as_ref().map(settings::stream_of_update).transpose()?;
     let sse = input.sse_specification.as_ref().map(settings::sse).transpose()?;
 
-    let table = lookup::described_table(catalog, &input.table_name)?;
+    let table = lookup::changed_table(catalog, &input.table_name)?;
     check_work(&input, &table)?;
     let mut steps = Vec::new();
     let mode = billing_steps(&input, &table, &index_updates, &mut steps)?;

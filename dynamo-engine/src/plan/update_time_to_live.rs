@@ -16,7 +16,7 @@ use crate::catalog::{Catalog, DdlCommand, TableStep};
 /// What is on or off already, or on for another attribute; [`PlanError::UnknownTable`].
 pub fn plan(input: UpdateTimeToLiveInput, catalog: &dyn Catalog) -> Result<DdlCommand, PlanError> {
     let requested = input.time_to_live_specification;
-    let table = lookup::described_table(catalog, &input.table_name)?;
+    let table = lookup::changed_table(catalog, &input.table_name)?;
     let refusal = match (requested.enabled, table.ttl_attribute()) {
         (true, None) => None,
         (true, Some(current)) if current == requested.attribute_name => {

@@ -3,12 +3,12 @@
 //! | operation | status | differs from DescribeTable in |
 //! |---|---|---|
 //! | CreateTable | `CREATING` | indexes are `CREATING` too; no date of the switch to on demand |
-//! | DescribeTable | `ACTIVE`, or `UPDATING` while an index is built or removed | |
+//! | DescribeTable | that of its phase; `UPDATING` also while an index is built or removed | |
 //! | UpdateTable | `UPDATING`, for most changes | provisioned units are still the old ones |
 //! | DeleteTable | `DELETING` | no keys, no indexes, no creation date |
 //!
-//! Tables of this server change at once; the transient states in the replies are the service's, and the next
-//! DescribeTable says `ACTIVE`. Members stand in the order in which the service writes them; attribute definitions and
+//! Tables of this server change at once where all shards answer; the transient states in the replies are the service's,
+//! and the next DescribeTable says `ACTIVE`. Members stand in the order in which the service writes them; attribute definitions and
 //! projected attributes are sorted by name, indexes are not.
 //!
 //! Source: AWS, *API Reference: TableDescription*; replies of the service recorded by public test suites.
@@ -17,7 +17,7 @@ use dynamo_protocol::json::JsonWriter;
 
 use crate::catalog::{
     BillingMode, IndexDescriptor, IndexState, KeyAttribute, KeySchema, OnDemandLimits, Projection, Stats,
-    TableDescriptor, TableStats, Throughput, WarmThroughput,
+    TableDescriptor, TablePhase, TableStats, Throughput, WarmThroughput,
 };
 use crate::context::RequestContext;
 use crate::reply::timestamp;
@@ -33,8 +33,8 @@ const WARM_ON_DEMAND_WRITES: u64 = 4_000;
 pub enum Occasion<'a> {
     /// CreateTable.
     Created,
-    /// DescribeTable.
-    Described,
+    /// DescribeTable, of a table in that phase.
+    Described(TablePhase),
     /// UpdateTable, with the table as it was before.
     Updated(&'a TableDescriptor),
     /// DeleteTable.
@@ -108,12 +108,13 @@ impl TableDescription<'_> {
 
     fn status(&self) -> &'static str {
         match self.occasion {
-            Occasion::Created => "CREATING",
-            Occasion::Described if self.table.is_updating() => "UPDATING",
-            Occasion::Described => "ACTIVE",
+            Occasion::Created | Occasion::Described(TablePhase::Creating) => "CREATING",
+            Occasion::Described(TablePhase::Changing) => "UPDATING",
+            Occasion::Described(TablePhase::Active) if self.table.is_updating() => "UPDATING",
+            Occasion::Described(TablePhase::Active) => "ACTIVE",
             Occasion::Updated(before) if !self.table.is_updating() && self.changed_at_once(before) => "ACTIVE",
             Occasion::Updated(_) => "UPDATING",
-            Occasion::Deleted => "DELETING",
+            Occasion::Deleted | Occasion::Described(TablePhase::Deleting) => "DELETING",
         }
     }
 
@@ -204,7 +205,8 @@ impl TableDescription<'_> {
             })
         };
         match (index.state, self.occasion) {
-            (_, Occasion::Created) | (IndexState::Writing | IndexState::Backfilling, _) => "CREATING",
+            (_, Occasion::Created | Occasion::Described(TablePhase::Creating))
+            | (IndexState::Writing | IndexState::Backfilling, _) => "CREATING",
             (IndexState::Dropping, _) => "DELETING",
             (IndexState::Active, Occasion::Updated(before)) if changed(before) => "UPDATING",
             (IndexState::Active, _) => "ACTIVE",
@@ -360,7 +362,7 @@ mod tests {
                 r#""BillingModeSummary":{"BillingMode":"PAY_PER_REQUEST"},"DeletionProtectionEnabled":false}"#,
             )
         );
-        let described_later = described(&small(), Occasion::Described);
+        let described_later = described(&small(), Occasion::Described(TablePhase::Active));
         assert!(described_later.contains(r#""TableStatus":"ACTIVE""#));
         assert!(described_later.contains(r#""LastUpdateToPayPerRequestDateTime":1700000000.25"#));
         assert!(described_later.ends_with(
@@ -374,7 +376,7 @@ mod tests {
     fn a_table_with_everything() {
         let mut table = fixture::orders();
         table.on_demand = Some(OnDemandLimits { read_units_max: Some(-1), write_units_max: Some(70) });
-        let text = described(&table, Occasion::Described);
+        let text = described(&table, Occasion::Described(TablePhase::Active));
         for part in [
             r#""LocalSecondaryIndexes":[{"IndexName":"by_digest","KeySchema":[{"AttributeName":"customer","KeyType":"HASH"},{"AttributeName":"digest","KeyType":"RANGE"}],"Projection":{"ProjectionType":"ALL"},"IndexSizeBytes":0,"ItemCount":0,"IndexArn":"arn:aws:dynamodb:eu-central-1:000000000000:table/orders/index/by_digest"}]"#,
             r#""Projection":{"ProjectionType":"INCLUDE","NonKeyAttributes":["lines","total"]},"IndexStatus":"ACTIVE","ProvisionedThroughput":"#,
@@ -402,6 +404,6 @@ mod tests {
         assert!(text.contains(r#""NumberOfDecreasesToday":0,"ReadCapacityUnits":5,"WriteCapacityUnits":6"#), "{text}");
         assert!(text.contains(r#""IndexStatus":"CREATING","Backfilling":false"#), "{text}");
         assert!(text.contains(r#""TableStatus":"UPDATING""#), "{text}");
-        assert!(described(&after, Occasion::Described).contains(r#""ReadCapacityUnits":50"#));
+        assert!(described(&after, Occasion::Described(TablePhase::Active)).contains(r#""ReadCapacityUnits":50"#));
     }
 }

@@ -5,7 +5,7 @@ use dynamo_protocol::json::JsonWriter;
 
 use super::table_description::{Occasion, TableDescription};
 use crate::apply::ddl::DdlOutcome;
-use crate::catalog::{TableDescriptor, TableStats};
+use crate::catalog::{TableDescriptor, TablePhase, TableStats};
 use crate::context::RequestContext;
 use crate::plan::list_tables::TableNames;
 
@@ -52,9 +52,14 @@ pub fn delete_table(outcome: &DdlOutcome, context: &RequestContext) -> Result<Ve
     }
 }
 
-/// The body of DescribeTable's reply.
-pub fn describe_table(table: &TableDescriptor, stats: &TableStats, context: &RequestContext) -> Vec<u8> {
-    description("Table", table, stats, context, Occasion::Described)
+/// The body of DescribeTable's reply for a table in that phase.
+pub fn describe_table(
+    table: &TableDescriptor,
+    phase: TablePhase,
+    stats: &TableStats,
+    context: &RequestContext,
+) -> Vec<u8> {
+    description("Table", table, stats, context, Occasion::Described(phase))
 }
 
 fn description(

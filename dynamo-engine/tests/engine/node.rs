@@ -4,12 +4,8 @@
 //! the store has not flushed, and opening again replays the log behind the applied index that it finds there, as the
 //! server does.
 
-use std::sync::Arc;
-
 use dynamo_engine::apply::{Outcome, ShardState, apply_entry};
-use dynamo_engine::catalog::{
-    Catalog, CatalogChange, DdlWork, MemoryCatalog, TableDescriptor, TableStats, next_ddl_step,
-};
+use dynamo_engine::catalog::{Catalog, DdlWork, MemoryCatalog, TableDescriptor, TableStats, next_ddl_step};
 use dynamo_engine::command::{BackfillStep, Command, Entry, Stamped};
 use dynamo_engine::context::RequestContext;
 use dynamo_engine::keyspace::local;
@@ -97,9 +93,7 @@ impl Node {
             Operation::ListTables => ListTablesInput::from_json(body)
                 .map(|input| reply::list_tables(&plan::list_tables::plan(input, &self.catalog)))
                 .map_err(PlanError::Client),
-            Operation::DescribeTable => self.described(DescribeTableInput::from_json(body), |input, catalog| {
-                plan::describe_table::plan(input, catalog)
-            }),
+            Operation::DescribeTable => self.describe_table(body),
             Operation::DescribeTimeToLive => DescribeTimeToLiveInput::from_json(body)
                 .map_err(PlanError::Client)
                 .and_then(|input| plan::describe_table::plan_time_to_live(input, &self.catalog))
@@ -152,14 +146,10 @@ impl Node {
         })
     }
 
-    fn described(
-        &self,
-        input: Result<DescribeTableInput, ApiError>,
-        plan: impl FnOnce(DescribeTableInput, &dyn Catalog) -> Result<Arc<TableDescriptor>, PlanError>,
-    ) -> Result<Vec<u8>, PlanError> {
-        let table = plan(input?, &self.catalog)?;
+    fn describe_table(&self, body: &[u8]) -> Result<Vec<u8>, PlanError> {
+        let (table, phase) = plan::describe_table::plan(DescribeTableInput::from_json(body)?, &self.catalog)?;
         let stats = TableStats::read(&self.store, SHARD, &table).expect("memory can be read");
-        Ok(reply::describe_table(&table, &stats, &RequestContext::default()))
+        Ok(reply::describe_table(&table, phase, &stats, &RequestContext::default()))
     }
 
     /// Makes everything written so far durable.
@@ -178,7 +168,7 @@ impl Node {
             let entry = self.log[index].clone();
             self.apply(index as u64 + 1, &entry);
         }
-        self.catalog = MemoryCatalog::new(self.shard.tables.values().map(|table| TableDescriptor::clone(table)));
+        self.catalog = self.shard.catalog();
     }
 
     pub fn table(&self, name: &str) -> TableDescriptor {
@@ -226,6 +216,7 @@ impl Node {
                 return;
             };
             match work {
+                DdlWork::Install { .. } | DdlWork::Uninstall { .. } => panic!("there are no other shards"),
                 DdlWork::Propose(command) => {
                     self.ddl(Command::Ddl(command));
                 }
@@ -259,13 +250,7 @@ impl Node {
         let outcomes = apply_entry(&mut self.shard, &self.store, &mut batch, &entry).expect("the rows are whole");
         batch.put(&local::applied(SHARD), &index.to_be_bytes());
         self.store.write(&batch).expect("memory takes writes");
-        for outcome in &outcomes {
-            let change: Option<CatalogChange> = match outcome {
-                Outcome::Ddl(outcome) => outcome.catalog_change(),
-                _ => None,
-            };
-            change.iter().for_each(|change| self.catalog.apply(change));
-        }
+        self.catalog = self.shard.catalog();
         outcomes
     }
 }

@@ -68,6 +68,8 @@ fn next<E: Env>(shard: &Shard<E>, table: TableId) -> Option<(u32, DdlWork)> {
 
 async fn step<E: Env>(shard: &Shard<E>, work: DdlWork) -> Result<(), ShardError> {
     match work {
+        // There are no other shards yet.
+        DdlWork::Install { .. } | DdlWork::Uninstall { .. } => Ok(()),
         DdlWork::Propose(command) => propose(shard, Command::Ddl(command)).await.map(|_| ()),
         DdlWork::Backfill { table, schema_version, index, then } => {
             let step = BackfillStep { table, schema_version, index, rows: BACKFILL_ROWS };
@@ -93,8 +95,10 @@ pub(super) fn changed_table(outcome: &DdlOutcome) -> Option<TableId> {
     match outcome {
         DdlOutcome::Created(table) | DdlOutcome::Installed(table) => Some(table.id),
         DdlOutcome::Changed { after, .. } => Some(after.id),
-        DdlOutcome::Deleted(_) | DdlOutcome::Uninstalled(_) | DdlOutcome::TableExists { .. } | DdlOutcome::Stale => {
-            None
-        }
+        DdlOutcome::Deleted(_)
+        | DdlOutcome::Uninstalled(_)
+        | DdlOutcome::Confirmed
+        | DdlOutcome::TableExists { .. }
+        | DdlOutcome::Stale => None,
     }
 }

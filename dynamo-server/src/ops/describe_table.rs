@@ -9,7 +9,7 @@ use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
     let plan = || plan::describe_table::plan(DescribeTableInput::from_json(call.body)?, &*call.node.catalog());
-    let table = call.look(plan).await?;
+    let (table, phase) = call.look(plan).await?;
     let stats = call.stats(&table).await?;
-    Ok(reply::describe_table(&table, &stats, call.context))
+    Ok(reply::describe_table(&table, phase, &stats, call.context))
 }

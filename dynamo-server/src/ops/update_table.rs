@@ -1,6 +1,7 @@
 //! UpdateTable: settings at once, indexes step by step behind the reply.
 
-use dynamo_engine::catalog::{CatalogChange, TableStats};
+use dynamo_engine::apply::ddl::DdlOutcome;
+use dynamo_engine::catalog::TableStats;
 use dynamo_engine::{plan, reply};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::UpdateTableInput;
@@ -18,8 +19,8 @@ pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError>
             Ok(command)
         })
         .await?;
-    let stats = match outcome.catalog_change() {
-        Some(CatalogChange::Installed(table)) => call.stats(&table).await?,
+    let stats = match &outcome {
+        DdlOutcome::Changed { after, .. } => call.stats(after).await?,
         _ => TableStats::default(),
     };
     reply::update_table(&outcome, &stats, call.context)

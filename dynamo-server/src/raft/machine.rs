@@ -11,7 +11,6 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use dynamo_engine::apply::{Outcome, ShardState, apply_entry};
-use dynamo_engine::catalog::{CatalogChange, MemoryCatalog};
 use dynamo_engine::keyspace::local;
 use futures::{Stream, TryStreamExt};
 use openraft::storage::{EntryResponder, RaftStateMachine};
@@ -78,12 +77,8 @@ impl RecoveredState {
     /// What the shard publishes to begin with.
     pub fn publish(&self) -> Published {
         let applied_next = self.applied.map_or(0, |applied| applied.index() + 1);
-        Published::new(applied_next, catalog_of(&self.shard), self.shard.ceiling)
+        Published::new(applied_next, self.shard.catalog(), self.shard.ceiling)
     }
-}
-
-fn catalog_of(shard: &ShardState) -> MemoryCatalog {
-    MemoryCatalog::new(shard.tables.values().map(|table| (**table).clone()))
 }
 
 /// The applied entry of `shard` that a crash right now could not take away.
@@ -174,14 +169,9 @@ impl<E: Env> Machine<E> {
     }
 
     fn publish(&mut self, entry: &LogEntry, outcomes: &[Outcome]) {
-        let changes: Vec<CatalogChange> = outcomes
-            .iter()
-            .filter_map(|outcome| match outcome {
-                Outcome::Ddl(outcome) => outcome.catalog_change(),
-                _ => None,
-            })
-            .collect();
-        self.published.change_catalog(&changes);
+        if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Ddl(outcome) if outcome.changes_catalog())) {
+            self.published.set_catalog(self.shard.catalog());
+        }
         if let EntryPayload::Membership(membership) = &entry.payload {
             self.lease.membership_is_applied(entry.log_id.index(), membership);
         }
@@ -262,11 +252,7 @@ impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
         if let Some(log_id) = self.membership.log_id() {
             self.lease.membership_is_installed(log_id.index(), self.membership.membership());
         }
-        self.published.replace(
-            catalog_of(&self.shard),
-            self.shard.ceiling,
-            self.applied.map(|applied| applied.index()),
-        );
+        self.published.replace(self.shard.catalog(), self.shard.ceiling, self.applied.map(|applied| applied.index()));
         Ok(())
     }
 

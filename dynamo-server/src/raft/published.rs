@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use dynamo_engine::catalog::{CatalogChange, MemoryCatalog};
+use dynamo_engine::catalog::MemoryCatalog;
 use hlc::Timestamp;
 use tokio::sync::watch;
 
@@ -17,6 +17,8 @@ pub struct Published {
     applied_next: watch::Sender<u64>,
     /// The descriptors installed in the shard. One atomic load to read; replaced as a whole by the rare change.
     catalog: ArcSwap<MemoryCatalog>,
+    /// Counts the changes of the catalog, for those who wait for one.
+    catalog_changes: watch::Sender<u64>,
     ceiling: AtomicU64,
     /// Prepared transactions' locks in the shard; reads look at the lock table only when there are any.
     locks: AtomicU64,
@@ -28,6 +30,7 @@ impl Published {
         Published {
             applied_next: watch::Sender::new(applied_next),
             catalog: ArcSwap::from_pointee(catalog),
+            catalog_changes: watch::Sender::new(0),
             ceiling: AtomicU64::new(ceiling.0),
             locks: AtomicU64::new(0),
         }
@@ -60,18 +63,19 @@ impl Published {
         let _ = self.applied_next.subscribe().wait_for(|next| *next > index).await;
     }
 
-    pub(super) fn change_catalog(&self, changes: &[CatalogChange]) {
-        if changes.is_empty() {
-            return;
-        }
-        let mut catalog = MemoryCatalog::clone(&self.catalog.load());
-        changes.iter().for_each(|change| catalog.apply(change));
+    /// Tells of every change of the catalog from now on; the catalog itself is to be looked at afterwards.
+    pub fn catalog_changes(&self) -> watch::Receiver<u64> {
+        self.catalog_changes.subscribe()
+    }
+
+    pub(super) fn set_catalog(&self, catalog: MemoryCatalog) {
         self.catalog.store(Arc::new(catalog));
+        self.catalog_changes.send_modify(|count| *count += 1);
     }
 
     /// The whole state was replaced by another one.
     pub(super) fn replace(&self, catalog: MemoryCatalog, ceiling: Timestamp, applied: Option<u64>) {
-        self.catalog.store(Arc::new(catalog));
+        self.set_catalog(catalog);
         self.ceiling.store(ceiling.0, Ordering::Release);
         self.applied_next.send_replace(applied.map_or(0, |applied| applied + 1));
     }

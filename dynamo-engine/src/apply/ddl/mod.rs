@@ -4,15 +4,20 @@
 //! |---|---|---|
 //! | `CreateTable` | catalog row: is the name free? | catalog row, counter, installed descriptor |
 //! | `ChangeTable` | installed version | catalog row, counter, installed descriptor; rows of a removed index go |
-//! | `DeleteTable` | installed version | catalog row and installed descriptor go, and every row of the table |
-//! | `Install` | installed version | installed descriptor; rows of removed indexes go |
-//! | `Uninstall` | | installed descriptor and every row of the table go |
+//! | `DeleteTable` | installed version | installed descriptor and every row of the table go; catalog row, era |
+//! | `Install` | era, installed version | installed descriptor; rows of removed indexes go |
+//! | `Uninstall` | | installed descriptor and every row of the table go; era |
+//! | `ConfirmInstalled` | version on its way | the rollout goes |
+//! | `ConfirmUninstalled` | | the rollout and the catalog row go |
 //!
-//! The first three run in the system group, the last two on the other shards; both use `install` and `uninstall`,
-//! so a shard is changed by one piece of code only. All are deterministic: time is the command's stamp, ids come from a
-//! row, the UUID is a hash of both.
+//! `Install` and `Uninstall` run on the other shards, the rest in the system group; both use `install` and `uninstall`,
+//! so a shard is changed by one piece of code only. The first three leave a [`Rollout`] where there are other shards:
+//! then a deleted table's name stays taken until the last shard has confirmed. All are deterministic: time is the
+//! command's stamp, ids come from a row, the UUID is a hash of both.
 
 mod outcome;
+#[cfg(test)]
+mod rollout_laws;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -22,7 +27,9 @@ mod uuid;
 
 use std::sync::Arc;
 
-use crate::catalog::{DdlCommand, IndexDescriptor, IndexId, TableDescriptor, TableId, TableStep};
+use crate::catalog::{
+    DdlCommand, IndexDescriptor, IndexId, IndexState, Rollout, TableDescriptor, TableId, TablePhase, TableStep,
+};
 use crate::codec::{get_u64, put_u64};
 use crate::keyspace::{RowRange, Space, TableIds, id_range, local, system, table_ranges};
 
@@ -42,22 +49,10 @@ pub fn apply<S: DdlStore>(store: &mut S, command: &DdlCommand) -> Result<DdlOutc
         DdlCommand::CreateTable(table) => create(store, table),
         DdlCommand::ChangeTable { table, schema_version, steps } => change(store, *table, *schema_version, steps),
         DdlCommand::DeleteTable { table, schema_version } => delete(store, *table, *schema_version),
-        DdlCommand::Install(table) => {
-            let current = store.installed(table.id);
-            if let Some(current) = current.as_ref().filter(|current| current.schema_version >= table.schema_version) {
-                return Ok(DdlOutcome::Installed(Arc::clone(current)));
-            }
-            let table = Arc::new((**table).clone());
-            install(store, current, Arc::clone(&table))?;
-            Ok(DdlOutcome::Installed(table))
-        }
-        DdlCommand::Uninstall { table } => {
-            let current = store.installed(*table);
-            if let Some(current) = &current {
-                uninstall(store, current)?;
-            }
-            Ok(DdlOutcome::Uninstalled(current))
-        }
+        DdlCommand::Install { era, table } => install_told(store, *era, table),
+        DdlCommand::Uninstall { era, table } => uninstall_told(store, *era, *table),
+        DdlCommand::ConfirmInstalled { table, schema_version } => confirm_installed(store, *table, *schema_version),
+        DdlCommand::ConfirmUninstalled { table } => confirm_uninstalled(store, *table),
     }
 }
 
@@ -71,6 +66,7 @@ fn create<S: DdlStore>(store: &mut S, planned: &TableDescriptor) -> Result<DdlOu
     put_next_id(store, base + 1 + planned.indexes.len() as u64)?;
     store.put(row, table.to_bytes())?;
     install(store, None, Arc::clone(&table))?;
+    roll_out(store, TablePhase::Creating, &table)?;
     Ok(DdlOutcome::Created(table))
 }
 
@@ -102,6 +98,14 @@ fn change<S: DdlStore>(
     let Some(before) = store.installed(id).filter(|table| table.schema_version == schema_version) else {
         return Ok(DdlOutcome::Stale);
     };
+    let is_waiting = match store.rollout(id).map(|rollout| rollout.phase) {
+        None => false,
+        Some(TablePhase::Changing) => steps.iter().any(needs_all_shards),
+        Some(_) => true,
+    };
+    if is_waiting {
+        return Ok(DdlOutcome::Stale);
+    }
     let mut after = (*before).clone();
     let first_free = next_id(store)?;
     let mut next = first_free;
@@ -116,27 +120,101 @@ fn change<S: DdlStore>(
     }
     store.put(system::table(&after.name), after.to_bytes())?;
     install(store, Some(Arc::clone(&before)), Arc::clone(&after))?;
+    roll_out(store, TablePhase::Changing, &after)?;
     Ok(DdlOutcome::Changed { before, after })
+}
+
+/// Whether the step may be made only when every shard has the one before: no shard may fill or read an index that
+/// another one does not maintain yet, or remove what another one still writes.
+fn needs_all_shards(step: &TableStep) -> bool {
+    match step {
+        TableStep::AdvanceIndex { to, .. } => *to != IndexState::Dropping,
+        TableStep::RemoveIndex { .. } => true,
+        _ => false,
+    }
 }
 
 fn delete<S: DdlStore>(store: &mut S, id: TableId, schema_version: u32) -> Result<DdlOutcome, S::Fault> {
     let Some(table) = store.installed(id).filter(|table| table.schema_version == schema_version) else {
         return Ok(DdlOutcome::Stale);
     };
-    store.delete(system::table(&table.name))?;
     uninstall(store, &table)?;
+    if store.is_alone() {
+        store.delete(system::table(&table.name))?;
+    } else {
+        let era = store.era() + 1;
+        store.set_era(era)?;
+        roll_out(store, TablePhase::Deleting, &table)?;
+    }
     Ok(DdlOutcome::Deleted(table))
 }
 
-/// Makes `after` the shard's descriptor of a table in place of `before`, and drops the rows of indexes that are gone.
+/// Remembers that the other shards have to hear of it, where there are any.
+fn roll_out<S: DdlStore>(store: &mut S, phase: TablePhase, table: &Arc<TableDescriptor>) -> Result<(), S::Fault> {
+    if store.is_alone() {
+        return Ok(());
+    }
+    store.put_rollout(Rollout { phase, table: Arc::clone(table) })
+}
+
+fn install_told<S: DdlStore>(store: &mut S, era: u64, table: &TableDescriptor) -> Result<DdlOutcome, S::Fault> {
+    if era < store.era() {
+        return Ok(DdlOutcome::Stale);
+    }
+    let current = store.installed(table.id);
+    if let Some(current) = current.as_ref().filter(|current| current.schema_version >= table.schema_version) {
+        return Ok(DdlOutcome::Installed(Arc::clone(current)));
+    }
+    let table = Arc::new(table.clone());
+    install(store, current, Arc::clone(&table))?;
+    Ok(DdlOutcome::Installed(table))
+}
+
+fn uninstall_told<S: DdlStore>(store: &mut S, era: u64, table: TableId) -> Result<DdlOutcome, S::Fault> {
+    let current = store.installed(table);
+    if let Some(current) = &current {
+        uninstall(store, current)?;
+    }
+    if era > store.era() {
+        store.set_era(era)?;
+    }
+    Ok(DdlOutcome::Uninstalled(current))
+}
+
+fn confirm_installed<S: DdlStore>(store: &mut S, table: TableId, schema_version: u32) -> Result<DdlOutcome, S::Fault> {
+    let is_meant =
+        |rollout: &Rollout| rollout.phase != TablePhase::Deleting && rollout.table.schema_version == schema_version;
+    if !store.rollout(table).as_ref().is_some_and(is_meant) {
+        return Ok(DdlOutcome::Stale);
+    }
+    store.end_rollout(table)?;
+    Ok(DdlOutcome::Confirmed)
+}
+
+fn confirm_uninstalled<S: DdlStore>(store: &mut S, table: TableId) -> Result<DdlOutcome, S::Fault> {
+    let Some(rollout) = store.rollout(table).filter(|rollout| rollout.phase == TablePhase::Deleting) else {
+        return Ok(DdlOutcome::Stale);
+    };
+    store.delete(system::table(&rollout.table.name))?;
+    store.end_rollout(table)?;
+    Ok(DdlOutcome::Confirmed)
+}
+
+/// Makes `after` the shard's descriptor of a table in place of `before`, and drops the rows of indexes that are gone and
+/// the cursors of backfills that are over.
 fn install<S: DdlStore>(
     store: &mut S,
     before: Option<Arc<TableDescriptor>>,
     after: Arc<TableDescriptor>,
 ) -> Result<(), S::Fault> {
-    let removed = before.iter().flat_map(|before| &before.indexes);
-    for index in removed.filter(|index| after.index_by_id(index.id).is_none()) {
-        drop_index_rows(store, index)?;
+    for index in before.iter().flat_map(|before| &before.indexes) {
+        match after.index_by_id(index.id) {
+            None => drop_index_rows(store, index)?,
+            Some(now) if now.state == IndexState::Active && index.state != IndexState::Active => {
+                store.delete(local::backfill(store.shard(), index.id.0))?;
+            }
+            Some(_) => {}
+        }
     }
     store.install(after)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{CatalogChange, TableDescriptor};
+use crate::catalog::TableDescriptor;
 
 /// The outcome of a catalog command, equal on every replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,27 +22,20 @@ pub enum DdlOutcome {
     Installed(Arc<TableDescriptor>),
     /// The shard has the table no more; its last descriptor, if it had one.
     Uninstalled(Option<Arc<TableDescriptor>>),
+    /// The system group knows that all shards are through.
+    Confirmed,
     /// Refused: there is a table of that name.
     TableExists {
         /// The name.
         name: String,
     },
-    /// Refused: the table changed, or went, since the command was planned. Plan again.
+    /// Refused: the table changed, or went, since the command was planned, or may have. Plan again.
     Stale,
 }
 
 impl DdlOutcome {
-    /// What the node's map of installed descriptors must do, in apply order.
-    pub fn catalog_change(&self) -> Option<CatalogChange> {
-        match self {
-            DdlOutcome::Created(table) | DdlOutcome::Installed(table) => {
-                Some(CatalogChange::Installed(Arc::clone(table)))
-            }
-            DdlOutcome::Changed { after, .. } => Some(CatalogChange::Installed(Arc::clone(after))),
-            DdlOutcome::Deleted(table) | DdlOutcome::Uninstalled(Some(table)) => {
-                Some(CatalogChange::Removed { id: table.id, name: table.name.clone() })
-            }
-            DdlOutcome::Uninstalled(None) | DdlOutcome::TableExists { .. } | DdlOutcome::Stale => None,
-        }
+    /// Whether the shard's catalog is another one now.
+    pub fn changes_catalog(&self) -> bool {
+        !matches!(self, DdlOutcome::TableExists { .. } | DdlOutcome::Stale)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shard_router::{ShardId, TokenRange};
 
-use crate::catalog::{TableDescriptor, TableId};
+use crate::catalog::{Rollout, TableDescriptor, TableId};
 use crate::codec::DecodeError;
 
 /// The shard under a catalog command: the overlay of the entry being applied, and the installed descriptors.
@@ -30,6 +30,19 @@ pub trait DdlStore {
     fn install(&mut self, table: Arc<TableDescriptor>) -> Result<(), Self::Fault>;
     /// Removes an installed descriptor: the row and the memory beside it.
     fn uninstall(&mut self, table: &TableDescriptor) -> Result<(), Self::Fault>;
+
+    /// Whether this shard is the only one, so that nobody else has anything to install.
+    fn is_alone(&self) -> bool;
+    /// What is on its way to the other shards about a table; only in the system group.
+    fn rollout(&self, table: TableId) -> Option<Rollout>;
+    /// Begins a rollout, in place of one of the same table: the row and the memory beside it.
+    fn put_rollout(&mut self, rollout: Rollout) -> Result<(), Self::Fault>;
+    /// Ends a rollout: the row and the memory beside it.
+    fn end_rollout(&mut self, table: TableId) -> Result<(), Self::Fault>;
+    /// The catalog's era as far as this shard has heard of it.
+    fn era(&self) -> u64;
+    /// Sets the era: the row and the memory beside it.
+    fn set_era(&mut self, era: u64) -> Result<(), Self::Fault>;
 
     /// Which shard this is.
     fn shard(&self) -> ShardId;

@@ -47,7 +47,7 @@ fn fill(twin: &mut Twin, table: &TableDescriptor) {
         let mut key = id_prefix(space, id);
         key.extend_from_slice(&[0x7f; 12]);
         twin.rows.insert(key, Vec::new());
-        twin.rows.insert(local::stats(ShardId(0), id), Vec::new());
+        twin.rows.insert(local::stats(ShardId(twin.shard), id), Vec::new());
     }
 }
 
@@ -135,6 +135,7 @@ fn drive(twin: &mut Twin, id: TableId) -> Vec<String> {
         let command = match work {
             DdlWork::Propose(command) => command,
             DdlWork::Backfill { then, .. } => then,
+            other => panic!("there are no other shards: {other:?}"),
         };
         run(twin, &command);
         let states_now: Vec<String> =
@@ -170,21 +171,24 @@ fn an_index_is_built_and_dropped_by_the_driver() {
 
 #[test]
 fn another_shard_installs_what_the_system_group_decided() {
-    let mut system = Twin::default();
-    let mut shard = Twin::default();
+    let mut system = Twin { has_others: true, ..Twin::default() };
+    let mut shard = Twin { shard: 1, has_others: true, ..Twin::default() };
     let table = create(&mut system, "orders");
-    run(&mut shard, &DdlCommand::Install(Box::new((*table).clone())));
+    let install = |table: &TableDescriptor| DdlCommand::Install { era: 0, table: Box::new(table.clone()) };
+    run(&mut shard, &install(&table));
     assert_eq!(shard.tables, system.tables);
+    assert!(shard.rollouts.is_empty());
     fill(&mut shard, &table);
     let mut without_index = (*table).clone();
     without_index.schema_version = 5;
     without_index.indexes.truncate(1);
     let rows = shard.rows.len();
-    run(&mut shard, &DdlCommand::Install(Box::new(without_index.clone())));
+    run(&mut shard, &install(&without_index));
     assert_eq!(shard.rows.len(), rows - 2, "the rows of an index that is gone go with it");
-    run(&mut shard, &DdlCommand::Install(Box::new((*table).clone())));
+    run(&mut shard, &install(&table));
     assert_eq!(*shard.tables[&table.id], without_index, "a late duplicate changes nothing");
-    run(&mut shard, &DdlCommand::Uninstall { table: table.id });
-    assert!(shard.rows.is_empty());
-    assert_eq!(run(&mut shard, &DdlCommand::Uninstall { table: table.id }), DdlOutcome::Uninstalled(None));
+    run(&mut shard, &DdlCommand::Uninstall { era: 1, table: table.id });
+    assert!(shard.rows.is_empty(), "{:?}", shard.rows);
+    let again = DdlCommand::Uninstall { era: 1, table: table.id };
+    assert_eq!(run(&mut shard, &again), DdlOutcome::Uninstalled(None));
 }

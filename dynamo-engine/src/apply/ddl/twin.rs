@@ -7,19 +7,41 @@ use std::sync::Arc;
 use shard_router::{ShardId, TokenRange};
 
 use crate::apply::ddl::DdlStore;
-use crate::catalog::{TableDescriptor, TableId};
+use crate::catalog::{MemoryCatalog, Rollout, TableDescriptor, TableId, TablePhase};
 use crate::codec::DecodeError;
-use crate::keyspace::local;
+use crate::keyspace::{local, system};
 
-/// Shard 0 of one, at a time that the test sets.
+/// A shard at a time that the test sets.
 #[derive(Default)]
 pub struct Twin {
+    /// Its number.
+    pub shard: u32,
+    /// Whether there are others.
+    pub has_others: bool,
     /// All rows.
     pub rows: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Installed descriptors.
     pub tables: BTreeMap<TableId, Arc<TableDescriptor>>,
+    /// What is on its way to others.
+    pub rollouts: BTreeMap<TableId, Rollout>,
+    /// The era.
+    pub era: u64,
     /// The stamp of the next command.
     pub now_ms: u64,
+}
+
+impl Twin {
+    /// As the shard's own.
+    pub fn catalog(&self) -> MemoryCatalog {
+        let mut catalog = MemoryCatalog::of_era(self.era);
+        for table in self.tables.values() {
+            catalog.insert(Arc::clone(table), TablePhase::Active);
+        }
+        for rollout in self.rollouts.values() {
+            catalog.insert(Arc::clone(&rollout.table), rollout.phase);
+        }
+        catalog
+    }
 }
 
 impl DdlStore for Twin {
@@ -61,7 +83,36 @@ impl DdlStore for Twin {
     }
 
     fn shard(&self) -> ShardId {
-        ShardId(0)
+        ShardId(self.shard)
+    }
+
+    fn is_alone(&self) -> bool {
+        !self.has_others
+    }
+
+    fn rollout(&self, table: TableId) -> Option<Rollout> {
+        self.rollouts.get(&table).cloned()
+    }
+
+    fn put_rollout(&mut self, rollout: Rollout) -> Result<(), Infallible> {
+        self.rows.insert(system::rollout(rollout.table.id.0), rollout.to_bytes());
+        self.rollouts.insert(rollout.table.id, rollout);
+        Ok(())
+    }
+
+    fn end_rollout(&mut self, table: TableId) -> Result<(), Infallible> {
+        self.rows.remove(&system::rollout(table.0));
+        self.rollouts.remove(&table);
+        Ok(())
+    }
+
+    fn era(&self) -> u64 {
+        self.era
+    }
+
+    fn set_era(&mut self, era: u64) -> Result<(), Infallible> {
+        self.era = era;
+        Ok(())
     }
 
     fn ranges(&self) -> Vec<TokenRange> {

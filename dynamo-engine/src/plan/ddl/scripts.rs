@@ -149,7 +149,10 @@ fn success(command: &DdlCommand) -> String {
             format!("{:?}", steps.iter().map(|step| format!("{step:?}")).collect::<Vec<_>>()).replace("\\\"", "'")
         }
         DdlCommand::DeleteTable { table, schema_version } => format!("deletes {table:?} at {schema_version}"),
-        DdlCommand::Install(_) | DdlCommand::Uninstall { .. } => panic!("no client asks for this"),
+        DdlCommand::Install { .. }
+        | DdlCommand::Uninstall { .. }
+        | DdlCommand::ConfirmInstalled { .. }
+        | DdlCommand::ConfirmUninstalled { .. } => panic!("no client asks for this"),
     }
 }
 
