@@ -38,7 +38,7 @@ impl Applier<'_> {
             Some(all) if all[..] == VISITED_ALL => return Ok(Outcome::Backfilled { done: true }),
             Some(cursor) => [&cursor[..], &[0]].concat(),
         };
-        let Some((range, is_last)) = self.next_range(table.id, visited) else {
+        let Some((range, is_last)) = self.next_range(table.id, &visited) else {
             self.put(cursor_key, &VISITED_ALL[..]);
             return Ok(Outcome::Backfilled { done: true });
         };
@@ -58,13 +58,12 @@ impl Applier<'_> {
 
     /// The first range of a table's rows on this shard that is not visited whole, from `visited` on, and whether it is
     /// the last one.
-    fn next_range(&self, table: TableId, visited: Vec<u8>) -> Option<(RowRange, bool)> {
+    fn next_range(&self, table: TableId, visited: &[u8]) -> Option<(RowRange, bool)> {
         let ranges = self.shard.ranges();
         let ranges = ranges.iter().map(|tokens| id_range(Space::Rows, table.0, tokens.first(), tokens.last()));
-        let mut left = ranges.filter(|range| range.end.is_empty() || range.end > visited);
-        let mut range = left.next()?;
-        range.start = range.start.max(visited);
-        Some((range, left.next().is_none()))
+        let mut left = ranges.filter(|range| range.end.is_empty() || range.end[..] > *visited);
+        let (range, is_last) = (left.next()?, left.next().is_none());
+        Some((RowRange { start: range.start.max(visited.to_vec()), end: range.end }, is_last))
     }
 
     fn backfill_row(

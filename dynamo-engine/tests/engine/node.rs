@@ -4,6 +4,8 @@
 //! the store has not flushed, and opening again replays the log behind the applied index that it finds there, as the
 //! server does.
 
+use std::sync::Arc;
+
 use dynamo_engine::apply::{Outcome, ShardState, apply_entry};
 use dynamo_engine::catalog::{Catalog, DdlWork, MemoryCatalog, TableDescriptor, TableStats, next_ddl_step};
 use dynamo_engine::command::{BackfillStep, Command, Entry, Stamped};
