@@ -68,7 +68,7 @@ pub struct Node<E: Env> {
     is_alone: bool,
     transport: E::Transport,
     /// Merged with the hybrid time of every message.
-    clock: NodeClock,
+    clock: Arc<NodeClock>,
     guard: LeaseGuard,
     reads: Arc<StoreReads>,
     /// Places in the blocking pool.

@@ -99,8 +99,9 @@ impl<E: Env> Node<E> {
             wal: wal.clone(),
             fault: fault.clone(),
         };
+        let clock = Arc::new(NodeClock::new());
         let groups = start_groups(&context, recovered, options.cluster.as_ref(), identity.cluster_id).await?;
-        let shards = groups.into_iter().map(|group| Arc::new(Shard::new(group))).collect();
+        let shards = groups.into_iter().map(|group| Arc::new(Shard::new(group, Arc::clone(&clock)))).collect();
         drop(context);
         let node = Arc::new(Node {
             identity,
@@ -109,7 +110,7 @@ impl<E: Env> Node<E> {
             map,
             is_alone: options.cluster.is_none(),
             transport: env.transport().clone(),
-            clock: NodeClock::new(),
+            clock,
             guard: LeaseGuard::new(options.read_mode),
             reads: Arc::default(),
             blocking: Arc::new(Semaphore::new(options.blocking_reads_max)),

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use dynamo_engine::apply::Outcome;
 use dynamo_engine::command::Command;
+use hlc::NodeClock;
 use shard_router::ShardId;
 
 pub use deadline::Deadline;
@@ -33,10 +34,10 @@ pub struct Shard<E: Env> {
 }
 
 impl<E: Env> Shard<E> {
-    /// Opens the ways into a running group.
-    pub fn new(group: Group<E>) -> Self {
+    /// Opens the ways into a running group of the node with this clock.
+    pub fn new(group: Group<E>, clock: Arc<NodeClock>) -> Self {
         let group = Arc::new(group);
-        Shard { sequencer: Sequencer::start(Arc::clone(&group)), group, rounds: Arc::default() }
+        Shard { sequencer: Sequencer::start(Arc::clone(&group), clock), group, rounds: Arc::default() }
     }
 
     /// Which shard.

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use dynamo_engine::apply::Outcome;
 use dynamo_engine::command::{Change, Command, Entry, Stamped};
-use hlc::Clock;
+use hlc::{Clock, NodeClock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 
@@ -72,8 +72,9 @@ pub struct Sequencer {
 }
 
 impl Sequencer {
-    /// Starts the task of `group`'s sequencer; it ends when the group stops or the last handle is dropped.
-    pub fn start<E: Env>(group: Arc<Group<E>>) -> Self {
+    /// Starts the task of `group`'s sequencer; it ends when the group stops or the last handle is dropped. What it
+    /// stamps is later than everything that `node_clock` has seen by then.
+    pub fn start<E: Env>(group: Arc<Group<E>>, node_clock: Arc<NodeClock>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_COMMANDS_MAX);
         let bytes = Arc::new(AtomicUsize::new(0));
         let counters = Arc::new(SequencerCounters::default());
@@ -83,6 +84,7 @@ impl Sequencer {
             bytes: Arc::clone(&bytes),
             slots: Arc::new(Semaphore::new(ENTRIES_IN_FLIGHT_MAX)),
             clock: None,
+            node_clock,
             counters: Arc::clone(&counters),
             spare: None,
         };
@@ -152,6 +154,8 @@ struct Task<E: Env> {
     slots: Arc<Semaphore>,
     /// The clock of the term that this node leads, with that term.
     clock: Option<(u64, Clock)>,
+    /// The hybrid time of the whole node.
+    node_clock: Arc<NodeClock>,
     counters: Arc<SequencerCounters>,
     /// A command that no longer fitted the last entry.
     spare: Option<Waiting>,
@@ -233,12 +237,20 @@ impl<E: Env> Task<E> {
             }
         };
         let stamped_ms = E::wall_ms();
+        // A node takes over no time that is too far ahead, but its own wall clock may have been set back since.
+        if clock.observe(self.node_clock.reading(stamped_ms), stamped_ms).is_err() {
+            tracing::warn!(
+                shard = self.group.shard().0,
+                "the wall clock was set back; timestamps go on from the log's"
+            );
+        }
         let stamp = |command| {
             // Fail closed where no timestamp can be given: there is none left below the end of time.
             let ts = clock.tick_or_raise(stamped_ms).map_err(|_| ShardError::Stopped)?;
             Ok(Stamped { ts, command })
         };
         let commands = commands.into_iter().map(stamp).collect::<Result<_, ShardError>>()?;
+        self.node_clock.observe_local(clock.last());
         Ok(Entry { stamped_ms, ceiling: clock.ceiling(), commands })
     }
 }

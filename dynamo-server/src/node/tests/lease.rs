@@ -37,7 +37,7 @@ async fn standing(machine: &Arc<SimNode>) -> Arc<Shard<SimEnv>> {
     let group = Group::start(&context, recovered).await.unwrap();
     group.initialize(BTreeMap::from([(1, Member::new(""))])).await.unwrap();
     group.stand().await.unwrap();
-    Arc::new(Shard::new(group))
+    Arc::new(Shard::new(group, Arc::default()))
 }
 
 /// Design §3.1, rule 3. A new leader's blank entry is in its third synced write, after its first membership and vote and
