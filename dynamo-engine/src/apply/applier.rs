@@ -7,6 +7,7 @@ use hlc::Timestamp;
 use ordered_kv::{Reader, Value, WriteBatch};
 
 use super::overlay::Scanned;
+use super::state::encode_deletions;
 use super::{Fault, Outcome, Overlay, Rejection, ShardState, ddl};
 use crate::catalog::{TableDescriptor, TableId};
 use crate::command::{Command, Entry, Stamped};
@@ -24,12 +25,14 @@ pub struct Applier<'a> {
     /// Tables and indexes whose counters changed.
     pub(super) counted: BTreeSet<u64>,
     clock_before: (Timestamp, Timestamp),
+    deletions_before: Timestamp,
 }
 
 impl<'a> Applier<'a> {
     /// Begins an entry: its ceiling counts from here on.
     pub fn new(shard: &'a mut ShardState, reader: &'a dyn Reader, entry: &Entry) -> Applier<'a> {
         let clock_before = (shard.ceiling, shard.high_water);
+        let deletions_before = shard.deletions_high;
         shard.ceiling = shard.ceiling.max(entry.ceiling);
         Applier {
             stamped_ms: entry.stamped_ms,
@@ -37,6 +40,7 @@ impl<'a> Applier<'a> {
             overlay: Overlay::new(reader),
             counted: BTreeSet::new(),
             clock_before,
+            deletions_before,
             shard,
         }
     }
@@ -57,6 +61,10 @@ impl<'a> Applier<'a> {
             Command::Transact(transaction) => self.transact(transaction),
             Command::Ddl(command) => ddl::apply(self, command).map(Outcome::Ddl),
             Command::BackfillStep(step) => self.backfill(step),
+            Command::Prepare(prepare) => self.prepare(prepare),
+            Command::Decide(decide) => self.decide(decide),
+            Command::Resolve(resolve) => self.resolve(resolve),
+            Command::Forget(forget) => Ok(self.forget(forget)),
         }
     }
 
@@ -64,6 +72,9 @@ impl<'a> Applier<'a> {
     pub fn finish(mut self, batch: &mut WriteBatch) {
         if (self.shard.ceiling, self.shard.high_water) != self.clock_before {
             self.overlay.put(local::clock(self.shard.id), self.shard.encode_clock());
+        }
+        if self.shard.deletions_high != self.deletions_before {
+            self.overlay.put(local::deletions(self.shard.id), encode_deletions(self.shard.deletions_high));
         }
         for id in std::mem::take(&mut self.counted) {
             if let Some(stats) = self.shard.stats.get(&id) {

@@ -14,7 +14,7 @@
 
 use super::{Applier, Fault, Outcome};
 use crate::codec::DecodeError;
-use crate::command::{ClientToken, Transaction};
+use crate::command::{ClientToken, ItemWrite};
 use crate::keyspace::{RowKey, RowRange, local, successor, token_row_key};
 use dynamo_protocol::limits::IDEMPOTENCY_WINDOW_MS;
 use dynamo_protocol::value::AttributeValue;
@@ -26,9 +26,17 @@ const TOKEN_FORMAT: u8 = 1;
 const SWEEP_ROWS_MAX: usize = 4;
 
 impl Applier<'_> {
-    /// The answer to a transaction whose token is known: replayed or mismatched. `None` for a new one.
-    pub(super) fn known_token(&self, transaction: &Transaction) -> Result<Option<Outcome>, Fault> {
-        let Some((token, row_key)) = token_row(transaction) else { return Ok(None) };
+    /// The answer to a transaction whose token is known: replayed, mismatched or in progress. `None` for a new one.
+    pub(super) fn known_token(
+        &self,
+        token: Option<&ClientToken>,
+        actions: &[ItemWrite],
+    ) -> Result<Option<Outcome>, Fault> {
+        let (Some(token), Some(first)) = (token, actions.first()) else { return Ok(None) };
+        if self.shard.locks.is_token_in_progress(&token.token) {
+            return Ok(Some(Outcome::InProgress));
+        }
+        let row_key = token_row_key(&first.key, &token.token);
         let named = self.get(&local::token_name(self.shard.id, &token.token))?;
         let Some(row) = self.get(named.as_deref().unwrap_or(&row_key))? else { return Ok(None) };
         let (expires_ms, request_hash) = decode(&row)?;
@@ -38,12 +46,12 @@ impl Applier<'_> {
         if request_hash != token.request_hash {
             return Ok(Some(Outcome::TokenMismatch));
         }
-        self.replay(&transaction.actions).map(Some)
+        self.replay(actions).map(Some)
     }
 
     /// Remembers the token of a transaction that was committed, and forgets some that have expired.
-    pub(super) fn remember_token(&mut self, transaction: &Transaction) -> Result<(), Fault> {
-        let Some((token, row_key)) = token_row(transaction) else { return Ok(()) };
+    pub(super) fn remember_token(&mut self, token: &ClientToken, first_item_key: &[u8]) -> Result<(), Fault> {
+        let row_key = token_row_key(first_item_key, &token.token);
         let expires_ms = self.stamped_ms.saturating_add(IDEMPOTENCY_WINDOW_MS);
         self.sweep_tokens()?;
         self.put(local::token_queue(self.shard.id, expires_ms, &row_key), &[][..]);
@@ -89,12 +97,6 @@ impl Applier<'_> {
         self.delete(row_key);
         Ok(())
     }
-}
-
-fn token_row(transaction: &Transaction) -> Option<(&ClientToken, Vec<u8>)> {
-    let token = transaction.client_token.as_ref()?;
-    let first = transaction.actions.first()?;
-    Some((token, token_row_key(&first.key, &token.token)))
 }
 
 /// The client's token in the key of its row.

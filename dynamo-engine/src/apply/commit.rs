@@ -16,7 +16,11 @@ impl Applier<'_> {
             Ok(table) => table,
             Err(rejection) => return Ok(Outcome::Rejected(rejection)),
         };
+        if self.shard.locks.is_locked(&write.key) {
+            return Ok(Outcome::Conflict);
+        }
         Ok(match self.evaluate(&table, write)? {
+            Err(Refusal::Conflict) => Outcome::Conflict,
             Ok(evaluated) => Outcome::Written(self.commit(&table, &write.key, evaluated)?),
             Err(Refusal::Condition(item)) => Outcome::ConditionFailed { item },
             Err(Refusal::Invalid(text)) => Outcome::Invalid(text),
@@ -44,7 +48,10 @@ impl Applier<'_> {
         let index_writes = self.maintain_indexes(table, key, old_item, new_item)?;
         match &new {
             Some(row) => self.put(key.to_vec(), row.clone()),
-            None => self.delete(key.to_vec()),
+            None => {
+                self.delete(key.to_vec());
+                self.shard.deletions_high = self.shard.deletions_high.max(self.ts);
+            }
         }
         Ok(WriteOutcome { old, new, changed: true, index_writes })
     }

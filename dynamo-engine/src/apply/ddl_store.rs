@@ -49,6 +49,8 @@ impl DdlStore for Applier<'_> {
     fn uninstall(&mut self, table: &TableDescriptor) -> Result<(), Fault> {
         self.overlay.delete(local::installed(self.shard.id, table.id.0));
         self.shard.tables.remove(&table.id);
+        // The locks' rows go with the table's ranges.
+        self.shard.locks.drop_table(table.id);
         self.forget_counters(table.id.0);
         table.indexes.iter().for_each(|index| self.forget_counters(index.id.0));
         Ok(())

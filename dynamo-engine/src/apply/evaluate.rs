@@ -37,6 +37,8 @@ pub(super) enum Next<'w> {
 
 /// Why an action may not be committed.
 pub(super) enum Refusal {
+    /// A transaction that is not decided yet holds the item.
+    Conflict,
     /// Its condition is false for this stored row.
     Condition(Option<Value>),
     /// It is wrong for this item; the text of a ValidationException.

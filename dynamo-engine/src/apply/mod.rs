@@ -34,6 +34,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod transact;
+pub mod two_phase;
 
 use ordered_kv::{Reader, WriteBatch};
 
@@ -44,7 +45,7 @@ pub use index_row::{IndexMutation, index_key_of};
 pub use outcome::{ActionOutcome, Fault, IndexWrite, Outcome, Rejection, WriteOutcome};
 pub use overlay::Overlay;
 pub use state::ShardState;
-pub(crate) use state::decode_clock;
+pub(crate) use state::{decode_clock, read_deletions};
 
 /// Applies one entry: changes `shard`, adds the rows' changes to `batch` and gives one outcome a command, in order.
 ///

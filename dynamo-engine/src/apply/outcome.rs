@@ -1,8 +1,10 @@
 //! What applying a command gives: outcomes for everyone, faults for this node.
 
+use hlc::Timestamp;
 use ordered_kv::{StoreError, Value};
 
 use super::ddl::DdlOutcome;
+use super::two_phase::Decision;
 use crate::catalog::IndexId;
 use crate::codec::DecodeError;
 use crate::item::Corrupt;
@@ -42,6 +44,30 @@ pub enum Outcome {
         /// No base row is left behind the cursor.
         done: bool,
     },
+    /// Nothing was written: a transaction that is not decided yet holds the item.
+    Conflict,
+    /// Nothing was done: a transaction with the same client token is not decided yet.
+    InProgress,
+    /// The shard's part of a transaction may be done, and its items are locked.
+    Prepared {
+        /// When; names this prepare in the decision.
+        ts: Timestamp,
+        /// What a commit does, one for each action, in order; without the cost of indexes, and with the prepare's
+        /// timestamp in the new rows.
+        actions: Vec<WriteOutcome>,
+    },
+    /// What is decided about a transaction.
+    Decided {
+        /// The decision; `None` where there is none.
+        decision: Option<Decision>,
+        /// What this very command did to the items on this shard, in the order of their prepare, if it committed them.
+        actions: Vec<WriteOutcome>,
+    },
+    /// A decision was carried out, or had been before.
+    Resolved {
+        /// What was done now, one for each action of the prepare; empty where nothing was.
+        actions: Vec<WriteOutcome>,
+    },
 }
 
 /// Why a command was not even tried.
@@ -51,6 +77,10 @@ pub enum Rejection {
     Stale,
     /// Its timestamp does not rise, or is not below the ceiling: a proposer that was deposed. Propose again.
     Timestamp,
+    /// A prepare whose transaction is over here: its deadline has passed, or it was decided, or it came before.
+    Late,
+    /// Too many transactions are prepared on this shard. Come back later.
+    Full,
 }
 
 /// What a write did to an item and its index rows.
@@ -80,6 +110,8 @@ pub struct IndexWrite {
 pub enum ActionOutcome {
     /// Nothing against it.
     Passed,
+    /// A transaction that is not decided yet holds the item.
+    Conflict,
     /// Its condition was false for this stored row.
     ConditionFailed {
         /// The stored row that the condition met.

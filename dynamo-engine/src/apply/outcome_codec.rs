@@ -3,9 +3,12 @@
 //! ```text
 //! outcome   00 done | 01 written · write | 02 condition failed · row? | 03 invalid · text
 //!           04 transacted · replayed (1) · write* | 05 cancelled · verdict* | 06 token mismatch
-//!           07 rejected · 00 stale, 01 timestamp | 08 ddl · … | 09 backfilled · done (1)
+//!           07 rejected · 00 stale, 01 timestamp, 10 late, 11 full | 08 ddl · … | 09 backfilled · done (1)
+//!           10 conflict | 11 in progress | 12 prepared · timestamp (8, BE) · write*
+//!           13 decided · decision? · write* | 14 resolved · write*
 //! write     old row? · new row? · changed (1) · (index · units)*
-//! verdict   00 passed | 01 condition failed · row? | 02 invalid · text
+//! verdict   00 passed | 01 condition failed · row? | 02 invalid · text | 10 conflict
+//! decision  as it is stored, without its format
 //! ddl       00 created · table | 01 changed · before · after | 02 deleted · table | 03 installed · table
 //!           04 uninstalled · table? | 05 exists · name | 06 stale | 07 confirmed
 //! ```
@@ -17,12 +20,14 @@ use std::sync::Arc;
 use ordered_kv::Value;
 
 use super::ddl::DdlOutcome;
+use super::two_phase::Decision;
 use super::{ActionOutcome, IndexWrite, Outcome, Rejection, WriteOutcome};
 use crate::catalog::{IndexId, TableDescriptor};
 use crate::codec::{
     DecodeError, get_bool, get_bytes, get_list, get_option, get_str, get_u8, get_u32, get_u64, put_bool, put_bytes,
     put_list, put_option, put_str, put_u64,
 };
+use crate::command::codec::{get_timestamp, put_timestamp};
 
 const DONE: u8 = 0;
 const WRITTEN: u8 = 1;
@@ -35,12 +40,21 @@ const REJECTED: u8 = 7;
 const DDL: u8 = 8;
 const BACKFILLED: u8 = 9;
 
+const CONFLICT: u8 = 16;
+const IN_PROGRESS: u8 = 17;
+const PREPARED: u8 = 18;
+const DECIDED: u8 = 19;
+const RESOLVED: u8 = 20;
+
 const STALE: u8 = 0;
 const TIMESTAMP: u8 = 1;
+const LATE: u8 = 16;
+const FULL: u8 = 17;
 
 const ACTION_PASSED: u8 = 0;
 const ACTION_CONDITION_FAILED: u8 = 1;
 const ACTION_INVALID: u8 = 2;
+const ACTION_CONFLICT: u8 = 16;
 
 const DDL_CREATED: u8 = 0;
 const DDL_CHANGED: u8 = 1;
@@ -83,6 +97,8 @@ impl Outcome {
                 out.push(match rejection {
                     Rejection::Stale => STALE,
                     Rejection::Timestamp => TIMESTAMP,
+                    Rejection::Late => LATE,
+                    Rejection::Full => FULL,
                 });
             }
             Outcome::Ddl(outcome) => {
@@ -92,6 +108,22 @@ impl Outcome {
             Outcome::Backfilled { done } => {
                 out.push(BACKFILLED);
                 put_bool(out, *done);
+            }
+            Outcome::Conflict => out.push(CONFLICT),
+            Outcome::InProgress => out.push(IN_PROGRESS),
+            Outcome::Prepared { ts, actions } => {
+                out.push(PREPARED);
+                put_timestamp(out, *ts);
+                put_list(out, actions, put_write);
+            }
+            Outcome::Decided { decision, actions } => {
+                out.push(DECIDED);
+                put_option(out, decision.as_ref(), |out, decision| decision.encode(out));
+                put_list(out, actions, put_write);
+            }
+            Outcome::Resolved { actions } => {
+                out.push(RESOLVED);
+                put_list(out, actions, put_write);
             }
         }
     }
@@ -115,10 +147,20 @@ impl Outcome {
             REJECTED => Outcome::Rejected(match get_u8(input)? {
                 STALE => Rejection::Stale,
                 TIMESTAMP => Rejection::Timestamp,
+                LATE => Rejection::Late,
+                FULL => Rejection::Full,
                 tag => return Err(DecodeError::Tag { what: "rejection", tag }),
             }),
             DDL => Outcome::Ddl(get_ddl(input)?),
             BACKFILLED => Outcome::Backfilled { done: get_bool(input)? },
+            CONFLICT => Outcome::Conflict,
+            IN_PROGRESS => Outcome::InProgress,
+            PREPARED => Outcome::Prepared { ts: get_timestamp(input)?, actions: get_list(input, get_write)? },
+            DECIDED => Outcome::Decided {
+                decision: get_option(input, Decision::decode)?,
+                actions: get_list(input, get_write)?,
+            },
+            RESOLVED => Outcome::Resolved { actions: get_list(input, get_write)? },
             tag => return Err(DecodeError::Tag { what: "outcome", tag }),
         })
     }
@@ -153,6 +195,7 @@ fn get_write(input: &mut &[u8]) -> Result<WriteOutcome, DecodeError> {
 fn put_verdict(out: &mut Vec<u8>, verdict: &ActionOutcome) {
     match verdict {
         ActionOutcome::Passed => out.push(ACTION_PASSED),
+        ActionOutcome::Conflict => out.push(ACTION_CONFLICT),
         ActionOutcome::ConditionFailed { item } => {
             out.push(ACTION_CONDITION_FAILED);
             put_row(out, item.as_ref());
@@ -167,6 +210,7 @@ fn put_verdict(out: &mut Vec<u8>, verdict: &ActionOutcome) {
 fn get_verdict(input: &mut &[u8]) -> Result<ActionOutcome, DecodeError> {
     Ok(match get_u8(input)? {
         ACTION_PASSED => ActionOutcome::Passed,
+        ACTION_CONFLICT => ActionOutcome::Conflict,
         ACTION_CONDITION_FAILED => ActionOutcome::ConditionFailed { item: get_row(input)? },
         ACTION_INVALID => ActionOutcome::Invalid(get_str(input)?),
         tag => return Err(DecodeError::Tag { what: "verdict", tag }),
@@ -225,8 +269,12 @@ fn get_table(input: &mut &[u8]) -> Result<Arc<TableDescriptor>, DecodeError> {
 
 #[cfg(test)]
 mod tests {
+    use hlc::Timestamp;
+    use shard_router::Token;
+
     use super::*;
     use crate::catalog::fixture;
+    use crate::command::Prepared;
 
     fn row(text: &str) -> Option<Value> {
         Some(Value::from(text.as_bytes().to_vec()))
@@ -235,6 +283,10 @@ mod tests {
     fn write() -> WriteOutcome {
         let index_writes = vec![IndexWrite { index: IndexId(300), units: 2 }];
         WriteOutcome { old: row("old"), new: None, changed: true, index_writes }
+    }
+
+    fn committed() -> Decision {
+        Decision::Committed { at: Timestamp(2), prepares: vec![Prepared { token: Token(3), ts: Timestamp(4) }] }
     }
 
     fn all() -> Vec<Outcome> {
@@ -248,12 +300,15 @@ mod tests {
             Outcome::Transacted { actions: vec![write(), WriteOutcome::default()], replayed: true },
             Outcome::Cancelled(vec![
                 ActionOutcome::Passed,
+                ActionOutcome::Conflict,
                 ActionOutcome::ConditionFailed { item: row("met") },
                 ActionOutcome::Invalid("wrong".to_owned()),
             ]),
             Outcome::TokenMismatch,
             Outcome::Rejected(Rejection::Stale),
             Outcome::Rejected(Rejection::Timestamp),
+            Outcome::Rejected(Rejection::Late),
+            Outcome::Rejected(Rejection::Full),
             Outcome::Ddl(DdlOutcome::Created(Arc::clone(&table))),
             Outcome::Ddl(DdlOutcome::Changed { before: Arc::clone(&table), after: Arc::clone(&table) }),
             Outcome::Ddl(DdlOutcome::Deleted(Arc::clone(&table))),
@@ -264,6 +319,13 @@ mod tests {
             Outcome::Ddl(DdlOutcome::Stale),
             Outcome::Ddl(DdlOutcome::Confirmed),
             Outcome::Backfilled { done: true },
+            Outcome::Conflict,
+            Outcome::InProgress,
+            Outcome::Prepared { ts: Timestamp(300), actions: vec![write()] },
+            Outcome::Decided { decision: None, actions: Vec::new() },
+            Outcome::Decided { decision: Some(committed()), actions: vec![write()] },
+            Outcome::Decided { decision: Some(Decision::Aborted { deadline_ms: 300 }), actions: Vec::new() },
+            Outcome::Resolved { actions: vec![write()] },
         ]
     }
 
@@ -272,6 +334,13 @@ mod tests {
         let mut out = Vec::new();
         Outcome::Written(write()).encode(&mut out);
         assert_eq!(out, b"\x01\x01\x03old\x00\x01\x01\xac\x02\x02");
+        let mut out = Vec::new();
+        Outcome::Prepared { ts: Timestamp(300), actions: Vec::new() }.encode(&mut out);
+        Outcome::Decided { decision: Some(committed()), actions: Vec::new() }.encode(&mut out);
+        Outcome::Resolved { actions: Vec::new() }.encode(&mut out);
+        let be = |value: u64| value.to_be_bytes();
+        let expected = [&[18][..], &be(300), &[0, 19, 1, 1], &be(2), &[1], &be(3), &be(4), &[0, 20, 0]];
+        assert_eq!(out, expected.concat());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use ordered_kv::{Direction, KeyRange, Reader};
 use shard_router::{ShardId, ShardMap, Token, TokenRange};
 
 use super::Fault;
+use super::two_phase::Locks;
 use crate::catalog::{MemoryCatalog, Rollout, Stats, TableDescriptor, TableId, TablePhase};
 use crate::codec::{DecodeError, finish, get_u8, get_u64, put_u64};
 use crate::keyspace::{local, system};
@@ -40,6 +41,10 @@ pub struct ShardState {
     pub(super) stats: BTreeMap<u64, Stats>,
     /// When the oldest ClientRequestToken row expires, in milliseconds since the epoch; `None` where there is none.
     pub(super) token_expires_ms: Option<u64>,
+    /// Transactions that are prepared here, and decisions recorded here.
+    pub locks: Locks,
+    /// The highest commit timestamp of a deleted item: the version of every item that is not there.
+    pub deletions_high: Timestamp,
 }
 
 impl ShardState {
@@ -55,6 +60,8 @@ impl ShardState {
             high_water: Timestamp::ZERO,
             stats: BTreeMap::new(),
             token_expires_ms: None,
+            locks: Locks::default(),
+            deletions_high: Timestamp::ZERO,
         }
     }
 
@@ -92,6 +99,8 @@ impl ShardState {
             state.token_expires_ms = Some(u64::from_be_bytes(*expires));
             Ok(false)
         })?;
+        state.locks = Locks::load(reader, id)?;
+        state.deletions_high = read_deletions(reader, id)?;
         Ok(state)
     }
 
@@ -126,6 +135,14 @@ impl ShardState {
             catalog.insert(Arc::clone(&rollout.table), rollout.phase);
         }
         catalog
+    }
+
+    /// Up to this timestamp, inclusively, the shard's rows are complete: no prepared transaction can add any.
+    pub fn resolved(&self) -> Timestamp {
+        match self.locks.oldest() {
+            Some(oldest) => oldest.previous().unwrap_or(Timestamp::ZERO),
+            None => self.high_water,
+        }
     }
 
     /// The counters of a table or an index; zero for one without items.
@@ -168,8 +185,24 @@ pub(crate) fn decode_clock(mut row: &[u8]) -> Result<(Timestamp, Timestamp), Dec
     Ok((Timestamp(u64::from_be_bytes(*ceiling)), Timestamp(u64::from_be_bytes(high_water))))
 }
 
+/// The highest commit timestamp of a deleted item, as the row says that applying writes with the deletions.
+pub(crate) fn read_deletions(reader: &dyn Reader, shard: ShardId) -> Result<Timestamp, Fault> {
+    let Some(row) = reader.get(&local::deletions(shard))? else { return Ok(Timestamp::ZERO) };
+    let mut row = &row[..];
+    match get_u8(&mut row)? {
+        CLOCK_FORMAT => Ok(Timestamp(u64::from_be_bytes(row.try_into().map_err(|_| DecodeError::Truncated)?))),
+        format => Err(DecodeError::Format(format).into()),
+    }
+}
+
+pub(super) fn encode_deletions(high: Timestamp) -> Vec<u8> {
+    let mut out = vec![CLOCK_FORMAT];
+    out.extend_from_slice(&high.0.to_be_bytes());
+    out
+}
+
 /// Calls `each` with what follows `prefix` in the key, and the row, until it says `false`.
-fn for_each(
+pub(super) fn for_each(
     reader: &dyn Reader,
     prefix: &[u8],
     mut each: impl FnMut(&[u8], &[u8]) -> Result<bool, Fault>,

@@ -313,6 +313,7 @@ fn describe(outcome: &Outcome) -> String {
         Outcome::Cancelled(actions) => {
             let words = actions.iter().map(|action| match action {
                 ActionOutcome::Passed => "passed",
+                ActionOutcome::Conflict => "conflict",
                 ActionOutcome::ConditionFailed { .. } => "condition",
                 ActionOutcome::Invalid(_) => "invalid",
             });

@@ -4,7 +4,7 @@
 //! meet on one item (the plan refuses that), so evaluating them against the state before the transaction is right.
 
 use super::evaluate::{Evaluated, Refusal};
-use super::{ActionOutcome, Applier, Fault, Outcome, WriteOutcome};
+use super::{ActionOutcome, Applier, Fault, Outcome, Rejection, WriteOutcome};
 use crate::catalog::TableDescriptor;
 use crate::command::{ItemWrite, Transaction};
 use std::sync::Arc;
@@ -13,16 +13,15 @@ impl Applier<'_> {
     /// Applies a transaction.
     pub(super) fn transact(&mut self, transaction: &Transaction) -> Result<Outcome, Fault> {
         let actions = &transaction.actions;
-        let planned = actions.iter().map(|action| self.planned(action.table, action.schema_version));
-        let tables: Vec<Arc<TableDescriptor>> = match planned.collect() {
+        let tables = match self.planned_all(actions) {
             Ok(tables) => tables,
             Err(rejection) => return Ok(Outcome::Rejected(rejection)),
         };
-        if let Some(outcome) = self.known_token(transaction)? {
+        let token = transaction.client_token.as_ref();
+        if let Some(outcome) = self.known_token(token, actions)? {
             return Ok(outcome);
         }
-        let verdicts = tables.iter().zip(actions).map(|(table, action)| self.evaluate(table, action));
-        let verdicts = verdicts.collect::<Result<Vec<_>, Fault>>()?;
+        let verdicts = self.evaluate_all(&tables, actions)?;
         if verdicts.iter().any(Result::is_err) {
             return Ok(Outcome::Cancelled(cancelled(verdicts)));
         }
@@ -30,8 +29,15 @@ impl Applier<'_> {
         for ((table, action), evaluated) in tables.iter().zip(actions).zip(verdicts.into_iter().flatten()) {
             outcomes.push(self.commit(table, &action.key, evaluated)?);
         }
-        self.remember_token(transaction)?;
+        if let (Some(token), Some(first)) = (token, actions.first()) {
+            self.remember_token(token, &first.key)?;
+        }
         Ok(Outcome::Transacted { actions: outcomes, replayed: false })
+    }
+
+    /// The installed descriptors of all actions, if each is the one that its action was planned with.
+    pub(super) fn planned_all(&self, actions: &[ItemWrite]) -> Result<Vec<Arc<TableDescriptor>>, Rejection> {
+        actions.iter().map(|action| self.planned(action.table, action.schema_version)).collect()
     }
 
     /// What a replayed transaction answers: the items as they are, nothing written.
@@ -46,10 +52,11 @@ impl Applier<'_> {
 }
 
 /// DynamoDB reports only the first invalid action as such; those behind it count as not looked at.
-fn cancelled(verdicts: Vec<Result<Evaluated<'_>, Refusal>>) -> Vec<ActionOutcome> {
+pub(super) fn cancelled(verdicts: Vec<Result<Evaluated<'_>, Refusal>>) -> Vec<ActionOutcome> {
     let mut invalid_seen = false;
     let verdict = |verdict: Result<Evaluated<'_>, Refusal>| match verdict {
         Ok(_) => ActionOutcome::Passed,
+        Err(Refusal::Conflict) => ActionOutcome::Conflict,
         Err(Refusal::Condition(item)) => ActionOutcome::ConditionFailed { item },
         Err(Refusal::Invalid(_)) if invalid_seen => ActionOutcome::Passed,
         Err(Refusal::Invalid(text)) => {

@@ -3,6 +3,7 @@
 //! ```text
 //! entry     format (1) = 01 · stamped ms · ceiling (8, BE) · count · (timestamp (8, BE) · command)*
 //! command   00 noop | 01 raise ceiling | 02 write | 03 transaction | 04 ddl | 05 backfill step
+//!           | 10 prepare | 11 decide | 12 resolve | 13 forget
 //! write     table · schema version · key · condition (option) · change
 //! change    01 put · body | 02 update · … | 03 delete | 04 check
 //! transaction  token (option: text · hash (16, BE)) · count · write*
@@ -14,7 +15,10 @@
 use dynamo_expression::{Condition, Update};
 use hlc::Timestamp;
 
-use super::{BackfillStep, Change, ClientToken, Command, ENTRY_FORMAT, Entry, ItemWrite, Stamped, Transaction};
+use super::{
+    BackfillStep, Change, ClientToken, Command, Decide, ENTRY_FORMAT, Entry, Forget, ItemWrite, Prepare, Resolve,
+    Stamped, Transaction,
+};
 use crate::catalog::{DdlCommand, IndexId, TableId};
 use crate::codec::{
     DecodeError, finish, get_bytes, get_list, get_option, get_str, get_u8, get_u32, get_u64, put_bytes, put_list,
@@ -28,6 +32,10 @@ const WRITE: u8 = 0x02;
 const TRANSACT: u8 = 0x03;
 const DDL: u8 = 0x04;
 const BACKFILL_STEP: u8 = 0x05;
+const PREPARE: u8 = 0x10;
+const DECIDE: u8 = 0x11;
+const RESOLVE: u8 = 0x12;
+const FORGET: u8 = 0x13;
 
 const PUT: u8 = 0x01;
 const UPDATE: u8 = 0x02;
@@ -87,6 +95,22 @@ impl Command {
                 out.push(BACKFILL_STEP);
                 step.encode(out);
             }
+            Command::Prepare(prepare) => {
+                out.push(PREPARE);
+                prepare.encode(out);
+            }
+            Command::Decide(decide) => {
+                out.push(DECIDE);
+                decide.encode(out);
+            }
+            Command::Resolve(resolve) => {
+                out.push(RESOLVE);
+                resolve.encode(out);
+            }
+            Command::Forget(forget) => {
+                out.push(FORGET);
+                forget.encode(out);
+            }
         }
     }
 
@@ -102,13 +126,17 @@ impl Command {
             TRANSACT => Command::Transact(Transaction::decode(input)?),
             DDL => Command::Ddl(DdlCommand::decode(input)?),
             BACKFILL_STEP => Command::BackfillStep(BackfillStep::decode(input)?),
+            PREPARE => Command::Prepare(Prepare::decode(input)?),
+            DECIDE => Command::Decide(Decide::decode(input)?),
+            RESOLVE => Command::Resolve(Resolve::decode(input)?),
+            FORGET => Command::Forget(Forget::decode(input)?),
             tag => return Err(DecodeError::Tag { what: "command", tag }),
         })
     }
 }
 
 impl ItemWrite {
-    fn encode(&self, out: &mut Vec<u8>) {
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
         put_u64(out, u64::from(self.schema_version));
         self.encode_unversioned(out);
     }
@@ -131,7 +159,7 @@ impl ItemWrite {
         }
     }
 
-    fn decode(input: &mut &[u8]) -> Result<ItemWrite, DecodeError> {
+    pub(super) fn decode(input: &mut &[u8]) -> Result<ItemWrite, DecodeError> {
         Ok(ItemWrite {
             schema_version: get_u32(input)?,
             table: TableId(get_u64(input)?),
@@ -152,19 +180,12 @@ impl ItemWrite {
 
 impl Transaction {
     fn encode(&self, out: &mut Vec<u8>) {
-        put_option(out, self.client_token.as_ref(), |out, token| {
-            put_str(out, &token.token);
-            out.extend_from_slice(&token.request_hash.to_be_bytes());
-        });
+        put_client_token(out, self.client_token.as_ref());
         put_list(out, &self.actions, |out, action| action.encode(out));
     }
 
     fn decode(input: &mut &[u8]) -> Result<Transaction, DecodeError> {
-        let client_token = get_option(input, |input| {
-            let token = get_str(input)?;
-            Ok(ClientToken { token, request_hash: u128::from_be_bytes(get_array(input)?) })
-        })?;
-        Ok(Transaction { client_token, actions: get_list(input, ItemWrite::decode)? })
+        Ok(Transaction { client_token: get_client_token(input)?, actions: get_list(input, ItemWrite::decode)? })
     }
 }
 
@@ -186,11 +207,29 @@ impl BackfillStep {
     }
 }
 
-fn get_timestamp(input: &mut &[u8]) -> Result<Timestamp, DecodeError> {
+pub(crate) fn put_client_token(out: &mut Vec<u8>, token: Option<&ClientToken>) {
+    put_option(out, token, |out, token| {
+        put_str(out, &token.token);
+        out.extend_from_slice(&token.request_hash.to_be_bytes());
+    });
+}
+
+pub(crate) fn get_client_token(input: &mut &[u8]) -> Result<Option<ClientToken>, DecodeError> {
+    get_option(input, |input| {
+        let token = get_str(input)?;
+        Ok(ClientToken { token, request_hash: u128::from_be_bytes(get_array(input)?) })
+    })
+}
+
+pub(crate) fn put_timestamp(out: &mut Vec<u8>, ts: Timestamp) {
+    out.extend_from_slice(&ts.0.to_be_bytes());
+}
+
+pub(crate) fn get_timestamp(input: &mut &[u8]) -> Result<Timestamp, DecodeError> {
     Ok(Timestamp(u64::from_be_bytes(get_array(input)?)))
 }
 
-fn get_array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], DecodeError> {
+pub(crate) fn get_array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], DecodeError> {
     let (array, rest) = input.split_first_chunk::<N>().ok_or(DecodeError::Truncated)?;
     *input = rest;
     Ok(*array)

@@ -8,8 +8,10 @@
 //! The codec is written by hand ([`Entry::encode`], [`Entry::decode`]), its bytes are pinned, and decoding takes any
 //! input. An entry that cannot be decoded stops the shard; it is never skipped.
 
-mod codec;
+pub(crate) mod codec;
 mod item_write;
+mod two_phase;
+pub(crate) mod two_phase_codec;
 
 use dynamo_expression::{Condition, Update};
 use hlc::Timestamp;
@@ -19,6 +21,7 @@ use crate::item::ItemBody;
 
 pub use crate::codec::DecodeError;
 pub use item_write::request_hash;
+pub use two_phase::{Decide, Forget, Prepare, Prepared, Resolve, TransactionId, Verdict};
 
 /// The first byte of every entry.
 pub const ENTRY_FORMAT: u8 = 1;
@@ -58,6 +61,14 @@ pub enum Command {
     Ddl(DdlCommand),
     /// Add the next rows to an index that is being filled.
     BackfillStep(BackfillStep),
+    /// Lock this shard's part of a transaction across shards.
+    Prepare(Prepare),
+    /// Decide a transaction across shards, or ask what was decided.
+    Decide(Decide),
+    /// Carry out what was decided.
+    Resolve(Resolve),
+    /// Remove the record of a decision.
+    Forget(Forget),
 }
 
 /// One action on one item.

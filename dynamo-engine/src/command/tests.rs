@@ -2,6 +2,7 @@
 
 use super::*;
 use dynamo_protocol::value::{AttributeValue, Item};
+use shard_router::Token;
 
 fn entry() -> Entry {
     let item = Item::from([("p".to_owned(), AttributeValue::S("x".to_owned()))]);
@@ -41,6 +42,59 @@ fn golden_bytes() {
     ];
     assert_eq!(hex(&bytes), expected.concat().replace(' ', ""));
     assert_eq!(Entry::decode(&bytes), Ok(entry()));
+}
+
+/// The commands of a transaction across shards.
+fn two_phase() -> Entry {
+    let id = TransactionId(0x0A0B);
+    let check = ItemWrite {
+        table: TableId(300),
+        schema_version: 2,
+        key: vec![0x10, 7],
+        condition: None,
+        change: Change::Check,
+    };
+    let prepares = vec![Prepared { token: Token(5), ts: Timestamp(6) }];
+    let commands = [
+        Command::Prepare(Prepare {
+            id,
+            home: Token(258),
+            deadline_ms: 128,
+            client_token: Some(ClientToken { token: "tok".to_owned(), request_hash: 1 }),
+            actions: vec![check],
+        }),
+        Command::Decide(Decide { id, verdict: Verdict::Ask }),
+        Command::Decide(Decide { id, verdict: Verdict::Commit { at: Timestamp(8), prepares } }),
+        Command::Decide(Decide { id, verdict: Verdict::Abort { deadline_ms: 128 } }),
+        Command::Resolve(Resolve { id, prepared: Some(Timestamp(6)), commit: Some(Timestamp(8)) }),
+        Command::Resolve(Resolve { id, prepared: None, commit: None }),
+        Command::Forget(Forget { id }),
+    ];
+    let commands = (1..).zip(commands).map(|(ts, command)| Stamped { ts: Timestamp(ts), command }).collect();
+    Entry { stamped_ms: 1, ceiling: Timestamp(99), commands }
+}
+
+#[test]
+fn golden_bytes_of_transactions_across_shards() {
+    let mut bytes = Vec::new();
+    two_phase().encode(&mut bytes);
+    let id = "00000000000000000000000000000a0b";
+    let expected = [
+        "01 01 0000000000000063 07",
+        &format!("0000000000000001 10 {id} 0000000000000102 8001"),
+        "01 03746f6b 00000000000000000000000000000001 01 02 ac02 021007 00 04",
+        &format!("0000000000000002 11 {id} 00"),
+        &format!("0000000000000003 11 {id} 01 0000000000000008 01 0000000000000005 0000000000000006"),
+        &format!("0000000000000004 11 {id} 02 8001"),
+        &format!("0000000000000005 12 {id} 01 0000000000000006 01 0000000000000008"),
+        &format!("0000000000000006 12 {id} 00 00"),
+        &format!("0000000000000007 13 {id}"),
+    ];
+    assert_eq!(hex(&bytes), expected.concat().replace(' ', ""));
+    assert_eq!(Entry::decode(&bytes), Ok(two_phase()));
+    for length in 0..bytes.len() {
+        assert!(Entry::decode(&bytes[..length]).is_err());
+    }
 }
 
 #[test]

@@ -20,6 +20,9 @@ enum Kind {
     Membership = 0x08,
     Backfill = 0x09,
     TokenName = 0x0A,
+    Prepared = 0x20,
+    Decision = 0x21,
+    Deletions = 0x22,
     Era = 0x40,
 }
 
@@ -110,6 +113,35 @@ pub fn era(shard: ShardId) -> Vec<u8> {
     key(shard, Kind::Era)
 }
 
+/// A transaction that is prepared on the shard.
+pub fn prepared(shard: ShardId, transaction: u128) -> Vec<u8> {
+    let mut key = key(shard, Kind::Prepared);
+    key.extend_from_slice(&transaction.to_be_bytes());
+    key
+}
+
+/// Prefix of all prepared transactions.
+pub fn prepared_prefix(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::Prepared)
+}
+
+/// The record of what was decided about a transaction whose first item lies on the shard.
+pub fn decision(shard: ShardId, transaction: u128) -> Vec<u8> {
+    let mut key = key(shard, Kind::Decision);
+    key.extend_from_slice(&transaction.to_be_bytes());
+    key
+}
+
+/// Prefix of all decisions.
+pub fn decision_prefix(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::Decision)
+}
+
+/// The highest commit timestamp of a deleted item on the shard.
+pub fn deletions(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::Deletions)
+}
+
 /// The shard's behaviour version.
 pub fn behaviour(shard: ShardId) -> Vec<u8> {
     key(shard, Kind::Behaviour)
@@ -141,5 +173,8 @@ mod tests {
         assert_eq!(parse_token_queue(ShardId(2), &queued), None);
         assert_eq!(era(ShardId(3)), [0x01, 0, 0, 0, 3, 0x40]);
         assert_eq!(token_name(ShardId(1), "abc"), b"\x01\0\0\0\x01\x0Aabc");
+        assert_eq!(prepared(ShardId(1), 2), [&[1, 0, 0, 0, 1, 0x20][..], &[0; 15], &[2]].concat());
+        assert_eq!(decision(ShardId(1), 2), [&[1, 0, 0, 0, 1, 0x21][..], &[0; 15], &[2]].concat());
+        assert_eq!(deletions(ShardId(1)), [1, 0, 0, 0, 1, 0x22]);
     }
 }

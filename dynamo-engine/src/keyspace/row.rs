@@ -99,6 +99,14 @@ pub fn token_row_key(first_item_key: &[u8], client_token: &str) -> Vec<u8> {
     key
 }
 
+/// The key of the lock on an item: the item's key in its own space.
+pub fn intent_key(item_key: &[u8]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(item_key.len());
+    key.push(Space::Intents as u8);
+    key.extend_from_slice(&item_key[ID_AT..]);
+    key
+}
+
 /// Appends a sort part without its terminator, for `begins_with`.
 pub fn push_part_prefix(part: &KeyPart<'_>, out: &mut Vec<u8>) {
     part.encode_open(out);
@@ -198,6 +206,7 @@ mod tests {
     #[test]
     fn a_client_token_row_moves_with_its_item() {
         let base = row_key(7, &[KeyPart::S("p")], &[]);
+        assert_eq!(intent_key(&base), [&[0x14], &base[1..]].concat());
         let token_row = token_row_key(&base, "abc");
         assert_eq!(token_row[0], 0x18);
         assert_eq!(&token_row[1..base.len()], &base[1..]);

@@ -31,6 +31,7 @@ pub mod remote;
 mod report;
 mod row;
 mod transact;
+mod transaction;
 
 use std::sync::Arc;
 
@@ -49,6 +50,7 @@ pub(crate) use point::PointRead;
 pub(crate) use report::CapacityReport;
 pub(crate) use row::Shape;
 pub(crate) use transact::{TransactItem, TransactRead};
+pub use transaction::{deletions_high, intent_at};
 
 /// The most bytes that a page evaluates without leaving the calling thread.
 const INLINE_BYTES_MAX: usize = 64 * 1024;

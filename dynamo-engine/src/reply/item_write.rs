@@ -85,6 +85,7 @@ impl SingleReply {
                 Err(ApiError::conditional_check_failed(shown))
             }
             Outcome::Invalid(text) => Err(ApiError::validation(text)),
+            Outcome::Conflict => Err(ApiError::transaction_conflict()),
             _ => Err(ApiError::internal()),
         }
     }

@@ -18,4 +18,4 @@ pub use settings::{
 };
 pub use spec::ReplySpec;
 pub use tables::{create_table, delete_table, describe_table, list_tables, update_table};
-pub use transact_write_items::TransactReply;
+pub use transact_write_items::{TransactReply, transact_get_conflict};

@@ -73,6 +73,7 @@ impl TransactReply {
             Outcome::Transacted { actions, replayed } => self.body(&actions, replayed),
             Outcome::Cancelled(verdicts) => Err(self.cancelled(verdicts)?),
             Outcome::TokenMismatch => Err(ApiError::idempotent_parameter_mismatch()),
+            Outcome::InProgress => Err(ApiError::transaction_in_progress()),
             _ => Err(ApiError::internal()),
         }
     }
@@ -113,6 +114,7 @@ impl TransactReply {
         for (verdict, action) in verdicts.into_iter().zip(&self.actions) {
             reasons.push(match verdict {
                 ActionOutcome::Passed => CancellationReason::none(),
+                ActionOutcome::Conflict => CancellationReason::transaction_conflict(),
                 ActionOutcome::Invalid(text) => CancellationReason::validation(text),
                 ActionOutcome::ConditionFailed { item } if action.shows_item_on_failure => {
                     CancellationReason::conditional_check_failed(tree(item.as_ref())?)
@@ -122,4 +124,13 @@ impl TransactReply {
         }
         Ok(ApiError::transaction_canceled(reasons))
     }
+}
+
+/// What a TransactGetItems answers that meets items held by transactions until its time is over: one reason for each
+/// item, in the request's order.
+pub fn transact_get_conflict(is_held: &[bool]) -> ApiError {
+    let reason = |is_held: &bool| {
+        if *is_held { CancellationReason::transaction_conflict() } else { CancellationReason::none() }
+    };
+    ApiError::transaction_canceled(is_held.iter().map(reason).collect())
 }

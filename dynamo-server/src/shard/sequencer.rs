@@ -137,7 +137,10 @@ fn weight(command: &Command) -> usize {
             Change::Update(_) => encoded_bytes(command),
         },
         Command::Noop | Command::RaiseCeiling | Command::BackfillStep(_) => 16,
-        Command::Write(_) | Command::Transact(_) | Command::Ddl(_) => encoded_bytes(command),
+        Command::Resolve(_) | Command::Forget(_) => 48,
+        Command::Write(_) | Command::Transact(_) | Command::Ddl(_) | Command::Prepare(_) | Command::Decide(_) => {
+            encoded_bytes(command)
+        }
     }
 }
 
@@ -244,7 +247,10 @@ impl<E: Env> Task<E> {
                 "the wall clock was set back; timestamps go on from the log's"
             );
         }
-        let stamp = |command| {
+        let stamp = |command: Command| {
+            if let Some(decided) = command.decided_at() {
+                clock.observe_decided(decided);
+            }
             // Fail closed where no timestamp can be given: there is none left below the end of time.
             let ts = clock.tick_or_raise(stamped_ms).map_err(|_| ShardError::Stopped)?;
             Ok(Stamped { ts, command })

@@ -1,0 +1,71 @@
+//! Decide: the first to say something at home is right. Forget: nobody will ask again.
+
+use hlc::Timestamp;
+
+use super::Decision;
+use crate::apply::{Applier, Fault, Outcome};
+use crate::command::{Decide, Forget, Prepared, TransactionId, Verdict};
+use crate::keyspace::local;
+
+impl Applier<'_> {
+    /// Applies a decision, or gives the one that stands.
+    pub(in crate::apply) fn decide(&mut self, decide: &Decide) -> Result<Outcome, Fault> {
+        if let Some(decision) = self.shard.locks.decision(decide.id) {
+            let decision = Some(Decision::clone(decision));
+            return Ok(Outcome::Decided { decision, actions: Vec::new() });
+        }
+        match &decide.verdict {
+            Verdict::Ask => Ok(Outcome::Decided { decision: None, actions: Vec::new() }),
+            Verdict::Commit { at, prepares } => self.decide_commit(decide.id, *at, prepares),
+            Verdict::Abort { deadline_ms } => self.decide_abort(decide.id, *deadline_ms),
+        }
+    }
+
+    /// Commits if the prepare here is still there; writes this shard's items at once, in the same entry.
+    fn decide_commit(&mut self, id: TransactionId, at: Timestamp, prepares: &[Prepared]) -> Result<Outcome, Fault> {
+        let here = self.shard.locks.of(id).cloned();
+        let named = here.filter(|here| prepares.iter().any(|prepared| prepared.ts == here.ts));
+        let Some(prepared) = named else {
+            let decision = Some(Decision::Aborted { deadline_ms: 0 });
+            return Ok(Outcome::Decided { decision, actions: Vec::new() });
+        };
+        let decision = Decision::Committed { at, prepares: prepares.to_vec() };
+        self.record(id, decision.clone());
+        if let (Some(token), Some(first)) = (&prepared.client_token, prepared.keys.first()) {
+            self.remember_token(token, first)?;
+        }
+        let actions = self.carry_out(&prepared, Some(at))?;
+        Ok(Outcome::Decided { decision: Some(decision), actions })
+    }
+
+    /// Aborts, and keeps the record for as long as a prepare might still come.
+    fn decide_abort(&mut self, id: TransactionId, deadline_ms: u64) -> Result<Outcome, Fault> {
+        let decision = Decision::Aborted { deadline_ms };
+        if let Some(prepared) = self.shard.locks.of(id).cloned() {
+            self.carry_out(&prepared, None)?;
+        }
+        if self.ts.physical_ms() <= deadline_ms {
+            self.record(id, decision.clone());
+        }
+        Ok(Outcome::Decided { decision: Some(decision), actions: Vec::new() })
+    }
+
+    /// Applies the end of a decision.
+    pub(in crate::apply) fn forget(&mut self, forget: &Forget) -> Outcome {
+        let is_over = match self.shard.locks.decision(forget.id).map(AsRef::as_ref) {
+            Some(Decision::Committed { .. }) => true,
+            Some(Decision::Aborted { deadline_ms }) => self.ts.physical_ms() > *deadline_ms,
+            None => false,
+        };
+        if is_over {
+            self.shard.locks.forget(forget.id);
+            self.delete(local::decision(self.shard.id, forget.id.0));
+        }
+        Outcome::Done
+    }
+
+    fn record(&mut self, id: TransactionId, decision: Decision) {
+        self.put(local::decision(self.shard.id, id.0), decision.to_bytes());
+        self.shard.locks.record(id, decision);
+    }
+}

@@ -1,0 +1,84 @@
+//! What a shard knows of a transaction that is prepared on it.
+
+use hlc::Timestamp;
+use shard_router::Token;
+
+use crate::codec::{DecodeError, finish, get_bytes, get_list, get_u8, get_u64, put_bytes, put_list, put_u64};
+use crate::command::codec::{get_client_token, get_timestamp, put_client_token, put_timestamp};
+use crate::command::two_phase_codec::{get_token, put_token};
+use crate::command::{ClientToken, TransactionId};
+
+const FORMAT: u8 = 1;
+
+/// A prepared transaction: held by the shard until it is resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreparedTransaction {
+    /// The transaction.
+    pub id: TransactionId,
+    /// The token whose shard holds the decision.
+    pub home: Token,
+    /// When it was prepared here; names this prepare in the decision.
+    pub ts: Timestamp,
+    /// After this, in milliseconds since the epoch, the transaction's prepares are refused everywhere.
+    pub deadline_ms: u64,
+    /// The client's token; only at home.
+    pub client_token: Option<ClientToken>,
+    /// The items' keys, in the order of the request. Each is locked, except where its table has gone since.
+    pub keys: Vec<Vec<u8>>,
+}
+
+impl PreparedTransaction {
+    /// The bytes of the row, which has the id in its key.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let mut out = vec![FORMAT];
+        put_token(&mut out, self.home);
+        put_timestamp(&mut out, self.ts);
+        put_u64(&mut out, self.deadline_ms);
+        put_client_token(&mut out, self.client_token.as_ref());
+        put_list(&mut out, &self.keys, |out, key| put_bytes(out, key));
+        out
+    }
+
+    pub(super) fn from_bytes(id: TransactionId, mut row: &[u8]) -> Result<PreparedTransaction, DecodeError> {
+        let input = &mut row;
+        match get_u8(input)? {
+            FORMAT => {}
+            format => return Err(DecodeError::Format(format)),
+        }
+        let prepared = PreparedTransaction {
+            id,
+            home: get_token(input)?,
+            ts: get_timestamp(input)?,
+            deadline_ms: get_u64(input)?,
+            client_token: get_client_token(input)?,
+            keys: get_list(input, |input| Ok(get_bytes(input)?.to_vec()))?,
+        };
+        finish(input)?;
+        Ok(prepared)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_bytes() {
+        let prepared = PreparedTransaction {
+            id: TransactionId(9),
+            home: Token(1),
+            ts: Timestamp(2),
+            deadline_ms: 300,
+            client_token: Some(ClientToken { token: "t".to_owned(), request_hash: 5 }),
+            keys: vec![vec![0x10, 1], vec![0x10, 2]],
+        };
+        let bytes = prepared.to_bytes();
+        let expected = [
+            &[1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0xAC, 2][..],
+            &[1, 1, b't', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5],
+            &[2, 2, 0x10, 1, 2, 0x10, 2],
+        ];
+        assert_eq!(bytes, expected.concat());
+        assert_eq!(PreparedTransaction::from_bytes(TransactionId(9), &bytes), Ok(prepared));
+    }
+}

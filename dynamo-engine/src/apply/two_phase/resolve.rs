@@ -1,0 +1,76 @@
+//! Resolve: write what was prepared, or not, and unlock.
+
+use hlc::Timestamp;
+
+use super::intent::Prospect;
+use super::{Intent, PreparedTransaction};
+use crate::apply::evaluate::{Evaluated, Next};
+use crate::apply::{Applier, Fault, Outcome, WriteOutcome};
+use crate::catalog::TableId;
+use crate::command::Resolve;
+use crate::keyspace::{RowKey, intent_key, local};
+
+impl Applier<'_> {
+    /// Applies a resolve. One that finds another prepare than it means, or none, changes nothing.
+    pub(in crate::apply) fn resolve(&mut self, resolve: &Resolve) -> Result<Outcome, Fault> {
+        let here = self.shard.locks.of(resolve.id).cloned();
+        let meant = |here: &PreparedTransaction| match resolve.prepared {
+            Some(ts) => here.ts == ts,
+            None => resolve.commit.is_none(),
+        };
+        let actions = match here.filter(|here| meant(here)) {
+            Some(prepared) => self.carry_out(&prepared, resolve.commit)?,
+            None => Vec::new(),
+        };
+        Ok(Outcome::Resolved { actions })
+    }
+
+    /// Unlocks the items of a prepare; at a commit, writes them first. One outcome for each action of the prepare.
+    pub(super) fn carry_out(
+        &mut self,
+        prepared: &PreparedTransaction,
+        commit: Option<Timestamp>,
+    ) -> Result<Vec<WriteOutcome>, Fault> {
+        let mut actions = Vec::new();
+        for key in &prepared.keys {
+            let lock = intent_key(key);
+            let intent = self.get(&lock)?.map(|row| Intent::from_bytes(&row)).transpose()?;
+            let intent = intent.filter(|intent| intent.id == prepared.id);
+            if intent.is_some() {
+                self.delete(lock);
+            }
+            if let Some(at) = commit {
+                let change = intent.map_or(Prospect::Keep, |intent| intent.change);
+                actions.push(self.carry_out_one(key, change, at)?);
+            }
+        }
+        self.delete(local::prepared(self.shard.id, prepared.id.0));
+        self.shard.locks.unlock(prepared);
+        Ok(actions)
+    }
+
+    /// Writes one item as it was foreseen, with the transaction's timestamp, under the table's present description:
+    /// indexes may have come and gone since. Where the table has gone its items went with it.
+    fn carry_out_one(&mut self, key: &[u8], change: Prospect, at: Timestamp) -> Result<WriteOutcome, Fault> {
+        let Some(table) = self.shard.tables.get(&TableId(RowKey::parse(key)?.id())).cloned() else {
+            return Ok(WriteOutcome::default());
+        };
+        let next = match change {
+            Prospect::Keep => Next::Same,
+            Prospect::Put(body) => Next::Made(body),
+            Prospect::Delete => Next::Gone,
+        };
+        let old = self.get(key)?;
+        let ts = std::mem::replace(&mut self.ts, at);
+        let outcome = self.commit(&table, key, Evaluated { old, next });
+        self.ts = ts;
+        self.lift_clock(at);
+        outcome
+    }
+
+    /// A decision is never refused: the shard's clock follows it.
+    fn lift_clock(&mut self, at: Timestamp) {
+        self.shard.high_water = self.shard.high_water.max(at);
+        self.shard.ceiling = self.shard.ceiling.max(at.next().unwrap_or(Timestamp::MAX));
+    }
+}
