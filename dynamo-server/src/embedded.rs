@@ -14,8 +14,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::config::Config;
-use crate::env::{Env, TcpTransport, TokioEnv};
+use crate::cluster::join::{self, Joiner};
+use crate::config::{ClusterConfig, Config, Entry};
+use crate::env::{Directory, Env, Identity, OpenError, TcpTransport, TokioEnv};
 use crate::http::{HttpServer, Service};
 use crate::metrics::Metrics;
 use crate::node::{ClusterOptions, Node, NodeError, NodeOptions, StorageOptions};
@@ -42,6 +43,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The cluster to join could not be asked.
+    #[error("cannot join: {0}")]
+    Join(String),
     /// The address could not be bound.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -62,29 +66,16 @@ impl Server {
             None => TokioEnv::new(),
             Some(cluster) => TokioEnv::with_peers(open_peer_port(&cluster.peer_listen).await?),
         };
-        let shards = config.shards_of_new_data();
-        let storage = match config.data_dir {
-            Some(dir) => StorageOptions::Directory(dir),
-            None => StorageOptions::Memory,
-        };
-        let options = NodeOptions {
-            storage,
-            cluster: config.cluster.map(|cluster| ClusterOptions {
-                node_id: cluster.node_id,
-                members: cluster.members,
-                joins: None,
-            }),
-            shards,
-            keeps_shards: config.shards.is_none(),
-            pace: Pace::for_election_timeout(config.election_timeout),
-            request_deadline: config.request_deadline,
-            read_mode: config.read_mode,
-            ..NodeOptions::default()
-        };
+        let found = found_cluster(&config).await?;
+        let options = node_options(&config, found.as_ref());
         let seed = TokioEnv::random();
         let peer_address = env.transport().address();
         let node = Node::start(options, env).await?;
-        let service = Arc::new(Service::new(node.clone(), Arc::new(Metrics::new()), config.cors.as_deref(), seed));
+        if let Some(joiner) = config.cluster.and_then(joiner) {
+            node.join(joiner);
+        }
+        let service = Service::new(node.clone(), Arc::new(Metrics::new()), config.cors.as_deref(), seed);
+        let service = Arc::new(service.with_admin_from(config.admin_from));
         let address = SocketAddr::new(config.host, config.port);
         match HttpServer::start(address, service).await {
             Ok(http) => Ok(Server { node, http, peer_address }),
@@ -149,4 +140,52 @@ async fn open_peer_port(address: &str) -> Result<TcpTransport, StartError> {
     let mut found = tokio::net::lookup_host(address).await.map_err(failed)?;
     let first = found.next().ok_or_else(|| failed(std::io::ErrorKind::AddrNotAvailable.into()))?;
     TcpTransport::open(first).await.map_err(failed)
+}
+
+/// The cluster that a node joins: as its data says, if it has any, and as the members say otherwise. `None` for a node
+/// that does not join.
+async fn found_cluster(config: &Config) -> Result<Option<Identity>, StartError> {
+    let Some(cluster) = config.cluster.as_ref().filter(|cluster| cluster.entry != Entry::Founder) else {
+        return Ok(None);
+    };
+    let written = match &config.data_dir {
+        Some(dir) => Directory::identity_in(dir).map_err(|error| StartError::Node(OpenError::from(error).into()))?,
+        None => None,
+    };
+    match written {
+        Some(identity) => Ok(Some(identity)),
+        None => join::inquire::<TokioEnv>(&cluster.members).await.map(Some).map_err(StartError::Join),
+    }
+}
+
+/// The settings of the node, with the cluster that was `found` for one that joins.
+fn node_options(config: &Config, found: Option<&Identity>) -> NodeOptions {
+    NodeOptions {
+        storage: match &config.data_dir {
+            Some(dir) => StorageOptions::Directory(dir.clone()),
+            None => StorageOptions::Memory,
+        },
+        cluster: config.cluster.as_ref().map(|cluster| cluster_options(cluster, found)),
+        shards: found.map_or(config.shards_of_new_data(), |found| found.shards),
+        keeps_shards: config.shards.is_none(),
+        pace: Pace::for_election_timeout(config.election_timeout),
+        request_deadline: config.request_deadline,
+        read_mode: config.read_mode,
+        ..NodeOptions::default()
+    }
+}
+
+fn cluster_options(cluster: &ClusterConfig, found: Option<&Identity>) -> ClusterOptions {
+    let mut members = cluster.members.clone();
+    members.insert(cluster.node_id, cluster.peer_address.clone());
+    ClusterOptions { node_id: cluster.node_id, members, joins: found.map(|found| found.cluster_id) }
+}
+
+fn joiner(cluster: ClusterConfig) -> Option<Joiner> {
+    match cluster.entry {
+        Entry::Founder => None,
+        Entry::Joiner { promote } => {
+            Some(Joiner { members: cluster.members, peer_address: cluster.peer_address, promote })
+        }
+    }
 }

@@ -6,6 +6,8 @@
 //!
 //! To run a server inside a test, see [`Server`].
 
+mod client;
+pub mod cluster;
 pub mod config;
 mod embedded;
 pub mod healthcheck;

@@ -9,17 +9,22 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Cli, ClusterConfig, Command, Config};
-use crate::{Server, healthcheck};
+use crate::config::{Cli, ClusterConfig, Command, Config, JoinRequest};
+use crate::{Server, cluster, healthcheck};
 
 /// Does what the arguments and environment of this process say, until it is told to stop.
 pub fn run() -> ExitCode {
     refuse_huge_pages();
     let cli = Cli::from_process();
-    if let Some(Command::Healthcheck { url }) = cli.command {
-        return healthcheck::run(url.as_deref(), &cli.settings);
-    }
-    match Config::load(cli.settings) {
+    let config = match cli.command {
+        Some(Command::Healthcheck { url }) => return healthcheck::run(url.as_deref(), &cli.settings),
+        Some(Command::Cluster(command)) => return cluster::command::run(&command, &cli.settings),
+        Some(Command::Join { peer_address, learner, settings }) => {
+            Config::load_joining(settings.over(cli.settings), &JoinRequest { peer_address, promote: !learner })
+        }
+        None => Config::load(cli.settings),
+    };
+    match config {
         Ok(config) => serve(config),
         Err(error) => refuse(error),
     }

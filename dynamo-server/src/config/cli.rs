@@ -32,6 +32,77 @@ pub enum Command {
         #[arg(long, env = "DYNAMO_SERVER_URL")]
         url: Option<String>,
     },
+    /// Start a new node and ask a running cluster to add it: it receives a copy of every shard, then votes.
+    Join {
+        /// Where the members reach this node, HOST:PORT [default: the one given for it in --peers]
+        #[arg(long, env = "DYNAMO_SERVER_PEER_ADDRESS")]
+        peer_address: Option<String>,
+        /// Stay a learner, which has a copy and no vote, until `cluster promote`
+        #[arg(long)]
+        learner: bool,
+        /// The settings of the new node; --peers names members to ask.
+        #[command(flatten)]
+        settings: Box<Settings>,
+    },
+    /// Look at the cluster of a running server, or change it.
+    Cluster(ClusterCommand),
+}
+
+/// What to do with the cluster, and through whom.
+#[derive(Debug, Args)]
+pub struct ClusterCommand {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ClusterAction,
+    /// Any node of the cluster, for instance http://127.0.0.1:8000
+    #[arg(long, env = "DYNAMO_SERVER_URL", global = true)]
+    pub url: Option<String>,
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Seconds until a change that is not through is given up.
+    #[arg(long, default_value_t = 60, global = true)]
+    pub timeout_s: u64,
+}
+
+/// What one can do with a cluster. Every change may be asked for again.
+#[derive(Debug, Subcommand)]
+pub enum ClusterAction {
+    /// Show nodes, shards, leaders, leases and how far each replica is behind.
+    Status,
+    /// Give a node that is starting with `join` a copy of every shard, without a vote (`join` asks for this itself).
+    Add {
+        /// Its number.
+        #[arg(long)]
+        node: u64,
+        /// Where the members reach it, HOST:PORT.
+        #[arg(long)]
+        address: String,
+    },
+    /// Give a learner a vote on every shard, once it has caught up.
+    Promote {
+        /// Its number.
+        #[arg(long)]
+        node: u64,
+    },
+    /// Take a node out of every shard. Its number must never be used again.
+    Remove {
+        /// Its number.
+        #[arg(long)]
+        node: u64,
+        /// Also if no majority of the others can be reached.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Let a node lead a shard, or all of them; for ten minutes no leader is moved for balance then.
+    Transfer {
+        /// The shard's number, or `all`.
+        #[arg(long)]
+        shard: String,
+        /// The node that is to lead.
+        #[arg(long)]
+        to: u64,
+    },
 }
 
 /// How log lines look.
@@ -134,7 +205,7 @@ pub struct Settings {
 impl Settings {
     /// These settings, with those left open taken from `other`. Where these name a place for the data, the other's
     /// choice between memory and disk does not count.
-    pub(super) fn or(self, other: Settings) -> Settings {
+    pub fn over(self, other: Settings) -> Settings {
         let place_given = self.in_memory.is_some() || self.data_dir.is_some();
         Settings {
             host: self.host.or(other.host),

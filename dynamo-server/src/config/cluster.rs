@@ -128,7 +128,7 @@ fn parse_peers(text: &str) -> Result<BTreeMap<u64, String>, ConfigError> {
 }
 
 /// An address that others are to call: not one that only means "everywhere here".
-fn check_reachable(setting: &str, address: &str) -> Result<(), ConfigError> {
+pub(crate) fn check_reachable(setting: &str, address: &str) -> Result<(), ConfigError> {
     let host = check_address(setting, address)?;
     match host.parse::<IpAddr>() {
         Ok(ip) if ip.is_unspecified() => Err(invalid(format!(

@@ -13,7 +13,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use cli::{AdminFrom, Cli, Command, Settings};
+pub use cli::{AdminFrom, Cli, ClusterAction, ClusterCommand, Command, Settings};
+pub(crate) use cluster::check_reachable as check_peer_address;
 pub use cluster::{ClusterConfig, Entry, JoinRequest};
 use thiserror::Error;
 
@@ -187,7 +188,7 @@ fn with_file(settings: Settings) -> Result<Settings, ConfigError> {
         Some(path) => file::read(path)?,
         None => Settings::default(),
     };
-    Ok(settings.or(file))
+    Ok(settings.over(file))
 }
 
 #[cfg(test)]

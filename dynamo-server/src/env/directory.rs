@@ -107,9 +107,17 @@ impl Directory {
     /// # Errors
     /// When the file is there but cannot be believed.
     pub fn identity(&self) -> Result<Option<Identity>, DirectoryError> {
-        let path = self.part(IDENTITY_FILE);
+        Directory::identity_in(&self.path)
+    }
+
+    /// The identity in a directory that need not be open, nor exist.
+    ///
+    /// # Errors
+    /// As [`Directory::identity`].
+    pub fn identity_in(directory: &Path) -> Result<Option<Identity>, DirectoryError> {
+        let path = directory.join(IDENTITY_FILE);
         match std::fs::read_to_string(&path) {
-            Ok(text) => decode_identity(&self.path, &path, &text).map(Some),
+            Ok(text) => decode_identity(directory, &path, &text).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(DirectoryError::Io { path, source }),
         }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,10 +65,10 @@ async fn accept_loop<E: Env>(listener: TcpListener, service: Arc<Service<E>>, mu
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
-        let stream = tokio::select! {
+        let (stream, client) = tokio::select! {
             () = wait_for_stop(&mut stopped) => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, from)) => (stream, from.ip()),
                 Err(error) => {
                     warn!(%error, "accept failed");
                     E::sleep(ACCEPT_PAUSE).await;
@@ -78,7 +78,7 @@ async fn accept_loop<E: Env>(listener: TcpListener, service: Arc<Service<E>>, mu
         };
         let (service, watcher) = (service.clone(), graceful.watcher());
         E::spawn(async move {
-            if let Err(error) = serve(stream, service, watcher).await {
+            if let Err(error) = serve(stream, client, service, watcher).await {
                 debug!(%error, "connection ended");
             }
             drop(place);
@@ -95,13 +95,18 @@ async fn wait_for_stop(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-async fn serve<E: Env>(stream: TcpStream, service: Arc<Service<E>>, watcher: Watcher) -> hyper::Result<()> {
+async fn serve<E: Env>(
+    stream: TcpStream,
+    client: IpAddr,
+    service: Arc<Service<E>>,
+    watcher: Watcher,
+) -> hyper::Result<()> {
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "TCP_NODELAY not set");
     }
     let answer = service_fn(move |request| {
         let service = service.clone();
-        async move { Ok::<_, Infallible>(service.answer(request).await) }
+        async move { Ok::<_, Infallible>(service.answer(client, request).await) }
     });
     // No `pipeline_flush`: it holds replies back while unread input is there, so that the 431 or 400 for a head that
     // cannot be read was never sent.

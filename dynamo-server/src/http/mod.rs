@@ -11,6 +11,7 @@
 //!
 //! Nothing below this module knows of HTTP.
 
+pub mod admin;
 mod body;
 mod cors;
 mod listener;

@@ -1,5 +1,6 @@
 //! One request from head to reply.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,10 +14,12 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
 
+use super::admin;
 use super::body::{self, BodyError};
 use super::cors::Cors;
 use super::request_id::RequestIds;
 use super::respond::{Reply, api, plain};
+use crate::config::AdminFrom;
 use crate::env::Env;
 use crate::metrics::Metrics;
 use crate::node::Node;
@@ -32,16 +35,22 @@ pub struct Service<E: Env> {
     ids: RequestIds,
     cors: Cors,
     metrics: Arc<Metrics>,
+    admin_from: AdminFrom,
 }
 
 impl<E: Env> Service<E> {
     /// A service in front of `node`; `seed` starts the request ids.
     pub fn new(node: Arc<Node<E>>, metrics: Arc<Metrics>, cors: Option<&str>, seed: u64) -> Service<E> {
-        Service { node, ids: RequestIds::new(seed), cors: Cors::new(cors), metrics }
+        Service { node, ids: RequestIds::new(seed), cors: Cors::new(cors), metrics, admin_from: AdminFrom::default() }
     }
 
-    /// The answer to `request`. Never fails: every mistake has an answer of its own.
-    pub async fn answer(&self, request: Request<Incoming>) -> Reply {
+    /// The same service, which lets these clients change the cluster.
+    pub fn with_admin_from(self, admin_from: AdminFrom) -> Service<E> {
+        Service { admin_from, ..self }
+    }
+
+    /// The answer to a `request` from `client`. Never fails: every mistake has an answer of its own.
+    pub async fn answer(&self, client: IpAddr, request: Request<Incoming>) -> Reply {
         let (head, body) = request.into_parts();
         if is_too_large(&head) {
             let _ = body::read(&head.headers, body).await;
@@ -49,6 +58,11 @@ impl<E: Env> Service<E> {
         }
         let mut reply = match (&head.method, head.uri.path()) {
             (&Method::POST, "/" | "") => self.call(&head.headers, body).await,
+            (_, path) if path.starts_with(admin::PREFIX) => {
+                // Boxed, as the operations are. Without the headers that let other origins read it.
+                let answer: BoxFuture<'_, _> = Box::pin(admin::answer(&self.node, self.admin_from, client, &head));
+                return answer.await;
+            }
             (&Method::OPTIONS, _) => return self.cors.preflight(&head.headers),
             (&Method::GET | &Method::HEAD, path) => self.page(path, &head.headers),
             _ => plain(StatusCode::NOT_FOUND, "text/xml", UNKNOWN_OPERATION_XML),

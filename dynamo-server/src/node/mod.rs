@@ -14,8 +14,10 @@ mod peers;
 mod read;
 mod route;
 mod start;
+mod status;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod upkeep;
 
 use std::future::Future;
@@ -41,7 +43,9 @@ pub use self::membership::MembershipFailure;
 pub use self::options::{
     BLOCKING_READS_MAX, ClusterOptions, FREE_BYTES_MIN, LOG_BYTES_MAX, NodeOptions, REQUEST_DEADLINE,
 };
+pub(crate) use self::route::Attempt;
 pub use self::start::NodeError;
+pub use self::status::{NodeStatus, ShardStatus};
 pub use crate::env::Storage as StorageOptions;
 
 use self::counters::StoreReads;
@@ -226,7 +230,7 @@ impl<E: Env> Node<E> {
     }
 
     /// Starts a task that ends with the node at the latest.
-    fn start_task(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn start_task(&self, task: impl Future<Output = ()> + Send + 'static) {
         let handle = E::spawn(task).abort_handle();
         let mut tasks = self.tasks.lock();
         tasks.retain(|task| !task.is_finished());

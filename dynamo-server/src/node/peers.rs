@@ -47,6 +47,11 @@ impl<E: Env> Node<E> {
         match header.kind {
             peer::PROPOSE => peer::propose::serve(self, header, request).await,
             peer::READ_INDEX => peer::read_index::serve(self, header, request).await,
+            peer::STATUS => peer::status::serve(self, header, request).await,
+            peer::TRANSFER => peer::transfer::serve(self, header, request).await,
+            peer::PAUSE_BALANCING => peer::transfer::serve_pause(self, header, request).await,
+            // Boxed: it asks peers itself, and its future would contain itself otherwise.
+            peer::JOIN => Box::pin(peer::join::serve(self, header, request)).await,
             tag => Err(DecodeError::Tag { what: "service", tag }),
         }
     }

@@ -275,6 +275,19 @@ impl<E: Env> Node<E> {
     /// Asks a peer to do something for `shard`, and takes over its hybrid time.
     pub(crate) async fn ask(&self, peer: u64, shard: ShardId, kind: u8, body: &[u8], deadline: Deadline) -> Attempt {
         let Some(address) = self.system().group().address_of(peer) else { return Attempt::NotSent };
+        self.ask_at(peer, address, shard, kind, body, deadline).await
+    }
+
+    /// As [`Node::ask`], of a peer that may be no member, or not yet.
+    pub(crate) async fn ask_at(
+        &self,
+        peer: u64,
+        address: String,
+        shard: ShardId,
+        kind: u8,
+        body: &[u8],
+        deadline: Deadline,
+    ) -> Attempt {
         let remaining = deadline.remaining::<E>();
         if remaining.is_zero() {
             return Attempt::NotSent;

@@ -10,7 +10,7 @@ use futures::future::{join_all, select};
 use hlc::NodeClock;
 use ordered_kv::StoreError;
 use parking_lot::Mutex;
-use shard_router::ShardMap;
+use shard_router::{ShardId, ShardMap};
 use tokio::sync::{Semaphore, watch};
 
 use super::upkeep::Upkeep;
@@ -24,6 +24,9 @@ use crate::shard::Shard;
 
 /// How long a node that is alone waits until it leads its shards: two synced writes each.
 const ELECTION_WAIT: Duration = Duration::from_secs(30);
+
+/// The group that is asked where all say the same.
+const SYSTEM: ShardId = ShardId(0);
 
 /// The first node of a cluster.
 const FIRST_NODE: u64 = 1;
@@ -55,6 +58,15 @@ pub enum NodeError {
         /// What was asked for.
         asked: u64,
     },
+    /// The data belongs to a member of a cluster, which cannot go on alone.
+    #[error("the data directory belongs to node {0} of a cluster: start it with --node-id {0} and --peers")]
+    IsMember(u64),
+    /// The data belongs to a node that is alone, and cannot become a member of a cluster.
+    #[error(
+        "the data directory belongs to a node that is alone, and nodes with data of their own cannot found or join a \
+         cluster: start it without --node-id and --peers, or give the cluster a new data directory"
+    )]
+    IsAlone,
     /// The node is no member of the cluster that it is to found.
     #[error("node {0} is not among the members of its cluster")]
     NoMember(u64),
@@ -243,6 +255,9 @@ async fn start_group<E: Env>(
 /// Starts a group whose only member is this node, and waits until it leads.
 async fn start_alone<E: Env>(context: &GroupContext<E>, group: RecoveredGroup) -> Result<Group<E>, NodeError> {
     let shard = group.shard().0;
+    if group.members().keys().any(|node| *node != context.node) {
+        return Err(NodeError::IsMember(context.node));
+    }
     let group = Group::start(context, group).await?;
     group.hold_down().await;
     group.initialize(BTreeMap::from([(context.node, Member::new(""))])).await?;
@@ -265,6 +280,13 @@ async fn start_member<E: Env>(
     cluster: &ClusterOptions,
     cluster_id: u128,
 ) -> Result<Group<E>, NodeError> {
+    match (group.members().get(&context.node), cluster.members.get(&context.node)) {
+        (Some(known), Some(given)) if known.is_empty() && !given.is_empty() => return Err(NodeError::IsAlone),
+        (Some(known), Some(given)) if known != given && group.shard() == SYSTEM => {
+            tracing::warn!("the members know this node by {known}; that it is given {given} now changes nothing");
+        }
+        _ => {}
+    }
     let group = Group::start(context, group).await?;
     if cluster.joins.is_none() && cluster.founding_id() == cluster_id {
         let members = cluster.members.iter().map(|(node, address)| (*node, Member::new(address))).collect();

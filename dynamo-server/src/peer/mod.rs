@@ -5,6 +5,7 @@
 //!
 //! - [`propose`]: commands to be proposed to a shard, for their outcomes.
 //! - [`read_index`]: how far a replica must have applied so that it shows everything acknowledged by now.
+//! - [`status`], [`transfer`], [`join`]: what operators ask for; see [`crate::cluster`].
 //!
 //! ```text
 //! request   format (1) = 01 · kind (1) · shard · milliseconds left · clock (8, BE) · body
@@ -19,8 +20,11 @@
 //! message gets a later timestamp than what caused it.
 
 pub mod failure;
+pub mod join;
 pub mod propose;
 pub mod read_index;
+pub mod status;
+pub mod transfer;
 
 use std::time::Duration;
 
@@ -39,6 +43,14 @@ pub const FIRST_KIND: u8 = 32;
 pub const PROPOSE: u8 = 32;
 /// [`read_index`].
 pub const READ_INDEX: u8 = 33;
+/// [`status`].
+pub const STATUS: u8 = 42;
+/// [`transfer`].
+pub const TRANSFER: u8 = 43;
+/// [`transfer::serve_pause`].
+pub const PAUSE_BALANCING: u8 = 44;
+/// [`join`].
+pub const JOIN: u8 = 45;
 
 /// What every request to a peer begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -112,6 +112,16 @@ impl RecoveredGroup {
         self.shard
     }
 
+    /// The members, voters and learners, by the newest membership that lies here, and where they listen. Empty for a new
+    /// group.
+    pub fn members(&self) -> BTreeMap<NodeId, String> {
+        let address = |(node, member): (&NodeId, &Member)| (*node, member.addr.clone());
+        match self.log.newest_members() {
+            Some(members) => members.iter().map(address).collect(),
+            None => self.state.membership.membership().nodes().map(address).collect(),
+        }
+    }
+
     /// How far the group's log has come.
     pub fn floor(&self) -> GroupFloor {
         self.log.floor()

@@ -8,6 +8,7 @@
 //! and each grant passes through [`save_vote`](openraft::storage::RaftLogStorage::save_vote) before a response leaves
 //! the node, so that a lease which is about to be unsafe is gone before it is.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, RangeBounds};
@@ -27,7 +28,7 @@ use super::floor::{Floor, GroupFloor, LogEndError};
 use super::keys::{self, Scalar};
 use super::lease_feed::{LeaseFeed, voters};
 use super::tail::{LogSize, TAIL_BYTES_MAX, Tail};
-use super::types::{LogEntry, LogId, NodeId, Types, Vote};
+use super::types::{LogEntry, LogId, Member, NodeId, Types, Vote};
 use super::wal::Wal;
 use crate::env::Env;
 
@@ -42,6 +43,8 @@ pub struct RecoveredLog {
     purged: Option<LogId>,
     last: Option<LogId>,
     memberships: Vec<(u64, Voters<NodeId>)>,
+    /// The nodes in the newest of them.
+    newest: Option<BTreeMap<NodeId, Member>>,
     tail: Tail,
     size: LogSize,
 }
@@ -96,6 +99,11 @@ impl RecoveredLog {
         self.memberships.clone()
     }
 
+    /// The members in the newest membership of the log, voters and learners; `None` where the log has none.
+    pub fn newest_members(&self) -> Option<&BTreeMap<NodeId, Member>> {
+        self.newest.as_ref()
+    }
+
     /// Walks over all entries: there is no gap, and this is how much it is.
     fn count(&mut self, store: &dyn LogStore, group: u32) -> Result<Option<u64>, LogEndError> {
         let unreadable = |error: ordered_kv::StoreError| LogEndError::Unreadable { group, reason: error.to_string() };
@@ -112,6 +120,7 @@ impl RecoveredLog {
                     .map_err(|error| LogEndError::Unreadable { group, reason: error.to_string() })?;
                 if let EntryPayload::Membership(membership) = &entry.payload {
                     self.memberships.push((expected, voters(membership)));
+                    self.newest = Some(membership.nodes().map(|(node, member)| (*node, member.clone())).collect());
                 }
             }
             self.size.add(expected, value.len());

@@ -19,10 +19,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::super::directory::Identity;
 use super::super::transport::Lane;
+use super::inquiry;
 
 const MAGIC: [u8; 4] = *b"dynp";
 /// The versions of the protocol between nodes that this program speaks.
-const VERSIONS: (u8, u8) = (1, 1);
+pub(super) const VERSIONS: (u8, u8) = (1, 1);
 
 /// Why a caller is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -92,13 +93,8 @@ impl Hello {
         out
     }
 
+    /// Reads what follows the magic and the versions.
     async fn read(input: &mut (impl AsyncRead + Unpin)) -> Result<Hello, HelloError> {
-        let mut magic = [0; 4];
-        input.read_exact(&mut magic).await?;
-        let (from, to) = (input.read_u8().await?, input.read_u8().await?);
-        if magic != MAGIC || from > VERSIONS.1 || to < VERSIONS.0 {
-            return Err(Refusal::Protocol.into());
-        }
         let hello = Hello {
             cluster: input.read_u128_le().await?,
             node: input.read_u64_le().await?,
@@ -120,34 +116,52 @@ pub(super) async fn greet(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), he
     let (reason, _version) = (stream.read_u8().await?, stream.read_u8().await?);
     match reason {
         0 => Ok(()),
-        code => Err(match REFUSALS.into_iter().find(|refusal| *refusal as u8 == code) {
-            Some(refusal) => HelloError::Refused(refusal),
-            None => HelloError::RefusedThere(code),
-        }),
+        code => Err(refusal_of(code)),
+    }
+}
+
+/// The refusal with this code.
+pub(super) fn refusal_of(code: u8) -> HelloError {
+    match REFUSALS.into_iter().find(|refusal| *refusal as u8 == code) {
+        Some(refusal) => HelloError::Refused(refusal),
+        None => HelloError::RefusedThere(code),
     }
 }
 
 /// The disks that callers were seen with.
 pub(super) type Disks = Mutex<BTreeMap<u64, u64>>;
 
-/// Hears a caller's greeting and answers it.
+/// Hears a caller's greeting and answers it; `None` for one that only wanted to know who this is, and was told.
 pub(super) async fn welcome(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     me: &Identity,
     disks: &Disks,
-) -> Result<Hello, HelloError> {
-    let heard = match Hello::read(stream).await {
-        Ok(hello) => judge(&hello, me, disks).map(|()| hello).map_err(HelloError::from),
-        Err(error) => Err(error),
+) -> Result<Option<Hello>, HelloError> {
+    let heard = match hear(stream).await {
+        Ok(Some(hello)) => judge(&hello, me, disks).map(|()| Some(hello)).map_err(HelloError::from),
+        other => other,
     };
     let answer = match &heard {
-        Ok(_) => [0, VERSIONS.1],
-        Err(HelloError::Refused(refusal)) => [*refusal as u8, 0],
+        Ok(Some(_)) => vec![0, VERSIONS.1],
+        Ok(None) => inquiry::answer(me),
+        Err(HelloError::Refused(refusal)) => vec![*refusal as u8, 0],
         Err(_) => return heard,
     };
     stream.write_all(&answer).await?;
     stream.flush().await?;
     heard
+}
+
+async fn hear(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<Hello>, HelloError> {
+    let mut magic = [0; 4];
+    stream.read_exact(&mut magic).await?;
+    let (from, to) = (stream.read_u8().await?, stream.read_u8().await?);
+    let is_spoken = from <= VERSIONS.1 && to >= VERSIONS.0;
+    match magic {
+        MAGIC if is_spoken => Hello::read(stream).await.map(Some),
+        inquiry::MAGIC if is_spoken => Ok(None),
+        _ => Err(Refusal::Protocol.into()),
+    }
 }
 
 fn judge(hello: &Hello, me: &Identity, disks: &Disks) -> Result<(), Refusal> {
@@ -175,7 +189,7 @@ mod tests {
         Hello { cluster: 9, node: 2, incarnation: 22, called: 1, lane: Lane::Heartbeat }
     }
 
-    async fn meet(bytes: Vec<u8>, disks: &Disks) -> Result<Hello, HelloError> {
+    async fn meet(bytes: Vec<u8>, disks: &Disks) -> Result<Option<Hello>, HelloError> {
         let (mut here, mut there) = tokio::io::duplex(1024);
         there.write_all(&bytes).await.unwrap();
         welcome(&mut here, &me(), disks).await
@@ -184,7 +198,7 @@ mod tests {
     #[tokio::test]
     async fn a_peer_is_let_in_and_everybody_else_is_told_why_not() {
         let disks = Disks::default();
-        assert_eq!(meet(caller().encode(), &disks).await.unwrap(), caller());
+        assert_eq!(meet(caller().encode(), &disks).await.unwrap(), Some(caller()));
         let cases = [
             (Hello { cluster: 8, ..caller() }, Refusal::OtherCluster),
             (Hello { called: 3, ..caller() }, Refusal::OtherNode),

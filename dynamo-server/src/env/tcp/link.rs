@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
+use super::contacts::Contacts;
 use super::frame::{self, FrameError};
 use super::hello::{self, Hello, HelloError};
 use crate::env::transport::TransportError;
@@ -57,9 +58,9 @@ pub(super) struct Link {
 
 impl Link {
     /// A link to whoever listens at `address`.
-    pub(super) fn start(address: String, hello: Hello) -> Link {
+    pub(super) fn start(address: String, hello: Hello, contacts: Arc<Contacts>) -> Link {
         let (queue, requests) = mpsc::channel(QUEUE_MAX);
-        let task = tokio::spawn(run(address, hello, requests)).abort_handle();
+        let task = tokio::spawn(run(address, hello, contacts, requests)).abort_handle();
         Link { queue, task }
     }
 
@@ -75,8 +76,9 @@ impl Drop for Link {
     }
 }
 
+/// Why there is no connection, or no longer.
 #[derive(Debug, thiserror::Error)]
-enum LinkError {
+pub(super) enum LinkError {
     #[error(transparent)]
     Io(#[from] std::io::Error),
     #[error(transparent)]
@@ -87,18 +89,22 @@ enum LinkError {
     TimedOut,
 }
 
-async fn run(address: String, hello: Hello, mut requests: mpsc::Receiver<Outgoing>) {
+async fn run(address: String, hello: Hello, contacts: Arc<Contacts>, mut requests: mpsc::Receiver<Outgoing>) {
     while let Some(first) = requests.recv().await {
         let connected = tokio::time::timeout(CONNECT_MAX, connect(&address, &hello)).await;
         let ended = match connected.unwrap_or(Err(LinkError::TimedOut)) {
-            Ok(stream) => converse(stream, first, &mut requests).await,
+            Ok(stream) => {
+                contacts.reached(hello.called, &address);
+                converse(stream, first, &mut requests).await
+            }
             Err(error) => {
+                contacts.failed(hello.called, &address, &error);
                 first.refuse();
                 Err(error)
             }
         };
         if let Err(error) = ended {
-            tracing::debug!(peer = hello.called, %address, lane = ?hello.lane, %error, "no connection");
+            tracing::debug!(peer = hello.called, %address, lane = ?hello.lane, %error, "a connection ended, or none came about");
         }
         // Who waits is refused now rather than later.
         while let Ok(waiting) = requests.try_recv() {

@@ -1,9 +1,12 @@
 //! Peers that call this node.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::io::{AsyncWriteExt, BufReader, BufWriter};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
@@ -13,7 +16,7 @@ use tokio::task::JoinSet;
 use super::super::directory::Identity;
 use super::super::transport::PeerHandler;
 use super::frame::{self, FrameError};
-use super::hello::{self, Disks};
+use super::hello::{self, Disks, HelloError, Refusal};
 
 /// How long a caller may take to say who it is.
 const GREETING_MAX: Duration = Duration::from_secs(2);
@@ -24,6 +27,12 @@ const REQUESTS_MAX: usize = 256;
 /// Connections at the same time: three of each of many peers, and some strangers that are about to be refused.
 const CONNECTIONS_MAX: usize = 1_024;
 
+/// For how long the log does not tell again of a caller that is refused for the same reason.
+const REFUSED_QUIET: Duration = Duration::from_secs(30);
+
+/// Refused callers that are remembered for that; beyond, the log stays quiet.
+const REFUSED_MAX: usize = 64;
+
 /// How long accepting rests after it failed, for want of file descriptors for instance.
 const REST: Duration = Duration::from_millis(50);
 
@@ -32,6 +41,22 @@ pub(super) struct Host {
     pub(super) me: Identity,
     pub(super) handler: PeerHandler,
     pub(super) disks: Disks,
+    /// When the log last told of a caller that was refused for this reason.
+    pub(super) refused: Mutex<BTreeMap<String, Instant>>,
+}
+
+impl Host {
+    /// Tells the log of a refused caller, who will try again many times a second.
+    fn tell_of(&self, refusal: Refusal, caller: Option<SocketAddr>) {
+        let from = caller.map_or("somebody".to_owned(), |caller| caller.ip().to_string());
+        let message = format!("a caller from {from} is refused: {refusal}");
+        let mut refused = self.refused.lock();
+        refused.retain(|_, told| told.elapsed() < REFUSED_QUIET);
+        if refused.len() < REFUSED_MAX && !refused.contains_key(&message) {
+            tracing::warn!("{message}");
+            refused.insert(message, Instant::now());
+        }
+    }
 }
 
 /// Lets peers in until the task is aborted, and their connections with it.
@@ -56,12 +81,14 @@ async fn serve(mut stream: TcpStream, host: Arc<Host>, _place: OwnedSemaphorePer
     let _ = stream.set_nodelay(true);
     let welcome = hello::welcome(&mut stream, &host.me, &host.disks);
     match tokio::time::timeout(GREETING_MAX, welcome).await {
-        Ok(Ok(caller)) => {
+        Ok(Ok(None)) => {}
+        Ok(Ok(Some(caller))) => {
             if let Err(error) = converse(stream, &host).await {
                 tracing::debug!(peer = caller.node, lane = ?caller.lane, %error, "a connection ended");
             }
         }
-        Ok(Err(error)) => tracing::warn!(%error, "nobody that may call"),
+        Ok(Err(HelloError::Refused(refusal))) => host.tell_of(refusal, stream.peer_addr().ok()),
+        Ok(Err(error)) => tracing::debug!(%error, "a caller was not understood"),
         Err(_) => tracing::debug!("a caller did not say who it is"),
     }
 }

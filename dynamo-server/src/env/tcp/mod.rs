@@ -7,8 +7,10 @@
 //! The traffic is neither encrypted nor authenticated: the port is for a private network, and on the loopback interface
 //! unless said otherwise.
 
+mod contacts;
 mod frame;
 mod hello;
+mod inquiry;
 mod link;
 mod listener;
 
@@ -23,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
+use self::contacts::Contacts;
 use self::hello::Hello;
 use self::link::{Answer, Link, Outgoing};
 use self::listener::Host;
@@ -44,6 +47,7 @@ struct Port {
     me: OnceLock<Identity>,
     links: Mutex<BTreeMap<(u64, Lane, String), Link>>,
     accepting: Mutex<Option<AbortHandle>>,
+    contacts: Arc<Contacts>,
 }
 
 impl Drop for Port {
@@ -67,6 +71,7 @@ impl TcpTransport {
             me: OnceLock::new(),
             links: Mutex::default(),
             accepting: Mutex::default(),
+            contacts: Arc::default(),
         };
         Ok(TcpTransport { port: Some(Arc::new(port)) })
     }
@@ -74,6 +79,16 @@ impl TcpTransport {
     /// Where peers reach this node; `None` where it is alone.
     pub fn address(&self) -> Option<SocketAddr> {
         self.port.as_ref().map(|port| port.address)
+    }
+}
+
+impl TcpTransport {
+    /// Asks the node that listens at `address` who it is, without belonging to its cluster.
+    ///
+    /// # Errors
+    /// Why it did not say.
+    pub async fn inquire(address: &str, limit: Duration) -> Result<Identity, String> {
+        inquiry::inquire(address, limit).await
     }
 }
 
@@ -86,7 +101,7 @@ impl Port {
         let link = links.entry((to, lane, address.clone())).or_insert_with(|| {
             let hello =
                 Hello { cluster: me.cluster_id, node: me.node_id, incarnation: me.incarnation, called: to, lane };
-            Link::start(address, hello)
+            Link::start(address, hello, Arc::clone(&self.contacts))
         });
         if link.send(Outgoing { body, answer }) { Ok(()) } else { Err(TransportError::NotSent) }
     }
@@ -98,7 +113,7 @@ impl Transport for TcpTransport {
         let Some(listener) = port.listener.lock().take() else { return };
         // Who listens is the one whose identity it is; there is one node on a port.
         let me = port.me.get_or_init(|| me.clone()).clone();
-        let host = Arc::new(Host { me, handler, disks: Mutex::default() });
+        let host = Arc::new(Host { me, handler, disks: Mutex::default(), refused: Mutex::default() });
         *port.accepting.lock() = Some(tokio::spawn(listener::accept(listener, host)).abort_handle());
     }
 

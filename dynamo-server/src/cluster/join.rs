@@ -1,0 +1,147 @@
+//! A node that joins a running cluster.
+//!
+//! It knows some members, and where they listen. From any of them it learns the number of the cluster and how many
+//! shards it has; with that it makes its data directory and starts with empty groups that found nothing. Then it asks a
+//! member to be added, receives everything, and asks to be promoted. It asks until it is what it wants to be, so a member
+//! that fails meanwhile, or a restart of its own, does no harm; asked to join once more, a member has nothing to do.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crate::env::{Env, Identity, TcpTransport};
+use crate::node::Node;
+use crate::peer;
+use crate::shard::Deadline;
+
+/// How long a member may take for one attempt: a learner with much data has to catch up before it is promoted, which is
+/// asked for again.
+const ATTEMPT_MAX: Duration = Duration::from_secs(20);
+
+/// The pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How long the members are asked for the cluster's number before the node gives up.
+const INQUIRY_MAX: Duration = Duration::from_secs(30);
+
+/// How long one inquiry may take.
+const INQUIRY_ATTEMPT_MAX: Duration = Duration::from_secs(2);
+
+/// A node that joins: whom it asks, and for what.
+#[derive(Clone, Debug)]
+pub struct Joiner {
+    /// Members to ask, and where they listen.
+    pub members: BTreeMap<u64, String>,
+    /// Where this node listens.
+    pub peer_address: String,
+    /// Whether to become a voter.
+    pub promote: bool,
+}
+
+/// Asks the members which cluster they belong to, until one of them answers.
+///
+/// # Errors
+/// What each of them said, when none could tell in time; and when what they say does not fit together.
+pub async fn inquire<E: Env>(members: &BTreeMap<u64, String>) -> Result<Identity, String> {
+    let deadline = Deadline::after::<E>(INQUIRY_MAX);
+    loop {
+        let mut answers: Vec<Identity> = Vec::new();
+        let mut failures = Vec::new();
+        for (node, address) in members {
+            match TcpTransport::inquire(address, INQUIRY_ATTEMPT_MAX).await {
+                Ok(identity) if identity.node_id != *node => {
+                    return Err(format!(
+                        "at {address} listens node {}, not node {node}: check --peers",
+                        identity.node_id
+                    ));
+                }
+                Ok(identity) => answers.push(identity),
+                Err(reason) => failures.push(format!("node {node} at {address}: {reason}")),
+            }
+        }
+        if let Some(first) = answers.first() {
+            return match answers.iter().find(|other| other.cluster_id != first.cluster_id) {
+                Some(other) => Err(format!(
+                    "node {} and node {} belong to different clusters: check --peers",
+                    first.node_id, other.node_id
+                )),
+                None => Ok(first.clone()),
+            };
+        }
+        if deadline.is_over::<E>() {
+            return Err(format!("no member of the cluster could be asked ({})", failures.join("; ")));
+        }
+        tracing::warn!("no member of the cluster can be asked yet: {}", failures.join("; "));
+        E::sleep(PAUSE * 4).await;
+    }
+}
+
+impl<E: Env> Node<E> {
+    /// Asks to become what `joiner` says, in the background, until it is so.
+    pub fn join(self: &Arc<Self>, joiner: Joiner) {
+        self.start_task(joiner.run(Arc::downgrade(self)));
+    }
+}
+
+impl Joiner {
+    /// Asks until the node is what it wants to be, or is gone.
+    async fn run<E: Env>(self, node: Weak<Node<E>>) {
+        let mut last_reason = String::new();
+        loop {
+            let Some(node) = node.upgrade() else { return };
+            let me = node.identity().node_id;
+            if self.is_done(&node) {
+                let role = if self.promote { "a voter" } else { "a learner" };
+                tracing::info!(node = me, "joined: this node is {role} of all its shards");
+                return;
+            }
+            if let Err(reason) = self.ask(&node).await {
+                if reason != last_reason {
+                    tracing::warn!("not a member yet: {reason}");
+                }
+                last_reason = reason;
+            }
+            drop(node);
+            E::sleep(PAUSE).await;
+        }
+    }
+
+    /// Whether the node's own groups say that it is what it wants to be.
+    fn is_done<E: Env>(&self, node: &Node<E>) -> bool {
+        let me = node.identity().node_id;
+        node.status().shards.iter().all(|shard| {
+            let members = &shard.group.members;
+            members.voters.contains_key(&me) || (!self.promote && members.learners.contains_key(&me))
+        })
+    }
+
+    /// Asks the members, one after the other, until one of them has done everything.
+    async fn ask<E: Env>(&self, node: &Node<E>) -> Result<(), String> {
+        let me = node.identity().node_id;
+        let mut requests = vec![peer::join::encode_add(me, &self.peer_address)];
+        if self.promote {
+            requests.push(peer::join::encode_promote(me));
+        }
+        let mut reasons = Vec::new();
+        for (member, address) in &self.members {
+            let mut asked = Ok(());
+            for request in &requests {
+                asked = ask_one(node, *member, address, request).await;
+                if asked.is_err() {
+                    break;
+                }
+            }
+            match asked {
+                Ok(()) => return Ok(()),
+                Err(reason) => reasons.push(format!("node {member} at {address}: {reason}")),
+            }
+        }
+        Err(reasons.join("; "))
+    }
+}
+
+async fn ask_one<E: Env>(node: &Node<E>, member: u64, address: &str, request: &[u8]) -> Result<(), String> {
+    let deadline = Deadline::after::<E>(ATTEMPT_MAX);
+    let answer = super::question(node, member, address, peer::JOIN, request, deadline).await?;
+    peer::join::decode(&answer).map_err(|error| format!("its answer cannot be read: {error}"))?
+}

@@ -1,0 +1,270 @@
+//! The status of the cluster: what every member says about itself, put side by side.
+//!
+//! Nobody sees a cluster at one moment. The members are asked at the same time, each is given a second, and who does not
+//! answer is shown as such. Where they disagree about a shard, the one that leads it in the highest term is believed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use crate::env::Env;
+use crate::node::{Node, NodeStatus, ShardStatus};
+use crate::peer;
+use crate::raft::Members;
+use crate::shard::Deadline;
+
+/// How long a member may take to answer.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
+
+/// The whole cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterStatus {
+    /// Its number.
+    pub cluster_id: u128,
+    /// The node that asked the others.
+    pub answered_by: u64,
+    /// Every member of any shard, and the node that answers.
+    pub nodes: BTreeMap<u64, NodeReport>,
+}
+
+/// A member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeReport {
+    /// Where it listens for its peers; empty for a node without any.
+    pub address: String,
+    /// How it sees itself, or why it did not say.
+    pub status: Result<NodeStatus, String>,
+}
+
+/// A shard, over all members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardReport {
+    /// Its number.
+    pub shard: u32,
+    /// The node that leads it and may serve.
+    pub leader: Option<u64>,
+    /// The newest term that anybody has heard of.
+    pub term: u64,
+    /// Whether the leader holds its lease.
+    pub has_lease: bool,
+    /// Its members.
+    pub members: Members,
+    /// The last entry that is known to be agreed on.
+    pub committed: Option<u64>,
+    /// Its replicas by node.
+    pub replicas: BTreeMap<u64, ReplicaReport>,
+}
+
+/// A shard on one member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaReport {
+    /// What it does there.
+    pub role: Role,
+    /// What the node says; `None` where it did not answer.
+    pub status: Option<ShardStatus>,
+    /// Entries that are agreed on and not applied there, as far as can be told.
+    pub lag: Option<u64>,
+}
+
+/// What a node does in a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Takes the writes and answers the reads.
+    Leader,
+    /// Votes and has a copy.
+    Voter,
+    /// Has a copy.
+    Learner,
+    /// Belongs to it no longer, or not yet.
+    Stranger,
+}
+
+impl Role {
+    /// A word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Leader => "leader",
+            Role::Voter => "voter",
+            Role::Learner => "learner",
+            Role::Stranger => "stranger",
+        }
+    }
+}
+
+impl ClusterStatus {
+    /// Asks all members of the cluster that `node` belongs to.
+    pub async fn gather<E: Env>(node: &Node<E>) -> ClusterStatus {
+        let own = node.status();
+        let mut addresses = BTreeMap::new();
+        for shard in &own.shards {
+            addresses.extend(shard.group.members.learners.clone());
+            addresses.extend(shard.group.members.voters.clone());
+        }
+        let me = own.node;
+        let mut questions = Vec::new();
+        for (peer, address) in addresses.iter().filter(|(peer, _)| **peer != me) {
+            questions.push(ask(node, *peer, address));
+        }
+        let mut nodes: BTreeMap<u64, NodeReport> = join_all(questions).await.into_iter().collect();
+        let address = addresses.remove(&me).unwrap_or_default();
+        let cluster_id = own.cluster_id;
+        nodes.insert(me, NodeReport { address, status: Ok(own) });
+        ClusterStatus { cluster_id, answered_by: me, nodes }
+    }
+
+    /// The shards, in their order.
+    pub fn shards(&self) -> Vec<ShardReport> {
+        let mut views: BTreeMap<u32, BTreeMap<u64, &ShardStatus>> = BTreeMap::new();
+        for (node, status) in self.answers() {
+            for shard in &status.shards {
+                views.entry(shard.shard).or_default().insert(node, shard);
+            }
+        }
+        views.into_iter().map(|(shard, views)| report(shard, &views)).collect()
+    }
+
+    /// What is wrong, one sentence each; empty for a cluster that is well.
+    pub fn complaints(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for (node, report) in &self.nodes {
+            match &report.status {
+                Err(reason) => complaints.push(format!("node {node} at {} does not answer: {reason}", report.address)),
+                Ok(status) if status.cluster_id != self.cluster_id => {
+                    complaints.push(format!("node {node} belongs to another cluster"));
+                }
+                Ok(NodeStatus { stopped: Some(reason), .. }) => {
+                    complaints.push(format!("node {node} stopped: {reason}"))
+                }
+                Ok(status) if status.disk_full => {
+                    complaints.push(format!("node {node} refuses writes: its disk is full"));
+                }
+                Ok(_) => {}
+            }
+        }
+        for shard in self.shards().iter().filter(|shard| shard.leader.is_none()) {
+            complaints.push(format!("shard {} has no leader", shard.shard));
+        }
+        complaints
+    }
+
+    /// Members that could not be asked.
+    pub fn silent(&self) -> BTreeSet<u64> {
+        self.nodes.iter().filter(|(_, report)| report.status.is_err()).map(|(node, _)| *node).collect()
+    }
+
+    fn answers(&self) -> impl Iterator<Item = (u64, &NodeStatus)> {
+        self.nodes.iter().filter_map(|(node, report)| Some((*node, report.status.as_ref().ok()?)))
+    }
+}
+
+async fn ask<E: Env>(node: &Node<E>, peer: u64, address: &str) -> (u64, NodeReport) {
+    let deadline = Deadline::after::<E>(ANSWER_MAX);
+    let answer = super::question(node, peer, address, peer::STATUS, &[], deadline).await;
+    let read = |answer: bytes::Bytes| {
+        peer::status::decode(&answer).map_err(|error| format!("its answer cannot be read: {error}"))
+    };
+    let status = answer.and_then(read);
+    (peer, NodeReport { address: address.to_owned(), status })
+}
+
+/// Puts the views of one shard together.
+fn report(shard: u32, views: &BTreeMap<u64, &ShardStatus>) -> ShardReport {
+    let leader = views.iter().filter(|(_, view)| view.leads).max_by_key(|(_, view)| view.group.term);
+    let believed = leader.or_else(|| views.iter().max_by_key(|(_, view)| (view.group.term, view.group.last)));
+    let group = believed.map(|(_, view)| view.group.clone()).unwrap_or_default();
+    let committed = views.values().filter_map(|view| view.group.committed).max();
+    let members = group.members.voters.keys().chain(group.members.learners.keys()).chain(views.keys());
+    let leader = leader.map(|(node, _)| *node);
+    let replica = |node: u64| {
+        let status = views.get(&node).map(|view| (*view).clone());
+        let role = match () {
+            () if leader == Some(node) => Role::Leader,
+            () if group.members.voters.contains_key(&node) => Role::Voter,
+            () if group.members.learners.contains_key(&node) => Role::Learner,
+            () => Role::Stranger,
+        };
+        // An empty replica lacks the entry 0, too.
+        let reached = match &status {
+            Some(status) => Some(status.group.applied.map_or(0, |applied| applied + 1)),
+            None => group.followers.get(&node).map(|follower| follower.matched.map_or(0, |matched| matched + 1)),
+        };
+        let lag = reached.map(|reached| committed.map_or(0, |committed| committed + 1).saturating_sub(reached));
+        (node, ReplicaReport { role, status, lag })
+    };
+    ShardReport {
+        shard,
+        leader,
+        term: views.values().map(|view| view.group.term).max().unwrap_or(0),
+        has_lease: leader.is_some_and(|leader| views[&leader].has_lease),
+        committed,
+        replicas: members.copied().collect::<BTreeSet<u64>>().into_iter().map(replica).collect(),
+        members: group.members,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::raft::{Follower, GroupOverview};
+
+    fn members() -> Members {
+        let voters = [1, 2, 3].map(|node| (node, format!("127.0.0.1:700{node}"))).into();
+        Members { voters, learners: BTreeMap::new(), is_joint: false }
+    }
+
+    fn shard(shard: u32, leader: Option<u64>, leads: bool, term: u64, applied: u64) -> ShardStatus {
+        let followers = match leads {
+            true => BTreeMap::from([(3, Follower { matched: Some(5), is_heard: false })]),
+            false => BTreeMap::new(),
+        };
+        let group = GroupOverview {
+            term,
+            leader,
+            members: members(),
+            last: Some(applied),
+            committed: Some(applied),
+            applied: Some(applied),
+            followers,
+        };
+        ShardStatus { shard, leads, has_lease: leads, group }
+    }
+
+    /// Three members, one of which does not answer; shard 0 is led by node 2, shard 1 by nobody.
+    pub(in super::super) fn example() -> ClusterStatus {
+        let node = |node, shards| NodeStatus {
+            node,
+            cluster_id: 0xfeed,
+            incarnation: 0xbeef,
+            version: "0.1.0".to_owned(),
+            shards,
+            ..NodeStatus::default()
+        };
+        let first = node(1, vec![shard(0, Some(1), true, 3, 8), shard(1, None, false, 2, 1)]);
+        let second = node(2, vec![shard(0, Some(2), true, 4, 10), shard(1, None, false, 3, 1)]);
+        let report = |node: u64, status| (node, NodeReport { address: format!("127.0.0.1:700{node}"), status });
+        let silent = Err("it cannot be reached".to_owned());
+        let nodes = BTreeMap::from([report(1, Ok(first)), report(2, Ok(second)), report(3, silent)]);
+        ClusterStatus { cluster_id: 0xfeed, answered_by: 1, nodes }
+    }
+
+    #[test]
+    fn the_leader_of_the_highest_term_is_believed() {
+        let shards = example().shards();
+        assert_eq!((shards[0].leader, shards[0].term, shards[0].committed), (Some(2), 4, Some(10)));
+        let lags: Vec<_> = shards[0].replicas.values().map(|replica| replica.lag).collect();
+        assert_eq!(lags, [Some(2), Some(0), Some(5)], "the leader tells of a node that does not answer");
+        let roles: Vec<_> = shards[0].replicas.values().map(|replica| replica.role).collect();
+        assert_eq!(roles, [Role::Voter, Role::Leader, Role::Voter]);
+        assert_eq!((shards[1].leader, shards[1].term), (None, 3));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        assert_eq!(
+            example().complaints(),
+            ["node 3 at 127.0.0.1:7003 does not answer: it cannot be reached", "shard 1 has no leader"]
+        );
+        assert_eq!(example().silent(), BTreeSet::from([3]));
+    }
+}

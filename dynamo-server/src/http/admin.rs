@@ -1,0 +1,202 @@
+//! The pages below `/cluster/`: the status of the cluster for anybody, changes of it for its operator.
+//!
+//! | page | parameters |
+//! |---|---|
+//! | `GET /cluster/status` | |
+//! | `POST /cluster/add` | `node`, `address` |
+//! | `POST /cluster/promote` | `node` |
+//! | `POST /cluster/remove` | `node`, `force=true` |
+//! | `POST /cluster/transfer` | `shard` (a number or `all`), `to` |
+//!
+//! Every page takes `format=text` instead of JSON, and changes take `timeout-ms`. Parameters stand in the query, as they
+//! are: none of them needs escaping.
+//!
+//! Requests to the API are not authenticated (any credentials do), so neither could an operator's be. What an operator
+//! has and a client in general has not is a login on the machine: changes are taken from the loopback interface only,
+//! unless configured otherwise ([`AdminFrom`]). A browser is on that machine, too, and would carry the wish of any page
+//! that it shows; so whatever a browser sends (it names the page's origin) is refused, and no page of these answers
+//! cross-origin requests. A proxy on the machine would lend its place to everybody, so what a proxy passes on (it says
+//! for whom) is refused as well.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use dynamo_protocol::json::JsonWriter;
+use http::header::{FORWARDED, HeaderName, ORIGIN};
+use http::request::Parts;
+use http::{Method, StatusCode};
+
+use super::respond::{Reply, plain};
+use crate::cluster::{ClusterChange, ClusterChangeError, ClusterStatus};
+use crate::config::AdminFrom;
+use crate::env::Env;
+use crate::node::Node;
+use crate::shard::Deadline;
+
+/// What all these pages begin with.
+pub const PREFIX: &str = "/cluster/";
+
+/// Time for a change that names none: a joint membership on each of many shards, and a node that catches up.
+const CHANGE_DEFAULT: Duration = Duration::from_secs(60);
+
+/// Time for a change at most.
+const CHANGE_MAX: Duration = Duration::from_secs(3_600);
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The answer to a request from `client` for a page below [`PREFIX`].
+pub async fn answer<E: Env>(node: &Node<E>, admin_from: AdminFrom, client: IpAddr, head: &Parts) -> Reply {
+    let page = head.uri.path().strip_prefix(PREFIX).unwrap_or_default();
+    let query = Query(head.uri.query().unwrap_or_default());
+    match (&head.method, page) {
+        (&Method::GET | &Method::HEAD, "status") => {
+            let status = ClusterStatus::gather(node).await;
+            match query.is_text() {
+                true => plain(StatusCode::OK, "text/plain", format!("{status}\n")),
+                false => plain(StatusCode::OK, "application/json", status.to_json()),
+            }
+        }
+        (&Method::POST, "add" | "promote" | "remove" | "transfer") => {
+            if let Err(reason) = may_change(admin_from, client, head) {
+                return told(&query, StatusCode::FORBIDDEN, reason);
+            }
+            match change_of(page, &query) {
+                Ok(change) => make(node, &change, &query).await,
+                Err(reason) => told(&query, StatusCode::BAD_REQUEST, &reason),
+            }
+        }
+        (_, "status" | "add" | "promote" | "remove" | "transfer") => {
+            told(&query, StatusCode::METHOD_NOT_ALLOWED, "status is read with GET, changes are made with POST")
+        }
+        _ => told(&query, StatusCode::NOT_FOUND, "there is no such page; see status, add, promote, remove, transfer"),
+    }
+}
+
+async fn make<E: Env>(node: &Node<E>, change: &ClusterChange, query: &Query<'_>) -> Reply {
+    let time = query.get("timeout-ms").and_then(|text| text.parse().ok()).map_or(CHANGE_DEFAULT, Duration::from_millis);
+    let deadline = Deadline::after::<E>(time.min(CHANGE_MAX));
+    tracing::info!(?change, "the cluster is to change");
+    match node.change_cluster(change, deadline).await {
+        Ok(done) => told(query, StatusCode::OK, &done),
+        Err(error @ ClusterChangeError::Refused(_)) => told(query, StatusCode::CONFLICT, &error.to_string()),
+        Err(error @ ClusterChangeError::Unfinished(_)) => {
+            told(query, StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
+        }
+    }
+}
+
+/// Whether this request may change the cluster.
+fn may_change(admin_from: AdminFrom, client: IpAddr, head: &Parts) -> Result<(), &'static str> {
+    if head.headers.contains_key(ORIGIN) {
+        return Err("the cluster is not changed from a browser");
+    }
+    if admin_from == AdminFrom::Any {
+        return Ok(());
+    }
+    if !client.to_canonical().is_loopback() {
+        return Err("the cluster is changed from the node's own machine only, unless it runs with --admin-from any");
+    }
+    if head.headers.contains_key(FORWARDED) || head.headers.contains_key(FORWARDED_FOR) {
+        return Err("the cluster is not changed through a proxy, unless the node runs with --admin-from any");
+    }
+    Ok(())
+}
+
+fn change_of(page: &str, query: &Query<'_>) -> Result<ClusterChange, String> {
+    Ok(match page {
+        "add" => ClusterChange::Add { node: query.number("node")?, address: query.address()? },
+        "promote" => ClusterChange::Promote { node: query.number("node")? },
+        "remove" => ClusterChange::Remove { node: query.number("node")?, force: query.get("force") == Some("true") },
+        _ => {
+            let shard = match query.get("shard") {
+                Some("all") => None,
+                _ => Some(u32::try_from(query.number("shard")?).map_err(|_| "shard is too large")?),
+            };
+            ClusterChange::Transfer { shard, to: query.number("to")? }
+        }
+    })
+}
+
+/// The parameters behind the question mark.
+struct Query<'a>(&'a str);
+
+impl<'a> Query<'a> {
+    fn get(&self, name: &str) -> Option<&'a str> {
+        self.0.split('&').filter_map(|part| part.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    fn is_text(&self) -> bool {
+        self.get("format") == Some("text")
+    }
+
+    fn number(&self, name: &str) -> Result<u64, String> {
+        let text = self.get(name).ok_or_else(|| format!("the parameter {name} is missing"))?;
+        text.parse().map_err(|_| format!("{name}={text} is not a number"))
+    }
+
+    fn address(&self) -> Result<String, String> {
+        let address = self.get("address").ok_or("the parameter address is missing")?;
+        crate::config::check_peer_address("address", address).map_err(|error| error.to_string())?;
+        Ok(address.to_owned())
+    }
+}
+
+/// A sentence, as text or in JSON.
+fn told(query: &Query<'_>, status: StatusCode, message: &str) -> Reply {
+    if query.is_text() {
+        return plain(status, "text/plain", format!("{message}\n"));
+    }
+    let mut out = Vec::new();
+    let mut json = JsonWriter::new(&mut out);
+    json.begin_object().key("done").bool(status == StatusCode::OK).key("message").str(message).end_object();
+    plain(status, "application/json", out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(headers: &[(HeaderName, &str)]) -> Parts {
+        let mut request = http::Request::builder().uri("/cluster/remove");
+        for (name, value) in headers {
+            request = request.header(name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn only_this_machine_changes_the_cluster_unless_configured_and_never_a_browser() {
+        let local: IpAddr = "127.0.0.1".parse().unwrap();
+        let mapped: IpAddr = "::ffff:127.0.0.1".parse().unwrap();
+        let remote: IpAddr = "192.0.2.1".parse().unwrap();
+        let (plain, browser) = (head(&[]), head(&[(ORIGIN, "http://localhost")]));
+        let proxied = head(&[(FORWARDED_FOR, "192.0.2.1")]);
+        let may = |from, client, head: &Parts| may_change(from, client, head).is_ok();
+        assert!(may(AdminFrom::Loopback, local, &plain) && may(AdminFrom::Loopback, mapped, &plain));
+        assert!(!may(AdminFrom::Loopback, remote, &plain) && !may(AdminFrom::Loopback, local, &proxied));
+        assert!(may(AdminFrom::Any, remote, &plain) && may(AdminFrom::Any, remote, &proxied));
+        assert!(!may(AdminFrom::Loopback, local, &browser) && !may(AdminFrom::Any, remote, &browser));
+    }
+
+    #[test]
+    fn parameters_are_read_or_missed_by_name() {
+        let add = change_of("add", &Query("format=text&node=4&address=h:7004"));
+        assert_eq!(add, Ok(ClusterChange::Add { node: 4, address: "h:7004".to_owned() }));
+        let all = change_of("transfer", &Query("shard=all&to=2"));
+        assert_eq!(all, Ok(ClusterChange::Transfer { shard: None, to: 2 }));
+        let one = change_of("transfer", &Query("shard=3&to=2"));
+        assert_eq!(one, Ok(ClusterChange::Transfer { shard: Some(3), to: 2 }));
+        let forced = change_of("remove", &Query("node=3&force=true"));
+        assert_eq!(forced, Ok(ClusterChange::Remove { node: 3, force: true }));
+        for (page, query, said) in [
+            ("add", "node=4", "address is missing"),
+            ("add", "node=4&address=h", "HOST:PORT"),
+            ("promote", "", "node is missing"),
+            ("remove", "node=x", "not a number"),
+            ("transfer", "shard=99999999999&to=1", "too large"),
+        ] {
+            let reason = change_of(page, &Query(query)).unwrap_err();
+            assert!(reason.contains(said), "{page}?{query}: {reason}");
+        }
+    }
+}

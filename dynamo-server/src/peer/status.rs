@@ -1,0 +1,161 @@
+//! Asking a peer how it sees itself and its shards.
+//!
+//! ```text
+//! request   nothing
+//! response  node · cluster (16, BE) · incarnation (8, BE) · version · fault? · disk full (1) · n shards
+//!   shard     number · leads (1) · lease (1) · term · leader? · members · last? · committed? · applied? · n followers
+//!   members   joint (1) · n voters, n learners: node · address
+//!   follower  node · matched? · heard (1)
+//! ```
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use dynamo_engine::codec::{
+    DecodeError, finish, get_bool, get_list, get_option, get_str, get_u32, get_u64, put_bool, put_list, put_option,
+    put_str, put_u64,
+};
+
+use super::{Header, response};
+use crate::env::Env;
+use crate::node::{Node, NodeStatus, ShardStatus};
+use crate::raft::{Follower, GroupOverview, Members};
+
+/// Does what a peer asks.
+///
+/// # Errors
+/// When this program does not understand it.
+pub async fn serve<E: Env>(node: &Node<E>, _header: Header, body: &[u8]) -> Result<Bytes, DecodeError> {
+    finish(body)?;
+    let status = node.status();
+    Ok(response(node.clock_reading(), |out| put_node(out, &status)))
+}
+
+/// Reads the answer.
+///
+/// # Errors
+/// When this program does not understand it.
+pub fn decode(mut body: &[u8]) -> Result<NodeStatus, DecodeError> {
+    let input = &mut body;
+    let status = get_node(input)?;
+    finish(input)?;
+    Ok(status)
+}
+
+fn put_node(out: &mut Vec<u8>, status: &NodeStatus) {
+    put_u64(out, status.node);
+    out.extend_from_slice(&status.cluster_id.to_be_bytes());
+    out.extend_from_slice(&status.incarnation.to_be_bytes());
+    put_str(out, &status.version);
+    put_option(out, status.stopped.as_ref(), |out, reason| put_str(out, reason));
+    put_bool(out, status.disk_full);
+    put_list(out, &status.shards, put_shard);
+}
+
+fn get_node(input: &mut &[u8]) -> Result<NodeStatus, DecodeError> {
+    Ok(NodeStatus {
+        node: get_u64(input)?,
+        cluster_id: u128::from_be_bytes(get_array(input)?),
+        incarnation: u64::from_be_bytes(get_array(input)?),
+        version: get_str(input)?,
+        stopped: get_option(input, get_str)?,
+        disk_full: get_bool(input)?,
+        shards: get_list(input, get_shard)?,
+    })
+}
+
+fn get_array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], DecodeError> {
+    let (array, rest) = input.split_first_chunk::<N>().ok_or(DecodeError::Truncated)?;
+    *input = rest;
+    Ok(*array)
+}
+
+fn put_shard(out: &mut Vec<u8>, shard: &ShardStatus) {
+    let ShardStatus { shard, leads, has_lease, group } = shard;
+    put_u64(out, u64::from(*shard));
+    put_bool(out, *leads);
+    put_bool(out, *has_lease);
+    put_u64(out, group.term);
+    put_number(out, group.leader);
+    put_bool(out, group.members.is_joint);
+    put_addresses(out, &group.members.voters);
+    put_addresses(out, &group.members.learners);
+    put_number(out, group.last);
+    put_number(out, group.committed);
+    put_number(out, group.applied);
+    let followers: Vec<_> = group.followers.iter().collect();
+    put_list(out, &followers, |out, (node, follower)| {
+        put_u64(out, **node);
+        put_number(out, follower.matched);
+        put_bool(out, follower.is_heard);
+    });
+}
+
+fn get_shard(input: &mut &[u8]) -> Result<ShardStatus, DecodeError> {
+    let (shard, leads, has_lease) = (get_u32(input)?, get_bool(input)?, get_bool(input)?);
+    let (term, leader) = (get_u64(input)?, get_option(input, get_u64)?);
+    let is_joint = get_bool(input)?;
+    let members = Members { is_joint, voters: get_addresses(input)?, learners: get_addresses(input)? };
+    let (last, committed) = (get_option(input, get_u64)?, get_option(input, get_u64)?);
+    let applied = get_option(input, get_u64)?;
+    let followers = get_list(input, |input| {
+        let node = get_u64(input)?;
+        Ok((node, Follower { matched: get_option(input, get_u64)?, is_heard: get_bool(input)? }))
+    })?;
+    let followers = followers.into_iter().collect();
+    let group = GroupOverview { term, leader, members, last, committed, applied, followers };
+    Ok(ShardStatus { shard, leads, has_lease, group })
+}
+
+fn put_number(out: &mut Vec<u8>, number: Option<u64>) {
+    put_option(out, number.as_ref(), |out, number| put_u64(out, *number));
+}
+
+fn put_addresses(out: &mut Vec<u8>, addresses: &BTreeMap<u64, String>) {
+    let addresses: Vec<_> = addresses.iter().collect();
+    put_list(out, &addresses, |out, (node, address)| {
+        put_u64(out, **node);
+        put_str(out, address);
+    });
+}
+
+fn get_addresses(input: &mut &[u8]) -> Result<BTreeMap<u64, String>, DecodeError> {
+    Ok(get_list(input, |input| Ok((get_u64(input)?, get_str(input)?)))?.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_read_back_and_cut_ones_refused() {
+        let group = GroupOverview {
+            term: 7,
+            leader: Some(1),
+            members: Members {
+                voters: BTreeMap::from([(1, "a:1".to_owned()), (2, "b:2".to_owned())]),
+                learners: BTreeMap::from([(3, "c:3".to_owned())]),
+                is_joint: true,
+            },
+            last: Some(300),
+            committed: Some(299),
+            applied: None,
+            followers: BTreeMap::from([(2, Follower { matched: Some(298), is_heard: true }), (3, Follower::default())]),
+        };
+        let status = NodeStatus {
+            node: 1,
+            cluster_id: 0xfeed,
+            incarnation: 9,
+            version: "0.1.0".to_owned(),
+            stopped: Some("the disk".to_owned()),
+            disk_full: true,
+            shards: vec![ShardStatus { shard: 15, leads: true, has_lease: false, group }, ShardStatus::default()],
+        };
+        let mut out = Vec::new();
+        put_node(&mut out, &status);
+        assert_eq!(decode(&out), Ok(status));
+        for cut in 0..out.len() {
+            assert!(decode(&out[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+}
