@@ -289,6 +289,16 @@ impl ApiError {
         )
     }
 
+    /// ProvisionedThroughputExceededException: DynamoDB's own answer to too much load, which clients retry with a growing
+    /// delay.
+    pub fn throughput_exceeded() -> Self {
+        ApiError::new(
+            ErrorKind::ProvisionedThroughputExceeded,
+            "The level of configured provisioned throughput for the table was exceeded. Consider increasing your \
+             provisioning level with the UpdateTable API.",
+        )
+    }
+
     /// UnknownOperationException, which has no text.
     pub fn unknown_operation() -> Self {
         ApiError::new(ErrorKind::UnknownOperation, "")

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hlc::Timestamp;
 use ordered_kv::{Reader, Value, WriteBatch};
+use shard_router::ShardId;
 
 use super::overlay::Scanned;
 use super::state::encode_deletions;
@@ -24,6 +25,8 @@ pub struct Applier<'a> {
     pub(super) overlay: Overlay<'a>,
     /// Tables and indexes whose counters changed.
     pub(super) counted: BTreeSet<u64>,
+    /// Own lanes that changed.
+    pub(super) lanes_changed: BTreeSet<ShardId>,
     clock_before: (Timestamp, Timestamp),
     deletions_before: Timestamp,
 }
@@ -39,6 +42,7 @@ impl<'a> Applier<'a> {
             ts: shard.high_water,
             overlay: Overlay::new(reader),
             counted: BTreeSet::new(),
+            lanes_changed: BTreeSet::new(),
             clock_before,
             deletions_before,
             shard,
@@ -65,6 +69,8 @@ impl<'a> Applier<'a> {
             Command::Decide(decide) => self.decide(decide),
             Command::Resolve(resolve) => self.resolve(resolve),
             Command::Forget(forget) => Ok(self.forget(forget)),
+            Command::ApplyLane(lane) => self.apply_lane(lane),
+            Command::TrimLane(trim) => self.trim_lane(trim),
         }
     }
 
@@ -79,6 +85,11 @@ impl<'a> Applier<'a> {
         for id in std::mem::take(&mut self.counted) {
             if let Some(stats) = self.shard.stats.get(&id) {
                 self.overlay.put(local::stats(self.shard.id, id), stats.to_bytes());
+            }
+        }
+        for target in std::mem::take(&mut self.lanes_changed) {
+            if let Some(lane) = self.shard.lanes.out.get(&target) {
+                self.overlay.put(local::lane(self.shard.id, target), lane.to_bytes());
             }
         }
         self.overlay.finish(batch);

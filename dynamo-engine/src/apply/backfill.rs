@@ -2,19 +2,32 @@
 //!
 //! Each step visits the next base rows from a cursor that the shard keeps, as they are at this point of the log, so it
 //! is ordered with live writes: what a write changed after the index came into being has its row already, and the step
-//! finds it there and leaves it. Behind the last row a mark takes the cursor's place, which says that this shard is done; it
-//! goes with the installation of the active index. So a driver that starts after a crash asks every shard once, and
+//! finds it there and leaves it. A row of the index that lives on another shard goes there through the same lane as those
+//! of live writes, so it is ordered with them, too.
+//!
+//! ```text
+//! cursor (key of the last row visited) ──▶ visited all, and where each lane ended then ──▶ done
+//! ```
+//!
+//! Behind the last row a mark takes the cursor's place; once what it tells of was delivered, this shard is done. The
+//! mark goes with the installation of the active index. So a driver that starts after a crash asks every shard once, and
 //! none visits its rows twice.
 
 use super::overlay::Scanned;
 use super::{Applier, Fault, IndexMutation, Outcome, Rejection, index_row};
 use crate::catalog::{IndexDescriptor, IndexState, TableDescriptor, TableId};
+use crate::codec::{get_list, put_list};
 use crate::command::BackfillStep;
 use crate::item::{ItemRef, stored_item};
 use crate::keyspace::{RowKey, RowRange, Space, id_range, local};
+use crate::lane::LanePosition;
 
-/// In place of a cursor: this shard has visited all of its rows. No row's key begins so.
-const VISITED_ALL: [u8; 1] = [0];
+/// In place of a cursor: this shard has visited all of its rows, and everything has been delivered. No row's key begins
+/// so.
+const DONE: u8 = 0x00;
+
+/// In place of a cursor: this shard has visited all of its rows. The ends of its lanes follow. No row's key begins so.
+const VISITED_ALL: u8 = 0x01;
 
 /// Upper bound of rows in one step, whatever the proposer asks for: a step must not hold up the shard.
 const STEP_ROWS_MAX: u32 = 4096;
@@ -35,25 +48,48 @@ impl Applier<'_> {
         let cursor_key = local::backfill(self.shard.id, index.id.0);
         let visited = match self.get(&cursor_key)? {
             None => Vec::new(),
-            Some(all) if all[..] == VISITED_ALL => return Ok(Outcome::Backfilled { done: true }),
+            Some(mark) if mark[0] == DONE => return Ok(Outcome::Backfilled { done: true }),
+            Some(mark) if mark[0] == VISITED_ALL => return self.deliver_backfill(cursor_key, &mark[1..]),
             Some(cursor) => [&cursor[..], &[0]].concat(),
         };
+        if self.shard.lanes.is_full_for_backfill() {
+            return Ok(Outcome::Rejected(Rejection::Behind));
+        }
         let Some((range, is_last)) = self.next_range(table.id, &visited) else {
-            self.put(cursor_key, &VISITED_ALL[..]);
-            return Ok(Outcome::Backfilled { done: true });
+            return Ok(self.end_backfill(cursor_key));
         };
         let limit = step.rows.clamp(1, STEP_ROWS_MAX) as usize;
         let Scanned { rows, exhausted } = self.scan(&range, limit, STEP_BYTES_MAX)?;
         for (key, row) in &rows {
             self.backfill_row(&table, index, RowKey::parse(key)?, &ItemRef::parse(row)?)?;
         }
-        let done = exhausted && is_last;
         match rows.into_iter().next_back() {
-            _ if done => self.put(cursor_key, &VISITED_ALL[..]),
+            _ if exhausted && is_last => return Ok(self.end_backfill(cursor_key)),
             Some((last, _)) if !exhausted => self.put(cursor_key, last),
             _ => self.put(cursor_key, range.end),
         }
-        Ok(Outcome::Backfilled { done })
+        Ok(Outcome::Backfilled { done: false })
+    }
+
+    /// All rows are visited: what they gave for other shards must still arrive there.
+    fn end_backfill(&mut self, cursor_key: Vec<u8>) -> Outcome {
+        let ends = self.shard.lanes.ends();
+        let mut mark = vec![if ends.is_empty() { DONE } else { VISITED_ALL }];
+        if !ends.is_empty() {
+            put_list(&mut mark, &ends, |out, position| position.encode(out));
+        }
+        self.put(cursor_key, mark);
+        Outcome::Backfilled { done: ends.is_empty() }
+    }
+
+    /// Whether what the visited rows gave has arrived.
+    fn deliver_backfill(&mut self, cursor_key: Vec<u8>, mut ends: &[u8]) -> Result<Outcome, Fault> {
+        let ends = get_list(&mut ends, LanePosition::decode)?;
+        if !self.shard.lanes.have_delivered(&ends) {
+            return Ok(Outcome::Rejected(Rejection::Behind));
+        }
+        self.put(cursor_key, &[DONE][..]);
+        Ok(Outcome::Backfilled { done: true })
     }
 
     /// The first range of a table's rows on this shard that is not visited whole, from `visited` on, and whether it is
@@ -74,18 +110,25 @@ impl Applier<'_> {
         item: &ItemRef<'_>,
     ) -> Result<(), Fault> {
         let Some(key) = index_row::index_key_of(table, index, base, item)? else { return Ok(()) };
-        if self.get(&key)?.is_some() {
+        let token = RowKey::parse(&key)?.token();
+        // What lies here and was written since the index is there needs nothing. What lies elsewhere cannot be looked
+        // at: it is sent as it is now, behind every earlier change in its lane and before every later one.
+        if self.shard.owns(token) && self.get(&key)?.is_some() {
             return Ok(());
         }
         let body = index_row::projected(table, index, item)?;
         let body = body.view();
-        self.mutate_index(IndexMutation {
-            index: index.id,
-            token: RowKey::parse(&key)?.token(),
-            key,
-            billed: (None, Some(body.billed_bytes())),
-            row: Some(stored_item(&body, item.timestamp())),
-        });
+        self.mutate_index(
+            table,
+            index,
+            IndexMutation {
+                index: index.id,
+                token,
+                key,
+                billed: (None, Some(body.billed_bytes())),
+                row: Some(stored_item(&body, item.timestamp())),
+            },
+        )?;
         Ok(())
     }
 }

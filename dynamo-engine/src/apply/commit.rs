@@ -1,13 +1,16 @@
 //! Writing what an action decided: the row, its index rows, the counters.
 
+use std::collections::BTreeMap;
+
 use ordered_kv::Value;
 
 use super::evaluate::{Evaluated, Next, Refusal};
-use super::{Applier, Fault, IndexWrite, Outcome, WriteOutcome, index_row};
-use crate::catalog::{IndexState, TableDescriptor};
+use super::{Applier, Fault, IndexMutation, IndexWrite, Outcome, Rejection, WriteOutcome, index_row};
+use crate::catalog::{IndexDescriptor, IndexState, TableDescriptor};
 use crate::command::ItemWrite;
 use crate::item::{ItemBody, ItemRef, stored};
 use crate::keyspace::RowKey;
+use crate::lane::LanePosition;
 
 impl Applier<'_> {
     /// Applies a single-item write.
@@ -21,6 +24,7 @@ impl Applier<'_> {
         }
         Ok(match self.evaluate(&table, write)? {
             Err(Refusal::Conflict) => Outcome::Conflict,
+            Ok(evaluated) if self.is_behind(&table, &write.key, &evaluated)? => Outcome::Rejected(Rejection::Behind),
             Ok(evaluated) => Outcome::Written(self.commit(&table, &write.key, evaluated)?),
             Err(Refusal::Condition(item)) => Outcome::ConditionFailed { item },
             Err(Refusal::Invalid(text)) => Outcome::Invalid(text),
@@ -37,7 +41,7 @@ impl Applier<'_> {
         let Evaluated { old, next } = evaluated;
         let row = |body: &ItemBody| Some(Value::from(stored(body, self.ts)));
         let new = match &next {
-            Next::Same => return Ok(WriteOutcome { new: old.clone(), old, changed: false, index_writes: Vec::new() }),
+            Next::Same => return Ok(WriteOutcome::unchanged(old)),
             Next::Given(body) => row(body),
             Next::Made(body) => row(body),
             Next::Gone => None,
@@ -45,7 +49,7 @@ impl Applier<'_> {
         let old_item = old.as_deref().map(ItemRef::parse).transpose()?;
         let new_item = new.as_deref().map(ItemRef::parse).transpose()?;
         self.count(table.id.0, old_item.map(|item| item.billed_bytes()), new_item.map(|item| item.billed_bytes()));
-        let index_writes = self.maintain_indexes(table, key, old_item, new_item)?;
+        let (index_writes, lanes) = self.maintain_indexes(table, key, old_item, new_item)?;
         match &new {
             Some(row) => self.put(key.to_vec(), row.clone()),
             None => {
@@ -53,7 +57,7 @@ impl Applier<'_> {
                 self.shard.deletions_high = self.shard.deletions_high.max(self.ts);
             }
         }
-        Ok(WriteOutcome { old, new, changed: true, index_writes })
+        Ok(WriteOutcome { old, new, changed: true, index_writes, lanes })
     }
 
     fn maintain_indexes(
@@ -62,25 +66,41 @@ impl Applier<'_> {
         key: &[u8],
         old: Option<ItemRef<'_>>,
         new: Option<ItemRef<'_>>,
-    ) -> Result<Vec<IndexWrite>, Fault> {
-        let mut writes = Vec::new();
+    ) -> Result<(Vec<IndexWrite>, Vec<LanePosition>), Fault> {
+        let (mut writes, mut lanes) = (Vec::new(), BTreeMap::new());
         for index in table.maintained_indexes() {
             let mutations = index_row::mutations(table, index, RowKey::parse(key)?, old.as_ref(), new.as_ref())?;
             if !mutations.is_empty() {
                 writes.push(IndexWrite { index: index.id, units: index_row::units(&mutations) });
             }
-            for mut mutation in mutations {
-                if index.state != IndexState::Active && self.get(&mutation.key)?.is_none() {
-                    mutation.not_filled_yet();
+            for mutation in mutations {
+                if let Some(position) = self.mutate_index(table, index, mutation)? {
+                    lanes.insert(position.target, position);
                 }
-                self.mutate_index(mutation);
             }
         }
-        Ok(writes)
+        Ok((writes, lanes.into_values().collect()))
     }
 
-    /// Carries out one mutation of an index row that lives on this shard.
-    pub(super) fn mutate_index(&mut self, mutation: index_row::IndexMutation) {
+    /// Carries out one mutation of an index row that lives on this shard, or sends it to the shard where it lives.
+    pub(super) fn mutate_index(
+        &mut self,
+        table: &TableDescriptor,
+        index: &IndexDescriptor,
+        mut mutation: IndexMutation,
+    ) -> Result<Option<LanePosition>, Fault> {
+        let owner = self.shard.owner(mutation.token);
+        if owner != self.shard.id {
+            return Ok(Some(self.send(owner, table, mutation)));
+        }
+        if index.state != IndexState::Active && self.get(&mutation.key)?.is_none() {
+            mutation.not_filled_yet();
+        }
+        self.put_index_row(mutation);
+        Ok(None)
+    }
+
+    fn put_index_row(&mut self, mutation: IndexMutation) {
         self.count(mutation.index.0, mutation.billed.0, mutation.billed.1);
         match mutation.row {
             Some(row) => self.put(mutation.key, row),

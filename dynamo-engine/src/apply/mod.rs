@@ -27,6 +27,8 @@ pub mod ddl;
 mod ddl_store;
 mod evaluate;
 mod index_row;
+mod lane;
+mod outbox;
 mod outcome;
 mod outcome_codec;
 mod overlay;

@@ -9,6 +9,7 @@ use crate::catalog::IndexId;
 use crate::codec::DecodeError;
 use crate::item::Corrupt;
 use crate::keyspace::KeyDecodeError;
+use crate::lane::LanePosition;
 
 /// The agreed answer to one command.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +69,11 @@ pub enum Outcome {
         /// What was done now, one for each action of the prepare; empty where nothing was.
         actions: Vec<WriteOutcome>,
     },
+    /// A lane's rows arrived.
+    LaneApplied {
+        /// The last number of the lane that was ever applied here. Short of what was sent: send from there on, later.
+        through: u64,
+    },
 }
 
 /// Why a command was not even tried.
@@ -81,6 +87,8 @@ pub enum Rejection {
     Late,
     /// Too many transactions are prepared on this shard. Come back later.
     Full,
+    /// Other shards have not yet taken the index entries that wait in this shard's outbox: come back later.
+    Behind,
 }
 
 /// What a write did to an item and its index rows.
@@ -94,6 +102,15 @@ pub struct WriteOutcome {
     pub changed: bool,
     /// What the index rows cost, for indexes that were written, in the order of their creation.
     pub index_writes: Vec<IndexWrite>,
+    /// Where index entries on other shards stand in the lanes to them, the last one of each lane, by target.
+    pub lanes: Vec<LanePosition>,
+}
+
+impl WriteOutcome {
+    /// Of an action that left the item as it is, or as it is absent.
+    pub fn unchanged(row: Option<Value>) -> WriteOutcome {
+        WriteOutcome { new: row.clone(), old: row, ..WriteOutcome::default() }
+    }
 }
 
 /// The cost of keeping one index current.

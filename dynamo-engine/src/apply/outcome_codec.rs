@@ -3,10 +3,10 @@
 //! ```text
 //! outcome   00 done | 01 written · write | 02 condition failed · row? | 03 invalid · text
 //!           04 transacted · replayed (1) · write* | 05 cancelled · verdict* | 06 token mismatch
-//!           07 rejected · 00 stale, 01 timestamp, 10 late, 11 full | 08 ddl · … | 09 backfilled · done (1)
-//!           10 conflict | 11 in progress | 12 prepared · timestamp (8, BE) · write*
-//!           13 decided · decision? · write* | 14 resolved · write*
-//! write     old row? · new row? · changed (1) · (index · units)*
+//!           07 rejected · 00 stale, 01 timestamp, 10 late, 11 full, 18 behind | 08 ddl · …
+//!           09 backfilled · done (1) | 10 conflict | 11 in progress | 12 prepared · timestamp (8, BE) · write*
+//!           13 decided · decision? · write* | 14 resolved · write* | 18 lane applied · through
+//! write     old row? · new row? · changed (1) · (index · units)* · (target · sequence)*
 //! verdict   00 passed | 01 condition failed · row? | 02 invalid · text | 10 conflict
 //! decision  as it is stored, without its format
 //! ddl       00 created · table | 01 changed · before · after | 02 deleted · table | 03 installed · table
@@ -28,6 +28,7 @@ use crate::codec::{
     put_list, put_option, put_str, put_u64,
 };
 use crate::command::codec::{get_timestamp, put_timestamp};
+use crate::lane::LanePosition;
 
 const DONE: u8 = 0;
 const WRITTEN: u8 = 1;
@@ -39,6 +40,7 @@ const TOKEN_MISMATCH: u8 = 6;
 const REJECTED: u8 = 7;
 const DDL: u8 = 8;
 const BACKFILLED: u8 = 9;
+const LANE_APPLIED: u8 = 24;
 
 const CONFLICT: u8 = 16;
 const IN_PROGRESS: u8 = 17;
@@ -50,6 +52,7 @@ const STALE: u8 = 0;
 const TIMESTAMP: u8 = 1;
 const LATE: u8 = 16;
 const FULL: u8 = 17;
+const BEHIND: u8 = 24;
 
 const ACTION_PASSED: u8 = 0;
 const ACTION_CONDITION_FAILED: u8 = 1;
@@ -99,6 +102,7 @@ impl Outcome {
                     Rejection::Timestamp => TIMESTAMP,
                     Rejection::Late => LATE,
                     Rejection::Full => FULL,
+                    Rejection::Behind => BEHIND,
                 });
             }
             Outcome::Ddl(outcome) => {
@@ -125,6 +129,10 @@ impl Outcome {
                 out.push(RESOLVED);
                 put_list(out, actions, put_write);
             }
+            Outcome::LaneApplied { through } => {
+                out.push(LANE_APPLIED);
+                put_u64(out, *through);
+            }
         }
     }
 
@@ -149,6 +157,7 @@ impl Outcome {
                 TIMESTAMP => Rejection::Timestamp,
                 LATE => Rejection::Late,
                 FULL => Rejection::Full,
+                BEHIND => Rejection::Behind,
                 tag => return Err(DecodeError::Tag { what: "rejection", tag }),
             }),
             DDL => Outcome::Ddl(get_ddl(input)?),
@@ -161,6 +170,7 @@ impl Outcome {
                 actions: get_list(input, get_write)?,
             },
             RESOLVED => Outcome::Resolved { actions: get_list(input, get_write)? },
+            LANE_APPLIED => Outcome::LaneApplied { through: get_u64(input)? },
             tag => return Err(DecodeError::Tag { what: "outcome", tag }),
         })
     }
@@ -182,6 +192,7 @@ fn put_write(out: &mut Vec<u8>, write: &WriteOutcome) {
         put_u64(out, write.index.0);
         put_u64(out, u64::from(write.units));
     });
+    put_list(out, &write.lanes, |out, position| position.encode(out));
 }
 
 fn get_write(input: &mut &[u8]) -> Result<WriteOutcome, DecodeError> {
@@ -189,7 +200,8 @@ fn get_write(input: &mut &[u8]) -> Result<WriteOutcome, DecodeError> {
     let changed = get_bool(input)?;
     let index_writes =
         get_list(input, |input| Ok(IndexWrite { index: IndexId(get_u64(input)?), units: get_u32(input)? }))?;
-    Ok(WriteOutcome { old, new, changed, index_writes })
+    let lanes = get_list(input, LanePosition::decode)?;
+    Ok(WriteOutcome { old, new, changed, index_writes, lanes })
 }
 
 fn put_verdict(out: &mut Vec<u8>, verdict: &ActionOutcome) {
@@ -275,6 +287,7 @@ mod tests {
     use super::*;
     use crate::catalog::fixture;
     use crate::command::Prepared;
+    use shard_router::ShardId;
 
     fn row(text: &str) -> Option<Value> {
         Some(Value::from(text.as_bytes().to_vec()))
@@ -282,7 +295,8 @@ mod tests {
 
     fn write() -> WriteOutcome {
         let index_writes = vec![IndexWrite { index: IndexId(300), units: 2 }];
-        WriteOutcome { old: row("old"), new: None, changed: true, index_writes }
+        let lanes = vec![LanePosition { target: ShardId(3), sequence: 128 }];
+        WriteOutcome { old: row("old"), new: None, changed: true, index_writes, lanes }
     }
 
     fn committed() -> Decision {
@@ -309,6 +323,7 @@ mod tests {
             Outcome::Rejected(Rejection::Timestamp),
             Outcome::Rejected(Rejection::Late),
             Outcome::Rejected(Rejection::Full),
+            Outcome::Rejected(Rejection::Behind),
             Outcome::Ddl(DdlOutcome::Created(Arc::clone(&table))),
             Outcome::Ddl(DdlOutcome::Changed { before: Arc::clone(&table), after: Arc::clone(&table) }),
             Outcome::Ddl(DdlOutcome::Deleted(Arc::clone(&table))),
@@ -326,6 +341,7 @@ mod tests {
             Outcome::Decided { decision: Some(committed()), actions: vec![write()] },
             Outcome::Decided { decision: Some(Decision::Aborted { deadline_ms: 300 }), actions: Vec::new() },
             Outcome::Resolved { actions: vec![write()] },
+            Outcome::LaneApplied { through: 300 },
         ]
     }
 
@@ -333,7 +349,7 @@ mod tests {
     fn golden_bytes() {
         let mut out = Vec::new();
         Outcome::Written(write()).encode(&mut out);
-        assert_eq!(out, b"\x01\x01\x03old\x00\x01\x01\xac\x02\x02");
+        assert_eq!(out, b"\x01\x01\x03old\x00\x01\x01\xac\x02\x02\x01\x03\x80\x01");
         let mut out = Vec::new();
         Outcome::Prepared { ts: Timestamp(300), actions: Vec::new() }.encode(&mut out);
         Outcome::Decided { decision: Some(committed()), actions: Vec::new() }.encode(&mut out);

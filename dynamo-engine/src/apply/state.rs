@@ -12,6 +12,7 @@ use super::two_phase::Locks;
 use crate::catalog::{MemoryCatalog, Rollout, Stats, TableDescriptor, TableId, TablePhase};
 use crate::codec::{DecodeError, finish, get_u8, get_u64, put_u64};
 use crate::keyspace::{local, system};
+use crate::lane::{Lanes, OutLane, seen_from_bytes};
 
 const CLOCK_FORMAT: u8 = 1;
 const ERA_FORMAT: u8 = 1;
@@ -45,6 +46,8 @@ pub struct ShardState {
     pub locks: Locks,
     /// The highest commit timestamp of a deleted item: the version of every item that is not there.
     pub deletions_high: Timestamp,
+    /// How far the lanes have come that bring index entries to other shards, and theirs to this one.
+    pub lanes: Lanes,
 }
 
 impl ShardState {
@@ -62,6 +65,7 @@ impl ShardState {
             token_expires_ms: None,
             locks: Locks::default(),
             deletions_high: Timestamp::ZERO,
+            lanes: Lanes::default(),
         }
     }
 
@@ -101,12 +105,25 @@ impl ShardState {
         })?;
         state.locks = Locks::load(reader, id)?;
         state.deletions_high = read_deletions(reader, id)?;
+        for_each(reader, &local::lane_prefix(id), |suffix, row| {
+            state.lanes.out.insert(shard_id(suffix)?, OutLane::from_bytes(row)?);
+            Ok(true)
+        })?;
+        for_each(reader, &local::lane_seen_prefix(id), |suffix, row| {
+            state.lanes.seen.insert(shard_id(suffix)?, seen_from_bytes(row)?);
+            Ok(true)
+        })?;
         Ok(state)
     }
 
     /// Whether `token` is this shard's.
     pub fn owns(&self, token: Token) -> bool {
         self.map.locate(token).0 == self.id
+    }
+
+    /// The shard that owns `token`.
+    pub fn owner(&self, token: Token) -> ShardId {
+        self.map.locate(token).0
     }
 
     /// The parts of the ring that are this shard's, in order.
@@ -172,6 +189,11 @@ fn decode_era(mut row: &[u8]) -> Result<u64, DecodeError> {
     let era = get_u64(&mut row)?;
     finish(row)?;
     Ok(era)
+}
+
+fn shard_id(suffix: &[u8]) -> Result<ShardId, Fault> {
+    let id = suffix.try_into().map_err(|_| Fault::Invariant("a lane's key ends with a shard"))?;
+    Ok(ShardId(u32::from_be_bytes(id)))
 }
 
 /// The ceiling and the highest timestamp applied, as a shard's clock row has them.

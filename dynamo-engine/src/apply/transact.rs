@@ -25,6 +25,9 @@ impl Applier<'_> {
         if verdicts.iter().any(Result::is_err) {
             return Ok(Outcome::Cancelled(cancelled(verdicts)));
         }
+        if self.is_any_behind(&tables, actions, &verdicts)? {
+            return Ok(Outcome::Rejected(Rejection::Behind));
+        }
         let mut outcomes = Vec::with_capacity(actions.len());
         for ((table, action), evaluated) in tables.iter().zip(actions).zip(verdicts.into_iter().flatten()) {
             outcomes.push(self.commit(table, &action.key, evaluated)?);
@@ -44,7 +47,7 @@ impl Applier<'_> {
     pub(super) fn replay(&self, actions: &[ItemWrite]) -> Result<Outcome, Fault> {
         let read = |action: &ItemWrite| {
             let row = self.get(&action.key)?;
-            Ok(WriteOutcome { old: row.clone(), new: row, changed: false, index_writes: Vec::new() })
+            Ok(WriteOutcome::unchanged(row))
         };
         let actions = actions.iter().map(read).collect::<Result<_, Fault>>()?;
         Ok(Outcome::Transacted { actions, replayed: true })

@@ -4,10 +4,14 @@
 //! entry     format (1) = 01 · stamped ms · ceiling (8, BE) · count · (timestamp (8, BE) · command)*
 //! command   00 noop | 01 raise ceiling | 02 write | 03 transaction | 04 ddl | 05 backfill step
 //!           | 10 prepare | 11 decide | 12 resolve | 13 forget
+//!           | 18 apply lane | 19 trim lane
 //! write     table · schema version · key · condition (option) · change
 //! change    01 put · body | 02 update · … | 03 delete | 04 check
 //! transaction  token (option: text · hash (16, BE)) · count · write*
 //! backfill  table · schema version · index · rows
+//! lane      source · first · count · mutation*
+//! mutation  table · schema version · key · row (option)
+//! trim      target · through
 //! ```
 //!
 //! Integers are varints where no width is given; keys, bodies and texts carry their length.
@@ -16,8 +20,8 @@ use dynamo_expression::{Condition, Update};
 use hlc::Timestamp;
 
 use super::{
-    BackfillStep, Change, ClientToken, Command, Decide, ENTRY_FORMAT, Entry, Forget, ItemWrite, Prepare, Resolve,
-    Stamped, Transaction,
+    ApplyLane, BackfillStep, Change, ClientToken, Command, Decide, ENTRY_FORMAT, Entry, Forget, ItemWrite, Prepare,
+    Resolve, Stamped, Transaction, TrimLane,
 };
 use crate::catalog::{DdlCommand, IndexId, TableId};
 use crate::codec::{
@@ -36,6 +40,8 @@ const PREPARE: u8 = 0x10;
 const DECIDE: u8 = 0x11;
 const RESOLVE: u8 = 0x12;
 const FORGET: u8 = 0x13;
+const APPLY_LANE: u8 = 0x18;
+const TRIM_LANE: u8 = 0x19;
 
 const PUT: u8 = 0x01;
 const UPDATE: u8 = 0x02;
@@ -111,6 +117,14 @@ impl Command {
                 out.push(FORGET);
                 forget.encode(out);
             }
+            Command::ApplyLane(lane) => {
+                out.push(APPLY_LANE);
+                lane.encode(out);
+            }
+            Command::TrimLane(trim) => {
+                out.push(TRIM_LANE);
+                trim.encode(out);
+            }
         }
     }
 
@@ -130,6 +144,8 @@ impl Command {
             DECIDE => Command::Decide(Decide::decode(input)?),
             RESOLVE => Command::Resolve(Resolve::decode(input)?),
             FORGET => Command::Forget(Forget::decode(input)?),
+            APPLY_LANE => Command::ApplyLane(ApplyLane::decode(input)?),
+            TRIM_LANE => Command::TrimLane(TrimLane::decode(input)?),
             tag => return Err(DecodeError::Tag { what: "command", tag }),
         })
     }

@@ -10,6 +10,7 @@
 
 pub(crate) mod codec;
 mod item_write;
+mod lane;
 mod two_phase;
 pub(crate) mod two_phase_codec;
 
@@ -21,6 +22,7 @@ use crate::item::ItemBody;
 
 pub use crate::codec::DecodeError;
 pub use item_write::request_hash;
+pub use lane::{ApplyLane, TrimLane};
 pub use two_phase::{Decide, Forget, Prepare, Prepared, Resolve, TransactionId, Verdict};
 
 /// The first byte of every entry.
@@ -69,6 +71,10 @@ pub enum Command {
     Resolve(Resolve),
     /// Remove the record of a decision.
     Forget(Forget),
+    /// Take the next rows of another shard's lane.
+    ApplyLane(ApplyLane),
+    /// Remove delivered rows of an own lane.
+    TrimLane(TrimLane),
 }
 
 /// One action on one item.

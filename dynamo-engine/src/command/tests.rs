@@ -1,8 +1,10 @@
 //! The bytes of entries: pinned, and any other bytes survived.
 
 use super::*;
+use crate::keyspace::KeyPart;
+use crate::lane::LaneMutation;
 use dynamo_protocol::value::{AttributeValue, Item};
-use shard_router::Token;
+use shard_router::{ShardId, Token};
 
 fn entry() -> Entry {
     let item = Item::from([("p".to_owned(), AttributeValue::S("x".to_owned()))]);
@@ -11,12 +13,16 @@ fn entry() -> Entry {
     let token = ClientToken { token: "tok".to_owned(), request_hash: 0x0102 };
     let actions = vec![write(Change::Delete), write(Change::Check)];
     let step = BackfillStep { table: TableId(1), schema_version: 1, index: IndexId(2), rows: 128 };
+    let key = crate::keyspace::global_index_key(9, &[KeyPart::S("i")], &[], b"\x01p\x00\x01");
+    let removal = LaneMutation { table: TableId(300), schema_version: 2, key, row: None };
     let commands = [
         Command::Noop,
         Command::RaiseCeiling,
         Command::Write(write(Change::Put(ItemBody::encode(&item)))),
         Command::Transact(Transaction { client_token: Some(token), actions }),
         Command::BackfillStep(step),
+        Command::ApplyLane(ApplyLane { source: ShardId(1), first: 300, mutations: vec![removal] }),
+        Command::TrimLane(TrimLane { target: ShardId(2), through: 300 }),
     ];
     let commands = (7..).zip(commands).map(|(ts, command)| Stamped { ts: Timestamp(ts), command }).collect();
     Entry { stamped_ms: 128, ceiling: Timestamp(99), commands }
@@ -31,7 +37,7 @@ fn golden_bytes() {
     let mut bytes = Vec::new();
     entry().encode(&mut bytes);
     let expected = [
-        "01 8001 0000000000000063 05",
+        "01 8001 0000000000000063 07",
         "0000000000000007 00",
         "0000000000000008 01",
         "0000000000000009 02 02 ac02 021007 00 01 0f 02000000 01000000 01 05 0170 01 0178",
@@ -39,6 +45,9 @@ fn golden_bytes() {
         "02 ac02 021007 00 03",
         "02 ac02 021007 00 04",
         "000000000000000b 05 01 01 02 8001",
+        "000000000000000c 18 01 ac02 01 ac02 02",
+        "19 12 0000000000000009 1c34eff5f7e57f89 01690001 01700001 00",
+        "000000000000000d 19 02 ac02",
     ];
     assert_eq!(hex(&bytes), expected.concat().replace(' ', ""));
     assert_eq!(Entry::decode(&bytes), Ok(entry()));

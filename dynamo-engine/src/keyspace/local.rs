@@ -5,6 +5,7 @@
 use shard_router::ShardId;
 
 use super::Space;
+use crate::lane::LanePosition;
 
 /// What a shard-local row holds; the byte is pinned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,9 @@ enum Kind {
     Prepared = 0x20,
     Decision = 0x21,
     Deletions = 0x22,
+    Outbox = 0x30,
+    Lane = 0x31,
+    LaneSeen = 0x32,
     Era = 0x40,
 }
 
@@ -37,6 +41,12 @@ fn key(shard: ShardId, kind: Kind) -> Vec<u8> {
 fn key_with_id(shard: ShardId, kind: Kind, id: u64) -> Vec<u8> {
     let mut key = key(shard, kind);
     key.extend_from_slice(&id.to_be_bytes());
+    key
+}
+
+fn key_with_shard(shard: ShardId, kind: Kind, other: ShardId) -> Vec<u8> {
+    let mut key = key(shard, kind);
+    key.extend_from_slice(&other.0.to_be_bytes());
     key
 }
 
@@ -142,6 +152,42 @@ pub fn deletions(shard: ShardId) -> Vec<u8> {
     key(shard, Kind::Deletions)
 }
 
+/// An index mutation on its way to another shard: `… · target (4, big endian) · sequence (8, big endian)`. Local to the
+/// shard, and not to the item's token, because the lane that it stands in is.
+pub fn outbox(shard: ShardId, position: LanePosition) -> Vec<u8> {
+    let mut key = key_with_shard(shard, Kind::Outbox, position.target);
+    key.extend_from_slice(&position.sequence.to_be_bytes());
+    key
+}
+
+/// Takes an outbox key apart. `None` where it is none.
+pub fn parse_outbox(shard: ShardId, outbox_key: &[u8]) -> Option<LanePosition> {
+    let rest = outbox_key.strip_prefix(&key(shard, Kind::Outbox)[..])?;
+    let (target, sequence) = rest.split_first_chunk::<4>()?;
+    let sequence = sequence.try_into().ok()?;
+    Some(LanePosition { target: ShardId(u32::from_be_bytes(*target)), sequence: u64::from_be_bytes(sequence) })
+}
+
+/// The state of the shard's own lane to `target`.
+pub fn lane(shard: ShardId, target: ShardId) -> Vec<u8> {
+    key_with_shard(shard, Kind::Lane, target)
+}
+
+/// Prefix of the states of all own lanes; what follows is the target (4, big endian).
+pub fn lane_prefix(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::Lane)
+}
+
+/// The last number of the lane from `source` that was applied in the shard.
+pub fn lane_seen(shard: ShardId, source: ShardId) -> Vec<u8> {
+    key_with_shard(shard, Kind::LaneSeen, source)
+}
+
+/// Prefix of what was seen of all lanes; what follows is the source (4, big endian).
+pub fn lane_seen_prefix(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::LaneSeen)
+}
+
 /// The shard's behaviour version.
 pub fn behaviour(shard: ShardId) -> Vec<u8> {
     key(shard, Kind::Behaviour)
@@ -176,5 +222,12 @@ mod tests {
         assert_eq!(prepared(ShardId(1), 2), [&[1, 0, 0, 0, 1, 0x20][..], &[0; 15], &[2]].concat());
         assert_eq!(decision(ShardId(1), 2), [&[1, 0, 0, 0, 1, 0x21][..], &[0; 15], &[2]].concat());
         assert_eq!(deletions(ShardId(1)), [1, 0, 0, 0, 1, 0x22]);
+        let position = LanePosition { target: ShardId(2), sequence: 258 };
+        let queued = outbox(ShardId(1), position);
+        assert_eq!(queued, [0x01, 0, 0, 0, 1, 0x30, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 1, 2]);
+        assert_eq!(parse_outbox(ShardId(1), &queued), Some(position));
+        assert_eq!(parse_outbox(ShardId(2), &queued), None);
+        assert_eq!(lane(ShardId(1), ShardId(2)), [0x01, 0, 0, 0, 1, 0x31, 0, 0, 0, 2]);
+        assert_eq!(lane_seen(ShardId(1), ShardId(2)), [0x01, 0, 0, 0, 1, 0x32, 0, 0, 0, 2]);
     }
 }

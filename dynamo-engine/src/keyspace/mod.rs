@@ -50,8 +50,6 @@ pub enum Space {
     History = 0x13,
     /// Locks of prepared cross-shard transactions.
     Intents = 0x14,
-    /// Global-index mutations on their way to another shard.
-    Outbox = 0x15,
     /// Expiry queue of items with a time to live.
     TtlQueue = 0x16,
     /// Stream records.

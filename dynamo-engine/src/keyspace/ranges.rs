@@ -27,8 +27,8 @@ pub struct TableIds {
 }
 
 /// Spaces whose rows stand under the table's id.
-const TABLE_SPACES: [Space; 7] =
-    [Space::Rows, Space::History, Space::Intents, Space::Outbox, Space::TtlQueue, Space::Stream, Space::Tokens];
+const TABLE_SPACES: [Space; 6] =
+    [Space::Rows, Space::History, Space::Intents, Space::TtlQueue, Space::Stream, Space::Tokens];
 
 /// Every contiguous range that a table has on a shard owning the tokens `first..=last`, in key order.
 pub fn table_ranges(ids: &TableIds, first: Token, last: Token) -> Vec<RowRange> {

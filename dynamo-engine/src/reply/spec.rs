@@ -2,7 +2,7 @@
 
 use dynamo_protocol::error::ApiError;
 
-use crate::apply::Outcome;
+use crate::apply::{Outcome, Rejection};
 
 use super::{BatchReply, SingleReply, TransactReply};
 
@@ -20,11 +20,15 @@ pub enum ReplySpec {
 impl ReplySpec {
     /// The reply's body from the outcomes of the plan's commands, in their order.
     ///
-    /// A caller plans and proposes again on [`Outcome::Rejected`]; one that reaches this point is an internal error.
+    /// A caller plans and proposes again on [`Outcome::Rejected`]; of these only [`Rejection::Behind`] has an answer of
+    /// its own, others that reach this point are internal errors.
     ///
     /// # Errors
     /// What the client gets instead of a body: a failed condition, a cancelled transaction, an invalid update.
     pub fn render(&self, outcomes: Vec<Outcome>) -> Result<Vec<u8>, ApiError> {
+        if outcomes.contains(&Outcome::Rejected(Rejection::Behind)) {
+            return Err(ApiError::throughput_exceeded());
+        }
         match self {
             ReplySpec::Single(reply) => reply.render(only(outcomes)?),
             ReplySpec::Batch(reply) => reply.render(outcomes),

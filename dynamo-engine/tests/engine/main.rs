@@ -1,6 +1,7 @@
 //! The engine against a naive model, over the in-memory store.
 
 mod fixture;
+mod lanes;
 mod model;
 mod node;
 mod page_laws;

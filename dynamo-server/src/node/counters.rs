@@ -78,12 +78,18 @@ pub struct Counters {
     pub lease_wait_ns: u64,
     /// Bytes of Raft log that are not purged, roughly.
     pub log_bytes: u64,
+    /// Index entries that were brought to other shards.
+    pub index_delivered: u64,
+    /// Writes acknowledged before their index entries had arrived on other shards.
+    pub index_ahead: u64,
+    /// Bytes of index entries that wait to be brought to other shards, or were not tidied away since.
+    pub index_lag_bytes: u64,
 }
 
 impl Counters {
     /// Each counter with a name and what it counts, for the metrics page.
-    pub fn series(&self) -> [(&'static str, &'static str, u64); 12] {
-        [
+    pub fn series(&self) -> Vec<(&'static str, &'static str, u64)> {
+        vec![
             ("store_gets_total", "Point reads of the state store by requests", self.store_gets),
             ("store_cursors_total", "Cursors opened on the state store by requests", self.store_cursors),
             ("blocking_reads_total", "Reads that went to the blocking pool", self.blocking_reads),
@@ -96,6 +102,9 @@ impl Counters {
             ("lease_failed_total", "Shard checks that no quorum confirmed", self.lease_failed),
             ("lease_wait_nanoseconds_total", "Time that shard checks waited for a quorum", self.lease_wait_ns),
             ("raft_log_bytes", "Bytes of Raft log that are not purged", self.log_bytes),
+            ("index_delivered_total", "Index entries brought to other shards", self.index_delivered),
+            ("index_ahead_total", "Writes acknowledged before their index entries arrived", self.index_ahead),
+            ("index_lag_bytes", "Bytes of index entries that wait for other shards", self.index_lag_bytes),
         ]
     }
 }

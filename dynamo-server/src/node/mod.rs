@@ -8,6 +8,7 @@ mod counters;
 mod ddl;
 mod fault;
 mod health;
+mod lanes;
 mod membership;
 mod options;
 mod peers;
@@ -187,6 +188,9 @@ impl<E: Env> Node<E> {
             lease_failed: guard.failed(),
             lease_wait_ns: guard.wait_ns(),
             log_bytes: sum(&|shard| shard.group().log().bytes()),
+            index_delivered: sum(&|shard| shard.arrivals().delivered()),
+            index_ahead: sum(&|shard| shard.arrivals().ahead()),
+            index_lag_bytes: sum(&|shard| shard.group().published().outbox_bytes()),
         }
     }
 

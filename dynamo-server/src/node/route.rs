@@ -15,7 +15,7 @@ use futures::future::try_join_all;
 use hlc::Timestamp;
 use shard_router::{ShardId, Token};
 
-use super::Node;
+use super::{Node, lanes};
 use crate::env::{Env, Lane, PeerRequest, Transport, TransportError};
 use crate::peer::{self, Header};
 use crate::shard::{Deadline, Shard, ShardError};
@@ -140,7 +140,10 @@ impl<E: Env> Node<E> {
             // Stamped by a leader that was deposed meanwhile, and therefore not done: propose again.
             match shard.propose(command.clone(), deadline).await? {
                 Outcome::Rejected(Rejection::Timestamp) if !deadline.is_over::<E>() => {}
-                outcome => return Ok(outcome),
+                outcome => {
+                    lanes::wait_for_index(shard, &outcome, deadline).await;
+                    return Ok(outcome);
+                }
             }
         }
     }

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use shard_router::{ShardId, ShardMap};
 use tokio::sync::{Semaphore, watch};
 
+use super::lanes::Courier;
 use super::upkeep::Upkeep;
 use super::{ClusterOptions, FaultSignal, Node, NodeOptions, balance, ddl};
 use crate::env::{Env, Identity, OpenError, Stores};
@@ -142,7 +143,16 @@ impl<E: Env> Node<E> {
         Ok(node)
     }
 
-    fn start_tasks(&self, options: &NodeOptions) {
+    /// Starts what brings the index entries of a shard to other shards.
+    fn start_courier(self: &Arc<Self>, shard: &Arc<Shard<E>>) {
+        let (courier, mut stopping) = (Courier::new(self, shard).run(), self.stopping.subscribe());
+        self.start_task(async move {
+            let stopped = stopping.wait_for(|is_stopping| *is_stopping);
+            drop(select(pin!(courier), pin!(stopped)).await);
+        });
+    }
+
+    fn start_tasks(self: &Arc<Self>, options: &NodeOptions) {
         let upkeep = Upkeep {
             shards: self.shards.clone(),
             stores: self.stores.clone(),
@@ -163,6 +173,9 @@ impl<E: Env> Node<E> {
             let stopped = stopping.wait_for(|is_stopping| *is_stopping);
             drop(select(pin!(resume), pin!(stopped)).await);
         });
+        if self.shards.len() > 1 {
+            self.shards.iter().for_each(|shard| self.start_courier(shard));
+        }
     }
 }
 

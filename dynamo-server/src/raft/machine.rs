@@ -77,7 +77,7 @@ impl RecoveredState {
     /// What the shard publishes to begin with.
     pub fn publish(&self) -> Published {
         let applied_next = self.applied.map_or(0, |applied| applied.index() + 1);
-        Published::new(applied_next, self.shard.catalog(), self.shard.ceiling)
+        Published::new(applied_next, self.shard.catalog(), self.shard.ceiling, &self.shard.lanes)
     }
 }
 
@@ -175,6 +175,7 @@ impl<E: Env> Machine<E> {
         if let EntryPayload::Membership(membership) = &entry.payload {
             self.lease.membership_is_applied(entry.log_id.index(), membership);
         }
+        self.published.show_lanes(&self.shard.lanes);
         self.published.advance(entry.log_id.index(), self.shard.ceiling);
         // After the state shows the entry: a read that the lease lets through from here on sees it.
         let term = entry.log_id.committed_leader_id().term;
@@ -252,6 +253,7 @@ impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
         if let Some(log_id) = self.membership.log_id() {
             self.lease.membership_is_installed(log_id.index(), self.membership.membership());
         }
+        self.published.show_lanes(&self.shard.lanes);
         self.published.replace(self.shard.catalog(), self.shard.ceiling, self.applied.map(|applied| applied.index()));
         Ok(())
     }

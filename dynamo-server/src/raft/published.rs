@@ -3,12 +3,15 @@
 //! Written by the one task that applies, after the batch is visible in the store; read by any number of requests
 //! without a lock.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use dynamo_engine::catalog::MemoryCatalog;
+use dynamo_engine::lane::{Lanes, OutLane};
 use hlc::Timestamp;
+use shard_router::ShardId;
 use tokio::sync::watch;
 
 /// Where a group's applied state stands on this node.
@@ -22,17 +25,20 @@ pub struct Published {
     ceiling: AtomicU64,
     /// Prepared transactions' locks in the shard; reads look at the lock table only when there are any.
     locks: AtomicU64,
+    /// The shard's own lanes to other shards; none on a node with one shard.
+    lanes: watch::Sender<BTreeMap<ShardId, OutLane>>,
 }
 
 impl Published {
     /// What a shard publishes when it starts.
-    pub fn new(applied_next: u64, catalog: MemoryCatalog, ceiling: Timestamp) -> Self {
+    pub fn new(applied_next: u64, catalog: MemoryCatalog, ceiling: Timestamp, lanes: &Lanes) -> Self {
         Published {
             applied_next: watch::Sender::new(applied_next),
             catalog: ArcSwap::from_pointee(catalog),
             catalog_changes: watch::Sender::new(0),
             ceiling: AtomicU64::new(ceiling.0),
             locks: AtomicU64::new(0),
+            lanes: watch::Sender::new(lanes.out().clone()),
         }
     }
 
@@ -50,6 +56,11 @@ impl Published {
     #[inline]
     pub fn locks(&self) -> u64 {
         self.locks.load(Ordering::Acquire)
+    }
+
+    /// The shard's own lanes to other shards, as they are and as they change.
+    pub fn lanes(&self) -> watch::Receiver<BTreeMap<ShardId, OutLane>> {
+        self.lanes.subscribe()
     }
 
     /// The index behind the last applied entry.
@@ -71,6 +82,22 @@ impl Published {
     pub(super) fn set_catalog(&self, catalog: MemoryCatalog) {
         self.catalog.store(Arc::new(catalog));
         self.catalog_changes.send_modify(|count| *count += 1);
+    }
+
+    /// Bytes in the shard's outbox.
+    pub fn outbox_bytes(&self) -> u64 {
+        self.lanes.borrow().values().map(|lane| lane.bytes - lane.trimmed_bytes).sum()
+    }
+
+    /// Says where the lanes stand, where they have moved.
+    pub(super) fn show_lanes(&self, lanes: &Lanes) {
+        self.lanes.send_if_modified(|shown| {
+            let moved = shown != lanes.out();
+            if moved {
+                shown.clone_from(lanes.out());
+            }
+            moved
+        });
     }
 
     /// The whole state was replaced by another one.

@@ -1,6 +1,6 @@
 //! Why a shard gave no outcome, and what the caller can do next.
 
-use dynamo_protocol::error::{ApiError, ErrorKind};
+use dynamo_protocol::error::ApiError;
 
 use crate::raft::{ProposeError, ReadIndexError};
 
@@ -33,16 +33,11 @@ pub enum ShardError {
     Stopped,
 }
 
-/// What a client is told when a queue is full: DynamoDB's own answer to too much load, which clients retry with a
-/// growing delay.
-const OVERLOADED: &str = "The level of configured provisioned throughput for the table was exceeded. Consider \
-                          increasing your provisioning level with the UpdateTable API.";
-
 impl ShardError {
     /// What the client is told. One mapping for all handlers.
     pub fn into_api_error(self) -> ApiError {
         match self {
-            ShardError::Overloaded => ApiError::new(ErrorKind::ProvisionedThroughputExceeded, OVERLOADED),
+            ShardError::Overloaded => ApiError::throughput_exceeded(),
             ShardError::DiskFull => ApiError::service_unavailable(),
             ShardError::NotLeader { .. }
             | ShardError::Unknown

@@ -3,6 +3,7 @@
 //! Above this module nothing knows of Raft: a command goes in and an [`Outcome`] comes
 //! back; a read asks whether the state that lies here may be believed.
 
+mod arrivals;
 mod deadline;
 mod error;
 mod read_round;
@@ -15,6 +16,7 @@ use dynamo_engine::command::Command;
 use hlc::NodeClock;
 use shard_router::ShardId;
 
+pub use arrivals::{Arrivals, INDEX_WAIT_MAX};
 pub use deadline::Deadline;
 pub use error::ShardError;
 pub use sequencer::{
@@ -31,13 +33,19 @@ pub struct Shard<E: Env> {
     group: Arc<Group<E>>,
     sequencer: Sequencer,
     rounds: Arc<ReadRounds>,
+    arrivals: Arrivals,
 }
 
 impl<E: Env> Shard<E> {
     /// Opens the ways into a running group of the node with this clock.
     pub fn new(group: Group<E>, clock: Arc<NodeClock>) -> Self {
         let group = Arc::new(group);
-        Shard { sequencer: Sequencer::start(Arc::clone(&group), clock), group, rounds: Arc::default() }
+        Shard {
+            sequencer: Sequencer::start(Arc::clone(&group), clock),
+            group,
+            rounds: Arc::default(),
+            arrivals: Arrivals::default(),
+        }
     }
 
     /// Which shard.
@@ -53,6 +61,11 @@ impl<E: Env> Shard<E> {
     /// The sequencer's counters.
     pub fn counters(&self) -> &SequencerCounters {
         self.sequencer.counters()
+    }
+
+    /// How far the shard's index entries have arrived on other shards.
+    pub fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
     }
 
     /// Stops taking commands and leaves the group. The lease is gone before anything else happens.

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use dynamo_engine::apply::Outcome;
 use dynamo_engine::command::{Change, Command, Entry, Stamped};
+use dynamo_engine::lane::LaneMutation;
 use hlc::{Clock, NodeClock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -136,7 +137,8 @@ fn weight(command: &Command) -> usize {
             Change::Delete | Change::Check => write.key.len(),
             Change::Update(_) => encoded_bytes(command),
         },
-        Command::Noop | Command::RaiseCeiling | Command::BackfillStep(_) => 16,
+        Command::ApplyLane(lane) => lane.mutations.iter().map(LaneMutation::weight).sum(),
+        Command::Noop | Command::RaiseCeiling | Command::BackfillStep(_) | Command::TrimLane(_) => 16,
         Command::Resolve(_) | Command::Forget(_) => 48,
         Command::Write(_) | Command::Transact(_) | Command::Ddl(_) | Command::Prepare(_) | Command::Decide(_) => {
             encoded_bytes(command)

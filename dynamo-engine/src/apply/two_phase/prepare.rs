@@ -34,6 +34,10 @@ impl Applier<'_> {
         if verdicts.iter().any(Result::is_err) {
             return Ok(Outcome::Cancelled(cancelled(verdicts)));
         }
+        // Here and not later: what is decided is carried out, however full the outbox is by then.
+        if self.is_any_behind(&tables, &prepare.actions, &verdicts)? {
+            return Ok(Outcome::Rejected(Rejection::Behind));
+        }
         let evaluated = prepare.actions.iter().zip(verdicts.into_iter().flatten());
         let actions = evaluated.map(|(action, evaluated)| self.hold(prepare, action, evaluated)).collect();
         self.open(prepare);

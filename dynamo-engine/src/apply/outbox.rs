@@ -1,0 +1,91 @@
+//! The source's side of its lanes: index mutations for other shards' tokens go into the outbox, delivered ones leave it.
+
+use std::sync::Arc;
+
+use shard_router::ShardId;
+
+use super::evaluate::{Evaluated, Next, Refusal};
+use super::{Applier, Fault, IndexMutation, Outcome, index_row};
+use crate::catalog::TableDescriptor;
+use crate::command::{ItemWrite, TrimLane};
+use crate::item::{ItemBody, ItemRef, stored};
+use crate::keyspace::{RowKey, local};
+use crate::lane::{LaneMutation, LanePosition, OutboxRow, TRIM_ROWS_MAX};
+
+impl Applier<'_> {
+    /// Puts a mutation at the end of the lane to `target`.
+    pub(super) fn send(&mut self, target: ShardId, table: &TableDescriptor, mutation: IndexMutation) -> LanePosition {
+        let lane = self.shard.lanes.out.entry(target).or_default();
+        let row = OutboxRow::after(lane.bytes, LaneMutation::new(table, mutation));
+        lane.last += 1;
+        lane.bytes = row.bytes_through;
+        let position = LanePosition { target, sequence: lane.last };
+        self.put(local::outbox(self.shard.id, position), row.to_bytes());
+        self.lanes_changed.insert(target);
+        position
+    }
+
+    /// Removes rows that the target has. What was removed before, or was never written, is left alone.
+    pub(super) fn trim_lane(&mut self, trim: &TrimLane) -> Result<Outcome, Fault> {
+        let Some(lane) = self.shard.lanes.out.get(&trim.target).copied() else { return Ok(Outcome::Done) };
+        let through = trim.through.min(lane.last).min(lane.trimmed.saturating_add(TRIM_ROWS_MAX));
+        if through <= lane.trimmed {
+            return Ok(Outcome::Done);
+        }
+        let position = |sequence| LanePosition { target: trim.target, sequence };
+        let newest = self.get(&local::outbox(self.shard.id, position(through)))?;
+        let newest = newest.ok_or(Fault::Invariant("the rows behind a lane's trimmed ones are there"))?;
+        let trimmed_bytes = OutboxRow::from_bytes(&newest)?.bytes_through;
+        for sequence in lane.trimmed + 1..=through {
+            self.delete(local::outbox(self.shard.id, position(sequence)));
+        }
+        let trimmed = crate::lane::OutLane { trimmed: through, trimmed_bytes, ..lane };
+        self.shard.lanes.out.insert(trim.target, trimmed);
+        self.lanes_changed.insert(trim.target);
+        Ok(Outcome::Done)
+    }
+
+    /// Whether any of a transaction's actions may not be committed because the outbox is full.
+    pub(super) fn is_any_behind(
+        &self,
+        tables: &[Arc<TableDescriptor>],
+        actions: &[ItemWrite],
+        verdicts: &[Result<Evaluated<'_>, Refusal>],
+    ) -> Result<bool, Fault> {
+        for ((table, action), evaluated) in tables.iter().zip(actions).zip(verdicts.iter().flatten()) {
+            if self.is_behind(table, &action.key, evaluated)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether an action may not be committed because it would add to an outbox that is full.
+    pub(super) fn is_behind(
+        &self,
+        table: &TableDescriptor,
+        key: &[u8],
+        evaluated: &Evaluated<'_>,
+    ) -> Result<bool, Fault> {
+        // The sum over a few lanes; none on a node with one shard.
+        if !self.shard.lanes.is_full() {
+            return Ok(false);
+        }
+        let row = |body: &ItemBody| Some(stored(body, self.ts));
+        let new = match &evaluated.next {
+            Next::Same => return Ok(false),
+            Next::Given(body) => row(body),
+            Next::Made(body) => row(body),
+            Next::Gone => None,
+        };
+        let old = evaluated.old.as_deref().map(ItemRef::parse).transpose()?;
+        let new = new.as_deref().map(ItemRef::parse).transpose()?;
+        for index in table.maintained_indexes() {
+            let mutations = index_row::mutations(table, index, RowKey::parse(key)?, old.as_ref(), new.as_ref())?;
+            if mutations.iter().any(|mutation| !self.shard.owns(mutation.token)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,75 @@
+//! Index entries that lie on another shard: the outbox, the lanes, and why each entry arrives exactly once, in order.
+//!
+//! A row of a global index lives where the *index's* key puts it, which is as a rule not the shard of its item. The
+//! shard of the item writes the change of such a row into its **outbox**, in the batch of the item itself, and carries
+//! it over later. All that goes from one shard to one other is a **lane**: numbered without gaps, delivered in order.
+//!
+//! ```text
+//! source shard (items)                                     target shard (index rows)
+//!   write ─▶ item, outbox row 7 ─┐
+//!   write ─▶ item, outbox row 8 ─┴── ApplyLane{first 7, 2 mutations} ──▶ skips up to its last, applies the rest
+//!                                                                         and remembers 8: one batch
+//!   TrimLane{through 8} removes both rows ◀──────── "through 8" ─────────┘
+//! ```
+//!
+//! - *Nothing is lost*: an outbox row is in the batch of its item and goes only when the target has answered that it
+//!   has it, which it does after its own group has agreed.
+//! - *Nothing is done twice*: the target remembers the last number of each lane with the rows, and skips what it has.
+//! - *Nothing is resurrected*: a row's key ends with its item's whole key, an item lives on one shard, and that shard's
+//!   lane has the item's changes in the order of its log. So no two lanes ever meet on a row, and within a lane an
+//!   older change cannot come after a newer one. A number that is not the next one is refused, not kept for later.
+//! - *Tables come and go*: a mutation names its table and the schema version that it was made with. A target that has
+//!   an older version, without the index, takes nothing from there on, so the sender waits until it is installed; one
+//!   that knows a later version without the index, or the table no more, drops the mutation, and the lane goes on. (A
+//!   table takes writes only once every shard has it, so a table that a shard does not know is one that was deleted.)
+//! - *Bounded*: an outbox of [`OUTBOX_BYTES_MAX`] refuses writes that would add to it ([`Rejection::Behind`]).
+//!
+//! The target counts what it really finds: the statistics of an index are kept where its rows are.
+//!
+//! [`Rejection::Behind`]: crate::apply::Rejection::Behind
+
+mod mutation;
+mod state;
+
+use shard_router::ShardId;
+
+use crate::codec::{DecodeError, get_u32, get_u64, put_u64};
+
+pub use mutation::{LaneMutation, OutboxRow};
+pub use state::{Lanes, OutLane};
+pub(crate) use state::{seen_from_bytes, seen_to_bytes};
+
+/// Undelivered bytes in a shard's outbox from which on it takes no more: some seconds of writes at full speed while
+/// another shard elects a leader. Writes that need no lane go on.
+pub const OUTBOX_BYTES_MAX: u64 = 32 << 20;
+
+/// Undelivered bytes from which on a backfill rests, so that it never takes the room that live writes need.
+pub const OUTBOX_BACKFILL_BYTES_MAX: u64 = OUTBOX_BYTES_MAX / 4;
+
+/// Outbox rows that one trim removes at most: a step must not hold up the shard.
+pub const TRIM_ROWS_MAX: u64 = 4096;
+
+/// A place in one of a shard's lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LanePosition {
+    /// Where the lane leads.
+    pub target: ShardId,
+    /// The number in the lane; the first one is 1.
+    pub sequence: u64,
+}
+
+impl LanePosition {
+    /// Appends the bytes.
+    pub fn encode(self, out: &mut Vec<u8>) {
+        put_u64(out, u64::from(self.target.0));
+        put_u64(out, self.sequence);
+    }
+
+    /// Takes a position off the front of `input`.
+    ///
+    /// # Errors
+    /// [`DecodeError`] where there is none.
+    pub fn decode(input: &mut &[u8]) -> Result<LanePosition, DecodeError> {
+        Ok(LanePosition { target: ShardId(get_u32(input)?), sequence: get_u64(input)? })
+    }
+}

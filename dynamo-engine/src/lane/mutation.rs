@@ -1,0 +1,161 @@
+//! One change of an index row on its way, as stored in the outbox and as sent.
+
+use crate::apply::IndexMutation;
+use crate::catalog::{IndexId, TableDescriptor, TableId};
+use crate::codec::{
+    DecodeError, finish, get_bytes, get_option, get_u8, get_u32, get_u64, put_bytes, put_option, put_u64,
+};
+use crate::item::ItemRef;
+use crate::keyspace::{RowKey, Space};
+
+const OUTBOX_FORMAT: u8 = 1;
+
+/// What an outbox row costs beside its value: its key, and the store's own bookkeeping. Counted into the bound so that
+/// very small rows cannot pile up without end.
+const ROW_OVERHEAD_BYTES: u64 = 32;
+
+/// The change of one row of a global index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneMutation {
+    /// The item's table.
+    pub table: TableId,
+    /// The schema version that was installed at the source.
+    pub schema_version: u32,
+    /// The index row's key; the index's id stands in it.
+    pub key: Vec<u8>,
+    /// The stored row; `None` removes it.
+    pub row: Option<Vec<u8>>,
+}
+
+/// A mutation as it lies in the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// Bytes of all rows that the lane ever had, this one included: what a trim frees is a subtraction.
+    pub bytes_through: u64,
+    /// What is to be sent.
+    pub mutation: LaneMutation,
+}
+
+impl LaneMutation {
+    /// What is to be sent for a mutation that a table's write gave.
+    pub(crate) fn new(table: &TableDescriptor, mutation: IndexMutation) -> LaneMutation {
+        LaneMutation { table: table.id, schema_version: table.schema_version, key: mutation.key, row: mutation.row }
+    }
+
+    /// The index that the row belongs to.
+    pub fn index(&self) -> IndexId {
+        IndexId(RowKey::parse(&self.key).expect("made or decoded with a whole key").id())
+    }
+
+    /// Roughly its bytes.
+    pub fn weight(&self) -> usize {
+        self.key.len() + self.row.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Appends the bytes.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        put_u64(out, self.table.0);
+        put_u64(out, u64::from(self.schema_version));
+        put_bytes(out, &self.key);
+        put_option(out, self.row.as_ref(), |out, row| put_bytes(out, row));
+    }
+
+    /// Takes a mutation off the front of `input`. Its key and its row are looked at here, so that nothing malformed is
+    /// ever proposed: apply would stop the shard on every node.
+    ///
+    /// # Errors
+    /// [`DecodeError`] where there is none.
+    pub fn decode(input: &mut &[u8]) -> Result<LaneMutation, DecodeError> {
+        let mutation = LaneMutation {
+            table: TableId(get_u64(input)?),
+            schema_version: get_u32(input)?,
+            key: get_bytes(input)?.to_vec(),
+            row: get_option(input, |input| Ok(get_bytes(input)?.to_vec()))?,
+        };
+        let space = RowKey::parse(&mutation.key).map(|key| key.space());
+        if space != Ok(Space::GlobalIndex as u8) {
+            return Err(DecodeError::Malformed("the key of an index row"));
+        }
+        match mutation.row.as_deref().map(ItemRef::parse) {
+            Some(Err(_)) => Err(DecodeError::Malformed("an index row")),
+            _ => Ok(mutation),
+        }
+    }
+}
+
+impl OutboxRow {
+    /// The row behind one that ended at `bytes_before`.
+    pub(crate) fn after(bytes_before: u64, mutation: LaneMutation) -> OutboxRow {
+        OutboxRow { bytes_through: bytes_before + mutation.weight() as u64 + ROW_OVERHEAD_BYTES, mutation }
+    }
+
+    /// The row's value.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = vec![OUTBOX_FORMAT];
+        put_u64(&mut out, self.bytes_through);
+        self.mutation.encode(&mut out);
+        out
+    }
+
+    /// Decodes a row's value.
+    ///
+    /// # Errors
+    /// Bytes that [`OutboxRow::to_bytes`] cannot have written.
+    pub fn from_bytes(mut input: &[u8]) -> Result<OutboxRow, DecodeError> {
+        let input = &mut input;
+        match get_u8(input)? {
+            OUTBOX_FORMAT => {}
+            format => return Err(DecodeError::Format(format)),
+        }
+        let row = OutboxRow { bytes_through: get_u64(input)?, mutation: LaneMutation::decode(input)? };
+        finish(input)?;
+        Ok(row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::item::{ItemBody, stored};
+    use crate::keyspace::{KeyPart, global_index_key};
+    use dynamo_protocol::value::{AttributeValue, Item};
+    use hlc::Timestamp;
+
+    fn row() -> OutboxRow {
+        let item = Item::from([("p".to_owned(), AttributeValue::Null)]);
+        let mutation = LaneMutation {
+            table: TableId(7),
+            schema_version: 300,
+            key: global_index_key(9, &[KeyPart::S("i")], &[], b"\x01p\x00\x01"),
+            row: Some(stored(&ItemBody::encode(&item), Timestamp(1))),
+        };
+        OutboxRow { bytes_through: 128, mutation }
+    }
+
+    #[test]
+    fn golden_bytes() {
+        let row = row();
+        let mut expected = vec![1, 0x80, 1, 7, 0xac, 2, 25];
+        expected.extend_from_slice(&row.mutation.key);
+        expected.extend_from_slice(&[1, 23]);
+        expected.extend_from_slice(row.mutation.row.as_ref().unwrap());
+        assert_eq!(row.to_bytes(), expected);
+        assert_eq!(OutboxRow::from_bytes(&expected), Ok(row));
+        let removal = OutboxRow { bytes_through: 0, mutation: LaneMutation { row: None, ..self::row().mutation } };
+        assert_eq!(OutboxRow::from_bytes(&removal.to_bytes()), Ok(removal));
+    }
+
+    #[test]
+    fn what_apply_could_not_use_is_refused() {
+        let bytes = row().to_bytes();
+        for length in 0..bytes.len() {
+            assert!(OutboxRow::from_bytes(&bytes[..length]).is_err());
+        }
+        let mut base_row = row();
+        base_row.mutation.key[0] = Space::Rows as u8;
+        assert!(OutboxRow::from_bytes(&base_row.to_bytes()).is_err());
+        let mut damaged = row();
+        damaged.mutation.row.as_mut().unwrap()[0] = 9;
+        assert!(OutboxRow::from_bytes(&damaged.to_bytes()).is_err());
+    }
+}

@@ -1,0 +1,290 @@
+//! Bringing index entries to the shards where they live.
+//!
+//! A write leaves the changes of index rows on other shards in its shard's outbox (see [`dynamo_engine::lane`]). On the
+//! node that leads the shard one task carries them over: for each lane it reads the next rows from the applied state,
+//! proposes them to the target's leader, wherever that is, and waits for the outcome before it sends more; so a lane
+//! is in order, and different lanes do not wait for each other. Commands that arrive twice do no harm, so everything
+//! that has no outcome is simply sent again, also by the next leader, which finds the same rows in its own state.
+//!
+//! ```text
+//!   applied ──▶ (a lane grew) ──▶ read rows ──▶ ApplyLane to the target's leader ──▶ arrived: replies go out
+//!                                     ▲                     │ short: rest, again          │
+//!                                     └─────────────────────┘            a moment later: TrimLane
+//! ```
+//!
+//! Delivered rows are removed a moment later, many with one command, so that trimming costs next to nothing and an idle
+//! shard writes nothing. The trimmed mark also tells the other replicas how far the lane has come: a node that has lost
+//! the leadership answers its waiting writes by it.
+//!
+//! A node with one shard has no lanes and starts no task.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use dynamo_engine::apply::Outcome;
+use dynamo_engine::codec::DecodeError;
+use dynamo_engine::command::{ApplyLane, Command, TrimLane};
+use dynamo_engine::keyspace::local;
+use dynamo_engine::lane::{LaneMutation, LanePosition, OutLane, OutboxRow};
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{FuturesUnordered, StreamExt};
+use ordered_kv::{Reader, StateStore, StoreError};
+use shard_router::ShardId;
+use tokio::sync::watch;
+
+use super::Node;
+use crate::env::Env;
+use crate::shard::{Deadline, Shard, ShardError};
+
+/// Rows that one command carries: enough to share a round widely, few enough to be applied in a few milliseconds.
+const COMMAND_ROWS_MAX: u64 = 512;
+
+/// Bytes of rows after which a command is closed. One row may be larger by itself.
+const COMMAND_BYTES_MAX: usize = 512 << 10;
+
+/// How long a command may wait for its outcome before it is sent again.
+const DELIVERY_DEADLINE: Duration = Duration::from_secs(2);
+
+/// How long a lane rests after a command that brought nothing: the target has no leader yet, or not yet the index.
+const REST: Duration = Duration::from_millis(20);
+
+/// How long after an arrival the delivered rows are removed, and all that arrived meanwhile with them.
+const TRIM_AFTER: Duration = Duration::from_millis(50);
+
+/// Own lanes by target, as applied.
+type Lanes = BTreeMap<ShardId, OutLane>;
+
+/// What the task waits for.
+enum Event {
+    /// Something was applied to the lanes, or the node is gone and with it the sender.
+    Applied(watch::Receiver<Lanes>, bool),
+    /// This node began to lead the shard.
+    Leading,
+    /// A delivery has ended, well or not.
+    Delivered(ShardId),
+    /// It is time to trim.
+    TrimDue,
+    /// A trim has ended, well or not.
+    Trimmed,
+}
+
+/// Why rows cannot be read out of the own state.
+#[derive(Debug, thiserror::Error)]
+enum OutboxError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("an outbox row is damaged: {0}")]
+    Row(#[from] DecodeError),
+}
+
+/// The task of one shard.
+pub(super) struct Courier<E: Env> {
+    node: Weak<Node<E>>,
+    shard: Arc<Shard<E>>,
+    events: FuturesUnordered<BoxFuture<'static, Event>>,
+    /// The lanes as last seen applied.
+    lanes: Lanes,
+    /// Lanes with a command under way.
+    busy: BTreeSet<ShardId>,
+    /// A trim is due or under way.
+    trims: bool,
+    /// Someone waits for the leadership to begin.
+    awaits_leading: bool,
+}
+
+impl<E: Env> Courier<E> {
+    pub fn new(node: &Arc<Node<E>>, shard: &Arc<Shard<E>>) -> Courier<E> {
+        Courier {
+            node: Arc::downgrade(node),
+            shard: Arc::clone(shard),
+            events: FuturesUnordered::new(),
+            lanes: Lanes::new(),
+            busy: BTreeSet::new(),
+            trims: false,
+            awaits_leading: false,
+        }
+    }
+
+    /// Carries entries over until the node is gone.
+    pub async fn run(mut self) {
+        let mut applied = self.shard.group().published().lanes();
+        self.lanes = applied.borrow_and_update().clone();
+        self.events.push(changed(applied).boxed());
+        self.go_on();
+        while let Some(event) = self.events.next().await {
+            match event {
+                Event::Applied(_, false) => return,
+                Event::Applied(mut applied, true) => {
+                    self.lanes = applied.borrow_and_update().clone();
+                    self.lanes.iter().for_each(|(target, lane)| self.shard.arrivals().arrived(*target, lane.trimmed));
+                    self.events.push(changed(applied).boxed());
+                }
+                Event::Leading => self.awaits_leading = false,
+                Event::Delivered(target) => drop(self.busy.remove(&target)),
+                Event::TrimDue => {
+                    let trim = trim(Arc::clone(&self.shard), self.to_trim());
+                    self.events.push(trim.boxed());
+                }
+                Event::Trimmed => self.trims = false,
+            }
+            self.go_on();
+        }
+    }
+
+    /// Starts whatever can be done now.
+    fn go_on(&mut self) {
+        if self.shard.group().lease().leading_term().is_none() {
+            if !self.awaits_leading {
+                self.awaits_leading = true;
+                self.events.push(leads(Arc::clone(&self.shard)).boxed());
+            }
+            return;
+        }
+        let Some(node) = self.node.upgrade() else { return };
+        for (target, lane) in &self.lanes {
+            let through = self.shard.arrivals().through(*target);
+            if through < lane.last && self.busy.insert(*target) {
+                let next = LanePosition { target: *target, sequence: through + 1 };
+                self.events.push(deliver(Arc::clone(&node), Arc::clone(&self.shard), next, lane.last).boxed());
+            }
+        }
+        if !self.trims && !self.to_trim().is_empty() {
+            self.trims = true;
+            self.events.push(trim_due::<E>().boxed());
+        }
+    }
+
+    /// What has arrived and still lies in the outbox.
+    fn to_trim(&self) -> Vec<TrimLane> {
+        let arrived = |target: &ShardId| self.shard.arrivals().through(*target);
+        let lanes = self.lanes.iter().map(|(target, lane)| (target, lane, arrived(target)));
+        let behind = lanes.filter(|(_, lane, through)| lane.trimmed < *through);
+        behind.map(|(target, _, through)| TrimLane { target: *target, through }).collect()
+    }
+}
+
+async fn changed(mut applied: watch::Receiver<Lanes>) -> Event {
+    let lives = applied.changed().await.is_ok();
+    Event::Applied(applied, lives)
+}
+
+async fn leads<E: Env>(shard: Arc<Shard<E>>) -> Event {
+    shard.group().lease().wait_leading().await;
+    Event::Leading
+}
+
+async fn trim_due<E: Env>() -> Event {
+    E::sleep(TRIM_AFTER).await;
+    Event::TrimDue
+}
+
+async fn trim<E: Env>(shard: Arc<Shard<E>>, trims: Vec<TrimLane>) -> Event {
+    let deadline = Deadline::after::<E>(DELIVERY_DEADLINE);
+    let mut proposals = Vec::with_capacity(trims.len());
+    for trim in trims {
+        proposals.push(shard.propose(Command::TrimLane(trim), deadline));
+    }
+    // One that failed is due again: whoever leads trims what has arrived.
+    futures::future::join_all(proposals).await;
+    Event::Trimmed
+}
+
+/// Brings the next rows of a lane, from `next` to `last` at most, to where they live.
+async fn deliver<E: Env>(node: Arc<Node<E>>, source: Arc<Shard<E>>, next: LanePosition, last: u64) -> Event {
+    match deliver_rows(&node, &source, next, last).await {
+        Ok(true) => {}
+        // What is to be done comes out of the applied state, so it is simply tried again.
+        Ok(false) => E::sleep(REST).await,
+        Err(error) => {
+            tracing::debug!(source = source.id().0, target = next.target.0, %error, "a delivery has no outcome yet");
+            E::sleep(REST).await;
+        }
+    }
+    Event::Delivered(next.target)
+}
+
+/// Whether all that was sent has arrived.
+async fn deliver_rows<E: Env>(
+    node: &Arc<Node<E>>,
+    source: &Arc<Shard<E>>,
+    next: LanePosition,
+    last: u64,
+) -> Result<bool, ShardError> {
+    let mutations = match read_rows::<E>(node, source.id(), next, last).await {
+        Ok(mutations) => mutations,
+        Err(error) => {
+            node.fault.raise(format!("shard {}: the outbox cannot be read: {error}", source.id().0));
+            return Err(ShardError::Stopped);
+        }
+    };
+    let sent = mutations.len() as u64;
+    if sent == 0 {
+        // Trimmed meanwhile, after another leader had delivered them.
+        return Ok(false);
+    }
+    let command = Command::ApplyLane(ApplyLane { source: source.id(), first: next.sequence, mutations });
+    let deadline = Deadline::after::<E>(DELIVERY_DEADLINE);
+    match node.propose_to(node.shard(next.target)?, command, deadline).await? {
+        Outcome::LaneApplied { through } => {
+            source.arrivals().arrived(next.target, through);
+            source.arrivals().count_delivered((through + 1).saturating_sub(next.sequence).min(sent));
+            Ok(through + 1 >= next.sequence + sent)
+        }
+        _ => Err(ShardError::Unknown),
+    }
+}
+
+/// The next rows of a lane that fit one command. They were written a moment ago, so as a rule they are in memory.
+async fn read_rows<E: Env>(
+    node: &Arc<Node<E>>,
+    source: ShardId,
+    next: LanePosition,
+    last: u64,
+) -> Result<Vec<LaneMutation>, OutboxError> {
+    let state = Arc::clone(&node.stores.state);
+    match rows(state.cached(), source, next, last) {
+        Err(OutboxError::Store(StoreError::NotCached)) => {}
+        result => return result,
+    }
+    E::blocking(move || rows(as_reader(&*state), source, next, last)).await
+}
+
+fn as_reader(state: &dyn StateStore) -> &dyn Reader {
+    state
+}
+
+fn rows(reader: &dyn Reader, source: ShardId, next: LanePosition, last: u64) -> Result<Vec<LaneMutation>, OutboxError> {
+    let (mut mutations, mut bytes) = (Vec::new(), 0);
+    for sequence in (next.sequence..=last).take(COMMAND_ROWS_MAX as usize) {
+        let Some(row) = reader.get(&local::outbox(source, LanePosition { sequence, ..next }))? else { break };
+        bytes += row.len();
+        mutations.push(OutboxRow::from_bytes(&row)?.mutation);
+        if bytes >= COMMAND_BYTES_MAX {
+            break;
+        }
+    }
+    Ok(mutations)
+}
+
+/// Waits until the index entries that an outcome has sent to other shards have arrived, within limits: then a query of
+/// the index after the reply finds them.
+pub(super) async fn wait_for_index<E: Env>(shard: &Shard<E>, outcome: &Outcome, deadline: Deadline) {
+    let positions = positions(outcome);
+    if !positions.is_empty() {
+        // Half of what is left, so that the reply still gets back in time: the write is done, whatever the index is.
+        shard.arrivals().wait::<E>(&positions, deadline.remaining::<E>() / 2).await;
+    }
+}
+
+/// Where a write's index entries on other shards stand in the lanes to them. Empty, and free, where there are none.
+fn positions(outcome: &Outcome) -> Vec<LanePosition> {
+    match outcome {
+        Outcome::Written(write) => write.lanes.clone(),
+        // Actions may share a lane; waiting for the last of them waits for all, and more than one wait does no harm.
+        Outcome::Transacted { actions, .. } | Outcome::Decided { actions, .. } | Outcome::Resolved { actions } => {
+            actions.iter().flat_map(|action| &action.lanes).copied().collect()
+        }
+        _ => Vec::new(),
+    }
+}

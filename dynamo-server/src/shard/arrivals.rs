@@ -1,0 +1,150 @@
+//! How far a shard's index entries have arrived on other shards, and who waits for it.
+//!
+//! The reply of a write waits until its entries have arrived ([`crate::node`] delivers them), so that a query of the
+//! index after it finds them; but not for ever. Waiters stand by their number in the lane, so that an arrival touches
+//! exactly those that it completes.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use dynamo_engine::lane::LanePosition;
+use parking_lot::Mutex;
+use shard_router::ShardId;
+use tokio::sync::oneshot;
+
+use crate::env::Env;
+
+/// How long the reply of a write waits for its index entries. Past it the write is acknowledged, as the service itself
+/// does it at once, and the index lags visibly.
+pub const INDEX_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// The lanes of one shard as this node sees them arrive.
+#[derive(Default)]
+pub struct Arrivals {
+    /// A lock for some lines, never over an await.
+    lanes: Mutex<BTreeMap<ShardId, Lane>>,
+    /// Index entries that this node has brought to other shards.
+    delivered: AtomicU64,
+    /// Writes that were acknowledged before their index entries had arrived.
+    ahead: AtomicU64,
+}
+
+#[derive(Default)]
+struct Lane {
+    /// The last number that the target is known to have applied.
+    through: u64,
+    /// By the number waited for. Bounded by the outbox: each stands for a row in it, and goes when that row does.
+    waiting: BTreeMap<u64, Vec<oneshot::Sender<()>>>,
+}
+
+impl Arrivals {
+    /// The last number that `target` is known to have applied.
+    pub fn through(&self, target: ShardId) -> u64 {
+        self.lanes.lock().get(&target).map_or(0, |lane| lane.through)
+    }
+
+    /// `target` has applied everything up to `through`.
+    pub fn arrived(&self, target: ShardId, through: u64) {
+        let mut lanes = self.lanes.lock();
+        let lane = lanes.entry(target).or_default();
+        if through <= lane.through {
+            return;
+        }
+        lane.through = through;
+        let still = lane.waiting.split_off(&(through + 1));
+        let done = std::mem::replace(&mut lane.waiting, still);
+        drop(lanes);
+        for waiter in done.into_values().flatten() {
+            // Whoever no longer waits was answered before.
+            let _ = waiter.send(());
+        }
+    }
+
+    /// Counts entries that this node has delivered.
+    pub fn count_delivered(&self, entries: u64) {
+        self.delivered.fetch_add(entries, Ordering::Relaxed);
+    }
+
+    /// Waits until everything up to these places has arrived, at most `limit`; counts a write that did not see it.
+    pub async fn wait<E: Env>(&self, positions: &[LanePosition], limit: Duration) {
+        let pending = self.register(positions);
+        let all = async {
+            for waiter in pending {
+                // The sender lives in `self`.
+                let _ = waiter.await;
+            }
+        };
+        if E::timeout(limit.min(INDEX_WAIT_MAX), all).await.is_none() {
+            self.ahead.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn register(&self, positions: &[LanePosition]) -> Vec<oneshot::Receiver<()>> {
+        let mut lanes = self.lanes.lock();
+        let mut pending = Vec::new();
+        for position in positions {
+            let lane = lanes.entry(position.target).or_default();
+            if position.sequence > lane.through {
+                let (done, waiter) = oneshot::channel();
+                lane.waiting.entry(position.sequence).or_default().push(done);
+                pending.push(waiter);
+            }
+        }
+        pending
+    }
+
+    /// Index entries that this node has brought to other shards.
+    pub fn delivered(&self) -> u64 {
+        self.delivered.load(Ordering::Relaxed)
+    }
+
+    /// Writes that were acknowledged before their index entries had arrived.
+    pub fn ahead(&self) -> u64 {
+        self.ahead.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::env::sim::{SimEnv, run};
+
+    fn position(target: u32, sequence: u64) -> LanePosition {
+        LanePosition { target: ShardId(target), sequence }
+    }
+
+    #[test]
+    fn a_wait_ends_with_the_last_of_its_arrivals() {
+        run(1, async {
+            let arrivals = Arc::new(Arrivals::default());
+            arrivals.arrived(ShardId(2), 3);
+            let waiting = Arc::clone(&arrivals);
+            let wait = tokio::spawn(async move {
+                waiting.wait::<SimEnv>(&[position(1, 5), position(2, 3)], INDEX_WAIT_MAX).await;
+            });
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            arrivals.arrived(ShardId(1), 4);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            assert!(!wait.is_finished());
+            arrivals.arrived(ShardId(1), 6);
+            wait.await.unwrap();
+            assert_eq!(arrivals.ahead(), 0);
+            arrivals.arrived(ShardId(1), 2);
+            assert_eq!(arrivals.through(ShardId(1)), 6, "what arrived stays so");
+        });
+    }
+
+    #[test]
+    fn a_wait_is_not_for_ever() {
+        run(1, async {
+            let arrivals = Arrivals::default();
+            let before = SimEnv::monotonic_ns();
+            arrivals.wait::<SimEnv>(&[position(1, 1)], Duration::MAX).await;
+            assert_eq!(SimEnv::monotonic_ns() - before, INDEX_WAIT_MAX.as_nanos() as u64);
+            assert_eq!(arrivals.ahead(), 1);
+        });
+    }
+}
