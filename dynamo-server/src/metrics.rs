@@ -6,6 +6,7 @@ use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
 };
 
+use crate::guard::{Checks, GuardCounters};
 use crate::node::Counters;
 
 /// Upper bounds of the duration buckets, in seconds: a cached read takes tens of microseconds, a synced write some
@@ -67,7 +68,7 @@ impl Metrics {
     }
 
     /// Everything in Prometheus' text format.
-    pub fn render(&self, counters: &Counters) -> Vec<u8> {
+    pub fn render(&self, counters: &Counters, guard: &GuardCounters) -> Vec<u8> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("writing to a vector does not fail");
         for (name, help, value) in counters.series() {
@@ -76,7 +77,22 @@ impl Metrics {
                     .as_bytes(),
             );
         }
+        render_checks(guard, &mut text);
         text
+    }
+}
+
+/// The checks of the guard: one series for each shard and handler that made any.
+fn render_checks(guard: &GuardCounters, text: &mut Vec<u8>) {
+    for (at, (name, help, _)) in Checks::default().named().into_iter().enumerate() {
+        text.extend_from_slice(
+            format!("# HELP dynamo_shard_{name} {help}\n# TYPE dynamo_shard_{name} counter\n").as_bytes(),
+        );
+        for (shard, handler, checks) in guard.series() {
+            let value = checks.named()[at].2;
+            let line = format!("dynamo_shard_{name}{{shard=\"{shard}\",handler=\"{}\"}} {value}\n", handler.name());
+            text.extend_from_slice(line.as_bytes());
+        }
     }
 }
 

@@ -47,7 +47,7 @@ pub use index_row::{IndexMutation, index_key_of};
 pub use outcome::{ActionOutcome, Fault, IndexWrite, Outcome, Rejection, WriteOutcome};
 pub use overlay::Overlay;
 pub use state::ShardState;
-pub(crate) use state::{decode_clock, read_deletions};
+pub(crate) use state::read_deletions;
 
 /// Applies one entry: changes `shard`, adds the rows' changes to `batch` and gives one outcome a command, in order.
 ///

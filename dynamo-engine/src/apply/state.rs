@@ -196,8 +196,7 @@ fn shard_id(suffix: &[u8]) -> Result<ShardId, Fault> {
     Ok(ShardId(u32::from_be_bytes(id)))
 }
 
-/// The ceiling and the highest timestamp applied, as a shard's clock row has them.
-pub(crate) fn decode_clock(mut row: &[u8]) -> Result<(Timestamp, Timestamp), DecodeError> {
+fn decode_clock(mut row: &[u8]) -> Result<(Timestamp, Timestamp), DecodeError> {
     match get_u8(&mut row)? {
         CLOCK_FORMAT => {}
         format => return Err(DecodeError::Format(format)),

@@ -44,16 +44,6 @@ impl Execution {
         }
     }
 
-    /// Whether only a page's further spans may be missing, so that fetching can stop as soon as it is full.
-    pub fn is_page(&self) -> bool {
-        matches!(self.plan.kind, Kind::Page(_))
-    }
-
-    /// Whether everything must come from one moment, over all shards.
-    pub fn is_transaction(&self) -> bool {
-        matches!(self.plan.kind, Kind::Transact(_))
-    }
-
     /// What the owner of these parts of the ring must supply. For a page, one part inside what is yet to be read; the
     /// page's bounds are those of this moment, so that what is supplied lasts at least until the page is full.
     pub fn need(&self, parts: &[TokenRange]) -> Need {
@@ -67,7 +57,8 @@ impl Execution {
                 read.items.iter().filter(|item| is_inside(item.key.token)).map(|item| item.key.row.clone()).collect(),
             ),
             Kind::Page(read) => {
-                let part = parts.first().copied().unwrap_or(TokenRange::FULL);
+                let part = read.rest(&self.page);
+                let part = parts.first().and_then(|first| first.intersection(&part)).unwrap_or(part);
                 let (start, end) = read.part(part.first(), part.last());
                 Wants::Page(remote::PageNeed {
                     start: start.into_owned(),
@@ -80,6 +71,14 @@ impl Execution {
             }
         };
         Need { tables: self.plan.table_versions(is_inside), wants }
+    }
+
+    /// For a transaction, which of its items have row keys that are `held`, in the order of the request.
+    pub fn items_held(&self, held: impl Fn(&[u8]) -> bool) -> Vec<bool> {
+        match &self.plan.kind {
+            Kind::Transact(read) => read.items.iter().map(|item| held(&item.key.row)).collect(),
+            Kind::Point(_) | Kind::Batch(_) | Kind::Page(_) => Vec::new(),
+        }
     }
 
     /// Goes on as far as the views reach.

@@ -61,6 +61,21 @@ pub struct ReadPlan {
     kind: Kind,
 }
 
+/// Which operation a plan is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadKind {
+    /// GetItem.
+    GetItem,
+    /// BatchGetItem.
+    BatchGetItem,
+    /// Query.
+    Query,
+    /// Scan.
+    Scan,
+    /// TransactGetItems.
+    TransactGetItems,
+}
+
 /// A table as a plan knows it, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TableVersion {
@@ -88,6 +103,19 @@ enum Kind {
 }
 
 impl ReadPlan {
+    /// Which operation it is of.
+    pub fn kind(&self) -> ReadKind {
+        match &self.kind {
+            Kind::Point(_) => ReadKind::GetItem,
+            Kind::Batch(_) => ReadKind::BatchGetItem,
+            Kind::Page(read) => match read.span {
+                Span::Partition { .. } => ReadKind::Query,
+                Span::Tokens { .. } => ReadKind::Scan,
+            },
+            Kind::Transact(_) => ReadKind::TransactGetItems,
+        }
+    }
+
     /// The tokens that this plan reads, no more and no fewer.
     pub fn fence(&self) -> Fence {
         match &self.kind {

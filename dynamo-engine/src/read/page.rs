@@ -88,11 +88,14 @@ impl PageRead {
     pub(super) fn fence(&self, state: &PageState) -> Fence {
         match &self.span {
             Span::Partition { token, .. } => Fence::Keys(vec![*token]),
-            Span::Tokens { span, .. } => {
-                let first = state.next.unwrap_or(span.first());
-                Fence::Ranges(vec![TokenRange::new(first, span.last()).unwrap_or(*span)])
-            }
+            Span::Tokens { .. } => Fence::Ranges(vec![self.rest(state)]),
         }
+    }
+
+    /// The part of the ring that is left to read.
+    pub(super) fn rest(&self, state: &PageState) -> TokenRange {
+        let whole = self.tokens();
+        state.next.and_then(|next| TokenRange::new(next, whole.last())).unwrap_or(whole)
     }
 
     /// Whether the page is likely to be small: a query, or a scan of a few rows.

@@ -1,16 +1,22 @@
 //! LeaseGuard: the one way from a read plan to a view.
 //!
 //! A plan says exactly which shards it reads ([`Fence`](dynamo_engine::read::Fence)). For each of them, once, the guard
-//! makes sure that the state here may be believed, in this order:
+//! of the node that leads it makes sure that its state may be believed, in this order:
 //!
 //! 1. *lease*: nobody else leads the shard. Two atomic loads and a look at the clock; without a lease one round to a
 //!    quorum, shared by everybody who waits.
-//! 2. *locks*: no prepared transaction holds anything. One atomic load while there are none.
+//! 2. *locks*: no prepared transaction holds what is read. One atomic load while there are none.
 //! 3. *view*: only now the state is looked at. A pause between the steps makes the view newer, never older.
+//!
+//! The first step is this module's; the others are taken where the read runs (`node/read`), here or on the node that
+//! leads the shard, with the number and the epoch of the shard carried from the first step to the last.
 //!
 //! Whoever fails gets one error, and nothing of an answer was made by then.
 
 mod counters;
+#[cfg(any(test, feature = "fault-injection"))]
+pub mod fault;
+mod handler;
 
 use std::sync::Arc;
 
@@ -18,7 +24,8 @@ use dynamo_engine::read::ReadError;
 use dynamo_protocol::error::ApiError;
 use futures::future::try_join_all;
 
-pub use counters::GuardCounters;
+pub use counters::{Checks, GuardCounters};
+pub use handler::Handler;
 
 use crate::env::Env;
 use crate::shard::{Deadline, Shard, ShardError};
@@ -54,7 +61,8 @@ impl ReadFailure {
         match self {
             ReadFailure::Shard(error) => error.into_api_error(),
             ReadFailure::Read(ReadError::Client(error)) => error,
-            // Too long for the calling thread: the caller goes on elsewhere, so this never ends a request.
+            // Too long for the calling thread, or a view that is to be fetched: the caller goes on, so this never ends
+            // a request.
             ReadFailure::Read(
                 ReadError::Store(_) | ReadError::Corrupt(_) | ReadError::TooLong | ReadError::Missing(_),
             )
@@ -64,16 +72,23 @@ impl ReadFailure {
 }
 
 /// The guard of a node.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LeaseGuard {
     mode: ReadMode,
     counters: GuardCounters,
+    #[cfg(any(test, feature = "fault-injection"))]
+    faults: fault::Faults,
 }
 
 impl LeaseGuard {
-    /// A guard that confirms in this way.
-    pub fn new(mode: ReadMode) -> Self {
-        LeaseGuard { mode, counters: GuardCounters::default() }
+    /// The guard of a node with so many shards, which confirms in this way.
+    pub fn new(mode: ReadMode, shards: usize) -> Self {
+        LeaseGuard {
+            mode,
+            counters: GuardCounters::new(shards),
+            #[cfg(any(test, feature = "fault-injection"))]
+            faults: fault::Faults::default(),
+        }
     }
 
     /// What it has done so far.
@@ -81,52 +96,82 @@ impl LeaseGuard {
         &self.counters
     }
 
-    /// Makes sure that the state of these shards may be read now. Each is checked once, all at the same time; the
-    /// first error ends the others.
+    /// The faults that are injected into it.
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub fn faults(&self) -> &fault::Faults {
+        &self.faults
+    }
+
+    /// Makes sure that this node leads these shards and that their state here shows everything acknowledged before.
+    /// Each is checked once, all at the same time; the first error ends the others.
     ///
     /// # Errors
     /// When a shard cannot be believed within the deadline.
-    pub async fn pass<E: Env>(&self, shards: &[Arc<Shard<E>>], deadline: Deadline) -> Result<(), ShardError> {
-        let missed = self.missed(shards);
+    pub async fn pass<E: Env>(
+        &self,
+        handler: Handler,
+        shards: &[Arc<Shard<E>>],
+        deadline: Deadline,
+    ) -> Result<(), ShardError> {
+        let missed = self.missed(handler, shards);
         if missed.is_empty() {
             return Ok(());
         }
         let mut misses = Vec::with_capacity(missed.len());
         for shard in missed {
-            misses.push(self.miss(shard, deadline));
+            misses.push(self.miss(handler, shard, deadline));
         }
         try_join_all(misses).await.map(|_| ())
     }
 
     /// The shards that no lease lets through. Nothing is allocated while there are none.
-    fn missed<E: Env>(&self, shards: &[Arc<Shard<E>>]) -> Vec<Arc<Shard<E>>> {
+    fn missed<E: Env>(&self, handler: Handler, shards: &[Arc<Shard<E>>]) -> Vec<Arc<Shard<E>>> {
         let mut missed = Vec::new();
         for shard in shards {
-            if !self.hit(shard) {
+            if !self.hit(handler, shard) {
                 missed.push(Arc::clone(shard));
             }
         }
         missed
     }
 
+    /// Whether the lease of a shard lets a read through at once.
     #[inline]
-    fn hit<E: Env>(&self, shard: &Shard<E>) -> bool {
-        let is_hit = self.mode == ReadMode::Lease && shard.has_lease() && shard.group().published().locks() == 0;
+    pub fn hit<E: Env>(&self, handler: Handler, shard: &Shard<E>) -> bool {
+        #[cfg(any(test, feature = "fault-injection"))]
+        if !self.faults.lets_hit(shard.id(), handler) {
+            return false;
+        }
+        let is_hit = self.mode == ReadMode::Lease && shard.has_lease();
         if is_hit {
-            self.counters.hit();
+            self.counters.hit(shard.id(), handler);
         }
         is_hit
     }
 
-    async fn miss<E: Env>(&self, shard: Arc<Shard<E>>, deadline: Deadline) -> Result<(), ShardError> {
+    async fn miss<E: Env>(&self, handler: Handler, shard: Arc<Shard<E>>, deadline: Deadline) -> Result<(), ShardError> {
         let began_ns = E::monotonic_ns();
-        let confirmed = shard.confirm(deadline).await;
-        self.counters.miss(&confirmed, E::monotonic_ns().saturating_sub(began_ns));
-        confirmed?;
-        // Locks are resolved here once transactions span shards; until then nothing takes one.
-        match shard.group().published().locks() {
-            0 => Ok(()),
-            _ => Err(ShardError::NotConfirmed),
+        let confirmed = self.confirm(handler, &shard, deadline).await;
+        self.counters.miss(shard.id(), handler, &confirmed, E::monotonic_ns().saturating_sub(began_ns));
+        confirmed.map(|_| ())
+    }
+
+    #[cfg(not(any(test, feature = "fault-injection")))]
+    async fn confirm<E: Env>(&self, _: Handler, shard: &Shard<E>, deadline: Deadline) -> Result<bool, ShardError> {
+        shard.confirm(self.mode == ReadMode::Lease, deadline).await
+    }
+
+    #[cfg(any(test, feature = "fault-injection"))]
+    async fn confirm<E: Env>(
+        &self,
+        handler: Handler,
+        shard: &Shard<E>,
+        deadline: Deadline,
+    ) -> Result<bool, ShardError> {
+        match E::timeout(deadline.remaining::<E>(), self.faults.meet::<E>(shard.id(), handler)).await {
+            Some(met) => met?,
+            None => return Err(ShardError::NotConfirmed),
         }
+        shard.confirm(self.mode == ReadMode::Lease, deadline).await
     }
 }

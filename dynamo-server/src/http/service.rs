@@ -84,9 +84,11 @@ impl<E: Env> Service<E> {
                 let status = if health.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
                 plain(status, "text/plain", format!("{health}\n"))
             }
-            "/metrics" => {
-                plain(StatusCode::OK, "text/plain; version=0.0.4", self.metrics.render(&self.node.counters()))
-            }
+            "/metrics" => plain(
+                StatusCode::OK,
+                "text/plain; version=0.0.4",
+                self.metrics.render(&self.node.counters(), self.node.guard().counters()),
+            ),
             _ => plain(StatusCode::NOT_FOUND, "text/xml", UNKNOWN_OPERATION_XML),
         }
     }

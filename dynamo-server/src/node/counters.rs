@@ -76,6 +76,8 @@ pub struct Counters {
     pub lease_failed: u64,
     /// Nanoseconds that the misses waited, together.
     pub lease_wait_ns: u64,
+    /// Rounds in which reads asked a quorum.
+    pub read_rounds: u64,
     /// Bytes of Raft log that are not purged, roughly.
     pub log_bytes: u64,
     /// Index entries that were brought to other shards.
@@ -101,6 +103,7 @@ impl Counters {
             ("lease_coalesced_total", "Shard checks that shared another read's round", self.lease_coalesced),
             ("lease_failed_total", "Shard checks that no quorum confirmed", self.lease_failed),
             ("lease_wait_nanoseconds_total", "Time that shard checks waited for a quorum", self.lease_wait_ns),
+            ("read_index_rounds_total", "Rounds in which reads asked a quorum", self.read_rounds),
             ("raft_log_bytes", "Bytes of Raft log that are not purged", self.log_bytes),
             ("index_delivered_total", "Index entries brought to other shards", self.index_delivered),
             ("index_ahead_total", "Writes acknowledged before their index entries arrived", self.index_ahead),

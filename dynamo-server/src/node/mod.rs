@@ -171,10 +171,15 @@ impl<E: Env> Node<E> {
         }
     }
 
+    /// The guard that reads pass.
+    pub fn guard(&self) -> &LeaseGuard {
+        &self.guard
+    }
+
     /// What the node has done since it started.
     pub fn counters(&self) -> Counters {
         let sum = |count: &dyn Fn(&Shard<E>) -> u64| self.shards.iter().map(|shard| count(shard)).sum();
-        let guard = self.guard.counters();
+        let guard = self.guard.counters().total();
         Counters {
             store_gets: self.reads.gets(),
             store_cursors: self.reads.cursors(),
@@ -182,11 +187,12 @@ impl<E: Env> Node<E> {
             log_syncs: self.stores.log.syncs(),
             proposals: sum(&|shard| shard.counters().entries.load(Ordering::Relaxed)),
             commands: sum(&|shard| shard.counters().commands.load(Ordering::Relaxed)),
-            lease_hits: guard.hits(),
-            lease_misses: guard.misses(),
-            lease_coalesced: guard.coalesced(),
-            lease_failed: guard.failed(),
-            lease_wait_ns: guard.wait_ns(),
+            lease_hits: guard.hits,
+            lease_misses: guard.misses,
+            lease_coalesced: guard.coalesced,
+            lease_failed: guard.failed,
+            lease_wait_ns: guard.wait_ns,
+            read_rounds: sum(&Shard::read_rounds),
             log_bytes: sum(&|shard| shard.group().log().bytes()),
             index_delivered: sum(&|shard| shard.arrivals().delivered()),
             index_ahead: sum(&|shard| shard.arrivals().ahead()),

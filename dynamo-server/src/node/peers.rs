@@ -46,6 +46,7 @@ impl<E: Env> Node<E> {
         self.observe_clock(header.clock);
         match header.kind {
             peer::PROPOSE => peer::propose::serve(self, header, request).await,
+            peer::FETCH => peer::fetch::serve(self, header, request).await,
             peer::READ_INDEX => peer::read_index::serve(self, header, request).await,
             peer::STATUS => peer::status::serve(self, header, request).await,
             peer::TRANSFER => peer::transfer::serve(self, header, request).await,

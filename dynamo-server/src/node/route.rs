@@ -17,6 +17,7 @@ use shard_router::{ShardId, Token};
 
 use super::{Node, lanes};
 use crate::env::{Env, Lane, PeerRequest, Transport, TransportError};
+use crate::guard::Handler;
 use crate::peer::{self, Header};
 use crate::shard::{Deadline, Shard, ShardError};
 
@@ -191,8 +192,7 @@ impl<E: Env> Node<E> {
     }
 
     async fn catch_up_with(&self, leader: u64, shard: &Arc<Shard<E>>, deadline: Deadline) -> Result<(), ShardError> {
-        let attempt = Deadline::after::<E>(ATTEMPT_MAX).min(deadline);
-        let answer = match self.ask(leader, shard.id(), peer::READ_INDEX, &[], attempt).await {
+        let answer = match self.ask(leader, shard.id(), peer::READ_INDEX, &[], self.attempt(deadline)).await {
             Attempt::Answer(answer) => answer,
             // Nothing was done, so somebody else may be asked.
             Attempt::Lost | Attempt::NotSent => return Err(ShardError::NotLeader { leader: None }),
@@ -217,7 +217,7 @@ impl<E: Env> Node<E> {
         if self.fault.reason().is_some() {
             return Err(ShardError::Stopped);
         }
-        self.guard.pass(std::slice::from_ref(shard), deadline).await
+        self.guard.pass(Handler::Catalog, std::slice::from_ref(shard), deadline).await
     }
 
     /// Who can act for `shard`: this node, or the leader that it knows, or `hint`. Waits where nobody is known.
@@ -261,6 +261,11 @@ impl<E: Env> Node<E> {
             return Ok(None);
         }
         Ok(leader)
+    }
+
+    /// When to give up one attempt at a peer that may be made again.
+    pub(crate) fn attempt(&self, deadline: Deadline) -> Deadline {
+        Deadline::after::<E>(ATTEMPT_MAX).min(deadline)
     }
 
     async fn pause(&self, deadline: Deadline) -> Result<(), ShardError> {

@@ -116,6 +116,7 @@ impl<E: Env> Node<E> {
         let groups = start_groups(&context, recovered, options.cluster.as_ref(), identity.cluster_id).await?;
         let shards = groups.into_iter().map(|group| Arc::new(Shard::new(group, Arc::clone(&clock)))).collect();
         drop(context);
+        let shard_count = map.shards().len();
         let node = Arc::new(Node {
             identity,
             request_deadline: options.request_deadline,
@@ -124,7 +125,7 @@ impl<E: Env> Node<E> {
             is_alone: options.cluster.is_none(),
             transport: env.transport().clone(),
             clock,
-            guard: LeaseGuard::new(options.read_mode),
+            guard: LeaseGuard::new(options.read_mode, shard_count),
             reads: Arc::default(),
             blocking: Arc::new(Semaphore::new(options.blocking_reads_max)),
             stores,

@@ -5,6 +5,9 @@
 //! from the planned one. Both lead back to planning, within the request's one deadline. The body is decoded again then:
 //! it is rare, and so a plan may consume what was decoded.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use dynamo_engine::apply::ddl::DdlOutcome;
 use dynamo_engine::apply::{Outcome, Rejection};
 use dynamo_engine::catalog::{DdlCommand, TableDescriptor, TableStats};
@@ -16,6 +19,10 @@ use super::Call;
 use crate::env::Env;
 use crate::guard::ReadFailure;
 use crate::shard::ShardError;
+
+/// How long to wait where planning again would give the same plan. Installing a description in a shard takes some
+/// synced writes.
+const STALE_PAUSE: Duration = Duration::from_millis(5);
 
 impl<E: Env> Call<'_, E> {
     /// A read handler: plan, guard, execute.
@@ -93,12 +100,15 @@ impl<E: Env> Call<'_, E> {
         }
     }
 
-    /// After a stale plan: the next one sees a newer catalog, or the time is over.
+    /// After a stale plan: the next one sees a newer catalog, or the time is over. Where the catalog is no newer, the
+    /// shard that refused the plan is ahead of it or behind it for a moment, which is waited for.
     async fn again(&self) -> Result<(), ApiError> {
-        if self.deadline.is_over::<E>() {
-            return Err(ApiError::internal());
+        let planned = self.node.catalog();
+        self.confirm().await?;
+        if Arc::ptr_eq(&planned, &self.node.catalog()) {
+            E::sleep(STALE_PAUSE).await;
         }
-        self.confirm().await
+        if self.deadline.is_over::<E>() { Err(ApiError::internal()) } else { Ok(()) }
     }
 }
 

@@ -4,6 +4,7 @@
 //! the step that needs the shard's leader travels, as one message with one answer:
 //!
 //! - [`propose`]: commands to be proposed to a shard, for their outcomes.
+//! - [`fetch`]: the rows that a plan needs of a shard, read at its leader.
 //! - [`read_index`]: how far a replica must have applied so that it shows everything acknowledged by now.
 //! - [`status`], [`transfer`], [`join`]: what operators ask for; see [`crate::cluster`].
 //!
@@ -20,6 +21,7 @@
 //! message gets a later timestamp than what caused it.
 
 pub mod failure;
+pub mod fetch;
 pub mod join;
 pub mod propose;
 pub mod read_index;
@@ -43,6 +45,8 @@ pub const FIRST_KIND: u8 = 32;
 pub const PROPOSE: u8 = 32;
 /// [`read_index`].
 pub const READ_INDEX: u8 = 33;
+/// [`fetch`].
+pub const FETCH: u8 = 34;
 /// [`status`].
 pub const STATUS: u8 = 42;
 /// [`transfer`].

@@ -16,7 +16,7 @@ use futures::{Stream, TryStreamExt};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, Snapshot};
 use ordered_kv::{StateStore, StoreError, WriteBatch};
-use shard_router::{ShardId, ShardMap};
+use shard_router::{Epoch, ShardId, ShardMap};
 
 use super::codec::{CodecError, get_log_id, get_stored_membership, put_log_id, put_stored_membership};
 use super::lease_feed::LeaseFeed;
@@ -77,7 +77,8 @@ impl RecoveredState {
     /// What the shard publishes to begin with.
     pub fn publish(&self) -> Published {
         let applied_next = self.applied.map_or(0, |applied| applied.index() + 1);
-        Published::new(applied_next, self.shard.catalog(), self.shard.ceiling, &self.shard.lanes)
+        let published = Published::new(applied_next, self.shard.catalog(), self.shard.ceiling, &self.shard.lanes);
+        published.with_epoch(self.shard.map.epoch(self.shard.id).unwrap_or(Epoch::FIRST))
     }
 }
 

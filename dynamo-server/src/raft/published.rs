@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use dynamo_engine::catalog::MemoryCatalog;
 use dynamo_engine::lane::{Lanes, OutLane};
 use hlc::Timestamp;
-use shard_router::ShardId;
+use shard_router::{Epoch, ShardId};
 use tokio::sync::watch;
 
 /// Where a group's applied state stands on this node.
@@ -23,6 +23,8 @@ pub struct Published {
     /// Counts the changes of the catalog, for those who wait for one.
     catalog_changes: watch::Sender<u64>,
     ceiling: AtomicU64,
+    /// Counts the changes of what the shard owns. None is made yet: the map is fixed when a cluster is founded.
+    epoch: AtomicU64,
     /// Prepared transactions' locks in the shard; reads look at the lock table only when there are any.
     locks: AtomicU64,
     /// The shard's own lanes to other shards; none on a node with one shard.
@@ -37,6 +39,7 @@ impl Published {
             catalog: ArcSwap::from_pointee(catalog),
             catalog_changes: watch::Sender::new(0),
             ceiling: AtomicU64::new(ceiling.0),
+            epoch: AtomicU64::new(Epoch::FIRST.0),
             locks: AtomicU64::new(0),
             lanes: watch::Sender::new(lanes.out().clone()),
         }
@@ -50,6 +53,18 @@ impl Published {
     /// The shard's ceiling: every timestamp that was ever promised is below it.
     pub fn ceiling(&self) -> Timestamp {
         Timestamp(self.ceiling.load(Ordering::Acquire))
+    }
+
+    /// The shard's epoch in the applied state. A read that was routed by another one must be routed again.
+    #[inline]
+    pub fn epoch(&self) -> Epoch {
+        Epoch(self.epoch.load(Ordering::Acquire))
+    }
+
+    /// Begins with this epoch.
+    pub(super) fn with_epoch(self, epoch: Epoch) -> Self {
+        self.epoch.store(epoch.0, Ordering::Release);
+        self
     }
 
     /// How many locks of prepared transactions there are.

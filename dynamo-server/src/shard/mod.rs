@@ -14,7 +14,7 @@ use std::sync::Arc;
 use dynamo_engine::apply::Outcome;
 use dynamo_engine::command::Command;
 use hlc::NodeClock;
-use shard_router::ShardId;
+use shard_router::{Epoch, ShardId};
 
 pub use arrivals::{Arrivals, INDEX_WAIT_MAX};
 pub use deadline::Deadline;
@@ -51,6 +51,12 @@ impl<E: Env> Shard<E> {
     /// Which shard.
     pub fn id(&self) -> ShardId {
         self.group.shard()
+    }
+
+    /// Its epoch, in the state that is applied here.
+    #[inline]
+    pub fn epoch(&self) -> Epoch {
+        self.group.published().epoch()
     }
 
     /// The group that replicates it.
@@ -94,10 +100,17 @@ impl<E: Env> Shard<E> {
     }
 
     /// Asks a quorum, and waits until the state here shows everything acknowledged before; shared with other reads.
+    /// Where leases are trusted, a read that had to wait for the round of others goes by the lease that it has renewed.
+    /// Returns whether another read had to be waited with.
     ///
     /// # Errors
     /// When nobody confirms in time.
-    pub async fn confirm(&self, deadline: Deadline) -> Result<bool, ShardError> {
-        self.rounds.confirm(&self.group, deadline).await
+    pub async fn confirm(&self, trusts_lease: bool, deadline: Deadline) -> Result<bool, ShardError> {
+        self.rounds.confirm(&self.group, trusts_lease, deadline).await
+    }
+
+    /// How often a quorum was asked on behalf of reads.
+    pub fn read_rounds(&self) -> u64 {
+        self.rounds.count()
     }
 }

@@ -14,9 +14,8 @@ pub struct Mark {
     pub is_locked: bool,
 }
 
-/// Whether values seen with the marks of the first round were all there together before the second round: each mark is
-/// what it was, and nothing was locked.
-pub fn is_cut(first: &[Mark], second: &[Mark]) -> bool {
-    let is_steady = |(first, second): (&Mark, &Mark)| first == second && !first.is_locked;
-    first.len() == second.len() && first.iter().zip(second).all(is_steady)
+/// Whether a key was not touched between the first round and the second: its mark is what it was, and nothing held it.
+/// The values of keys that are all steady were there together at the moment between the rounds.
+pub fn is_steady(first: &Mark, second: &Mark) -> bool {
+    first == second && !first.is_locked
 }

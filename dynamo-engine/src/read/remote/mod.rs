@@ -33,7 +33,7 @@ mod supply;
 #[cfg(test)]
 mod tests;
 
-pub use mark::{Mark, is_cut};
+pub use mark::{Mark, is_steady};
 pub use need::{Need, PageNeed, Wants};
 pub use supply::{MisfitError, Supplied, Supply};
 

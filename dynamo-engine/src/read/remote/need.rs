@@ -53,11 +53,17 @@ pub struct PageNeed {
 }
 
 impl Need {
-    /// The same keys once more, marks only: the second round of a transaction. `None` where there are no keys.
-    pub fn second_round(&self) -> Option<Need> {
+    /// The marks of the same keys once more: the second round of a transaction.
+    pub fn second_round(&self) -> Need {
+        Need { tables: self.tables.clone(), wants: Wants::Marks(self.keys().to_vec()) }
+    }
+
+    /// Whether everything must be read from one moment, so that a snapshot has to be taken.
+    pub fn needs_view(&self) -> bool {
         match &self.wants {
-            Wants::Cut(keys) => Some(Need { tables: self.tables.clone(), wants: Wants::Marks(keys.clone()) }),
-            Wants::Keys { .. } | Wants::Page(_) | Wants::Marks(_) => None,
+            Wants::Keys { .. } => false,
+            Wants::Page(page) => page.fetch,
+            Wants::Cut(_) | Wants::Marks(_) => true,
         }
     }
 

@@ -7,14 +7,12 @@ use ordered_kv::{KeyRange, Reader, Value};
 use shard_router::ShardId;
 
 use super::{Mark, Need, PageNeed, Supply, Wants};
-use crate::apply::decode_clock;
 use crate::catalog::{Catalog, TableDescriptor};
 use crate::item::{Corrupt, ItemRef};
-use crate::keyspace::local;
 use crate::plan::source::base_key;
-use crate::read::ReadError;
 use crate::read::batch::REPLY_BYTES_MAX;
 use crate::read::page::PAGE_BYTES_MAX;
+use crate::read::{INLINE_BYTES_MAX, ReadError, deletions_high, intent_at};
 
 use dynamo_protocol::limits::TRANSACTION_BYTES_MAX;
 
@@ -25,6 +23,29 @@ impl Need {
     /// # Errors
     /// The store's, and damaged rows.
     pub fn serve(&self, shard: ShardId, reader: &dyn Reader, installed: &dyn Catalog) -> Result<Supply, ReadError> {
+        self.serve_within(shard, reader, installed, usize::MAX)
+    }
+
+    /// As [`Need::serve`], where nothing may take long; see [`ReadPlan::execute_inline`](crate::read::ReadPlan::execute_inline).
+    ///
+    /// # Errors
+    /// As [`Need::serve`], and [`ReadError::TooLong`].
+    pub fn serve_inline(
+        &self,
+        shard: ShardId,
+        reader: &dyn Reader,
+        installed: &dyn Catalog,
+    ) -> Result<Supply, ReadError> {
+        self.serve_within(shard, reader, installed, INLINE_BYTES_MAX)
+    }
+
+    fn serve_within(
+        &self,
+        shard: ShardId,
+        reader: &dyn Reader,
+        installed: &dyn Catalog,
+        inline_bytes_max: usize,
+    ) -> Result<Supply, ReadError> {
         let mut tables = Vec::with_capacity(self.tables.len());
         for table in &self.tables {
             match installed.table_by_id(table.id) {
@@ -34,7 +55,7 @@ impl Need {
         }
         Ok(match &self.wants {
             Wants::Keys { keys, bytes_max } => Supply::Rows(rows(reader, keys, bound(*bytes_max, REPLY_BYTES_MAX))?),
-            Wants::Page(page) => page.serve(reader, &tables)?,
+            Wants::Page(page) => page.serve(reader, &tables, inline_bytes_max)?,
             Wants::Cut(keys) => {
                 let rows = rows(reader, keys, TRANSACTION_BYTES_MAX)?;
                 Supply::Cut { marks: marks(shard, reader, keys)?, rows }
@@ -78,22 +99,18 @@ fn marks(shard: ShardId, reader: &dyn Reader, keys: &[Vec<u8>]) -> Result<Vec<Ma
             Some(version) => version,
             None => deletions_high(reader, shard)?,
         };
-        marks.push(Mark { version, is_there: committed.is_some(), is_locked: false });
+        marks.push(Mark { version, is_there: committed.is_some(), is_locked: intent_at(reader, key)? });
     }
     Ok(marks)
 }
 
-/// A moment that every deletion in the shard raises: the highest timestamp that was applied there.
-fn deletions_high(reader: &dyn Reader, shard: ShardId) -> Result<Timestamp, ReadError> {
-    let Some(row) = reader.get(&local::clock(shard))? else {
-        return Ok(Timestamp::ZERO);
-    };
-    let (_, high_water) = decode_clock(&row).map_err(|_| Corrupt("a shard's clock"))?;
-    Ok(high_water)
-}
-
 impl PageNeed {
-    fn serve(&self, reader: &dyn Reader, tables: &[Arc<TableDescriptor>]) -> Result<Supply, ReadError> {
+    fn serve(
+        &self,
+        reader: &dyn Reader,
+        tables: &[Arc<TableDescriptor>],
+        inline_bytes_max: usize,
+    ) -> Result<Supply, ReadError> {
         let bytes_max = bound(self.bytes_max, PAGE_BYTES_MAX);
         let mut page = (Vec::new(), Vec::new());
         let mut bytes = 0;
@@ -118,6 +135,9 @@ impl PageNeed {
                 let item = reader.get(&base)?;
                 bytes += billed_bytes(item.as_ref())?;
                 page.1.push((Value::from(base), item));
+            }
+            if bytes > inline_bytes_max {
+                return Err(ReadError::TooLong);
             }
             page.0.push((Value::copy_from_slice(key), Value::copy_from_slice(row)));
         };

@@ -118,26 +118,18 @@ fn a_supply_answers_its_need_only() {
 
 /// Design §6: a cut is one only where nothing moved between the rounds and nothing was locked in either.
 #[test]
-fn cuts() {
+fn steady_keys() {
     let mark = |version, is_there, is_locked| Mark { version: Timestamp(version), is_there, is_locked };
-    let steady = [mark(1, true, false), mark(9, false, false)];
-    assert!(is_cut(&steady, &steady));
-    assert!(is_cut(&[], &[]));
-    for (at, changed) in [
-        (0, mark(2, true, false)),
-        (0, mark(1, false, false)),
-        (0, mark(1, true, true)),
-        (1, mark(10, false, false)),
-        (1, mark(9, true, false)),
-    ] {
-        let mut second = steady;
-        second[at] = changed;
-        assert!(!is_cut(&steady, &second), "{changed:?} at {at}");
-        assert!(!is_cut(&second, &steady), "{changed:?} at {at}");
+    for is_there in [true, false] {
+        let steady = mark(9, is_there, false);
+        assert!(is_steady(&steady, &steady));
+        for changed in [mark(10, is_there, false), mark(9, !is_there, false), mark(9, is_there, true)] {
+            assert!(!is_steady(&steady, &changed), "{changed:?}");
+            assert!(!is_steady(&changed, &steady), "{changed:?}");
+        }
+        let locked = mark(9, is_there, true);
+        assert!(!is_steady(&locked, &locked), "the same lock in both rounds may hide half of a transaction");
     }
-    let locked = [mark(1, true, true)];
-    assert!(!is_cut(&locked, &locked), "the same lock in both rounds may hide half of a transaction");
-    assert!(!is_cut(&steady, &steady[..1]));
 }
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {

@@ -10,7 +10,7 @@ use shard_router::{ShardId, ShardMap};
 use crate::env::Env;
 use crate::env::sim::{SimEnv, SimNode, run};
 use crate::env::{Storage, Stores};
-use crate::guard::{LeaseGuard, ReadMode};
+use crate::guard::{Handler, LeaseGuard, ReadMode};
 use crate::node::FaultSignal;
 use crate::raft::floor::Floor;
 use crate::raft::types::Member;
@@ -51,12 +51,13 @@ fn a_leader_that_has_not_applied_its_own_entry_serves_nothing() {
         machine
             .scope(async {
                 let shard = standing(&machine).await;
-                let guard = LeaseGuard::new(ReadMode::Lease);
+                let guard = LeaseGuard::new(ReadMode::Lease, 1);
                 let shards = [Arc::clone(&shard)];
                 SimEnv::sleep(Duration::from_secs(1)).await;
                 assert_eq!(shard.group().leader(), Some(1), "elected by the vote that it gave itself");
 
-                let refused = guard.pass(&shards, Deadline::after::<SimEnv>(Duration::from_secs(2))).await;
+                let refused =
+                    guard.pass(Handler::Catalog, &shards, Deadline::after::<SimEnv>(Duration::from_secs(2))).await;
                 let error = refused.expect_err("no entry of the own term is applied").into_api_error();
                 assert_eq!(error.http_status(), 500);
                 let deadline = Deadline::after::<SimEnv>(Duration::from_secs(1));
@@ -65,9 +66,9 @@ fn a_leader_that_has_not_applied_its_own_entry_serves_nothing() {
 
                 machine.thaw_disk();
                 shard.group().lease().wait_leading().await;
-                let hits = guard.counters().hits();
-                guard.pass(&shards, Deadline::after::<SimEnv>(Duration::from_secs(2))).await.unwrap();
-                assert_eq!(guard.counters().hits(), hits + 1);
+                let hits = guard.counters().total().hits;
+                guard.pass(Handler::Catalog, &shards, Deadline::after::<SimEnv>(Duration::from_secs(2))).await.unwrap();
+                assert_eq!(guard.counters().total().hits, hits + 1);
                 shard.stop().await;
                 assert!(!shard.has_lease(), "the lease ends with the node");
             })

@@ -1,0 +1,96 @@
+//! Faults that tests inject into the guard, shard by shard. Compiled only into tests and with the feature
+//! `fault-injection`.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use shard_router::ShardId;
+
+use super::Handler;
+use crate::env::Env;
+use crate::shard::ShardError;
+
+/// What the guard of a shard does instead of looking at its lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// There is no lease: a quorum is asked.
+    NoLease,
+    /// There is no lease, and the quorum is asked only after so long.
+    Slow(Duration),
+    /// There is no lease and no quorum, which is known at once.
+    Refuses,
+    /// There is no lease, and nobody answers.
+    Hangs,
+}
+
+/// A place where a read can be held up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Point {
+    /// Between the lease and the lock table.
+    BehindLease,
+    /// Between the lock table and the view.
+    BehindLocks,
+}
+
+/// The faults of a node. Nothing by default.
+#[derive(Debug, Default)]
+pub struct Faults {
+    /// By shard, and for one handler or all.
+    shards: Mutex<BTreeMap<(ShardId, Option<Handler>), Fault>>,
+    pauses: Mutex<BTreeMap<Point, Duration>>,
+}
+
+impl Faults {
+    /// Injects a fault into the checks of a shard, for one handler or for all; `None` heals it.
+    pub fn set(&self, shard: ShardId, handler: Option<Handler>, fault: Option<Fault>) {
+        let mut shards = self.shards.lock();
+        match fault {
+            Some(fault) => drop(shards.insert((shard, handler), fault)),
+            None => drop(shards.remove(&(shard, handler))),
+        }
+    }
+
+    /// Holds every read up at `point`.
+    pub fn pause_at(&self, point: Point, pause: Duration) {
+        self.pauses.lock().insert(point, pause);
+    }
+
+    /// Heals everything.
+    pub fn clear(&self) {
+        self.shards.lock().clear();
+        self.pauses.lock().clear();
+    }
+
+    /// Whether the check may look at the lease.
+    pub(super) fn lets_hit(&self, shard: ShardId, handler: Handler) -> bool {
+        self.fault(shard, handler).is_none()
+    }
+
+    /// What a miss meets before it asks the quorum.
+    pub(super) async fn meet<E: Env>(&self, shard: ShardId, handler: Handler) -> Result<(), ShardError> {
+        match self.fault(shard, handler) {
+            None | Some(Fault::NoLease) => Ok(()),
+            Some(Fault::Slow(pause)) => {
+                E::sleep(pause).await;
+                Ok(())
+            }
+            Some(Fault::Refuses) => Err(ShardError::NotConfirmed),
+            Some(Fault::Hangs) => pending().await,
+        }
+    }
+
+    /// Waits as long as reads are to be held up at `point`.
+    pub async fn pass<E: Env>(&self, point: Point) {
+        let pause = self.pauses.lock().get(&point).copied();
+        if let Some(pause) = pause {
+            E::sleep(pause).await;
+        }
+    }
+
+    fn fault(&self, shard: ShardId, handler: Handler) -> Option<Fault> {
+        let shards = self.shards.lock();
+        shards.get(&(shard, Some(handler))).or_else(|| shards.get(&(shard, None))).copied()
+    }
+}

@@ -1,0 +1,355 @@
+//! A read's way through the node: fence, guard, view, execute.
+//!
+//! ```text
+//!                      ┌ led here:      lease ─▶ locks ─────────────▶ view of this node's store ┐
+//! plan ─▶ fence ─▶ for each shard ┤                                                             ├─▶ execution ─▶ body
+//!                      └ led elsewhere: one call: lease ─▶ locks ─▶ view ─▶ the rows needed ────┘
+//! ```
+//!
+//! All shards of a fence are asked at the same time, each once, and the first error ends the others; a page asks the
+//! shards of the ring only as far as it gets ([`ring`]); a transaction over several shards asks them twice ([`cut`]).
+//! What a shard was chosen by, its number and epoch and the versions of the plan's tables, is compared with what is
+//! installed in it between fence and view; a difference means a new plan and the whole way again, within the same
+//! deadline.
+//!
+//! Where one shard has everything and this node is alone, none of this is looked up or allocated.
+
+mod cut;
+mod ring;
+mod run;
+mod stats;
+
+use std::sync::Arc;
+
+use dynamo_engine::catalog::{Catalog, TableDescriptor};
+use dynamo_engine::read::remote::{Need, Supplied, Supply};
+use dynamo_engine::read::{Execution, Fence, ReadPlan, TableVersion};
+use futures::future::try_join_all;
+use shard_router::{Epoch, Token, TokenRange};
+
+use self::run::Sources;
+use super::Node;
+use super::route::{Attempt, Place};
+use crate::env::Env;
+#[cfg(any(test, feature = "fault-injection"))]
+use crate::guard::fault::Point;
+use crate::guard::{Handler, ReadFailure};
+use crate::peer;
+use crate::shard::{Deadline, Shard, ShardError};
+
+/// A shard with the part of a fence that it owns.
+struct Part<'a, E: Env> {
+    shard: &'a Arc<Shard<E>>,
+    /// Of the map by which it was chosen.
+    epoch: Epoch,
+    tokens: Vec<TokenRange>,
+}
+
+/// What becomes of a shard that is led here.
+#[derive(Clone, Copy)]
+enum AtHome {
+    /// It is fenced; the store of this node is read later.
+    Fence,
+    /// It supplies what another node would have to.
+    Supply,
+}
+
+impl<E: Env> Node<E> {
+    /// Runs a read plan and gives the body of its reply.
+    ///
+    /// The plan's tables must still be installed as they were planned; the shards that it fences are checked once each;
+    /// only then the state is looked at. What is in memory is read in place; what needs the disk goes to the blocking
+    /// pool.
+    ///
+    /// # Errors
+    /// [`ReadFailure::Stale`] asks for another plan; everything else is final.
+    pub async fn read(&self, plan: ReadPlan, deadline: Deadline) -> Result<Vec<u8>, ReadFailure> {
+        self.check_running()?;
+        let handler = Handler::of(&plan);
+        let read = Execution::new(plan);
+        match &self.shards[..] {
+            [only] if self.is_alone => self.read_alone(handler, read, only, deadline).await,
+            _ => match read.rest() {
+                Fence::Keys(tokens) => self.read_keys(handler, read, &tokens, deadline).await,
+                Fence::Ranges(spans) => {
+                    let span = spans.first().copied().unwrap_or(TokenRange::FULL);
+                    self.read_ring(handler, read, span, deadline).await
+                }
+                Fence::All => self.read_ring(handler, read, TokenRange::FULL, deadline).await,
+            },
+        }
+    }
+
+    /// The only shard of the only node.
+    async fn read_alone(
+        &self,
+        handler: Handler,
+        read: Execution,
+        shard: &Arc<Shard<E>>,
+        deadline: Deadline,
+    ) -> Result<Vec<u8>, ReadFailure> {
+        self.guard.pass(handler, std::slice::from_ref(shard), deadline).await?;
+        if shard.group().published().locks() != 0 {
+            self.wait_for_locks(shard, &read.need(&[TokenRange::FULL]), deadline).await?;
+        }
+        #[cfg(any(test, feature = "fault-injection"))]
+        self.hold_up().await;
+        if !is_current(read.plan(), shard) {
+            return Err(ReadFailure::Stale);
+        }
+        let (read, _) = self.advance(read, Sources::Here, deadline).await?;
+        Ok(read.into_body())
+    }
+
+    /// Single partitions, each of which has one owner.
+    async fn read_keys(
+        &self,
+        handler: Handler,
+        read: Execution,
+        tokens: &[Token],
+        deadline: Deadline,
+    ) -> Result<Vec<u8>, ReadFailure> {
+        let parts = self.parts(tokens);
+        if handler == Handler::TransactGetItems && parts.len() > 1 {
+            return self.read_cut(handler, read, &parts, deadline).await;
+        }
+        let mut asked = Vec::with_capacity(parts.len());
+        for part in &parts {
+            asked.push(self.source_of(handler, &read, part, deadline));
+        }
+        let sources = try_join_all(asked).await?;
+        let sources = match sources.iter().all(Option::is_none) {
+            true => Sources::Here,
+            false => Sources::Parts(parts.into_iter().map(|part| part.tokens).zip(sources).collect()),
+        };
+        let (read, _) = self.advance(read, sources, deadline).await?;
+        Ok(read.into_body())
+    }
+
+    /// What a part is read from: `None` is the store of this node.
+    async fn source_of(
+        &self,
+        handler: Handler,
+        read: &Execution,
+        part: &Part<'_, E>,
+        deadline: Deadline,
+    ) -> Result<Option<Supplied>, ReadFailure> {
+        if !self.is_open(handler, part.shard) {
+            return self.obtain(handler, part.shard, part.epoch, read.need(&part.tokens), deadline).await;
+        }
+        if part.shard.epoch() != part.epoch || !is_current(read.plan(), part.shard) {
+            return Err(ReadFailure::Stale);
+        }
+        Ok(None)
+    }
+
+    /// The shards that own these tokens, each once.
+    fn parts(&self, tokens: &[Token]) -> Vec<Part<'_, E>> {
+        let mut parts: Vec<Part<'_, E>> = Vec::new();
+        for token in tokens {
+            let (id, epoch) = self.map.locate(*token);
+            let tokens = TokenRange::only(*token);
+            // Tokens come in the order of the ring, so the last part is the likeliest.
+            match parts.iter_mut().rev().find(|part| part.shard.id() == id) {
+                Some(part) => part.tokens.push(tokens),
+                None => parts.push(Part { shard: &self.shards[id.0 as usize], epoch, tokens: vec![tokens] }),
+            }
+        }
+        parts
+    }
+
+    /// Fences a shard, and reads what is needed of it where another node leads it. `None`: it is led here.
+    async fn obtain(
+        &self,
+        handler: Handler,
+        shard: &Arc<Shard<E>>,
+        epoch: Epoch,
+        need: Need,
+        deadline: Deadline,
+    ) -> Result<Option<Supplied>, ReadFailure> {
+        let Some(supply) = self.reach(handler, shard, epoch, &need, AtHome::Fence, deadline).await? else {
+            return match is_installed(&need.tables, shard) {
+                true => Ok(None),
+                false => Err(ReadFailure::Stale),
+            };
+        };
+        match Supplied::new(need, supply) {
+            Ok(supplied) => Ok(Some(supplied)),
+            Err(error) => Err(misfit(shard, &error)),
+        }
+    }
+
+    /// What a shard supplies, wherever it is led.
+    async fn supply(
+        &self,
+        handler: Handler,
+        part: &Part<'_, E>,
+        need: &Need,
+        deadline: Deadline,
+    ) -> Result<Supply, ReadFailure> {
+        let supply = self.reach(handler, part.shard, part.epoch, need, AtHome::Supply, deadline).await?;
+        supply.ok_or(ReadFailure::Stale)
+    }
+
+    /// Goes to the leader of a shard, wherever it is, until it has answered.
+    async fn reach(
+        &self,
+        handler: Handler,
+        shard: &Arc<Shard<E>>,
+        epoch: Epoch,
+        need: &Need,
+        at_home: AtHome,
+        deadline: Deadline,
+    ) -> Result<Option<Supply>, ReadFailure> {
+        let mut hint = None;
+        loop {
+            let reached = match (self.place_of(shard, hint, deadline).await?, at_home) {
+                (Place::Here, AtHome::Fence) => {
+                    self.fence_here(handler, shard, epoch, need, deadline).await.map(|()| None)
+                }
+                (Place::Here, AtHome::Supply) => {
+                    self.supply_here(shard, epoch, handler, need.clone(), deadline).await.map(Some)
+                }
+                (Place::At(leader), _) => self.supply_at(leader, handler, shard, epoch, need, deadline).await.map(Some),
+            };
+            match reached {
+                Ok(Some(Supply::Stale)) => return Err(ReadFailure::Stale),
+                Err(ReadFailure::Shard(ShardError::NotLeader { leader })) => {
+                    hint = self.after_refusal(shard, leader, deadline).await?;
+                }
+                reached => return reached,
+            }
+        }
+    }
+
+    /// Asks the leader of a shard. An answer that was lost may be asked for again: nothing was done.
+    async fn supply_at(
+        &self,
+        leader: u64,
+        handler: Handler,
+        shard: &Arc<Shard<E>>,
+        epoch: Epoch,
+        need: &Need,
+        deadline: Deadline,
+    ) -> Result<Supply, ReadFailure> {
+        let body = peer::fetch::encode(handler, epoch, need);
+        let answer = match self.ask(leader, shard.id(), peer::FETCH, &body, self.attempt(deadline)).await {
+            Attempt::Answer(answer) => answer,
+            Attempt::Lost | Attempt::NotSent => return Err(ShardError::NotLeader { leader: None }.into()),
+        };
+        match peer::fetch::decode(&answer) {
+            Ok(supply) => Ok(supply?),
+            Err(error) => {
+                tracing::warn!(leader, %error, "a peer's supply cannot be read");
+                Err(ShardError::NotConfirmed.into())
+            }
+        }
+    }
+
+    /// Reads what is needed of a shard, as far as this node leads it: lease, locks, view and rows.
+    ///
+    /// # Errors
+    /// [`ReadFailure::Stale`] where shard or tables are not as they were planned; [`ShardError::NotLeader`] where another
+    /// node leads.
+    pub(crate) async fn supply_here(
+        &self,
+        shard: &Arc<Shard<E>>,
+        epoch: Epoch,
+        handler: Handler,
+        need: Need,
+        deadline: Deadline,
+    ) -> Result<Supply, ReadFailure> {
+        self.fence_here(handler, shard, epoch, &need, deadline).await?;
+        self.serve(shard, need, deadline).await
+    }
+
+    /// Lease and locks of a shard that this node leads. From here on its store may be read.
+    async fn fence_here(
+        &self,
+        handler: Handler,
+        shard: &Arc<Shard<E>>,
+        epoch: Epoch,
+        need: &Need,
+        deadline: Deadline,
+    ) -> Result<(), ReadFailure> {
+        self.check_running()?;
+        self.guard.pass(handler, std::slice::from_ref(shard), deadline).await?;
+        #[cfg(any(test, feature = "fault-injection"))]
+        self.guard.faults().pass::<E>(Point::BehindLease).await;
+        if shard.group().published().locks() != 0 {
+            self.wait_for_locks(shard, need, deadline).await?;
+        }
+        #[cfg(any(test, feature = "fault-injection"))]
+        self.guard.faults().pass::<E>(Point::BehindLocks).await;
+        if shard.epoch() == epoch { Ok(()) } else { Err(ReadFailure::Stale) }
+    }
+
+    /// Whether a shard that is led here lets reads through at once: lease, and no locks.
+    fn is_open(&self, handler: Handler, shard: &Arc<Shard<E>>) -> bool {
+        shard.group().published().locks() == 0 && self.guard.hit(handler, shard)
+    }
+
+    /// Waits until no prepared transaction holds what is needed.
+    async fn wait_for_locks(&self, _: &Arc<Shard<E>>, _: &Need, _: Deadline) -> Result<(), ReadFailure> {
+        Err(ShardError::NotConfirmed.into())
+    }
+
+    #[cfg(any(test, feature = "fault-injection"))]
+    async fn hold_up(&self) {
+        self.guard.faults().pass::<E>(Point::BehindLease).await;
+        self.guard.faults().pass::<E>(Point::BehindLocks).await;
+    }
+
+    fn check_running(&self) -> Result<(), ShardError> {
+        if self.fault.reason().is_some() { Err(ShardError::Stopped) } else { Ok(()) }
+    }
+
+    /// Makes sure that the catalog installed here is as new as this moment: what it does not know afterwards does not
+    /// exist.
+    ///
+    /// # Errors
+    /// When the system group cannot confirm it within the deadline.
+    pub async fn refresh_catalog(&self, deadline: Deadline) -> Result<(), ShardError> {
+        self.catch_up(self.system(), deadline).await
+    }
+}
+
+/// Whether the plan's tables are installed in the shard as they were planned. A version older than the plan's is as good:
+/// what a plan reads was there everywhere before the description said so.
+fn is_current<E: Env>(plan: &ReadPlan, shard: &Shard<E>) -> bool {
+    let catalog = shard.group().published().catalog();
+    plan.tables().into_iter().all(|planned| {
+        let same = |installed: &Arc<TableDescriptor>| installed.id == planned.id;
+        let installed = catalog.table(&planned.name).filter(same).or_else(|| catalog.table_by_id(planned.id));
+        installed.is_some_and(|installed| {
+            Arc::ptr_eq(&installed, planned) || installed.schema_version <= planned.schema_version
+        })
+    })
+}
+
+/// As [`is_current`], by number.
+fn is_installed<E: Env>(tables: &[TableVersion], shard: &Shard<E>) -> bool {
+    let catalog = shard.group().published().catalog();
+    let is_there = |table: &TableVersion| {
+        catalog.table_by_id(table.id).is_some_and(|installed| installed.schema_version <= table.version)
+    };
+    tables.iter().all(is_there)
+}
+
+fn misfit<E: Env>(shard: &Shard<E>, error: &dyn std::fmt::Display) -> ReadFailure {
+    tracing::error!(shard = shard.id().0, %error, "a peer does not answer what it was asked");
+    ShardError::NotConfirmed.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::TokioEnv;
+
+    /// The front runs requests as tasks; a future that is not `Send` would only be noticed there.
+    #[allow(dead_code)]
+    fn reads_can_be_tasks(node: &Node<TokioEnv>, plan: ReadPlan, deadline: Deadline) {
+        fn is_send<T: Send>(_: T) {}
+        is_send(node.read(plan, deadline));
+    }
+}

@@ -1,0 +1,67 @@
+//! Scans: a page that goes on from shard to shard in the order of the ring.
+//!
+//! A page asks the owner of its first token; if it is not full then, the next two at the same time, then four, up to
+//! eight. What they supply is read in the order of the ring, so an owner behind the end of the page is neither waited
+//! for nor believed: only the one that the page has arrived at can fail it.
+
+use std::sync::Arc;
+
+use dynamo_engine::read::remote::{Need, Supplied};
+use dynamo_engine::read::{Execution, Step};
+use futures::StreamExt;
+use futures::stream::FuturesOrdered;
+use shard_router::{Owner, TokenRange};
+
+use super::run::Sources;
+use crate::env::Env;
+use crate::guard::{Handler, ReadFailure};
+use crate::node::Node;
+use crate::shard::{Deadline, ShardError};
+
+/// Spans that are asked at once. Each may bring a page of 1 MB and one row.
+const SPANS_AT_ONCE_MAX: usize = 8;
+
+impl<E: Env> Node<E> {
+    pub(super) async fn read_ring(
+        &self,
+        handler: Handler,
+        mut read: Execution,
+        span: TokenRange,
+        deadline: Deadline,
+    ) -> Result<Vec<u8>, ReadFailure> {
+        let map = Arc::clone(&self.map);
+        let mut owners = map.owners(span);
+        let mut asked = FuturesOrdered::new();
+        let mut at_once = 1;
+        loop {
+            while asked.len() < at_once {
+                let Some(owner) = owners.next() else { break };
+                asked.push_back(self.span_of(handler, owner, read.need(&[owner.range]), deadline));
+            }
+            // The owners cover the span, so the page is done with the last of them at the latest.
+            let Some((range, source)) = asked.next().await else { return Err(ShardError::NotConfirmed.into()) };
+            let sources = Sources::Parts(vec![(vec![range], source?)]);
+            let (advanced, step) = self.advance(read, sources, deadline).await?;
+            if step == Step::Done {
+                return Ok(advanced.into_body());
+            }
+            read = advanced;
+            at_once = (2 * at_once).min(SPANS_AT_ONCE_MAX);
+        }
+    }
+
+    /// A span, and what it is read from.
+    async fn span_of(
+        &self,
+        handler: Handler,
+        owner: Owner,
+        need: Need,
+        deadline: Deadline,
+    ) -> (TokenRange, Result<Option<Supplied>, ReadFailure>) {
+        let source = match self.shard(owner.shard) {
+            Ok(shard) => self.obtain(handler, shard, owner.epoch, need, deadline).await,
+            Err(error) => Err(error.into()),
+        };
+        (owner.range, source)
+    }
+}
