@@ -8,7 +8,7 @@ use super::status::ClusterStatus;
 use crate::env::Env;
 use crate::node::Node;
 use crate::raft::{MemberChange, MembershipError};
-use crate::shard::Deadline;
+use crate::shard::{Deadline, ShardError};
 
 /// A change of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,8 +122,11 @@ impl<E: Env> Node<E> {
         self.pause_balancing_everywhere(deadline).await;
         for shard in &shards {
             self.transfer(*shard, to, deadline).await.map_err(|error| {
-                let shard = shard.0;
-                ClusterChangeError::Unfinished(format!("shard {shard}: node {to} did not take over: {error}"))
+                let why = match error {
+                    ShardError::NotConfirmed => "it is away, or lacks a part of the log".to_owned(),
+                    other => other.to_string(),
+                };
+                ClusterChangeError::Unfinished(format!("shard {}: node {to} did not take over: {why}", shard.0))
             })?;
         }
         let what = match shard {

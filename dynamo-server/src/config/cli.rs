@@ -193,7 +193,7 @@ pub struct Settings {
     /// How log lines look [default: text]
     #[arg(long, env = "DYNAMO_SERVER_LOG_FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
-    /// Which log lines appear: error, warn, info, debug, trace, or a filter [default: info,openraft=warn]
+    /// Which log lines appear: error, warn, info, debug, trace, or a filter [default: info,openraft=error]
     #[arg(long, env = "DYNAMO_SERVER_LOG_LEVEL")]
     pub log_level: Option<String>,
     /// File with these settings, in TOML

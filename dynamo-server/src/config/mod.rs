@@ -83,7 +83,7 @@ impl Default for Config {
             read_mode: ReadMode::default(),
             cors: Some("*".to_owned()),
             log_json: false,
-            log_filter: "info,openraft=warn".to_owned(),
+            log_filter: "info,openraft=error".to_owned(),
         }
     }
 }
