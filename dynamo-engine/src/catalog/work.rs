@@ -24,8 +24,8 @@ pub enum DdlWork {
     Uninstall {
         /// What each shard is told.
         command: DdlCommand,
-        /// Which table.
-        table: TableId,
+        /// The table, as it was last.
+        table: Arc<TableDescriptor>,
         /// The era in the command.
         era: u64,
         /// What the system group is told when all have done it.
@@ -63,7 +63,7 @@ impl MemoryCatalog {
             }),
             TablePhase::Deleting => Some(DdlWork::Uninstall {
                 command: DdlCommand::Uninstall { era, table: id },
-                table: id,
+                table,
                 era,
                 then: DdlCommand::ConfirmUninstalled { table: id },
             }),

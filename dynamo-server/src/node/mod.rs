@@ -26,10 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use dynamo_engine::apply::ddl::DdlOutcome;
-use dynamo_engine::apply::{Outcome, Rejection};
-use dynamo_engine::catalog::{DdlCommand, MemoryCatalog};
-use dynamo_engine::command::Command;
+use dynamo_engine::catalog::MemoryCatalog;
 use futures::future::join_all;
 use hlc::NodeClock;
 use parking_lot::Mutex;
@@ -53,7 +50,7 @@ use self::counters::StoreReads;
 use crate::env::{Env, Identity, Stores};
 use crate::guard::LeaseGuard;
 use crate::raft::Wal;
-use crate::shard::{Deadline, Shard, ShardError};
+use crate::shard::{Deadline, Shard};
 
 /// How long a stopping node waits until others lead what it led. Two messages and two synced writes, as a rule.
 const HAND_OVER_MAX: Duration = Duration::from_secs(1);
@@ -109,24 +106,6 @@ impl<E: Env> Node<E> {
     /// Wall time in milliseconds since 1970.
     pub fn wall_ms(&self) -> u64 {
         E::wall_ms()
-    }
-
-    /// Proposes a change of the catalog to the system group and, when it went through, goes on working on the table
-    /// until it is as it was asked to be.
-    ///
-    /// # Errors
-    /// As [`Node::propose`].
-    pub async fn propose_ddl(&self, command: DdlCommand, deadline: Deadline) -> Result<DdlOutcome, ShardError> {
-        match self.propose_to(self.system(), Command::Ddl(command), deadline).await? {
-            Outcome::Ddl(outcome) => {
-                if let Some(table) = ddl::changed_table(&outcome) {
-                    self.start_task(ddl::drive(Arc::clone(self.system()), table));
-                }
-                Ok(outcome)
-            }
-            Outcome::Rejected(Rejection::Stale) => Ok(DdlOutcome::Stale),
-            _ => Err(ShardError::Unknown),
-        }
     }
 
     /// The system group's shard.

@@ -169,10 +169,11 @@ impl<E: Env> Node<E> {
             self.start_task(async move { group.hold_down().await });
         }
         // Also a node that is dropped without being stopped must end what it has started.
-        let (resume, mut stopping) = (ddl::resume(Arc::clone(self.system())), self.stopping.subscribe());
+        let driver = ddl::run(Arc::downgrade(self), Arc::clone(self.system()));
+        let mut stopping = self.stopping.subscribe();
         self.start_task(async move {
             let stopped = stopping.wait_for(|is_stopping| *is_stopping);
-            drop(select(pin!(resume), pin!(stopped)).await);
+            drop(select(pin!(driver), pin!(stopped)).await);
         });
         if self.shards.len() > 1 {
             self.shards.iter().for_each(|shard| self.start_courier(shard));

@@ -81,9 +81,9 @@ impl<E: Env> Call<'_, E> {
     /// A table's item counts and sizes.
     ///
     /// # Errors
-    /// When a shard cannot be believed in time, or its counts cannot be read.
-    pub(super) async fn stats(&self, table: &TableDescriptor) -> Result<TableStats, ApiError> {
-        self.node.table_stats(table, self.deadline).await.map_err(ReadFailure::into_api_error)
+    /// When they cannot be read.
+    pub(super) fn stats(&self, table: &TableDescriptor) -> Result<TableStats, ApiError> {
+        self.node.table_stats(table).map_err(ReadFailure::into_api_error)
     }
 
     /// The plan, with an unknown table confirmed to be so.

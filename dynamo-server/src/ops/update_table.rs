@@ -20,7 +20,7 @@ pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError>
         })
         .await?;
     let stats = match &outcome {
-        DdlOutcome::Changed { after, .. } => call.stats(after).await?,
+        DdlOutcome::Changed { after, .. } => call.stats(after)?,
         _ => TableStats::default(),
     };
     reply::update_table(&outcome, &stats, call.context)

@@ -1,6 +1,7 @@
 //! A node from outside of its front: commands in, outcomes and rows out.
 
 mod cluster;
+mod ddl;
 mod disk;
 mod fixture;
 mod kill;
