@@ -8,10 +8,17 @@ mod transactions;
 
 use aws_sdk_dynamodb::Client;
 use dynamo_server::Server;
+use dynamo_server::config::Config;
 
 /// A server of its own, and a client.
 async fn start() -> (Server, Client) {
-    let server = Server::in_memory().await.expect("it starts");
+    start_with(1).await
+}
+
+/// As [`start`], with so many shards.
+async fn start_with(shards: u32) -> (Server, Client) {
+    let config = Config { port: 0, data_dir: None, shards: Some(shards), ..Config::default() };
+    let server = Server::start(config).await.expect("it starts");
     let client = tests::sdk::client(&server.endpoint_url());
     (server, client)
 }

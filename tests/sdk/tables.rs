@@ -1,5 +1,6 @@
 //! The control plane.
 
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
     BillingMode, CreateGlobalSecondaryIndexAction, DeleteGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate,
     IndexStatus, KeyType, Projection, ProjectionType, ProvisionedThroughput, ScalarAttributeType, TableClass,
@@ -7,11 +8,20 @@ use aws_sdk_dynamodb::types::{
 };
 use tests::sdk::{attribute, create_table, failure, key, n, s};
 
-use crate::start;
+use crate::{start, start_with};
+
+/// A table looks the same on one shard and on several.
+const SHARDS: [u32; 2] = [1, 4];
 
 #[tokio::test]
 async fn a_table_is_created_described_listed_and_deleted() {
-    let (_server, client) = start().await;
+    for shards in SHARDS {
+        let (_server, client) = start_with(shards).await;
+        create_describe_list_delete(client).await;
+    }
+}
+
+async fn create_describe_list_delete(client: Client) {
     let throughput = ProvisionedThroughput::builder().read_capacity_units(5).write_capacity_units(7).build().unwrap();
     let created = client
         .create_table()
@@ -54,6 +64,14 @@ async fn a_table_is_created_described_listed_and_deleted() {
         .await;
     assert_eq!(failure(again).0, "ResourceInUseException");
 
+    for year in 0..20 {
+        let song =
+            client.put_item().table_name("Music").item("Artist", s(format!("artist{year}"))).item("Year", n(year));
+        song.send().await.expect("put");
+    }
+    let described = client.describe_table().table_name("Music").send().await.expect("described");
+    assert_eq!(described.table().unwrap().item_count(), Some(20));
+
     let deleted = client.delete_table().table_name("Music").send().await.expect("deleted");
     assert_eq!(deleted.table_description().unwrap().table_status(), Some(&TableStatus::Deleting));
     let gone = client.describe_table().table_name("Music").send().await;
@@ -61,11 +79,22 @@ async fn a_table_is_created_described_listed_and_deleted() {
         failure(gone),
         ("ResourceNotFoundException".into(), "Requested resource not found: Table: Music not found".into())
     );
+    create_table(&client, "Music", false).await;
+    let described = client.describe_table().table_name("Music").send().await.expect("described");
+    assert_eq!(described.table().unwrap().table_status(), Some(&TableStatus::Active));
+    let scanned = client.scan().table_name("Music").send().await.expect("scanned");
+    assert_eq!(scanned.count(), 0, "a new table has no old rows");
 }
 
 #[tokio::test]
 async fn an_index_added_to_a_filled_table_is_filled_and_an_index_removed_is_gone() {
-    let (_server, client) = start().await;
+    for shards in SHARDS {
+        let (_server, client) = start_with(shards).await;
+        add_and_remove_an_index(client).await;
+    }
+}
+
+async fn add_and_remove_an_index(client: Client) {
     create_table(&client, "tbl", false).await;
     for number in 0..250 {
         let request = client.put_item().table_name("tbl").item("pk", s(format!("item{number}")));
@@ -127,7 +156,13 @@ async fn an_index_added_to_a_filled_table_is_filled_and_an_index_removed_is_gone
 
 #[tokio::test]
 async fn settings_of_a_table_can_be_changed() {
-    let (_server, client) = start().await;
+    for shards in SHARDS {
+        let (_server, client) = start_with(shards).await;
+        change_settings(client).await;
+    }
+}
+
+async fn change_settings(client: Client) {
     create_table(&client, "tbl", false).await;
     let throughput = ProvisionedThroughput::builder().read_capacity_units(3).write_capacity_units(4).build().unwrap();
     client

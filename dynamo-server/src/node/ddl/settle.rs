@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dynamo_engine::apply::ddl::DdlOutcome;
 use dynamo_engine::apply::{Outcome, Rejection};
-use dynamo_engine::catalog::{Catalog, DdlCommand, MemoryCatalog, TableDescriptor, TablePhase};
+use dynamo_engine::catalog::{Catalog, DdlCommand, MemoryCatalog, TablePhase};
 use dynamo_engine::command::Command;
 
 use super::super::Node;
@@ -51,34 +51,26 @@ impl<E: Env> Node<E> {
     }
 }
 
-/// Whether `catalog`, the system group's on this node, shows that all shards have what was decided.
+/// Whether `catalog`, the system group's on this node, shows that all shards have what was decided. An index that is
+/// added counts as soon as every write maintains it; that it is filled takes as long as the table is large.
 fn is_settled(outcome: &DdlOutcome, catalog: &MemoryCatalog) -> bool {
-    // An id that is higher belongs to a table that was created under the name later, when this one was gone.
-    let is_there = |table: &TableDescriptor| {
-        let (found, phase) = catalog.described(&table.name)?;
-        (found.id >= table.id).then_some((found.id == table.id).then_some((found.schema_version, phase)))
+    let (DdlOutcome::Created(table) | DdlOutcome::Changed { after: table, .. } | DdlOutcome::Deleted(table)) = outcome
+    else {
+        return true;
     };
-    match outcome {
-        DdlOutcome::Created(table) => match is_there(table) {
-            Some(Some((_, phase))) => phase != TablePhase::Creating,
-            Some(None) => true,
-            None => false,
-        },
-        DdlOutcome::Changed { after, .. } => match is_there(after) {
-            Some(Some((version, phase))) => {
-                version > after.schema_version
-                    || (version == after.schema_version && phase != TablePhase::Changing)
-                    || phase == TablePhase::Deleting
-            }
-            Some(None) => true,
-            None => false,
-        },
-        DdlOutcome::Deleted(table) => catalog.described(&table.name).is_none_or(|(found, _)| found.id > table.id),
-        DdlOutcome::Installed(_)
-        | DdlOutcome::Uninstalled(_)
-        | DdlOutcome::Confirmed
-        | DdlOutcome::TableExists { .. }
-        | DdlOutcome::Stale => true,
+    let is_deleted = matches!(outcome, DdlOutcome::Deleted(_));
+    match catalog.described(&table.name) {
+        None => is_deleted,
+        // This node has not heard of it yet.
+        Some((found, _)) if found.id < table.id => false,
+        Some((found, phase)) if found.id == table.id && phase != TablePhase::Deleting => {
+            let is_newer = found.schema_version > table.schema_version;
+            let is_everywhere = found.schema_version == table.schema_version && phase == TablePhase::Active;
+            !is_deleted && (is_newer || is_everywhere) && !found.is_updating()
+        }
+        Some((found, _)) if found.id == table.id => !is_deleted,
+        // Another table was created under the name, so this one is gone.
+        Some(_) => true,
     }
 }
 
@@ -86,7 +78,7 @@ fn is_settled(outcome: &DdlOutcome, catalog: &MemoryCatalog) -> bool {
 mod tests {
     use std::sync::Arc;
 
-    use dynamo_engine::catalog::{KeyAttribute, KeySchema, KeyType, TableId};
+    use dynamo_engine::catalog::{KeyAttribute, KeySchema, KeyType, TableDescriptor, TableId};
 
     use super::*;
 

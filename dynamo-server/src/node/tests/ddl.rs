@@ -177,7 +177,6 @@ fn a_table_that_not_every_shard_has_is_being_created_or_deleted() {
             let refused = ask(&node, named(Operation::DeleteTable, "things")).await.unwrap_err();
             let in_use = "Attempt to change a resource which is still in use: Table is being created: things";
             assert_eq!(refused.message(), in_use);
-            assert!(ask(&node, named(Operation::ListTables, "")).await.is_err(), "no name");
             let listed = send(&node, Operation::ListTables, "{}").await.unwrap();
             assert_eq!(listed, r#"{"TableNames":["things"]}"#);
             machine.thaw_disk();
@@ -203,10 +202,10 @@ fn a_table_that_not_every_shard_has_is_being_created_or_deleted() {
 
 /// A client's way through the life of two tables. Each step is answered, or the machine is off.
 fn script() -> Vec<(Operation, String)> {
-    let mut steps = vec![create("a")];
-    steps.extend((0..12).map(|id| put("a", id)));
-    steps.extend([create("b"), add_index("a"), put("b", 1), protect("a", true), put("a", 13)]);
-    steps.extend([named(Operation::DeleteTable, "b"), create("b"), put("b", 2), protect("a", false)]);
+    let mut steps = vec![create("aaa")];
+    steps.extend((0..12).map(|id| put("aaa", id)));
+    steps.extend([create("bbb"), add_index("aaa"), put("bbb", 1), protect("aaa", true), put("aaa", 13)]);
+    steps.extend([named(Operation::DeleteTable, "bbb"), create("bbb"), put("bbb", 2), protect("aaa", false)]);
     steps
 }
 
@@ -254,15 +253,15 @@ fn cut_after(syncs: u64) -> bool {
             let steps = script();
             // What was answered is there, unless the step under way may have taken it away.
             for id in 0..12 {
-                let is_written = steps[..answered].contains(&put("a", id));
-                let found = ask(&node, get("a", id)).await;
+                let is_written = steps[..answered].contains(&put("aaa", id));
+                let found = ask(&node, get("aaa", id)).await;
                 assert!(!is_written || found.is_ok_and(|found| found.contains("Item")), "{id} after {syncs} syncs");
             }
-            let old = ask(&node, get("b", 1)).await;
-            let is_deleted = steps[..answered].contains(&named(Operation::DeleteTable, "b"));
+            let old = ask(&node, get("bbb", 1)).await;
+            let is_deleted = steps[..answered].contains(&named(Operation::DeleteTable, "bbb"));
             assert!(!is_deleted || !old.is_ok_and(|found| found.contains("Item")), "a row of the old table is back");
             // Everything can go on from here.
-            for table in ["a", "b"] {
+            for table in ["aaa", "bbb"] {
                 drop(ask(&node, protect(table, false)).await);
                 drop(ask(&node, named(Operation::DeleteTable, table)).await);
                 settled(&node).await;
