@@ -171,6 +171,7 @@ fn node_options(config: &Config, found: Option<&Identity>) -> NodeOptions {
         pace: Pace::for_election_timeout(config.election_timeout),
         request_deadline: config.request_deadline,
         read_mode: config.read_mode,
+        eventual_reads: config.eventual_reads,
         ..NodeOptions::default()
     }
 }

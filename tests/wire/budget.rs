@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dynamo_server::Server;
+use dynamo_server::config::Config;
 use dynamo_server::node::Counters;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -17,8 +18,13 @@ struct Bench {
 
 impl Bench {
     async fn start() -> Bench {
+        Bench::with_shards(1).await
+    }
+
+    async fn with_shards(shards: u32) -> Bench {
         let dir = TempDir::new().expect("a folder");
-        let server = Server::durable(dir.path()).await.expect("it starts");
+        let config = Config { port: 0, data_dir: Some(dir.path().into()), shards: Some(shards), ..Config::default() };
+        let server = Server::start(config).await.expect("it starts");
         let mut connection = Connection::open(server.address()).await;
         let table = json!({
             "TableName": "tbl", "BillingMode": "PAY_PER_REQUEST",
@@ -26,6 +32,11 @@ impl Bench {
             "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
         });
         assert_eq!(connection.call("CreateTable", table).await.status, 200);
+        while connection.call("DescribeTable", json!({"TableName": "tbl"})).await.json()["Table"]["TableStatus"]
+            != "ACTIVE"
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         let mut bench = Bench { server, connection, _dir: dir };
         bench.call("PutItem", put("warm")).await;
         bench.settle().await;
@@ -101,6 +112,33 @@ async fn reads_touch_the_store_as_often_as_they_must() {
         json!({"RequestItems": {"tbl": {"Keys": [{"k": {"S": "warm"}}, {"k": {"S": "b"}}, {"k": {"S": "c"}}]}}});
     assert_eq!(bench.cost("BatchGetItem", batch).await, Cost { gets: 3, ..NOTHING });
     assert_eq!(bench.cost("Scan", json!({"TableName": "tbl"})).await, Cost { cursors: 1, ..NOTHING });
+}
+
+/// One lease check for each shard that is read, whatever the number of keys, and no more point reads than keys.
+#[tokio::test]
+async fn several_shards_are_checked_once_each() {
+    let mut bench = Bench::with_shards(4).await;
+    let keys: Vec<Value> = (0..40).map(|number| json!({"k": {"S": format!("k{number}")}})).collect();
+    let batch = json!({"RequestItems": {"tbl": {"Keys": keys}}});
+    let gets: Vec<Value> = keys.iter().map(|key| json!({"Get": {"TableName": "tbl", "Key": key}})).collect();
+    for (operation, body, cost, checks) in [
+        ("GetItem", key("warm"), Cost { gets: 1, ..NOTHING }, 1),
+        ("BatchGetItem", batch, Cost { gets: 40, ..NOTHING }, 4),
+        ("Scan", json!({"TableName": "tbl"}), Cost { cursors: 4, ..NOTHING }, 4),
+    ] {
+        let before = bench.counters();
+        assert_eq!(bench.cost(operation, body).await, cost, "{operation}");
+        let after = bench.counters();
+        assert_eq!(
+            (after.lease_hits - before.lease_hits, after.lease_misses),
+            (checks, before.lease_misses),
+            "{operation}"
+        );
+    }
+    let before = bench.counters();
+    bench.call("TransactGetItems", json!({"TransactItems": gets})).await;
+    let after = bench.counters();
+    assert_eq!(after.lease_hits - before.lease_hits, 2 * 4, "two rounds");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 
-use crate::guard::ReadMode;
+use crate::guard::{EventualReads, ReadMode};
 
 /// An open database that speaks the Amazon DynamoDB API.
 ///
@@ -145,6 +145,25 @@ impl From<ReadModeSetting> for ReadMode {
     }
 }
 
+/// Who answers reads that are not to be strongly consistent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventualReadsSetting {
+    /// The leader of the shard, as for consistent ones.
+    Leader,
+    /// Any replica that has heard its leader within the last second.
+    AnyReplica,
+}
+
+impl From<EventualReadsSetting> for EventualReads {
+    fn from(setting: EventualReadsSetting) -> EventualReads {
+        match setting {
+            EventualReadsSetting::Leader => EventualReads::Leader,
+            EventualReadsSetting::AnyReplica => EventualReads::AnyReplica,
+        }
+    }
+}
+
 /// Every setting, each of which may be left open. The same names serve as flags, environment variables
 /// (`DYNAMO_SERVER_` + the name in capitals) and keys of the configuration file.
 #[derive(Clone, Debug, Default, Args, Deserialize)]
@@ -187,6 +206,9 @@ pub struct Settings {
     /// How reads make sure that this node still leads [default: lease]
     #[arg(long, env = "DYNAMO_SERVER_READ_MODE", value_enum)]
     pub read_mode: Option<ReadModeSetting>,
+    /// Who answers reads that are not to be strongly consistent [default: leader]
+    #[arg(long, env = "DYNAMO_SERVER_EVENTUAL_READS", value_enum)]
+    pub eventual_reads: Option<EventualReadsSetting>,
     /// Origins that browsers may call from: * or a comma-separated list; empty for none [default: *]
     #[arg(long, env = "DYNAMO_SERVER_CORS")]
     pub cors: Option<String>,
@@ -220,6 +242,7 @@ impl Settings {
             shards: self.shards.or(other.shards),
             request_deadline_ms: self.request_deadline_ms.or(other.request_deadline_ms),
             read_mode: self.read_mode.or(other.read_mode),
+            eventual_reads: self.eventual_reads.or(other.eventual_reads),
             cors: self.cors.or(other.cors),
             log_format: self.log_format.or(other.log_format),
             log_level: self.log_level.or(other.log_level),

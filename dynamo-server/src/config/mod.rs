@@ -18,7 +18,7 @@ pub(crate) use cluster::check_reachable as check_peer_address;
 pub use cluster::{ClusterConfig, Entry, JoinRequest};
 use thiserror::Error;
 
-use crate::guard::ReadMode;
+use crate::guard::{EventualReads, ReadMode};
 use crate::raft::Pace;
 
 /// Port of DynamoDB Local, which every tutorial and test suite assumes.
@@ -61,6 +61,8 @@ pub struct Config {
     pub request_deadline: Duration,
     /// How reads make sure that this node still leads.
     pub read_mode: ReadMode,
+    /// Who answers reads that are not to be strongly consistent.
+    pub eventual_reads: EventualReads,
     /// Origins that browsers may call from: `*` or a comma-separated list; `None` answers no CORS headers.
     pub cors: Option<String>,
     /// Log lines as JSON instead of text.
@@ -81,6 +83,7 @@ impl Default for Config {
             admin_from: AdminFrom::default(),
             request_deadline: DEFAULT_REQUEST_DEADLINE,
             read_mode: ReadMode::default(),
+            eventual_reads: EventualReads::default(),
             cors: Some("*".to_owned()),
             log_json: false,
             log_filter: "info,openraft=error".to_owned(),
@@ -171,6 +174,7 @@ impl Config {
             admin_from: settings.admin_from.unwrap_or_default(),
             request_deadline: Duration::from_millis(deadline_ms),
             read_mode: settings.read_mode.map_or(default.read_mode, ReadMode::from),
+            eventual_reads: settings.eventual_reads.map_or(default.eventual_reads, EventualReads::from),
             cors: match settings.cors {
                 Some(origins) if origins.is_empty() => None,
                 Some(origins) => Some(origins),
@@ -260,6 +264,8 @@ mod tests {
     fn reads_can_be_made_to_ask_a_quorum() {
         assert_eq!(load("").expect("valid").read_mode, ReadMode::Lease);
         assert_eq!(load("--read-mode read-index").expect("valid").read_mode, ReadMode::ReadIndex);
+        assert_eq!(load("").expect("valid").eventual_reads, EventualReads::Leader);
+        assert_eq!(load("--eventual-reads any-replica").expect("valid").eventual_reads, EventualReads::AnyReplica);
     }
 
     #[test]

@@ -99,7 +99,8 @@ impl Counts {
 }
 
 impl Checks {
-    fn plus(self, other: Checks) -> Checks {
+    /// Both together.
+    pub fn plus(self, other: Checks) -> Checks {
         Checks {
             hits: self.hits + other.hits,
             misses: self.misses + other.misses,

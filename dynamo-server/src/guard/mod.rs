@@ -17,8 +17,11 @@ mod counters;
 #[cfg(any(test, feature = "fault-injection"))]
 pub mod fault;
 mod handler;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dynamo_engine::read::ReadError;
 use dynamo_protocol::error::ApiError;
@@ -40,6 +43,19 @@ pub enum ReadMode {
     /// or restored), which no lease survives.
     ReadIndex,
 }
+
+/// Who answers reads that are not to be strongly consistent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EventualReads {
+    /// The leader, as for consistent ones: with a lease that costs nothing.
+    #[default]
+    Leader,
+    /// Any replica that has heard its leader within [`REPLICA_AGE_MAX`].
+    AnyReplica,
+}
+
+/// How long ago a replica may have heard its leader, or a leader a majority, to answer by [`EventualReads::AnyReplica`].
+pub const REPLICA_AGE_MAX: Duration = Duration::from_secs(1);
 
 /// Why a read gave no body.
 #[derive(Debug, thiserror::Error)]

@@ -48,7 +48,7 @@ pub use crate::env::Storage as StorageOptions;
 
 use self::counters::StoreReads;
 use crate::env::{Env, Identity, Stores};
-use crate::guard::LeaseGuard;
+use crate::guard::{EventualReads, LeaseGuard};
 use crate::raft::Wal;
 use crate::shard::{Deadline, Shard};
 
@@ -72,6 +72,7 @@ pub struct Node<E: Env> {
     /// Merged with the hybrid time of every message.
     clock: Arc<NodeClock>,
     guard: LeaseGuard,
+    eventual_reads: EventualReads,
     reads: Arc<StoreReads>,
     /// Places in the blocking pool.
     blocking: Arc<Semaphore>,

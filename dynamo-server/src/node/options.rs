@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::env::Storage;
-use crate::guard::ReadMode;
+use crate::guard::{EventualReads, ReadMode};
 use crate::raft::Pace;
 
 /// Bytes of Raft log, all groups together, that the node keeps before it flushes the state and purges. A few seconds
@@ -63,6 +63,8 @@ pub struct NodeOptions {
     pub request_deadline: Duration,
     /// How reads make sure that this node still leads.
     pub read_mode: ReadMode,
+    /// Who answers reads that are not to be strongly consistent.
+    pub eventual_reads: EventualReads,
     /// The pace of the Raft groups.
     pub pace: Pace,
     /// See [`LOG_BYTES_MAX`].
@@ -82,6 +84,7 @@ impl Default for NodeOptions {
             keeps_shards: false,
             request_deadline: REQUEST_DEADLINE,
             read_mode: ReadMode::default(),
+            eventual_reads: EventualReads::default(),
             pace: Pace::default(),
             log_bytes_max: LOG_BYTES_MAX,
             free_bytes_min: FREE_BYTES_MIN,

@@ -126,6 +126,7 @@ impl<E: Env> Node<E> {
             transport: env.transport().clone(),
             clock,
             guard: LeaseGuard::new(options.read_mode, shard_count),
+            eventual_reads: options.eventual_reads,
             reads: Arc::default(),
             blocking: Arc::new(Semaphore::new(options.blocking_reads_max)),
             stores,

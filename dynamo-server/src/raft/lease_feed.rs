@@ -43,6 +43,8 @@ pub struct LeaseFeed {
     /// The same term once an entry of it is applied here: the inherited log is applied, so that timestamps may be
     /// issued. A transfer takes the lease away but not this.
     leading: AtomicU64,
+    /// When a message of a leader was last accepted, in nanoseconds of the monotonic clock; zero where none was.
+    heard_ns: AtomicU64,
     /// Told when `leading` is set.
     begins_to_lead: Notify,
 }
@@ -77,6 +79,7 @@ impl LeaseFeed {
             holder: SharedHolder::new(Holder::new(me, timing, configs)),
             elected: AtomicU64::new(NO_TERM),
             leading: AtomicU64::new(NO_TERM),
+            heard_ns: AtomicU64::new(0),
             begins_to_lead: Notify::new(),
         }
     }
@@ -186,6 +189,12 @@ impl LeaseFeed {
     /// promise lasts longer than it must, which is safe.
     pub(super) fn promise(&self, now: Moment, leader: NodeId, term: u64) {
         self.grantor.lock().accepted(now, &leader, term);
+        self.heard_ns.store(now.as_nanos(), Ordering::Relaxed);
+    }
+
+    /// When a leader was last heard; `None` where none was. For reads that may be a little old, and for display.
+    pub fn heard_at(&self) -> Option<Moment> {
+        Some(self.heard_ns.load(Ordering::Relaxed)).filter(|heard| *heard != 0).map(Moment::from_nanos)
     }
 
     /// The leader of `term` gives its lease away: promises to it bind no longer.

@@ -99,6 +99,17 @@ impl<E: Env> Shard<E> {
         self.group.lease().holds(|| E::boot_ns().map(lease::Moment::from_nanos))
     }
 
+    /// Whether the state here is at most so much older than what the shard acknowledges: this node had its lease, or
+    /// heard the leader, that long ago at most.
+    pub fn is_recent(&self, age_max: std::time::Duration) -> bool {
+        let age_ns = u64::try_from(age_max.as_nanos()).unwrap_or(u64::MAX);
+        let lease = self.group.lease();
+        let led = || E::boot_ns().map(|now| lease::Moment::from_nanos(now.saturating_sub(age_ns)));
+        let heard =
+            || lease.heard_at().is_some_and(|heard| E::monotonic_ns() <= heard.as_nanos().saturating_add(age_ns));
+        if lease.leading_term().is_some() { lease.holds(led) } else { heard() }
+    }
+
     /// Asks a quorum, and waits until the state here shows everything acknowledged before; shared with other reads.
     /// Where leases are trusted, a read that had to wait for the round of others goes by the lease that it has renewed.
     /// Returns whether another read had to be waited with.
@@ -107,6 +118,12 @@ impl<E: Env> Shard<E> {
     /// When nobody confirms in time.
     pub async fn confirm(&self, trusts_lease: bool, deadline: Deadline) -> Result<bool, ShardError> {
         self.rounds.confirm(&self.group, trusts_lease, deadline).await
+    }
+
+    /// Holds every round up for so long before it asks.
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub fn delay_read_rounds(&self, delay: std::time::Duration) {
+        self.rounds.delay(delay);
     }
 
     /// How often a quorum was asked on behalf of reads.

@@ -30,6 +30,9 @@ pub struct ReadRounds {
     inner: Mutex<Inner>,
     /// Rounds that asked a quorum.
     count: AtomicU64,
+    /// How long tests hold each round up.
+    #[cfg(any(test, feature = "fault-injection"))]
+    delay: Mutex<std::time::Duration>,
 }
 
 #[derive(Default)]
@@ -69,6 +72,19 @@ impl ReadRounds {
         }
     }
 
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub fn delay(&self, delay: std::time::Duration) {
+        *self.delay.lock() = delay;
+    }
+
+    #[cfg(any(test, feature = "fault-injection"))]
+    async fn hold_up<E: Env>(&self) {
+        let delay = *self.delay.lock();
+        if !delay.is_zero() {
+            E::sleep(delay).await;
+        }
+    }
+
     /// How often a quorum was asked.
     pub fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
@@ -92,6 +108,8 @@ impl ReadRounds {
                 Ok(())
             } else {
                 self.count.fetch_add(1, Ordering::Relaxed);
+                #[cfg(any(test, feature = "fault-injection"))]
+                self.hold_up::<E>().await;
                 E::timeout(ROUND_MAX, round(&group)).await.unwrap_or(Err(ShardError::NotConfirmed))
             };
             is_first = false;

@@ -33,7 +33,7 @@ use super::route::{Attempt, Place};
 use crate::env::Env;
 #[cfg(any(test, feature = "fault-injection"))]
 use crate::guard::fault::Point;
-use crate::guard::{Handler, ReadFailure};
+use crate::guard::{EventualReads, Handler, REPLICA_AGE_MAX, ReadFailure};
 use crate::peer;
 use crate::shard::{Deadline, Shard, ShardError};
 
@@ -67,6 +67,10 @@ impl<E: Env> Node<E> {
         self.check_running()?;
         let handler = Handler::of(&plan);
         let read = Execution::new(plan);
+        if self.may_be_old(&read) {
+            let (read, _) = self.advance(read, Sources::Here, deadline).await?;
+            return Ok(read.into_body());
+        }
         match &self.shards[..] {
             [only] if self.is_alone => self.read_alone(handler, read, only, deadline).await,
             _ => match read.rest() {
@@ -77,6 +81,19 @@ impl<E: Env> Node<E> {
                 }
                 Fence::All => self.read_ring(handler, read, TokenRange::FULL, deadline).await,
             },
+        }
+    }
+
+    /// Whether the read may be answered by the replicas of this node as they are.
+    fn may_be_old(&self, read: &Execution) -> bool {
+        let plan = read.plan();
+        if self.eventual_reads == EventualReads::Leader || plan.is_consistent() {
+            return false;
+        }
+        let is_fit = |shard: &Shard<E>| shard.is_recent(REPLICA_AGE_MAX) && is_current(plan, shard);
+        match read.rest() {
+            Fence::Keys(tokens) => tokens.iter().all(|token| is_fit(self.shard_of(*token))),
+            Fence::Ranges(_) | Fence::All => self.shards.iter().all(|shard| is_fit(shard)),
         }
     }
 
@@ -109,6 +126,17 @@ impl<E: Env> Node<E> {
         tokens: &[Token],
         deadline: Deadline,
     ) -> Result<Vec<u8>, ReadFailure> {
+        if let [token] = tokens {
+            let (id, epoch) = self.map.locate(*token);
+            let shard = self.shard(id)?;
+            if self.is_open(handler, shard) {
+                if shard.epoch() != epoch || !is_current(read.plan(), shard) {
+                    return Err(ReadFailure::Stale);
+                }
+                let (read, _) = self.advance(read, Sources::Here, deadline).await?;
+                return Ok(read.into_body());
+            }
+        }
         let parts = self.parts(tokens);
         if handler == Handler::TransactGetItems && parts.len() > 1 {
             return self.read_cut(handler, read, &parts, deadline).await;
@@ -286,6 +314,10 @@ impl<E: Env> Node<E> {
 
     /// Whether a shard that is led here lets reads through at once: lease, and no locks.
     fn is_open(&self, handler: Handler, shard: &Arc<Shard<E>>) -> bool {
+        #[cfg(any(test, feature = "fault-injection"))]
+        if self.guard.faults().holds_up() {
+            return false;
+        }
         shard.group().published().locks() == 0 && self.guard.hit(handler, shard)
     }
 

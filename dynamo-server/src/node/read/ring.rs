@@ -3,6 +3,9 @@
 //! A page asks the owner of its first token; if it is not full then, the next two at the same time, then four, up to
 //! eight. What they supply is read in the order of the ring, so an owner behind the end of the page is neither waited
 //! for nor believed: only the one that the page has arrived at can fail it.
+//!
+//! Spans that this node leads and whose leases let through at once are read together, without asking anybody: where it
+//! leads everything, as a node that is alone does, a page is one run over the store.
 
 use std::sync::Arc;
 
@@ -30,10 +33,27 @@ impl<E: Env> Node<E> {
         deadline: Deadline,
     ) -> Result<Vec<u8>, ReadFailure> {
         let map = Arc::clone(&self.map);
-        let mut owners = map.owners(span);
+        let mut owners = map.owners(span).peekable();
         let mut asked = FuturesOrdered::new();
         let mut at_once = 1;
         loop {
+            if asked.is_empty() {
+                let mut open = Vec::new();
+                while let Some(owner) = owners.peek() {
+                    if !self.is_open_for(handler, &read, owner)? {
+                        break;
+                    }
+                    open.push(owner.range);
+                    owners.next();
+                }
+                if !open.is_empty() {
+                    let (advanced, step) = self.advance(read, Sources::Parts(vec![(open, None)]), deadline).await?;
+                    if step == Step::Done {
+                        return Ok(advanced.into_body());
+                    }
+                    read = advanced;
+                }
+            }
             while asked.len() < at_once {
                 let Some(owner) = owners.next() else { break };
                 asked.push_back(self.span_of(handler, owner, read.need(&[owner.range]), deadline));
@@ -48,6 +68,18 @@ impl<E: Env> Node<E> {
             read = advanced;
             at_once = (2 * at_once).min(SPANS_AT_ONCE_MAX);
         }
+    }
+
+    /// Whether a span is led here and lets the page through at once.
+    fn is_open_for(&self, handler: Handler, read: &Execution, owner: &Owner) -> Result<bool, ReadFailure> {
+        let shard = self.shard(owner.shard)?;
+        if !self.is_open(handler, shard) {
+            return Ok(false);
+        }
+        if shard.epoch() != owner.epoch || !super::is_current(read.plan(), shard) {
+            return Err(ReadFailure::Stale);
+        }
+        Ok(true)
     }
 
     /// A span, and what it is read from.

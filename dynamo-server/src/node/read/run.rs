@@ -34,6 +34,14 @@ enum Pace {
 }
 
 impl Sources {
+    /// Whether nothing is read from the store.
+    fn are_supplied(&self) -> bool {
+        match self {
+            Sources::Here => false,
+            Sources::Parts(parts) => parts.iter().all(|(_, supplied)| supplied.is_some()),
+        }
+    }
+
     fn advance(&self, read: &mut Execution, here: &dyn Reader, pace: Pace) -> Result<Step, ReadError> {
         match self {
             Sources::Here => advance(read, &here, pace),
@@ -64,7 +72,7 @@ impl<E: Env> Node<E> {
         sources: Sources,
         deadline: Deadline,
     ) -> Result<(Execution, Step), ReadFailure> {
-        if read.plan().is_short() {
+        if read.plan().is_short() || sources.are_supplied() {
             let state = &*self.stores.state;
             let advanced = match read.plan().needs_view() {
                 true => sources.advance(&mut read, &self.reads.count(&*state.view_cached()), Pace::Inline),
