@@ -101,4 +101,12 @@ impl Command {
             _ => None,
         }
     }
+
+    /// Whether applying this command may change which transactions are under way in the shard.
+    pub fn changes_locks(&self) -> bool {
+        matches!(
+            self,
+            Command::Prepare(_) | Command::Decide(_) | Command::Resolve(_) | Command::Forget(_) | Command::Ddl(_)
+        )
+    }
 }

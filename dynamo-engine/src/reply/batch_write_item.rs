@@ -66,7 +66,12 @@ impl BatchReply {
         for table in &self.tables {
             let mut tally = table.consumed.as_ref().map(ConsumedReport::tally);
             for _ in 0..table.writes {
-                let Some(Outcome::Written(write)) = outcomes.next() else { return Err(ApiError::internal()) };
+                let write = match outcomes.next() {
+                    Some(Outcome::Written(write)) => write,
+                    // It was waited for, as long as the request had time.
+                    Some(Outcome::Conflict) => return Err(ApiError::transaction_conflict()),
+                    _ => return Err(ApiError::internal()),
+                };
                 if let (Some(report), Some(tally)) = (&table.consumed, &mut tally) {
                     report.count(&write, Factor::Plain, tally)?;
                     arms = report.arms;

@@ -18,12 +18,13 @@ mod start;
 mod status;
 #[cfg(test)]
 mod tests;
+pub mod transaction;
 mod transfer;
 mod upkeep;
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use dynamo_engine::catalog::MemoryCatalog;
@@ -60,6 +61,8 @@ const CLOSE_WAIT: Duration = Duration::from_secs(5);
 
 /// A running node.
 pub struct Node<E: Env> {
+    /// For tasks that outlive the request that began them.
+    me: Weak<Node<E>>,
     identity: Identity,
     request_deadline: Duration,
     /// By shard id.

@@ -24,6 +24,9 @@ use crate::shard::{Deadline, Shard, ShardError};
 /// How long a request that finds no leader waits before it looks again. An election takes a hundred times as long.
 const LEADER_PAUSE: Duration = Duration::from_millis(10);
 
+/// How long a write that waits for a transaction waits before it tries again: about what a transaction takes.
+const CONFLICT_PAUSE: Duration = Duration::from_millis(10);
+
 /// How long one attempt to reach a peer may take where the request itself has longer: a leader that was cut off is
 /// replaced after an election timeout, and the request should then still have time for the next one.
 const ATTEMPT_MAX: Duration = Duration::from_millis(1_000);
@@ -82,7 +85,10 @@ impl<E: Env> Node<E> {
     /// # Errors
     /// [`ShardError`]; what it leaves open stands there.
     pub async fn propose(&self, token: Token, command: Command, deadline: Deadline) -> Result<Outcome, ShardError> {
-        self.propose_to(self.shard_of(token), command, deadline).await
+        match command {
+            Command::Transact(transaction) if self.shards.len() > 1 => self.transact(transaction, deadline).await,
+            command => self.propose_to(self.shard_of(token), command, deadline).await,
+        }
     }
 
     /// Proposes commands that are independent of each other, all at the same time; the outcomes are in their order.
@@ -99,6 +105,38 @@ impl<E: Env> Node<E> {
             proposals.push(self.propose(token, command, deadline));
         }
         try_join_all(proposals).await
+    }
+
+    /// As [`Node::propose_all`], for writes that wait where a transaction holds their item.
+    ///
+    /// # Errors
+    /// As [`Node::propose_all`].
+    pub async fn propose_patiently(
+        &self,
+        commands: Vec<(Token, Command)>,
+        deadline: Deadline,
+    ) -> Result<Vec<Outcome>, ShardError> {
+        let mut proposals = Vec::with_capacity(commands.len());
+        for (token, command) in commands {
+            proposals.push(self.propose_until_free(token, command, deadline));
+        }
+        try_join_all(proposals).await
+    }
+
+    async fn propose_until_free(
+        &self,
+        token: Token,
+        command: Command,
+        deadline: Deadline,
+    ) -> Result<Outcome, ShardError> {
+        loop {
+            match self.propose(token, command.clone(), deadline).await? {
+                Outcome::Conflict if !deadline.is_over::<E>() => {
+                    E::sleep(deadline.remaining::<E>().min(CONFLICT_PAUSE)).await;
+                }
+                outcome => return Ok(outcome),
+            }
+        }
     }
 
     /// Proposes a command to a shard, wherever it is led, and waits until its leader has applied it.

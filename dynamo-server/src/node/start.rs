@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures::future::{join_all, select};
@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::lanes::Courier;
 use super::upkeep::Upkeep;
-use super::{ClusterOptions, FaultSignal, Node, NodeOptions, balance, ddl};
+use super::{ClusterOptions, FaultSignal, Node, NodeOptions, balance, ddl, transaction};
 use crate::env::{Env, Identity, OpenError, Stores};
 use crate::guard::LeaseGuard;
 use crate::raft::floor::Floor;
@@ -117,7 +117,8 @@ impl<E: Env> Node<E> {
         let shards = groups.into_iter().map(|group| Arc::new(Shard::new(group, Arc::clone(&clock)))).collect();
         drop(context);
         let shard_count = map.shards().len();
-        let node = Arc::new(Node {
+        let node = Arc::new_cyclic(|me| Node {
+            me: Weak::clone(me),
             identity,
             request_deadline: options.request_deadline,
             shards,
@@ -140,6 +141,9 @@ impl<E: Env> Node<E> {
         node.start_tasks(&options);
         if options.cluster.is_some() && node.shards.len() > 1 {
             node.start_task(balance::run(Arc::downgrade(&node)));
+        }
+        if node.shards.len() > 1 {
+            node.start_task(transaction::keeper(Arc::downgrade(&node)));
         }
         node.listen_to_peers(env.transport());
         Ok(node)

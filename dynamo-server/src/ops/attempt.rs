@@ -13,6 +13,7 @@ use dynamo_engine::apply::{Outcome, Rejection};
 use dynamo_engine::catalog::{DdlCommand, TableDescriptor, TableStats};
 use dynamo_engine::plan::{PlanError, WritePlan};
 use dynamo_engine::read::ReadPlan;
+use dynamo_engine::reply::ReplySpec;
 use dynamo_protocol::error::ApiError;
 
 use super::Call;
@@ -42,7 +43,12 @@ impl<E: Env> Call<'_, E> {
         loop {
             let WritePlan { writes, reply } = self.plan(&plan).await?;
             let commands = writes.into_iter().map(|write| (write.token, write.command)).collect();
-            let outcomes = self.node.propose_all(commands, self.deadline).await.map_err(ShardError::into_api_error)?;
+            let outcomes = match reply {
+                // The writes of a batch are on their own, and there is no error for one of them: they wait.
+                ReplySpec::Batch(_) => self.node.propose_patiently(commands, self.deadline).await,
+                _ => self.node.propose_all(commands, self.deadline).await,
+            };
+            let outcomes = outcomes.map_err(ShardError::into_api_error)?;
             if !outcomes.iter().any(is_stale) {
                 return reply.render(outcomes);
             }

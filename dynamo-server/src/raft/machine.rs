@@ -78,6 +78,7 @@ impl RecoveredState {
     pub fn publish(&self) -> Published {
         let applied_next = self.applied.map_or(0, |applied| applied.index() + 1);
         let published = Published::new(applied_next, self.shard.catalog(), self.shard.ceiling, &self.shard.lanes);
+        published.set_transactions(&self.shard.locks);
         published.with_epoch(self.shard.map.epoch(self.shard.id).unwrap_or(Epoch::FIRST))
     }
 }
@@ -173,6 +174,11 @@ impl<E: Env> Machine<E> {
         if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Ddl(outcome) if outcome.changes_catalog())) {
             self.published.set_catalog(self.shard.catalog());
         }
+        if let EntryPayload::Normal(payload) = &entry.payload
+            && payload.entry().commands.iter().any(|stamped| stamped.command.changes_locks())
+        {
+            self.published.set_transactions(&self.shard.locks);
+        }
         if let EntryPayload::Membership(membership) = &entry.payload {
             self.lease.membership_is_applied(entry.log_id.index(), membership);
         }
@@ -255,6 +261,7 @@ impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
             self.lease.membership_is_installed(log_id.index(), self.membership.membership());
         }
         self.published.show_lanes(&self.shard.lanes);
+        self.published.set_transactions(&self.shard.locks);
         self.published.replace(self.shard.catalog(), self.shard.ceiling, self.applied.map(|applied| applied.index()));
         Ok(())
     }

@@ -45,6 +45,6 @@ pub use group::{Deliver, Group, GroupContext, GroupError, Pace, ProposeError, Re
 pub use machine::{StateError, persisted_applied};
 pub use membership::{MemberChange, Members, MembershipError, PROMOTION_LAG_MAX};
 pub use overview::{Follower, GroupOverview};
-pub use published::Published;
+pub use published::{OpenTransactions, Published};
 pub use serve::ServeError;
 pub use wal::Wal;

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use dynamo_engine::apply::two_phase::{Decision, Locks, PreparedTransaction};
 use dynamo_engine::catalog::MemoryCatalog;
+use dynamo_engine::command::TransactionId;
 use dynamo_engine::lane::{Lanes, OutLane};
 use hlc::Timestamp;
 use shard_router::{Epoch, ShardId};
@@ -29,6 +31,17 @@ pub struct Published {
     locks: AtomicU64,
     /// The shard's own lanes to other shards; none on a node with one shard.
     lanes: watch::Sender<BTreeMap<ShardId, OutLane>>,
+    /// What those transactions are. Replaced as a whole, since few are open at a time.
+    transactions: ArcSwap<OpenTransactions>,
+}
+
+/// The transactions across shards that are under way in a shard.
+#[derive(Debug, Default)]
+pub struct OpenTransactions {
+    /// What is prepared, and holds its items.
+    pub prepared: Vec<Arc<PreparedTransaction>>,
+    /// What was decided here and not forgotten yet.
+    pub decisions: Vec<(TransactionId, Arc<Decision>)>,
 }
 
 impl Published {
@@ -42,6 +55,7 @@ impl Published {
             epoch: AtomicU64::new(Epoch::FIRST.0),
             locks: AtomicU64::new(0),
             lanes: watch::Sender::new(lanes.out().clone()),
+            transactions: ArcSwap::default(),
         }
     }
 
@@ -76,6 +90,11 @@ impl Published {
     /// The shard's own lanes to other shards, as they are and as they change.
     pub fn lanes(&self) -> watch::Receiver<BTreeMap<ShardId, OutLane>> {
         self.lanes.subscribe()
+    }
+
+    /// The transactions across shards that are under way here.
+    pub fn transactions(&self) -> Arc<OpenTransactions> {
+        self.transactions.load_full()
     }
 
     /// The index behind the last applied entry.
@@ -113,6 +132,15 @@ impl Published {
             }
             moved
         });
+    }
+
+    /// To be called before the entry that changed them is published as applied: whoever waits for it looks here next.
+    pub(super) fn set_transactions(&self, locks: &Locks) {
+        let prepared = locks.prepared().cloned().collect();
+        let decisions = locks.decisions().map(|(id, decision)| (id, Arc::clone(decision))).collect();
+        self.transactions.store(Arc::new(OpenTransactions { prepared, decisions }));
+        // Last, so that whoever sees a count finds what is counted.
+        self.locks.store(locks.count() as u64, Ordering::Release);
     }
 
     /// The whole state was replaced by another one.

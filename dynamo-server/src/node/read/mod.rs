@@ -22,7 +22,7 @@ mod stats;
 use std::sync::Arc;
 
 use dynamo_engine::catalog::{Catalog, TableDescriptor};
-use dynamo_engine::read::remote::{Need, Supplied, Supply};
+use dynamo_engine::read::remote::{Need, Supplied, Supply, Wants};
 use dynamo_engine::read::{Execution, Fence, ReadPlan, TableVersion};
 use futures::future::try_join_all;
 use shard_router::{Epoch, Token, TokenRange};
@@ -30,6 +30,7 @@ use shard_router::{Epoch, Token, TokenRange};
 use self::run::Sources;
 use super::Node;
 use super::route::{Attempt, Place};
+use super::transaction::Locked;
 use crate::env::Env;
 #[cfg(any(test, feature = "fault-injection"))]
 use crate::guard::fault::Point;
@@ -322,8 +323,14 @@ impl<E: Env> Node<E> {
     }
 
     /// Waits until no prepared transaction holds what is needed.
-    async fn wait_for_locks(&self, _: &Arc<Shard<E>>, _: &Need, _: Deadline) -> Result<(), ReadFailure> {
-        Err(ShardError::NotConfirmed.into())
+    async fn wait_for_locks(&self, shard: &Arc<Shard<E>>, need: &Need, deadline: Deadline) -> Result<(), ReadFailure> {
+        let what = match &need.wants {
+            // The second look of a cut says by itself what is locked, and the first was let through.
+            Wants::Marks(_) => return Ok(()),
+            Wants::Keys { keys, .. } | Wants::Cut(keys) => Locked::Keys(keys),
+            Wants::Page(page) => Locked::Range { start: &page.start, end: &page.end },
+        };
+        Ok(self.clear_locks(shard, &what, deadline).await?)
     }
 
     #[cfg(any(test, feature = "fault-injection"))]

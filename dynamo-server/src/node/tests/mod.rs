@@ -9,3 +9,4 @@ mod lease;
 mod peers;
 mod reads;
 mod snapshot;
+mod transactions;

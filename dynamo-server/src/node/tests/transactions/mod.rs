@@ -1,0 +1,149 @@
+//! Transactions whose items lie on several shards.
+//!
+//! | file | what |
+//! |---|---|
+//! | `answers` | what clients are told, with nothing going wrong |
+//! | `lost` | a coordinator that goes no further, at each step of its way |
+//! | `serial` | many at once, with coordinators lost among them: one serial order explains what all clients saw |
+
+mod answers;
+mod lost;
+mod serial;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dynamo_engine::apply::Outcome;
+use dynamo_engine::apply::ddl::DdlOutcome;
+use dynamo_engine::catalog::{Catalog, DdlCommand, KeyAttribute, KeySchema, KeyType, TableDescriptor, TableId};
+use dynamo_engine::command::Command;
+use dynamo_engine::keyspace::{KeyPart, token_of};
+use dynamo_engine::plan::WritePlan;
+use dynamo_protocol::error::ApiError;
+use dynamo_protocol::ops::{PutItemInput, TransactWriteItemsInput};
+
+use super::fixture::TABLE;
+use crate::env::sim::{SimEnv, SimNode};
+use crate::env::{Env, Storage};
+use crate::node::{Node, NodeOptions};
+use crate::shard::ShardError;
+
+const SHARDS: u32 = 4;
+
+/// Shorter than in production, so that a coordinator that goes no further is noticed soon.
+const REQUEST_DEADLINE: Duration = Duration::from_millis(1_500);
+
+/// How long the keeper may take to finish what was left behind, records that wait for their deadline included.
+const SETTLED_AFTER: Duration = Duration::from_secs(40);
+
+/// A machine of its own with all shards, and the table of the tests on each.
+async fn start(machine: &Arc<SimNode>) -> Arc<Node<SimEnv>> {
+    let options = NodeOptions {
+        storage: Storage::Memory,
+        shards: SHARDS,
+        request_deadline: REQUEST_DEADLINE,
+        ..NodeOptions::default()
+    };
+    machine.scope(Node::start(options, SimEnv::new(machine))).await.expect("a node starts")
+}
+
+/// Creates the table of the tests on every shard.
+async fn create_table<E: Env>(node: &Node<E>) {
+    let key = KeyAttribute { name: "id".to_owned(), kind: KeyType::S };
+    let table = TableDescriptor::new(TableId(0), TABLE, KeySchema { partition: vec![key], sort: Vec::new() });
+    match node.propose_ddl(DdlCommand::CreateTable(Box::new(table)), node.deadline()).await {
+        Ok(DdlOutcome::Created(_)) => {}
+        other => panic!("no table: {other:?}"),
+    }
+    install_everywhere(node).await;
+    while node.catalog().table(TABLE).is_none() {
+        E::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// What the driver of the catalog does, done at once.
+async fn install_everywhere<E: Env>(node: &Node<E>) {
+    let table = node.catalog().described(TABLE).expect("it was created").0;
+    let (id, schema_version) = (table.id, table.schema_version);
+    for shard in &node.shards[1..] {
+        let install = DdlCommand::Install { era: node.catalog().era(), table: Box::new((*table).clone()) };
+        node.propose_to(shard, Command::Ddl(install), node.deadline()).await.unwrap();
+    }
+    let confirm = DdlCommand::ConfirmInstalled { table: id, schema_version };
+    node.propose_to(node.system(), Command::Ddl(confirm), node.deadline()).await.unwrap();
+}
+
+/// An item on each shard, in the order of the shards: `name` and a number.
+fn one_on_each_shard<E: Env>(node: &Node<E>, name: &str) -> Vec<String> {
+    let table = node.catalog().table(TABLE).expect("the table was created");
+    let shard = |id: &str| node.shard_of(token_of(table.id.0, &[KeyPart::S(id)])).id().0;
+    let found = |wanted| (0..).map(|number| format!("{name}{number}")).find(|id| shard(id) == wanted);
+    (0..SHARDS).map(|wanted| found(wanted).expect("every shard has keys")).collect()
+}
+
+async fn propose<E: Env>(node: &Node<E>, plan: WritePlan) -> Result<Result<Vec<u8>, ApiError>, ShardError> {
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    for write in plan.writes {
+        outcomes.push(node.propose(write.token, write.command, node.deadline()).await?);
+    }
+    Ok(plan.reply.render(outcomes))
+}
+
+/// The plan of a TransactWriteItems with these actions.
+fn transaction<E: Env>(node: &Node<E>, actions: &[String], token: Option<&str>) -> WritePlan {
+    let token = token.map_or(String::new(), |token| format!(r#","ClientRequestToken":"{token}""#));
+    let request = format!(r#"{{"TransactItems":[{}]{token},"ReturnConsumedCapacity":"TOTAL"}}"#, actions.join(","));
+    let input = TransactWriteItemsInput::from_json(request.as_bytes()).unwrap();
+    dynamo_engine::plan::transact_write_items::plan(input, &*node.catalog()).unwrap()
+}
+
+/// The one command of a transaction.
+fn command(plan: WritePlan) -> Command {
+    plan.writes.into_iter().next().expect("a transaction is one command").command
+}
+
+async fn transact<E: Env>(
+    node: &Node<E>,
+    actions: &[String],
+    token: Option<&str>,
+) -> Result<Result<String, ApiError>, ShardError> {
+    let answer = propose(node, transaction(node, actions, token)).await?;
+    Ok(answer.map(|body| String::from_utf8(body).unwrap()))
+}
+
+fn put_action(id: &str, value: &str) -> String {
+    format!(r#"{{"Put":{{"TableName":"{TABLE}","Item":{{"id":{{"S":"{id}"}},"value":{{"S":"{value}"}}}}}}}}"#)
+}
+
+fn check_action(id: &str, value: &str) -> String {
+    format!(
+        r##"{{"ConditionCheck":{{"TableName":"{TABLE}","Key":{{"id":{{"S":"{id}"}}}},"ConditionExpression":"#v = :v","ExpressionAttributeNames":{{"#v":"value"}},"ExpressionAttributeValues":{{":v":{{"S":"{value}"}}}}}}}}"##
+    )
+}
+
+/// A PutItem: what the client is told.
+async fn put<E: Env>(node: &Node<E>, id: &str, value: &str) -> Result<Result<Vec<u8>, ApiError>, ShardError> {
+    let request = format!(r#"{{"TableName":"{TABLE}","Item":{{"id":{{"S":"{id}"}},"value":{{"S":"{value}"}}}}}}"#);
+    let input = PutItemInput::from_json(request.as_bytes()).unwrap();
+    propose(node, dynamo_engine::plan::put_item::plan(input, &*node.catalog()).unwrap()).await
+}
+
+/// The values of these items as they are applied, past the guard.
+fn values<E: Env>(node: &Node<E>, ids: &[String]) -> Vec<Option<String>> {
+    ids.iter().map(|id| super::fixture::applied_value(node, id)).collect()
+}
+
+/// What is left of transactions on all shards: prepares and records.
+fn left_behind<E: Env>(node: &Node<E>) -> (usize, usize) {
+    let mut left = (0, 0);
+    for shard in &node.shards {
+        let open = shard.group().published().transactions();
+        left.0 += open.prepared.len();
+        left.1 += open.decisions.len();
+    }
+    left
+}
+
+fn locks<E: Env>(node: &Node<E>) -> u64 {
+    node.shards.iter().map(|shard| shard.group().published().locks()).sum()
+}

@@ -1,0 +1,211 @@
+//! Carrying one transaction through.
+
+use std::sync::Arc;
+
+use dynamo_engine::apply::Outcome;
+use dynamo_engine::apply::two_phase::Decision;
+use dynamo_engine::command::{Change, Command, Forget, Prepared, Resolve, Transaction, TransactionId, Verdict};
+use futures::future::join_all;
+use hlc::Timestamp;
+use shard_router::Token;
+use tokio::sync::oneshot;
+
+use super::failpoint::{Step, reach};
+use super::parts::{self, Parts, split};
+use super::{FINISH_MAX, LIFE};
+use crate::env::Env;
+use crate::node::Node;
+use crate::shard::{Deadline, ShardError};
+
+type Answer = Result<Outcome, ShardError>;
+
+/// Tells the client's side how it stands.
+struct Client {
+    /// The transaction is committed; this is what it will have done.
+    committed: oneshot::Sender<Outcome>,
+    /// The end.
+    finished: oneshot::Sender<Answer>,
+}
+
+impl<E: Env> Node<E> {
+    /// Carries out a transaction, wherever its items lie.
+    ///
+    /// # Errors
+    /// [`ShardError`]; what it leaves open stands there.
+    pub(in crate::node) async fn transact(&self, transaction: Transaction, deadline: Deadline) -> Answer {
+        let id = TransactionId(u128::from(E::random()) << 64 | u128::from(E::random()));
+        let life_ms = u64::try_from(LIFE.as_millis()).unwrap_or(u64::MAX);
+        let deadline_ms = self.clock_reading().physical_ms().saturating_add(life_ms);
+        let Some((parts, prepares)) = split(&transaction, id, deadline_ms, |token| self.shard_of(token).id()) else {
+            let token = self.first_token(&transaction)?;
+            return self.propose_to(self.shard_of(token), Command::Transact(transaction), deadline).await;
+        };
+        let Some(node) = self.me.upgrade() else { return Err(ShardError::Stopped) };
+        let (committed, mut is_committed) = oneshot::channel();
+        let (finished, answer) = oneshot::channel();
+        let client = Client { committed, finished };
+        // A task of its own: a client that goes away must not leave its locks behind.
+        self.start_task(node.coordinate(transaction, parts, prepares, client, deadline));
+        match E::timeout(deadline.remaining::<E>(), answer).await {
+            Some(Ok(answer)) => answer,
+            // Decided is done, though not all shards have written it yet.
+            None | Some(Err(_)) => is_committed.try_recv().map_err(|_| ShardError::DeadlinePassed),
+        }
+    }
+
+    fn first_token(&self, transaction: &Transaction) -> Result<Token, ShardError> {
+        let first = transaction.actions.first().ok_or(ShardError::Unknown)?;
+        let key = dynamo_engine::keyspace::RowKey::parse(&first.key).map_err(|_| ShardError::Unknown)?;
+        Ok(key.token())
+    }
+
+    async fn coordinate(
+        self: Arc<Self>,
+        transaction: Transaction,
+        mut parts: Parts,
+        prepares: Vec<Command>,
+        client: Client,
+        deadline: Deadline,
+    ) {
+        reach(Step::BeforePrepare).await;
+        self.prepare(&mut parts, prepares, deadline).await;
+        reach(Step::AfterPrepare).await;
+        let answer = match parts.verdict() {
+            parts::Verdict::Commit { at, prepares } => return self.commit(parts, at, prepares, client, deadline).await,
+            parts::Verdict::Replay => {
+                self.release(&parts).await;
+                self.look(&mut parts, &transaction, deadline).await;
+                Ok(parts.replayed())
+            }
+            parts::Verdict::Abort(answer) => {
+                self.release(&parts).await;
+                answer
+            }
+        };
+        // The client may have gone.
+        drop(client.finished.send(answer));
+    }
+
+    /// Asks all shards at once, and waits for all of them.
+    async fn prepare(&self, parts: &mut Parts, prepares: Vec<Command>, deadline: Deadline) {
+        let mut asked = Vec::with_capacity(prepares.len());
+        for (part, prepare) in parts.parts.iter().zip(prepares) {
+            asked.push(self.propose_to(self.shard_of(part.token), prepare, deadline));
+        }
+        for (part, answer) in parts.parts.iter_mut().zip(join_all(asked).await) {
+            part.answer = Some(answer);
+        }
+    }
+
+    /// Records the commit, and carries it out.
+    async fn commit(
+        &self,
+        mut parts: Parts,
+        at: Timestamp,
+        prepares: Vec<Prepared>,
+        client: Client,
+        deadline: Deadline,
+    ) {
+        reach(Step::BeforeDecide).await;
+        let decided = self.record(&mut parts, at, prepares, deadline).await;
+        reach(Step::AfterDecide).await;
+        match decided {
+            Ok(true) => {}
+            Ok(false) => {
+                self.release(&parts).await;
+                drop(client.finished.send(Err(ShardError::NotConfirmed)));
+                return;
+            }
+            // Whoever finds the prepares learns at home what was decided.
+            Err(error) => return drop(client.finished.send(Err(error))),
+        }
+        drop(client.committed.send(parts.committed()));
+        reach(Step::BeforeResolve).await;
+        let is_everywhere = self.resolve(&mut parts, at).await;
+        reach(Step::AfterResolve).await;
+        drop(client.finished.send(Ok(parts.committed())));
+        if is_everywhere {
+            let forget = Command::Forget(Forget { id: parts.id });
+            // The keeper does it where this fails.
+            drop(self.propose_to(self.shard_of(parts.home), forget, Deadline::after::<E>(FINISH_MAX)).await);
+            reach(Step::AfterForget).await;
+        }
+    }
+
+    /// Whether the transaction is committed. An answer that is lost is asked for once more.
+    async fn record(
+        &self,
+        parts: &mut Parts,
+        at: Timestamp,
+        prepares: Vec<Prepared>,
+        deadline: Deadline,
+    ) -> Result<bool, ShardError> {
+        let verdict = Verdict::Commit { at, prepares };
+        let command = Command::Decide(dynamo_engine::command::Decide { id: parts.id, verdict });
+        let decision = match self.propose_to(self.shard_of(parts.home), command, deadline).await {
+            Ok(Outcome::Decided { decision, actions }) => {
+                parts.parts[0].done = actions;
+                decision
+            }
+            // It may be recorded yet, so only the home can say; and if not, it never is from now on.
+            Ok(_) | Err(_) => {
+                let verdict = Verdict::Abort { deadline_ms: self.far_deadline_ms() };
+                self.decide(parts.home, parts.id, verdict, Deadline::after::<E>(FINISH_MAX)).await?
+            }
+        };
+        Ok(matches!(decision, Some(Decision::Committed { .. })))
+    }
+
+    /// After every prepare of a transaction that begins now or began before.
+    fn far_deadline_ms(&self) -> u64 {
+        let life_ms = u64::try_from(LIFE.as_millis()).unwrap_or(u64::MAX);
+        self.clock_reading().physical_ms().saturating_add(life_ms)
+    }
+
+    /// Carries the commit out on the other shards, at once. Whether all have done it.
+    async fn resolve(&self, parts: &mut Parts, at: Timestamp) -> bool {
+        let deadline = Deadline::after::<E>(FINISH_MAX);
+        let mut asked = Vec::with_capacity(parts.parts.len());
+        for (part, prepared) in parts.held().skip(1) {
+            let resolve = Resolve { id: parts.id, prepared, commit: Some(at) };
+            asked.push(self.propose_to(self.shard_of(part.token), Command::Resolve(resolve), deadline));
+        }
+        let mut is_everywhere = true;
+        for (part, outcome) in parts.parts.iter_mut().skip(1).zip(join_all(asked).await) {
+            match outcome {
+                Ok(Outcome::Resolved { actions }) => part.done = actions,
+                _ => is_everywhere = false,
+            }
+        }
+        is_everywhere
+    }
+
+    /// Gives up what is held, so that nobody has to find out. Nothing was committed, and nobody else can commit.
+    async fn release(&self, parts: &Parts) {
+        let deadline = Deadline::after::<E>(FINISH_MAX);
+        let mut asked = Vec::with_capacity(parts.parts.len());
+        for (part, prepared) in parts.held() {
+            let resolve = Resolve { id: parts.id, prepared, commit: None };
+            asked.push(self.propose_to(self.shard_of(part.token), Command::Resolve(resolve), deadline));
+        }
+        join_all(asked).await;
+    }
+
+    /// The items that a replayed transaction answers with, as they are on the shards that have not said yet. Only
+    /// their sizes matter, to the capacity that is reported; a shard that does not answer counts nothing.
+    async fn look(&self, parts: &mut Parts, transaction: &Transaction, deadline: Deadline) {
+        let mut asked = Vec::with_capacity(parts.parts.len());
+        for part in parts.parts.iter().skip(1) {
+            let mut actions = part.actions_of(transaction);
+            for action in &mut actions {
+                action.condition = None;
+                action.change = Change::Check;
+            }
+            let command = Command::Transact(Transaction { client_token: None, actions });
+            asked.push(self.propose_to(self.shard_of(part.token), command, deadline));
+        }
+        for (part, answer) in parts.parts.iter_mut().skip(1).zip(join_all(asked).await) {
+            part.answer = Some(answer);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Transactions whose items lie on several shards: the part that talks.
+//!
+//! What each step means, and why the result is all or nothing, stands in [`dynamo_engine::apply::two_phase`]; every
+//! step is a command in some shard's log. Here are those who propose them:
+//!
+//! ```text
+//! coordinator   Prepare to all at once ─▶ Decide at home ─▶ Resolve to all at once ─▶ Forget
+//!    (the node that got the request)         │                        │
+//!                                  the client's answer depends    and is given here, once all
+//!                                  on this alone                  shards have applied; past the
+//!                                                                 deadline without waiting for them
+//! keeper        looks now and then at what the shards led here hold, and finishes what somebody left behind
+//! reader        meets a lock: waits a little, asks the home, and past a bound aborts what is not decided
+//! ```
+//!
+//! - *Ambiguity.* A step whose answer is lost is never repeated as if nothing had happened. A prepare without an
+//!   answer counts as refused, and the transaction is given up; whoever finds that prepare later learns so at home. A
+//!   decision without an answer is asked for: recording ABORT answers with what stands.
+//! - *The client.* All prepares are waited for, so a cancellation names every reason, in order. A client that goes
+//!   away stops nothing: the coordinator is a task of its own.
+//! - *Order.* Between lease and view a read looks whether a transaction holds what it reads. Each commit is announced
+//!   only when every shard has written it, so whoever reads a part of it finds the rest written or held.
+
+mod coordinator;
+mod failpoint;
+mod keeper;
+mod locks;
+mod parts;
+
+pub use failpoint::Step;
+#[cfg(any(test, feature = "fault-injection"))]
+pub use failpoint::{ignore_locks, set_trap};
+pub(super) use keeper::run as keeper;
+pub use locks::Locked;
+
+use std::time::Duration;
+
+use dynamo_engine::apply::Outcome;
+use dynamo_engine::apply::two_phase::{Decision, PreparedTransaction};
+use dynamo_engine::command::{Command, Decide, Resolve, TransactionId, Verdict};
+use shard_router::Token;
+
+use super::Node;
+use crate::env::Env;
+use crate::shard::{Deadline, Shard, ShardError};
+
+/// How long a prepare may still be accepted after its transaction began. Longer than any request, with room for a
+/// shard whose clock runs ahead by the window of its ceiling after changes of the leader.
+const LIFE: Duration = Duration::from_secs(20);
+
+/// How long finishing a decided transaction may take in one go, whatever is left of the request's time.
+const FINISH_MAX: Duration = Duration::from_secs(5);
+
+impl<E: Env> Node<E> {
+    /// What is decided about a transaction, after `verdict` was offered to its home.
+    ///
+    /// # Errors
+    /// When the home cannot be asked in time.
+    async fn decide(
+        &self,
+        home: Token,
+        id: TransactionId,
+        verdict: Verdict,
+        deadline: Deadline,
+    ) -> Result<Option<Decision>, ShardError> {
+        let command = Command::Decide(Decide { id, verdict });
+        match self.propose_to(self.shard_of(home), command, deadline).await? {
+            Outcome::Decided { decision, .. } => Ok(decision),
+            _ => Err(ShardError::Unknown),
+        }
+    }
+
+    /// Asks the home of a transaction that is prepared on `shard` what became of it, records ABORT there if `abort`
+    /// and nothing is decided, and carries out what is decided. Whether anything is.
+    ///
+    /// # Errors
+    /// When a shard cannot be reached in time.
+    async fn settle(
+        &self,
+        shard: &std::sync::Arc<Shard<E>>,
+        prepared: &PreparedTransaction,
+        abort: bool,
+        deadline: Deadline,
+    ) -> Result<bool, ShardError> {
+        let verdict = if abort { Verdict::Abort { deadline_ms: prepared.deadline_ms } } else { Verdict::Ask };
+        let Some(decision) = self.decide(prepared.home, prepared.id, verdict, deadline).await? else {
+            return Ok(false);
+        };
+        let commit = decision.commit_of(prepared.ts, |token| self.shard_of(token).id() == shard.id());
+        let resolve = Resolve { id: prepared.id, prepared: Some(prepared.ts), commit };
+        self.propose_to(shard, Command::Resolve(resolve), deadline).await.map(|_| true)
+    }
+}

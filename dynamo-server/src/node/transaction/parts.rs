@@ -1,0 +1,258 @@
+//! A transaction by shards: who gets which actions, and how what they say becomes one outcome.
+//!
+//! Pure; the coordinator does the talking.
+
+use dynamo_engine::apply::{ActionOutcome, Outcome, Rejection, WriteOutcome};
+use dynamo_engine::command::{Command, ItemWrite, Prepare, Prepared, Transaction, TransactionId};
+use dynamo_engine::keyspace::RowKey;
+use hlc::Timestamp;
+use shard_router::{ShardId, Token};
+
+use crate::shard::ShardError;
+
+/// One shard's part of a transaction.
+pub(super) struct Part {
+    /// The shard.
+    pub shard: ShardId,
+    /// A token on it: its first item's.
+    pub token: Token,
+    /// Where its actions stand in the request.
+    positions: Vec<usize>,
+    /// What the shard said to its prepare.
+    pub answer: Option<Result<Outcome, ShardError>>,
+    /// What carrying out the commit did, one for each action.
+    pub done: Vec<WriteOutcome>,
+}
+
+impl Part {
+    /// This shard's actions.
+    pub fn actions_of(&self, transaction: &Transaction) -> Vec<ItemWrite> {
+        self.positions.iter().map(|position| transaction.actions[*position].clone()).collect()
+    }
+}
+
+/// A transaction that is carried through.
+pub(super) struct Parts {
+    /// The transaction.
+    pub id: TransactionId,
+    /// The first item's token.
+    pub home: Token,
+    /// The home's part comes first.
+    pub parts: Vec<Part>,
+    actions: usize,
+}
+
+/// The parts of a transaction, the home's first, and each one's prepare. `None` where one shard has everything, or a
+/// key is none.
+pub(super) fn split(
+    transaction: &Transaction,
+    id: TransactionId,
+    deadline_ms: u64,
+    shard_of: impl Fn(Token) -> ShardId,
+) -> Option<(Parts, Vec<Command>)> {
+    let mut parts: Vec<Part> = Vec::new();
+    for (position, action) in transaction.actions.iter().enumerate() {
+        let token = RowKey::parse(&action.key).ok()?.token();
+        let shard = shard_of(token);
+        match parts.iter_mut().find(|part| part.shard == shard) {
+            Some(part) => part.positions.push(position),
+            None => parts.push(Part { shard, token, positions: vec![position], answer: None, done: Vec::new() }),
+        }
+    }
+    if parts.len() < 2 {
+        return None;
+    }
+    let home = parts[0].token;
+    let mut client_token = transaction.client_token.clone();
+    let mut prepare = |part: &Part| {
+        let actions = part.actions_of(transaction);
+        // Only the first part, the home's, gets the token.
+        Command::Prepare(Prepare { id, home, deadline_ms, client_token: client_token.take(), actions })
+    };
+    let prepares = parts.iter().map(&mut prepare).collect();
+    Some((Parts { id, home, parts, actions: transaction.actions.len() }, prepares))
+}
+
+/// What the answers to the prepares come to.
+pub(super) enum Verdict {
+    /// All prepared; this is the commit.
+    Commit { at: Timestamp, prepares: Vec<Prepared> },
+    /// Nothing will be done, and this is the answer.
+    Abort(Result<Outcome, ShardError>),
+    /// The request was done before: nothing will be done, and its answer needs the other shards' items.
+    Replay,
+}
+
+impl Parts {
+    /// What is to become of the transaction. What the home says of the client's token comes first, then what keeps a
+    /// shard from answering at all, then the verdicts on the actions.
+    pub fn verdict(&self) -> Verdict {
+        match &self.parts[0].answer {
+            Some(Ok(Outcome::Transacted { .. })) => return Verdict::Replay,
+            Some(Ok(outcome @ (Outcome::TokenMismatch | Outcome::InProgress))) => {
+                return Verdict::Abort(Ok(outcome.clone()));
+            }
+            _ => {}
+        }
+        let mut prepares = Vec::with_capacity(self.parts.len());
+        let mut is_cancelled = false;
+        let mut stale = None;
+        for part in &self.parts {
+            match &part.answer {
+                Some(Ok(Outcome::Prepared { ts, .. })) => prepares.push(Prepared { token: part.token, ts: *ts }),
+                Some(Ok(Outcome::Cancelled(_))) => is_cancelled = true,
+                Some(Ok(Outcome::Rejected(Rejection::Late))) => {
+                    return Verdict::Abort(Err(ShardError::DeadlinePassed));
+                }
+                Some(Ok(Outcome::Rejected(Rejection::Full))) => return Verdict::Abort(Err(ShardError::Overloaded)),
+                Some(Ok(outcome @ Outcome::Rejected(_))) => stale = Some(outcome.clone()),
+                Some(Err(error)) => return Verdict::Abort(Err(error.clone())),
+                Some(Ok(_)) | None => return Verdict::Abort(Err(ShardError::Unknown)),
+            }
+        }
+        if let Some(stale) = stale {
+            return Verdict::Abort(Ok(stale));
+        }
+        match prepares.iter().map(|prepared| prepared.ts).max() {
+            Some(at) if !is_cancelled => Verdict::Commit { at, prepares },
+            _ => Verdict::Abort(Ok(Outcome::Cancelled(self.verdicts()))),
+        }
+    }
+
+    /// The prepare's timestamp, or `None` where it is not known; the part is left out where it holds nothing.
+    pub fn held(&self) -> impl Iterator<Item = (&Part, Option<Timestamp>)> {
+        self.parts.iter().filter_map(|part| match &part.answer {
+            Some(Ok(Outcome::Prepared { ts, .. })) => Some((part, Some(*ts))),
+            Some(Ok(_)) => None,
+            // Perhaps it is prepared all the same, or will be.
+            Some(Err(_)) | None => Some((part, None)),
+        })
+    }
+
+    /// One verdict for each action of the request, in order. DynamoDB calls only the first invalid one so.
+    fn verdicts(&self) -> Vec<ActionOutcome> {
+        let mut verdicts = vec![ActionOutcome::Passed; self.actions];
+        for part in &self.parts {
+            let Some(Ok(Outcome::Cancelled(found))) = &part.answer else { continue };
+            for (position, verdict) in part.positions.iter().zip(found) {
+                verdicts[*position] = verdict.clone();
+            }
+        }
+        let invalid = verdicts.iter_mut().filter(|verdict| matches!(verdict, ActionOutcome::Invalid(_)));
+        invalid.skip(1).for_each(|verdict| *verdict = ActionOutcome::Passed);
+        verdicts
+    }
+
+    /// The outcome of a commit: what carrying it out did, or what was foreseen where that is not known yet.
+    pub fn committed(&self) -> Outcome {
+        let mut actions = vec![WriteOutcome::default(); self.actions];
+        for part in &self.parts {
+            let foreseen = match &part.answer {
+                Some(Ok(Outcome::Prepared { actions, .. })) => &actions[..],
+                _ => &[],
+            };
+            let found = if part.done.len() == part.positions.len() { &part.done[..] } else { foreseen };
+            for (position, write) in part.positions.iter().zip(found) {
+                actions[*position] = write.clone();
+            }
+        }
+        Outcome::Transacted { actions, replayed: false }
+    }
+
+    /// The outcome of a request that was done before, with the items that the shards were seen to have.
+    pub fn replayed(&self) -> Outcome {
+        let mut actions = vec![WriteOutcome::default(); self.actions];
+        for part in &self.parts {
+            let Some(Ok(Outcome::Transacted { actions: found, .. })) = &part.answer else { continue };
+            for (position, write) in part.positions.iter().zip(found) {
+                actions[*position] = write.clone();
+            }
+        }
+        Outcome::Transacted { actions, replayed: true }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dynamo_engine::catalog::TableId;
+    use dynamo_engine::command::{Change, ClientToken};
+    use dynamo_engine::keyspace::{KeyPart, row_key};
+
+    fn write(name: &str) -> ItemWrite {
+        let key = row_key(1, &[KeyPart::S(name)], &[]);
+        ItemWrite { table: TableId(1), schema_version: 1, key, condition: None, change: Change::Delete }
+    }
+
+    fn token(name: &str) -> Token {
+        RowKey::parse(&write(name).key).unwrap().token()
+    }
+
+    /// Items a and c lie on shard 1, b on shard 0.
+    fn three() -> (Parts, Vec<Command>) {
+        let client_token = Some(ClientToken { token: "t".to_owned(), request_hash: 1 });
+        let transaction = Transaction { client_token, actions: ["a", "b", "c"].map(write).to_vec() };
+        let shard_of = |at| ShardId(u32::from(at != token("b")));
+        split(&transaction, TransactionId(7), 99, shard_of).expect("two shards")
+    }
+
+    fn answered(home: Outcome, other: Outcome) -> Parts {
+        let (mut parts, _) = three();
+        parts.parts[0].answer = Some(Ok(home));
+        parts.parts[1].answer = Some(Ok(other));
+        parts
+    }
+
+    fn prepared(ts: u64) -> Outcome {
+        Outcome::Prepared { ts: Timestamp(ts), actions: Vec::new() }
+    }
+
+    #[test]
+    fn each_shard_gets_its_actions_and_the_home_the_token() {
+        let (parts, prepares) = three();
+        assert_eq!((parts.home, parts.parts[0].shard), (token("a"), ShardId(1)));
+        let [Command::Prepare(home), Command::Prepare(other)] = &prepares[..] else { panic!("two prepares") };
+        assert_eq!((&home.actions[..], &other.actions[..]), (&[write("a"), write("c")][..], &[write("b")][..]));
+        assert!(home.client_token.is_some() && other.client_token.is_none());
+        let alone = Transaction { client_token: None, actions: vec![write("a"), write("b")] };
+        assert!(split(&alone, TransactionId(1), 0, |_| ShardId(0)).is_none(), "one shard needs no coordinator");
+    }
+
+    #[test]
+    fn a_commit_has_the_largest_timestamp_and_names_every_prepare() {
+        let Verdict::Commit { at, prepares } = answered(prepared(3), prepared(9)).verdict() else {
+            panic!("no commit")
+        };
+        assert_eq!(at, Timestamp(9));
+        let named =
+            [Prepared { token: token("a"), ts: Timestamp(3) }, Prepared { token: token("b"), ts: Timestamp(9) }];
+        assert_eq!(prepares, named);
+    }
+
+    #[test]
+    fn reasons_are_complete_and_in_order() {
+        let invalid = |text: &str| ActionOutcome::Invalid(text.to_owned());
+        let home = Outcome::Cancelled(vec![ActionOutcome::Conflict, invalid("last")]);
+        let parts = answered(home, Outcome::Cancelled(vec![invalid("first")]));
+        let Verdict::Abort(Ok(Outcome::Cancelled(verdicts))) = parts.verdict() else { panic!("no cancellation") };
+        assert_eq!(verdicts, [ActionOutcome::Conflict, invalid("first"), ActionOutcome::Passed]);
+        assert_eq!(parts.held().count(), 0, "nobody holds anything");
+    }
+
+    #[test]
+    fn what_the_token_says_comes_first_and_a_lost_answer_may_hold_something() {
+        let parts = answered(Outcome::InProgress, prepared(2));
+        assert!(matches!(parts.verdict(), Verdict::Abort(Ok(Outcome::InProgress))));
+        assert_eq!(
+            parts.held().map(|(part, ts)| (part.shard, ts)).collect::<Vec<_>>(),
+            [(ShardId(0), Some(Timestamp(2)))]
+        );
+        let mut parts = answered(prepared(2), prepared(3));
+        parts.parts[1].answer = Some(Err(ShardError::Unknown));
+        assert!(matches!(parts.verdict(), Verdict::Abort(Err(ShardError::Unknown))));
+        assert_eq!(parts.held().map(|(_, ts)| ts).collect::<Vec<_>>(), [Some(Timestamp(2)), None]);
+        let stale = Outcome::Rejected(Rejection::Stale);
+        let verdict = answered(prepared(2), stale).verdict();
+        assert!(matches!(verdict, Verdict::Abort(Ok(Outcome::Rejected(Rejection::Stale)))));
+    }
+}
