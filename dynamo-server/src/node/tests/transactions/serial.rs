@@ -40,7 +40,7 @@ const CLIENTS: usize = 8;
 const REQUESTS: u64 = 60;
 
 /// One coordinator in this many goes no further, at some step.
-const LOST_IN: u64 = 60;
+const LOST_IN: u64 = 20;
 
 /// What all clients wrote down.
 #[derive(Default)]
