@@ -20,6 +20,7 @@ mod run;
 mod stats;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dynamo_engine::catalog::{Catalog, TableDescriptor};
 use dynamo_engine::read::remote::{Need, Supplied, Supply, Wants};
@@ -37,6 +38,9 @@ use crate::guard::fault::Point;
 use crate::guard::{EventualReads, Handler, REPLICA_AGE_MAX, ReadFailure};
 use crate::peer;
 use crate::shard::{Deadline, Shard, ShardError};
+
+/// How long a peer is given at least to supply what is needed; half of what is left, where that is more.
+const ATTEMPT_MIN: Duration = Duration::from_secs(1);
 
 /// A shard with the part of a fence that it owns.
 struct Part<'a, E: Env> {
@@ -262,7 +266,9 @@ impl<E: Env> Node<E> {
         deadline: Deadline,
     ) -> Result<Supply, ReadFailure> {
         let body = peer::fetch::encode(handler, epoch, need);
-        let answer = match self.ask(leader, shard.id(), peer::FETCH, &body, self.attempt(deadline)).await {
+        // A leader that was cut off must not take all the time; one that has 16 MB to send needs some.
+        let half = Deadline::after::<E>((deadline.remaining::<E>() / 2).max(ATTEMPT_MIN));
+        let answer = match self.ask(leader, shard.id(), peer::FETCH, &body, half.min(deadline)).await {
             Attempt::Answer(answer) => answer,
             Attempt::Lost | Attempt::NotSent => return Err(ShardError::NotLeader { leader: None }.into()),
         };
