@@ -109,15 +109,14 @@ impl<E: Env> Courier<E> {
     /// Carries entries over until the node is gone.
     pub async fn run(mut self) {
         let mut applied = self.shard.group().published().lanes();
-        self.lanes = applied.borrow_and_update().clone();
+        self.look(&mut applied);
         self.events.push(changed(applied).boxed());
         self.go_on();
         while let Some(event) = self.events.next().await {
             match event {
                 Event::Applied(_, false) => return,
                 Event::Applied(mut applied, true) => {
-                    self.lanes = applied.borrow_and_update().clone();
-                    self.lanes.iter().for_each(|(target, lane)| self.shard.arrivals().arrived(*target, lane.trimmed));
+                    self.look(&mut applied);
                     self.events.push(changed(applied).boxed());
                 }
                 Event::Leading => self.awaits_leading = false,
@@ -130,6 +129,13 @@ impl<E: Env> Courier<E> {
             }
             self.go_on();
         }
+    }
+
+    /// Takes over what is applied. What is trimmed has arrived, whoever brought it: a node that has just started knows it
+    /// from nothing else.
+    fn look(&mut self, applied: &mut watch::Receiver<Lanes>) {
+        self.lanes = applied.borrow_and_update().clone();
+        self.lanes.iter().for_each(|(target, lane)| self.shard.arrivals().arrived(*target, lane.trimmed));
     }
 
     /// Starts whatever can be done now.

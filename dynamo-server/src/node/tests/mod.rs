@@ -5,6 +5,7 @@ mod ddl;
 mod disk;
 mod fixture;
 mod kill;
+mod lanes;
 mod lease;
 mod peers;
 mod reads;
