@@ -10,6 +10,8 @@ mod client;
 pub mod cluster;
 pub mod config;
 mod embedded;
+#[cfg(any(test, feature = "fault-injection"))]
+pub mod faults;
 pub mod healthcheck;
 pub mod http;
 pub mod metrics;

@@ -16,6 +16,10 @@ use crate::{Server, cluster, healthcheck};
 pub fn run() -> ExitCode {
     refuse_huge_pages();
     let cli = Cli::from_process();
+    #[cfg(feature = "fault-injection")]
+    if let Err(error) = begin_with_faults(cli.faults.as_deref().unwrap_or_default()) {
+        return refuse(error);
+    }
     let config = match cli.command {
         Some(Command::Healthcheck { url }) => return healthcheck::run(url.as_deref(), &cli.settings),
         Some(Command::Cluster(command)) => return cluster::command::run(&command, &cli.settings),
@@ -39,6 +43,12 @@ fn refuse_huge_pages() {
     unsafe {
         libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0);
     }
+}
+
+#[cfg(feature = "fault-injection")]
+fn begin_with_faults(script: &str) -> Result<(), String> {
+    let orders = crate::faults::script(script).map_err(|error| error.to_string())?;
+    crate::faults::obey_at_start(&orders).map_err(|error| error.to_string())
 }
 
 fn refuse(error: impl std::fmt::Display) -> ExitCode {

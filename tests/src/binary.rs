@@ -18,13 +18,23 @@ pub struct Process {
 
 /// Where cargo puts the binary of the profile that these tests were built with.
 pub fn path() -> PathBuf {
+    built("dynamo-server", "cargo build -p dynamo-server")
+}
+
+/// The same for the binary that lets itself be tormented.
+pub fn faults_path() -> PathBuf {
+    let bin = "dynamo-server-faults";
+    built(bin, "cargo build -p dynamo-server --features fault-injection --bin dynamo-server-faults")
+}
+
+fn built(name: &str, command: &str) -> PathBuf {
     let mut folder = std::env::current_exe().expect("this test has a path");
     folder.pop();
     if folder.ends_with("deps") {
         folder.pop();
     }
-    let binary = folder.join("dynamo-server");
-    assert!(binary.exists(), "{} is missing: run `cargo build -p dynamo-server` with this profile", binary.display());
+    let binary = folder.join(name);
+    assert!(binary.exists(), "{} is missing: run `{command}` with this profile", binary.display());
     binary
 }
 

@@ -21,6 +21,10 @@ pub struct Cli {
     /// The settings given as flags or environment variables.
     #[command(flatten)]
     pub settings: Settings,
+    /// Faults to begin with: a script, see the module `faults`
+    #[cfg(feature = "fault-injection")]
+    #[arg(long)]
+    pub faults: Option<String>,
 }
 
 /// What the binary does besides serving.

@@ -13,6 +13,7 @@
 
 mod boot_clock;
 mod directory;
+pub mod faults;
 #[cfg(any(test, feature = "fault-injection"))]
 pub mod sim;
 mod storage;

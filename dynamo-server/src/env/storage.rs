@@ -8,6 +8,7 @@ use ordered_kv::rocks::{LogOptions, StateOptions};
 use ordered_kv::{LogStore, StateStore, StoreError};
 
 use super::directory::{Directory, DirectoryError, Identity};
+use super::faults;
 
 /// Where a node keeps its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +80,8 @@ impl Stores {
 
     /// Bytes that can still be written to the disk; `None` where there is no disk or it does not say.
     pub fn free_bytes(&self) -> Option<u64> {
-        ordered_kv::disk::free_bytes(&self.directory.as_ref()?.part("log")).ok()
+        let log = self.directory.as_ref()?.part("log");
+        faults::free_bytes(ordered_kv::disk::free_bytes(&log).ok())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::storage::{OpenError, Storage, Stores};
-use super::{Env, Task, TcpTransport, boot_clock};
+use super::{Env, Task, TcpTransport, boot_clock, faults};
 
 /// Everything as the operating system gives it.
 #[derive(Clone, Default)]
@@ -42,11 +42,11 @@ impl Env for TokioEnv {
     }
 
     fn boot_ns() -> Option<u64> {
-        boot_clock::boot_ns()
+        boot_clock::boot_ns().map(faults::boot_ns)
     }
 
     fn wall_ms() -> u64 {
-        hlc::source::WallClock.now_ms()
+        faults::wall_ms(hlc::source::WallClock.now_ms())
     }
 
     fn random() -> u64 {
@@ -104,7 +104,9 @@ impl Env for TokioEnv {
         }
     }
 
-    async fn disk_pause() {}
+    async fn disk_pause() {
+        faults::before_sync();
+    }
 
     fn open(&self, storage: &Storage) -> Result<Stores, OpenError> {
         Stores::open(storage)

@@ -14,6 +14,8 @@
 pub mod admin;
 mod body;
 mod cors;
+#[cfg(feature = "fault-injection")]
+mod faults;
 mod listener;
 mod request_id;
 mod respond;

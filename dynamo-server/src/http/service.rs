@@ -63,6 +63,8 @@ impl<E: Env> Service<E> {
                 let answer: BoxFuture<'_, _> = Box::pin(admin::answer(&self.node, self.admin_from, client, &head));
                 return answer.await;
             }
+            #[cfg(feature = "fault-injection")]
+            (&Method::POST, "/faults") => super::faults::answer(&self.node, &head.headers, body).await,
             (&Method::OPTIONS, _) => return self.cors.preflight(&head.headers),
             (&Method::GET | &Method::HEAD, path) => self.page(path, &head.headers),
             _ => plain(StatusCode::NOT_FOUND, "text/xml", UNKNOWN_OPERATION_XML),

@@ -125,6 +125,12 @@ impl<E: Env> Node<E> {
         }
     }
 
+    /// The group of a shard, for tests that move its leadership.
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub fn group(&self, shard: u32) -> Option<&crate::raft::Group<E>> {
+        self.shards.iter().find(|own| own.id().0 == shard).map(|own| &**own.group())
+    }
+
     /// The shards of this node.
     pub fn shards(&self) -> impl Iterator<Item = ShardId> + '_ {
         self.shards.iter().map(|shard| shard.id())

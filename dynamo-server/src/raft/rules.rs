@@ -1,8 +1,8 @@
 //! The rules of lease safety that a test may break.
 //!
 //! A rule that no test misses is not known to matter. So each of these can be switched off, for one simulation (one
-//! thread), and the same harness that finds nothing wrong otherwise must then find the stale read. Without the feature
-//! `fault-injection` there is no switch: [`is_kept`] is `true`.
+//! thread) or for a whole process, and the same harness that finds nothing wrong otherwise must then find the stale
+//! read. Without the feature `fault-injection` there is no switch: [`is_kept`] is `true`.
 
 /// A rule of design §3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +20,14 @@ pub enum Rule {
 #[cfg(any(test, feature = "fault-injection"))]
 mod switch {
     use std::cell::Cell;
+    use std::sync::atomic::{AtomicU8, Ordering};
 
     use super::Rule;
+
+    /// No rule is broken everywhere.
+    const NONE: u8 = u8::MAX;
+
+    static BROKEN_EVERYWHERE: AtomicU8 = AtomicU8::new(NONE);
 
     thread_local! {
         static BROKEN: Cell<Option<Rule>> = const { Cell::new(None) };
@@ -32,14 +38,19 @@ mod switch {
         BROKEN.set(rule);
     }
 
-    /// Whether the rule is kept on this thread.
+    /// Breaks a rule in the whole process from now on, in place of the one that was broken so before.
+    pub fn break_rule_everywhere(rule: Option<Rule>) {
+        BROKEN_EVERYWHERE.store(rule.map_or(NONE, |rule| rule as u8), Ordering::Relaxed);
+    }
+
+    /// Whether the rule is kept on this thread and in this process.
     pub fn is_kept(rule: Rule) -> bool {
-        BROKEN.get() != Some(rule)
+        BROKEN.get() != Some(rule) && BROKEN_EVERYWHERE.load(Ordering::Relaxed) != rule as u8
     }
 }
 
 #[cfg(any(test, feature = "fault-injection"))]
-pub use switch::{break_rule, is_kept};
+pub use switch::{break_rule, break_rule_everywhere, is_kept};
 
 /// Whether the rule is kept: always.
 #[cfg(not(any(test, feature = "fault-injection")))]

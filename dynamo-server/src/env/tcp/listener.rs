@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::super::directory::Identity;
+use super::super::faults;
 use super::super::transport::PeerHandler;
 use super::frame::{self, FrameError};
 use super::hello::{self, Disks, HelloError, Refusal};
@@ -83,7 +84,7 @@ async fn serve(mut stream: TcpStream, host: Arc<Host>, _place: OwnedSemaphorePer
     match tokio::time::timeout(GREETING_MAX, welcome).await {
         Ok(Ok(None)) => {}
         Ok(Ok(Some(caller))) => {
-            if let Err(error) = converse(stream, &host).await {
+            if let Err(error) = converse(stream, &host, caller.node).await {
                 tracing::debug!(peer = caller.node, lane = ?caller.lane, %error, "a connection ended");
             }
         }
@@ -94,7 +95,7 @@ async fn serve(mut stream: TcpStream, host: Arc<Host>, _place: OwnedSemaphorePer
 }
 
 /// Reads requests and writes responses, in the order in which they are ready.
-async fn converse(stream: TcpStream, host: &Host) -> Result<(), FrameError> {
+async fn converse(stream: TcpStream, host: &Host, caller: u64) -> Result<(), FrameError> {
     let (read_half, write_half) = stream.into_split();
     let (responses, ready) = mpsc::channel(REQUESTS_MAX);
     let slots = Arc::new(Semaphore::new(REQUESTS_MAX));
@@ -106,9 +107,13 @@ async fn converse(stream: TcpStream, host: &Host) -> Result<(), FrameError> {
             let slot = Arc::clone(&slots).acquire_owned().await.expect("the slots are never closed");
             let (answer, responses) = ((host.handler)(request.body), responses.clone());
             working.spawn(async move {
-                let response = answer.await.unwrap_or_default();
-                // The connection may be gone.
-                let _ = responses.send((request.number, response)).await;
+                if faults::arrives(caller).await {
+                    let response = answer.await.unwrap_or_default();
+                    if faults::leaves(caller).await {
+                        // The connection may be gone.
+                        let _ = responses.send((request.number, response)).await;
+                    }
+                }
                 drop(slot);
             });
             while working.try_join_next().is_some() {}

@@ -30,6 +30,7 @@ use self::hello::Hello;
 use self::link::{Answer, Link, Outgoing};
 use self::listener::Host;
 use super::directory::Identity;
+use super::faults;
 use super::transport::{Lane, PeerHandler, PeerRequest, Transport, TransportError};
 
 /// The way to the peers over TCP; of a node that is alone, a way to nobody.
@@ -93,6 +94,21 @@ impl TcpTransport {
 }
 
 impl Port {
+    /// Sends a request and waits for its response, for ever if need be.
+    async fn exchange(&self, request: PeerRequest) -> Result<Bytes, TransportError> {
+        let peer = request.to;
+        let (answer, answered) = oneshot::channel();
+        if !faults::leaves(peer).await {
+            return std::future::pending().await;
+        }
+        self.send(request, answer)?;
+        let response = answered.await.map_err(|_| TransportError::Unreachable)??;
+        if !faults::arrives(peer).await {
+            return std::future::pending().await;
+        }
+        Ok(response)
+    }
+
     /// Takes a request on its way to a peer.
     fn send(&self, request: PeerRequest, answer: oneshot::Sender<Answer>) -> Result<(), TransportError> {
         let me = self.me.get().ok_or(TransportError::NotSent)?;
@@ -119,11 +135,8 @@ impl Transport for TcpTransport {
 
     async fn call(&self, request: PeerRequest, limit: Duration) -> Result<Bytes, TransportError> {
         let Some(port) = &self.port else { return Err(TransportError::NotSent) };
-        let (answer, answered) = oneshot::channel();
-        port.send(request, answer)?;
-        match tokio::time::timeout(limit, answered).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(TransportError::Unreachable),
+        match tokio::time::timeout(limit, port.exchange(request)).await {
+            Ok(ended) => ended,
             Err(_) => Err(TransportError::TimedOut),
         }
     }

@@ -1,0 +1,9 @@
+//! The server for tests that torment it: the same as `dynamo-server`, built with the feature `fault-injection`, which
+//! opens it to scripts of faults ([`dynamo_server::faults`]). Never for data that anybody wants to keep.
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    dynamo_server::process::run()
+}

@@ -1,0 +1,35 @@
+//! The seams of a program into which nothing can be injected.
+
+/// Whether a message from `peer` arrives: always.
+#[inline(always)]
+pub async fn arrives(_peer: u64) -> bool {
+    true
+}
+
+/// Whether a message to `peer` gets away: always.
+#[inline(always)]
+pub async fn leaves(_peer: u64) -> bool {
+    true
+}
+
+/// What the boot-time clock shows: the truth.
+#[inline(always)]
+pub fn boot_ns(true_ns: u64) -> u64 {
+    true_ns
+}
+
+/// What the wall clock shows: what the operating system believes.
+#[inline(always)]
+pub fn wall_ms(true_ms: u64) -> u64 {
+    true_ms
+}
+
+/// A synchronous write is about to begin: it takes the time that it takes.
+#[inline(always)]
+pub fn before_sync() {}
+
+/// How much room the disk has: what the file system says.
+#[inline(always)]
+pub fn free_bytes(true_bytes: Option<u64>) -> Option<u64> {
+    true_bytes
+}

@@ -1,0 +1,239 @@
+//! The seams of a program that tests torment.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+
+/// The rate of a clock that is right, in thousandths.
+const TRUE_RATE: u64 = 1_000;
+
+/// No free space is injected.
+const TRUE_SPACE: u64 = u64::MAX;
+
+/// What can be injected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Messages to this peer are lost: requests, and answers to its requests.
+    CutTo(u64),
+    /// Messages from this peer are lost.
+    CutFrom(u64),
+    /// Messages to this peer leave this much later.
+    DelayTo(u64, Duration),
+    /// Messages from this peer are heard this much later.
+    DelayFrom(u64, Duration),
+    /// No message is lost or late any more.
+    MendNetwork,
+    /// From now on the boot-time clock runs at so many thousandths of its rate.
+    BootClockRate(u64),
+    /// The boot-time clock shows this much more from now on, as after a suspension.
+    BootClockJump(Duration),
+    /// The wall clock shows so many milliseconds more, or fewer, from now on.
+    WallClockJump(i64),
+    /// Both clocks run and stand as they are; the wall clock right again.
+    MendClocks,
+    /// Every synced write takes at least this long.
+    SlowDisk(Duration),
+    /// The disk says that so many bytes are free.
+    FreeBytes(u64),
+    /// The disk is as it is.
+    MendDisk,
+}
+
+/// What becomes of the messages between this node and one peer, one way.
+#[derive(Clone, Copy, Default)]
+struct Way {
+    is_cut: bool,
+    delay: Duration,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Ways {
+    to: Way,
+    from: Way,
+}
+
+/// A clock that may run at a rate of its own: what it showed at some moment, and what the truth was then.
+#[derive(Clone, Copy)]
+struct Clock {
+    true_ns: u64,
+    shown_ns: u64,
+    rate: u64,
+}
+
+impl Clock {
+    const TRUE: Clock = Clock { true_ns: 0, shown_ns: 0, rate: TRUE_RATE };
+
+    fn shows(self, true_ns: u64) -> u64 {
+        let elapsed = u128::from(true_ns.saturating_sub(self.true_ns));
+        self.shown_ns + (elapsed * u128::from(self.rate) / u128::from(TRUE_RATE)) as u64
+    }
+
+    /// The same clock, with a rate and a jump from this moment on.
+    fn changed(self, true_ns: u64, rate: u64, jump_ns: u64) -> Clock {
+        Clock { true_ns, shown_ns: self.shows(true_ns) + jump_ns, rate }
+    }
+}
+
+/// Everything that is injected into this process.
+struct Injected {
+    /// Whether anything was ever injected: what is measured without a fault should not pay for them.
+    touched: AtomicBool,
+    ways: RwLock<BTreeMap<u64, Ways>>,
+    boot: RwLock<Clock>,
+    /// The last true reading, from which a change of the clock begins.
+    boot_true_ns: AtomicU64,
+    wall_ms: AtomicI64,
+    sync: Mutex<Duration>,
+    free_bytes: AtomicU64,
+}
+
+static INJECTED: LazyLock<Injected> = LazyLock::new(Injected::nothing);
+
+/// Injects a fault into this process.
+pub fn inject(fault: Fault) {
+    INJECTED.inject(fault);
+}
+
+/// Whether a message from `peer` arrives, after as long as it takes.
+pub async fn arrives(peer: u64) -> bool {
+    gets_through(INJECTED.ways(peer).from).await
+}
+
+/// Whether a message to `peer` gets away, after as long as it takes.
+pub async fn leaves(peer: u64) -> bool {
+    gets_through(INJECTED.ways(peer).to).await
+}
+
+/// What the boot-time clock shows.
+pub fn boot_ns(true_ns: u64) -> u64 {
+    INJECTED.boot_ns(true_ns)
+}
+
+/// What the wall clock shows.
+pub fn wall_ms(true_ms: u64) -> u64 {
+    true_ms.saturating_add_signed(INJECTED.wall_ms.load(Ordering::Relaxed))
+}
+
+/// A synchronous write is about to begin. Blocks the thread, as a disk does.
+pub fn before_sync() {
+    let pause = *INJECTED.sync.lock();
+    if !pause.is_zero() {
+        std::thread::sleep(pause);
+    }
+}
+
+/// How much room the disk has.
+pub fn free_bytes(true_bytes: Option<u64>) -> Option<u64> {
+    match INJECTED.free_bytes.load(Ordering::Relaxed) {
+        TRUE_SPACE => true_bytes,
+        injected => Some(injected),
+    }
+}
+
+async fn gets_through(way: Way) -> bool {
+    if way.is_cut {
+        return false;
+    }
+    if !way.delay.is_zero() {
+        tokio::time::sleep(way.delay).await;
+    }
+    true
+}
+
+impl Injected {
+    fn nothing() -> Injected {
+        Injected {
+            touched: AtomicBool::new(false),
+            ways: RwLock::default(),
+            boot: RwLock::new(Clock::TRUE),
+            boot_true_ns: AtomicU64::new(0),
+            wall_ms: AtomicI64::new(0),
+            sync: Mutex::default(),
+            free_bytes: AtomicU64::new(TRUE_SPACE),
+        }
+    }
+
+    fn inject(&self, fault: Fault) {
+        self.touched.store(true, Ordering::Relaxed);
+        let way = |peer, change: &dyn Fn(&mut Ways)| change(self.ways.write().entry(peer).or_default());
+        match fault {
+            Fault::CutTo(peer) => way(peer, &|ways| ways.to.is_cut = true),
+            Fault::CutFrom(peer) => way(peer, &|ways| ways.from.is_cut = true),
+            Fault::DelayTo(peer, delay) => way(peer, &|ways| ways.to.delay = delay),
+            Fault::DelayFrom(peer, delay) => way(peer, &|ways| ways.from.delay = delay),
+            Fault::MendNetwork => self.ways.write().clear(),
+            Fault::BootClockRate(rate) => self.change_clock(rate, 0),
+            Fault::BootClockJump(jump) => self.change_clock(self.boot.read().rate, jump.as_nanos() as u64),
+            Fault::WallClockJump(ms) => drop(self.wall_ms.fetch_add(ms, Ordering::Relaxed)),
+            Fault::MendClocks => {
+                // It must not go back, so it keeps what it is ahead or behind.
+                self.change_clock(TRUE_RATE, 0);
+                self.wall_ms.store(0, Ordering::Relaxed);
+            }
+            Fault::SlowDisk(pause) => *self.sync.lock() = pause,
+            Fault::FreeBytes(bytes) => self.free_bytes.store(bytes, Ordering::Relaxed),
+            Fault::MendDisk => {
+                *self.sync.lock() = Duration::ZERO;
+                self.free_bytes.store(TRUE_SPACE, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn change_clock(&self, rate: u64, jump_ns: u64) {
+        let mut boot = self.boot.write();
+        *boot = boot.changed(self.boot_true_ns.load(Ordering::Relaxed), rate, jump_ns);
+    }
+
+    fn boot_ns(&self, true_ns: u64) -> u64 {
+        // Read under the lock, so that a change never begins before what was already shown.
+        let boot = self.boot.read();
+        self.boot_true_ns.fetch_max(true_ns, Ordering::Relaxed);
+        boot.shows(true_ns)
+    }
+
+    fn ways(&self, peer: u64) -> Ways {
+        if !self.touched.load(Ordering::Relaxed) {
+            return Ways::default();
+        }
+        self.ways.read().get(&peer).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn a_clock_changes_its_rate_and_jumps_without_going_back() {
+        let injected = Injected::nothing();
+        assert_eq!(injected.boot_ns(5 * SECOND), 5 * SECOND);
+        injected.inject(Fault::BootClockRate(500));
+        assert_eq!(injected.boot_ns(5 * SECOND), 5 * SECOND);
+        assert_eq!(injected.boot_ns(7 * SECOND), 6 * SECOND);
+        injected.inject(Fault::BootClockJump(Duration::from_secs(10)));
+        assert_eq!(injected.boot_ns(7 * SECOND), 16 * SECOND);
+        injected.inject(Fault::MendClocks);
+        assert_eq!(injected.boot_ns(8 * SECOND), 17 * SECOND);
+        injected.inject(Fault::BootClockRate(0));
+        assert_eq!(injected.boot_ns(90 * SECOND), 17 * SECOND, "it stands still");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ways_are_cut_and_slowed_apart() {
+        let injected = Injected::nothing();
+        injected.inject(Fault::CutTo(2));
+        injected.inject(Fault::DelayFrom(2, Duration::from_secs(3)));
+        assert!(!gets_through(injected.ways(2).to).await);
+        let before = tokio::time::Instant::now();
+        assert!(gets_through(injected.ways(2).from).await);
+        assert_eq!(before.elapsed(), Duration::from_secs(3));
+        assert!(gets_through(injected.ways(3).to).await, "another peer");
+        injected.inject(Fault::MendNetwork);
+        assert!(gets_through(injected.ways(2).to).await);
+    }
+}

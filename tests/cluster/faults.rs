@@ -1,0 +1,82 @@
+//! Everything at once: clients, harm, verdict.
+//!
+//! The long run: `NEMESIS_MINUTES=30 NEMESIS_SEED=1 cargo test --release -p tests --test cluster long -- --ignored
+//! --nocapture`. It prints a report for every round of two minutes, each with a new cluster and a seed that follows from
+//! the first one, and stops at the first violation.
+
+use std::time::{Duration, Instant};
+
+use tests::cluster::fleet::Shape;
+use tests::cluster::nemesis::Harm;
+use tests::cluster::run::{Plan, run};
+use tests::cluster::workload::Mix;
+
+/// Operations that a run must have answered, so that its verdict is about something.
+const ANSWERED_MIN: u64 = 200;
+
+/// Seconds of torment of one round of the long run.
+const ROUND: Duration = Duration::from_secs(110);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_short_run_finds_nothing() {
+    let plan = Plan {
+        seed: seed(),
+        shape: Shape { shards: 2, election_timeout: Duration::from_millis(600), ..Shape::default() },
+        mix: Mix::ITEMS,
+        clients_per_node: 2,
+        think_ms: 30,
+        harms: Harm::SHORT.to_vec(),
+        duration: Duration::from_secs(20),
+    };
+    let report = run(plan).await;
+    println!("{report}");
+    assert!(report.is_good(), "{report}");
+    assert!(report.verdict.answered() > ANSWERED_MIN, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "as long as NEMESIS_MINUTES says"]
+async fn long() {
+    let minutes = variable("NEMESIS_MINUTES").unwrap_or(30);
+    let began = Instant::now();
+    let mut answered = 0;
+    for round in 0.. {
+        if began.elapsed() >= Duration::from_secs(60 * minutes) {
+            println!("{round} rounds, {answered} operations answered, no violation");
+            return;
+        }
+        let seed = seed() + round;
+        let plan = Plan {
+            seed,
+            shape: shape_of(seed),
+            mix: Mix::ALL,
+            clients_per_node: 3,
+            think_ms: 25,
+            harms: Harm::ALL.to_vec(),
+            duration: ROUND.min(Duration::from_secs(60 * minutes).saturating_sub(began.elapsed())),
+        };
+        let report = run(plan).await;
+        println!("{report}\n");
+        assert!(report.is_good(), "{report}");
+        answered += report.verdict.answered();
+    }
+}
+
+/// Three and five nodes, few and many shards, short and usual leases.
+fn shape_of(seed: u64) -> Shape {
+    Shape {
+        nodes: if seed % 4 == 3 { 5 } else { 3 },
+        shards: [3, 8, 1, 4][(seed % 4) as usize],
+        election_timeout: Duration::from_millis([1_000, 1_500, 600, 2_000][(seed / 4 % 4) as usize]),
+        ..Shape::default()
+    }
+}
+
+fn seed() -> u64 {
+    variable("NEMESIS_SEED").unwrap_or(1)
+}
+
+fn variable(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number, not {text:?}")))
+}

@@ -1,0 +1,9 @@
+//! Clusters of real processes under torment.
+//!
+//! The processes are `dynamo-server-faults`: `cargo build -p dynamo-server --features fault-injection --bin
+//! dynamo-server-faults` with the profile of the tests. `./check` builds it.
+
+mod bad_input;
+mod control;
+mod faults;
+mod rules;

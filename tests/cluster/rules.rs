@@ -1,0 +1,215 @@
+//! With one rule of lease safety broken, real processes serve a stale read, and the checker finds it; with all of them
+//! kept, the same harm finds nothing. A rule that nothing misses would not be known to matter, and a harness that
+//! finds nothing would not be known to work.
+//!
+//! Each scenario steers its cluster to the moment that the rule is for: one client goes on reading from the deposed leader,
+//! which does not know it, while another writes through the new one.
+
+use std::time::{Duration, Instant};
+
+use checker::Outcome;
+use checker::register::Action;
+use serde_json::json;
+use tests::cluster::client::Client;
+use tests::cluster::fleet::{Fleet, Shape};
+use tests::cluster::record::Record;
+
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// The scenarios that are slow run only with the long run: `cargo test -p tests --test cluster rules -- --ignored`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_stands_still_is_beyond_what_any_lease_survives() {
+    assert_eq!(standing_clock("clock rate 0").await, Found::StaleRead);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the long run"]
+async fn a_clock_within_the_bound_does_no_harm() {
+    assert_eq!(standing_clock("clock rate 950").await, Found::Nothing);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the long run"]
+async fn a_restarted_voter_must_hold_down() {
+    assert_eq!(restarted_voters("break hold-down").await, Found::StaleRead);
+    assert_eq!(restarted_voters("").await, Found::Nothing);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the long run"]
+async fn a_transfer_must_end_the_lease() {
+    assert_eq!(deaf_transfer("break transfer-revokes").await, Found::StaleRead);
+    assert_eq!(deaf_transfer("").await, Found::Nothing);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "part of the long run"]
+async fn a_new_leader_must_apply_an_entry_of_its_own_term() {
+    assert_eq!(hasty_successor("break own-term-gate").await, Found::StaleRead);
+    assert_eq!(hasty_successor("").await, Found::Nothing);
+}
+
+/// What a scenario found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// The checker found that no order explains what the clients saw.
+    StaleRead,
+    /// Everything that the clients saw can be explained.
+    Nothing,
+}
+
+/// A cluster of one shard, with one register, and what was seen of it.
+struct Scene {
+    fleet: Fleet,
+    record: Record,
+    leader: u64,
+    others: Vec<u64>,
+}
+
+impl Scene {
+    async fn open(election_timeout_ms: u64, faults: &str) -> Scene {
+        let mut fleet = Fleet::prepare(Shape {
+            shards: 1,
+            election_timeout: Duration::from_millis(election_timeout_ms),
+            faults: faults.to_owned(),
+            ..Shape::default()
+        });
+        for id in fleet.ids() {
+            fleet.start(id).expect("it starts");
+        }
+        for id in fleet.ids() {
+            fleet.wait_live(id).await;
+        }
+        // With long leases, elections are too long to wait for.
+        let leader = elect(&fleet, &[1]).await;
+        let others = fleet.others(leader);
+        let scene = Scene { fleet, record: Record::default(), leader, others };
+        scene.create_table().await;
+        assert!(scene.write(leader, 1).await, "the leader takes a write");
+        scene
+    }
+
+    async fn create_table(&self) {
+        let body = json!({
+            "TableName": "registers", "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        });
+        let mut client = Client::new(self.fleet.address(self.leader));
+        client.call("CreateTable", &body, LIMIT).await.done().expect("the table is created");
+    }
+
+    /// Writes through a node; whether it was acknowledged.
+    async fn write(&self, node: u64, value: u64) -> bool {
+        let item = json!({"pk": {"S": "r"}, "v": {"N": value.to_string()}});
+        let start = self.record.now();
+        let mut client = Client::new(self.fleet.address(node));
+        let reply = client.call("PutItem", &json!({"TableName": "registers", "Item": item}), LIMIT).await;
+        let outcome = if reply.done().is_some() { Outcome::Ok } else { Outcome::Unknown };
+        self.record.register("r", start, Action::Write(value), outcome);
+        outcome == Outcome::Ok
+    }
+
+    /// Reads from a node; whether it was answered.
+    async fn read(&self, node: u64) -> bool {
+        let body = json!({"TableName": "registers", "Key": {"pk": {"S": "r"}}, "ConsistentRead": true});
+        let start = self.record.now();
+        let reply = Client::new(self.fleet.address(node)).call("GetItem", &body, LIMIT).await;
+        let Some(answer) = reply.done() else { return false };
+        let value = answer["Item"]["v"]["N"].as_str().map(|text| text.parse().expect("a number"));
+        self.record.register("r", start, Action::Read(value), Outcome::Ok);
+        true
+    }
+
+    fn found(&self) -> Found {
+        let verdict = self.record.judge();
+        println!("{:?}", verdict.wrong);
+        if verdict.wrong.is_empty() { Found::Nothing } else { Found::StaleRead }
+    }
+}
+
+/// Lets these nodes stand for election until one of them leads.
+async fn elect(fleet: &Fleet, candidates: &[u64]) -> u64 {
+    let began = Instant::now();
+    loop {
+        for candidate in candidates {
+            if fleet.shards(*candidate).await.first().is_some_and(|view| view.leads) {
+                return *candidate;
+            }
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "none of {candidates:?} leads");
+        fleet.order(candidates[0], "stand 0").await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// The leader's clock is wrong; then it is cut off, and somebody else leads.
+async fn standing_clock(order: &str) -> Found {
+    let scene = Scene::open(800, "").await;
+    scene.fleet.must(scene.leader, order).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    scene.fleet.isolate(scene.leader).await;
+    let successor = elect(&scene.fleet, &scene.others).await;
+    assert!(scene.write(successor, 2).await, "the new leader takes a write");
+    scene.read(scene.leader).await;
+    scene.found()
+}
+
+/// The leader is cut off, its followers restart within its lease and forget what they promised.
+async fn restarted_voters(faults: &str) -> Found {
+    let mut scene = Scene::open(8_000, faults).await;
+    // The cuts are the leader's own, since the others are about to forget theirs.
+    for other in &scene.others {
+        scene.fleet.must(scene.leader, &format!("cut {other}")).await;
+    }
+    for other in scene.others.clone() {
+        scene.fleet.kill(other);
+        scene.fleet.start(other).expect("it starts again");
+    }
+    for other in scene.others.clone() {
+        scene.fleet.wait_live(other).await;
+    }
+    let successor = elect(&scene.fleet, &scene.others).await;
+    assert!(scene.write(successor, 2).await, "the new leader takes a write");
+    scene.read(scene.leader).await;
+    scene.found()
+}
+
+/// The leader hands over, and hears nothing of what comes of it.
+async fn deaf_transfer(faults: &str) -> Found {
+    let scene = Scene::open(6_000, faults).await;
+    for other in &scene.others {
+        scene.fleet.must(scene.leader, &format!("cut from {other}")).await;
+    }
+    scene.fleet.must(scene.leader, &format!("transfer 0 {}", scene.others[0])).await;
+    let successor = elect(&scene.fleet, &scene.others).await;
+    assert!(scene.write(successor, 2).await, "the new leader takes a write");
+    scene.read(scene.leader).await;
+    scene.found()
+}
+
+/// The leader dies after it acknowledged a write, before its followers know that it is committed; their disks are slow.
+async fn hasty_successor(faults: &str) -> Found {
+    let mut scene = Scene::open(1_500, faults).await;
+    for other in &scene.others {
+        scene.fleet.must(scene.leader, &format!("delay to {other} 150")).await;
+    }
+    assert!(scene.write(scene.leader, 2).await, "the leader takes a write");
+    scene.fleet.kill(scene.leader);
+    for other in &scene.others {
+        scene.fleet.must(*other, "disk slow 300").await;
+    }
+    let began = Instant::now();
+    let mut answered = 0;
+    while began.elapsed() < Duration::from_secs(12) && answered < 200 {
+        for other in &scene.others {
+            // Only who believes to lead may answer by itself; asking a follower would wait for its leader.
+            if scene.fleet.shards(*other).await.first().is_some_and(|view| view.has_lease || view.leads) {
+                answered += u64::from(scene.read(*other).await);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(answered > 0, "nobody answered");
+    scene.found()
+}

@@ -1,0 +1,474 @@
+//! The processes of a cluster: started, killed, paused, asked how they are, told which faults to suffer.
+
+use std::fs::{File, OpenOptions};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::client::Client;
+use super::rng::Rng;
+use crate::binary;
+
+/// How long a process may take until it answers: a checked build on a busy machine, with a log to replay.
+const START_MAX: Duration = Duration::from_secs(60);
+
+/// How long the members may take to elect a leader for every shard.
+const ELECTION_MAX: Duration = Duration::from_secs(60);
+
+/// How long a question about health or an order may take.
+const ANSWER_MAX: Duration = Duration::from_secs(2);
+
+/// Ports are taken below the range from which the system gives outgoing connections theirs, so that the port of a dead
+/// node is still free when the node comes back.
+const PORTS: (u64, u64) = (18_000, 32_000);
+
+/// What a cluster is to be like.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// Founding members.
+    pub nodes: u64,
+    /// Shards.
+    pub shards: u32,
+    /// The longest wait before an election, which is the lease.
+    pub election_timeout: Duration,
+    /// How long a request may take.
+    pub request_deadline: Duration,
+    /// Further flags of every node.
+    pub flags: Vec<String>,
+    /// Faults that every process begins with.
+    pub faults: String,
+}
+
+impl Default for Shape {
+    fn default() -> Shape {
+        Shape {
+            nodes: 3,
+            shards: 3,
+            election_timeout: Duration::from_millis(1_000),
+            request_deadline: Duration::from_millis(2_000),
+            flags: Vec::new(),
+            faults: String::new(),
+        }
+    }
+}
+
+/// One node: its place, and its process while it has one.
+pub struct Machine {
+    /// Its number in the cluster.
+    pub id: u64,
+    http_port: u16,
+    peer_port: u16,
+    child: Option<Child>,
+    is_paused: bool,
+}
+
+/// A cluster of processes. All of them die with it; where a test fails, their logs and data stay and their place is
+/// printed.
+pub struct Fleet {
+    shape: Shape,
+    folder: Option<TempDir>,
+    machines: Vec<Machine>,
+}
+
+/// What a node says of one shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShardView {
+    /// Whether the node leads it, with everything inherited applied.
+    pub leads: bool,
+    /// Who leads, as far as it knows.
+    pub leader: Option<u64>,
+    /// Whether reads are let through by a lease.
+    pub has_lease: bool,
+    /// The index behind the last applied entry.
+    pub applied: u64,
+}
+
+impl Fleet {
+    /// Founds a cluster and waits until every shard has a leader.
+    pub async fn found(shape: Shape) -> Fleet {
+        let mut fleet = Fleet::prepare(shape);
+        for id in fleet.ids() {
+            fleet.start(id).unwrap_or_else(|log| panic!("node {id} did not start:\n{log}"));
+        }
+        for id in fleet.ids() {
+            fleet.wait_live(id).await;
+        }
+        fleet.wait_leaders().await;
+        fleet
+    }
+
+    /// The places of a cluster, with no process running yet.
+    pub fn prepare(shape: Shape) -> Fleet {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let ports = free_ports(2 * shape.nodes as usize);
+        let machines = (1..=shape.nodes).zip(ports.chunks(2));
+        let machines = machines
+            .map(|(id, ports)| Machine { id, http_port: ports[0], peer_port: ports[1], child: None, is_paused: false })
+            .collect();
+        Fleet { shape, folder: Some(folder), machines }
+    }
+
+    /// What it was founded as.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The numbers of all nodes.
+    pub fn ids(&self) -> Vec<u64> {
+        self.machines.iter().map(|machine| machine.id).collect()
+    }
+
+    /// All nodes but this one.
+    pub fn others(&self, id: u64) -> Vec<u64> {
+        self.ids().into_iter().filter(|other| *other != id).collect()
+    }
+
+    /// Where clients reach a node.
+    pub fn address(&self, id: u64) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.machine(id).http_port))
+    }
+
+    /// Where peers reach a node.
+    pub fn peer_address(&self, id: u64) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.machine(id).peer_port))
+    }
+
+    /// The data directory of a node.
+    pub fn data_dir(&self, id: u64) -> PathBuf {
+        self.folder().join(format!("node-{id}"))
+    }
+
+    /// What a node wrote to its log so far.
+    pub fn log(&self, id: u64) -> String {
+        std::fs::read_to_string(self.log_path(id)).unwrap_or_default()
+    }
+
+    /// The members as flags say them.
+    pub fn peers(&self) -> String {
+        let founders = self.machines.iter().take(self.shape.nodes as usize);
+        founders.map(|machine| format!("{}=127.0.0.1:{}", machine.id, machine.peer_port)).collect::<Vec<_>>().join(",")
+    }
+
+    /// The flags with which a founding member starts.
+    pub fn arguments(&self, id: u64) -> Vec<String> {
+        let shape = &self.shape;
+        let mut arguments = vec![format!("--node-id={id}"), format!("--peers={}", self.peers())];
+        arguments.push(format!("--shards={}", shape.shards));
+        arguments.extend(self.common_arguments(id));
+        arguments
+    }
+
+    fn common_arguments(&self, id: u64) -> Vec<String> {
+        let shape = &self.shape;
+        let mut arguments = vec![
+            format!("--port={}", self.machine(id).http_port),
+            format!("--data-dir={}", self.data_dir(id).display()),
+            format!("--election-timeout-ms={}", shape.election_timeout.as_millis()),
+            format!("--request-deadline-ms={}", shape.request_deadline.as_millis()),
+        ];
+        if !shape.faults.is_empty() {
+            arguments.push(format!("--faults={}", shape.faults));
+        }
+        arguments.extend(shape.flags.iter().cloned());
+        arguments
+    }
+
+    /// Starts a node that does not run, with its usual flags; it may not answer yet.
+    ///
+    /// # Errors
+    /// What it wrote, when it ended at once.
+    pub fn start(&mut self, id: u64) -> Result<(), String> {
+        self.start_with(id, &self.arguments(id))
+    }
+
+    /// Starts a node with other flags.
+    ///
+    /// # Errors
+    /// What it wrote, when it ended at once.
+    pub fn start_with(&mut self, id: u64, arguments: &[String]) -> Result<(), String> {
+        let log = self.open_log(id);
+        let child = Command::new(binary::faults_path())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the binary starts");
+        let machine = self.machine_mut(id);
+        assert!(machine.child.is_none(), "node {id} runs already");
+        machine.child = Some(child);
+        machine.is_paused = false;
+        match self.exit_status(id) {
+            Some(_) => Err(self.log(id)),
+            None => Ok(()),
+        }
+    }
+
+    /// How the process of a node ended; `None` while it runs or where there is none.
+    pub fn exit_status(&mut self, id: u64) -> Option<ExitStatus> {
+        let machine = self.machine_mut(id);
+        let status = machine.child.as_mut()?.try_wait().expect("a child of ours can be waited for");
+        if status.is_some() {
+            machine.child = None;
+        }
+        status
+    }
+
+    /// Waits until a process that should end has ended: whether with success, and what it wrote.
+    pub async fn wait_end(&mut self, id: u64) -> (bool, String) {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.exit_status(id) {
+                return (status.success(), self.log(id));
+            }
+            assert!(began.elapsed() < START_MAX, "node {id} still runs:\n{}", self.log(id));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until a node answers HTTP.
+    pub async fn wait_live(&mut self, id: u64) {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.exit_status(id) {
+                panic!("node {id} ended with {status}:\n{}", self.log(id));
+            }
+            if self.plain(id, "GET", "/health/live", "").await.is_some_and(|(status, _)| status == 200) {
+                return;
+            }
+            assert!(began.elapsed() < START_MAX, "node {id} does not answer:\n{}", self.log(id));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until every shard has a leader that says so itself.
+    pub async fn wait_leaders(&self) {
+        let began = Instant::now();
+        for shard in 0..self.shape.shards {
+            while self.leader(shard).await.is_none() {
+                assert!(began.elapsed() < ELECTION_MAX, "shard {shard} has no leader:\n{}", self.log(1));
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+
+    /// The node that leads a shard, by its own word; the first in case several believe it.
+    pub async fn leader(&self, shard: u32) -> Option<u64> {
+        for id in self.ids() {
+            if self.shards(id).await.get(shard as usize).is_some_and(|view| view.leads) {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// Waits until some node leads a shard.
+    pub async fn some_leader(&self, shard: u32) -> u64 {
+        let began = Instant::now();
+        loop {
+            if let Some(leader) = self.leader(shard).await {
+                return leader;
+            }
+            assert!(began.elapsed() < ELECTION_MAX, "shard {shard} has no leader");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// What a node says of its shards; nothing when it does not answer.
+    pub async fn shards(&self, id: u64) -> Vec<ShardView> {
+        if !self.is_up(id) {
+            return Vec::new();
+        }
+        let Some((_, text)) = self.plain(id, "GET", "/health/ready", "").await else { return Vec::new() };
+        text.lines().filter_map(shard_view).collect()
+    }
+
+    /// Lets a node obey a script of faults; whether it did.
+    pub async fn order(&self, id: u64, script: &str) -> bool {
+        self.is_up(id) && matches!(self.plain(id, "POST", "/faults", script).await, Some((200, _)))
+    }
+
+    /// Lets a node obey a script of faults.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn must(&self, id: u64, script: &str) {
+        let answer = self.plain(id, "POST", "/faults", script).await;
+        assert!(matches!(answer, Some((200, _))), "node {id} does not obey {script:?}: {answer:?}");
+    }
+
+    /// Any HTTP request to a node.
+    pub async fn plain(&self, id: u64, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+        Client::new(self.address(id)).plain(method, path, body, ANSWER_MAX).await
+    }
+
+    /// Cuts a node off from all others, both ways.
+    pub async fn isolate(&self, id: u64) {
+        for other in self.others(id) {
+            self.order(id, &format!("cut {other}")).await;
+            self.order(other, &format!("cut {id}")).await;
+        }
+    }
+
+    /// Ends every fault of network, clocks and disks, and every pause. Who is dead stays dead.
+    pub async fn mend(&mut self) {
+        for id in self.ids() {
+            self.resume(id);
+            self.order(id, "mend network; mend clocks; mend disk").await;
+        }
+    }
+
+    /// Whether the node has a process that is not paused.
+    pub fn is_up(&self, id: u64) -> bool {
+        let machine = self.machine(id);
+        machine.child.is_some() && !machine.is_paused
+    }
+
+    /// Whether the node has a process.
+    pub fn is_running(&self, id: u64) -> bool {
+        self.machine(id).child.is_some()
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self, id: u64) {
+        let machine = self.machine_mut(id);
+        if let Some(mut child) = machine.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        machine.is_paused = false;
+    }
+
+    /// SIGTERM, then waits for the end; the exit code.
+    pub fn terminate(&mut self, id: u64) -> Option<i32> {
+        self.signal(id, libc::SIGTERM);
+        self.machine_mut(id).child.take()?.wait().expect("it ends").code()
+    }
+
+    /// SIGSTOP: the process stands still while time goes on.
+    pub fn pause(&mut self, id: u64) {
+        self.signal(id, libc::SIGSTOP);
+        self.machine_mut(id).is_paused = true;
+    }
+
+    /// SIGCONT.
+    pub fn resume(&mut self, id: u64) {
+        if self.machine(id).is_paused {
+            self.signal(id, libc::SIGCONT);
+            self.machine_mut(id).is_paused = false;
+        }
+    }
+
+    /// The process id of a node.
+    pub fn pid(&self, id: u64) -> Option<u32> {
+        self.machine(id).child.as_ref().map(Child::id)
+    }
+
+    /// Takes a place for one more node, whose process the caller starts.
+    pub fn add_place(&mut self) -> u64 {
+        let id = self.machines.iter().map(|machine| machine.id).max().unwrap_or(0) + 1;
+        let ports = free_ports(2);
+        self.machines.push(Machine { id, http_port: ports[0], peer_port: ports[1], child: None, is_paused: false });
+        id
+    }
+
+    /// Starts a node that joins the running cluster.
+    ///
+    /// # Errors
+    /// What it wrote, when it ended at once.
+    pub fn join(&mut self, id: u64) -> Result<(), String> {
+        let mut arguments = vec!["join".to_owned(), format!("--node-id={id}"), format!("--peers={}", self.peers())];
+        arguments.push(format!("--peer-address={}", self.peer_address(id)));
+        arguments.extend(self.common_arguments(id));
+        self.start_with(id, &arguments)
+    }
+
+    /// Forgets a node for good.
+    pub fn drop_place(&mut self, id: u64) {
+        self.kill(id);
+        self.machines.retain(|machine| machine.id != id);
+    }
+
+    fn signal(&self, id: u64, signal: i32) {
+        let Some(child) = &self.machine(id).child else { return };
+        let process = i32::try_from(child.id()).expect("a process id fits");
+        // SAFETY: plain system call with a process id that is ours until it has been waited for.
+        unsafe { libc::kill(process, signal) };
+    }
+
+    fn machine(&self, id: u64) -> &Machine {
+        self.machines.iter().find(|machine| machine.id == id).expect("a node of this cluster")
+    }
+
+    fn machine_mut(&mut self, id: u64) -> &mut Machine {
+        self.machines.iter_mut().find(|machine| machine.id == id).expect("a node of this cluster")
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.as_ref().expect("only taken when dropped").path()
+    }
+
+    fn log_path(&self, id: u64) -> PathBuf {
+        self.folder().join(format!("node-{id}.log"))
+    }
+
+    fn open_log(&self, id: u64) -> File {
+        OpenOptions::new().create(true).append(true).open(self.log_path(id)).expect("the log of a node can be written")
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        for id in self.ids() {
+            self.kill(id);
+        }
+        if let Some(folder) = self.folder.take().filter(|_| std::thread::panicking()) {
+            eprintln!("logs and data of the nodes: {}", folder.keep().display());
+        }
+    }
+}
+
+/// `shard 3: applied 17, leads term 2, lease` or `shard 3: applied 17, led by node 1, no lease`.
+fn shard_view(line: &str) -> Option<ShardView> {
+    let (_, rest) = line.strip_prefix("shard ")?.split_once(": applied ")?;
+    let mut parts = rest.split(", ");
+    let applied = parts.next()?.parse().ok()?;
+    let led = parts.next()?;
+    Some(ShardView {
+        leads: led.starts_with("leads"),
+        leader: led.strip_prefix("led by node ").and_then(|id| id.parse().ok()),
+        has_lease: parts.next()? == "lease",
+        applied,
+    })
+}
+
+/// Ports that nobody listens on right now.
+fn free_ports(count: usize) -> Vec<u16> {
+    // Tests of several processes run at the same time: each begins somewhere else.
+    let clock =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
+    let mut rng = Rng::new(clock ^ u64::from(std::process::id()) << 32);
+    let mut held = Vec::new();
+    while held.len() < count {
+        let port = rng.between(PORTS.0, PORTS.1) as u16;
+        held.extend(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok().map(|listener| (port, listener)));
+    }
+    held.into_iter().map(|(port, _)| port).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_health_page_is_understood() {
+        let leading = ShardView { leads: true, leader: None, has_lease: true, applied: 17 };
+        assert_eq!(shard_view("shard 3: applied 17, leads term 2, lease"), Some(leading));
+        let following = ShardView { leads: false, leader: Some(1), has_lease: false, applied: 4 };
+        assert_eq!(shard_view("shard 0: applied 4, led by node 1, no lease"), Some(following));
+        assert_eq!(shard_view("ready"), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! The harm that is done to a running cluster: each harm draws its victims and durations from the seed, and is mended
+//! before the next one, so that a run has as many chances to go wrong as it has harms.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::fleet::Fleet;
+use super::rng::Rng;
+
+/// One kind of harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Harm {
+    /// A leader is cut off from everybody but its clients.
+    CutLeader,
+    /// Any node is cut off.
+    CutAny,
+    /// A leader hears nobody, but is heard.
+    DeafLeader,
+    /// A leader is heard by nobody, but hears.
+    MuteLeader,
+    /// The way between two nodes is cut; the third one reaches both.
+    CutPair,
+    /// Messages of one node are late.
+    Delay,
+    /// A leader stands still for longer than a lease (SIGSTOP).
+    PauseLeader,
+    /// A leader is killed (SIGKILL) and started again.
+    KillLeader,
+    /// Any node is killed and started again.
+    KillAny,
+    /// All nodes are killed at once and started again.
+    KillAll,
+    /// The leader is cut off, and another voter killed and started again within its lease.
+    CutLeaderKillVoter,
+    /// The wall clock of a node jumps, ahead or back.
+    WallJump,
+    /// The clock of leases of a node jumps ahead.
+    BootJump,
+    /// The clock of leases of a node runs at a rate within the bound.
+    BootRate,
+    /// The disk of a node is slow.
+    SlowDisk,
+    /// Leaderships are handed over.
+    Transfer,
+}
+
+use Harm::*;
+
+impl Harm {
+    /// What any cluster must survive.
+    pub const ALL: [Harm; 16] = [
+        CutLeader,
+        CutAny,
+        DeafLeader,
+        MuteLeader,
+        CutPair,
+        Delay,
+        PauseLeader,
+        KillLeader,
+        KillAny,
+        KillAll,
+        CutLeaderKillVoter,
+        WallJump,
+        BootJump,
+        BootRate,
+        SlowDisk,
+        Transfer,
+    ];
+
+    /// A shorter list for a short run: one of each family.
+    pub const SHORT: [Harm; 7] = [CutLeader, PauseLeader, CutLeaderKillVoter, WallJump, SlowDisk, Transfer, MuteLeader];
+}
+
+/// Does harm and counts it.
+pub struct Nemesis {
+    rng: Rng,
+    /// What was done, and how often.
+    pub done: BTreeMap<Harm, u64>,
+}
+
+impl Nemesis {
+    /// The nemesis of this seed.
+    pub fn new(rng: Rng) -> Nemesis {
+        Nemesis { rng, done: BTreeMap::new() }
+    }
+
+    /// Does one harm, lets it last, and mends it.
+    pub async fn strike(&mut self, fleet: &mut Fleet, harm: Harm) {
+        *self.done.entry(harm).or_default() += 1;
+        let lease_ms = fleet.shape().election_timeout.as_millis() as u64;
+        let shard = self.rng.below(u64::from(fleet.shape().shards)) as u32;
+        let any = self.rng.pick(&fleet.ids());
+        let leader = fleet.leader(shard).await.unwrap_or(any);
+        let others = fleet.others(leader);
+        // Long enough for another leader to be elected, or not quite.
+        let while_ms = self.rng.between(lease_ms * 3 / 2, lease_ms * 4);
+        match harm {
+            CutLeader => fleet.isolate(leader).await,
+            CutAny => fleet.isolate(any).await,
+            DeafLeader => self.cut_all(fleet, leader, "cut from").await,
+            MuteLeader => self.cut_all(fleet, leader, "cut to").await,
+            CutPair => {
+                let other = self.rng.pick(&others);
+                fleet.order(leader, &format!("cut {other}")).await;
+            }
+            Delay => {
+                let ms = self.rng.between(5, lease_ms / 3);
+                for other in &others {
+                    fleet.order(leader, &format!("delay to {other} {ms}")).await;
+                }
+            }
+            PauseLeader => fleet.pause(leader),
+            KillLeader => fleet.kill(leader),
+            KillAny => fleet.kill(any),
+            KillAll => fleet.ids().into_iter().for_each(|id| fleet.kill(id)),
+            CutLeaderKillVoter => {
+                fleet.isolate(leader).await;
+                let voter = self.rng.pick(&others);
+                fleet.kill(voter);
+                start(fleet, voter);
+            }
+            WallJump => {
+                let ms = self.rng.pick(&[-3_600_000_i64, -2_000, -300, 300, 2_000, 60_000]);
+                fleet.order(any, &format!("clock wall {ms}")).await;
+            }
+            BootJump => {
+                let ms = self.rng.between(10, lease_ms * 3);
+                fleet.order(any, &format!("clock jump {ms}")).await;
+            }
+            BootRate => {
+                let rate = self.rng.between(950, 1_050);
+                fleet.order(any, &format!("clock rate {rate}")).await;
+            }
+            SlowDisk => {
+                let ms = self.rng.between(20, lease_ms / 2);
+                fleet.order(any, &format!("disk slow {ms}")).await;
+            }
+            Transfer => self.transfer_all(fleet).await,
+        }
+        tokio::time::sleep(Duration::from_millis(while_ms)).await;
+        self.mend(fleet).await;
+    }
+
+    /// Everything works again: whoever is dead is started, and nothing is injected any more.
+    pub async fn mend(&mut self, fleet: &mut Fleet) {
+        fleet.mend().await;
+        for id in fleet.ids() {
+            if !fleet.is_running(id) {
+                start(fleet, id);
+            }
+        }
+        for id in fleet.ids() {
+            fleet.wait_live(id).await;
+        }
+        // Who was started or mended meanwhile heard nothing of it.
+        fleet.mend().await;
+    }
+
+    async fn cut_all(&mut self, fleet: &Fleet, node: u64, order: &str) {
+        for other in fleet.others(node) {
+            fleet.order(node, &format!("{order} {other}")).await;
+        }
+    }
+
+    async fn transfer_all(&mut self, fleet: &Fleet) {
+        for shard in 0..fleet.shape().shards {
+            if let Some(leader) = fleet.leader(shard).await {
+                let to = self.rng.pick(&fleet.others(leader));
+                fleet.order(leader, &format!("transfer {shard} {to}")).await;
+            }
+        }
+    }
+}
+
+fn start(fleet: &mut Fleet, id: u64) {
+    fleet.start(id).unwrap_or_else(|log| panic!("node {id} did not start again:\n{log}"));
+}
