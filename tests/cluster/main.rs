@@ -6,4 +6,5 @@
 mod bad_input;
 mod control;
 mod faults;
+mod figures;
 mod rules;
