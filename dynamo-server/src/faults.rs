@@ -15,6 +15,7 @@
 //! | `mend clocks` | right rates, right wall time |
 //! | `disk slow 300` | a synced write takes at least 300 ms |
 //! | `disk free 0` | the disk says that it is full |
+//! | `disk log 1000` | the log is shortened when it has more than 1,000 bytes |
 //! | `mend disk` | no more of that |
 //! | `break hold-down` | a rule of lease safety is broken: see [`Rule`]; of two, the later one |
 //! | `keep rules` | all of them are kept again |
@@ -134,6 +135,7 @@ fn orders(line: &str) -> Option<Vec<Order>> {
         ("mend", "clocks") => vec![Order::Inject(Fault::MendClocks)],
         ("disk", "slow") => vec![Order::Inject(Fault::SlowDisk(millis(&mut words)?))],
         ("disk", "free") => vec![Order::Inject(Fault::FreeBytes(number(&mut words)?))],
+        ("disk", "log") => vec![Order::Inject(Fault::LogBytes(number(&mut words)?))],
         ("mend", "disk") => vec![Order::Inject(Fault::MendDisk)],
         ("break", rule) => vec![Order::Break(Some(rule_named(rule)?))],
         ("keep", "rules") => vec![Order::Break(None)],

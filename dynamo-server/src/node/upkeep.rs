@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::FaultSignal;
-use crate::env::{Env, Stores};
+use crate::env::{Env, Stores, faults};
 use crate::raft::persisted_applied;
 use crate::shard::Shard;
 
@@ -38,7 +38,7 @@ impl<E: Env> Upkeep<E> {
     pub(super) async fn run(mut self) {
         while !*self.stopping.borrow() {
             self.look_at_room();
-            if self.log_bytes() > self.log_bytes_max {
+            if self.log_bytes() > faults::log_bytes_max(self.log_bytes_max) {
                 self.shorten_logs().await;
             }
             if let Some(Err(_)) = E::timeout(INTERVAL, self.stopping.changed()).await {

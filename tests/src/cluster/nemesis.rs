@@ -42,13 +42,15 @@ pub enum Harm {
     SlowDisk,
     /// Leaderships are handed over.
     Transfer,
+    /// A node is away until the others have dropped the log that it lacks, so that it needs a snapshot.
+    Snapshot,
 }
 
 use Harm::*;
 
 impl Harm {
     /// What any cluster must survive.
-    pub const ALL: [Harm; 16] = [
+    pub const ALL: [Harm; 17] = [
         CutLeader,
         CutAny,
         DeafLeader,
@@ -65,10 +67,12 @@ impl Harm {
         BootRate,
         SlowDisk,
         Transfer,
+        Snapshot,
     ];
 
     /// A shorter list for a short run: one of each family.
-    pub const SHORT: [Harm; 7] = [CutLeader, PauseLeader, CutLeaderKillVoter, WallJump, SlowDisk, Transfer, MuteLeader];
+    pub const SHORT: [Harm; 8] =
+        [CutLeader, PauseLeader, CutLeaderKillVoter, WallJump, SlowDisk, Transfer, MuteLeader, Snapshot];
 }
 
 /// Does harm and counts it.
@@ -136,6 +140,12 @@ impl Nemesis {
                 fleet.order(any, &format!("disk slow {ms}")).await;
             }
             Transfer => self.transfer_all(fleet).await,
+            Snapshot => {
+                fleet.kill(any);
+                for other in fleet.others(any) {
+                    fleet.order(other, "disk log 1000").await;
+                }
+            }
         }
         tokio::time::sleep(Duration::from_millis(while_ms)).await;
         self.mend(fleet).await;

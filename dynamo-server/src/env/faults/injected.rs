@@ -10,7 +10,7 @@ use parking_lot::{Mutex, RwLock};
 /// The rate of a clock that is right, in thousandths.
 const TRUE_RATE: u64 = 1_000;
 
-/// No free space is injected.
+/// No free space, or no bound of the log, is injected.
 const TRUE_SPACE: u64 = u64::MAX;
 
 /// What can be injected.
@@ -38,7 +38,9 @@ pub enum Fault {
     SlowDisk(Duration),
     /// The disk says that so many bytes are free.
     FreeBytes(u64),
-    /// The disk is as it is.
+    /// The log is shortened when it is longer than this.
+    LogBytes(u64),
+    /// The disk is as it is, and the log as long as it was set up.
     MendDisk,
 }
 
@@ -88,6 +90,7 @@ struct Injected {
     wall_ms: AtomicI64,
     sync: Mutex<Duration>,
     free_bytes: AtomicU64,
+    log_bytes: AtomicU64,
 }
 
 static INJECTED: LazyLock<Injected> = LazyLock::new(Injected::nothing);
@@ -133,6 +136,14 @@ pub fn free_bytes(true_bytes: Option<u64>) -> Option<u64> {
     }
 }
 
+/// How long the log may be.
+pub fn log_bytes_max(true_max: u64) -> u64 {
+    match INJECTED.log_bytes.load(Ordering::Relaxed) {
+        TRUE_SPACE => true_max,
+        injected => injected,
+    }
+}
+
 async fn gets_through(way: Way) -> bool {
     if way.is_cut {
         return false;
@@ -153,6 +164,7 @@ impl Injected {
             wall_ms: AtomicI64::new(0),
             sync: Mutex::default(),
             free_bytes: AtomicU64::new(TRUE_SPACE),
+            log_bytes: AtomicU64::new(TRUE_SPACE),
         }
     }
 
@@ -175,9 +187,11 @@ impl Injected {
             }
             Fault::SlowDisk(pause) => *self.sync.lock() = pause,
             Fault::FreeBytes(bytes) => self.free_bytes.store(bytes, Ordering::Relaxed),
+            Fault::LogBytes(bytes) => self.log_bytes.store(bytes, Ordering::Relaxed),
             Fault::MendDisk => {
                 *self.sync.lock() = Duration::ZERO;
                 self.free_bytes.store(TRUE_SPACE, Ordering::Relaxed);
+                self.log_bytes.store(TRUE_SPACE, Ordering::Relaxed);
             }
         }
     }

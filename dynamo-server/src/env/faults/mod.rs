@@ -12,6 +12,7 @@
 //! | [`wall_ms`] | the clock that stamps commands | jumps |
 //! | [`before_sync`] | the thread of the write-ahead log | a slow disk |
 //! | [`free_bytes`] | the watch over the disk's free space | a full disk |
+//! | [`log_bytes_max`] | the upkeep of the log | a short log, so that who was away needs a snapshot |
 //!
 //! Which rules of lease safety are broken is kept with the rules (`raft/rules.rs`). What injects them is `crate::faults`.
 
@@ -21,6 +22,6 @@ mod absent;
 mod injected;
 
 #[cfg(not(any(test, feature = "fault-injection")))]
-pub use self::absent::{arrives, before_sync, boot_ns, free_bytes, leaves, wall_ms};
+pub use self::absent::{arrives, before_sync, boot_ns, free_bytes, leaves, log_bytes_max, wall_ms};
 #[cfg(any(test, feature = "fault-injection"))]
-pub use self::injected::{Fault, arrives, before_sync, boot_ns, free_bytes, inject, leaves, wall_ms};
+pub use self::injected::{Fault, arrives, before_sync, boot_ns, free_bytes, inject, leaves, log_bytes_max, wall_ms};
