@@ -71,6 +71,8 @@ pub struct Fleet {
     shape: Shape,
     folder: Option<TempDir>,
     machines: Vec<Machine>,
+    /// The highest number ever given to a node: none is given twice.
+    last_id: u64,
 }
 
 /// What a node says of one shard.
@@ -108,7 +110,7 @@ impl Fleet {
         let machines = machines
             .map(|(id, ports)| Machine { id, http_port: ports[0], peer_port: ports[1], child: None, is_paused: false })
             .collect();
-        Fleet { shape, folder: Some(folder), machines }
+        Fleet { last_id: shape.nodes, shape, folder: Some(folder), machines }
     }
 
     /// What it was founded as.
@@ -369,7 +371,8 @@ impl Fleet {
 
     /// Takes a place for one more node, whose process the caller starts.
     pub fn add_place(&mut self) -> u64 {
-        let id = self.machines.iter().map(|machine| machine.id).max().unwrap_or(0) + 1;
+        self.last_id += 1;
+        let id = self.last_id;
         let ports = free_ports(2);
         self.machines.push(Machine { id, http_port: ports[0], peer_port: ports[1], child: None, is_paused: false });
         id
@@ -380,10 +383,50 @@ impl Fleet {
     /// # Errors
     /// What it wrote, when it ended at once.
     pub fn join(&mut self, id: u64) -> Result<(), String> {
-        let mut arguments = vec!["join".to_owned(), format!("--node-id={id}"), format!("--peers={}", self.peers())];
+        // Faults are no setting: they stand before the command.
+        let (faults, settings): (Vec<String>, Vec<String>) =
+            self.common_arguments(id).into_iter().partition(|argument| argument.starts_with("--faults="));
+        let mut arguments = faults;
+        arguments.extend(["join".to_owned(), format!("--node-id={id}"), format!("--peers={}", self.peers())]);
         arguments.push(format!("--peer-address={}", self.peer_address(id)));
-        arguments.extend(self.common_arguments(id));
+        arguments.extend(settings);
         self.start_with(id, &arguments)
+    }
+
+    /// Starts a node that has joined before and was away: its directory knows whose it is.
+    ///
+    /// # Errors
+    /// What it wrote, when it ended at once.
+    pub fn come_back(&mut self, id: u64) -> Result<(), String> {
+        if id <= self.shape.nodes { self.start(id) } else { self.join(id) }
+    }
+
+    /// Asks `through` for a change of the cluster, such as `remove?node=4`, until it is done.
+    ///
+    /// # Panics
+    /// When it is not done in a minute.
+    pub async fn change(&self, through: u64, change: &str) {
+        let began = Instant::now();
+        let path = format!("/cluster/{change}&timeout-ms=10000");
+        loop {
+            let mut client = Client::new(self.address(through));
+            let answer = client.plain("POST", &path, "", Duration::from_secs(12)).await;
+            if matches!(answer, Some((200, _))) {
+                return;
+            }
+            assert!(began.elapsed() < ELECTION_MAX, "{change} is not done: {answer:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Waits until a node that joined has something of every shard.
+    pub async fn wait_joined(&mut self, id: u64) {
+        let began = Instant::now();
+        self.wait_live(id).await;
+        while self.shards(id).await.iter().filter(|view| view.applied > 0).count() < self.shape.shards as usize {
+            assert!(began.elapsed() < ELECTION_MAX, "node {id} does not get every shard:\n{}", self.log(id));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Forgets a node for good.

@@ -44,13 +44,15 @@ pub enum Harm {
     Transfer,
     /// A node is away until the others have dropped the log that it lacks, so that it needs a snapshot.
     Snapshot,
+    /// A node joins; then it leads what it can; then it is removed.
+    JoinAndRemove,
 }
 
 use Harm::*;
 
 impl Harm {
     /// What any cluster must survive.
-    pub const ALL: [Harm; 17] = [
+    pub const ALL: [Harm; 18] = [
         CutLeader,
         CutAny,
         DeafLeader,
@@ -68,6 +70,7 @@ impl Harm {
         SlowDisk,
         Transfer,
         Snapshot,
+        JoinAndRemove,
     ];
 
     /// A shorter list for a short run: one of each family.
@@ -146,6 +149,7 @@ impl Nemesis {
                     fleet.order(other, "disk log 1000").await;
                 }
             }
+            JoinAndRemove => return self.join_and_remove(fleet).await,
         }
         tokio::time::sleep(Duration::from_millis(while_ms)).await;
         self.mend(fleet).await;
@@ -166,6 +170,22 @@ impl Nemesis {
         fleet.mend().await;
     }
 
+    /// Nothing else is harmed meanwhile: a change of the members needs those whom it is about.
+    async fn join_and_remove(&mut self, fleet: &mut Fleet) {
+        let through = self.rng.pick(&fleet.ids());
+        let guest = fleet.add_place();
+        fleet.join(guest).unwrap_or_else(|log| panic!("node {guest} does not join:\n{log}"));
+        fleet.wait_joined(guest).await;
+        for shard in 0..fleet.shape().shards {
+            if let Some(leader) = fleet.leader(shard).await {
+                fleet.order(leader, &format!("transfer {shard} {guest}")).await;
+            }
+        }
+        tokio::time::sleep(fleet.shape().election_timeout).await;
+        fleet.change(through, &format!("remove?node={guest}")).await;
+        fleet.drop_place(guest);
+    }
+
     async fn cut_all(&mut self, fleet: &Fleet, node: u64, order: &str) {
         for other in fleet.others(node) {
             fleet.order(node, &format!("{order} {other}")).await;
@@ -183,5 +203,5 @@ impl Nemesis {
 }
 
 fn start(fleet: &mut Fleet, id: u64) {
-    fleet.start(id).unwrap_or_else(|log| panic!("node {id} did not start again:\n{log}"));
+    fleet.come_back(id).unwrap_or_else(|log| panic!("node {id} did not start again:\n{log}"));
 }
