@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `cut 2`, `cut to 2`, `cut from 2` | messages between this node and node 2 are lost, both ways or one way |
 //! | `delay to 2 150`, `delay from 2 150` | messages take 150 ms longer |
+//! | `delay entries to 2 150` | only log entries and votes do |
 //! | `mend network` | no more of that |
 //! | `clock rate 400` | the clock of leases runs at 400 thousandths of its rate |
 //! | `clock jump 5000` | the clock of leases jumps 5 s ahead |
@@ -128,6 +129,9 @@ fn orders(line: &str) -> Option<Vec<Order>> {
         }
         ("delay", "to") => vec![Order::Inject(Fault::DelayTo(number(&mut words)?, millis(&mut words)?))],
         ("delay", "from") => vec![Order::Inject(Fault::DelayFrom(number(&mut words)?, millis(&mut words)?))],
+        ("delay", "entries") if words.next()? == "to" => {
+            vec![Order::Inject(Fault::DelayEntriesTo(number(&mut words)?, millis(&mut words)?))]
+        }
         ("mend", "network") => vec![Order::Inject(Fault::MendNetwork)],
         ("clock", "rate") => vec![Order::Inject(Fault::BootClockRate(number(&mut words)?))],
         ("clock", "jump") => vec![Order::Inject(Fault::BootClockJump(millis(&mut words)?))],

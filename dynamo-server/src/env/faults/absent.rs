@@ -1,5 +1,7 @@
 //! The seams of a program into which nothing can be injected.
 
+use super::super::transport::Lane;
+
 /// Whether a message from `peer` arrives: always.
 #[inline(always)]
 pub async fn arrives(_peer: u64) -> bool {
@@ -8,7 +10,7 @@ pub async fn arrives(_peer: u64) -> bool {
 
 /// Whether a message to `peer` gets away: always.
 #[inline(always)]
-pub async fn leaves(_peer: u64) -> bool {
+pub async fn leaves(_peer: u64, _lane: Lane) -> bool {
     true
 }
 

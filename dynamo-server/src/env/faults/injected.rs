@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
+use super::super::transport::Lane;
+
 /// The rate of a clock that is right, in thousandths.
 const TRUE_RATE: u64 = 1_000;
 
@@ -22,6 +24,8 @@ pub enum Fault {
     CutFrom(u64),
     /// Messages to this peer leave this much later.
     DelayTo(u64, Duration),
+    /// Log entries and votes to this peer leave this much later, and nothing else does.
+    DelayEntriesTo(u64, Duration),
     /// Messages from this peer are heard this much later.
     DelayFrom(u64, Duration),
     /// No message is lost or late any more.
@@ -49,6 +53,8 @@ pub enum Fault {
 struct Way {
     is_cut: bool,
     delay: Duration,
+    /// What log entries and votes take on top of it.
+    entries_delay: Duration,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -106,8 +112,12 @@ pub async fn arrives(peer: u64) -> bool {
 }
 
 /// Whether a message to `peer` gets away, after as long as it takes.
-pub async fn leaves(peer: u64) -> bool {
-    gets_through(INJECTED.ways(peer).to).await
+pub async fn leaves(peer: u64, lane: Lane) -> bool {
+    let mut way = INJECTED.ways(peer).to;
+    if lane == Lane::Data {
+        way.delay += way.entries_delay;
+    }
+    gets_through(way).await
 }
 
 /// What the boot-time clock shows.
@@ -175,6 +185,7 @@ impl Injected {
             Fault::CutTo(peer) => way(peer, &|ways| ways.to.is_cut = true),
             Fault::CutFrom(peer) => way(peer, &|ways| ways.from.is_cut = true),
             Fault::DelayTo(peer, delay) => way(peer, &|ways| ways.to.delay = delay),
+            Fault::DelayEntriesTo(peer, delay) => way(peer, &|ways| ways.to.entries_delay = delay),
             Fault::DelayFrom(peer, delay) => way(peer, &|ways| ways.from.delay = delay),
             Fault::MendNetwork => self.ways.write().clear(),
             Fault::BootClockRate(rate) => self.change_clock(rate, 0),

@@ -17,7 +17,7 @@ use super::super::directory::Identity;
 use super::super::faults;
 use super::super::transport::PeerHandler;
 use super::frame::{self, FrameError};
-use super::hello::{self, Disks, HelloError, Refusal};
+use super::hello::{self, Disks, Hello, HelloError, Refusal};
 
 /// How long a caller may take to say who it is.
 const GREETING_MAX: Duration = Duration::from_secs(2);
@@ -84,7 +84,7 @@ async fn serve(mut stream: TcpStream, host: Arc<Host>, _place: OwnedSemaphorePer
     match tokio::time::timeout(GREETING_MAX, welcome).await {
         Ok(Ok(None)) => {}
         Ok(Ok(Some(caller))) => {
-            if let Err(error) = converse(stream, &host, caller.node).await {
+            if let Err(error) = converse(stream, &host, &caller).await {
                 tracing::debug!(peer = caller.node, lane = ?caller.lane, %error, "a connection ended");
             }
         }
@@ -95,11 +95,12 @@ async fn serve(mut stream: TcpStream, host: Arc<Host>, _place: OwnedSemaphorePer
 }
 
 /// Reads requests and writes responses, in the order in which they are ready.
-async fn converse(stream: TcpStream, host: &Host, caller: u64) -> Result<(), FrameError> {
+async fn converse(stream: TcpStream, host: &Host, caller: &Hello) -> Result<(), FrameError> {
     let (read_half, write_half) = stream.into_split();
     let (responses, ready) = mpsc::channel(REQUESTS_MAX);
     let slots = Arc::new(Semaphore::new(REQUESTS_MAX));
     let mut working = JoinSet::new();
+    let (caller, lane) = (caller.node, caller.lane);
     let reading = async {
         let mut input = BufReader::new(read_half);
         loop {
@@ -109,7 +110,7 @@ async fn converse(stream: TcpStream, host: &Host, caller: u64) -> Result<(), Fra
             working.spawn(async move {
                 if faults::arrives(caller).await {
                     let response = answer.await.unwrap_or_default();
-                    if faults::leaves(caller).await {
+                    if faults::leaves(caller, lane).await {
                         // The connection may be gone.
                         let _ = responses.send((request.number, response)).await;
                     }

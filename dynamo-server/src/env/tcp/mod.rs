@@ -96,9 +96,9 @@ impl TcpTransport {
 impl Port {
     /// Sends a request and waits for its response, for ever if need be.
     async fn exchange(&self, request: PeerRequest) -> Result<Bytes, TransportError> {
-        let peer = request.to;
+        let (peer, lane) = (request.to, request.lane);
         let (answer, answered) = oneshot::channel();
-        if !faults::leaves(peer).await {
+        if !faults::leaves(peer, lane).await {
             return std::future::pending().await;
         }
         self.send(request, answer)?;
