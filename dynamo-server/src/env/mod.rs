@@ -14,7 +14,7 @@
 mod boot_clock;
 mod directory;
 pub mod faults;
-#[cfg(any(test, feature = "fault-injection"))]
+#[cfg(test)]
 pub mod sim;
 mod storage;
 mod tcp;
