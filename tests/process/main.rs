@@ -1,4 +1,5 @@
 //! The real binary as a process: flags, health, clean stop, and what kill -9 leaves behind.
 
+mod cluster;
 mod flags;
 mod kill;

@@ -2,7 +2,7 @@
 
 use dynamo_protocol::json::JsonWriter;
 
-use super::status::{ClusterStatus, NodeReport, ReplicaReport, ShardReport};
+use super::status::{ClusterStatus, NodeReport, ReplicaReport, ShardReport, place_of};
 
 impl ClusterStatus {
     /// One JSON object.
@@ -40,10 +40,9 @@ fn put_node(json: &mut JsonWriter<'_>, node: u64, report: &NodeReport, shards: &
     json.key("node").u64(node);
     json.key("address").str(&report.address);
     json.key("leads").u64(shards.iter().filter(|shard| shard.leader == Some(node)).count() as u64);
-    let voters = shards.iter().filter(|shard| shard.members.voters.contains_key(&node)).count();
-    let learners = shards.iter().filter(|shard| shard.members.learners.contains_key(&node)).count();
-    json.key("votes_on").u64(voters as u64);
-    json.key("learns").u64(learners as u64);
+    let place = place_of(node, shards);
+    json.key("votes_on").u64(place.votes_on as u64);
+    json.key("learns").u64(place.learns as u64);
     let lags = shards.iter().filter_map(|shard| shard.replicas.get(&node)?.lag);
     put_option(json.key("lag_max"), lags.max());
     match &report.status {

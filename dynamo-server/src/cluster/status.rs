@@ -142,8 +142,19 @@ impl ClusterStatus {
                 Ok(_) => {}
             }
         }
-        for shard in self.shards().iter().filter(|shard| shard.leader.is_none()) {
+        let shards = self.shards();
+        for shard in shards.iter().filter(|shard| shard.leader.is_none()) {
             complaints.push(format!("shard {} has no leader", shard.shard));
+        }
+        for node in self.nodes.keys() {
+            let Place { votes_on, learns } = place_of(*node, &shards);
+            let is_whole = [votes_on, learns].iter().all(|part| *part == 0 || *part == shards.len());
+            if !is_whole {
+                complaints.push(format!(
+                    "node {node} votes on {votes_on} and learns {learns} of {} shards: a change is not through, ask again",
+                    shards.len()
+                ));
+            }
         }
         complaints
     }
@@ -155,6 +166,24 @@ impl ClusterStatus {
 
     fn answers(&self) -> impl Iterator<Item = (u64, &NodeStatus)> {
         self.nodes.iter().filter_map(|(node, report)| Some((*node, report.status.as_ref().ok()?)))
+    }
+}
+
+/// On how many shards a node has which part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Those that it votes on.
+    pub votes_on: usize,
+    /// Those that it only has a copy of.
+    pub learns: usize,
+}
+
+/// The part of `node` in all `shards`.
+pub fn place_of(node: u64, shards: &[ShardReport]) -> Place {
+    let count = |is_in: &dyn Fn(&Members) -> bool| shards.iter().filter(|shard| is_in(&shard.members)).count();
+    Place {
+        votes_on: count(&|members| members.voters.contains_key(&node)),
+        learns: count(&|members| members.learners.contains_key(&node)),
     }
 }
 
@@ -266,5 +295,11 @@ pub(super) mod tests {
             ["node 3 at 127.0.0.1:7003 does not answer: it cannot be reached", "shard 1 has no leader"]
         );
         assert_eq!(example().silent(), BTreeSet::from([3]));
+        let mut half_removed = example();
+        for report in half_removed.nodes.values_mut().filter_map(|report| report.status.as_mut().ok()) {
+            report.shards[1].group.members.voters.remove(&3);
+        }
+        let said = half_removed.complaints().pop();
+        assert!(said.as_ref().is_some_and(|said| said.starts_with("node 3 votes on 1 and learns 0 of 2")), "{said:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use super::status::{ClusterStatus, NodeReport, ShardReport};
+use super::status::{ClusterStatus, NodeReport, Place, ShardReport, place_of};
 
 impl Display for ClusterStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,13 +33,12 @@ impl Display for ClusterStatus {
 }
 
 fn node_row(node: u64, report: &NodeReport, shards: &[ShardReport]) -> [String; 7] {
-    let votes = shards.iter().filter(|shard| shard.members.voters.contains_key(&node)).count();
-    let learns = shards.iter().filter(|shard| shard.members.learners.contains_key(&node)).count();
-    let role = match (votes, learns) {
+    let Place { votes_on, learns } = place_of(node, shards);
+    let role = match (votes_on, learns) {
         (0, 0) => "none".to_owned(),
-        (_, 0) if votes == shards.len() => "voter".to_owned(),
+        (_, 0) if votes_on == shards.len() => "voter".to_owned(),
         (0, _) if learns == shards.len() => "learner".to_owned(),
-        _ => format!("votes on {votes}, learns {learns}"),
+        _ => format!("votes on {votes_on}, learns {learns}"),
     };
     let state = match &report.status {
         Ok(status) if status.stopped.is_some() => "stopped",
