@@ -47,9 +47,9 @@ fn show() -> Result<()> {
     }
     let [first, second, third] = [0, 1, 2].map(|index| cluster.nodes[index].address);
     wait_until("every shard has a leader", || is_led(first))?;
-    println!("\n{}", get(first, "/cluster/status?format=text")?);
+    println!("\n{}", get(first, "/cluster/status?format=text")?.trim_end());
 
-    println!("creating a table and writing {SONGS} items through node 1");
+    println!("\ncreating a table and writing {SONGS} items through node 1");
     write_songs(first)?;
     let found = read_songs(second)?;
     println!("reading them through node 2: {found} found");
@@ -62,7 +62,7 @@ fn show() -> Result<()> {
     wait_until("all items are read again", || matches!(read_songs(witness), Ok(SONGS)))?;
     println!("all {SONGS} items are read through {witness} after {:.1} s", began.elapsed().as_secs_f32());
     write_songs(witness)?;
-    println!("and written again\n\n{}", get(witness, "/cluster/status?format=text")?);
+    println!("and written again\n\n{}", get(witness, "/cluster/status?format=text")?.trim_end());
 
     if std::io::stdin().is_terminal() {
         println!("the two nodes stay until you press Enter");

@@ -45,7 +45,7 @@ fn reason(error: &LinkError) -> String {
     let text = match refusal {
         Refusal::Protocol => "it runs a program that speaks no common version",
         Refusal::OtherCluster => {
-            "it belongs to another cluster; every founder needs the same --peers, and a node that comes later joins"
+            "this node belongs to another cluster; every founder needs the same --peers, and a node that comes later joins"
         }
         Refusal::OtherNode => "another node listens there than the one that was meant; check the addresses in --peers",
         Refusal::OtherDisk => {
