@@ -11,6 +11,9 @@ pub enum PlanError {
     /// No table of this name serves the request here. Only the system group can say whether it exists: the caller asks there,
     /// and plans again or answers with [`PlanError::into_api_error`].
     UnknownTable(Box<UnknownTable>),
+    /// The table as it is installed here has no such index to read. On a node whose catalog may be behind, a newer one
+    /// may say otherwise; where none is to be had this is the answer.
+    UnknownIndex(ApiError),
 }
 
 /// A table that was not found, and what the client hears if it does not exist.
@@ -26,7 +29,7 @@ impl PlanError {
     /// The answer to the client, once nobody knows the table.
     pub fn into_api_error(self) -> ApiError {
         match self {
-            PlanError::Client(error) => error,
+            PlanError::Client(error) | PlanError::UnknownIndex(error) => error,
             PlanError::UnknownTable(unknown) => unknown.answer,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dynamo_protocol::error::ApiError;
 use dynamo_protocol::json::JsonWriter;
 
 use crate::catalog::{IndexDescriptor, KeyAttribute, KeySchema, Projection, TableDescriptor};
@@ -30,10 +31,10 @@ impl Source {
         };
         let known = |index: &IndexDescriptor| index.name == name && index.state.is_maintained();
         let Some(index) = table.indexes.iter().position(known) else {
-            return Err(PlanError::validation(format!("The table does not have the specified index: {name}")));
+            return Err(unknown(format!("The table does not have the specified index: {name}")));
         };
         if !table.indexes[index].state.is_readable() {
-            return Err(PlanError::validation(format!("Cannot read from backfilling global secondary index: {name}")));
+            return Err(unknown(format!("Cannot read from backfilling global secondary index: {name}")));
         }
         Ok(Source { table, index: Some(index) })
     }
@@ -124,6 +125,10 @@ pub(crate) fn base_key(table: &TableDescriptor, row_key: &[u8], row: &ItemRef<'_
     push_parts(&table.keys.partition, row, &mut key)?;
     push_parts(&table.keys.sort, row, &mut key)?;
     Ok(key)
+}
+
+fn unknown(message: String) -> PlanError {
+    PlanError::UnknownIndex(ApiError::validation(message))
 }
 
 fn push_parts(attributes: &[KeyAttribute], row: &ItemRef<'_>, out: &mut Vec<u8>) -> Result<(), Corrupt> {

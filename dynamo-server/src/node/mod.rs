@@ -117,6 +117,11 @@ impl<E: Env> Node<E> {
         &self.shards[0]
     }
 
+    /// Whether the catalog here is never behind, because this node decides about it.
+    pub(crate) fn leads_catalog(&self) -> bool {
+        self.is_alone || self.system().has_lease()
+    }
+
     /// Who leads the shard: this node once it may serve, another one as far as it is known.
     fn leader_of(&self, shard: &Shard<E>) -> Option<u64> {
         match shard.group().lease().leading_term() {

@@ -19,11 +19,14 @@ use dynamo_protocol::error::ApiError;
 use super::Call;
 use crate::env::Env;
 use crate::guard::ReadFailure;
-use crate::shard::ShardError;
+use crate::shard::{Deadline, ShardError};
 
 /// How long to wait where planning again would give the same plan. Installing a description in a shard takes some
 /// synced writes.
 const STALE_PAUSE: Duration = Duration::from_millis(5);
+
+/// How long a mistake of the client's may wait for a newer catalog that would make it none.
+const TRY_CONFIRM_MAX: Duration = Duration::from_millis(500);
 
 impl<E: Env> Call<'_, E> {
     /// A read handler: plan, guard, execute.
@@ -60,7 +63,7 @@ impl<E: Env> Call<'_, E> {
     /// A change of the catalog: plan, propose.
     pub(super) async fn ddl(&self, plan: impl Fn() -> Result<DdlCommand, PlanError>) -> Result<DdlOutcome, ApiError> {
         loop {
-            let command = self.plan(&plan).await?;
+            let command = self.plan_ddl(&plan).await?;
             match self.node.propose_ddl(command, self.deadline).await.map_err(ShardError::into_api_error)? {
                 DdlOutcome::Stale => self.again().await?,
                 outcome => return Ok(outcome),
@@ -92,7 +95,8 @@ impl<E: Env> Call<'_, E> {
         self.node.table_stats(table).map_err(ReadFailure::into_api_error)
     }
 
-    /// The plan, with an unknown table confirmed to be so.
+    /// The plan, with an unknown table confirmed to be so. An unknown index is confirmed as far as that can be done: it
+    /// is the client's mistake, so the answer does not wait for a system group that does not answer.
     ///
     /// # Errors
     /// The client's mistake; or that the system group did not answer.
@@ -100,10 +104,32 @@ impl<E: Env> Call<'_, E> {
         match plan() {
             Err(PlanError::UnknownTable(_)) => {
                 self.confirm().await?;
-                plan().map_err(|error| error.into_api_error())
+                plan().map_err(PlanError::into_api_error)
             }
-            result => result.map_err(|error| error.into_api_error()),
+            Err(PlanError::UnknownIndex(error)) => match self.try_confirm().await {
+                true => plan().map_err(PlanError::into_api_error),
+                false => Err(error),
+            },
+            result => result.map_err(PlanError::into_api_error),
         }
+    }
+
+    /// As [`Call::plan`], for a change of the catalog: every rule that it may break depends on the catalog.
+    async fn plan_ddl<P>(&self, plan: impl Fn() -> Result<P, PlanError>) -> Result<P, ApiError> {
+        match self.plan(&plan).await {
+            Err(error) => match self.try_confirm().await {
+                true => self.plan(&plan).await,
+                false => Err(error),
+            },
+            planned => planned,
+        }
+    }
+
+    /// Makes the catalog here as new as this moment, unless that takes long; whether it may be newer now. Where the
+    /// system group is led it never is.
+    async fn try_confirm(&self) -> bool {
+        let deadline = Deadline::after::<E>(TRY_CONFIRM_MAX).min(self.deadline);
+        !self.node.leads_catalog() && self.node.refresh_catalog(deadline).await.is_ok()
     }
 
     /// After a stale plan: the next one sees a newer catalog, or the time is over. Where the catalog is no newer, the

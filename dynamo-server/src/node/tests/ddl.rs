@@ -44,7 +44,7 @@ pub fn create(table: &str) -> (Operation, String) {
     (Operation::CreateTable, body)
 }
 
-fn put(table: &str, id: u64) -> (Operation, String) {
+pub fn put(table: &str, id: u64) -> (Operation, String) {
     let body = format!(r#"{{"TableName":"{table}","Item":{{"id":{{"S":"{id}"}},"owner":{{"S":"{}"}}}}}}"#, id % 3);
     (Operation::PutItem, body)
 }
@@ -57,7 +57,7 @@ pub fn named(operation: Operation, table: &str) -> (Operation, String) {
     (operation, format!(r#"{{"TableName":"{table}"}}"#))
 }
 
-fn add_index(table: &str) -> (Operation, String) {
+pub fn add_index(table: &str) -> (Operation, String) {
     let body = format!(
         r#"{{"TableName":"{table}","AttributeDefinitions":[{{"AttributeName":"owner","AttributeType":"S"}}],
             "GlobalSecondaryIndexUpdates":[{{"Create":{{"IndexName":"by_owner",

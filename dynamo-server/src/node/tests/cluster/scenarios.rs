@@ -69,7 +69,11 @@ impl Scenario {
                 let mut clocks = [1_050; 3];
                 clocks[chance_below(3) as usize] = 950;
                 let late = Pace { heartbeat: Duration::from_millis(950), ..Pace::default() };
-                Plan { clocks, pace: if self == LateAcknowledgements { late } else { Pace::default() } }
+                Plan {
+                    clocks,
+                    pace: if self == LateAcknowledgements { late } else { Pace::default() },
+                    ..Plan::default()
+                }
             }
             ClockFarBeyondTheBound => Plan { clocks: [400, 1_000, 1_000], ..Plan::default() },
             _ => Plan::default(),

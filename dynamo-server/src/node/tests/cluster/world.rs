@@ -32,6 +32,7 @@ pub struct World {
     machines: BTreeMap<u64, Arc<SimNode>>,
     /// The running nodes.
     nodes: Mutex<BTreeMap<u64, Arc<Node<SimEnv>>>>,
+    shards: u32,
     pace: Pace,
 }
 
@@ -40,12 +41,13 @@ pub struct World {
 pub struct Plan {
     /// The rates of the machines' clocks, in thousandths.
     pub clocks: [u64; NODES as usize],
+    pub shards: u32,
     pub pace: Pace,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Plan { clocks: [1_000; NODES as usize], pace: Pace::default() }
+        Plan { clocks: [1_000; NODES as usize], shards: 1, pace: Pace::default() }
     }
 }
 
@@ -54,9 +56,10 @@ impl World {
     pub async fn found(plan: Plan) -> Arc<World> {
         let members = (1..=NODES).map(|id| (id, String::new())).collect();
         let cluster_id = ClusterOptions { node_id: 1, members, joins: None }.founding_id();
-        let machine = |(id, rate)| (id, SimNode::in_cluster(id, 1, rate, cluster_id));
+        let machine = |(id, rate)| (id, SimNode::in_cluster(id, plan.shards, rate, cluster_id));
         let machines: BTreeMap<u64, Arc<SimNode>> = (1..=NODES).zip(plan.clocks).map(machine).collect();
-        let world = Arc::new(World { network: SimNetwork::new(), machines, nodes: Mutex::default(), pace: plan.pace });
+        let (shards, pace) = (plan.shards, plan.pace);
+        let world = Arc::new(World { network: SimNetwork::new(), machines, nodes: Mutex::default(), shards, pace });
         for id in 1..=NODES {
             world.start(id).await;
         }
@@ -79,6 +82,7 @@ impl World {
         let options = NodeOptions {
             storage: Storage::Memory,
             cluster: Some(ClusterOptions { node_id: id, members, joins: None }),
+            shards: self.shards,
             request_deadline: REQUEST_DEADLINE,
             pace: self.pace,
             ..NodeOptions::default()
