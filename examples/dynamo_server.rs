@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 // The binary's allocator. A program may choose its own; requests make many small allocations.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: dynamo_server::Allocator = dynamo_server::Allocator;
 
 fn main() -> ExitCode {
     dynamo_server::process::run()

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 // The binary's allocator, for the nodes.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: dynamo_server::Allocator = dynamo_server::Allocator;
 
 const NODES: usize = 3;
 const SONGS: usize = 100;

@@ -6,6 +6,7 @@
 //!
 //! To run a server inside a test, see [`Server`].
 
+mod allocator;
 mod client;
 pub mod cluster;
 pub mod config;
@@ -25,6 +26,7 @@ pub mod peer;
 pub mod raft;
 pub mod shard;
 
+pub use allocator::Allocator;
 pub use config::Config;
 pub use embedded::{Server, StartError};
 

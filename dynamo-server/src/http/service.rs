@@ -109,7 +109,7 @@ impl<E: Env> Service<E> {
             Ok(body) => body,
             Err(error) => return self.refused_body(error, headers, content_type, id),
         };
-        let target = headers.get(TARGET).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let target = text(headers, &TARGET).unwrap_or("");
         let result = match Operation::from_target(target) {
             None => check_json(&body).and_then(|()| Err(ApiError::unknown_operation())),
             Some(operation) => self.operation(operation, headers, body).await,
