@@ -18,9 +18,9 @@
 
 use crate::{Reader, StoreError, Value, WriteBatch};
 
-/// After how many bytes of log a new floor is due. A quarter of a log file of the disk store (64 MiB): a floor costs
+/// After how many bytes of log a new floor is due. As long as a log file of the disk store: a floor costs
 /// two small syncs, so this is noise, and it keeps the unguarded end small.
-pub const FLOOR_INTERVAL_BYTES: u64 = 16 << 20;
+pub const FLOOR_INTERVAL_BYTES: u64 = 8 << 20;
 
 /// A store of log entries and votes. As a [`Reader`] it shows everything written, synced or not.
 ///

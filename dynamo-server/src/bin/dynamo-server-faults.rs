@@ -2,7 +2,7 @@
 //! opens it to scripts of faults ([`dynamo_server::faults`]). Never for data that anybody wants to keep.
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: dynamo_server::Allocator = dynamo_server::Allocator;
 
 fn main() -> std::process::ExitCode {
     dynamo_server::process::run()

@@ -7,9 +7,9 @@ use crate::env::Storage;
 use crate::guard::{EventualReads, ReadMode};
 use crate::raft::Pace;
 
-/// Bytes of Raft log, all groups together, that the node keeps before it flushes the state and purges. A few seconds
-/// of writes at full speed, and what a restart has to replay at most.
-pub const LOG_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of Raft log, all groups together, that the node keeps before it flushes the state and purges. A second
+/// of writes at full speed, and what a restart has to look through at most.
+pub const LOG_BYTES_MAX: u64 = 32 << 20;
 
 /// Free bytes on the disk below which writes are refused before they are proposed: room for the logs, a flush and a
 /// compaction that are under way.

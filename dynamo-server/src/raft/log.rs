@@ -33,7 +33,7 @@ use super::wal::Wal;
 use crate::env::Env;
 
 /// Bytes of entries that one read of the log brings into memory: for applying after a restart, for a lagging peer.
-const READ_BYTES_MAX: usize = 4 << 20;
+const READ_BYTES_MAX: usize = 2 << 20;
 
 /// What a log holds when the node starts, read and checked.
 #[derive(Default)]

@@ -10,7 +10,7 @@ use super::types::LogEntry;
 
 /// Bytes of encoded entries that a tail holds; decoded they take some times as much. A follower further behind than
 /// this reads from the store.
-pub const TAIL_BYTES_MAX: usize = 8 << 20;
+pub const TAIL_BYTES_MAX: usize = 2 << 20;
 
 /// The newest entries, consecutive.
 #[derive(Default)]

@@ -42,8 +42,9 @@ pub const ENTRY_COMMANDS_MAX: usize = 512;
 /// Bytes of commands after which an entry is closed. One command may be larger by itself.
 pub const ENTRY_BYTES_MAX: usize = 1 << 20;
 
-/// Entries under way. One is being written, one waits for the writer, one is being applied, one on its way back.
-pub const ENTRIES_IN_FLIGHT_MAX: usize = 4;
+/// Entries under way: one is being written, one waits for the writer, one is being applied. Each further one would only
+/// make all of them smaller, and an entry costs as much as several of its commands.
+pub const ENTRIES_IN_FLIGHT_MAX: usize = 3;
 
 const _: () = assert!(ENTRY_BYTES_MAX * ENTRIES_IN_FLIGHT_MAX < QUEUE_BYTES_MAX, "entries in flight fit the bound");
 
