@@ -1,6 +1,5 @@
 //! The command line.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,10 +9,13 @@ use hlc::source::WallClock;
 
 use crate::calibrator::{self, Calibrator, REPLY_BYTES};
 use crate::disk::DiskFile;
+use crate::endure::{self, EndureArguments};
 use crate::error::{Context, Error, Result};
 use crate::load::Closed;
 use crate::machine::{Machine, date_utc};
+use crate::place::{RunFolder, command_line, next_to_this_binary, revision};
 use crate::report::{self, Report};
+use crate::scale::{self, ScaleArguments};
 use crate::session::{self, Footprint, Settings, progress};
 use crate::stats::median;
 use crate::target::{Launch, Process, Target};
@@ -72,6 +74,10 @@ enum Command {
     },
     /// Print the workloads.
     List,
+    /// What grows: more items, more tables, larger items, one large partition; on servers of its own.
+    Scale(ScaleArguments),
+    /// One workload for long, interval by interval, with memory and disk: soak, and sustained overload.
+    Endure(EndureArguments),
 }
 
 #[derive(Debug, Args)]
@@ -94,6 +100,9 @@ struct RunArguments {
     /// Start the server with so many shards
     #[arg(long)]
     shards: Option<u32>,
+    /// Start a cluster of so many nodes on this machine and ask its first one; its processor time is that of all
+    #[arg(long, default_value_t = 1)]
+    nodes: u64,
     /// Further argument for the server that is started (may be repeated)
     #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
     server_arg: Vec<String>,
@@ -165,6 +174,8 @@ pub fn run() -> ExitCode {
             print_workloads();
             Ok(true)
         }
+        Some(Command::Scale(arguments)) => scale::run(&arguments),
+        Some(Command::Endure(arguments)) => endure::run(&arguments),
         None => measure(cli.run),
     };
     match done {
@@ -225,6 +236,7 @@ fn measure(mut arguments: RunArguments) -> Result<bool> {
         revision: revision(),
         command: command_line(),
         shards: arguments.shards,
+        nodes: arguments.nodes.max(1),
         started: arguments.endpoint.is_none(),
         in_memory: arguments.in_memory,
         quick: arguments.quick,
@@ -297,7 +309,7 @@ fn rates(texts: &[String], quick: bool) -> Result<Vec<(Kind, u64)>> {
     Ok(all)
 }
 
-fn numbers(text: &str) -> Result<Vec<u64>> {
+pub(crate) fn numbers(text: &str) -> Result<Vec<u64>> {
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     parts
         .map(|part| match part.parse() {
@@ -337,7 +349,8 @@ fn start(arguments: &RunArguments, folder: &Path) -> Result<(Target, Footprint)>
     };
     let mut times = Vec::new();
     let mut kept = None;
-    for attempt in 0..if arguments.quick { 1 } else { STARTS } {
+    // A cluster waits for its first election, which says nothing about a start.
+    for attempt in 0..if arguments.quick || arguments.nodes > 1 { 1 } else { STARTS } {
         drop(kept.take());
         let launch = Launch {
             binary: binary.clone(),
@@ -346,9 +359,9 @@ fn start(arguments: &RunArguments, folder: &Path) -> Result<(Target, Footprint)>
             arguments: arguments.server_arg.clone(),
             log: folder.join("server.log"),
         };
-        let (process, ms) = Process::start(&launch)?;
+        let (processes, ms) = Process::start_cluster(&launch, arguments.nodes.max(1))?;
         times.push(ms);
-        kept = Some(process);
+        kept = Some(processes);
     }
     let target = Target::ours(&arguments.name, kept.ok_or_else(|| Error::new("no server was started"))?);
     progress(&format!("{} listens on {}", target.name, target.endpoint.authority));
@@ -357,55 +370,6 @@ fn start(arguments: &RunArguments, folder: &Path) -> Result<(Target, Footprint)>
     std::thread::sleep(Duration::from_millis(if arguments.quick { 10 } else { 1000 }));
     footprint.idle(&target);
     Ok((target, footprint))
-}
-
-fn next_to_this_binary(name: &str) -> Result<PathBuf> {
-    let path = std::env::current_exe()?.with_file_name(name);
-    if path.exists() {
-        return Ok(path);
-    }
-    let text = format!(
-        "there is no {}: build it (cargo build --release -p dynamo-server), or give --server or --endpoint",
-        path.display()
-    );
-    Err(Error::new(text))
-}
-
-/// The command that made a run, as it would be typed in a clone.
-fn command_line() -> String {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    format!("cargo run --release -p bench -- {}", arguments.join(" ")).trim_end_matches(['-', ' ']).to_owned()
-}
-
-/// The commit that is checked out here, with a mark when files differ from it; `None` outside a clone.
-fn revision() -> Option<String> {
-    let output =
-        std::process::Command::new("git").args(["describe", "--always", "--dirty", "--exclude=*"]).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
-}
-
-/// The run's own folder, removed with everything in it when the run ends.
-struct RunFolder(PathBuf);
-
-impl RunFolder {
-    fn create(below: &Path) -> Result<RunFolder> {
-        let path = below.join(format!("bench-{}", std::process::id()));
-        fs::create_dir_all(&path).context(|| format!("cannot create {}", path.display()))?;
-        Ok(RunFolder(path))
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for RunFolder {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            eprintln!("bench: cannot remove {}: {error}", self.0.display());
-        }
-    }
 }
 
 #[cfg(test)]

@@ -22,17 +22,20 @@
 //!
 //! In the order of reading: [`cli`], [`session`] (the order of slices), [`workload`] (what is sent and checked),
 //! [`load`] and [`client`] (how), [`target`] and [`calibrator`] (against what), [`group_commit`] and [`disk`],
-//! [`stats`], [`machine`], [`report`]. Left out: TLS, HTTP/2, and more than one client machine.
+//! [`stats`], [`machine`], [`report`]; beside the table, [`scale`] (what grows) and [`endure`] (what lasts). Left out: TLS, HTTP/2, and more than one client machine.
 
 mod calibrator;
 mod cli;
 mod client;
 mod disk;
+mod endure;
 mod error;
 mod group_commit;
 mod load;
 mod machine;
+mod place;
 mod report;
+mod scale;
 mod session;
 mod stats;
 mod target;

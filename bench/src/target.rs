@@ -52,17 +52,45 @@ pub struct Target {
     pub pid: Option<u32>,
     /// The process, when this run started it.
     pub process: Option<Process>,
+    /// The other nodes of its cluster.
+    pub others: Vec<Process>,
 }
 
 impl Process {
     /// Starts a server and waits for its first answer; also returns the milliseconds that this took.
     pub fn start(launch: &Launch) -> Result<(Process, f64)> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port()?;
         let start = monotonic_ns();
         let child = spawn(launch, port)?;
         let mut process = Process { launch: launch.clone(), port, child };
         process.await_answer()?;
         Ok((process, elapsed_ms(start)))
+    }
+
+    /// Starts a cluster of so many nodes on this machine, each with a folder of its own below the launch's data, and
+    /// waits for the first answer of the first one. One node is started without peers.
+    pub fn start_cluster(launch: &Launch, nodes: u64) -> Result<(Vec<Process>, f64)> {
+        if nodes == 1 {
+            return Process::start(launch).map(|(process, ms)| (vec![process], ms));
+        }
+        let mut peers = Vec::new();
+        for node in 1..=nodes {
+            peers.push(format!("{node}=127.0.0.1:{}", free_port()?));
+        }
+        let start = monotonic_ns();
+        let mut processes = Vec::new();
+        for node in 1..=nodes {
+            let mut launch = launch.clone();
+            launch.arguments.extend(["--node-id", &node.to_string(), "--peers", &peers.join(",")].map(str::to_owned));
+            launch.data = launch.data.map(|data| data.join(format!("node-{node}")));
+            launch.log = launch.log.with_extension(format!("{node}.log"));
+            let port = free_port()?;
+            processes.push(Process { child: spawn(&launch, port)?, launch, port });
+        }
+        for process in &mut processes {
+            process.await_answer()?;
+        }
+        Ok((processes, elapsed_ms(start)))
     }
 
     /// Kills it with SIGKILL and starts it again on its data; returns the milliseconds to the first answer.
@@ -129,6 +157,10 @@ impl Drop for Process {
     }
 }
 
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
 fn spawn(launch: &Launch, port: u16) -> Result<Child> {
     let log = fs::File::create(&launch.log).context(|| format!("cannot write {}", launch.log.display()))?;
     let mut command = Command::new(&launch.binary);
@@ -153,12 +185,20 @@ impl Target {
     pub fn running(name: &str, url: &str) -> Result<Target> {
         let endpoint = Endpoint::parse(url)?;
         let pid = if endpoint.address.ip().is_loopback() { listener_pid(endpoint.address.port()) } else { None };
-        Ok(Target { name: name.to_owned(), endpoint, pid, process: None })
+        Ok(Target { name: name.to_owned(), endpoint, pid, process: None, others: Vec::new() })
     }
 
-    /// A server that this run started.
-    pub fn ours(name: &str, process: Process) -> Target {
-        Target { name: name.to_owned(), endpoint: process.endpoint(), pid: Some(process.pid()), process: Some(process) }
+    /// A server, or a cluster with at least one node, that this run started.
+    pub fn ours(name: &str, mut nodes: Vec<Process>) -> Target {
+        let others = nodes.split_off(1);
+        let process = nodes.pop().expect("a cluster has a node");
+        Target {
+            name: name.to_owned(),
+            endpoint: process.endpoint(),
+            pid: Some(process.pid()),
+            process: Some(process),
+            others,
+        }
     }
 
     /// Kills and restarts a server of ours; `None` for others.
@@ -169,9 +209,10 @@ impl Target {
         Ok(Some(ms))
     }
 
-    /// Processor time that it used so far.
+    /// Processor time that it used so far, all nodes together.
     pub fn cpu_ns(&self) -> Option<u64> {
-        ProcessClock::of(self.pid?).ok()?.cpu_ns().ok()
+        let pids = self.others.iter().map(Process::pid).chain([self.pid?]);
+        pids.map(|pid| ProcessClock::of(pid).ok()?.cpu_ns().ok()).sum()
     }
 
     /// Its own counters: the lines `dynamo_… number` without labels at `/metrics`; empty where there are none.

@@ -45,6 +45,27 @@ fn a_quick_run_measures_every_workload_and_finds_nothing_wrong() {
 }
 
 #[test]
+fn growing_and_lasting_are_measured() {
+    if server().is_none() {
+        eprintln!("skipped: dynamo-server is not built in this profile");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().to_str().expect("a plain path");
+    for (arguments, rows) in [
+        (vec!["scale", "--quick"], vec!["| 1000 | ", "| 100 | ", "| 10 | ", "| behind row 4950 | "]),
+        (vec!["endure", "--items", "400", "--seconds", "0.4", "--interval", "0.2"], vec!["| 0 | ", "Within bounds."]),
+    ] {
+        let output = bench(&[&arguments[..], &["--folder", out, "--out", out]].concat());
+        let (text, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{arguments:?}: {text}\n{log}");
+        for row in rows {
+            assert!(text.contains(row), "{arguments:?}: no {row} in {text}");
+        }
+    }
+}
+
+#[test]
 fn the_calibrator_answers_and_its_processor_time_is_read() {
     let output = bench(&["calibrate", "--slices", "1", "--seconds", "0.1"]);
     let text = String::from_utf8_lossy(&output.stdout);

@@ -91,6 +91,16 @@ impl Body {
         self
     }
 
+    /// The body with another name, of the same length, wherever this one stands.
+    pub fn renamed(mut self, from: &str, to: &str) -> Body {
+        assert_eq!(from.len(), to.len(), "places would move");
+        let places: Vec<usize> = memchr::memmem::find_iter(&self.bytes, from).collect();
+        for at in places {
+            self.bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        }
+        self
+    }
+
     /// How many numbers it takes.
     pub fn numbers(&self) -> usize {
         self.slots.iter().map(|slot| slot.number + 1).max().unwrap_or(0)

@@ -14,6 +14,8 @@ pub struct Outcome {
     pub right: u64,
     /// Requests answered otherwise: an error, or content that cannot be.
     pub wrong: u64,
+    /// Of these, the ones that ask to come back later.
+    pub throttled: u64,
     /// Requests without an answer: the connection failed.
     pub lost: u64,
     /// Wrong answers that say that the server does not know the operation.
@@ -49,6 +51,7 @@ impl Outcome {
     /// Counts a wrong answer.
     pub fn count_wrong(&mut self, operation: &str, status: u16, body: &[u8]) {
         self.wrong += 1;
+        self.throttled += u64::from(scan::contains(body, b"ProvisionedThroughputExceeded"));
         self.unknown += u64::from(scan::contains(body, b"UnknownOperation"));
         self.first_wrong.get_or_insert_with(|| {
             let shown = &body[..body.len().min(WRONG_REPLY_SHOWN)];
@@ -66,6 +69,7 @@ impl Outcome {
     pub fn merge(&mut self, other: Outcome) {
         self.right += other.right;
         self.wrong += other.wrong;
+        self.throttled += other.throttled;
         self.lost += other.lost;
         self.unknown += other.unknown;
         self.first_wrong = self.first_wrong.take().or(other.first_wrong);

@@ -23,6 +23,7 @@ pub fn render(report: &Report) -> Vec<u8> {
     json.key("machine").str(&report.machine.to_string());
     json.key("quick").bool(report.quick);
     json.key("in_memory").bool(report.in_memory);
+    json.key("nodes").u64(report.nodes);
     json.key("shards").u64(u64::from(report.shards.unwrap_or(1)));
     json.key("items").u64(settings.dataset.items);
     json.key("item_bytes").u64(settings.dataset.item_bytes);

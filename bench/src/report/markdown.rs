@@ -36,6 +36,10 @@ fn head(out: &mut String, report: &Report, name: &str) {
     let shards = report.shards.map_or("the server's default number of shards (1 on one node)".to_owned(), |n| {
         if n == 1 { "1 shard".to_owned() } else { format!("{n} shards") }
     });
+    let shards = match report.nodes {
+        1 => shards,
+        nodes => format!("{shards}, {nodes} nodes on this machine, of which the first is asked"),
+    };
     let started = match (report.started, report.in_memory) {
         (false, _) => "was running already".to_owned(),
         (true, true) => format!("started with {shards}, in memory"),

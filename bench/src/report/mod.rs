@@ -24,6 +24,8 @@ pub struct Report {
     pub command: String,
     /// Shards of the server that was started, if other than its default.
     pub shards: Option<u32>,
+    /// Nodes of the cluster that was started.
+    pub nodes: u64,
     /// The first server was started by this run.
     pub started: bool,
     /// It kept everything in memory.

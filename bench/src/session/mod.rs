@@ -1,5 +1,6 @@
 //! The order of a run: load, then slices between calibrations, then open loops, group commit and a restart.
 
+mod beside;
 mod cell;
 mod footprint;
 mod slice;
@@ -7,6 +8,7 @@ mod slice;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use beside::Beside;
 pub use cell::{Cell, OpenCell, Repetition};
 pub use footprint::{Footprint, log_and_state};
 pub use slice::{Figures, Slice, measure};
@@ -241,6 +243,7 @@ impl Session<'_> {
                 if let Some(Err(error)) = target.process.as_mut().map(|process| process.stop()) {
                     self.results.problems.push(format!("{}: {error}", target.name));
                 }
+                target.others.clear();
                 footprint.stopped(target);
             }
         }

@@ -39,6 +39,13 @@ pub enum Draw {
         /// How many.
         count: u64,
     },
+    /// One number of so many from `first` on.
+    From {
+        /// The smallest.
+        first: u64,
+        /// How many there are.
+        items: u64,
+    },
     /// One number, few of which are frequent.
     Zipf(Arc<Zipf>),
 }
@@ -48,6 +55,7 @@ impl Draw {
     pub fn fill(&self, random: &mut Random, lane: Lane, numbers: &mut Vec<u64>) {
         match self {
             Draw::Nothing => {}
+            Draw::From { first, items } => numbers.push(first + random.below(*items)),
             Draw::Distinct { items, count } => {
                 let stretch = items / count;
                 numbers.extend((0..*count).map(|at| at * stretch + random.below(stretch)));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::LocalSet;
 
 use super::{Check, Dataset, Table, after};
-use crate::client::{Body, Caller, Connection, Endpoint, Template, scan};
+use crate::client::{Body, Caller, Connection, Endpoint, Reply, Template, scan};
 use crate::error::{Context, Error, Result};
 
 /// Connections that fill a table.
@@ -26,7 +26,7 @@ const TABLE_STATE_ATTEMPTS_MAX: u32 = 300;
 /// When the server refuses, or holds another number of items afterwards.
 pub fn load(caller: &mut Caller, dataset: Dataset, table: Table) -> Result<()> {
     recreate(caller, table)?;
-    fill(caller.endpoint(), dataset, table)?;
+    fill(caller.endpoint(), &Filling { dataset, table, rows: dataset.rows(table), one_partition: false })?;
     let (mut found, rows) = (0, dataset.rows(table));
     after::walk(caller, table, r#","Select":"COUNT""#, |_, page, _| {
         found += page.count;
@@ -37,6 +37,47 @@ pub fn load(caller: &mut Caller, dataset: Dataset, table: Table) -> Result<()> {
         return Err(Error::new(format!("{} holds {found} items after loading {rows}", table.name())));
     }
     Ok(())
+}
+
+/// Replaces a table with sort keys by one that holds a single partition of so many rows.
+///
+/// # Errors
+/// When the server refuses.
+pub fn load_partition(caller: &mut Caller, dataset: Dataset, table: Table, rows: u64) -> Result<()> {
+    recreate(caller, table)?;
+    fill(caller.endpoint(), &Filling { dataset, table, rows, one_partition: true })
+}
+
+/// Makes so many tables, named by [`table_name`], each with so many items of the main table's form.
+///
+/// # Errors
+/// When the server refuses.
+pub fn load_tables(caller: &mut Caller, dataset: Dataset, tables: u64, items: u64) -> Result<()> {
+    let named = |number| format!(r#"{{"TableName":"{}"}}"#, table_name(number));
+    for number in 0..tables {
+        caller
+            .expect("CreateTable", &Dataset::create(Table::Items).replace(Table::Items.name(), &table_name(number)))?;
+    }
+    let endpoint = caller.endpoint().clone();
+    for number in 0..tables {
+        await_state(caller, &named(number), |_, reply| scan::value(reply, "TableStatus") == Some(b"\"ACTIVE\""))?;
+        for first in (0..items).step_by(BATCH as usize) {
+            let numbers: Vec<u64> = (first..items.min(first + BATCH)).collect();
+            let body = batch_write(&dataset, Table::Items, 0, numbers.len() as u64);
+            let body = body.renamed(Table::Items.name(), &table_name(number));
+            let (status, reply) = caller.send(Template::new(&endpoint, "BatchWriteItem", &body).fill(&numbers))?;
+            if !Check::AllWritten.passes(&[], Reply { status, body: &reply }) {
+                let reply = String::from_utf8_lossy(&reply).into_owned();
+                return Err(Error::new(format!("filling {}: {status} {reply}", table_name(number))));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The name of one of many tables: as long as the main table's, so that one can stand in for the other.
+pub fn table_name(number: u64) -> String {
+    format!("bench_t{number:04}")
 }
 
 /// BatchWriteItem of `count` items of a table, with as many sets of numbers.
@@ -72,13 +113,34 @@ fn await_state(caller: &mut Caller, named: &str, reached: impl Fn(u16, &[u8]) ->
     Err(Error::new(format!("{named} does not reach its state")))
 }
 
-fn fill(endpoint: &Endpoint, dataset: Dataset, table: Table) -> Result<()> {
+/// What is to be filled in.
+#[derive(Clone, Copy)]
+struct Filling {
+    dataset: Dataset,
+    table: Table,
+    rows: u64,
+    /// All rows in partition 0, instead of as many in each as the table's name says.
+    one_partition: bool,
+}
+
+impl Filling {
+    /// The numbers of a row, as [`Dataset::item`] wants them.
+    fn numbers(&self, row: u64) -> Vec<u64> {
+        match self.table.rows_per_partition() {
+            Some(_) if self.one_partition => vec![0, row],
+            Some(rows) => vec![row / rows, row % rows],
+            None => vec![row; 1 + self.table.indexes()],
+        }
+    }
+}
+
+fn fill(endpoint: &Endpoint, filling: &Filling) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
     runtime.block_on(local.run_until(async {
         let next = Rc::new(Cell::new(0));
         let tasks: Vec<_> = (0..CONNECTIONS)
-            .map(|_| tokio::task::spawn_local(fill_on_one(endpoint.clone(), dataset, table, Rc::clone(&next))))
+            .map(|_| tokio::task::spawn_local(fill_on_one(endpoint.clone(), *filling, Rc::clone(&next))))
             .collect();
         for task in tasks {
             task.await.context(|| "a loading task".to_owned())??;
@@ -88,8 +150,8 @@ fn fill(endpoint: &Endpoint, dataset: Dataset, table: Table) -> Result<()> {
 }
 
 /// Takes batch after batch until none is left.
-async fn fill_on_one(endpoint: Endpoint, dataset: Dataset, table: Table, next: Rc<Cell<u64>>) -> Result<()> {
-    let rows = dataset.rows(table);
+async fn fill_on_one(endpoint: Endpoint, filling: Filling, next: Rc<Cell<u64>>) -> Result<()> {
+    let Filling { dataset, table, rows, .. } = filling;
     let mut connection = Connection::open(&endpoint).await?;
     let mut whole = Template::new(&endpoint, "BatchWriteItem", &batch_write(&dataset, table, 0, BATCH));
     loop {
@@ -99,7 +161,7 @@ async fn fill_on_one(endpoint: Endpoint, dataset: Dataset, table: Table, next: R
         }
         next.set(first + BATCH);
         let count = BATCH.min(rows - first);
-        let numbers: Vec<u64> = (first..first + count).flat_map(|row| numbers(table, row)).collect();
+        let numbers: Vec<u64> = (first..first + count).flat_map(|row| filling.numbers(row)).collect();
         if count == BATCH {
             write_batch(&mut connection, whole.fill(&numbers)).await?;
         } else {
@@ -122,23 +184,19 @@ async fn write_batch(connection: &mut Connection, request: &[u8]) -> Result<()> 
     Err(Error::new(format!("BatchWriteItem is refused again and again: {last}")))
 }
 
-/// The numbers of a row of a table, as [`Dataset::item`] wants them.
-fn numbers(table: Table, row: u64) -> Vec<u64> {
-    match table.rows_per_partition() {
-        Some(rows) => vec![row / rows, row % rows],
-        None => vec![row; 1 + table.indexes()],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn rows_fill_partitions_in_turn() {
-        assert_eq!(numbers(Table::Query10, 37), [3, 7]);
-        assert_eq!(numbers(Table::Items, 37), [37]);
-        assert_eq!(numbers(Table::ThreeIndexes, 37), [37; 4]);
+        let dataset = Dataset { items: 100, item_bytes: 200 };
+        let filling = |table| Filling { dataset, table, rows: 100, one_partition: false };
+        assert_eq!(filling(Table::Query10).numbers(37), [3, 7]);
+        assert_eq!(Filling { one_partition: true, ..filling(Table::Query10) }.numbers(37), [0, 37]);
+        assert_eq!(filling(Table::Items).numbers(37), [37]);
+        assert_eq!(filling(Table::ThreeIndexes).numbers(37), [37; 4]);
+        assert_eq!(table_name(7).len(), Table::Items.name().len());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::after::{self, After};
+use super::load::table_name;
 use super::{Check, Dataset, Draw, Kind, Table};
 use crate::client::{Body, Caller, Endpoint, Template};
 use crate::error::{Error, Result};
@@ -118,6 +119,40 @@ impl Plan {
             }
         })
     }
+}
+
+/// GetItem from one of so many tables, each with so many items.
+pub fn get_from_tables(endpoint: &Endpoint, tables: u64, items: u64) -> Plan {
+    let draw = Draw::From { first: 0, items };
+    let shape = |number| {
+        let body = get_item(Table::Items).renamed(Table::Items.name(), &table_name(number));
+        read("GetItem", Template::new(endpoint, "GetItem", &body), draw.clone(), Check::Items)
+    };
+    Plan { shapes: (0..tables).map(shape).collect(), after: After::Nothing }
+}
+
+/// PutItem into one of so many tables, each with so many items.
+pub fn put_into_tables(endpoint: &Endpoint, dataset: &Dataset, tables: u64, items: u64, generation: u64) -> Plan {
+    let draw = Draw::From { first: 0, items };
+    let shape = |number| {
+        let body = put_item(dataset, Table::Items, generation).renamed(Table::Items.name(), &table_name(number));
+        write("PutItem", Template::new(endpoint, "PutItem", &body), draw.clone(), Check::Empty)
+    };
+    Plan { shapes: (0..tables).map(shape).collect(), after: After::Nothing }
+}
+
+/// Queries of a hundred rows of partition 0 that go on behind one of `items` rows from `first` on.
+pub fn pages_at(endpoint: &Endpoint, table: Table, first: u64, items: u64) -> Plan {
+    const LIMIT: u64 = 100;
+    let body = Body::new(&in_table(table))
+        .text(r#""KeyConditionExpression":"pk = :p","ExpressionAttributeValues":{":p":{"S":"part-00000000"}}"#)
+        .text(&format!(r#","Limit":{LIMIT},"ConsistentRead":true,"ExclusiveStartKey":{{"pk":{{"S":"part-00000000"}}"#))
+        .text(r#","sk":{"S":"row-"#)
+        .digits(0)
+        .text(r#""}}}"#);
+    let draw = Draw::From { first, items };
+    let shape = read("Query", Template::new(endpoint, "Query", &body), draw, Check::Page(LIMIT));
+    Plan { shapes: vec![shape], after: After::Nothing }
 }
 
 fn read(operation: &'static str, template: Template, draw: Draw, check: Check) -> Shape {
