@@ -18,7 +18,7 @@ mod counters;
 pub mod fault;
 mod handler;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

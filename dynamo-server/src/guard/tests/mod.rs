@@ -4,4 +4,4 @@ mod cluster;
 mod errors;
 mod hits;
 mod pauses;
-mod rig;
+pub(crate) mod rig;

@@ -4,6 +4,7 @@ mod cluster;
 mod ddl;
 mod disk;
 mod fixture;
+mod index_http;
 mod kill;
 mod lanes;
 mod lease;
