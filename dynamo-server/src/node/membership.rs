@@ -5,11 +5,17 @@
 //! it goes on where it stopped, since every step is idempotent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::Node;
+use super::route::{Attempt, Place};
+use super::{HAND_OVER_MAX, Node};
 use crate::env::Env;
+use crate::peer;
 use crate::raft::{MemberChange, Members, MembershipError};
 use crate::shard::{Deadline, Shard};
+
+/// How long one attempt at a leader may take: it may have been deposed without knowing.
+const ATTEMPT_MAX: Duration = Duration::from_secs(3);
 
 /// A change of the members that is not through in every group. Asking again goes on where it stopped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,13 +45,72 @@ impl<E: Env> Node<E> {
         Ok(())
     }
 
-    /// Changes one group, here or at its leader.
+    /// Changes one group, here or at its leader. Everything may be tried again, so whatever may pass is.
     async fn change_members_of(
         &self,
         shard: &Arc<Shard<E>>,
         change: &MemberChange,
         deadline: Deadline,
     ) -> Result<(), MembershipError> {
-        shard.group().change_members(change, deadline).await
+        let mut hint = None;
+        let mut last = MembershipError::NotLeader { leader: None };
+        while !deadline.is_over::<E>() {
+            let attempt = Deadline::after::<E>(ATTEMPT_MAX).min(deadline);
+            let Ok(place) = self.place_of(shard, hint, deadline).await else { break };
+            let result = match place {
+                Place::Here => self.change_members_here(shard, change, attempt).await,
+                Place::At(leader) => self.change_members_at(leader, shard, change, attempt).await,
+            };
+            let leader = match result {
+                Err(MembershipError::NotLeader { leader }) => leader,
+                Err(
+                    error @ (MembershipError::InProgress | MembershipError::NotCaughtUp(_) | MembershipError::Unknown),
+                ) => {
+                    last = error;
+                    None
+                }
+                result => return result,
+            };
+            hint = self.after_refusal(shard, leader, deadline).await.unwrap_or_default();
+        }
+        Err(last)
+    }
+
+    /// Changes a group as far as this node leads it. A node that is to go hands over first, so that nobody has to wait
+    /// for an election; its successor then removes it.
+    ///
+    /// # Errors
+    /// As [`Group::change_members`](crate::raft::Group::change_members).
+    pub(crate) async fn change_members_here(
+        &self,
+        shard: &Arc<Shard<E>>,
+        change: &MemberChange,
+        deadline: Deadline,
+    ) -> Result<(), MembershipError> {
+        let group = shard.group();
+        let removes_itself = *change == MemberChange::Remove { node: self.identity.node_id };
+        if removes_itself && group.lease().leading_term().is_some() && group.members().voters.len() > 1 {
+            group.hand_over(HAND_OVER_MAX.min(deadline.remaining::<E>())).await;
+            return Err(MembershipError::NotLeader { leader: group.other_leader() });
+        }
+        group.change_members(change, deadline).await
+    }
+
+    async fn change_members_at(
+        &self,
+        leader: u64,
+        shard: &Arc<Shard<E>>,
+        change: &MemberChange,
+        deadline: Deadline,
+    ) -> Result<(), MembershipError> {
+        let body = peer::change_members::encode(change);
+        match self.ask(leader, shard.id(), peer::CHANGE_MEMBERS, &body, deadline).await {
+            Attempt::NotSent => Err(MembershipError::NotLeader { leader: None }),
+            Attempt::Lost => Err(MembershipError::Unknown),
+            Attempt::Answer(answer) => peer::change_members::decode(&answer).unwrap_or_else(|error| {
+                tracing::warn!(leader, %error, "a peer's answer to a change of members cannot be read");
+                Err(MembershipError::Unknown)
+            }),
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::env::Storage;
 use crate::guard::{EventualReads, ReadMode};
 use crate::raft::Pace;
+use crate::raft::snapshot::SNAPSHOT_CHUNK_BYTES;
 
 /// Bytes of Raft log, all groups together, that the node keeps before it flushes the state and purges. A second
 /// of writes at full speed, and what a restart has to look through at most.
@@ -69,6 +70,8 @@ pub struct NodeOptions {
     pub pace: Pace,
     /// See [`LOG_BYTES_MAX`].
     pub log_bytes_max: u64,
+    /// See [`SNAPSHOT_CHUNK_BYTES`].
+    pub snapshot_chunk_bytes: usize,
     /// See [`FREE_BYTES_MIN`].
     pub free_bytes_min: u64,
     /// See [`BLOCKING_READS_MAX`].
@@ -87,6 +90,7 @@ impl Default for NodeOptions {
             eventual_reads: EventualReads::default(),
             pace: Pace::default(),
             log_bytes_max: LOG_BYTES_MAX,
+            snapshot_chunk_bytes: SNAPSHOT_CHUNK_BYTES,
             free_bytes_min: FREE_BYTES_MIN,
             blocking_reads_max: BLOCKING_READS_MAX,
         }

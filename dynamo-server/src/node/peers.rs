@@ -48,6 +48,7 @@ impl<E: Env> Node<E> {
             peer::PROPOSE => peer::propose::serve(self, header, request).await,
             peer::FETCH => peer::fetch::serve(self, header, request).await,
             peer::READ_INDEX => peer::read_index::serve(self, header, request).await,
+            peer::CHANGE_MEMBERS => peer::change_members::serve(self, header, request).await,
             peer::STATUS => peer::status::serve(self, header, request).await,
             peer::TRANSFER => peer::transfer::serve(self, header, request).await,
             peer::PAUSE_BALANCING => peer::transfer::serve_pause(self, header, request).await,

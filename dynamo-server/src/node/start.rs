@@ -107,6 +107,7 @@ impl<E: Env> Node<E> {
             env: env.clone(),
             node: identity.node_id,
             pace: options.pace,
+            snapshot_chunk_bytes: options.snapshot_chunk_bytes,
             log: Arc::clone(&stores.log),
             state: Arc::clone(&stores.state),
             wal: wal.clone(),

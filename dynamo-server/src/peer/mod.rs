@@ -20,6 +20,7 @@
 //! Every message carries its sender's hybrid time, and whoever receives it takes it over: what happens because of a
 //! message gets a later timestamp than what caused it.
 
+pub mod change_members;
 pub mod failure;
 pub mod fetch;
 pub mod join;
@@ -47,6 +48,8 @@ pub const PROPOSE: u8 = 32;
 pub const READ_INDEX: u8 = 33;
 /// [`fetch`].
 pub const FETCH: u8 = 34;
+/// [`change_members`].
+pub const CHANGE_MEMBERS: u8 = 40;
 /// [`status`].
 pub const STATUS: u8 = 42;
 /// [`transfer`].

@@ -40,6 +40,9 @@ pub enum CodecError {
     /// A membership that contradicts itself.
     #[error("a membership whose voters are no members")]
     Membership,
+    /// Other bytes than those that were sent.
+    #[error("the checksum does not fit")]
+    Checksum,
     /// Cut off, or not what it should be.
     #[error("{0}")]
     Malformed(String),

@@ -13,10 +13,11 @@ use lease::{Moment, Timing};
 use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::{ClientWriteError, Fatal, InitializeError, LinearizableReadError, RaftError};
 use openraft::{Config, Raft, ReadPolicy, SnapshotPolicy};
-use ordered_kv::{LogStore, StateStore};
+use ordered_kv::{LogStore, StateStore, StoreError};
 use shard_router::{ShardId, ShardMap};
 
 use super::floor::{Floor, GroupFloor, LogEndError};
+use super::incoming::Incoming;
 use super::lease_feed::{LeaseFeed, voters};
 use super::log::{GroupLog, RecoveredLog};
 use super::machine::{Machine, RecoveredState, StateError, persisted_applied};
@@ -24,7 +25,8 @@ use super::network::Connections;
 use super::payload::Payload;
 use super::published::Published;
 use super::reply::Reply;
-use super::types::{Member, NodeId, Types};
+use super::snapshot_stage::Staging;
+use super::types::{LogId, Member, NodeId, Types};
 use super::wal::Wal;
 use crate::env::Env;
 use crate::node::FaultSignal;
@@ -97,12 +99,13 @@ impl RecoveredGroup {
         shard: ShardId,
         map: &Arc<ShardMap>,
         log: &dyn LogStore,
-        state: &dyn StateStore,
+        store: &dyn StateStore,
         floor: &Floor,
     ) -> Result<RecoveredGroup, GroupError> {
         let state_error = |source| GroupError::State { shard: shard.0, source };
-        let applied = persisted_applied(state, shard).map_err(state_error)?;
-        let state = RecoveredState::read(state, shard, Arc::clone(map)).map_err(state_error)?;
+        let applied = persisted_applied(store, shard).map_err(state_error)?;
+        let state = RecoveredState::read(store, shard, Arc::clone(map)).map_err(state_error)?;
+        finish_installing(shard.0, log, store, applied)?;
         let log = RecoveredLog::read(log, shard.0, floor, applied)?;
         Ok(RecoveredGroup { shard, state, log })
     }
@@ -128,6 +131,27 @@ impl RecoveredGroup {
     }
 }
 
+/// Ends the installation of a snapshot that a crash has interrupted after the state was replaced; one that did not come
+/// so far never was.
+fn finish_installing(
+    group: u32,
+    log: &dyn LogStore,
+    state: &dyn StateStore,
+    applied: Option<LogId>,
+) -> Result<(), GroupError> {
+    let unreadable = |reason| LogEndError::Unreadable { group, reason };
+    let Some(incoming) = Incoming::read(log, group).map_err(unreadable)? else { return Ok(()) };
+    if applied < Some(incoming.upto) {
+        return Ok(());
+    }
+    let failed = |error: StoreError| GroupError::State { shard: group, source: error.into() };
+    incoming.sweep(state).map_err(failed)?;
+    if RecoveredLog::last(log, group)? < Some(incoming.upto.index()) {
+        incoming.drop_log(log, group).map_err(failed)?;
+    }
+    Ok(())
+}
+
 /// What all groups of a node share.
 #[derive(Clone)]
 pub struct GroupContext<E: Env> {
@@ -137,6 +161,8 @@ pub struct GroupContext<E: Env> {
     pub node: NodeId,
     /// The pace of every group.
     pub pace: Pace,
+    /// Bytes of rows in one chunk of a snapshot.
+    pub snapshot_chunk_bytes: usize,
     /// The logs.
     pub log: Arc<dyn LogStore>,
     /// The state.
@@ -187,10 +213,13 @@ pub type Deliver = Box<dyn FnOnce(Result<Vec<Outcome>, ProposeError>) + Send>;
 /// A running group.
 pub struct Group<E: Env> {
     shard: ShardId,
+    map: Arc<ShardMap>,
     raft: Raft<Types<E>, Machine<E>>,
     log: GroupLog<E>,
     lease: Arc<LeaseFeed>,
     published: Arc<Published>,
+    /// A snapshot that is coming in.
+    staging: Arc<Staging>,
     fault: FaultSignal,
 }
 
@@ -202,6 +231,7 @@ impl<E: Env> Group<E> {
     /// When openraft refuses what was recovered.
     pub async fn start(context: &GroupContext<E>, recovered: RecoveredGroup) -> Result<Group<E>, GroupError> {
         let shard = recovered.shard;
+        let map = Arc::clone(&recovered.state.shard.map);
         let timing = Timing::for_election_timeout(context.pace.election_timeout_max)
             .map_err(|error| GroupError::Pace(error.to_string()))?;
         let mut configs = recovered.log.memberships();
@@ -216,20 +246,22 @@ impl<E: Env> Group<E> {
         let may_stand = lease.hold_down(now).is_zero();
         let config = Config { enable_elect: may_stand, ..config(&context.pace)? };
         let published = Arc::new(recovered.state.publish());
+        let log =
+            GroupLog::new(shard.0, Arc::clone(&context.log), context.wal.clone(), Arc::clone(&lease), recovered.log);
         let machine = Machine::new(
             Arc::clone(&context.state),
+            log.clone(),
             recovered.state,
             Arc::clone(&lease),
             Arc::clone(&published),
             context.fault.clone(),
         );
-        let log =
-            GroupLog::new(shard.0, Arc::clone(&context.log), context.wal.clone(), Arc::clone(&lease), recovered.log);
-        let network = Connections::new(context.env.clone(), shard.0, Arc::clone(&lease));
+        let network = Connections::new(context.env.clone(), shard.0, Arc::clone(&lease), context.snapshot_chunk_bytes);
         let raft = Raft::new(context.node, Arc::new(config), network, log.clone(), machine)
             .await
             .map_err(|error| GroupError::Raft { shard: shard.0, reason: error.to_string() })?;
-        Ok(Group { shard, raft, log, lease, published, fault: context.fault.clone() })
+        let staging = Arc::new(Staging::new(Arc::clone(&context.state)));
+        Ok(Group { shard, map, raft, log, lease, published, staging, fault: context.fault.clone() })
     }
 
     /// Gives a new group its first members. Nothing happens to a group that has some already.
@@ -333,6 +365,20 @@ impl<E: Env> Group<E> {
         &self.raft
     }
 
+    /// Snapshots of a leader that were installed here since the start.
+    pub fn snapshots_installed(&self) -> u64 {
+        self.staging.count()
+    }
+
+    /// Who owns which part of the ring.
+    pub(super) fn map(&self) -> &Arc<ShardMap> {
+        &self.map
+    }
+
+    pub(super) fn staging(&self) -> &Arc<Staging> {
+        &self.staging
+    }
+
     /// The lease.
     pub fn lease(&self) -> &LeaseFeed {
         &self.lease
@@ -401,6 +447,7 @@ impl<E: Env> Group<E> {
     /// Stops taking part. The lease is gone before anything else happens.
     pub async fn shutdown(&self) {
         self.lease.shut_down();
+        self.staging.close();
         if let Err(error) = self.raft.shutdown().await {
             tracing::warn!(shard = self.shard.0, %error, "a group did not stop in order");
         }

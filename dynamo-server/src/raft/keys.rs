@@ -1,7 +1,7 @@
 //! Keys of the log store, which all groups of a node share.
 //!
 //! ```text
-//! 0x01 · group (4, big endian) · kind (1)            one value per group and kind: vote, committed, purged
+//! 0x01 · group (4, big endian) · kind (1)            one value per group and kind: vote, committed, purged, incoming
 //! 0x02 · group (4, big endian) · index (8, big endian)  an entry
 //! ```
 
@@ -15,6 +15,8 @@ pub enum Scalar {
     Committed = 0x02,
     /// The last entry that was purged.
     Purged = 0x03,
+    /// A snapshot that was about to be installed; gone with the next purge.
+    Incoming = 0x04,
 }
 
 const SPACE_SCALARS: u8 = 0x01;

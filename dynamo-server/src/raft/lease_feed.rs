@@ -188,6 +188,9 @@ impl LeaseFeed {
     /// The grantor's clock is the monotonic one, everywhere: if it stands still while the machine is suspended, the
     /// promise lasts longer than it must, which is safe.
     pub(super) fn promise(&self, now: Moment, leader: NodeId, term: u64) {
+        if !rules::is_kept(Rule::GrantorPromises) {
+            return;
+        }
         self.grantor.lock().accepted(now, &leader, term);
         self.heard_ns.store(now.as_nanos(), Ordering::Relaxed);
     }

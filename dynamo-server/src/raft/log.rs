@@ -25,6 +25,7 @@ use parking_lot::Mutex;
 
 use super::codec::{decode_entry, get_log_id, get_vote, is_membership, put_entry};
 use super::floor::{Floor, GroupFloor, LogEndError};
+use super::incoming::Incoming;
 use super::keys::{self, Scalar};
 use super::lease_feed::{LeaseFeed, voters};
 use super::tail::{LogSize, TAIL_BYTES_MAX, Tail};
@@ -81,6 +82,27 @@ impl RecoveredLog {
         log.committed = log.committed.min(log.last);
         floor.check(group, &log.floor(), applied)?;
         Ok(log)
+    }
+
+    /// The index of the last entry that lies in the log of `group`, purged or not.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn last(store: &dyn LogStore, group: u32) -> Result<Option<u64>, LogEndError> {
+        let unreadable = |reason: String| LogEndError::Unreadable { group, reason };
+        let purged = match store
+            .get(&keys::scalar(group, Scalar::Purged))
+            .map_err(|error| unreadable(error.to_string()))?
+        {
+            Some(bytes) => Some(get_log_id(&mut &bytes[..]).map_err(|error| unreadable(error.to_string()))?.index()),
+            None => None,
+        };
+        let (first, end) = (keys::entry(group, 0), keys::entry(group, u64::MAX));
+        let mut cursor = store
+            .cursor(KeyRange::between(&first, &end), Direction::Backward)
+            .map_err(|error| unreadable(error.to_string()))?;
+        let last = cursor.next().map_err(|error| unreadable(error.to_string()))?;
+        Ok(last.and_then(|(key, _)| keys::entry_index(key)).max(purged))
     }
 
     /// How far this log has come.
@@ -224,6 +246,14 @@ impl<E: Env> GroupLog<E> {
     /// The last vote.
     pub fn vote(&self) -> Option<Vote> {
         self.shared.inner.lock().vote
+    }
+
+    /// Notes that a snapshot is about to replace the state; durable on return.
+    ///
+    /// # Errors
+    /// When it may not be durable; nothing may be installed then.
+    pub async fn note_incoming(&self, incoming: &Incoming) -> io::Result<()> {
+        self.shared.wal.note_incoming(self.shared.group, incoming.encode()).await
     }
 
     /// Entries from `start` to before `end`, as many as fit `bytes_max` (at least one if there is any).

@@ -7,7 +7,6 @@
 //! A fault (the store, a damaged row, an entry of a newer program) stops the group on this node; nothing is skipped.
 
 use std::io;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use dynamo_engine::apply::{Outcome, ShardState, apply_entry};
@@ -15,14 +14,17 @@ use dynamo_engine::keyspace::local;
 use futures::{Stream, TryStreamExt};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, Snapshot};
-use ordered_kv::{StateStore, StoreError, WriteBatch};
+use ordered_kv::{Reader, StateStore, StoreError, WriteBatch};
 use shard_router::{Epoch, ShardId, ShardMap};
 
 use super::codec::{CodecError, get_log_id, get_stored_membership, put_log_id, put_stored_membership};
+use super::incoming::Incoming;
 use super::lease_feed::LeaseFeed;
+use super::log::GroupLog;
 use super::payload::{Applied, Payload};
 use super::published::Published;
-use super::snapshot::{ShardSnapshot, SnapshotPin};
+use super::snapshot::{ShardSnapshot, SnapshotPin, content};
+use super::snapshot_stage::StagedSnapshot;
 use super::types::{LogEntry, LogId, Membership, SnapshotMeta, StoredMembership, Types};
 use crate::env::Env;
 use crate::node::FaultSignal;
@@ -62,7 +64,7 @@ impl RecoveredState {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn read(store: &dyn StateStore, shard: ShardId, map: Arc<ShardMap>) -> Result<RecoveredState, StateError> {
+    pub fn read(store: &dyn Reader, shard: ShardId, map: Arc<ShardMap>) -> Result<RecoveredState, StateError> {
         let applied = match store.get(&local::applied(shard))? {
             Some(bytes) => Some(get_log_id(&mut &bytes[..]).map_err(CodecError::from)?),
             None => None,
@@ -93,8 +95,10 @@ pub fn persisted_applied(store: &dyn StateStore, shard: ShardId) -> Result<Optio
 }
 
 /// The state machine of one group.
-pub struct Machine<E> {
+pub struct Machine<E: Env> {
     store: Arc<dyn StateStore>,
+    /// Where the installation of a snapshot is noted first.
+    log: GroupLog<E>,
     shard: ShardState,
     applied: Option<LogId>,
     membership: StoredMembership,
@@ -103,13 +107,13 @@ pub struct Machine<E> {
     lease: Arc<LeaseFeed>,
     published: Arc<Published>,
     fault: FaultSignal,
-    env: PhantomData<fn() -> E>,
 }
 
 impl<E: Env> Machine<E> {
     /// The machine of a group as it was recovered.
     pub fn new(
         store: Arc<dyn StateStore>,
+        log: GroupLog<E>,
         recovered: RecoveredState,
         lease: Arc<LeaseFeed>,
         published: Arc<Published>,
@@ -117,6 +121,7 @@ impl<E: Env> Machine<E> {
     ) -> Self {
         Machine {
             store,
+            log,
             shard: recovered.shard,
             applied: recovered.applied,
             membership: recovered.membership,
@@ -124,7 +129,6 @@ impl<E: Env> Machine<E> {
             lease,
             published,
             fault,
-            env: PhantomData,
         }
     }
 
@@ -199,6 +203,19 @@ impl<E: Env> Machine<E> {
         io::Error::other(reason)
     }
 
+    /// Replaces the state; what to do after a crash in between is noted first.
+    async fn install(&mut self, upto: LogId, staged: StagedSnapshot) -> io::Result<()> {
+        let mut leftovers = content(&self.shard);
+        leftovers.retain(|range| !staged.ranges.contains(range));
+        let note = Incoming { upto, leftovers };
+        self.log.note_incoming(&note).await?;
+        let installed = match staged.commit().await {
+            Ok(()) => E::in_place(|| note.sweep(&*self.store)),
+            Err(error) => Err(error),
+        };
+        installed.map_err(|error| self.stop(&format!("installing a snapshot failed: {error}")))
+    }
+
     fn pin(&self) -> SnapshotPin {
         SnapshotPin {
             meta: SnapshotMeta { last_log_id: self.applied, last_membership: self.membership.clone() },
@@ -209,7 +226,7 @@ impl<E: Env> Machine<E> {
     }
 }
 
-impl<E> Drop for Machine<E> {
+impl<E: Env> Drop for Machine<E> {
     fn drop(&mut self) {
         // Whoever waits for an outcome would wait for ever, and so would everybody after it.
         if std::thread::panicking() {
@@ -250,8 +267,15 @@ impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: ShardSnapshot) -> io::Result<()> {
-        let store = Arc::clone(&self.store);
-        E::in_place(|| snapshot.install(meta, &*store, &self.shard)).map_err(|error| self.stop(&error.to_string()))?;
+        let staged = match snapshot {
+            ShardSnapshot::Staged(staged) => staged,
+            ShardSnapshot::Pinned(pin) => StagedSnapshot::copy::<E>(&pin, &self.store, &self.shard)
+                .await
+                .map_err(|refusal| self.stop(&refusal.to_string()))?,
+        };
+        if let Some(upto) = meta.last_log_id {
+            self.install(upto, staged).await?;
+        }
         let recovered = RecoveredState::read(&*self.store, self.shard.id, Arc::clone(&self.shard.map))
             .map_err(|error| self.stop(&error.to_string()))?;
         self.shard = recovered.shard;

@@ -5,6 +5,7 @@
 //!   append    vote · previous log id? · commit? · n entries (each with its length)
 //!   vote      vote · last log id? · transfer (1)          pre-vote: the same
 //!   transfer  vote · target node · last log id?
+//!   kinds 5 to 7: parts of a snapshot, see `snapshot_message`
 //! response  format (1) · tag (1) · …
 //! ```
 
@@ -18,6 +19,7 @@ use openraft::raft::{
 use super::codec::{
     CodecError, LOG_FORMAT, decode_entry, get_log_id_option, get_vote, put_entry, put_log_id_option, put_vote,
 };
+use super::snapshot_message::{KIND_BEGIN, KIND_CHUNK, KIND_END, SnapshotMessage};
 use super::types::Types;
 use crate::env::Env;
 
@@ -45,6 +47,8 @@ pub enum Message<E: Env> {
     PreVote(VoteRequest<Types<E>>),
     /// Take over the leadership, or let the target take it.
     Transfer(TransferLeaderRequest<Types<E>>),
+    /// Take a part of a snapshot.
+    Snapshot(SnapshotMessage),
 }
 
 /// The bytes of a request to `group`.
@@ -54,6 +58,7 @@ pub fn encode<E: Env>(group: u32, message: &Message<E>) -> Bytes {
         Message::Vote(_) => KIND_VOTE,
         Message::PreVote(_) => KIND_PRE_VOTE,
         Message::Transfer(_) => KIND_TRANSFER,
+        Message::Snapshot(message) => message.kind(),
     };
     let mut out = vec![LOG_FORMAT, kind];
     put_u64(&mut out, u64::from(group));
@@ -69,6 +74,7 @@ pub fn encode<E: Env>(group: u32, message: &Message<E>) -> Bytes {
             put_u64(&mut out, *request.to_node_id());
             put_log_id_option(&mut out, request.last_log_id());
         }
+        Message::Snapshot(message) => message.put(&mut out),
     }
     out.into()
 }
@@ -105,6 +111,7 @@ pub fn decode<E: Env>(bytes: &Bytes) -> Result<(u32, Message<E>), CodecError> {
             let target = get_u64(input)?;
             Message::Transfer(TransferLeaderRequest::new(from, target, get_log_id_option(input)?))
         }
+        KIND_BEGIN | KIND_CHUNK | KIND_END => Message::Snapshot(SnapshotMessage::get(kind, bytes, input)?),
         other => return Err(CodecError::Kind(other)),
     };
     finish(input)?;

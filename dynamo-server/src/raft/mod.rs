@@ -20,6 +20,7 @@
 pub mod codec;
 pub mod floor;
 mod group;
+mod incoming;
 mod keys;
 pub mod lease_feed;
 mod log;
@@ -35,6 +36,10 @@ pub mod rules;
 mod runtime;
 mod serve;
 pub mod snapshot;
+mod snapshot_message;
+mod snapshot_send;
+mod snapshot_serve;
+mod snapshot_stage;
 mod tail;
 #[cfg(test)]
 mod tests;

@@ -7,10 +7,11 @@
 //! A group with one voter never makes a connection.
 
 use std::future::Future;
-use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{Either, select};
 use lease::Moment;
 use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::RPCOption;
@@ -24,20 +25,23 @@ use super::lease_feed::LeaseFeed;
 use super::message::{self, Message};
 use super::rules::{self, Rule};
 use super::snapshot::ShardSnapshot;
+use super::snapshot_message::SnapshotMessage;
+use super::snapshot_send;
 use super::types::{CommittedLeaderId, Member, NodeId, Types, Vote};
-use crate::env::{Env, Lane, PeerRequest, Transport};
+use crate::env::{Env, Lane, PeerRequest, Transport, TransportError};
 
 /// Makes a group's connections.
 pub struct Connections<E> {
     env: E,
     group: u32,
     lease: Arc<LeaseFeed>,
+    chunk_bytes: usize,
 }
 
 impl<E: Env> Connections<E> {
-    /// The connections of `group`.
-    pub fn new(env: E, group: u32, lease: Arc<LeaseFeed>) -> Self {
-        Connections { env, group, lease }
+    /// The connections of `group`, over which snapshots go in chunks of about so many bytes.
+    pub fn new(env: E, group: u32, lease: Arc<LeaseFeed>, chunk_bytes: usize) -> Self {
+        Connections { env, group, lease, chunk_bytes }
     }
 
     fn connect(&self, peer: NodeId, member: &Member, lane: Lane) -> Connection<E> {
@@ -48,6 +52,7 @@ impl<E: Env> Connections<E> {
             peer,
             address: member.addr.clone(),
             lane,
+            chunk_bytes: self.chunk_bytes,
         }
     }
 }
@@ -76,6 +81,8 @@ pub struct Connection<E> {
     peer: NodeId,
     address: String,
     lane: Lane,
+    /// Bytes of rows in one chunk of a snapshot.
+    chunk_bytes: usize,
 }
 
 impl<E: Env> Connection<E> {
@@ -87,6 +94,29 @@ impl<E: Env> Connection<E> {
             body: message::encode(self.group, &message),
         };
         self.env.transport().call(request, limit).await.map_err(unreachable)
+    }
+}
+
+impl<E: Env> Connection<E> {
+    /// The peer's number.
+    pub(super) fn peer(&self) -> NodeId {
+        self.peer
+    }
+
+    /// Bytes of rows in one chunk of a snapshot.
+    pub(super) fn chunk_bytes(&self) -> usize {
+        self.chunk_bytes
+    }
+
+    /// Sends a part of a snapshot.
+    pub(super) async fn ask_snapshot(
+        &self,
+        message: &SnapshotMessage,
+        limit: Duration,
+    ) -> Result<bytes::Bytes, TransportError> {
+        let body = message::encode(self.group, &Message::<E>::Snapshot(message.clone()));
+        let request = PeerRequest { to: self.peer, address: self.address.clone(), lane: Lane::Snapshot, body };
+        self.env.transport().call(request, limit).await
     }
 }
 
@@ -146,12 +176,21 @@ impl<E: Env> RaftNetworkV2<Types<E>> for Connection<E> {
 
     async fn full_snapshot(
         &mut self,
-        _vote: Vote,
-        _snapshot: Snapshot<CommittedLeaderId, NodeId, Member, ShardSnapshot>,
-        _cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
+        vote: Vote,
+        snapshot: Snapshot<CommittedLeaderId, NodeId, Member, ShardSnapshot>,
+        cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         _option: RPCOption,
     ) -> Result<SnapshotResponse<Types<E>>, StreamingError<Types<E>>> {
-        let error = io::Error::new(io::ErrorKind::Unsupported, "nodes do not exchange snapshots yet");
-        Err(StreamingError::Unreachable(Unreachable::new(&AnyError::new(&error))))
+        let ShardSnapshot::Pinned(pin) = snapshot.snapshot else {
+            return Err(ReplicationClosed::new("a snapshot that is being received is not sent on").into());
+        };
+        match select(pin!(snapshot_send::send(self, vote, pin)), pin!(cancel)).await {
+            Either::Left((Ok(vote), _)) => Ok(SnapshotResponse::new(vote)),
+            Either::Left((Err(error), _)) => {
+                tracing::warn!(shard = self.group, peer = self.peer, %error, "a snapshot is not sent");
+                Err(StreamingError::Unreachable(Unreachable::new(&AnyError::new(&error))))
+            }
+            Either::Right((closed, _)) => Err(closed.into()),
+        }
     }
 }

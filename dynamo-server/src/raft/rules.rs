@@ -9,6 +9,9 @@
 pub enum Rule {
     /// The lease counts from when a message was sent, not from when its answer came.
     AnchorAtSend,
+    /// Whoever accepts a message of a leader votes for nobody else for one lease. Broken, openraft's own second line of
+    /// the same promise is passed by, too.
+    GrantorPromises,
     /// A leader serves nothing under a lease before an entry of its own term is applied.
     OwnTermGate,
     /// A transfer of the leadership ends the lease first.

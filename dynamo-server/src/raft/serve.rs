@@ -6,6 +6,7 @@
 //! - An append is promised *before* openraft sees it: whatever votes are granted from then on are refused, so no
 //!   acknowledgement can leave after a vote for another node. Promising a message that openraft then rejects costs at
 //!   most one lease of waiting; one from a term that is visibly over is not promised at all.
+//! - The last part of a snapshot is promised as an append is.
 //! - A vote is looked at *twice*: a message of the leader may have been accepted while openraft was deciding, and an
 //!   answer that is withheld is only an answer lost on the way.
 //! - A transfer lifts the promise made to the leader that says so: it has given its lease away before.
@@ -17,6 +18,8 @@ use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest, V
 use super::codec::CodecError;
 use super::group::Group;
 use super::message::{self, Message};
+use super::rules::{self, Rule};
+use super::snapshot_message::{Refusal, SnapshotAnswer};
 use super::types::{Types, Vote};
 use crate::env::Env;
 
@@ -37,7 +40,12 @@ impl<E: Env> Group<E> {
     /// # Errors
     /// When there is no answer; the peer then hears nothing, as if the message had been lost.
     pub async fn serve(&self, request: &Bytes) -> Result<Bytes, ServeError> {
-        let (_, request) = message::decode::<E>(request)?;
+        let request = match message::decode::<E>(request) {
+            Ok((_, request)) => request,
+            // Only parts of snapshots carry one. Their sender is told, and sends the same once more.
+            Err(CodecError::Checksum) => return Ok(SnapshotAnswer::Refused(Refusal::Checksum).encode()),
+            Err(error) => return Err(error.into()),
+        };
         match request {
             Message::Append(request) => {
                 let response = self.serve_append(request).await?;
@@ -54,6 +62,7 @@ impl<E: Env> Group<E> {
                 let response = self.raft().handle_transfer_leader(request).await.map_err(|_| ServeError::Stopped)?;
                 Ok(message::encode_transfer_response::<E>(&response))
             }
+            Message::Snapshot(message) => Ok(self.serve_snapshot(message).await?.encode()),
         }
     }
 
@@ -61,19 +70,26 @@ impl<E: Env> Group<E> {
         &self,
         request: AppendEntriesRequest<Types<E>>,
     ) -> Result<AppendEntriesResponse<Types<E>>, ServeError> {
-        let leader = request.vote.leader_id;
+        self.promise_to(&request.vote);
+        self.raft().append_entries(request).await.map_err(|_| ServeError::Stopped)
+    }
+
+    /// Promises the leader that has this vote not to help anybody else for a while.
+    pub(super) fn promise_to(&self, vote: &Vote) {
+        let leader = vote.leader_id;
         let is_over = self.log().vote().is_some_and(|vote| vote.leader_id.term > leader.term);
         if !is_over {
             self.lease().promise(now::<E>(), leader.voted_for, leader.term);
         }
-        self.raft().append_entries(request).await.map_err(|_| ServeError::Stopped)
     }
 
     async fn serve_vote(
         &self,
-        request: VoteRequest<Types<E>>,
+        mut request: VoteRequest<Types<E>>,
         kind: Kind,
     ) -> Result<VoteResponse<Types<E>>, ServeError> {
+        // openraft asks nobody about a candidate that a leader has named.
+        request.leadership_transfer |= !rules::is_kept(Rule::GrantorPromises);
         let candidate = request.vote.leader_id.voted_for;
         if let Err(refusal) = self.lease().may_grant(now::<E>(), candidate) {
             tracing::debug!(shard = self.shard().0, candidate, %refusal, "a vote is refused");

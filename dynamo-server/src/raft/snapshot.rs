@@ -1,32 +1,40 @@
 //! Snapshots of a shard: a pin while nobody needs the rows, a walk over a frozen view when somebody does.
 //!
 //! openraft wants a snapshot before it purges a log. Ours is the state store itself: taking one means to remember what
-//! is applied (a *pin*, which costs nothing and holds nothing up). Only reading its rows opens a view of the store, and
+//! is applied (a *pin*, which costs nothing and holds nothing up). Only sending its rows opens a view of the store, and
 //! what is applied is then read from that very view, since the state has moved on meanwhile.
 //!
-//! The rows of a shard are a list of ranges ([`content`]), which the sender reads from its view and the receiver
-//! replaces, all at once; neither ever holds them in memory.
+//! The rows of a shard are a list of ranges ([`content`]), which the sender reads from its view (`snapshot_send`) and the
+//! receiver stages (`snapshot_stage`) and then replaces, all at once; neither ever holds them in memory. All shards of a
+//! node share one store: a snapshot touches nothing but the ranges of its own shard.
 
 use std::io;
 use std::sync::Arc;
 
+use dynamo_engine::apply::ShardState;
 use dynamo_engine::apply::ddl::table_ids;
-use dynamo_engine::apply::{Fault, ShardState};
 use dynamo_engine::keyspace::{RowRange, Space, local, successor, table_ranges};
 use openraft::{RaftSnapshotBuilder, Snapshot};
-use ordered_kv::{Direction, Ingest, KeyRange, Reader, StateStore, StoreError};
-use shard_router::{ShardId, ShardMap};
+use ordered_kv::StateStore;
+use shard_router::{ShardId, ShardMap, Token};
 
+pub use super::snapshot_stage::StagedSnapshot;
 use super::types::{CommittedLeaderId, Member, NodeId, SnapshotMeta, Types};
 use crate::env::Env;
 
 /// The system group also owns the catalog.
 const SYSTEM_SHARD: ShardId = ShardId(0);
 
+/// Bytes of rows after which a chunk of a snapshot is sent. Few enough for the lane and the memory of both nodes, enough
+/// to make the round trip small beside them. One row more may make it a little longer.
+pub const SNAPSHOT_CHUNK_BYTES: usize = 1 << 20;
+
 /// The content of a snapshot, or the way to it.
 pub enum ShardSnapshot {
-    /// The state of the node that took it, as it is when somebody asks.
+    /// The state of this node, as it is when somebody asks.
     Pinned(SnapshotPin),
+    /// What a leader has sent, ready to be installed.
+    Staged(StagedSnapshot),
 }
 
 /// What was applied when the snapshot was taken, and where the rows are.
@@ -42,17 +50,6 @@ pub struct SnapshotPin {
     pub map: Arc<ShardMap>,
 }
 
-/// A snapshot cannot be installed; the shard must stop.
-#[derive(Debug, thiserror::Error)]
-pub enum InstallError {
-    /// One of the two stores failed.
-    #[error("installing a snapshot failed: {0}")]
-    Store(#[from] StoreError),
-    /// What was sent is no shard.
-    #[error("a snapshot cannot be read: {0}")]
-    Content(#[from] Fault),
-}
-
 impl SnapshotPin {
     /// The snapshot.
     pub fn snapshot(self) -> Snapshot<CommittedLeaderId, NodeId, Member, ShardSnapshot> {
@@ -60,42 +57,8 @@ impl SnapshotPin {
     }
 }
 
-impl ShardSnapshot {
-    /// Replaces the rows of `current` in `store` by this snapshot's; durable on return, and all or nothing.
-    ///
-    /// # Errors
-    /// When that cannot be done; nothing has changed then.
-    pub fn install(
-        self,
-        _meta: &SnapshotMeta,
-        store: &dyn StateStore,
-        current: &ShardState,
-    ) -> Result<(), InstallError> {
-        let ShardSnapshot::Pinned(pin) = self;
-        let view = pin.store.view();
-        let sent = content(&ShardState::load(&*view, pin.shard, Arc::clone(&pin.map))?);
-        let mut load = store.ingest()?;
-        for range in content(current).iter().chain(&sent) {
-            load.replace(&range.start, &range.end)?;
-        }
-        for range in &sent {
-            copy(&*view, range, &mut *load)?;
-        }
-        load.commit()?;
-        Ok(())
-    }
-}
-
-fn copy(view: &dyn Reader, range: &RowRange, load: &mut dyn Ingest) -> Result<(), StoreError> {
-    let mut cursor = view.cursor(KeyRange::between(&range.start, &range.end), Direction::Forward)?;
-    while let Some((key, value)) = cursor.next()? {
-        load.put(key, value)?;
-    }
-    Ok(())
-}
-
 /// Every range of rows that the shard has, in key order: its own records, the catalog where it is the system group's,
-/// and those of each installed table.
+/// and those of each installed table, as far as the shard owns their tokens.
 pub fn content(shard: &ShardState) -> Vec<RowRange> {
     let local = local::shard_prefix(shard.id);
     let mut ranges = vec![RowRange { end: successor(&local), start: local }];
@@ -109,6 +72,37 @@ pub fn content(shard: &ShardState) -> Vec<RowRange> {
         }
     }
     ranges.sort_by(|one, other| one.start.cmp(&other.start));
+    ranges
+}
+
+/// Whether everything in `range` may be a row of the shard: no leader may say that a neighbour's rows are to be replaced.
+pub(super) fn is_own(range: &RowRange, shard: &ShardState) -> bool {
+    let lies_in = |start: Vec<u8>, end: Vec<u8>| start <= range.start && !range.end.is_empty() && range.end <= end;
+    let local = local::shard_prefix(shard.id);
+    let system = vec![Space::System as u8];
+    if lies_in(local.clone(), successor(&local)) {
+        return true;
+    }
+    if shard.id == SYSTEM_SHARD && lies_in(system.clone(), successor(&system)) {
+        return true;
+    }
+    // Everything else stands under a space, an id and a token.
+    let Some((prefix, _)) = range.start.split_first_chunk::<ID_PREFIX>() else { return false };
+    let is_shared = ![Space::Local as u8, Space::System as u8].contains(&prefix[0]);
+    let bound = |token: Token| [&prefix[..], &token.0.to_be_bytes()].concat();
+    let tokens = shard.ranges();
+    is_shared && tokens.iter().any(|tokens| lies_in(bound(tokens.first()), successor(&bound(tokens.last()))))
+}
+
+/// Bytes of a key before its token: space and id.
+const ID_PREFIX: usize = 9;
+
+/// The ranges of either list, in order, each once.
+pub(super) fn union(one: Vec<RowRange>, other: &[RowRange]) -> Vec<RowRange> {
+    let mut ranges = one;
+    ranges.extend_from_slice(other);
+    ranges.sort_by(|one, other| (&one.start, &one.end).cmp(&(&other.start, &other.end)));
+    ranges.dedup();
     ranges
 }
 

@@ -57,6 +57,11 @@ enum Request<E: Env> {
         vote: Vote,
         done: oneshot::Sender<io::Result<()>>,
     },
+    Incoming {
+        group: u32,
+        note: Vec<u8>,
+        done: oneshot::Sender<io::Result<()>>,
+    },
     Truncate {
         group: u32,
         last: Option<LogId>,
@@ -113,6 +118,16 @@ impl<E: Env> Wal<E> {
     pub async fn save_vote(&self, group: u32, vote: Vote) -> io::Result<()> {
         let (done, answer) = oneshot::channel();
         self.send(Request::Vote { group, vote, done }).await?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Notes that a snapshot is about to be installed; durable on return.
+    ///
+    /// # Errors
+    /// When it may not be durable.
+    pub async fn note_incoming(&self, group: u32, note: Vec<u8>) -> io::Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.send(Request::Incoming { group, note, done }).await?;
         answer.await.map_err(|_| gone())?
     }
 
@@ -177,7 +192,8 @@ struct Round<E: Env> {
     /// Whether the end of a log is cut off, so that the floor must not promise it any more.
     cut: bool,
     appended: Vec<(Arc<AtomicU64>, u64, IOFlushed<Types<E>>)>,
-    votes: Vec<oneshot::Sender<io::Result<()>>>,
+    /// Who waits for a vote or a note.
+    waiting: Vec<oneshot::Sender<io::Result<()>>>,
     closed: Option<oneshot::Sender<()>>,
 }
 
@@ -225,7 +241,12 @@ impl<E: Env> Worker<E> {
                 put_vote(&mut bytes, &vote);
                 round.batch.put(&keys::scalar(group, Scalar::Vote), &bytes);
                 self.floor.groups.entry(group).or_default().vote = Some(vote);
-                round.votes.push(done);
+                round.waiting.push(done);
+            }
+            Request::Incoming { group, note, done } => {
+                round.sync = true;
+                round.batch.put(&keys::scalar(group, Scalar::Incoming), &note);
+                round.waiting.push(done);
             }
             Request::Truncate { group, last } => {
                 round.cut = true;
@@ -236,6 +257,7 @@ impl<E: Env> Worker<E> {
             }
             Request::Purge { group, first, upto } => {
                 round.put_log_id(group, Scalar::Purged, &upto);
+                round.batch.delete(&keys::scalar(group, Scalar::Incoming));
                 if (upto.index() + 1).saturating_sub(first) <= POINT_DELETES_MAX {
                     (first..=upto.index()).for_each(|index| round.batch.delete(&keys::entry(group, index)));
                 } else {
@@ -310,7 +332,7 @@ impl<E: Env> Round<E> {
             sync: false,
             cut: false,
             appended: Vec::new(),
-            votes: Vec::new(),
+            waiting: Vec::new(),
             closed: None,
         }
     }
@@ -332,9 +354,9 @@ impl<E: Env> Round<E> {
             }
             done.io_completed(result());
         }
-        for vote in self.votes {
+        for waiting in self.waiting {
             // The group may have been shut down meanwhile.
-            let _ = vote.send(result());
+            let _ = waiting.send(result());
         }
     }
 }

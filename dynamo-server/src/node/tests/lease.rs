@@ -13,6 +13,7 @@ use crate::env::{Storage, Stores};
 use crate::guard::{Handler, LeaseGuard, ReadMode};
 use crate::node::FaultSignal;
 use crate::raft::floor::Floor;
+use crate::raft::snapshot::SNAPSHOT_CHUNK_BYTES;
 use crate::raft::types::Member;
 use crate::raft::{Group, GroupContext, Pace, RecoveredGroup, Wal};
 use crate::shard::{Deadline, Shard, ShardError};
@@ -29,6 +30,7 @@ async fn standing(machine: &Arc<SimNode>) -> Arc<Shard<SimEnv>> {
         env,
         node: 1,
         pace: Pace::default(),
+        snapshot_chunk_bytes: SNAPSHOT_CHUNK_BYTES,
         log: Arc::clone(&stores.log),
         state: stores.state,
         wal: Wal::start(stores.log, Floor::default(), fault.clone()),

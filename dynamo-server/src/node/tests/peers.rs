@@ -29,13 +29,16 @@ fn place(dir: &Path, id: u64) -> PathBuf {
 }
 
 async fn start(dir: &Path, id: u64, members: &Members, port: TcpTransport) -> Result<Arc<Node<TokioEnv>>, NodeError> {
-    let options = NodeOptions {
+    Node::start(options(dir, id, members), TokioEnv::with_peers(port)).await
+}
+
+fn options(dir: &Path, id: u64, members: &Members) -> NodeOptions {
+    NodeOptions {
         storage: Storage::Directory(place(dir, id)),
         cluster: Some(ClusterOptions { node_id: id, members: members.clone(), joins: None }),
         pace: PACE,
         ..NodeOptions::default()
-    };
-    Node::start(options, TokioEnv::with_peers(port)).await
+    }
 }
 
 async fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
@@ -147,4 +150,68 @@ async fn a_node_is_alone_or_a_member_and_its_data_remembers_which() {
     std::fs::rename(place(dir.path(), 3), place(dir.path(), 1)).unwrap();
     let refused = start(dir.path(), 1, &two, TcpTransport::default()).await.err();
     assert!(matches!(refused, Some(NodeError::IsAlone)), "{refused:?}");
+}
+
+/// The log of the others is dropped while a node is away, so that only a snapshot helps it, and one of several megabytes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_was_away_for_long_comes_back_by_a_snapshot() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ports = BTreeMap::new();
+    for id in 1..=3 {
+        ports.insert(id, TcpTransport::open((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap());
+    }
+    let members: Members = ports.iter().map(|(id, port)| (*id, port.address().unwrap().to_string())).collect();
+    let short_log = |id| NodeOptions { log_bytes_max: 0, shards: 2, ..options(dir.path(), id, &members) };
+    let mut nodes = Nodes::new();
+    for (id, port) in ports {
+        nodes.insert(id, Node::start(short_log(id), TokioEnv::with_peers(port)).await.unwrap());
+    }
+    let first = leader(&nodes).await;
+    create_table(&nodes[&first]).await;
+    let away = nodes.keys().copied().find(|id| *id != first).unwrap();
+    put_somewhere(&nodes, "before", "1").await;
+    let stopped = nodes.remove(&away).unwrap();
+    stopped.shutdown().await;
+    let had: Vec<u64> = stopped.shards.iter().map(|shard| shard.group().published().applied_next()).collect();
+    drop(stopped);
+
+    let large = "x".repeat(100 << 10);
+    for number in 0..40 {
+        put_somewhere(&nodes, &format!("key-{number}"), &large).await;
+    }
+    put_somewhere(&nodes, "before", "2").await;
+    for node in nodes.values() {
+        for (shard, had) in node.shards.iter().zip(&had) {
+            let purged = || shard.group().log().purged().filter(|purged| purged.index() > had + 1);
+            wait_for("purge", purged).await;
+        }
+    }
+
+    let address: SocketAddr = members[&away].parse().unwrap();
+    let port = TcpTransport::open(address).await.expect("a stopped node has given its port back");
+    let node = Node::start(short_log(away), TokioEnv::with_peers(port)).await.expect("it comes back");
+    let caught_up =
+        || node.catalog().table(TABLE).and_then(|_| applied_value(&node, "before")).filter(|value| value == "2");
+    wait_for("caught up replica", caught_up).await;
+    for number in 0..40 {
+        let applied = || applied_value(&node, &format!("key-{number}"));
+        assert_eq!(wait_for("row", applied).await.len(), large.len());
+    }
+    for shard in &node.shards {
+        assert!(shard.group().snapshots_installed() > 0, "shard {}", shard.id().0);
+    }
+    put(&node, "after", "3").await.expect("it takes part");
+    nodes.insert(away, node);
+
+    // It starts on what it was sent, with a log that begins behind it.
+    let node = nodes.remove(&away).unwrap();
+    node.shutdown().await;
+    drop(node);
+    let port = TcpTransport::open(address).await.expect("a stopped node has given its port back");
+    let node = Node::start(short_log(away), TokioEnv::with_peers(port)).await.expect("it comes back again");
+    assert_eq!(applied_value(&node, "key-7").map(|value| value.len()), Some(large.len()));
+    node.shutdown().await;
+    for node in nodes.into_values() {
+        node.shutdown().await;
+    }
 }

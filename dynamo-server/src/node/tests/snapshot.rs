@@ -11,7 +11,7 @@ use super::fixture::{create_table, put};
 use crate::env::sim::{SimEnv, SimNode, run};
 use crate::env::{Env, Storage};
 use crate::node::{Node, NodeOptions};
-use crate::raft::snapshot::{ShardSnapshot, SnapshotPin};
+use crate::raft::snapshot::{SnapshotPin, StagedSnapshot};
 use crate::raft::types::SnapshotMeta;
 
 const SHARD: ShardId = ShardId(0);
@@ -54,7 +54,7 @@ fn an_installed_snapshot_is_the_shard_and_leaves_others_alone() {
 
         let pin = SnapshotPin { meta: SnapshotMeta::default(), store: Arc::clone(&source), shard: SHARD, map: whole() };
         let current = ShardState::load(&*target, SHARD, whole()).unwrap();
-        ShardSnapshot::Pinned(pin).install(&SnapshotMeta::default(), &*target, &current).unwrap();
+        StagedSnapshot::copy::<SimEnv>(&pin, &target, &current).await.unwrap().commit().await.unwrap();
 
         let mut expected = rows(&*source);
         expected.push((of_others.to_vec(), b"another shard's record".to_vec()));
@@ -74,7 +74,7 @@ fn an_empty_shard_can_be_sent_too() {
         let target = state_of_node(&[("a", "1")]).await;
         let pin = SnapshotPin { meta: SnapshotMeta::default(), store: empty, shard: SHARD, map: whole() };
         let current = ShardState::load(&*target, SHARD, whole()).unwrap();
-        ShardSnapshot::Pinned(pin).install(&SnapshotMeta::default(), &*target, &current).unwrap();
+        StagedSnapshot::copy::<SimEnv>(&pin, &target, &current).await.unwrap().commit().await.unwrap();
         assert_eq!(rows(&*target), []);
     });
 }

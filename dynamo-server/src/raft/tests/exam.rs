@@ -33,7 +33,8 @@ impl StoreBuilder<Types<SimEnv>, GroupLog<SimEnv>, Machine<SimEnv>, ()> for Fres
         let log = GroupLog::new(SHARD.0, stores.log, wal, Arc::clone(&lease), recovered);
         let state = RecoveredState::read(&*stores.state, SHARD, Arc::new(ShardMap::whole())).unwrap();
         let published = Arc::new(state.publish());
-        Ok(((), log, Machine::new(stores.state, state, lease, published, fault)))
+        let machine = Machine::new(stores.state, log.clone(), state, lease, published, fault);
+        Ok(((), log, machine))
     }
 }
 

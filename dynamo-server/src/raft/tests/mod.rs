@@ -1,4 +1,5 @@
-//! Replication from the inside: openraft's own exam, and the write-ahead log.
+//! Replication from the inside: openraft's own exam, snapshots that come in, and the write-ahead log.
 
 mod exam;
+mod staging;
 mod wal;

@@ -16,7 +16,7 @@ use dynamo_protocol::value::{AttributeValue, Item};
 use parking_lot::Mutex;
 
 use super::super::fixture::{TABLE, get};
-use super::world::{NODES, World, true_ns};
+use super::world::{World, true_ns};
 use crate::env::sim::{SimEnv, chance_below};
 use crate::node::Node;
 use crate::shard::ShardError;
@@ -46,6 +46,8 @@ pub struct Record {
     pub reads: AtomicU64,
     pub writes: AtomicU64,
     pub unknown: AtomicU64,
+    /// Snapshots that were installed.
+    pub snapshots: AtomicU64,
     /// When the last write was acknowledged.
     pub last_write_ns: AtomicU64,
 }
@@ -86,7 +88,7 @@ impl Record {
 
 /// Starts the clients of every machine.
 pub fn start(world: &Arc<World>, record: &Arc<Record>) -> Vec<tokio::task::JoinHandle<()>> {
-    let homes = (1..=NODES).flat_map(|home| std::iter::repeat_n(home, CLIENTS_PER_NODE as usize));
+    let homes = world.machines().into_iter().flat_map(|home| std::iter::repeat_n(home, CLIENTS_PER_NODE as usize));
     homes.map(|home| tokio::spawn(client(Arc::clone(world), Arc::clone(record), home))).collect()
 }
 

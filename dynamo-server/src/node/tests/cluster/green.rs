@@ -16,7 +16,7 @@ fn survives(scenario: Scenario) {
         Some(seed) => seed..seed + 1,
         None => 0..number("SIM_SEEDS").unwrap_or(SEEDS),
     };
-    let (mut reads, mut writes, mut seconds) = (0, 0, 0);
+    let (mut reads, mut writes, mut snapshots, mut seconds) = (0, 0, 0, 0);
     for seed in seeds.clone() {
         let verdict = judge(scenario, seed, None);
         if let Some(wrong) = &verdict.wrong {
@@ -27,9 +27,14 @@ fn survives(scenario: Scenario) {
         assert!(verdict.writes > 100, "seed {seed}: only {} writes were acknowledged", verdict.writes);
         reads += verdict.reads;
         writes += verdict.writes;
+        snapshots += verdict.snapshots;
         seconds += verdict.seconds;
     }
-    println!("{scenario:?}: seeds {seeds:?}, {reads} reads, {writes} writes, {seconds} virtual seconds");
+    let needs_snapshots = matches!(scenario, Scenario::AwayForLong | Scenario::SnapshotUnderFire);
+    assert!(snapshots > 0 || !needs_snapshots, "no snapshot was installed");
+    println!(
+        "{scenario:?}: seeds {seeds:?}, {reads} reads, {writes} writes, {snapshots} snapshots, {seconds} virtual seconds"
+    );
 }
 
 macro_rules! scenarios {
@@ -60,6 +65,11 @@ scenarios! {
     everything: Everything,
     late_acknowledgements: LateAcknowledgements,
     slow_new_leader: SlowNewLeader,
+    removed_leader: RemovedLeader,
+    growing_cluster: GrowingCluster,
+    away_for_long: AwayForLong,
+    snapshot_under_fire: SnapshotUnderFire,
+    many_transfers: ManyTransfers,
 }
 
 #[test]

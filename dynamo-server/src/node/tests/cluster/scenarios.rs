@@ -1,11 +1,13 @@
 //! The harm that is done to a cluster: each scenario takes about 20 virtual seconds and draws its moments from the seed.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::clients::Record;
-use super::world::{Plan, World};
-use crate::env::sim::{Weather, chance_below};
-use crate::raft::Pace;
+use super::world::{NODES, Plan, World};
+use crate::env::sim::{SimEnv, Weather, chance_below};
+use crate::raft::{MemberChange, Pace};
+use crate::shard::Deadline;
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,17 +30,30 @@ pub enum Scenario {
     LateAcknowledgements,
     /// The leader dies while its followers do not know yet what is committed, and their disks are slow.
     SlowNewLeader,
+    /// Leaders are removed from the cluster, with and without handing over first, and others take their place.
+    RemovedLeader,
+    /// One node becomes three and then five, and the first one dies.
+    GrowingCluster,
+    /// A node was away for longer than the log is kept, and comes back by a snapshot.
+    AwayForLong,
+    /// A snapshot comes in while its sender and its receiver are restarted and messages get lost.
+    SnapshotUnderFire,
+    /// The leaderships of all shards move all the time.
+    ManyTransfers,
     /// The leader's clock runs at less than half its rate: what no lease survives.
     ClockFarBeyondTheBound,
 }
 
 use Scenario::*;
 
+/// Shards of a cluster with several.
+const SHARDS: u32 = 3;
+
 /// The machine with the slow clock in [`ClockFarBeyondTheBound`].
 const SLOW: u64 = 1;
 
 /// What a cluster must survive.
-pub const WITHIN_THE_BOUNDS: [Scenario; 9] = [
+pub const WITHIN_THE_BOUNDS: [Scenario; 14] = [
     CutLeaderAndRestartVoter,
     SlowFollowerDisks,
     TransferWithLostMessages,
@@ -48,6 +63,11 @@ pub const WITHIN_THE_BOUNDS: [Scenario; 9] = [
     Everything,
     LateAcknowledgements,
     SlowNewLeader,
+    RemovedLeader,
+    GrowingCluster,
+    AwayForLong,
+    SnapshotUnderFire,
+    ManyTransfers,
 ];
 
 async fn pause(ms_min: u64, ms_spread: u64) {
@@ -63,26 +83,30 @@ impl Scenario {
     /// The cluster that this happens to.
     pub fn plan(self) -> Plan {
         match self {
-            SkewedClocks => Plan { clocks: [rate(), rate(), rate()], ..Plan::default() },
+            SkewedClocks => Plan { clocks: vec![rate(), rate(), rate()], ..Plan::default() },
             // The holder slow and the grantors fast, as far as the bound allows; whoever leads is not known yet.
             CutLeaderAndRestartVoter | LateAcknowledgements | StandingCandidate => {
-                let mut clocks = [1_050; 3];
+                let mut clocks = vec![1_050; 3];
                 clocks[chance_below(3) as usize] = 950;
                 let late = Pace { heartbeat: Duration::from_millis(950), ..Pace::default() };
-                Plan {
-                    clocks,
-                    pace: if self == LateAcknowledgements { late } else { Pace::default() },
-                    ..Plan::default()
-                }
+                let pace = if self == LateAcknowledgements { late } else { Pace::default() };
+                Plan { clocks, pace, ..Plan::default() }
             }
-            ClockFarBeyondTheBound => Plan { clocks: [400, 1_000, 1_000], ..Plan::default() },
+            ClockFarBeyondTheBound => Plan { clocks: vec![400, 1_000, 1_000], ..Plan::default() },
+            Everything | ManyTransfers => Plan { shards: SHARDS, ..Plan::default() },
+            RemovedLeader => Plan { clocks: vec![1_000; 5], shards: SHARDS, ..Plan::default() },
+            GrowingCluster => Plan { clocks: vec![1_000; 5], founders: 1, shards: SHARDS, ..Plan::default() },
+            AwayForLong | SnapshotUnderFire => {
+                // Every look of the upkeep finds the log too long, and a snapshot takes many messages.
+                Plan { shards: SHARDS, log_bytes_max: 0, snapshot_chunk_bytes: 128, ..Plan::default() }
+            }
             _ => Plan::default(),
         }
     }
 
     /// Does it.
     pub async fn harm(self, world: &World, record: &Record) {
-        for _ in 0..3 {
+        for round in 0..3 {
             match self {
                 CutLeaderAndRestartVoter => cut_leader_and_restart_voter(world).await,
                 SlowFollowerDisks => slow_follower_disks(world).await,
@@ -94,6 +118,11 @@ impl Scenario {
                 Everything => everything(world).await,
                 LateAcknowledgements => late_acknowledgements(world, record).await,
                 SlowNewLeader => slow_new_leader(world).await,
+                RemovedLeader => removed_leader(world).await,
+                GrowingCluster => growing_cluster(world, round).await,
+                AwayForLong => away_for_long(world, record).await,
+                SnapshotUnderFire => snapshot_under_fire(world, record).await,
+                ManyTransfers => many_transfers(world).await,
             }
             world.mend().await;
             record.allow_writes(true);
@@ -236,6 +265,90 @@ async fn slow_new_leader(world: &World) {
         world.machine(other).slow_disk(Some(300_000));
     }
     pause(5_000, 1_500).await;
+}
+
+/// Somebody new comes, so that there stay enough, and then the leader goes: it hands over first, or it writes its own
+/// removal into the log, perhaps cut off before it knows what became of that. Removed or not, it goes on answering its
+/// clients as far as it believes that it may.
+async fn removed_leader(world: &World) {
+    let leader = world.some_leader().await;
+    let stands_by = world.machines().into_iter().find(|id| *id > NODES && !world.present().contains(id));
+    if let Some(new) = stands_by {
+        world.join(new).await;
+    }
+    let removal = MemberChange::Remove { node: leader };
+    if let (1.., Some(node)) = (chance_below(3), world.node(leader)) {
+        let change = removal.clone();
+        world.machine(leader).spawn(async move {
+            let group = node.system().group();
+            group.change_members(&change, Deadline::after::<SimEnv>(Duration::from_secs(3))).await
+        });
+        pause(0, 40).await;
+        if chance_below(2) == 0 {
+            world.isolate(leader);
+        }
+    }
+    world.change(&removal).await;
+    pause(2_500, 1_500).await;
+    world.retire(leader).await;
+}
+
+async fn growing_cluster(world: &World, round: u64) {
+    world.set_weather(Weather { delay_us_min: 100, delay_us_max: 20_000, loss_permille: 20 });
+    match round {
+        0 | 1 => {
+            for new in [2 + 2 * round, 3 + 2 * round] {
+                world.join(new).await;
+            }
+            let one = world.present()[chance_below(3) as usize];
+            world.restart(one).await;
+        }
+        _ => {
+            let leader = world.some_leader().await;
+            world.change(&MemberChange::Remove { node: leader }).await;
+            world.retire(leader).await;
+        }
+    }
+    pause(2_000, 1_000).await;
+}
+
+/// The log is dropped all the time, so that whoever was away does not find its place in it any more.
+async fn away_for_long(world: &World, record: &Record) {
+    let away = 1 + chance_below(NODES);
+    world.kill(away).await;
+    pause(3_500, 1_500).await;
+    let before = world.snapshots();
+    world.start(away).await;
+    pause(2_500, 1_000).await;
+    record.snapshots.fetch_add(world.snapshots() - before, Ordering::Relaxed);
+}
+
+async fn snapshot_under_fire(world: &World, record: &Record) {
+    let away = 1 + chance_below(NODES);
+    world.kill(away).await;
+    pause(3_500, 500).await;
+    world.set_weather(Weather { delay_us_min: 1_000, delay_us_max: 40_000, loss_permille: 60 });
+    world.start(away).await;
+    for _ in 0..4 {
+        pause(200, 700).await;
+        match chance_below(4) {
+            0 => world.restart(away).await,
+            1 => world.restart(world.others(away)[chance_below(2) as usize]).await,
+            2 => world.transfer(chance_below(u64::from(SHARDS)) as u32, world.others(away)[0]).await,
+            _ => {}
+        }
+    }
+    world.network.heal();
+    pause(2_000, 500).await;
+    record.snapshots.fetch_add(world.snapshots(), Ordering::Relaxed);
+}
+
+async fn many_transfers(world: &World) {
+    world.set_weather(Weather { delay_us_min: 100, delay_us_max: 10_000, loss_permille: 10 });
+    for _ in 0..15 {
+        world.transfer(chance_below(u64::from(SHARDS)) as u32, 1 + chance_below(NODES)).await;
+        pause(50, 600).await;
+    }
 }
 
 /// The machine whose clock is slow leads, and is cut off.

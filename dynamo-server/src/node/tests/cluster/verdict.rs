@@ -26,6 +26,7 @@ pub struct Verdict {
     pub reads: u64,
     pub writes: u64,
     pub unknown: u64,
+    pub snapshots: u64,
     /// Virtual seconds.
     pub seconds: u64,
 }
@@ -68,6 +69,7 @@ async fn live(scenario: Scenario) -> Verdict {
         reads: record.reads.load(Ordering::Relaxed),
         writes: record.writes.load(Ordering::Relaxed),
         unknown: record.unknown.load(Ordering::Relaxed),
+        snapshots: record.snapshots.load(Ordering::Relaxed),
         seconds: (true_ns() - began) / 1_000_000_000,
     }
 }

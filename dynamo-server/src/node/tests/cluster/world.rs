@@ -1,20 +1,23 @@
 //! The machines of a simulated cluster, and what can be done to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use dynamo_engine::catalog::{Catalog, DdlCommand, KeyAttribute, KeySchema, KeyType, TableDescriptor, TableId};
 use ordered_kv::{Direction, KeyRange, Reader};
 use parking_lot::Mutex;
+use shard_router::ShardId;
 
 use super::super::fixture::TABLE;
-use crate::env::sim::{SimEnv, SimNetwork, SimNode, Weather};
+use crate::env::sim::{SimEnv, SimNetwork, SimNode, Weather, chance_below};
 use crate::env::{Env, Storage};
-use crate::node::{ClusterOptions, Node, NodeOptions};
-use crate::raft::Pace;
+use crate::node::{ClusterOptions, LOG_BYTES_MAX, Node, NodeOptions};
+use crate::raft::snapshot::SNAPSHOT_CHUNK_BYTES;
+use crate::raft::{MemberChange, Pace};
+use crate::shard::Deadline;
 
-/// Nodes of a cluster.
+/// Nodes of most clusters.
 pub const NODES: u64 = 3;
 
 /// How long a request may take. Shorter than in production: 30 seconds must hold many.
@@ -23,6 +26,10 @@ pub const REQUEST_DEADLINE: Duration = Duration::from_millis(1_500);
 /// How often something that must come is looked for.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// How long one attempt to change the members may take, and how often it is tried.
+const CHANGE_MAX: Duration = Duration::from_secs(8);
+const CHANGES_MAX: u64 = 20;
+
 /// How long a cluster without faults may take to elect a leader.
 const ELECTION_MAX: Duration = Duration::from_secs(15);
 
@@ -30,41 +37,73 @@ const ELECTION_MAX: Duration = Duration::from_secs(15);
 pub struct World {
     pub network: Arc<SimNetwork>,
     machines: BTreeMap<u64, Arc<SimNode>>,
+    /// The members that found the cluster.
+    founders: BTreeMap<u64, String>,
+    cluster_id: u128,
+    plan: Plan,
+    /// The machines that belong to the cluster, or are about to.
+    present: Mutex<BTreeSet<u64>>,
     /// The running nodes.
     nodes: Mutex<BTreeMap<u64, Arc<Node<SimEnv>>>>,
-    shards: u32,
-    pace: Pace,
 }
 
 /// How a cluster is built.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
-    /// The rates of the machines' clocks, in thousandths.
-    pub clocks: [u64; NODES as usize],
+    /// The rates of the machines' clocks, in thousandths; as many machines as there are rates.
+    pub clocks: Vec<u64>,
+    /// How many of them found the cluster; the others stand by.
+    pub founders: u64,
     pub shards: u32,
     pub pace: Pace,
+    pub log_bytes_max: u64,
+    pub snapshot_chunk_bytes: usize,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Plan { clocks: [1_000; NODES as usize], shards: 1, pace: Pace::default() }
+        Plan {
+            clocks: vec![1_000; NODES as usize],
+            founders: NODES,
+            shards: 1,
+            pace: Pace::default(),
+            log_bytes_max: LOG_BYTES_MAX,
+            snapshot_chunk_bytes: SNAPSHOT_CHUNK_BYTES,
+        }
     }
 }
 
 impl World {
     /// A cluster with a leader and one table.
     pub async fn found(plan: Plan) -> Arc<World> {
-        let members = (1..=NODES).map(|id| (id, String::new())).collect();
-        let cluster_id = ClusterOptions { node_id: 1, members, joins: None }.founding_id();
-        let machine = |(id, rate)| (id, SimNode::in_cluster(id, plan.shards, rate, cluster_id));
-        let machines: BTreeMap<u64, Arc<SimNode>> = (1..=NODES).zip(plan.clocks).map(machine).collect();
-        let (shards, pace) = (plan.shards, plan.pace);
-        let world = Arc::new(World { network: SimNetwork::new(), machines, nodes: Mutex::default(), shards, pace });
-        for id in 1..=NODES {
+        let founders: BTreeMap<u64, String> = (1..=plan.founders).map(|id| (id, String::new())).collect();
+        let cluster_id = ClusterOptions { node_id: 1, members: founders.clone(), joins: None }.founding_id();
+        let machine = |(id, rate): (u64, &u64)| (id, SimNode::in_cluster(id, plan.shards, *rate, cluster_id));
+        let machines: BTreeMap<u64, Arc<SimNode>> = (1..).zip(&plan.clocks).map(machine).collect();
+        let world = Arc::new(World {
+            network: SimNetwork::new(),
+            machines,
+            present: Mutex::new(founders.keys().copied().collect()),
+            founders,
+            cluster_id,
+            plan,
+            nodes: Mutex::default(),
+        });
+        for id in 1..=world.plan.founders {
             world.start(id).await;
         }
         world.create_table().await;
         world
+    }
+
+    /// The machines of the world, also those that stand by or have left.
+    pub fn machines(&self) -> Vec<u64> {
+        self.machines.keys().copied().collect()
+    }
+
+    /// The machines that belong to the cluster.
+    pub fn present(&self) -> Vec<u64> {
+        self.present.lock().iter().copied().collect()
     }
 
     pub fn machine(&self, id: u64) -> &Arc<SimNode> {
@@ -78,13 +117,21 @@ impl World {
 
     /// Switches a machine on.
     pub async fn start(&self, id: u64) {
-        let members = self.machines.keys().map(|id| (*id, String::new())).collect();
+        let cluster = match self.founders.contains_key(&id) {
+            true => ClusterOptions { node_id: id, members: self.founders.clone(), joins: None },
+            false => {
+                let members = BTreeMap::from([(id, String::new())]);
+                ClusterOptions { node_id: id, members, joins: Some(self.cluster_id) }
+            }
+        };
         let options = NodeOptions {
             storage: Storage::Memory,
-            cluster: Some(ClusterOptions { node_id: id, members, joins: None }),
-            shards: self.shards,
+            cluster: Some(cluster),
+            shards: self.plan.shards,
             request_deadline: REQUEST_DEADLINE,
-            pace: self.pace,
+            pace: self.plan.pace,
+            log_bytes_max: self.plan.log_bytes_max,
+            snapshot_chunk_bytes: self.plan.snapshot_chunk_bytes,
             ..NodeOptions::default()
         };
         let machine = self.machine(id);
@@ -112,6 +159,66 @@ impl World {
         self.start(id).await;
     }
 
+    /// Makes a machine that stands by a member of every group, while the cluster goes on.
+    pub async fn join(&self, id: u64) {
+        self.present.lock().insert(id);
+        self.start(id).await;
+        self.change(&MemberChange::AddLearner { node: id, address: String::new() }).await;
+        self.change(&MemberChange::Promote { node: id }).await;
+    }
+
+    /// A machine that was removed is switched off for good.
+    pub async fn retire(&self, id: u64) {
+        self.present.lock().remove(&id);
+        self.kill(id).await;
+    }
+
+    /// Changes the members of every group, asking one node after the other until one has done it; not the one that is
+    /// to be removed.
+    pub async fn change(&self, change: &MemberChange) {
+        let mut last = None;
+        for _ in 0..CHANGES_MAX {
+            let asked: Vec<u64> = self.present().into_iter().filter(|id| !removes(change, *id)).collect();
+            let asked = asked[chance_below(asked.len() as u64) as usize];
+            if let Some(node) = self.node(asked) {
+                let change = change.clone();
+                let changing = self.machine(asked).spawn(async move {
+                    let deadline = Deadline::after::<SimEnv>(CHANGE_MAX);
+                    node.change_members(&change, deadline).await
+                });
+                match changing.await {
+                    Ok(Ok(())) => return,
+                    // A machine may die meanwhile.
+                    other => last = other.ok(),
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        panic!("the members do not change: {change:?}, {last:?}");
+    }
+
+    /// Hands the leadership of a shard to this node, if it can be.
+    pub async fn transfer(&self, shard: u32, target: u64) {
+        let leading = |node: &Arc<Node<SimEnv>>| {
+            let shard = node.shard(ShardId(shard)).ok()?;
+            shard.group().lease().leading_term().map(|_| Arc::clone(shard.group()))
+        };
+        let found = self.nodes.lock().iter().find_map(|(id, node)| leading(node).map(|group| (*id, group)));
+        if let Some((id, group)) = found.filter(|(id, _)| *id != target) {
+            // A machine that was deposed or died meanwhile transfers nothing.
+            let _ = self.machine(id).spawn(async move { group.transfer(target).await }).await;
+        }
+    }
+
+    /// Snapshots that the running nodes have installed since they started.
+    pub fn snapshots(&self) -> u64 {
+        let nodes = self.nodes.lock();
+        let count = |node: &Arc<Node<SimEnv>>| -> u64 {
+            node.shards.iter().map(|shard| shard.group().snapshots_installed()).sum()
+        };
+        nodes.values().map(count).sum()
+    }
+
     /// The node that leads with its inherited log applied, of the highest term where several believe it.
     pub fn leader(&self) -> Option<u64> {
         let nodes = self.nodes.lock();
@@ -135,9 +242,9 @@ impl World {
         waited.await.expect("a cluster without faults elects a leader")
     }
 
-    /// The others, in order.
+    /// The others that belong to the cluster, in order.
     pub fn others(&self, than: u64) -> Vec<u64> {
-        self.machines.keys().copied().filter(|id| *id != than).collect()
+        self.present().into_iter().filter(|id| *id != than).collect()
     }
 
     /// Cuts a machine off from all others; its clients still reach it.
@@ -158,7 +265,7 @@ impl World {
         for (id, machine) in &self.machines {
             machine.slow_disk(None);
             machine.resume();
-            if self.node(*id).is_none() {
+            if self.node(*id).is_none() && self.present.lock().contains(id) {
                 self.start(*id).await;
             }
         }
@@ -177,15 +284,25 @@ impl World {
                 break;
             }
         }
-        while !self.nodes.lock().values().all(|node| node.catalog().table(TABLE).is_some()) {
-            tokio::time::sleep(LOOK).await;
-        }
+        let installed = async {
+            while !self.nodes.lock().values().all(|node| node.catalog().table(TABLE).is_some()) {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::time::timeout(ELECTION_MAX, installed).await.expect("every node gets to know the table");
     }
 
-    /// A hash of everything that each replica has in its state store, and how far it has applied.
-    pub fn replicas(&self) -> Vec<(u64, u64)> {
-        self.nodes.lock().values().map(|node| (node.system().group().published().applied_next(), hash(node))).collect()
+    /// How far each replica has applied each of its shards, and a hash of everything that it has in its state store.
+    pub fn replicas(&self) -> Vec<(Vec<u64>, u64)> {
+        let applied = |node: &Arc<Node<SimEnv>>| {
+            node.shards.iter().map(|shard| shard.group().published().applied_next()).collect()
+        };
+        self.nodes.lock().values().map(|node| (applied(node), hash(node))).collect()
     }
+}
+
+fn removes(change: &MemberChange, id: u64) -> bool {
+    matches!(change, MemberChange::Remove { node } if *node == id)
 }
 
 /// FNV-1a over all rows.

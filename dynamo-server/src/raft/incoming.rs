@@ -1,0 +1,127 @@
+//! What a node writes down before it installs a snapshot, so that a crash in the middle leaves nothing half done.
+//!
+//! Log and state lie in two stores. Installing a snapshot replaces the state at once and durably, and then drops the log
+//! up to there, which the snapshot covers. A node that dies between the two finds a state that is ahead of its log: the
+//! same sight as a log that has lost its end, which must stop it (see [`floor`](super::floor)). The note, durable in the
+//! log before the state changes, tells the two apart, and the start drops the log then. It goes with that purge.
+//!
+//! ```text
+//! note   format (1) · last log id of the snapshot · n leftovers: (start · end) …
+//! ```
+//!
+//! *Leftovers* are rows that the snapshot does not replace although they are not in it: a table that was created here,
+//! from the end of the old log, while the snapshot was coming in, and that its leader has dropped again since. They are
+//! removed right after the installation, or at the next start.
+
+use dynamo_engine::codec::{DecodeError, finish, get_bytes, get_list, get_u8, put_bytes, put_list};
+use dynamo_engine::keyspace::RowRange;
+use ordered_kv::{LogStore, StateStore, StoreError, WriteBatch};
+
+use super::codec::{CodecError, LOG_FORMAT, get_log_id, put_log_id};
+use super::keys::{self, Scalar};
+use super::types::LogId;
+
+/// The note of a snapshot that is about to be installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// Up to where it goes.
+    pub upto: LogId,
+    /// What is to be removed after it.
+    pub leftovers: Vec<RowRange>,
+}
+
+impl Incoming {
+    /// The stored form.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = vec![LOG_FORMAT];
+        put_log_id(&mut out, &self.upto);
+        put_list(&mut out, &self.leftovers, put_range);
+        out
+    }
+
+    /// Reads the stored form.
+    ///
+    /// # Errors
+    /// When it is cut off or of another format.
+    pub fn decode(mut bytes: &[u8]) -> Result<Incoming, CodecError> {
+        let input = &mut bytes;
+        match get_u8(input)? {
+            LOG_FORMAT => {}
+            other => return Err(CodecError::Format(other)),
+        }
+        let incoming = Incoming { upto: get_log_id(input)?, leftovers: get_list(input, get_range)? };
+        finish(input)?;
+        Ok(incoming)
+    }
+
+    /// The note of a group, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(log: &dyn LogStore, group: u32) -> Result<Option<Incoming>, String> {
+        match log.get(&keys::scalar(group, Scalar::Incoming)) {
+            Ok(Some(bytes)) => Incoming::decode(&bytes).map(Some).map_err(|error| error.to_string()),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Removes the leftovers; durable on return.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn sweep(&self, state: &dyn StateStore) -> Result<(), StoreError> {
+        if self.leftovers.is_empty() {
+            return Ok(());
+        }
+        let mut batch = WriteBatch::new();
+        self.leftovers.iter().for_each(|range| batch.delete_range(&range.start, &range.end));
+        state.write(&batch)?;
+        state.flush()
+    }
+
+    /// Drops the whole log of `group`, which ends before the installed snapshot does; durable on return.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn drop_log(&self, log: &dyn LogStore, group: u32) -> Result<(), StoreError> {
+        let mut purged = Vec::new();
+        put_log_id(&mut purged, &self.upto);
+        let mut batch = WriteBatch::new();
+        batch.put(&keys::scalar(group, Scalar::Purged), &purged);
+        batch.delete(&keys::scalar(group, Scalar::Incoming));
+        batch.delete_range(&keys::entry(group, 0), &keys::entry(group, self.upto.index() + 1));
+        log.write_synced(&batch)
+    }
+}
+
+/// Appends a range of rows.
+pub fn put_range(out: &mut Vec<u8>, range: &RowRange) {
+    put_bytes(out, &range.start);
+    put_bytes(out, &range.end);
+}
+
+/// Takes a range of rows.
+///
+/// # Errors
+/// When the input is cut off.
+pub fn get_range(input: &mut &[u8]) -> Result<RowRange, DecodeError> {
+    Ok(RowRange { start: get_bytes(input)?.to_vec(), end: get_bytes(input)?.to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::types::CommittedLeaderId;
+    use super::*;
+
+    #[test]
+    fn golden_bytes() {
+        let note = Incoming {
+            upto: LogId::new(CommittedLeaderId::new(3), 9),
+            leftovers: vec![RowRange { start: b"a".to_vec(), end: b"bc".to_vec() }],
+        };
+        assert_eq!(note.encode(), b"\x01\x03\x09\x01\x01a\x02bc");
+        assert_eq!(Incoming::decode(&note.encode()).unwrap(), note);
+        assert!(Incoming::decode(&note.encode()[..5]).is_err());
+    }
+}
