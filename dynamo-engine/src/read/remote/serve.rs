@@ -58,9 +58,9 @@ impl Need {
             Wants::Page(page) => page.serve(reader, &tables, inline_bytes_max)?,
             Wants::Cut(keys) => {
                 let rows = rows(reader, keys, TRANSACTION_BYTES_MAX)?;
-                Supply::Cut { marks: marks(shard, reader, keys)?, rows }
+                Supply::Cut { marks: marks(shard, reader, keys, &rows)?, rows }
             }
-            Wants::Marks(keys) => Supply::Marks(marks(shard, reader, keys)?),
+            Wants::Marks(keys) => Supply::Marks(marks(shard, reader, keys, &[])?),
         })
     }
 }
@@ -88,10 +88,20 @@ fn billed_bytes(row: Option<&Value>) -> Result<usize, Corrupt> {
     row.map_or(Ok(0), |row| Ok(ItemRef::parse(row)?.billed_bytes()))
 }
 
-fn marks(shard: ShardId, reader: &dyn Reader, keys: &[Vec<u8>]) -> Result<Vec<Mark>, ReadError> {
+/// The marks of `keys`, of which the first ones have been read: these are their `rows`.
+fn marks(
+    shard: ShardId,
+    reader: &dyn Reader,
+    keys: &[Vec<u8>],
+    rows: &[Option<Value>],
+) -> Result<Vec<Mark>, ReadError> {
     let mut marks = Vec::with_capacity(keys.len());
-    for key in keys {
-        let committed: Option<Timestamp> = match reader.get(key)? {
+    for (at, key) in keys.iter().enumerate() {
+        let row = match rows.get(at) {
+            Some(row) => row.clone(),
+            None => reader.get(key)?,
+        };
+        let committed: Option<Timestamp> = match row {
             Some(row) => Some(ItemRef::parse(&row)?.timestamp()),
             None => None,
         };

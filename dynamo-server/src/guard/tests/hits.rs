@@ -60,6 +60,28 @@ async fn keys_of_one_shard_are_one_check() {
     rig.stop().await;
 }
 
+/// Whatever the number of keys: a check for each shard, a point read for each key, a cursor for each part of the ring.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_shards_that_are_led_here_are_one_check_each() {
+    let rig = Rig::alone(4).await;
+    let keys: Vec<String> = (0..4).flat_map(|shard| rig.keys_of(shard, 10)).collect();
+    for (operation, request, reads) in [
+        ("BatchGetItem", batch_get(&keys), Some((40, 0))),
+        ("Scan", scan(), Some((0, 4))),
+        // Row, version and lock of each, from one view.
+        ("TransactGetItems", transact_get(&keys), None),
+    ] {
+        let before = rig.nodes[0].counters();
+        rig.done(0, operation, request).await;
+        let after = rig.nodes[0].counters();
+        let checks = (after.lease_hits - before.lease_hits, after.lease_misses - before.lease_misses);
+        assert_eq!(checks, (4, 0), "{operation}");
+        let (gets, cursors) = (after.store_gets - before.store_gets, after.store_cursors - before.store_cursors);
+        assert!(reads.is_none_or(|reads| reads == (gets, cursors)), "{operation}: {gets} gets, {cursors} cursors");
+    }
+    rig.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_of_several_shards_are_checked_at_the_same_time() {
     const PAUSE: Duration = Duration::from_millis(400);

@@ -95,18 +95,27 @@ impl<E: Env> Node<E> {
         need: Need,
         deadline: Deadline,
     ) -> Result<Supply, ReadFailure> {
+        let supplies = self.serve_together(vec![Serving::new(shard, need)], deadline).await?;
+        supplies.into_iter().next().ok_or(ReadFailure::Stale)
+    }
+
+    /// Reads what is needed of several shards that are fenced: where anything must be of one moment, all of it.
+    pub(super) async fn serve_together(
+        &self,
+        servings: Vec<Serving>,
+        deadline: Deadline,
+    ) -> Result<Vec<Supply>, ReadFailure> {
         let state = &*self.stores.state;
-        let installed = shard.group().published().catalog();
-        let served = match need.needs_view() {
-            true => need.serve_inline(shard.id(), &self.reads.count(&*state.view_cached()), &*installed),
-            false => need.serve_inline(shard.id(), &self.reads.count(state.cached()), &*installed),
+        let served = match servings.iter().any(Serving::needs_view) {
+            true => serve_all(&servings, &self.reads.count(&*state.view_cached()), Pace::Inline),
+            false => serve_all(&servings, &self.reads.count(state.cached()), Pace::Inline),
         };
         match served {
             Err(error) if error.is_not_cached() => {}
             served => return Ok(served?),
         }
         let place = self.blocking_place(deadline).await?;
-        let run = BlockingServe { need, shard: shard.id(), installed, store: self.pooled(place) };
+        let run = BlockingServe { servings, store: self.pooled(place) };
         Ok(E::blocking(move || run.run()).await?)
     }
 
@@ -146,19 +155,45 @@ impl BlockingRead {
     }
 }
 
-struct BlockingServe {
-    need: Need,
+/// What is needed of a shard, with the tables that are installed in it.
+pub(super) struct Serving {
     shard: ShardId,
     installed: Arc<MemoryCatalog>,
+    need: Need,
+}
+
+impl Serving {
+    pub(super) fn new<E: Env>(shard: &Shard<E>, need: Need) -> Serving {
+        Serving { shard: shard.id(), installed: shard.group().published().catalog(), need }
+    }
+
+    fn needs_view(&self) -> bool {
+        self.need.needs_view()
+    }
+
+    fn serve(&self, reader: &dyn Reader, pace: Pace) -> Result<Supply, ReadError> {
+        match pace {
+            Pace::Inline => self.need.serve_inline(self.shard, reader, &*self.installed),
+            Pace::Blocking => self.need.serve(self.shard, reader, &*self.installed),
+        }
+    }
+}
+
+fn serve_all(servings: &[Serving], reader: &dyn Reader, pace: Pace) -> Result<Vec<Supply>, ReadError> {
+    servings.iter().map(|serving| serving.serve(reader, pace)).collect()
+}
+
+struct BlockingServe {
+    servings: Vec<Serving>,
     store: PooledStore,
 }
 
 impl BlockingServe {
-    fn run(self) -> Result<Supply, ReadError> {
+    fn run(self) -> Result<Vec<Supply>, ReadError> {
         let PooledStore { state, reads, .. } = &self.store;
-        match self.need.needs_view() {
-            true => self.need.serve(self.shard, &reads.count(&*state.view()), &*self.installed),
-            false => self.need.serve(self.shard, &reads.count(newest(&**state)), &*self.installed),
+        match self.servings.iter().any(Serving::needs_view) {
+            true => serve_all(&self.servings, &reads.count(&*state.view()), Pace::Blocking),
+            false => serve_all(&self.servings, &reads.count(newest(&**state)), Pace::Blocking),
         }
     }
 }
