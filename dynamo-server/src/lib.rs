@@ -1,4 +1,5 @@
-//! An open database that speaks the Amazon DynamoDB API: a durable single node out of the box, in memory for tests.
+//! An open database that speaks the Amazon DynamoDB API: a durable single node out of the box, in memory for tests, a
+//! replicated and sharded cluster of the same binary.
 //!
 //! A request goes down once and up once: [`http`] decodes the envelope, [`ops`] plans and replies, [`node`] routes to a
 //! [`shard`], where writes become entries of a Raft log and reads pass the [`guard`]. Above `shard` nothing knows of
