@@ -75,7 +75,7 @@ struct Worst {
     state_bytes: u64,
     throttled: u64,
     failed: u64,
-    first_wrong: Option<String>,
+    first_failed: Option<String>,
 }
 
 /// Runs the subcommand; false when something was lost, wrong, or out of bounds.
@@ -141,9 +141,7 @@ fn one(
     worst.state_bytes = worst.state_bytes.max(state);
     worst.throttled += outcome.throttled;
     worst.failed += failed;
-    if failed > 0 {
-        worst.first_wrong = worst.first_wrong.take().or(outcome.first_wrong.clone());
-    }
+    worst.first_failed = worst.first_failed.take().or(outcome.first_failed.clone());
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let row = format!(
         "| {:.0} | {:.0} | {:.1} | {:.0} | {p99_us:.0} | {:.0} | {} | {failed} | {:.0} | {:.0} | {:.0} | {:.0} |\n",
@@ -187,7 +185,7 @@ fn verdict(arguments: &EndureArguments, worst: &Worst, first_p99_us: f64, payloa
          {state:.2} × the live data (bound: {STATE_OVER_PAYLOAD_MAX}).\n",
         worst.failed, worst.throttled, worst.p99_us
     );
-    if let Some(first) = &worst.first_wrong {
+    if let Some(first) = &worst.first_failed {
         text += &format!("\nThe first failure: {first}\n");
     }
     text += if is_fine { "\nWithin bounds.\n" } else { "\n**Out of bounds.**\n" };

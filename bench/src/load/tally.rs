@@ -22,6 +22,8 @@ pub struct Outcome {
     pub unknown: u64,
     /// The first wrong answer or failure.
     pub first_wrong: Option<String>,
+    /// The first that does not ask to come back later.
+    pub first_failed: Option<String>,
     /// Time per answered request.
     pub latency: Latency,
     /// Bytes of the replies' bodies.
@@ -51,18 +53,24 @@ impl Outcome {
     /// Counts a wrong answer.
     pub fn count_wrong(&mut self, operation: &str, status: u16, body: &[u8]) {
         self.wrong += 1;
-        self.throttled += u64::from(scan::contains(body, b"ProvisionedThroughputExceeded"));
         self.unknown += u64::from(scan::contains(body, b"UnknownOperation"));
-        self.first_wrong.get_or_insert_with(|| {
+        let text = || {
             let shown = &body[..body.len().min(WRONG_REPLY_SHOWN)];
             format!("{operation}: {status} {}", String::from_utf8_lossy(shown))
-        });
+        };
+        self.first_wrong.get_or_insert_with(text);
+        if scan::contains(body, b"ProvisionedThroughputExceeded") {
+            self.throttled += 1;
+        } else {
+            self.first_failed.get_or_insert_with(text);
+        }
     }
 
     /// Counts a request without an answer.
     pub fn count_lost(&mut self, operation: &str, error: &std::io::Error) {
         self.lost += 1;
         self.first_wrong.get_or_insert_with(|| format!("{operation}: no answer: {error}"));
+        self.first_failed.get_or_insert_with(|| format!("{operation}: no answer: {error}"));
     }
 
     /// Counts what another thread saw too.
@@ -73,6 +81,7 @@ impl Outcome {
         self.lost += other.lost;
         self.unknown += other.unknown;
         self.first_wrong = self.first_wrong.take().or(other.first_wrong);
+        self.first_failed = self.first_failed.take().or(other.first_failed);
         self.latency.merge(&other.latency);
         self.body_bytes += other.body_bytes;
         self.elapsed_ns = self.elapsed_ns.max(other.elapsed_ns);

@@ -142,7 +142,7 @@ fn closed(out: &mut String, report: &Report, target: usize) {
             figure(cell.server_cpu_us()),
             spread(cell.cpu_ratio()),
             spread(cell.wall_ratio()),
-            verdict(cell),
+            if report.has_goals() { verdict(cell) } else { "–".to_owned() },
             figure(fsyncs),
             figure(Some(cell.client_cpu_us())),
             cell.disturbed() * 100.0,
@@ -205,8 +205,9 @@ fn group(out: &mut String, report: &Report) {
     );
     line!(out, "|---|---|---|---|---|---|---|---|---|---|");
     for cell in &report.results.group {
-        let met = cell.goal().zip(cell.ratio()).map(|(goal, ratio)| ratio.median >= goal);
-        let goal = cell.goal().map_or("–".to_owned(), |goal| format!("≥ {goal}{}", mark(met)));
+        let aim = cell.goal().filter(|_| report.has_goals());
+        let met = aim.zip(cell.ratio()).map(|(goal, ratio)| ratio.median >= goal);
+        let goal = aim.map_or("–".to_owned(), |goal| format!("≥ {goal}{}", mark(met)));
         line!(
             out,
             "| {} | {} | {} | {} | {} | {} | {goal} | {} | {} | {} |",

@@ -40,6 +40,13 @@ pub struct Report {
     pub results: Results,
 }
 
+impl Report {
+    /// The goals are for one node with one shard.
+    pub fn has_goals(&self) -> bool {
+        self.nodes == 1 && self.shards.unwrap_or(1) == 1
+    }
+}
+
 /// Prints the table, and writes `NAME.md`, `NAME.json` and `NAME.png` into the folder.
 pub fn write(report: &Report, folder: &Path, name: &str) -> Result<()> {
     fs::create_dir_all(folder).context(|| format!("cannot create {}", folder.display()))?;

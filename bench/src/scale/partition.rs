@@ -7,8 +7,8 @@ use crate::machine::{monotonic_ns, resident};
 use crate::session::progress;
 use crate::workload::{Dataset, Table, load_partition, pages_at};
 
-/// Where pages begin, in thousandths of the partition.
-const PLACES: [u64; 5] = [0, 250, 500, 750, 990];
+/// Where pages begin, in thousandths of the partition; the last as near to its end as full pages are.
+const PLACES: [u64; 5] = [0, 250, 500, 750, 1_000];
 /// Pages begin behind one of so many rows.
 const ROWS_OF_A_PLACE: u64 = 1_000;
 
@@ -27,8 +27,8 @@ pub fn table(scale: &mut Scale, rows: u64) -> Result<String> {
     );
     let beside = scale.beside()?;
     for place in PLACES {
-        let first = rows * place / 1_000;
         // The last pages must still be full, with a row behind them.
+        let first = (rows * place / 1_000).min(rows.saturating_sub(201));
         let starts = ROWS_OF_A_PLACE.min(rows.saturating_sub(first + 200)).max(1);
         let plan = pages_at(&target.endpoint, Table::Query100, first, starts);
         let cost = beside.cost(&target, &plan, scale.closed(place), scale.repetitions)?;
