@@ -4,8 +4,8 @@
 //! not too long. Writes refuse wrong types and sizes; a backfill meets items that were written before the index was
 //! there, and leaves those out.
 //!
-//! What a change does to an index is a list of [`IndexMutation`]s: (index, token, key, row). Here every owner of a
-//! token is this shard, so they go into the same batch; a mutation for another shard's token goes to the outbox.
+//! What a change does to an index is a list of [`IndexMutation`]s: (index, token, key, row). Those whose token this shard
+//! owns go into the same batch; one for another shard's token goes to the outbox (see [`crate::lane`]).
 
 use shard_router::Token;
 
