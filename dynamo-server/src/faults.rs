@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `cut 2`, `cut to 2`, `cut from 2` | messages between this node and node 2 are lost, both ways or one way |
 //! | `delay to 2 150`, `delay from 2 150` | messages take 150 ms longer |
-//! | `delay entries to 2 150` | only log entries and votes do |
+//! | `cut entries to 2` | log entries to node 2 are lost, heartbeats and votes are not |
 //! | `mend network` | no more of that |
 //! | `clock rate 400` | the clock of leases runs at 400 thousandths of its rate |
 //! | `clock jump 5000` | the clock of leases jumps 5 s ahead |
@@ -123,15 +123,13 @@ fn orders(line: &str) -> Option<Vec<Order>> {
     let orders = match first {
         ("cut", "to") => vec![Order::Inject(Fault::CutTo(number(&mut words)?))],
         ("cut", "from") => vec![Order::Inject(Fault::CutFrom(number(&mut words)?))],
+        ("cut", "entries") if words.next()? == "to" => vec![Order::Inject(Fault::CutEntriesTo(number(&mut words)?))],
         ("cut", peer) => {
             let peer = peer.parse().ok()?;
             vec![Order::Inject(Fault::CutTo(peer)), Order::Inject(Fault::CutFrom(peer))]
         }
         ("delay", "to") => vec![Order::Inject(Fault::DelayTo(number(&mut words)?, millis(&mut words)?))],
         ("delay", "from") => vec![Order::Inject(Fault::DelayFrom(number(&mut words)?, millis(&mut words)?))],
-        ("delay", "entries") if words.next()? == "to" => {
-            vec![Order::Inject(Fault::DelayEntriesTo(number(&mut words)?, millis(&mut words)?))]
-        }
         ("mend", "network") => vec![Order::Inject(Fault::MendNetwork)],
         ("clock", "rate") => vec![Order::Inject(Fault::BootClockRate(number(&mut words)?))],
         ("clock", "jump") => vec![Order::Inject(Fault::BootClockJump(millis(&mut words)?))],

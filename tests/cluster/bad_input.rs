@@ -240,9 +240,8 @@ async fn serves_what_was_written(fleet: &mut Fleet, keys: u64) -> bool {
             Reply::Refused { kind, .. } => panic!("key {key}: {kind}"),
             Reply::NotSent if began.elapsed() < LIMIT => tokio::time::sleep(Duration::from_millis(20)).await,
             Reply::NotSent | Reply::Lost => {
-                // It may be about to end.
-                tokio::time::sleep(Duration::from_millis(300)).await;
-                fleet.exit_status(1);
+                let (is_success, log) = fleet.wait_end(1).await;
+                assert!(!is_success, "{log}");
                 return false;
             }
         }

@@ -2,7 +2,8 @@
 //!
 //! The long run: `NEMESIS_MINUTES=30 NEMESIS_SEED=1 cargo test --release -p tests --test cluster long -- --ignored
 //! --nocapture`. It prints a report for every round of two minutes, each with a new cluster and a seed that follows from
-//! the first one, and stops at the first violation.
+//! the first one, and stops at the first violation. `NEMESIS_HARMS=JoinAndRemove,Transfer` does only these kinds of
+//! harm, `NEMESIS_MIX=items` leaves transactions out.
 
 use std::time::{Duration, Instant};
 
@@ -49,10 +50,10 @@ async fn long() {
         let plan = Plan {
             seed,
             shape: shape_of(seed),
-            mix: Mix::ALL,
+            mix: if named("NEMESIS_MIX").as_deref() == Some("items") { Mix::ITEMS } else { Mix::ALL },
             clients_per_node: 3,
             think_ms: 25,
-            harms: Harm::ALL.to_vec(),
+            harms: harms(),
             duration: ROUND.min(Duration::from_secs(60 * minutes).saturating_sub(began.elapsed())),
         };
         let report = run(plan).await;
@@ -72,11 +73,21 @@ fn shape_of(seed: u64) -> Shape {
     }
 }
 
+fn harms() -> Vec<Harm> {
+    let Some(names) = named("NEMESIS_HARMS") else { return Harm::ALL.to_vec() };
+    let harm = |name: &str| Harm::ALL.into_iter().find(|harm| format!("{harm:?}") == name);
+    names.split(',').map(|name| harm(name).unwrap_or_else(|| panic!("{name} is none of {:?}", Harm::ALL))).collect()
+}
+
 fn seed() -> u64 {
     variable("NEMESIS_SEED").unwrap_or(1)
 }
 
 fn variable(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
+    let text = named(name)?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number, not {text:?}")))
+}
+
+fn named(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

@@ -87,10 +87,19 @@ pub struct Connection<E> {
 
 impl<E: Env> Connection<E> {
     async fn call(&self, message: Message<E>, limit: Duration) -> Result<bytes::Bytes, RPCError<Types<E>>> {
+        self.call_on(self.lane, message, limit).await
+    }
+
+    async fn call_on(
+        &self,
+        lane: Lane,
+        message: Message<E>,
+        limit: Duration,
+    ) -> Result<bytes::Bytes, RPCError<Types<E>>> {
         let request = PeerRequest {
             to: self.peer,
             address: self.address.clone(),
-            lane: self.lane,
+            lane,
             body: message::encode(self.group, &message),
         };
         self.env.transport().call(request, limit).await.map_err(unreachable)
@@ -149,7 +158,7 @@ impl<E: Env> RaftNetworkV2<Types<E>> for Connection<E> {
         request: VoteRequest<Types<E>>,
         option: RPCOption,
     ) -> Result<VoteResponse<Types<E>>, RPCError<Types<E>>> {
-        let answer = self.call(Message::Vote(request), option.soft_ttl()).await?;
+        let answer = self.call_on(Lane::Heartbeat, Message::Vote(request), option.soft_ttl()).await?;
         message::decode_vote_response(&answer).map_err(unreachable)
     }
 
@@ -158,7 +167,7 @@ impl<E: Env> RaftNetworkV2<Types<E>> for Connection<E> {
         request: VoteRequest<Types<E>>,
         option: RPCOption,
     ) -> Result<VoteResponse<Types<E>>, RPCError<Types<E>>> {
-        let answer = self.call(Message::PreVote(request), option.soft_ttl()).await?;
+        let answer = self.call_on(Lane::Heartbeat, Message::PreVote(request), option.soft_ttl()).await?;
         message::decode_vote_response(&answer).map_err(unreachable)
     }
 

@@ -24,8 +24,8 @@ pub enum Fault {
     CutFrom(u64),
     /// Messages to this peer leave this much later.
     DelayTo(u64, Duration),
-    /// Log entries and votes to this peer leave this much later, and nothing else does.
-    DelayEntriesTo(u64, Duration),
+    /// Log entries to this peer are lost, and nothing else is.
+    CutEntriesTo(u64),
     /// Messages from this peer are heard this much later.
     DelayFrom(u64, Duration),
     /// No message is lost or late any more.
@@ -52,9 +52,8 @@ pub enum Fault {
 #[derive(Clone, Copy, Default)]
 struct Way {
     is_cut: bool,
+    are_entries_cut: bool,
     delay: Duration,
-    /// What log entries and votes take on top of it.
-    entries_delay: Duration,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -113,9 +112,9 @@ pub async fn arrives(peer: u64) -> bool {
 
 /// Whether a message to `peer` gets away, after as long as it takes.
 pub async fn leaves(peer: u64, lane: Lane) -> bool {
-    let mut way = INJECTED.ways(peer).to;
-    if lane == Lane::Data {
-        way.delay += way.entries_delay;
+    let way = INJECTED.ways(peer).to;
+    if way.are_entries_cut && lane == Lane::Data {
+        return false;
     }
     gets_through(way).await
 }
@@ -185,7 +184,7 @@ impl Injected {
             Fault::CutTo(peer) => way(peer, &|ways| ways.to.is_cut = true),
             Fault::CutFrom(peer) => way(peer, &|ways| ways.from.is_cut = true),
             Fault::DelayTo(peer, delay) => way(peer, &|ways| ways.to.delay = delay),
-            Fault::DelayEntriesTo(peer, delay) => way(peer, &|ways| ways.to.entries_delay = delay),
+            Fault::CutEntriesTo(peer) => way(peer, &|ways| ways.to.are_entries_cut = true),
             Fault::DelayFrom(peer, delay) => way(peer, &|ways| ways.from.delay = delay),
             Fault::MendNetwork => self.ways.write().clear(),
             Fault::BootClockRate(rate) => self.change_clock(rate, 0),

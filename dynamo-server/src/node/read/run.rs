@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use dynamo_engine::catalog::MemoryCatalog;
 use dynamo_engine::read::remote::{Need, Supplied, Supply};
 use dynamo_engine::read::{Execution, ReadError, ShardViews, Step, Views};
-use ordered_kv::{Reader, StateStore};
+use ordered_kv::{Reader, StateStore, StoreError};
 use shard_router::{ShardId, TokenRange};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -80,12 +80,13 @@ impl<E: Env> Node<E> {
             };
             match advanced {
                 Err(error) if error.is_not_cached() => {}
-                advanced => return Ok((read, advanced?)),
+                Ok(step) => return Ok((read, step)),
+                Err(error) => return Err(self.faulty(error).into()),
             }
         }
         let place = self.blocking_place(deadline).await?;
         let run = BlockingRead { read, sources, store: self.pooled(place) };
-        Ok(E::blocking(move || run.run()).await?)
+        E::blocking(move || run.run()).await.map_err(|error| self.faulty(error).into())
     }
 
     /// Reads what is needed of a shard that is fenced.
@@ -112,11 +113,25 @@ impl<E: Env> Node<E> {
         };
         match served {
             Err(error) if error.is_not_cached() => {}
-            served => return Ok(served?),
+            Ok(supply) => return Ok(supply),
+            Err(error) => return Err(self.faulty(error).into()),
         }
         let place = self.blocking_place(deadline).await?;
         let run = BlockingServe { servings, store: self.pooled(place) };
-        Ok(E::blocking(move || run.run()).await?)
+        E::blocking(move || run.run()).await.map_err(|error| self.faulty(error).into())
+    }
+
+    /// Stops this node where its store turns out to be damaged: another replica serves what it cannot, and whoever is
+    /// to repair it hears why.
+    fn faulty(&self, error: ReadError) -> ReadError {
+        match &error {
+            ReadError::Store(StoreError::Corruption(_)) => {
+                self.fault.raise(format!("reading the state failed: {error}"))
+            }
+            ReadError::Store(_) | ReadError::Corrupt(_) => tracing::error!(%error, "a read failed"),
+            ReadError::TooLong | ReadError::Missing(_) | ReadError::Client(_) => {}
+        }
+        error
     }
 
     async fn blocking_place(&self, deadline: Deadline) -> Result<OwnedSemaphorePermit, ShardError> {
