@@ -23,8 +23,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Items that are read.
 const KEYS: u64 = 1_000;
 
-/// Measured seconds of one slice, and how often leases and read-index take turns.
-const SLICE: Duration = Duration::from_secs(5);
+/// How often leases and read-index take turns.
 const TURNS: usize = 5;
 
 /// Messages between nodes take this long in the slices with one connection.
@@ -37,7 +36,8 @@ fn figures_of_reads() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     LocalSet::new().block_on(&runtime, async {
         println!(
-            "consistent GetItem of 1 KB at the leader of a 3-node cluster; medians of {TURNS} slices of {SLICE:?}"
+            "consistent GetItem of 1 KB at the leader of a 3-node cluster; medians of {TURNS} slices of {:?}",
+            slice_time()
         );
         println!(
             "| connections | between nodes | reads by | requests/s | p50 µs | p99 µs | CPU µs of all nodes a request |"
@@ -77,7 +77,7 @@ async fn figures_of_unavailability() {
             gaps.push(gap_of_a_kill(&mut fleet).await);
         }
         gaps.sort();
-        let at = |per_cent: usize| gaps[(gaps.len() - 1) * per_cent / 100];
+        let at = |per_cent: usize| gaps[rank(gaps.len(), per_cent)];
         let (p50, p99) = (at(50), at(99));
         let times = |gap: Duration| gap.as_secs_f64() / election_timeout.as_secs_f64();
         println!(
@@ -110,6 +110,12 @@ async fn figures_of_an_idle_cluster() {
             memory.join(" / ")
         );
     }
+}
+
+/// How long one slice measures: five seconds, or `FIGURES_SLICE_MS`, to see quickly that everything works.
+fn slice_time() -> Duration {
+    let given = std::env::var("FIGURES_SLICE_MS").ok().and_then(|text| text.parse().ok());
+    Duration::from_millis(given.unwrap_or(5_000))
 }
 
 /// A cluster with `KEYS` items, and the node that leads it.
@@ -175,7 +181,7 @@ async fn slice(cluster: &Reading, connections: u64) -> Slice {
     let before = cpu_of_all(&cluster.fleet);
     let began = Instant::now();
     let readers: Vec<_> = (0..connections)
-        .map(|reader| tokio::task::spawn_local(read_until(address, reader * 7, began + SLICE)))
+        .map(|reader| tokio::task::spawn_local(read_until(address, reader * 7, began + slice_time())))
         .collect();
     let mut latencies = Vec::new();
     for reader in readers {
@@ -184,13 +190,18 @@ async fn slice(cluster: &Reading, connections: u64) -> Slice {
     let elapsed = began.elapsed().as_secs_f64();
     let cpu = cpu_of_all(&cluster.fleet) - before;
     latencies.sort_unstable();
-    let at = |per_cent: usize| latencies[(latencies.len() - 1) * per_cent / 100] as f64 / 1_000.0;
+    let at = |per_cent: usize| latencies[rank(latencies.len(), per_cent)] as f64 / 1_000.0;
     Slice {
         rate: latencies.len() as f64 / elapsed,
         p50_us: at(50),
         p99_us: at(99),
         cpu_us: cpu.as_secs_f64() * 1e6 / latencies.len() as f64,
     }
+}
+
+/// The place of a percentile among so many sorted figures (nearest rank: of 25, the 99th is the last).
+fn rank(count: usize, per_cent: usize) -> usize {
+    (count * per_cent).div_ceil(100).max(1) - 1
 }
 
 /// Reads one item after the other; the nanoseconds that each took.

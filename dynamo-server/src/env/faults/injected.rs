@@ -187,12 +187,12 @@ impl Injected {
             Fault::CutEntriesTo(peer) => way(peer, &|ways| ways.to.are_entries_cut = true),
             Fault::DelayFrom(peer, delay) => way(peer, &|ways| ways.from.delay = delay),
             Fault::MendNetwork => self.ways.write().clear(),
-            Fault::BootClockRate(rate) => self.change_clock(rate, 0),
-            Fault::BootClockJump(jump) => self.change_clock(self.boot.read().rate, jump.as_nanos() as u64),
+            Fault::BootClockRate(rate) => self.change_clock(Some(rate), 0),
+            Fault::BootClockJump(jump) => self.change_clock(None, jump.as_nanos() as u64),
             Fault::WallClockJump(ms) => drop(self.wall_ms.fetch_add(ms, Ordering::Relaxed)),
             Fault::MendClocks => {
                 // It must not go back, so it keeps what it is ahead or behind.
-                self.change_clock(TRUE_RATE, 0);
+                self.change_clock(Some(TRUE_RATE), 0);
                 self.wall_ms.store(0, Ordering::Relaxed);
             }
             Fault::SlowDisk(pause) => *self.sync.lock() = pause,
@@ -206,9 +206,10 @@ impl Injected {
         }
     }
 
-    fn change_clock(&self, rate: u64, jump_ns: u64) {
+    /// A new rate, or the one that it has, and a jump.
+    fn change_clock(&self, rate: Option<u64>, jump_ns: u64) {
         let mut boot = self.boot.write();
-        *boot = boot.changed(self.boot_true_ns.load(Ordering::Relaxed), rate, jump_ns);
+        *boot = boot.changed(self.boot_true_ns.load(Ordering::Relaxed), rate.unwrap_or(boot.rate), jump_ns);
     }
 
     fn boot_ns(&self, true_ns: u64) -> u64 {
