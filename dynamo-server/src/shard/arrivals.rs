@@ -107,8 +107,6 @@ impl Arrivals {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::env::sim::{SimEnv, run};
 
@@ -119,18 +117,19 @@ mod tests {
     #[test]
     fn a_wait_ends_with_the_last_of_its_arrivals() {
         run(1, async {
-            let arrivals = Arc::new(Arrivals::default());
+            let arrivals = Arrivals::default();
             arrivals.arrived(ShardId(2), 3);
-            let waiting = Arc::clone(&arrivals);
-            let wait = tokio::spawn(async move {
-                waiting.wait::<SimEnv>(&[position(1, 5), position(2, 3)], INDEX_WAIT_MAX).await;
-            });
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            arrivals.arrived(ShardId(1), 4);
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            assert!(!wait.is_finished());
-            arrivals.arrived(ShardId(1), 6);
-            wait.await.unwrap();
+            let before = SimEnv::monotonic_ns();
+            let positions = [position(1, 5), position(2, 3)];
+            let wait = arrivals.wait::<SimEnv>(&positions, INDEX_WAIT_MAX);
+            let arrive = async {
+                for through in [4, 6] {
+                    SimEnv::sleep(Duration::from_millis(1)).await;
+                    arrivals.arrived(ShardId(1), through);
+                }
+            };
+            futures::join!(wait, arrive);
+            assert_eq!(SimEnv::monotonic_ns() - before, 2_000_000);
             assert_eq!(arrivals.ahead(), 0);
             arrivals.arrived(ShardId(1), 2);
             assert_eq!(arrivals.through(ShardId(1)), 6, "what arrived stays so");
