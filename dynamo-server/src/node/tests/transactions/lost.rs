@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use dynamo_engine::apply::Outcome;
 
@@ -12,6 +13,9 @@ use super::{
 use crate::env::Env;
 use crate::env::sim::{SimEnv, SimNode, run};
 use crate::node::transaction::{Step, set_trap};
+
+/// After this a transaction that nothing happens to has left nothing behind.
+const REST: Duration = Duration::from_secs(1);
 
 /// Catches the next coordinator that comes to `step`.
 fn catch_at(step: Step) {
@@ -36,6 +40,8 @@ async fn lose_a_coordinator(node: &crate::node::Node<SimEnv>, step: Step) {
     let ids = one_on_each_shard(node, "a");
     let old: Vec<String> = ids.iter().map(|id| put_action(id, "old")).collect();
     transact(node, &old, None).await.unwrap().unwrap();
+    // The coordinator of that one is not quite done when its client is.
+    SimEnv::sleep(REST).await;
     catch_at(step);
     let new: Vec<String> = ids.iter().map(|id| put_action(id, "new")).collect();
     let plan = transaction(node, &new, Some("tok"));
@@ -72,6 +78,7 @@ fn whichever_step_was_the_last_before_a_crash_the_next_life_finishes_it() {
                     let ids = one_on_each_shard(&node, "a");
                     let old: Vec<String> = ids.iter().map(|id| put_action(id, "old")).collect();
                     transact(&node, &old, None).await.unwrap().unwrap();
+                    SimEnv::sleep(REST).await;
                     catch_at(step);
                     let new: Vec<String> = ids.iter().map(|id| put_action(id, "new")).collect();
                     let plan = transaction(&node, &new, None);

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `answers` | what clients are told, with nothing going wrong |
 //! | `lost` | a coordinator that goes no further, at each step of its way |
+//! | `cluster` | the same with three machines, of which the coordinator's dies |
 //! | `serial` | many at once, with coordinators lost among them: one serial order explains what all clients saw |
 
 mod answers;
+mod cluster;
 mod lost;
 mod serial;
 
@@ -55,22 +57,9 @@ async fn create_table<E: Env>(node: &Node<E>) {
         Ok(DdlOutcome::Created(_)) => {}
         other => panic!("no table: {other:?}"),
     }
-    install_everywhere(node).await;
     while node.catalog().table(TABLE).is_none() {
         E::sleep(Duration::from_millis(5)).await;
     }
-}
-
-/// What the driver of the catalog does, done at once.
-async fn install_everywhere<E: Env>(node: &Node<E>) {
-    let table = node.catalog().described(TABLE).expect("it was created").0;
-    let (id, schema_version) = (table.id, table.schema_version);
-    for shard in &node.shards[1..] {
-        let install = DdlCommand::Install { era: node.catalog().era(), table: Box::new((*table).clone()) };
-        node.propose_to(shard, Command::Ddl(install), node.deadline()).await.unwrap();
-    }
-    let confirm = DdlCommand::ConfirmInstalled { table: id, schema_version };
-    node.propose_to(node.system(), Command::Ddl(confirm), node.deadline()).await.unwrap();
 }
 
 /// An item on each shard, in the order of the shards: `name` and a number.

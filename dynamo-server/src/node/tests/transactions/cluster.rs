@@ -1,0 +1,136 @@
+//! Three machines with four shards: the coordinator's dies at each step of its way, with whatever shards it led, and
+//! the others finish what it left.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dynamo_engine::catalog::{Catalog, DdlCommand, KeyAttribute, KeySchema, KeyType, TableDescriptor, TableId};
+
+use super::super::fixture::{TABLE, get};
+use super::{
+    REQUEST_DEADLINE, SETTLED_AFTER, SHARDS, command, left_behind, one_on_each_shard, put_action, transact,
+    transaction, values,
+};
+use crate::env::sim::{SimEnv, SimNetwork, SimNode, run};
+use crate::env::{Env, Storage};
+use crate::node::transaction::{Step, set_trap};
+use crate::node::{ClusterOptions, Node, NodeOptions};
+
+const NODES: u64 = 3;
+
+/// The machine whose node coordinates, and dies.
+const FIRST: u64 = 1;
+
+/// How often something that must come is looked for.
+const LOOK: Duration = Duration::from_millis(5);
+
+struct Machines {
+    network: Arc<SimNetwork>,
+    machines: BTreeMap<u64, Arc<SimNode>>,
+}
+
+impl Machines {
+    fn new() -> Machines {
+        let members = (1..=NODES).map(|id| (id, String::new())).collect();
+        let cluster_id = ClusterOptions { node_id: FIRST, members, joins: None }.founding_id();
+        let machine = |id| (id, SimNode::in_cluster(id, SHARDS, 1_000, cluster_id));
+        Machines { network: SimNetwork::new(), machines: (1..=NODES).map(machine).collect() }
+    }
+
+    async fn start(&self, id: u64) -> Arc<Node<SimEnv>> {
+        let members = self.machines.keys().map(|id| (*id, String::new())).collect();
+        let options = NodeOptions {
+            storage: Storage::Memory,
+            cluster: Some(ClusterOptions { node_id: id, members, joins: None }),
+            shards: SHARDS,
+            request_deadline: REQUEST_DEADLINE,
+            ..NodeOptions::default()
+        };
+        let machine = &self.machines[&id];
+        let env = SimEnv::in_network(machine, &self.network);
+        machine.scope(Node::start(options, env)).await.expect("a node starts")
+    }
+
+    async fn kill(&self, id: u64) {
+        self.network.leave(id);
+        self.machines[&id].kill().await;
+    }
+}
+
+async fn create_table(node: &Node<SimEnv>) {
+    let key = KeyAttribute { name: "id".to_owned(), kind: KeyType::S };
+    let table = TableDescriptor::new(TableId(0), TABLE, KeySchema { partition: vec![key], sort: Vec::new() });
+    // Nobody may lead yet.
+    while node.catalog().table(TABLE).is_none() {
+        drop(node.propose_ddl(DdlCommand::CreateTable(Box::new(table.clone())), node.deadline()).await);
+        SimEnv::sleep(LOOK).await;
+    }
+}
+
+/// Puts all items in one transaction, until it goes through.
+async fn put_all(node: &Node<SimEnv>, ids: &[String], value: &str) {
+    let actions: Vec<String> = ids.iter().map(|id| put_action(id, value)).collect();
+    while !matches!(transact(node, &actions, None).await, Ok(Ok(_))) {
+        SimEnv::sleep(LOOK).await;
+    }
+}
+
+async fn lose_the_coordinators_machine(step: Step) {
+    let machines = Machines::new();
+    let mut nodes = BTreeMap::new();
+    for id in 1..=NODES {
+        nodes.insert(id, machines.start(id).await);
+    }
+    let first = nodes.remove(&FIRST).expect("it was started");
+    let machine = &machines.machines[&FIRST];
+    let ids = machine
+        .scope(async {
+            create_table(&first).await;
+            let ids = one_on_each_shard(&first, "a");
+            put_all(&first, &ids, "old").await;
+            ids
+        })
+        .await;
+    // The coordinator of that one is not quite done when its client is.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(left_behind(&first), (0, 0));
+    let is_reached = Rc::new(Cell::new(false));
+    let reached = Rc::clone(&is_reached);
+    set_trap(Some(Rc::new(move |at| at == step && !reached.replace(true))));
+    let new: Vec<String> = ids.iter().map(|id| put_action(id, "new")).collect();
+    let coordinator = machine.spawn(async move {
+        let plan = transaction(&first, &new, None);
+        let token = plan.writes[0].token;
+        drop(first.propose(token, command(plan), first.deadline()).await);
+    });
+    while !is_reached.get() {
+        tokio::time::sleep(Duration::from_micros(100)).await;
+    }
+    machines.kill(FIRST).await;
+    drop(coordinator);
+    tokio::time::sleep(SETTLED_AFTER).await;
+
+    let expected = if step >= Step::AfterDecide { "new" } else { "old" };
+    for (id, node) in &nodes {
+        for item in &ids {
+            let body = machines.machines[id].scope(get(node, item)).await.expect("two of three serve");
+            assert!(body.contains(&format!(r#""value":{{"S":"{expected}"}}"#)), "after {step:?}, node {id}: {body}");
+        }
+        assert_eq!(left_behind(node), (0, 0), "after {step:?}, node {id}");
+    }
+    let back = machines.start(FIRST).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(values(&back, &ids), vec![Some(expected.to_owned()); SHARDS as usize], "after {step:?}");
+    assert_eq!(left_behind(&back), (0, 0));
+}
+
+#[test]
+fn others_finish_what_a_dead_machine_coordinated() {
+    for (seed, step) in (141..).zip(Step::ALL) {
+        run(seed, lose_the_coordinators_machine(step));
+    }
+    set_trap(None);
+}
