@@ -108,6 +108,10 @@ pub async fn obey<E: Env>(node: &Node<E>, orders: &[Order]) -> Result<(), Disobe
             }
             Order::Transfer { shard, to } => {
                 let group = node.group(shard).ok_or(Disobeyed::Shard(shard))?;
+                // Who cannot be elected would never take over, and the leader would wait for it.
+                if !group.members().voters.contains_key(&to) {
+                    return Err(Disobeyed::Shard(shard));
+                }
                 group.transfer(to).await.map_err(|_| Disobeyed::Shard(shard))?;
             }
             Order::Inject(_) | Order::Break(_) => obey_at_start(&[*order])?,
