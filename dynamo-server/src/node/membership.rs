@@ -38,7 +38,12 @@ impl<E: Env> Node<E> {
     /// # Errors
     /// The group where it stopped, and why.
     pub async fn change_members(&self, change: &MemberChange, deadline: Deadline) -> Result<(), MembershipFailure> {
-        for shard in &self.shards {
+        let mut shards: Vec<&Arc<Shard<E>>> = self.shards.iter().collect();
+        if matches!(change, MemberChange::Remove { .. }) {
+            // The system group last: as long as it leads anything, the node needs the catalog, and others its address.
+            shards.reverse();
+        }
+        for shard in shards {
             let changed = self.change_members_of(shard, change, deadline).await;
             changed.map_err(|error| MembershipFailure { shard: shard.id().0, error })?;
         }

@@ -320,7 +320,9 @@ impl<E: Env> Node<E> {
 
     /// Asks a peer to do something for `shard`, and takes over its hybrid time.
     pub(crate) async fn ask(&self, peer: u64, shard: ShardId, kind: u8, body: &[u8], deadline: Deadline) -> Attempt {
-        let Some(address) = self.system().group().address_of(peer) else { return Attempt::NotSent };
+        // A node that is being removed is a member of some groups and not of others, and may still lead this one.
+        let own = self.shards.get(shard.0 as usize).and_then(|own| own.group().address_of(peer));
+        let Some(address) = own.or_else(|| self.system().group().address_of(peer)) else { return Attempt::NotSent };
         self.ask_at(peer, address, shard, kind, body, deadline).await
     }
 
