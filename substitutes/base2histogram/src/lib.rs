@@ -98,7 +98,7 @@ fn bucket_of(value: u64) -> usize {
 fn lower_end(bucket: usize) -> u64 {
     match bucket / GROUP {
         0 => bucket as u64,
-        group => ((GROUP | bucket % GROUP) as u64) << (group - 1),
+        group => ((GROUP | (bucket % GROUP)) as u64) << (group - 1),
     }
 }
 
