@@ -258,7 +258,11 @@ impl<E: Env> Node<E> {
         self.guard.pass(Handler::Catalog, std::slice::from_ref(shard), deadline).await
     }
 
-    /// Who can act for `shard`: this node, or the leader that it knows, or `hint`. Waits where nobody is known.
+    /// Who can act for `shard`: whoever `hint` names, this node, or the leader that it knows. Waits where nobody is
+    /// known.
+    ///
+    /// The hint comes first: this node goes on holding itself for the leader for a moment after it has handed over, and
+    /// asking itself again would end nowhere.
     ///
     /// # Errors
     /// When nobody is known until the deadline.
@@ -269,10 +273,13 @@ impl<E: Env> Node<E> {
         deadline: Deadline,
     ) -> Result<Place, ShardError> {
         loop {
+            if let Some(leader) = hint {
+                return Ok(Place::At(leader));
+            }
             if self.is_alone || shard.group().lease().leading_term().is_some() {
                 return Ok(Place::Here);
             }
-            if let Some(leader) = hint.or_else(|| shard.group().other_leader()) {
+            if let Some(leader) = shard.group().other_leader() {
                 return Ok(Place::At(leader));
             }
             self.pause(deadline).await?;
