@@ -1,7 +1,7 @@
 //! The guard on several nodes: each shard is checked where it is led, whoever was asked.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -135,23 +135,26 @@ async fn items_of_several_shards_are_of_one_cut() {
         rig.put(0, key, "0").await;
     }
     let stop = Arc::new(AtomicBool::new(false));
+    let written = Arc::new(AtomicU64::new(0));
     let writer = {
         let (rig, keys, stop) = (Arc::clone(&rig), keys.clone(), Arc::clone(&stop));
+        let written = Arc::clone(&written);
         tokio::spawn(async move {
-            let mut number = 0;
+            let mut number: usize = 0;
             while !stop.load(Ordering::Relaxed) {
                 number += 1;
                 for key in &keys {
                     rig.put(number % 3, key, &number.to_string()).await;
                 }
+                written.store(number as u64, Ordering::Relaxed);
                 tokio::time::sleep(Duration::from_millis(15)).await;
             }
-            number
         })
     };
-    let mut seen = 0;
-    let mut refused = 0;
-    for round in 0..60 {
+    let (mut seen, mut refused, mut round) = (0, 0, 0);
+    let began = Instant::now();
+    while (seen < 60 || written.load(Ordering::Relaxed) < 6) && began.elapsed() < Duration::from_secs(30) {
+        round += 1;
         let answer = call(rig.address(round % 3), "TransactGetItems", &transact_get(&keys)).await;
         if answer.status == 400 {
             assert_eq!(answer.error(), "TransactionCanceledException");
@@ -168,7 +171,8 @@ async fn items_of_several_shards_are_of_one_cut() {
         seen += 1;
     }
     stop.store(true, Ordering::Relaxed);
-    let written = writer.await.unwrap();
+    writer.await.unwrap();
+    let written = written.load(Ordering::Relaxed);
     assert!(seen > 10 && written > 5, "{seen} cuts, {refused} conflicts, {written} writes");
     Arc::into_inner(rig).expect("the writer has ended").stop().await;
 }

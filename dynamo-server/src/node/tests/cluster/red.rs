@@ -26,11 +26,6 @@ fn without_the_hold_down() {
 }
 
 #[test]
-fn without_the_grantors_promise() {
-    assert!(finds_a_stale_read(Scenario::LateAcknowledgements, Some(Rule::GrantorPromises)));
-}
-
-#[test]
 fn without_revoking_at_a_transfer() {
     assert!(finds_a_stale_read(Scenario::TransferWithLostMessages, Some(Rule::TransferRevokes)));
 }
