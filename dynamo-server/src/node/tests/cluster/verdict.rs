@@ -13,6 +13,10 @@ use crate::raft::rules::{self, Rule};
 /// How long clients go on after everything was mended.
 const HEALTHY: Duration = Duration::from_secs(8);
 
+/// Virtual seconds that a replica may take beyond that. Where the last message of a snapshot is lost, its sender waits a
+/// minute before it begins again.
+const CATCHING_UP_MAX_S: u32 = 150;
+
 /// How long the replicas have to become equal once nobody writes any more.
 const SETTLING: Duration = Duration::from_secs(5);
 
@@ -53,7 +57,14 @@ async fn live(scenario: Scenario) -> Verdict {
         client.await.expect("clients do not panic");
     }
     tokio::time::sleep(SETTLING).await;
-    let replicas = world.replicas();
+    let mut replicas = world.replicas();
+    for _ in 0..CATCHING_UP_MAX_S {
+        if replicas.iter().all(|replica| *replica == replicas[0]) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        replicas = world.replicas();
+    }
     let wrong = if let Some(violation) = record.violation() {
         Some(violation)
     } else if record.last_write_ns.load(Ordering::Relaxed) <= mended {
