@@ -30,7 +30,7 @@ const TURNS: usize = 5;
 const ROUND_TRIP_MS: u64 = 1;
 
 #[test]
-#[ignore = "measures; for a quiet machine"]
+#[ignore = "measures for minutes and asserts no times; only a quiet machine gives figures"]
 fn figures_of_reads() {
     // One thread, so that the client takes no more of the machine than it must.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -65,7 +65,7 @@ fn figures_of_reads() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "measures; for a quiet machine"]
+#[ignore = "measures for minutes and asserts no times; only a quiet machine gives figures"]
 async fn figures_of_unavailability() {
     let kills = std::env::var("FIGURES_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(25);
     for election_timeout_ms in [1_000, 2_000] {
@@ -94,7 +94,7 @@ async fn figures_of_unavailability() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "measures; for a quiet machine"]
+#[ignore = "measures for minutes and asserts no times; only a quiet machine gives figures"]
 async fn figures_of_an_idle_cluster() {
     const WATCHED: Duration = Duration::from_secs(20);
     for shards in [16, 64] {

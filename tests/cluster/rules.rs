@@ -23,27 +23,27 @@ async fn a_clock_that_stands_still_is_beyond_what_any_lease_survives() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the long run"]
+#[ignore = "a cluster for 10 to 20 seconds each; the simulation shows the same in the normal check"]
 async fn a_clock_within_the_bound_does_no_harm() {
     assert_eq!(standing_clock("clock rate 950").await, Found::Nothing);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the long run"]
+#[ignore = "a cluster for 10 to 20 seconds each; the simulation shows the same in the normal check"]
 async fn a_restarted_voter_must_hold_down() {
     assert_eq!(restarted_voters("break hold-down").await, Found::StaleRead);
     assert_eq!(restarted_voters("").await, Found::Nothing);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the long run"]
+#[ignore = "a cluster for 10 to 20 seconds each; the simulation shows the same in the normal check"]
 async fn a_transfer_must_end_the_lease() {
     assert_eq!(deaf_transfer("break transfer-revokes").await, Found::StaleRead);
     assert_eq!(deaf_transfer("").await, Found::Nothing);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "part of the long run"]
+#[ignore = "a cluster for 10 to 20 seconds each; the simulation shows the same in the normal check"]
 async fn a_new_leader_must_apply_an_entry_of_its_own_term() {
     assert_eq!(hasty_successor("break own-term-gate").await, Found::StaleRead);
     assert_eq!(hasty_successor("").await, Found::Nothing);

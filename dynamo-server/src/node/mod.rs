@@ -43,6 +43,7 @@ pub use self::options::{
     BLOCKING_READS_MAX, ClusterOptions, FREE_BYTES_MIN, LOG_BYTES_MAX, NodeOptions, REQUEST_DEADLINE,
 };
 pub(crate) use self::route::Attempt;
+pub use self::route::OnConflict;
 pub use self::start::NodeError;
 pub use self::status::{NodeStatus, ShardStatus};
 pub use crate::env::Storage as StorageOptions;

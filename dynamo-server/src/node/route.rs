@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use dynamo_engine::apply::{Outcome, Rejection};
 use dynamo_engine::command::Command;
+use dynamo_engine::plan::PlannedCommand;
 use futures::future::try_join_all;
 use hlc::Timestamp;
 use shard_router::{ShardId, Token};
@@ -30,6 +31,15 @@ const CONFLICT_PAUSE: Duration = Duration::from_millis(10);
 /// How long one attempt to reach a peer may take where the request itself has longer: a leader that was cut off is
 /// replaced after an election timeout, and the request should then still have time for the next one.
 const ATTEMPT_MAX: Duration = Duration::from_millis(1_000);
+
+/// What becomes of a write whose item a transaction holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnConflict {
+    /// The conflict is its outcome.
+    Answer,
+    /// It waits until the item is free, or the time is over.
+    Wait,
+}
 
 /// Who can act for a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,38 +107,27 @@ impl<E: Env> Node<E> {
     /// The first error of any of them.
     pub async fn propose_all(
         &self,
-        commands: Vec<(Token, Command)>,
+        commands: Vec<PlannedCommand>,
+        on_conflict: OnConflict,
         deadline: Deadline,
     ) -> Result<Vec<Outcome>, ShardError> {
         let mut proposals = Vec::with_capacity(commands.len());
-        for (token, command) in commands {
-            proposals.push(self.propose(token, command, deadline));
+        for PlannedCommand { token, command } in commands {
+            proposals.push(self.propose_with(on_conflict, token, command, deadline));
         }
         try_join_all(proposals).await
     }
 
-    /// As [`Node::propose_all`], for writes that wait where a transaction holds their item.
-    ///
-    /// # Errors
-    /// As [`Node::propose_all`].
-    pub async fn propose_patiently(
+    async fn propose_with(
         &self,
-        commands: Vec<(Token, Command)>,
-        deadline: Deadline,
-    ) -> Result<Vec<Outcome>, ShardError> {
-        let mut proposals = Vec::with_capacity(commands.len());
-        for (token, command) in commands {
-            proposals.push(self.propose_until_free(token, command, deadline));
-        }
-        try_join_all(proposals).await
-    }
-
-    async fn propose_until_free(
-        &self,
+        on_conflict: OnConflict,
         token: Token,
         command: Command,
         deadline: Deadline,
     ) -> Result<Outcome, ShardError> {
+        if on_conflict == OnConflict::Answer {
+            return self.propose(token, command, deadline).await;
+        }
         loop {
             match self.propose(token, command.clone(), deadline).await? {
                 Outcome::Conflict if !deadline.is_over::<E>() => {

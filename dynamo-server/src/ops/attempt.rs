@@ -19,6 +19,7 @@ use dynamo_protocol::error::ApiError;
 use super::Call;
 use crate::env::Env;
 use crate::guard::ReadFailure;
+use crate::node::OnConflict;
 use crate::shard::{Deadline, ShardError};
 
 /// How long to wait where planning again would give the same plan. Installing a description in a shard takes some
@@ -42,20 +43,26 @@ impl<E: Env> Call<'_, E> {
     }
 
     /// A write handler: plan, propose everything at once, reply.
+    ///
+    /// Only the writes of a batch can be stale in part. Those are planned and proposed again; what is done stays done,
+    /// since doing it twice could undo what another client has written in between.
     pub(super) async fn write(&self, plan: impl Fn() -> Result<WritePlan, PlanError>) -> Result<Vec<u8>, ApiError> {
+        let mut done: Vec<Option<Outcome>> = Vec::new();
         loop {
             let WritePlan { writes, reply } = self.plan(&plan).await?;
-            let commands = writes.into_iter().map(|write| (write.token, write.command)).collect();
-            let outcomes = match reply {
+            done.resize(writes.len(), None);
+            let open = still_open(writes, &done);
+            let on_conflict = match reply {
                 // The writes of a batch are on their own, and there is no error for one of them: they wait.
-                ReplySpec::Batch(_) => self.node.propose_patiently(commands, self.deadline).await,
-                _ => self.node.propose_all(commands, self.deadline).await,
+                ReplySpec::Batch(_) => OnConflict::Wait,
+                _ => OnConflict::Answer,
             };
+            let outcomes = self.node.propose_all(open, on_conflict, self.deadline).await;
             let outcomes = outcomes.map_err(ShardError::into_api_error)?;
-            if !outcomes.iter().any(is_stale) {
-                return reply.render(outcomes);
+            keep(&mut done, outcomes);
+            if done.iter().all(Option::is_some) {
+                return reply.render(done.into_iter().flatten().collect());
             }
-            // Only the writes of a batch can be stale in part; doing the others once more gives the same items.
             self.again().await?;
         }
     }
@@ -144,6 +151,35 @@ impl<E: Env> Call<'_, E> {
     }
 }
 
+/// The writes that have no outcome yet, in their order.
+fn still_open<W>(writes: Vec<W>, done: &[Option<Outcome>]) -> Vec<W> {
+    writes.into_iter().zip(done).filter_map(|(write, outcome)| outcome.is_none().then_some(write)).collect()
+}
+
+/// Puts the outcomes of the open writes into their places, except those that ask for another plan.
+fn keep(done: &mut [Option<Outcome>], outcomes: Vec<Outcome>) {
+    for (place, outcome) in done.iter_mut().filter(|place| place.is_none()).zip(outcomes) {
+        *place = (!is_stale(&outcome)).then_some(outcome);
+    }
+}
+
 fn is_stale(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Rejected(Rejection::Stale))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_is_not_proposed_again() {
+        let mut done = vec![None; 4];
+        assert_eq!(still_open(vec!["a", "b", "c", "d"], &done), ["a", "b", "c", "d"]);
+        let stale = Outcome::Rejected(Rejection::Stale);
+        keep(&mut done, vec![Outcome::Done, stale.clone(), Outcome::TokenMismatch, stale]);
+        assert_eq!(still_open(vec!["a", "b", "c", "d"], &done), ["b", "d"]);
+        keep(&mut done, vec![Outcome::Done, Outcome::Conflict]);
+        let outcomes: Vec<Outcome> = done.into_iter().flatten().collect();
+        assert_eq!(outcomes, [Outcome::Done, Outcome::Done, Outcome::TokenMismatch, Outcome::Conflict]);
+    }
 }
