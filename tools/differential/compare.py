@@ -38,6 +38,15 @@ def normal(value, name=None, unordered=False):
     return value
 
 
+def normal_exactly(value):
+    """The same value with opaque members replaced, and nothing else."""
+    if isinstance(value, dict):
+        return {key: "…" if key in OPAQUE else normal_exactly(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [normal_exactly(inner) for inner in value]
+    return value
+
+
 def normal_batch(body):
     """BatchGetItem's answer with the items of each table sorted."""
     responses = body.get("Responses")
