@@ -66,6 +66,10 @@ pub struct Counters {
     pub proposals: u64,
     /// Commands in them.
     pub commands: u64,
+    /// Commands refused because too much was waiting.
+    pub writes_refused: u64,
+    /// Bytes of commands that wait for the log or are on their way through it.
+    pub queued_bytes: u64,
     /// Shard checks that a lease let through.
     pub lease_hits: u64,
     /// Shard checks that asked a quorum.
@@ -98,6 +102,8 @@ impl Counters {
             ("log_syncs_total", "Synchronous writes of the log", self.log_syncs),
             ("raft_proposals_total", "Entries proposed to Raft", self.proposals),
             ("raft_commands_total", "Commands in proposed entries", self.commands),
+            ("writes_refused_total", "Commands refused because too much was waiting", self.writes_refused),
+            ("write_queue_bytes", "Bytes of commands that wait for the log or are under way", self.queued_bytes),
             ("lease_hits_total", "Shard checks that a lease let through", self.lease_hits),
             ("lease_misses_total", "Shard checks that asked a quorum", self.lease_misses),
             ("lease_coalesced_total", "Shard checks that shared another read's round", self.lease_coalesced),

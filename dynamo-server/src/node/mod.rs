@@ -182,6 +182,8 @@ impl<E: Env> Node<E> {
             log_syncs: self.stores.log.syncs(),
             proposals: sum(&|shard| shard.counters().entries.load(Ordering::Relaxed)),
             commands: sum(&|shard| shard.counters().commands.load(Ordering::Relaxed)),
+            writes_refused: sum(&|shard| shard.counters().refused.load(Ordering::Relaxed)),
+            queued_bytes: sum(&|shard| shard.queued_bytes() as u64),
             lease_hits: guard.hits,
             lease_misses: guard.misses,
             lease_coalesced: guard.coalesced,

@@ -115,7 +115,8 @@ impl<E: Env> Node<E> {
         };
         let clock = Arc::new(NodeClock::new());
         let groups = start_groups(&context, recovered, options.cluster.as_ref(), identity.cluster_id).await?;
-        let shards = groups.into_iter().map(|group| Arc::new(Shard::new(group, Arc::clone(&clock)))).collect();
+        let shard = |group| Arc::new(Shard::new(group, Arc::clone(&clock), options.request_deadline));
+        let shards = groups.into_iter().map(shard).collect();
         drop(context);
         let shard_count = map.shards().len();
         let node = Arc::new_cyclic(|me| Node {

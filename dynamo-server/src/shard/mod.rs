@@ -3,6 +3,7 @@
 //! Above this module nothing knows of Raft: a command goes in and an [`Outcome`] comes
 //! back; a read asks whether the state that lies here may be believed.
 
+mod admission;
 mod arrivals;
 mod deadline;
 mod error;
@@ -10,6 +11,7 @@ mod read_round;
 mod sequencer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dynamo_engine::apply::Outcome;
 use dynamo_engine::command::Command;
@@ -28,6 +30,10 @@ use self::read_round::ReadRounds;
 use crate::env::Env;
 use crate::raft::Group;
 
+/// The part of a request's time that it may spend waiting for its turn where there is more work than the shard can do.
+/// The rest is for the log, a leader that changes, and index entries.
+pub const QUEUE_PART_OF_DEADLINE: u32 = 5;
+
 /// A shard on this node.
 pub struct Shard<E: Env> {
     group: Arc<Group<E>>,
@@ -37,11 +43,11 @@ pub struct Shard<E: Env> {
 }
 
 impl<E: Env> Shard<E> {
-    /// Opens the ways into a running group of the node with this clock.
-    pub fn new(group: Group<E>, clock: Arc<NodeClock>) -> Self {
+    /// Opens the ways into a running group of the node with this clock, whose requests have so much time.
+    pub fn new(group: Group<E>, clock: Arc<NodeClock>, request_deadline: Duration) -> Self {
         let group = Arc::new(group);
         Shard {
-            sequencer: Sequencer::start(Arc::clone(&group), clock),
+            sequencer: Sequencer::start(Arc::clone(&group), clock, request_deadline / QUEUE_PART_OF_DEADLINE),
             group,
             rounds: Arc::default(),
             arrivals: Arrivals::default(),
@@ -67,6 +73,17 @@ impl<E: Env> Shard<E> {
     /// The sequencer's counters.
     pub fn counters(&self) -> &SequencerCounters {
         self.sequencer.counters()
+    }
+
+    /// Takes up room in the queue until the result is dropped.
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub fn occupy(&self, bytes: usize) -> impl Drop + use<E> {
+        self.sequencer.occupy(bytes)
+    }
+
+    /// Bytes of commands that wait or are under way here.
+    pub fn queued_bytes(&self) -> usize {
+        self.sequencer.queued_bytes()
     }
 
     /// How far the shard's index entries have arrived on other shards.
@@ -101,7 +118,7 @@ impl<E: Env> Shard<E> {
 
     /// Whether the state here is at most so much older than what the shard acknowledges: this node had its lease, or
     /// heard the leader, that long ago at most.
-    pub fn is_recent(&self, age_max: std::time::Duration) -> bool {
+    pub fn is_recent(&self, age_max: Duration) -> bool {
         let age_ns = u64::try_from(age_max.as_nanos()).unwrap_or(u64::MAX);
         let lease = self.group.lease();
         let led = || E::boot_ns().map(|now| lease::Moment::from_nanos(now.saturating_sub(age_ns)));
@@ -122,7 +139,7 @@ impl<E: Env> Shard<E> {
 
     /// Holds every round up for so long before it asks.
     #[cfg(any(test, feature = "fault-injection"))]
-    pub fn delay_read_rounds(&self, delay: std::time::Duration) {
+    pub fn delay_read_rounds(&self, delay: Duration) {
         self.rounds.delay(delay);
     }
 

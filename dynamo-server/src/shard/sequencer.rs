@@ -11,12 +11,18 @@
 //! request ─╯            (slot)                 ╰─▶ outcome
 //! ```
 //!
+//! What is too much is refused before it enters the queue, so it is certainly not done: by the queue's size here, and by
+//! how long it makes commands wait in [`admission`](super::admission). That holds for new work alone. The steps that end
+//! what was begun (decisions, index entries on their way) have room of their own: refusing them would keep locks and
+//! outboxes full.
+//!
 //! Timestamps rise strictly in log order because one task assigns them and submits in order. Each is below the
 //! ceiling that its own entry carries; a new term starts at the ceiling that the shard has applied, so no two leaders
 //! ever issue the same or an inverted timestamp. Nothing is stamped before the inherited log is applied.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use dynamo_engine::apply::Outcome;
 use dynamo_engine::command::{Change, Command, Entry, Stamped};
@@ -25,6 +31,7 @@ use hlc::{Clock, NodeClock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 
+use super::admission::{Admission, Drain, LIMIT_NONE, share};
 use super::{Deadline, ShardError};
 use crate::env::Env;
 use crate::raft::{Group, ProposeError};
@@ -35,6 +42,13 @@ pub const QUEUE_COMMANDS_MAX: usize = 8192;
 
 /// Bytes of commands that wait or are under way, since a command may be a transaction of 4 MB.
 pub const QUEUE_BYTES_MAX: usize = 64 << 20;
+
+/// Commands that may wait beyond [`QUEUE_COMMANDS_MAX`] where they end what was begun. Each other shard has one lane
+/// with one command under way, and transactions prepared here are bounded.
+const RESERVE_COMMANDS: usize = 1024;
+
+/// Bytes of theirs beyond [`QUEUE_BYTES_MAX`].
+const RESERVE_BYTES: usize = 16 << 20;
 
 /// Commands in one entry: enough to share a sync widely, few enough to be applied in a few milliseconds.
 pub const ENTRY_COMMANDS_MAX: usize = 512;
@@ -55,35 +69,83 @@ pub struct SequencerCounters {
     pub entries: AtomicU64,
     /// Commands in them.
     pub commands: AtomicU64,
+    /// Commands refused because too much was waiting.
+    pub refused: AtomicU64,
 }
 
 /// One command and who waits for it.
 struct Waiting {
     command: Command,
     bytes: usize,
+    /// When it came, on the clock of [`Env::monotonic_ns`].
+    since_ns: u64,
     answer: oneshot::Sender<Result<Outcome, ShardError>>,
+}
+
+/// What lies in front of the log, and how much may.
+struct Load {
+    /// Bytes that wait or are under way.
+    bytes: AtomicUsize,
+    /// Shares ([`share`]) that wait.
+    waiting: AtomicUsize,
+    /// Shares that may wait; see [`Admission`].
+    limit: AtomicUsize,
+}
+
+impl Load {
+    /// Whether there is room for a command of so many bytes. Looked at without a lock: requests that look at the same
+    /// time may go beyond a bound by what they bring, which is as little as they are.
+    fn has_room(&self, bytes: usize, is_new: bool) -> bool {
+        let under_way = self.bytes.load(Ordering::Relaxed) + bytes;
+        if !is_new {
+            return under_way <= QUEUE_BYTES_MAX + RESERVE_BYTES;
+        }
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        let fits = waiting == 0 || waiting + share(bytes) <= self.limit.load(Ordering::Relaxed);
+        under_way <= QUEUE_BYTES_MAX && fits
+    }
+
+    fn enter(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.waiting.fetch_add(share(bytes), Ordering::Relaxed);
+    }
+
+    /// A command has left the queue, and is under way from now on.
+    fn leave_queue(&self, bytes: usize) {
+        self.waiting.fetch_sub(share(bytes), Ordering::Relaxed);
+    }
+
+    /// Bytes are no longer under way.
+    fn leave(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
 }
 
 /// The way into a shard's queue.
 pub struct Sequencer {
     queue: mpsc::Sender<Waiting>,
-    /// Bytes that wait or are under way.
-    bytes: Arc<AtomicUsize>,
+    load: Arc<Load>,
     counters: Arc<SequencerCounters>,
     task: AbortHandle,
 }
 
 impl Sequencer {
     /// Starts the task of `group`'s sequencer; it ends when the group stops or the last handle is dropped. What it
-    /// stamps is later than everything that `node_clock` has seen by then.
-    pub fn start<E: Env>(group: Arc<Group<E>>, node_clock: Arc<NodeClock>) -> Self {
-        let (queue, waiting) = mpsc::channel(QUEUE_COMMANDS_MAX);
-        let bytes = Arc::new(AtomicUsize::new(0));
+    /// stamps is later than everything that `node_clock` has seen by then. Where the queue would go on making commands
+    /// wait for longer than about `wait_max`, more are refused.
+    pub fn start<E: Env>(group: Arc<Group<E>>, node_clock: Arc<NodeClock>, wait_max: Duration) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE_COMMANDS_MAX + RESERVE_COMMANDS);
+        let load = Arc::new(Load {
+            bytes: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            limit: AtomicUsize::new(LIMIT_NONE),
+        });
         let counters = Arc::new(SequencerCounters::default());
         let task = Task {
             group,
             waiting,
-            bytes: Arc::clone(&bytes),
+            load: Arc::clone(&load),
+            admission: Admission::new(wait_max),
             slots: Arc::new(Semaphore::new(ENTRIES_IN_FLIGHT_MAX)),
             clock: None,
             node_clock,
@@ -91,7 +153,7 @@ impl Sequencer {
             spare: None,
         };
         let task = E::spawn(task.run()).abort_handle();
-        Sequencer { queue, bytes, counters, task }
+        Sequencer { queue, load, counters, task }
     }
 
     /// Ends the task. Whoever waits is told that the outcome is not known; later proposals, that the shard has stopped.
@@ -104,16 +166,18 @@ impl Sequencer {
     /// # Errors
     /// [`ShardError`]; only [`ShardError::Unknown`] and [`ShardError::DeadlinePassed`] leave open what happened.
     pub async fn propose<E: Env>(&self, command: Command, deadline: Deadline) -> Result<Outcome, ShardError> {
-        let bytes = weight(&command);
-        if self.bytes.load(Ordering::Relaxed) + bytes > QUEUE_BYTES_MAX {
-            return Err(ShardError::Overloaded);
+        let (bytes, is_new) = (weight(&command), is_new_work(&command));
+        let is_full = is_new && self.queue.capacity() <= RESERVE_COMMANDS;
+        if is_full || !self.load.has_room(bytes, is_new) {
+            return Err(self.refuse());
         }
         let (answer, outcome) = oneshot::channel();
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        if let Err(error) = self.queue.try_send(Waiting { command, bytes, answer }) {
-            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.load.enter(bytes);
+        if let Err(error) = self.queue.try_send(Waiting { command, bytes, since_ns: E::monotonic_ns(), answer }) {
+            self.load.leave_queue(bytes);
+            self.load.leave(bytes);
             return Err(match error {
-                mpsc::error::TrySendError::Full(_) => ShardError::Overloaded,
+                mpsc::error::TrySendError::Full(_) => self.refuse(),
                 mpsc::error::TrySendError::Closed(_) => ShardError::Stopped,
             });
         }
@@ -124,10 +188,32 @@ impl Sequencer {
         }
     }
 
+    fn refuse(&self) -> ShardError {
+        self.counters.refused.fetch_add(1, Ordering::Relaxed);
+        ShardError::Overloaded
+    }
+
     /// What it has done so far.
     pub fn counters(&self) -> &SequencerCounters {
         &self.counters
     }
+
+    /// Takes up room for so many bytes until the result is dropped, as commands under way do.
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub fn occupy(&self, bytes: usize) -> impl Drop + use<> {
+        self.load.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Weight { load: Arc::clone(&self.load), bytes }
+    }
+
+    /// Bytes of commands that wait or are under way.
+    pub fn queued_bytes(&self) -> usize {
+        self.load.bytes.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether a command begins something, and may therefore be refused without leaving anything half done.
+fn is_new_work(command: &Command) -> bool {
+    matches!(command, Command::Write(_) | Command::Transact(_) | Command::Prepare(_))
 }
 
 /// Roughly the bytes of a command in the log.
@@ -156,7 +242,8 @@ fn encoded_bytes(command: &Command) -> usize {
 struct Task<E: Env> {
     group: Arc<Group<E>>,
     waiting: mpsc::Receiver<Waiting>,
-    bytes: Arc<AtomicUsize>,
+    load: Arc<Load>,
+    admission: Admission,
     slots: Arc<Semaphore>,
     /// The clock of the term that this node leads, with that term.
     clock: Option<(u64, Clock)>,
@@ -186,26 +273,47 @@ impl<E: Env> Task<E> {
         }
     }
 
-    /// Takes what waits, as much as fits one entry.
+    /// Takes what waits, as much as fits one entry. Whoever no longer waits for an answer has given up before anything
+    /// happened, and takes no room.
     fn drain(&mut self, first: Waiting) -> Vec<Waiting> {
-        let mut bytes = first.bytes;
-        let mut round = vec![first];
-        while round.len() < ENTRY_COMMANDS_MAX {
-            let Ok(next) = self.waiting.try_recv() else { break };
-            if bytes + next.bytes > ENTRY_BYTES_MAX {
-                self.spare = Some(next);
+        let (mut round, mut bytes, mut taken) = (Vec::new(), 0, 0);
+        let mut next = Some(first);
+        while let Some(waiting) = next {
+            let is_given_up = waiting.answer.is_closed();
+            if !is_given_up && !round.is_empty() && bytes + waiting.bytes > ENTRY_BYTES_MAX {
+                self.spare = Some(waiting);
                 break;
             }
-            bytes += next.bytes;
-            round.push(next);
+            self.load.leave_queue(waiting.bytes);
+            if is_given_up {
+                self.load.leave(waiting.bytes);
+            } else {
+                (bytes, taken) = (bytes + waiting.bytes, taken + share(waiting.bytes));
+                round.push(waiting);
+            }
+            if round.len() >= ENTRY_COMMANDS_MAX {
+                break;
+            }
+            next = self.waiting.try_recv().ok();
         }
+        self.judge(round.first().map(|oldest| oldest.since_ns), taken);
         round
     }
 
+    /// Says how much may wait from now on.
+    fn judge(&mut self, oldest_ns: Option<u64>, taken: usize) {
+        let at_ns = E::monotonic_ns();
+        let waited_ns = oldest_ns.map_or(0, |since_ns| at_ns.saturating_sub(since_ns));
+        let is_empty = self.spare.is_none() && self.waiting.is_empty();
+        let limit = self.admission.observe(Drain { at_ns, waited_ns, taken, is_empty });
+        if self.load.limit.swap(limit, Ordering::Relaxed) == LIMIT_NONE && limit != LIMIT_NONE {
+            let (shard, waited_ms) = (self.group.shard().0, waited_ns / 1_000_000);
+            tracing::warn!(shard, waited_ms, "more writes than the shard can take; some are refused");
+        }
+    }
+
     async fn submit(&mut self, round: Vec<Waiting>, slot: OwnedSemaphorePermit) -> Result<(), ProposeError> {
-        let weight = Weight { all: Arc::clone(&self.bytes), bytes: round.iter().map(|waiting| waiting.bytes).sum() };
-        // Whoever no longer waits has given up before anything happened.
-        let round: Vec<Waiting> = round.into_iter().filter(|waiting| !waiting.answer.is_closed()).collect();
+        let weight = Weight { load: Arc::clone(&self.load), bytes: round.iter().map(|waiting| waiting.bytes).sum() };
         let (commands, answers): (Vec<_>, Vec<_>) =
             round.into_iter().map(|waiting| (waiting.command, waiting.answer)).unzip();
         if commands.is_empty() {
@@ -266,13 +374,13 @@ impl<E: Env> Task<E> {
 
 /// Bytes that are under way until this is dropped.
 struct Weight {
-    all: Arc<AtomicUsize>,
+    load: Arc<Load>,
     bytes: usize,
 }
 
 impl Drop for Weight {
     fn drop(&mut self) {
-        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.load.leave(self.bytes);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::env::Env;
 use crate::env::sim::{SimEnv, SimNode, run};
 use crate::env::{Storage, Stores};
 use crate::guard::{Handler, LeaseGuard, ReadMode};
-use crate::node::FaultSignal;
+use crate::node::{FaultSignal, REQUEST_DEADLINE};
 use crate::raft::floor::Floor;
 use crate::raft::snapshot::SNAPSHOT_CHUNK_BYTES;
 use crate::raft::types::Member;
@@ -39,7 +39,7 @@ async fn standing(machine: &Arc<SimNode>) -> Arc<Shard<SimEnv>> {
     let group = Group::start(&context, recovered).await.unwrap();
     group.initialize(BTreeMap::from([(1, Member::new(""))])).await.unwrap();
     group.stand().await.unwrap();
-    Arc::new(Shard::new(group, Arc::default()))
+    Arc::new(Shard::new(group, Arc::default(), REQUEST_DEADLINE))
 }
 
 /// Design §3.1, rule 3. A new leader's blank entry is in its third synced write, after its first membership and vote and

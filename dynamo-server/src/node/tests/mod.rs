@@ -8,6 +8,7 @@ mod index_http;
 mod kill;
 mod lanes;
 mod lease;
+mod overload;
 mod peers;
 mod reads;
 mod snapshot;
