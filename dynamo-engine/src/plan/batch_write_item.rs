@@ -9,7 +9,7 @@ use dynamo_protocol::value::Item;
 
 use crate::catalog::{Catalog, TableDescriptor};
 use crate::command::{Change, Command};
-use crate::reply::{BatchReply, ReplySpec};
+use crate::reply::{BatchReply, BatchRequest, ReplySpec};
 
 use super::put_target::{body, check_index_keys, put_bytes, put_key};
 use super::write::{PlannedCommand, WritePlan, collection_key, item_write};
@@ -39,10 +39,10 @@ pub fn plan(input: BatchWriteItemInput, catalog: &dyn Catalog) -> Result<WritePl
     for ((name, requests), table) in requested.into_iter().zip(&tables) {
         reply.table(table, &name);
         for request in requests {
-            let (key, change, collection) = target(table, request)?;
+            let (key, change, collection, request) = target(table, request)?;
             let command = Command::Write(item_write(table, &key, None, change));
             writes.push(PlannedCommand { token: key.token, command });
-            reply.write(table, collection);
+            reply.write(table, collection, request);
             if !keys.insert(key.row) {
                 return Err(PlanError::validation("Provided list of item keys contains duplicates"));
             }
@@ -62,13 +62,17 @@ fn request(request: WriteRequest) -> Result<Requested, PlanError> {
     }
 }
 
-fn target(table: &TableDescriptor, requested: Requested) -> Result<(ItemKey, Change, Item), PlanError> {
+fn target(table: &TableDescriptor, requested: Requested) -> Result<(ItemKey, Change, Item, BatchRequest), PlanError> {
     match requested {
         Requested::Put { item, billed_bytes } => {
             let key = put_key(table, &item)?;
             check_index_keys(table, &item)?;
-            Ok((key, Change::Put(body(&item, billed_bytes)), collection_key(table, &item)))
+            let (change, collection) = (Change::Put(body(&item, billed_bytes)), collection_key(table, &item));
+            Ok((key, change, collection, BatchRequest::Put(item)))
         }
-        Requested::Delete { key } => Ok((ItemKey::of(table, &key)?, Change::Delete, collection_key(table, &key))),
+        Requested::Delete { key } => {
+            let (row, collection) = (ItemKey::of(table, &key)?, collection_key(table, &key));
+            Ok((row, Change::Delete, collection, BatchRequest::Delete(key)))
+        }
     }
 }

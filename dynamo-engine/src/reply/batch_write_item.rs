@@ -8,7 +8,7 @@ use dynamo_protocol::shapes::{ReturnConsumedCapacity, ReturnItemCollectionMetric
 use dynamo_protocol::value::Item;
 
 use super::consumed_write::{ConsumedReport, Factor, metrics_wanted, write_list, write_metrics};
-use crate::apply::Outcome;
+use crate::apply::{Outcome, Rejection, WriteOutcome};
 use crate::capacity::Consumed;
 use crate::catalog::TableDescriptor;
 
@@ -26,9 +26,25 @@ pub struct BatchReply {
 struct BatchTable {
     name: String,
     consumed: Option<ConsumedReport>,
-    writes: usize,
-    /// The item collections written to, each once, in the order of the request; empty where not wanted.
-    collections: Vec<Item>,
+    writes: Vec<BatchWrite>,
+}
+
+/// One write.
+#[derive(Clone, Debug)]
+struct BatchWrite {
+    /// What was asked for, given back where it is not done.
+    request: BatchRequest,
+    /// The item collection written to, where it is to be reported.
+    collection: Option<Item>,
+}
+
+/// What a batch asks for: one write.
+#[derive(Clone, Debug)]
+pub(crate) enum BatchRequest {
+    /// This item.
+    Put(Item),
+    /// The item with this key goes.
+    Delete(Item),
 }
 
 impl BatchReply {
@@ -43,53 +59,97 @@ impl BatchReply {
     /// Begins the writes of a table.
     pub(crate) fn table(&mut self, table: &TableDescriptor, name: &str) {
         let consumed = ConsumedReport::new(table, name, self.consumed_mode);
-        self.tables.push(BatchTable { name: name.to_owned(), consumed, writes: 0, collections: Vec::new() });
+        self.tables.push(BatchTable { name: name.to_owned(), consumed, writes: Vec::new() });
     }
 
     /// Adds a write to the table begun last.
-    pub(crate) fn write(&mut self, table: &TableDescriptor, collection_key: Item) {
+    pub(crate) fn write(&mut self, table: &TableDescriptor, collection_key: Item, request: BatchRequest) {
         let Some(last) = self.tables.last_mut() else { return };
-        last.writes += 1;
-        if metrics_wanted(table, self.metrics_mode) && !last.collections.contains(&collection_key) {
-            last.collections.push(collection_key);
-        }
+        let collection = metrics_wanted(table, self.metrics_mode).then_some(collection_key);
+        last.writes.push(BatchWrite { request, collection });
     }
 
-    /// The body. Every write has been done, so nothing is ever unprocessed.
+    /// The body, from what came of each write: an outcome, or why it was refused and certainly not done. What was not
+    /// done goes back to the client as unprocessed, if anything was.
     ///
     /// # Errors
-    /// Where a write failed for reasons of our own.
-    pub fn render(&self, outcomes: Vec<Outcome>) -> Result<Vec<u8>, ApiError> {
+    /// Where a write failed for reasons of our own; the first refusal where nothing was done.
+    pub fn render(&self, outcomes: Vec<Result<Outcome, ApiError>>) -> Result<Vec<u8>, ApiError> {
         let mut outcomes = outcomes.into_iter();
-        let mut tallies: Vec<Consumed> = Vec::new();
-        let mut arms = false;
+        let (mut tallies, mut arms): (Vec<Consumed>, bool) = (Vec::new(), false);
+        let (mut unprocessed, mut collections) = (Vec::new(), Vec::new());
+        let (mut is_any_done, mut refusal) = (false, None);
         for table in &self.tables {
             let mut tally = table.consumed.as_ref().map(ConsumedReport::tally);
-            for _ in 0..table.writes {
-                let write = match outcomes.next() {
-                    Some(Outcome::Written(write)) => write,
-                    // It was waited for, as long as the request had time.
-                    Some(Outcome::Conflict) => return Err(ApiError::transaction_conflict()),
-                    _ => return Err(ApiError::internal()),
-                };
-                if let (Some(report), Some(tally)) = (&table.consumed, &mut tally) {
-                    report.count(&write, Factor::Plain, tally)?;
-                    arms = report.arms;
+            let (mut open, mut touched) = (Vec::new(), Vec::new());
+            for write in &table.writes {
+                match done(outcomes.next().unwrap_or_else(|| Err(ApiError::internal())))? {
+                    Ok(outcome) => {
+                        is_any_done = true;
+                        if let (Some(report), Some(tally)) = (&table.consumed, &mut tally) {
+                            report.count(&outcome, Factor::Plain, tally)?;
+                            arms = report.arms;
+                        }
+                        touched.extend(write.collection.as_ref().filter(|key| !touched.contains(key)));
+                    }
+                    Err(error) => {
+                        refusal.get_or_insert(error);
+                        open.push(&write.request);
+                    }
                 }
             }
             tallies.extend(tally);
+            unprocessed.push((&table.name, open));
+            collections.push((&table.name, touched.into_iter().cloned().collect::<Vec<_>>()));
+        }
+        match refusal {
+            Some(refusal) if !is_any_done => return Err(refusal),
+            _ => {}
         }
         let mut out = Vec::new();
         let mut json = JsonWriter::new(&mut out);
         json.begin_object();
-        json.key("UnprocessedItems").begin_object().end_object();
+        write_unprocessed(&unprocessed, &mut json);
         if !tallies.is_empty() {
             write_list(&tallies, arms, None, &mut json);
         }
-        write_collections(self.tables.iter().map(|table| (&table.name, &table.collections)), &mut json);
+        write_collections(collections.iter().map(|(name, keys)| (*name, keys)), &mut json);
         json.end_object();
         Ok(out)
     }
+}
+
+/// What came of a write: done, or not done and to be asked for again.
+///
+/// # Errors
+/// Where neither is certain.
+fn done(outcome: Result<Outcome, ApiError>) -> Result<Result<WriteOutcome, ApiError>, ApiError> {
+    match outcome {
+        Ok(Outcome::Written(write)) => Ok(Ok(write)),
+        // It was waited for, as long as the request had time.
+        Ok(Outcome::Conflict) => Ok(Err(ApiError::transaction_conflict())),
+        Ok(Outcome::Rejected(Rejection::Behind)) => Ok(Err(ApiError::throughput_exceeded())),
+        Ok(_) => Err(ApiError::internal()),
+        Err(refusal) => Ok(Err(refusal)),
+    }
+}
+
+/// Writes `UnprocessedItems`, by the names under which the request knows the tables.
+fn write_unprocessed(tables: &[(&String, Vec<&BatchRequest>)], json: &mut JsonWriter<'_>) {
+    json.key("UnprocessedItems").begin_object();
+    for (name, requests) in tables.iter().filter(|(_, requests)| !requests.is_empty()) {
+        json.key(name).begin_array();
+        for request in requests {
+            let (kind, part, item) = match request {
+                BatchRequest::Put(item) => ("PutRequest", "Item", item),
+                BatchRequest::Delete(key) => ("DeleteRequest", "Key", key),
+            };
+            json.begin_object().key(kind).begin_object().key(part).item(item);
+            json.end_object().end_object();
+        }
+        json.end_array();
+    }
+    json.end_object();
 }
 
 /// Writes `ItemCollectionMetrics` by table, where there is any.

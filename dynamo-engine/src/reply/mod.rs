@@ -11,6 +11,7 @@ pub(crate) mod timestamp;
 mod transact_write_items;
 
 pub use batch_write_item::BatchReply;
+pub(crate) use batch_write_item::BatchRequest;
 pub use item_write::SingleReply;
 pub use settings::{
     describe_continuous_backups, describe_endpoints, describe_limits, describe_time_to_live, list_tags_of_resource,

@@ -18,17 +18,16 @@ pub enum ReplySpec {
 }
 
 impl ReplySpec {
-    /// The reply's body from the outcomes of the plan's commands, in their order.
+    /// The reply's body from what came of the plan's commands, in their order: an outcome, or why a command was refused
+    /// and certainly not done.
     ///
     /// A caller plans and proposes again on [`Outcome::Rejected`]; of these only [`Rejection::Behind`] has an answer of
     /// its own, others that reach this point are internal errors.
     ///
     /// # Errors
-    /// What the client gets instead of a body: a failed condition, a cancelled transaction, an invalid update.
-    pub fn render(&self, outcomes: Vec<Outcome>) -> Result<Vec<u8>, ApiError> {
-        if outcomes.contains(&Outcome::Rejected(Rejection::Behind)) {
-            return Err(ApiError::throughput_exceeded());
-        }
+    /// What the client gets instead of a body: a failed condition, a cancelled transaction, an invalid update, a refusal
+    /// (of a batch: of all of it).
+    pub fn render(&self, outcomes: Vec<Result<Outcome, ApiError>>) -> Result<Vec<u8>, ApiError> {
         match self {
             ReplySpec::Single(reply) => reply.render(only(outcomes)?),
             ReplySpec::Batch(reply) => reply.render(outcomes),
@@ -37,6 +36,10 @@ impl ReplySpec {
     }
 }
 
-fn only(outcomes: Vec<Outcome>) -> Result<Outcome, ApiError> {
-    outcomes.into_iter().next().ok_or_else(ApiError::internal)
+fn only(outcomes: Vec<Result<Outcome, ApiError>>) -> Result<Outcome, ApiError> {
+    match outcomes.into_iter().next() {
+        Some(Ok(Outcome::Rejected(Rejection::Behind))) => Err(ApiError::throughput_exceeded()),
+        Some(outcome) => outcome,
+        None => Err(ApiError::internal()),
+    }
 }

@@ -200,7 +200,7 @@ impl Node {
     fn write(&mut self, plan: Result<WritePlan, PlanError>) -> Result<Vec<u8>, ApiError> {
         let plan = plan.map_err(PlanError::into_api_error)?;
         let outcomes = self.propose(plan.writes.into_iter().map(|write| write.command).collect());
-        plan.reply.render(outcomes)
+        plan.reply.render(outcomes.into_iter().map(Ok).collect())
     }
 
     fn ddl(&mut self, command: Command) -> dynamo_engine::apply::ddl::DdlOutcome {

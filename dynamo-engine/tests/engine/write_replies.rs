@@ -1,8 +1,10 @@
 //! What writes answer.
 
+use dynamo_engine::apply::{Outcome, Rejection, WriteOutcome};
+use dynamo_protocol::error::ApiError;
 use serde_json::{Value, json};
 
-use crate::writer::{Writer, hash, put, with};
+use crate::writer::{Writer, hash, plan_write, put, with};
 
 #[test]
 fn old_items_are_returned_when_asked_for() {
@@ -154,6 +156,31 @@ fn batches_write_each_item_on_its_own() {
     assert_eq!(db.send("BatchWriteItem", request).unwrap(), expected);
     let request = json!({ "RequestItems": { "hashes": [item("x")] } });
     assert_eq!(db.send("BatchWriteItem", request).unwrap(), json!({ "UnprocessedItems": {} }));
+}
+
+#[test]
+fn a_batch_gives_back_what_was_refused() {
+    let item = |name: &str| json!({ "PutRequest": { "Item": { "a": { "S": name }, "b": { "N": "1" } } } });
+    let gone = json!({ "DeleteRequest": { "Key": { "a": { "S": "gone" } } } });
+    let request = json!({
+        "RequestItems": { "hashes": [item("x"), gone], "ranges": [item("p"), item("p2"), item("q")] },
+        "ReturnConsumedCapacity": "TOTAL", "ReturnItemCollectionMetrics": "SIZE",
+    });
+    let reply = plan_write("BatchWriteItem", &request).unwrap().reply;
+    let written = || Ok(Outcome::Written(WriteOutcome::default()));
+    let behind = || Ok(Outcome::Rejected(Rejection::Behind));
+    let outcomes = vec![written(), Err(ApiError::throughput_exceeded()), Ok(Outcome::Conflict), written(), behind()];
+    let body: Value = serde_json::from_slice(&reply.render(outcomes).unwrap()).unwrap();
+    assert_eq!(body["UnprocessedItems"], json!({ "hashes": [gone], "ranges": [item("p"), item("q")] }));
+    let metrics = json!([{ "ItemCollectionKey": { "a": { "S": "p2" } }, "SizeEstimateRangeGB": [0.0, 1.0] }]);
+    assert_eq!(body["ItemCollectionMetrics"], json!({ "ranges": metrics }), "of what was done");
+    assert_eq!(body["ConsumedCapacity"].as_array().map(Vec::len), Some(2));
+
+    let error = reply.render(vec![behind(), behind(), behind(), behind(), behind()]).unwrap_err();
+    assert!(error.type_name().ends_with("#ProvisionedThroughputExceededException"), "nothing was done");
+    let error = reply.render((0..5).map(|_| Ok(Outcome::Conflict)).collect()).unwrap_err();
+    assert!(error.type_name().ends_with("#TransactionConflictException"), "nothing was done");
+    assert!(reply.render(vec![written(), Ok(Outcome::Done)]).is_err(), "what is not understood may have been done");
 }
 
 fn action(kind: &str, name: &str, more: Value) -> Value {

@@ -48,7 +48,7 @@ impl Writer {
             .collect();
         let entry = Entry { stamped_ms: self.wall_ms, ceiling: Timestamp(self.clock + 1), commands };
         let outcomes = self.apply(&entry);
-        let body = plan.reply.render(outcomes)?;
+        let body = plan.reply.render(outcomes.into_iter().map(Ok).collect())?;
         Ok(serde_json::from_slice(&body).expect("a reply is JSON"))
     }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use dynamo_engine::apply::{Outcome, Rejection};
 use dynamo_engine::command::Command;
 use dynamo_engine::plan::PlannedCommand;
-use futures::future::try_join_all;
+use futures::future::join_all;
 use hlc::Timestamp;
 use shard_router::{ShardId, Token};
 
@@ -101,21 +101,18 @@ impl<E: Env> Node<E> {
         }
     }
 
-    /// Proposes commands that are independent of each other, all at the same time; the outcomes are in their order.
-    ///
-    /// # Errors
-    /// The first error of any of them.
+    /// Proposes commands that are independent of each other, all at the same time; what comes of each is in their order.
     pub async fn propose_all(
         &self,
         commands: Vec<PlannedCommand>,
         on_conflict: OnConflict,
         deadline: Deadline,
-    ) -> Result<Vec<Outcome>, ShardError> {
+    ) -> Vec<Result<Outcome, ShardError>> {
         let mut proposals = Vec::with_capacity(commands.len());
         for PlannedCommand { token, command } in commands {
             proposals.push(self.propose_with(on_conflict, token, command, deadline));
         }
-        try_join_all(proposals).await
+        join_all(proposals).await
     }
 
     async fn propose_with(

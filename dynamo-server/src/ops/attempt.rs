@@ -45,9 +45,10 @@ impl<E: Env> Call<'_, E> {
     /// A write handler: plan, propose everything at once, reply.
     ///
     /// Only the writes of a batch can be stale in part. Those are planned and proposed again; what is done stays done,
-    /// since doing it twice could undo what another client has written in between.
+    /// since doing it twice could undo what another client has written in between. What a shard refuses is settled, too:
+    /// of a batch it goes back to the client as unprocessed.
     pub(super) async fn write(&self, plan: impl Fn() -> Result<WritePlan, PlanError>) -> Result<Vec<u8>, ApiError> {
-        let mut done: Vec<Option<Outcome>> = Vec::new();
+        let mut done: Vec<Option<Settled>> = Vec::new();
         loop {
             let WritePlan { writes, reply } = self.plan(&plan).await?;
             done.resize(writes.len(), None);
@@ -58,8 +59,7 @@ impl<E: Env> Call<'_, E> {
                 _ => OnConflict::Answer,
             };
             let outcomes = self.node.propose_all(open, on_conflict, self.deadline).await;
-            let outcomes = outcomes.map_err(ShardError::into_api_error)?;
-            keep(&mut done, outcomes);
+            keep(&mut done, outcomes.into_iter().map(settled).collect::<Result<_, _>>()?);
             if done.iter().all(Option::is_some) {
                 return reply.render(done.into_iter().flatten().collect());
             }
@@ -151,20 +151,35 @@ impl<E: Env> Call<'_, E> {
     }
 }
 
+/// What came of a write: an outcome, or a refusal.
+type Settled = Result<Outcome, ApiError>;
+
+/// What came of a proposal.
+///
+/// # Errors
+/// Where it is not certain whether the write was done, or nobody could be asked.
+fn settled(result: Result<Outcome, ShardError>) -> Result<Settled, ApiError> {
+    match result {
+        Ok(outcome) => Ok(Ok(outcome)),
+        Err(error) if error.is_refusal() => Ok(Err(error.into_api_error())),
+        Err(error) => Err(error.into_api_error()),
+    }
+}
+
 /// The writes that have no outcome yet, in their order.
-fn still_open<W>(writes: Vec<W>, done: &[Option<Outcome>]) -> Vec<W> {
+fn still_open<W>(writes: Vec<W>, done: &[Option<Settled>]) -> Vec<W> {
     writes.into_iter().zip(done).filter_map(|(write, outcome)| outcome.is_none().then_some(write)).collect()
 }
 
 /// Puts the outcomes of the open writes into their places, except those that ask for another plan.
-fn keep(done: &mut [Option<Outcome>], outcomes: Vec<Outcome>) {
+fn keep(done: &mut [Option<Settled>], outcomes: Vec<Settled>) {
     for (place, outcome) in done.iter_mut().filter(|place| place.is_none()).zip(outcomes) {
         *place = (!is_stale(&outcome)).then_some(outcome);
     }
 }
 
-fn is_stale(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Rejected(Rejection::Stale))
+fn is_stale(outcome: &Settled) -> bool {
+    matches!(outcome, Ok(Outcome::Rejected(Rejection::Stale)))
 }
 
 #[cfg(test)]
@@ -175,11 +190,15 @@ mod tests {
     fn what_is_done_is_not_proposed_again() {
         let mut done = vec![None; 4];
         assert_eq!(still_open(vec!["a", "b", "c", "d"], &done), ["a", "b", "c", "d"]);
-        let stale = Outcome::Rejected(Rejection::Stale);
-        keep(&mut done, vec![Outcome::Done, stale.clone(), Outcome::TokenMismatch, stale]);
+        let stale = || Ok(Outcome::Rejected(Rejection::Stale));
+        keep(&mut done, vec![Ok(Outcome::Done), stale(), Ok(Outcome::TokenMismatch), stale()]);
         assert_eq!(still_open(vec!["a", "b", "c", "d"], &done), ["b", "d"]);
-        keep(&mut done, vec![Outcome::Done, Outcome::Conflict]);
-        let outcomes: Vec<Outcome> = done.into_iter().flatten().collect();
-        assert_eq!(outcomes, [Outcome::Done, Outcome::Done, Outcome::TokenMismatch, Outcome::Conflict]);
+        let refused = settled(Err(ShardError::Overloaded)).expect("a refusal settles a write");
+        keep(&mut done, vec![refused, Ok(Outcome::Conflict)]);
+        let names: Vec<Result<Outcome, String>> =
+            done.into_iter().flatten().map(|settled| settled.map_err(|error| error.type_name().to_owned())).collect();
+        let refused = Err(ApiError::throughput_exceeded().type_name().to_owned());
+        assert_eq!(names, [Ok(Outcome::Done), refused, Ok(Outcome::TokenMismatch), Ok(Outcome::Conflict)]);
+        assert!(settled(Err(ShardError::Unknown)).is_err(), "what may have been done is not said to be undone");
     }
 }

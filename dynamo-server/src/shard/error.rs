@@ -34,6 +34,11 @@ pub enum ShardError {
 }
 
 impl ShardError {
+    /// Whether the shard could be asked and would not: nothing was done, and later it may be.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, ShardError::Overloaded | ShardError::DiskFull)
+    }
+
     /// What the client is told. One mapping for all handlers.
     pub fn into_api_error(self) -> ApiError {
         match self {

@@ -71,9 +71,9 @@ fn one_on_each_shard<E: Env>(node: &Node<E>, name: &str) -> Vec<String> {
 }
 
 async fn propose<E: Env>(node: &Node<E>, plan: WritePlan) -> Result<Result<Vec<u8>, ApiError>, ShardError> {
-    let mut outcomes: Vec<Outcome> = Vec::new();
+    let mut outcomes: Vec<Result<Outcome, ApiError>> = Vec::new();
     for write in plan.writes {
-        outcomes.push(node.propose(write.token, write.command, node.deadline()).await?);
+        outcomes.push(Ok(node.propose(write.token, write.command, node.deadline()).await?));
     }
     Ok(plan.reply.render(outcomes))
 }
