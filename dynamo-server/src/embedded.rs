@@ -17,7 +17,7 @@ use thiserror::Error;
 use crate::cluster::join::{self, Joiner};
 use crate::config::{ClusterConfig, Config, Entry};
 use crate::env::{Directory, Env, Identity, OpenError, TcpTransport, TokioEnv};
-use crate::http::{HttpServer, Service};
+use crate::http::{EventLoops, HttpServer, Service};
 use crate::metrics::Metrics;
 use crate::node::{ClusterOptions, Node, NodeError, NodeOptions, StorageOptions};
 use crate::raft::Pace;
@@ -62,6 +62,14 @@ impl Server {
     /// # Errors
     /// When the data cannot be opened or the address not be bound.
     pub async fn start(config: Config) -> Result<Server, StartError> {
+        Server::start_on(config, EventLoops::here()).await
+    }
+
+    /// The same with connections spread over these event loops.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start_on(config: Config, loops: EventLoops) -> Result<Server, StartError> {
         let env = match &config.cluster {
             None => TokioEnv::new(),
             Some(cluster) => TokioEnv::with_peers(open_peer_port(&cluster.peer_listen).await?),
@@ -77,7 +85,7 @@ impl Server {
         let service = Service::new(node.clone(), Arc::new(Metrics::new()), config.cors.as_deref(), seed);
         let service = Arc::new(service.with_admin_from(config.admin_from));
         let address = SocketAddr::new(config.host, config.port);
-        match HttpServer::start(address, service).await {
+        match HttpServer::start(address, service, loops).await {
             Ok(http) => Ok(Server { node, http, peer_address }),
             Err(source) => {
                 node.shutdown().await;

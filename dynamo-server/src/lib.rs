@@ -19,6 +19,7 @@ pub mod http;
 pub mod metrics;
 pub mod ops;
 pub mod process;
+mod threads;
 
 pub mod env;
 pub mod guard;

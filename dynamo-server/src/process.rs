@@ -3,13 +3,16 @@
 //! In the library, so that another program can be the server too: see `examples/dynamo_server.rs`.
 
 use std::io::IsTerminal;
+use std::num::NonZero;
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Cli, ClusterConfig, Command, Config, JoinRequest};
+use crate::threads::Threads;
 use crate::{Server, cluster, healthcheck};
 
 /// Does what the arguments and environment of this process say, until it is told to stop.
@@ -84,11 +87,11 @@ fn serve(config: Config) -> ExitCode {
     if let Err(error) = start_log(&config) {
         return refuse(error);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return refuse(error),
-    };
-    runtime.block_on(run_server(config))
+    let threads = Threads::of(available_parallelism().map_or(1, NonZero::get), config.shards_of_new_data() == 1);
+    match threads.start_node() {
+        Ok(runtime) => runtime.block_on(run_server(config, threads)),
+        Err(error) => refuse(error),
+    }
 }
 
 fn start_log(config: &Config) -> Result<(), String> {
@@ -103,7 +106,7 @@ fn start_log(config: &Config) -> Result<(), String> {
     Ok(())
 }
 
-async fn run_server(config: Config) -> ExitCode {
+async fn run_server(config: Config, threads: Threads) -> ExitCode {
     let place = match &config.data_dir {
         Some(dir) => format!("data in {} (every acknowledged write is on disk)", dir.display()),
         None => "data in memory only (nothing survives a stop)".to_owned(),
@@ -112,8 +115,12 @@ async fn run_server(config: Config) -> ExitCode {
         (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
         (Err(error), _) | (_, Err(error)) => return refuse(error),
     };
+    let loops = match threads.start_loops() {
+        Ok(loops) => loops,
+        Err(error) => return refuse(error),
+    };
     let cluster = config.cluster.clone();
-    let server = match Server::start(config).await {
+    let server = match Server::start_on(config, loops).await {
         Ok(server) => server,
         Err(error) => abandon(error),
     };

@@ -1,6 +1,7 @@
 //! Accepting connections and letting them end.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tracing::{debug, warn};
 
+use super::event_loops::EventLoops;
 use super::service::Service;
 use crate::env::{Env, Task};
 
@@ -36,15 +38,19 @@ pub struct HttpServer {
 }
 
 impl HttpServer {
-    /// Listens on `address` and serves until [`HttpServer::stop`].
+    /// Listens on `address` and serves on `loops` until [`HttpServer::stop`].
     ///
     /// # Errors
     /// When the address cannot be bound.
-    pub async fn start<E: Env>(address: SocketAddr, service: Arc<Service<E>>) -> io::Result<HttpServer> {
+    pub async fn start<E: Env>(
+        address: SocketAddr,
+        service: Arc<Service<E>>,
+        loops: EventLoops,
+    ) -> io::Result<HttpServer> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
-        let accepting = E::spawn(accept_loop(listener, service, stopped));
+        let accepting = E::spawn(accept_loop(listener, service, loops, stopped));
         Ok(HttpServer { address, stop, accepting })
     }
 
@@ -60,7 +66,12 @@ impl HttpServer {
     }
 }
 
-async fn accept_loop<E: Env>(listener: TcpListener, service: Arc<Service<E>>, mut stopped: watch::Receiver<bool>) {
+async fn accept_loop<E: Env>(
+    listener: TcpListener,
+    service: Arc<Service<E>>,
+    loops: EventLoops,
+    mut stopped: watch::Receiver<bool>,
+) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
@@ -76,12 +87,20 @@ async fn accept_loop<E: Env>(listener: TcpListener, service: Arc<Service<E>>, mu
                 }
             },
         };
-        let (service, watcher) = (service.clone(), graceful.watcher());
-        E::spawn(async move {
+        let stream = match stream.into_std() {
+            Ok(stream) => stream,
+            Err(error) => {
+                debug!(%error, "connection ended at once");
+                continue;
+            }
+        };
+        let (service, watcher, seat) = (service.clone(), graceful.watcher(), loops.take_seat());
+        let runtime = seat.runtime().clone();
+        runtime.spawn(async move {
             if let Err(error) = serve(stream, client, service, watcher).await {
                 debug!(%error, "connection ended");
             }
-            drop(place);
+            drop((place, seat));
         });
     }
     drop(listener);
@@ -96,11 +115,13 @@ async fn wait_for_stop(stopped: &mut watch::Receiver<bool>) {
 }
 
 async fn serve<E: Env>(
-    stream: TcpStream,
+    stream: std::net::TcpStream,
     client: IpAddr,
     service: Arc<Service<E>>,
     watcher: Watcher,
-) -> hyper::Result<()> {
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    // Registered with the loop that this runs on.
+    let stream = TcpStream::from_std(stream)?;
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "TCP_NODELAY not set");
     }
@@ -115,5 +136,5 @@ async fn serve<E: Env>(
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), answer);
-    watcher.watch(connection).await
+    Ok(watcher.watch(connection).await?)
 }

@@ -14,6 +14,7 @@
 pub mod admin;
 mod body;
 mod cors;
+mod event_loops;
 #[cfg(feature = "fault-injection")]
 mod faults;
 mod listener;
@@ -21,6 +22,7 @@ mod request_id;
 mod respond;
 mod service;
 
+pub use event_loops::EventLoops;
 pub use listener::{HttpServer, MAX_CONNECTIONS};
 pub use request_id::RequestIds;
 pub use service::Service;

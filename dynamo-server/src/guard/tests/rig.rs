@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use crate::env::{Storage, TcpTransport, TokioEnv};
 use crate::guard::fault::{Fault, Faults};
 use crate::guard::{Checks, EventualReads, Handler};
-use crate::http::{HttpServer, Service};
+use crate::http::{EventLoops, HttpServer, Service};
 use crate::metrics::Metrics;
 use crate::node::{ClusterOptions, Node, NodeOptions};
 use crate::raft::Pace;
@@ -100,7 +100,11 @@ impl Rig {
         let mut fronts = Vec::new();
         for node in &nodes {
             let service = Service::new(Arc::clone(node), Arc::new(Metrics::new()), None, 1);
-            fronts.push(HttpServer::start((Ipv4Addr::LOCALHOST, 0).into(), Arc::new(service)).await.unwrap());
+            fronts.push(
+                HttpServer::start((Ipv4Addr::LOCALHOST, 0).into(), Arc::new(service), EventLoops::here())
+                    .await
+                    .unwrap(),
+            );
         }
         let rig = Rig { nodes, fronts };
         rig.create_table(0, TABLE).await;

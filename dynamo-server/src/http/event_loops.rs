@@ -1,0 +1,173 @@
+//! The threads that serve connections.
+//!
+//! A connection stays on the event loop that it was given when it was accepted. Its requests are read, planned, looked
+//! up and answered there, so that a read wakes no other thread: no task is stolen, and no worker looks for work. That
+//! is a tenth to a quarter of a request's processor time (`docs/decisions/event-loops.md`).
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+
+/// Event loops among which connections are spread: each new one goes to the loop that has the fewest.
+#[derive(Clone)]
+pub struct EventLoops {
+    loops: Arc<[EventLoop]>,
+}
+
+struct EventLoop {
+    runtime: Handle,
+    /// Connections that it serves.
+    connections: AtomicUsize,
+    /// Of a loop with a thread of its own.
+    _thread: Option<Thread>,
+}
+
+struct Thread {
+    /// Ends the loop when dropped.
+    stop: Option<oneshot::Sender<()>>,
+    handle: Option<JoinHandle<()>>,
+}
+
+/// A connection's place on a loop; given back when dropped.
+pub(super) struct Seat {
+    loops: Arc<[EventLoop]>,
+    number: usize,
+}
+
+impl EventLoops {
+    /// Connections are served by the caller's runtime, as in another program or a test.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn here() -> EventLoops {
+        EventLoops { loops: [EventLoop::here()].into() }
+    }
+
+    /// The caller's runtime and `threads` loops, each on a thread of its own. The caller's is the first one to be given
+    /// a connection, so that a lone client's writes need no thread switch on their way into Raft.
+    ///
+    /// # Errors
+    /// When the system gives no further thread or event queue.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn here_and(threads: usize) -> io::Result<EventLoops> {
+        let mut loops = vec![EventLoop::here()];
+        for number in 1..=threads {
+            loops.push(EventLoop::start(number)?);
+        }
+        Ok(EventLoops { loops: loops.into() })
+    }
+
+    /// `threads` loops (at least one), each on a thread of its own; the caller's runtime keeps to the node's work.
+    ///
+    /// # Errors
+    /// As [`EventLoops::here_and`].
+    pub fn apart(threads: usize) -> io::Result<EventLoops> {
+        let loops: io::Result<Vec<_>> = (1..=threads.max(1)).map(EventLoop::start).collect();
+        Ok(EventLoops { loops: loops?.into() })
+    }
+
+    /// A seat for a new connection, where the fewest are.
+    pub(super) fn take_seat(&self) -> Seat {
+        let taken = |event_loop: &EventLoop| event_loop.connections.load(Ordering::Relaxed);
+        let fewest = self.loops.iter().enumerate().min_by_key(|(_, event_loop)| taken(event_loop));
+        let number = fewest.map_or(0, |(number, _)| number);
+        self.loops[number].connections.fetch_add(1, Ordering::Relaxed);
+        Seat { loops: Arc::clone(&self.loops), number }
+    }
+}
+
+impl EventLoop {
+    fn here() -> EventLoop {
+        EventLoop { runtime: Handle::current(), connections: AtomicUsize::new(0), _thread: None }
+    }
+
+    fn start(number: usize) -> io::Result<EventLoop> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new().name(format!("event-loop-{number}")).spawn(move || {
+            // An error says that the sender was dropped: the same.
+            let _ = runtime.block_on(stopped);
+            // Without waiting for a blocking task that may still run: nobody is left to hear of it.
+            runtime.shutdown_background();
+        })?;
+        Ok(EventLoop {
+            runtime: handle,
+            connections: AtomicUsize::new(0),
+            _thread: Some(Thread { stop: Some(stop), handle: Some(thread) }),
+        })
+    }
+}
+
+impl Seat {
+    /// The runtime that the connection is to be served by.
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.loops[self.number].runtime
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.loops[self.number].connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let Some(handle) = self.handle.take() else { return };
+        // The last one to let go may be a connection on this very loop, which cannot wait for itself.
+        if handle.thread().id() != std::thread::current().id() {
+            // A panic was reported by the thread itself.
+            let _ = handle.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_go_where_the_fewest_are() {
+        let loops = EventLoops::apart(3).expect("threads");
+        let mut seats: Vec<Seat> = (0..6).map(|_| loops.take_seat()).collect();
+        let numbers: Vec<usize> = seats.iter().map(|seat| seat.number).collect();
+        assert_eq!(numbers, [0, 1, 2, 0, 1, 2]);
+        seats.retain(|seat| seat.number != 1);
+        assert_eq!([loops.take_seat(), loops.take_seat()].map(|seat| seat.number), [1, 1]);
+    }
+
+    #[tokio::test]
+    async fn the_first_seat_is_here_and_the_next_on_a_thread_of_its_own() {
+        let loops = EventLoops::here_and(1).expect("a thread");
+        let here = std::thread::current().id();
+        let mut threads = Vec::new();
+        let seats = [loops.take_seat(), loops.take_seat()];
+        for seat in &seats {
+            threads.push(seat.runtime().spawn(async { std::thread::current().id() }).await.expect("it ran"));
+        }
+        assert_eq!(threads[0], here);
+        assert_ne!(threads[1], here);
+    }
+
+    #[test]
+    fn the_last_seat_may_be_given_back_on_the_loop_itself() {
+        let loops = EventLoops::apart(1).expect("a thread");
+        let seat = loops.take_seat();
+        let (freed, is_freed) = std::sync::mpsc::channel();
+        let runtime = seat.runtime().clone();
+        runtime.spawn(async move {
+            drop(loops);
+            drop(seat);
+            freed.send(()).expect("somebody waits");
+        });
+        is_freed.recv().expect("the loop did not wait for itself");
+    }
+}
