@@ -33,12 +33,13 @@ impl<'a> TableArn<'a> {
     }
 }
 
-/// The name in a `TableName` parameter, which may be a name or an ARN.
+/// The name in a `TableName` parameter, which may be a name or an ARN. The ARN of something within a table names no
+/// table, and comes back as it is, as does whatever else is no table's ARN: no table is called so.
 pub fn table_name(name_or_arn: &str) -> &str {
     if !name_or_arn.starts_with("arn:") {
         return name_or_arn;
     }
-    TableArn::parse(name_or_arn).map_or(name_or_arn, |arn| arn.table)
+    TableArn::parse(name_or_arn).filter(|arn| arn.rest.is_empty()).map_or(name_or_arn, |arn| arn.table)
 }
 
 /// The ARN of a table.
@@ -67,6 +68,7 @@ mod tests {
         let index = index_arn("ddblocal", ACCOUNT, "orders", "by_date");
         let parsed = TableArn::parse(&index).unwrap();
         assert_eq!((parsed.region, parsed.table, parsed.rest), ("ddblocal", "orders", "index/by_date"));
+        assert_eq!(table_name(&index), index);
         assert_eq!(table_name("arn:aws:s3:::bucket"), "arn:aws:s3:::bucket");
     }
 }

@@ -4,13 +4,15 @@
 Meant for servers that differ in where data lies (one shard and four, one node and three): clients must not be able to
 tell. So nothing is sorted and no word is overlooked, only what is bound to differ (ids, ARNs, times) is left out. After
 the requests, tables of some megabytes are walked page by page in every way that pages can be asked for; pages must be
-the same on both sides, and together hold every item exactly once.
+the same on both sides, and together hold every item exactly once (`pages.py`). Last come requests that reach many shards
+at once (`many.py`).
 """
 
 import argparse
 import sys
 
 import generate
+import many
 import pages
 from compare import normal_exactly, where
 from endpoint import Endpoint
@@ -60,6 +62,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--items", type=int, default=600, help="items of the tables that are walked")
+    parser.add_argument("--transactions", type=int, default=200, help="random transactions for each seed")
     parser.add_argument("--shown", type=int, default=20, help="differences printed")
     options = parser.parse_args()
 
@@ -77,6 +80,9 @@ def main():
                     pair.call(f"seed {seed}, after step {number}", "Scan", {"TableName": "differential", **index})
         pair.empty()
         pages.walk_all(pair, seed, options.items)
+        pair.empty()
+        many.large(pair)
+        many.transactions(pair, seed, options.transactions)
     pair.empty()
     return pair.report(options.shown)
 

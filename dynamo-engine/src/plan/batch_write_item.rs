@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use dynamo_protocol::limits::BATCH_WRITE_REQUESTS_MAX;
 use dynamo_protocol::ops::BatchWriteItemInput;
 use dynamo_protocol::shapes::WriteRequest;
 use dynamo_protocol::value::Item;
@@ -26,6 +27,10 @@ enum Requested {
 /// # Errors
 /// The client's mistakes, and an unknown table.
 pub fn plan(input: BatchWriteItemInput, catalog: &dyn Catalog) -> Result<WritePlan, PlanError> {
+    // The model bounds the requests of each table, this all of them.
+    if input.request_items.values().map(Vec::len).sum::<usize>() > BATCH_WRITE_REQUESTS_MAX {
+        return Err(PlanError::validation("Too many items requested for the BatchWriteItem call"));
+    }
     let mut requested = Vec::new();
     for (name, requests) in input.request_items {
         let requests = requests.into_iter().map(request).collect::<Result<Vec<_>, _>>()?;

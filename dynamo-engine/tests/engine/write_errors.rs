@@ -196,6 +196,16 @@ fn batches_are_checked_before_anything_is_written() {
     check("BatchWriteItem", requests(many), "The provided key element does not match the schema");
     let absent = json!({ "RequestItems": { "absent": [put, delete] } });
     unknown_table("BatchWriteItem", absent);
+    // 25 requests in all, however they are spread over tables.
+    let delete = |key: Value| json!({ "DeleteRequest": { "Key": key } });
+    let hash = |number: u32| delete(json!({ "a": { "S": number.to_string() } }));
+    let range = |number: u32| delete(json!({ "a": { "S": "x" }, "b": { "N": number.to_string() } }));
+    let spread = |ranges: u32| {
+        let (hashes, ranges): (Vec<_>, Vec<_>) = ((0..13).map(hash).collect(), (0..ranges).map(range).collect());
+        json!({ "RequestItems": { "hashes": hashes, "ranges": ranges } })
+    };
+    check("BatchWriteItem", spread(13), "Too many items requested for the BatchWriteItem call");
+    assert!(Writer::new().send("BatchWriteItem", spread(12)).is_ok());
     let large = json!({ "PutRequest": { "Item": { "a": { "S": "x".repeat(409_600) } } } });
     let absent = json!({ "RequestItems": { "absent": [large] } });
     check("BatchWriteItem", absent, "Item size has exceeded the maximum allowed size");

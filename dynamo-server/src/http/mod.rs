@@ -11,6 +11,7 @@
 //!
 //! Nothing below this module knows of HTTP.
 
+mod accept_encoding;
 pub mod admin;
 mod body;
 mod cors;

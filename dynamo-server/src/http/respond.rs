@@ -6,10 +6,11 @@ use bytes::Bytes;
 use dynamo_protocol::error::ApiError;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, SERVER};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, SERVER};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::Full;
 
+use super::accept_encoding::Encoding;
 use super::request_id::REQUEST_ID_LEN;
 
 /// The response type of the whole front.
@@ -65,9 +66,9 @@ pub fn plain(status: StatusCode, content_type: &'static str, body: impl Into<Byt
 
 /// The bytes to send with their CRC32, and the encoding header when they were packed.
 fn compress(request: &HeaderMap, body: Vec<u8>) -> ((Vec<u8>, u32), Option<HeaderValue>) {
-    let (body, encoding) = match accepted(request) {
+    let (body, encoding) = match Encoding::wanted(request) {
         Some(encoding) if body.len() >= MIN_COMPRESSED_BYTES => {
-            (pack(encoding, &body), Some(HeaderValue::from_static(encoding)))
+            (pack(encoding, &body), Some(HeaderValue::from_static(encoding.name())))
         }
         _ => (body, None),
     };
@@ -75,39 +76,10 @@ fn compress(request: &HeaderMap, body: Vec<u8>) -> ((Vec<u8>, u32), Option<Heade
     ((body, crc), encoding)
 }
 
-/// The first of the encodings named by the client that we speak and that it does not rule out with `q=0`; its order
-/// counts, its other weights do not, as with the service.
-fn accepted(request: &HeaderMap) -> Option<&'static str> {
-    let mut parts = request
-        .get_all(ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|text| text.split(','));
-    parts.find_map(|part| {
-        let mut fields = part.split(';').map(str::trim);
-        let name = fields.next()?;
-        let encoding = if name.eq_ignore_ascii_case("gzip") || name == "*" {
-            "gzip"
-        } else if name.eq_ignore_ascii_case("deflate") {
-            "deflate"
-        } else {
-            return None;
-        };
-        (!fields.any(is_zero_weight)).then_some(encoding)
-    })
-}
-
-/// Whether a parameter of an encoding is `q=0`.
-fn is_zero_weight(field: &str) -> bool {
-    field.split_once('=').is_some_and(|(name, weight)| {
-        name.trim().eq_ignore_ascii_case("q") && weight.trim().parse::<f32>().is_ok_and(|weight| weight == 0.0)
-    })
-}
-
-fn pack(encoding: &str, body: &[u8]) -> Vec<u8> {
+fn pack(encoding: Encoding, body: &[u8]) -> Vec<u8> {
     const REASON: &str = "writing to a vector does not fail";
     let out = Vec::with_capacity(body.len() / 4);
-    if encoding == "gzip" {
+    if encoding == Encoding::Gzip {
         let mut encoder = GzEncoder::new(out, Compression::fast());
         encoder.write_all(body).expect(REASON);
         encoder.finish().expect(REASON)
@@ -120,26 +92,9 @@ fn pack(encoding: &str, body: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use http::header::ACCEPT_ENCODING;
+
     use super::*;
-
-    fn wants(value: &'static str) -> Option<&'static str> {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(value));
-        accepted(&headers)
-    }
-
-    #[test]
-    fn encodings_are_chosen_as_the_client_lists_them() {
-        assert_eq!(wants("gzip, deflate"), Some("gzip"));
-        assert_eq!(wants("deflate;q=0.5, gzip"), Some("deflate"));
-        assert_eq!(wants("gzip;q=0, deflate"), Some("deflate"));
-        assert_eq!(wants("gzip;q=0"), None);
-        assert_eq!(wants("identity"), None);
-        assert_eq!(wants("x-gzip"), None);
-        assert_eq!(wants("dog, GZIP ,, cat"), Some("gzip"));
-        assert_eq!(wants("br, gzip;q=0, deflate; q = 0.5"), Some("deflate"));
-        assert_eq!(wants("*"), Some("gzip"));
-    }
 
     #[test]
     fn the_checksum_is_of_the_bytes_sent() {
