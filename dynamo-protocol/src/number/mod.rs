@@ -51,6 +51,9 @@ pub enum NumberError {
     /// Larger than `9.99…E+125`, on either side of zero.
     #[error("Number overflow. Attempting to store a number with magnitude larger than supported range")]
     Overflow,
+    /// Larger still: with 2^31 digits before the point, more than 32-bit arithmetic can count.
+    #[error("Number overflow. Attempting to store a number with magnitude larger than supported range")]
+    OverflowOf32Bits,
     /// Closer to zero than `1E-130`, and not zero.
     #[error("Number underflow. Attempting to store a number with magnitude smaller than supported range")]
     Underflow,

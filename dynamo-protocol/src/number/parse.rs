@@ -117,6 +117,9 @@ impl DigitReader {
         // Zero is held to the range by the exponent it is written with (observed October 2026).
         let last_place = exponent_written.saturating_sub(self.fraction);
         let magnitude = last_place.saturating_add(self.length.max(1) - 1);
+        if magnitude >= i64::from(i32::MAX) && last_place <= i64::from(i32::MAX) {
+            return Err(NumberError::OverflowOf32Bits);
+        }
         if magnitude > i64::from(MAGNITUDE_MAX) {
             return Err(NumberError::Overflow);
         }
@@ -199,6 +202,12 @@ mod tests {
         assert_eq!(text("1e126"), overflow);
         assert_eq!(text("-1e126"), overflow);
         assert_eq!(text("1e99999999999"), overflow);
+        for (input, wraps) in
+            [("1e2147483646", false), ("10e2147483646", true), ("1e2147483647", true), ("1e2147483648", false)]
+        {
+            assert_eq!(text(input), overflow);
+            assert_eq!(Number::parse(input) == Err(NumberError::OverflowOf32Bits), wraps, "{input}");
+        }
         assert_eq!(text("0e126"), overflow);
         assert_eq!(text("0e-131"), underflow);
         assert_eq!(text("1e9223372036854775808"), wrong("1e9223372036854775808"));

@@ -334,11 +334,12 @@ impl Problem {
             Problem::Number(NumberError::NotNumeric(text)) => {
                 format!("The parameter cannot be converted to a numeric value: {text}")
             }
+            Problem::Number(error) => error.to_string(),
             other => other.older(),
         }
     }
 
-    /// The older layer's text: members as sent.
+    /// The older layer's text: members as sent, and a number's power of ten in 32 bits (observed October 2026).
     fn older(&self) -> String {
         let text = match self {
             Problem::Empty => "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes",
@@ -358,6 +359,7 @@ impl Problem {
                 let members = members.iter().map(base64).collect::<Vec<_>>().join(", ");
                 return format!("{INVALID}Input collection [{members}]of type BS contains duplicates.");
             }
+            Problem::Number(NumberError::OverflowOf32Bits) => return NumberError::Underflow.to_string(),
             Problem::Number(error) => return error.to_string(),
             Problem::TooDeep => {
                 "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond \
