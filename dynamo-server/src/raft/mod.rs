@@ -37,6 +37,7 @@ mod runtime;
 mod serve;
 pub mod snapshot;
 mod snapshot_message;
+mod snapshot_patience;
 mod snapshot_send;
 mod snapshot_serve;
 mod snapshot_stage;

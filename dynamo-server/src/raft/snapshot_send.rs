@@ -4,9 +4,10 @@
 //! may be more than the pin. Writes go on meanwhile. Between two chunks nothing but the last key is remembered, so a slow
 //! peer costs a view and nothing else.
 //!
-//! One chunk is under way at a time. A chunk that gets no answer is sent again, since the replica counts what it has; so
-//! a connection that breaks does not begin the transfer anew. What stalls for [`STALL_MAX`] is given up, and openraft
-//! begins again later, with a newer view.
+//! One message is under way at a time. One that gets no answer is sent again, at the pace of the transfer ([`Patience`]):
+//! the replica counts the chunks that it has, and remembers which snapshot it installs or has installed last, so a copy
+//! does nothing. So neither a lost message nor a connection that breaks begins the transfer anew. What stalls for
+//! [`STALL_MAX`] is given up, and openraft begins again later, with a newer view.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,20 +20,21 @@ use super::machine::{RecoveredState, StateError};
 use super::network::Connection;
 use super::snapshot::{SnapshotPin, content};
 use super::snapshot_message::{Refusal, SnapshotAnswer, SnapshotMessage, SnapshotPart, put_row};
+use super::snapshot_patience::Patience;
 use super::types::{SnapshotMeta, Vote};
-use crate::env::Env;
-
-/// How long one message may take before it is sent again.
-const CALL_MAX: Duration = Duration::from_secs(5);
-
-/// How long the last message may take: the replica's disk writes everything through before it answers.
-const INSTALL_MAX: Duration = Duration::from_secs(60);
+use crate::env::{Env, TransportError};
 
 /// How long nothing may move before the transfer is given up.
-const STALL_MAX: Duration = Duration::from_secs(10);
+const STALL_MAX: Duration = Duration::from_secs(15);
 
-/// How long a refused or unanswered message rests.
+/// How long nothing may move after the last message: the replica's disk writes everything through before it answers.
+const INSTALL_MAX: Duration = Duration::from_secs(70);
+
+/// How long a refused or unanswered message rests, at first.
 const REST: Duration = Duration::from_millis(50);
+
+/// And at most: a replica that installs for long is asked once a second.
+const REST_MAX: Duration = Duration::from_secs(1);
 
 /// Why a snapshot was not sent. openraft tries again.
 #[derive(Debug, thiserror::Error)]
@@ -129,8 +131,9 @@ pub(super) async fn send<E: Env>(connection: &Connection<E>, vote: Vote, pin: Sn
     }
     let transfer = E::random();
     let message = |part| SnapshotMessage { vote, transfer, part };
+    let mut patience = Patience::new();
     let begin = SnapshotPart::Begin { meta: source.meta.clone(), ranges: source.ranges.clone() };
-    match ask(connection, &message(begin), CALL_MAX).await? {
+    match ask(connection, &message(begin), &mut patience, STALL_MAX).await? {
         SnapshotAnswer::Next(0) => {}
         SnapshotAnswer::Done(vote) => return Ok(vote),
         _ => return Err(SendError::Answer),
@@ -143,7 +146,7 @@ pub(super) async fn send<E: Env>(connection: &Connection<E>, vote: Vote, pin: Sn
         }
         total += count;
         let chunk = SnapshotPart::Chunk { number, rows: Bytes::from(rows) };
-        match ask(connection, &message(chunk), CALL_MAX).await? {
+        match ask(connection, &message(chunk), &mut patience, STALL_MAX).await? {
             SnapshotAnswer::Next(next) if next == number + 1 => number = next,
             SnapshotAnswer::Done(vote) => return Ok(vote),
             _ => return Err(SendError::Answer),
@@ -152,7 +155,8 @@ pub(super) async fn send<E: Env>(connection: &Connection<E>, vote: Vote, pin: Sn
     let last = source.meta.last_log_id;
     // A view keeps old data alive; installing needs it no longer.
     drop(source);
-    match ask(connection, &message(SnapshotPart::End { chunks: number, rows: total }), INSTALL_MAX).await? {
+    let end = SnapshotPart::End { chunks: number, rows: total };
+    match ask(connection, &message(end), &mut patience, INSTALL_MAX).await? {
         SnapshotAnswer::Done(vote) => {
             tracing::info!(peer = connection.peer(), ?last, chunks = number, rows = total, "a snapshot is installed");
             Ok(vote)
@@ -161,26 +165,40 @@ pub(super) async fn send<E: Env>(connection: &Connection<E>, vote: Vote, pin: Sn
     }
 }
 
-/// Sends a message until it is answered, or nothing has moved for too long.
+/// Sends a message until it is answered, or nothing has moved for as long as `stall_max`.
 async fn ask<E: Env>(
     connection: &Connection<E>,
     message: &SnapshotMessage,
-    limit: Duration,
+    patience: &mut Patience,
+    stall_max: Duration,
 ) -> Result<SnapshotAnswer, SendError> {
-    let give_up = E::monotonic_ns() + (limit + STALL_MAX).as_nanos() as u64;
+    let began_ns = E::monotonic_ns();
+    let (mut is_first, mut rest) = (true, REST);
     loop {
-        let stalled = match connection.ask_snapshot(message, limit).await {
+        let stalled = match connection.ask_snapshot(message, patience.wait()).await {
             Ok(bytes) => match SnapshotAnswer::decode(&bytes).map_err(|_| SendError::Answer)? {
-                // Damaged on the way, or asked too early: the same bytes once more.
+                // Damaged on the way, or not done yet: the same bytes once more.
                 SnapshotAnswer::Refused(refusal @ (Refusal::Busy | Refusal::Checksum)) => refusal.to_string(),
                 SnapshotAnswer::Refused(refusal) => return Err(refusal.into()),
-                answer => return Ok(answer),
+                answer => {
+                    if is_first {
+                        patience.answered(Duration::from_nanos(E::monotonic_ns() - began_ns));
+                    }
+                    return Ok(answer);
+                }
             },
-            Err(error) => error.to_string(),
+            Err(error) => {
+                // A peer that is off refuses at once, which says nothing about the pace.
+                if error == TransportError::TimedOut {
+                    patience.missed();
+                }
+                error.to_string()
+            }
         };
-        if E::monotonic_ns() > give_up {
+        if E::monotonic_ns() - began_ns > stall_max.as_nanos() as u64 {
             return Err(SendError::Stalled(stalled));
         }
-        E::sleep(REST).await;
+        E::sleep(rest).await;
+        (is_first, rest) = (false, (rest * 2).min(REST_MAX));
     }
 }

@@ -50,6 +50,8 @@ struct Inner {
     hosts: BTreeMap<u64, Host>,
     cut: BTreeSet<Link>,
     weather: BTreeMap<Link, Weather>,
+    /// Says of a message whether it is lost.
+    thief: Option<Thief>,
     trace: u64,
     messages: u64,
     /// Messages that a cut or the weather swallowed.
@@ -61,6 +63,9 @@ struct Host {
     machine: Arc<SimNode>,
     handler: PeerHandler,
 }
+
+/// Sees every message, with its way, and says whether it is lost.
+pub type Thief = Box<dyn FnMut(Link, &[u8]) -> bool + Send>;
 
 /// What becomes of a message: the time that it takes, `None` where it is lost.
 type Way = Option<Duration>;
@@ -94,11 +99,17 @@ impl SimNetwork {
         self.inner.lock().weather.insert(link, weather);
     }
 
+    /// From now on these messages are lost: for tests that know which ones matter.
+    pub fn lose(&self, thief: impl FnMut(Link, &[u8]) -> bool + Send + 'static) {
+        self.inner.lock().thief = Some(Box::new(thief));
+    }
+
     /// Everything gets through again, as quickly as at first.
     pub fn heal(&self) {
         let mut inner = self.inner.lock();
         inner.cut.clear();
         inner.weather.clear();
+        inner.thief = None;
     }
 
     /// The hash of everything that was sent so far, how many messages it was, and how many were lost.
@@ -113,7 +124,8 @@ impl SimNetwork {
         let weather = inner.weather.get(&link).copied().unwrap_or_default();
         let spread = weather.delay_us_max.saturating_sub(weather.delay_us_min) + 1;
         let delay = Duration::from_micros(weather.delay_us_min + chance_below(spread));
-        let is_lost = chance_below(1_000) < weather.loss_permille;
+        let is_stolen = inner.thief.as_mut().is_some_and(|thief| thief(link, body));
+        let is_lost = chance_below(1_000) < weather.loss_permille || is_stolen;
         inner.record(link, body, delay);
         inner.lost += u64::from(is_lost);
         (!is_lost).then_some(delay)

@@ -11,6 +11,7 @@
 //! | `clients` | the clients and their history |
 //! | `scenarios` | the harm |
 //! | `verdict` | one seed from beginning to end, and what is wrong with it |
+//! | `snapshots` | a snapshot of which one message is lost |
 //! | `tables` | tables over several shards while leaders come and go |
 //! | `green` | with every rule kept no seed finds anything |
 //! | `red` | with one rule broken some seed does |
@@ -22,6 +23,7 @@ mod clients;
 mod green;
 mod red;
 mod scenarios;
+mod snapshots;
 mod tables;
 mod verdict;
 mod world;

@@ -13,8 +13,8 @@ use crate::raft::rules::{self, Rule};
 /// How long clients go on after everything was mended.
 const HEALTHY: Duration = Duration::from_secs(8);
 
-/// Virtual seconds that a replica may take beyond that. Where the last message of a snapshot is lost, its sender waits a
-/// minute before it begins again.
+/// Virtual seconds that a replica may take beyond that. Where a replica forgets a snapshot with its last message under way,
+/// the sender tries for a minute before it begins again.
 const CATCHING_UP_MAX_S: u32 = 150;
 
 /// How long the replicas have to become equal once nobody writes any more.
