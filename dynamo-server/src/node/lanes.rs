@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use dynamo_engine::apply::Outcome;
+use dynamo_engine::apply::{Outcome, WriteOutcome};
 use dynamo_engine::codec::DecodeError;
 use dynamo_engine::command::{ApplyLane, Command, TrimLane};
 use dynamo_engine::keyspace::local;
@@ -34,7 +34,9 @@ use shard_router::ShardId;
 use tokio::sync::watch;
 
 use super::Node;
+use super::route::{Attempt, Place};
 use crate::env::Env;
+use crate::peer;
 use crate::shard::{Deadline, Shard, ShardError};
 
 /// Rows that one command carries: enough to share a round widely, few enough to be applied in a few milliseconds.
@@ -276,21 +278,42 @@ fn rows(reader: &dyn Reader, source: ShardId, next: LanePosition, last: u64) -> 
 /// Waits until the index entries that an outcome has sent to other shards have arrived, within limits: then a query of
 /// the index after the reply finds them.
 pub(super) async fn wait_for_index<E: Env>(shard: &Shard<E>, outcome: &Outcome, deadline: Deadline) {
-    let positions = positions(outcome);
+    let positions = match outcome {
+        Outcome::Written(write) => write.lanes.clone(),
+        Outcome::Transacted { actions, .. } | Outcome::Resolved { actions } => positions(actions),
+        // A decision is waited for by other shards, which hold locks until they know it. Who records it waits afterwards.
+        _ => Vec::new(),
+    };
     if !positions.is_empty() {
         // Half of what is left, so that the reply still gets back in time: the write is done, whatever the index is.
         shard.arrivals().wait::<E>(&positions, deadline.remaining::<E>() / 2).await;
     }
 }
 
-/// Where a write's index entries on other shards stand in the lanes to them. Empty, and free, where there are none.
-fn positions(outcome: &Outcome) -> Vec<LanePosition> {
-    match outcome {
-        Outcome::Written(write) => write.lanes.clone(),
-        // Actions may share a lane; waiting for the last of them waits for all, and more than one wait does no harm.
-        Outcome::Transacted { actions, .. } | Outcome::Decided { actions, .. } | Outcome::Resolved { actions } => {
-            actions.iter().flat_map(|action| &action.lanes).copied().collect()
+/// Where the index entries of these actions on other shards stand in the lanes to them. Actions may share a lane; waiting
+/// for the last of them waits for all, and more than one wait does no harm.
+pub(super) fn positions(actions: &[WriteOutcome]) -> Vec<LanePosition> {
+    actions.iter().flat_map(|action| &action.lanes).copied().collect()
+}
+
+impl<E: Env> Node<E> {
+    /// Waits until index entries that `shard` has sent have arrived, wherever it is led; within the limits of a write's
+    /// reply. A leader that does not answer is not looked for again: what this replica sees being tidied away has arrived.
+    pub(super) async fn wait_for_entries(
+        &self,
+        shard: &Arc<Shard<E>>,
+        positions: Vec<LanePosition>,
+        deadline: Deadline,
+    ) {
+        if positions.is_empty() {
+            return;
         }
-        _ => Vec::new(),
+        if let Ok(Place::At(leader)) = self.place_of(shard, None, deadline).await {
+            let body = peer::index_wait::encode(&positions);
+            if let Attempt::Answer(_) = self.ask(leader, shard.id(), peer::INDEX_WAIT, &body, deadline).await {
+                return;
+            }
+        }
+        shard.arrivals().wait::<E>(&positions, deadline.remaining::<E>() / 2).await;
     }
 }

@@ -47,6 +47,7 @@ impl<E: Env> Node<E> {
         match header.kind {
             peer::PROPOSE => peer::propose::serve(self, header, request).await,
             peer::FETCH => peer::fetch::serve(self, header, request).await,
+            peer::INDEX_WAIT => peer::index_wait::serve(self, header, request).await,
             peer::READ_INDEX => peer::read_index::serve(self, header, request).await,
             peer::CHANGE_MEMBERS => peer::change_members::serve(self, header, request).await,
             peer::STATUS => peer::status::serve(self, header, request).await,

@@ -6,6 +6,7 @@
 //! - [`propose`]: commands to be proposed to a shard, for their outcomes.
 //! - [`fetch`]: the rows that a plan needs of a shard, read at its leader.
 //! - [`read_index`]: how far a replica must have applied so that it shows everything acknowledged by now.
+//! - [`index_wait`]: until index entries that a shard has sent have arrived.
 //! - [`status`], [`transfer`], [`join`]: what operators ask for; see [`crate::cluster`].
 //!
 //! ```text
@@ -23,6 +24,7 @@
 pub mod change_members;
 pub mod failure;
 pub mod fetch;
+pub mod index_wait;
 pub mod join;
 pub mod propose;
 pub mod read_index;
@@ -48,6 +50,8 @@ pub const PROPOSE: u8 = 32;
 pub const READ_INDEX: u8 = 33;
 /// [`fetch`].
 pub const FETCH: u8 = 34;
+/// [`index_wait`].
+pub const INDEX_WAIT: u8 = 35;
 /// [`change_members`].
 pub const CHANGE_MEMBERS: u8 = 40;
 /// [`status`].

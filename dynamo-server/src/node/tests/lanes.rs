@@ -21,8 +21,8 @@ use crate::env::{Env, Storage};
 use crate::node::{ClusterOptions, Node, NodeOptions};
 use crate::shard::{INDEX_WAIT_MAX, ShardError};
 
-const TABLE: &str = "things";
-const SHARDS: u32 = 4;
+pub const TABLE: &str = "things";
+pub const SHARDS: u32 = 4;
 const NODES: u64 = 3;
 const KEYS: u64 = 12;
 const GROUPS: u64 = 5;
@@ -32,7 +32,7 @@ fn key_schema(name: &str) -> KeySchema {
 }
 
 /// Whole items by `g`.
-fn by_g() -> IndexDescriptor {
+pub fn by_g() -> IndexDescriptor {
     IndexDescriptor {
         id: IndexId(1),
         name: "by_g".to_owned(),
@@ -47,7 +47,7 @@ fn by_g() -> IndexDescriptor {
 }
 
 /// Creates the table of items by `id`, and waits until it serves.
-async fn create_table(node: &Node<SimEnv>, indexes: Vec<IndexDescriptor>) {
+pub async fn create_table(node: &Node<SimEnv>, indexes: Vec<IndexDescriptor>) {
     let mut table = TableDescriptor::new(TableId(0), TABLE, key_schema("id"));
     table.indexes = indexes;
     let create = DdlCommand::CreateTable(Box::new(table));
@@ -59,7 +59,7 @@ async fn create_table(node: &Node<SimEnv>, indexes: Vec<IndexDescriptor>) {
     }
 }
 
-fn item(id: &str, group: Option<u64>, value: u64) -> Item {
+pub fn item(id: &str, group: Option<u64>, value: u64) -> Item {
     let mut item = BTreeMap::from([
         ("id".to_owned(), AttributeValue::S(id.to_owned())),
         ("value".to_owned(), AttributeValue::S(value.to_string())),
@@ -98,7 +98,7 @@ fn rows(node: &Node<SimEnv>, space: Space, id: u64) -> BTreeMap<Vec<u8>, Vec<u8>
 }
 
 /// The rows that the index should have, and those that it has.
-fn index_rows(node: &Node<SimEnv>) -> [BTreeMap<Vec<u8>, Vec<u8>>; 2] {
+pub fn index_rows(node: &Node<SimEnv>) -> [BTreeMap<Vec<u8>, Vec<u8>>; 2] {
     let table = node.catalog().table(TABLE).expect("the table was created");
     let index = &table.indexes[0];
     let mut expected = BTreeMap::new();
@@ -135,7 +135,7 @@ async fn settle_and_compare(node: &Arc<Node<SimEnv>>, what: &str) {
     assert_eq!(node.counters().index_lag_bytes, 0, "{what}: an outbox never gets empty");
 }
 
-async fn start_alone(machine: &Arc<SimNode>) -> Arc<Node<SimEnv>> {
+pub async fn start_alone(machine: &Arc<SimNode>) -> Arc<Node<SimEnv>> {
     let options = NodeOptions { storage: Storage::Memory, shards: SHARDS, ..NodeOptions::default() };
     let start = Node::start(options, SimEnv::new(machine));
     machine.scope(start).await.expect("a node starts on what a crash left")

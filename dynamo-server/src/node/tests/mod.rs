@@ -3,6 +3,7 @@
 mod batch;
 mod cluster;
 mod ddl;
+mod decided;
 mod disk;
 mod fixture;
 mod index_http;

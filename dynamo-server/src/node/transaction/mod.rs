@@ -18,6 +18,8 @@
 //!   decision without an answer is asked for: recording ABORT answers with what stands.
 //! - *The client.* All prepares are waited for, so a cancellation names every reason, in order. A client that goes
 //!   away stops nothing: the coordinator is a task of its own.
+//! - *Indexes.* The home answers its decision at once, so that the other shards are told without waiting for its index
+//!   entries; those are waited for while the others write, and the client is answered after both.
 //! - *Order.* Between lease and view a read looks whether a transaction holds what it reads. Each commit is announced
 //!   only when every shard has written it, so whoever reads a part of it finds the rest written or held.
 
