@@ -78,6 +78,8 @@ pub struct Node<E: Env> {
     guard: LeaseGuard,
     eventual_reads: EventualReads,
     reads: Arc<StoreReads>,
+    /// Of transactions that this node carried out.
+    tokens_seen: transaction::TokensSeen,
     /// Places in the blocking pool.
     blocking: Arc<Semaphore>,
     stores: Stores,

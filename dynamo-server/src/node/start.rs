@@ -131,6 +131,7 @@ impl<E: Env> Node<E> {
             guard: LeaseGuard::new(options.read_mode, shard_count),
             eventual_reads: options.eventual_reads,
             reads: Arc::default(),
+            tokens_seen: transaction::TokensSeen::default(),
             blocking: Arc::new(Semaphore::new(options.blocking_reads_max)),
             stores,
             wal,

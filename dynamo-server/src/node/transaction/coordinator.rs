@@ -33,6 +33,21 @@ impl<E: Env> Node<E> {
     /// # Errors
     /// [`ShardError`]; what it leaves open stands there.
     pub(in crate::node) async fn transact(&self, transaction: Transaction, deadline: Deadline) -> Answer {
+        // On one shard the rows of tokens tell all.
+        let token = transaction.client_token.clone().filter(|_| self.shards.len() > 1);
+        let Some(token) = token else { return self.carry_out(transaction, deadline).await };
+        let began_ns = E::monotonic_ns();
+        if self.tokens_seen.is_mismatch(&token, began_ns) {
+            return Ok(Outcome::TokenMismatch);
+        }
+        let answer = self.carry_out(transaction, deadline).await;
+        if let Ok(outcome) = &answer {
+            self.tokens_seen.remember(token, began_ns, outcome);
+        }
+        answer
+    }
+
+    async fn carry_out(&self, transaction: Transaction, deadline: Deadline) -> Answer {
         let id = TransactionId(u128::from(E::random()) << 64 | u128::from(E::random()));
         let life_ms = u64::try_from(LIFE.as_millis()).unwrap_or(u64::MAX);
         let deadline_ms = self.clock_reading().physical_ms().saturating_add(life_ms);

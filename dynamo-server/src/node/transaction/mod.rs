@@ -28,12 +28,14 @@ mod failpoint;
 mod keeper;
 mod locks;
 mod parts;
+mod tokens;
 
 pub use failpoint::Step;
 #[cfg(any(test, feature = "fault-injection"))]
 pub use failpoint::{ignore_locks, set_trap};
 pub(super) use keeper::run as keeper;
 pub use locks::Locked;
+pub(super) use tokens::TokensSeen;
 
 use std::time::Duration;
 

@@ -72,6 +72,13 @@ fn a_request_that_comes_again_is_recognised() {
         let others: Vec<String> = ids.iter().map(|id| put_action(id, "3")).collect();
         let error = transact(&node, &others, Some("tok")).await.unwrap().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::IdempotentParameterMismatch);
+        // Also where its first item lies on a shard that never heard of the token, and there is but one item.
+        transact(&node, &[put_action(&ids[0], "4")], Some("single")).await.unwrap().unwrap();
+        let elsewhere = [put_action(&ids[1], "5")];
+        let error = transact(&node, &elsewhere, Some("single")).await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::IdempotentParameterMismatch);
+        transact(&node, &[put_action(&ids[0], "4")], Some("single")).await.unwrap().unwrap();
+        assert_eq!(values(&node, &ids), [some("4"), some("1"), some("2"), some("1")]);
     });
 }
 
