@@ -7,4 +7,5 @@ mod bad_input;
 mod control;
 mod faults;
 mod figures;
+mod overload;
 mod rules;
