@@ -15,6 +15,9 @@ use tests::cluster::workload::Mix;
 /// Operations that a run must have answered, so that its verdict is about something.
 const ANSWERED_MIN: u64 = 200;
 
+/// Transactions of each kind that the short run must have answered, so that it is about serializability, too.
+const TRANSACTIONS_MIN: u64 = 20;
+
 /// Seconds of torment of one round of the long run.
 const ROUND: Duration = Duration::from_secs(110);
 
@@ -23,8 +26,8 @@ async fn a_short_run_finds_nothing() {
     let plan = Plan {
         seed: seed(),
         shape: Shape { shards: 2, election_timeout: Duration::from_millis(600), ..Shape::default() },
-        mix: Mix::ITEMS,
-        clients_per_node: 2,
+        mix: Mix::ALL,
+        clients_per_node: 3,
         think_ms: 30,
         harms: Harm::SHORT.to_vec(),
         duration: Duration::from_secs(20),
@@ -33,6 +36,9 @@ async fn a_short_run_finds_nothing() {
     println!("{report}");
     assert!(report.is_good(), "{report}");
     assert!(report.verdict.answered() > ANSWERED_MIN, "{report}");
+    for operation in ["TransactWriteItems", "TransactGetItems"] {
+        assert!(report.verdict.answered_of(operation) > TRANSACTIONS_MIN, "{operation}: {report}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
