@@ -8,6 +8,7 @@ use prometheus::{
 
 use crate::guard::{Checks, GuardCounters};
 use crate::node::Counters;
+use crate::node::transaction::{End, Extent, TransactionCounters};
 
 /// Upper bounds of the duration buckets, in seconds: a cached read takes tens of microseconds, a synced write some
 /// hundreds, and the default deadline is 5 s.
@@ -68,16 +69,18 @@ impl Metrics {
     }
 
     /// Everything in Prometheus' text format.
-    pub fn render(&self, counters: &Counters, guard: &GuardCounters) -> Vec<u8> {
+    pub fn render(&self, counters: &Counters, guard: &GuardCounters, transactions: &TransactionCounters) -> Vec<u8> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("writing to a vector does not fail");
         for (name, help, value) in counters.series() {
+            // What is named so only grows; anything else is as it is now.
+            let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
             text.extend_from_slice(
-                format!("# HELP dynamo_{name} {help}\n# TYPE dynamo_{name} counter\ndynamo_{name} {value}\n")
-                    .as_bytes(),
+                format!("# HELP dynamo_{name} {help}\n# TYPE dynamo_{name} {kind}\ndynamo_{name} {value}\n").as_bytes(),
             );
         }
         render_checks(guard, &mut text);
+        render_transactions(transactions, &mut text);
         text
     }
 }
@@ -93,6 +96,28 @@ fn render_checks(guard: &GuardCounters, text: &mut Vec<u8>) {
             let line = format!("dynamo_shard_{name}{{shard=\"{shard}\",handler=\"{}\"}} {value}\n", handler.name());
             text.extend_from_slice(line.as_bytes());
         }
+    }
+}
+
+/// How transactions ended, by the extent of their items; and those that were finished for a lost coordinator.
+fn render_transactions(transactions: &TransactionCounters, text: &mut Vec<u8>) {
+    text.extend_from_slice(
+        b"# HELP dynamo_transactions_total Transactions of this node's clients, by the shards of their items and how \
+          they ended\n# TYPE dynamo_transactions_total counter\n",
+    );
+    for (extent, end) in Extent::ALL.into_iter().flat_map(|extent| End::ALL.map(|end| (extent, end))) {
+        let (shards, outcome, value) = (extent.name(), end.name(), transactions.of(extent, end));
+        let line = format!("dynamo_transactions_total{{shards=\"{shards}\",outcome=\"{outcome}\"}} {value}\n");
+        text.extend_from_slice(line.as_bytes());
+    }
+    text.extend_from_slice(
+        b"# HELP dynamo_transactions_recovered_total Transactions finished here for a lost coordinator\n\
+          # TYPE dynamo_transactions_recovered_total counter\n",
+    );
+    let (committed, aborted) = transactions.recoveries();
+    for (decision, value) in [("committed", committed), ("aborted", aborted)] {
+        let line = format!("dynamo_transactions_recovered_total{{decision=\"{decision}\"}} {value}\n");
+        text.extend_from_slice(line.as_bytes());
     }
 }
 

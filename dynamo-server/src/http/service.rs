@@ -89,7 +89,7 @@ impl<E: Env> Service<E> {
             "/metrics" => plain(
                 StatusCode::OK,
                 "text/plain; version=0.0.4",
-                self.metrics.render(&self.node.counters(), self.node.guard().counters()),
+                self.metrics.render(&self.node.counters(), self.node.guard().counters(), self.node.transactions()),
             ),
             _ => plain(StatusCode::NOT_FOUND, "text/xml", UNKNOWN_OPERATION_XML),
         }

@@ -90,6 +90,10 @@ pub struct Counters {
     pub index_ahead: u64,
     /// Bytes of index entries that wait to be brought to other shards, or were not tidied away since.
     pub index_lag_bytes: u64,
+    /// Parts of transactions, on shards led here, that are prepared and hold their items until the decision.
+    pub transaction_parts_prepared: u64,
+    /// Decisions about transactions, on shards led here, that may not be carried out everywhere yet.
+    pub transaction_decisions: u64,
 }
 
 impl Counters {
@@ -114,6 +118,16 @@ impl Counters {
             ("index_delivered_total", "Index entries brought to other shards", self.index_delivered),
             ("index_ahead_total", "Writes acknowledged before their index entries arrived", self.index_ahead),
             ("index_lag_bytes", "Bytes of index entries that wait for other shards", self.index_lag_bytes),
+            (
+                "transaction_parts_prepared",
+                "Parts of transactions on shards led here that hold their items until the decision",
+                self.transaction_parts_prepared,
+            ),
+            (
+                "transaction_decisions",
+                "Decisions on shards led here that may not be carried out everywhere yet",
+                self.transaction_decisions,
+            ),
         ]
     }
 }

@@ -49,6 +49,7 @@ pub use self::status::{NodeStatus, ShardStatus};
 pub use crate::env::Storage as StorageOptions;
 
 use self::counters::StoreReads;
+use self::transaction::TransactionCounters;
 use crate::env::{Env, Identity, Stores};
 use crate::guard::{EventualReads, LeaseGuard};
 use crate::raft::Wal;
@@ -77,6 +78,7 @@ pub struct Node<E: Env> {
     clock: Arc<NodeClock>,
     guard: LeaseGuard,
     eventual_reads: EventualReads,
+    transactions: TransactionCounters,
     reads: Arc<StoreReads>,
     /// Of transactions that this node carried out.
     tokens_seen: transaction::TokensSeen,
@@ -173,10 +175,28 @@ impl<E: Env> Node<E> {
         &self.guard
     }
 
+    /// How transactions ended that clients asked of this node.
+    pub fn transactions(&self) -> &TransactionCounters {
+        &self.transactions
+    }
+
+    /// What the shards that this node leads hold of transactions under way: parts that are prepared, and decisions
+    /// that are not carried out everywhere.
+    fn open_transactions(&self) -> (u64, u64) {
+        let (mut prepared, mut decisions) = (0, 0);
+        for shard in self.shards.iter().filter(|shard| shard.group().lease().leading_term().is_some()) {
+            let open = shard.group().published().transactions();
+            prepared += open.prepared.len() as u64;
+            decisions += open.decisions.len() as u64;
+        }
+        (prepared, decisions)
+    }
+
     /// What the node has done since it started.
     pub fn counters(&self) -> Counters {
         let sum = |count: &dyn Fn(&Shard<E>) -> u64| self.shards.iter().map(|shard| count(shard)).sum();
         let guard = self.guard.counters().total();
+        let (transaction_parts_prepared, transaction_decisions) = self.open_transactions();
         Counters {
             store_gets: self.reads.gets(),
             store_cursors: self.reads.cursors(),
@@ -196,6 +216,8 @@ impl<E: Env> Node<E> {
             index_delivered: sum(&|shard| shard.arrivals().delivered()),
             index_ahead: sum(&|shard| shard.arrivals().ahead()),
             index_lag_bytes: sum(&|shard| shard.group().published().outbox_bytes()),
+            transaction_parts_prepared,
+            transaction_decisions,
         }
     }
 

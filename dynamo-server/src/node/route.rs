@@ -30,7 +30,7 @@ const CONFLICT_PAUSE: Duration = Duration::from_millis(10);
 
 /// How long one attempt to reach a peer may take where the request itself has longer: a leader that was cut off is
 /// replaced after an election timeout, and the request should then still have time for the next one.
-const ATTEMPT_MAX: Duration = Duration::from_millis(1_000);
+pub(super) const ATTEMPT_MAX: Duration = Duration::from_millis(1_000);
 
 /// What becomes of a write whose item a transaction holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl<E: Env> Node<E> {
     /// [`ShardError`]; what it leaves open stands there.
     pub async fn propose(&self, token: Token, command: Command, deadline: Deadline) -> Result<Outcome, ShardError> {
         match command {
-            Command::Transact(transaction) if self.shards.len() > 1 => self.transact(transaction, deadline).await,
+            Command::Transact(transaction) => self.transact(token, transaction, deadline).await,
             command => self.propose_to(self.shard_of(token), command, deadline).await,
         }
     }

@@ -130,6 +130,7 @@ impl<E: Env> Node<E> {
             clock,
             guard: LeaseGuard::new(options.read_mode, shard_count),
             eventual_reads: options.eventual_reads,
+            transactions: transaction::TransactionCounters::default(),
             reads: Arc::default(),
             tokens_seen: transaction::TokensSeen::default(),
             blocking: Arc::new(Semaphore::new(options.blocking_reads_max)),

@@ -26,7 +26,8 @@ pub const DEADLINE: Duration = Duration::from_secs(2);
 /// How long something may take that must come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const TABLE: &str = "things";
+/// The table of every rig.
+pub const TABLE: &str = "things";
 
 /// The handlers of data.
 pub const DATA: [Handler; 5] =
@@ -156,6 +157,16 @@ impl Rig {
         call(self.address(at), operation, &body).await
     }
 
+    /// A page that is no operation, such as `/metrics`.
+    pub async fn page(&self, at: usize, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.address(at)).await.expect("the server listens");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        answer
+    }
+
     /// As [`Rig::call`], which must succeed.
     pub async fn done(&self, at: usize, operation: &str, body: Value) -> Value {
         let answer = self.call(at, operation, body).await;
@@ -216,6 +227,22 @@ impl Rig {
     pub fn checks(&self, shard: ShardId, handler: Handler) -> Checks {
         let of_nodes = self.nodes.iter().map(|node| node.guard().counters().of(shard, handler));
         of_nodes.fold(Checks::default(), Checks::plus)
+    }
+
+    /// Waits until the leaders are spread over the nodes, after which they stay where they are.
+    pub async fn spread(&self) {
+        let began = Instant::now();
+        loop {
+            let mut led = vec![0; self.nodes.len()];
+            for shard in self.nodes[0].shards() {
+                led[self.leader_of(shard).await] += 1;
+            }
+            if led.iter().max() <= led.iter().min().map(|least| least + 1).as_ref() {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "the leaders are not spread: {led:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// The node that leads a shard.

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::failpoint::{Step, reach};
 use super::parts::{self, Parts, split};
-use super::{FINISH_MAX, LIFE};
+use super::{Extent, FINISH_MAX, LIFE};
 use crate::env::Env;
 use crate::node::{Node, lanes};
 use crate::shard::{Deadline, ShardError};
@@ -28,33 +28,69 @@ struct Client {
 }
 
 impl<E: Env> Node<E> {
-    /// Carries out a transaction, wherever its items lie.
+    /// Carries out a transaction, wherever its items lie; `home` is the first one's token.
     ///
     /// # Errors
     /// [`ShardError`]; what it leaves open stands there.
-    pub(in crate::node) async fn transact(&self, transaction: Transaction, deadline: Deadline) -> Answer {
+    pub(in crate::node) async fn transact(&self, home: Token, transaction: Transaction, deadline: Deadline) -> Answer {
+        let parts = self.split(&transaction);
+        let extent = if parts.is_none() { Extent::OneShard } else { Extent::SeveralShards };
+        let answer = self.transact_once(home, transaction, parts, deadline).await;
+        self.transactions.ended(extent, &answer);
+        answer
+    }
+
+    /// As far as this node has not seen the client's token with another request.
+    async fn transact_once(
+        &self,
+        home: Token,
+        transaction: Transaction,
+        parts: Option<(Parts, Vec<Command>)>,
+        deadline: Deadline,
+    ) -> Answer {
         // On one shard the rows of tokens tell all.
         let token = transaction.client_token.clone().filter(|_| self.shards.len() > 1);
-        let Some(token) = token else { return self.carry_out(transaction, deadline).await };
+        let Some(token) = token else { return self.carry_out(home, transaction, parts, deadline).await };
         let began_ns = E::monotonic_ns();
         if self.tokens_seen.is_mismatch(&token, began_ns) {
             return Ok(Outcome::TokenMismatch);
         }
-        let answer = self.carry_out(transaction, deadline).await;
+        let answer = self.carry_out(home, transaction, parts, deadline).await;
         if let Ok(outcome) = &answer {
             self.tokens_seen.remember(token, began_ns, outcome);
         }
         answer
     }
 
-    async fn carry_out(&self, transaction: Transaction, deadline: Deadline) -> Answer {
+    async fn carry_out(
+        &self,
+        home: Token,
+        transaction: Transaction,
+        parts: Option<(Parts, Vec<Command>)>,
+        deadline: Deadline,
+    ) -> Answer {
+        match parts {
+            None => self.propose_to(self.shard_of(home), Command::Transact(transaction), deadline).await,
+            Some((parts, prepares)) => self.transact_across(transaction, parts, prepares, deadline).await,
+        }
+    }
+
+    /// The parts of a transaction and their prepares; `None` where one shard has everything.
+    fn split(&self, transaction: &Transaction) -> Option<(Parts, Vec<Command>)> {
+        if self.shards.len() == 1 {
+            return None;
+        }
         let id = TransactionId(u128::from(E::random()) << 64 | u128::from(E::random()));
-        let life_ms = u64::try_from(LIFE.as_millis()).unwrap_or(u64::MAX);
-        let deadline_ms = self.clock_reading().physical_ms().saturating_add(life_ms);
-        let Some((parts, prepares)) = split(&transaction, id, deadline_ms, |token| self.shard_of(token).id()) else {
-            let token = self.first_token(&transaction)?;
-            return self.propose_to(self.shard_of(token), Command::Transact(transaction), deadline).await;
-        };
+        split(transaction, id, self.far_deadline_ms(), |token| self.shard_of(token).id())
+    }
+
+    async fn transact_across(
+        &self,
+        transaction: Transaction,
+        parts: Parts,
+        prepares: Vec<Command>,
+        deadline: Deadline,
+    ) -> Answer {
         let Some(node) = self.me.upgrade() else { return Err(ShardError::Stopped) };
         let (committed, mut is_committed) = oneshot::channel();
         let (finished, answer) = oneshot::channel();
@@ -66,12 +102,6 @@ impl<E: Env> Node<E> {
             // Decided is done, though not all shards have written it yet.
             None | Some(Err(_)) => is_committed.try_recv().map_err(|_| ShardError::DeadlinePassed),
         }
-    }
-
-    fn first_token(&self, transaction: &Transaction) -> Result<Token, ShardError> {
-        let first = transaction.actions.first().ok_or(ShardError::Unknown)?;
-        let key = dynamo_engine::keyspace::RowKey::parse(&first.key).map_err(|_| ShardError::Unknown)?;
-        Ok(key.token())
     }
 
     async fn coordinate(
@@ -174,7 +204,7 @@ impl<E: Env> Node<E> {
         Ok(matches!(decision, Some(Decision::Committed { .. })))
     }
 
-    /// After every prepare of a transaction that begins now or began before.
+    /// Until when prepares of a transaction that begins now may be accepted; hence after every one that began before.
     fn far_deadline_ms(&self) -> u64 {
         let life_ms = u64::try_from(LIFE.as_millis()).unwrap_or(u64::MAX);
         self.clock_reading().physical_ms().saturating_add(life_ms)

@@ -100,7 +100,9 @@ impl<E: Env> Node<E> {
             Decision::Aborted { deadline_ms } if self.clock_reading().physical_ms() <= *deadline_ms => return Ok(()),
             Decision::Aborted { .. } => {}
         }
-        self.propose_to(home, Command::Forget(Forget { id }), deadline).await.map(|_| ())
+        self.propose_to(home, Command::Forget(Forget { id }), deadline).await?;
+        self.transactions.recovered(decision);
+        Ok(())
     }
 
     fn report(&self, shard: &Shard<E>, result: Result<(), ShardError>) {

@@ -12,14 +12,21 @@ use dynamo_engine::keyspace::{RowKey, Space};
 
 use crate::env::Env;
 use crate::node::Node;
+use crate::node::route::ATTEMPT_MAX;
 use crate::raft::Published;
 use crate::shard::{Deadline, Shard, ShardError};
 
 /// How long a read waits before it asks the home: some rounds of a healthy cluster.
 const ASK_AFTER: Duration = Duration::from_millis(100);
 
-/// How long a read leaves a transaction undecided.
-const ABORT_AFTER: Duration = Duration::from_secs(1);
+/// How long a read leaves a transaction undecided. Also a read for another node must come so far, and that node gives
+/// up an attempt after [`ATTEMPT_MAX`] and begins anew.
+const ABORT_AFTER: Duration = Duration::from_millis(700);
+
+const _: () = assert!(
+    ABORT_AFTER.as_millis() + 2 * ASK_AFTER.as_millis() < ATTEMPT_MAX.as_millis(),
+    "a read for another node would be given up before it may end what it waits for"
+);
 
 /// What a read is about to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,12 +24,14 @@
 //!   only when every shard has written it, so whoever reads a part of it finds the rest written or held.
 
 mod coordinator;
+mod counters;
 mod failpoint;
 mod keeper;
 mod locks;
 mod parts;
 mod tokens;
 
+pub use counters::{End, Extent, TransactionCounters};
 pub use failpoint::Step;
 #[cfg(any(test, feature = "fault-injection"))]
 pub use failpoint::{ignore_locks, set_trap};

@@ -134,3 +134,47 @@ fn others_finish_what_a_dead_machine_coordinated() {
     }
     set_trap(None);
 }
+
+/// A read waits where the item's shard is led; another node that asks there gives up an attempt after a second and begins
+/// anew. Before that the read must have ended what it waits for.
+#[test]
+fn a_read_through_another_node_ends_what_it_waits_for() {
+    run(148, async {
+        let machines = Machines::new();
+        let mut nodes = BTreeMap::new();
+        for id in 1..=NODES {
+            nodes.insert(id, machines.start(id).await);
+        }
+        let first = Arc::clone(&nodes[&FIRST]);
+        let machine = &machines.machines[&FIRST];
+        let ids = machine
+            .scope(async {
+                create_table(&first).await;
+                let ids = one_on_each_shard(&first, "a");
+                put_all(&first, &ids, "old").await;
+                ids
+            })
+            .await;
+        // Until the leaders have settled down.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let is_reached = Rc::new(Cell::new(false));
+        let reached = Rc::clone(&is_reached);
+        set_trap(Some(Rc::new(move |at| at == Step::BeforeDecide && !reached.replace(true))));
+        let new: Vec<String> = ids.iter().map(|id| put_action(id, "new")).collect();
+        let _coordinator = machine.spawn(async move {
+            let plan = transaction(&first, &new, None);
+            let token = plan.writes[0].token;
+            drop(first.propose(token, command(plan), first.deadline()).await);
+        });
+        while !is_reached.get() {
+            tokio::time::sleep(Duration::from_micros(100)).await;
+        }
+        set_trap(None);
+        let leads = |id: u64, shard: usize| nodes[&id].shards[shard].group().lease().leading_term().is_some();
+        let pairs = (1..=NODES).flat_map(|id| (0..ids.len()).map(move |shard| (id, shard)));
+        let (id, shard) = pairs.into_iter().find(|(id, shard)| !leads(*id, *shard)).expect("nobody leads everything");
+        let body = machines.machines[&id].scope(get(&nodes[&id], &ids[shard])).await.expect("within the deadline");
+        assert!(body.contains(r#""value":{"S":"old"}"#), "{body}");
+    });
+    set_trap(None);
+}

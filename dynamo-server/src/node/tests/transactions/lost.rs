@@ -60,6 +60,13 @@ async fn lose_a_coordinator(node: &crate::node::Node<SimEnv>, step: Step) {
     }
     assert_eq!(locks(node), 0, "after {step:?}");
     assert_eq!(left_behind(node), (0, 0), "after {step:?}");
+    let recovered = match step {
+        // Nothing was left, or nothing was left to do.
+        Step::BeforePrepare | Step::AfterForget => (0, 0),
+        Step::AfterPrepare | Step::BeforeDecide => (0, 1),
+        Step::AfterDecide | Step::BeforeResolve | Step::AfterResolve => (1, 0),
+    };
+    assert_eq!(node.transactions().recoveries(), recovered, "committed and aborted, after {step:?}");
     let again = transact(node, &new, Some("tok")).await.unwrap().unwrap();
     assert_eq!(again.contains("ReadCapacityUnits"), is_committed, "recognised if it happened: {step:?} {again}");
     assert_eq!(values(node, &ids), vec![Some("new".to_owned()); 4]);

@@ -5,10 +5,12 @@
 //! | `answers` | what clients are told, with nothing going wrong |
 //! | `lost` | a coordinator that goes no further, at each step of its way |
 //! | `cluster` | the same with three machines, of which the coordinator's dies |
+//! | `http` | what clients of real servers are told, over raw HTTP, also by nodes that lead nothing of it |
 //! | `serial` | many at once, with coordinators lost among them: one serial order explains what all clients saw |
 
 mod answers;
 mod cluster;
+mod http;
 mod lost;
 mod serial;
 
