@@ -166,6 +166,9 @@ fn rule_named(name: &str) -> Option<Rule> {
         "own-term-gate" => Some(Rule::OwnTermGate),
         "transfer-revokes" => Some(Rule::TransferRevokes),
         "hold-down" => Some(Rule::HoldDown),
+        "grantor-promises" => Some(Rule::GrantorPromises),
+        "promise-outlasts-belief" => Some(Rule::PromiseOutlastsBelief),
+        "every-membership" => Some(Rule::EveryMembership),
         _ => None,
     }
 }

@@ -55,6 +55,14 @@ pub fn voters(membership: &Membership) -> Voters<NodeId> {
     Voters::joint(sets.iter().map(|set| set.iter().copied()))
 }
 
+/// The lengths that the grantor keeps to: the holder's, unless a test has it promise no more than the holder believes.
+fn grantors(timing: Timing) -> Timing {
+    if rules::is_kept(Rule::PromiseOutlastsBelief) {
+        return timing;
+    }
+    Timing::for_election_timeout(timing.belief()).expect("the belief is no shorter than the shortest lease")
+}
+
 impl LeaseFeed {
     /// The lease of a node that starts now.
     ///
@@ -75,7 +83,7 @@ impl LeaseFeed {
         let outstanding = if rules::is_kept(Rule::HoldDown) { outstanding } else { Outstanding::Impossible };
         LeaseFeed {
             me,
-            grantor: Mutex::new(Grantor::start(timing, now, outstanding)),
+            grantor: Mutex::new(Grantor::start(grantors(timing), now, outstanding)),
             holder: SharedHolder::new(Holder::new(me, timing, configs)),
             elected: AtomicU64::new(NO_TERM),
             leading: AtomicU64::new(NO_TERM),
@@ -142,6 +150,9 @@ impl LeaseFeed {
     }
 
     pub(super) fn membership_is_appended(&self, index: u64, membership: &Membership) {
+        if !rules::is_kept(Rule::EveryMembership) {
+            return;
+        }
         self.holder.update(|holder| holder.config_appended(index, voters(membership)));
     }
 

@@ -172,6 +172,18 @@ impl<E: Env> Group<E> {
         Err(last)
     }
 
+    /// These voters instead of those that there are, through one joint membership; all of them must be members.
+    ///
+    /// No [`MemberChange`] asks for several at once, and one at a time could not show why the lease counts with every
+    /// membership: majorities before and after the change of one voter have a voter in common, whose promise holds.
+    ///
+    /// # Errors
+    /// As [`Group::change_members`].
+    #[cfg(test)]
+    pub async fn replace_voters(&self, voters: BTreeSet<NodeId>, deadline: Deadline) -> Result<(), MembershipError> {
+        self.write_members(ChangeMembers::ReplaceAllVoters(voters), deadline).await
+    }
+
     fn step(&self, change: &MemberChange) -> Result<Step, MembershipError> {
         let members = self.members();
         let is_settled = !members.is_joint;

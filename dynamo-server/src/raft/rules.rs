@@ -12,6 +12,12 @@ pub enum Rule {
     /// Whoever accepts a message of a leader votes for nobody else for one lease. Broken, openraft's own second line of
     /// the same promise is passed by, too.
     GrantorPromises,
+    /// That promise is longer than the leader's belief, by more than their clocks may differ. Broken, it is as long as
+    /// the belief, and openraft's second line is passed by.
+    PromiseOutlastsBelief,
+    /// The lease needs the majority of every membership that may be active. Broken, it goes on with those that the
+    /// leader began with, whatever its log says since.
+    EveryMembership,
     /// A leader serves nothing under a lease before an entry of its own term is applied.
     OwnTermGate,
     /// A transfer of the leadership ends the lease first.

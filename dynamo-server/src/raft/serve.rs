@@ -88,23 +88,31 @@ impl<E: Env> Group<E> {
         mut request: VoteRequest<Types<E>>,
         kind: Kind,
     ) -> Result<VoteResponse<Types<E>>, ServeError> {
-        // openraft asks nobody about a candidate that a leader has named.
-        request.leadership_transfer |= !rules::is_kept(Rule::GrantorPromises);
+        // openraft keeps a promise of its own, a second line that would hide what a broken rule does. It asks nobody about
+        // a candidate that a leader has named; about a pre-vote it is not asked then.
+        let has_second_line = rules::is_kept(Rule::GrantorPromises) && rules::is_kept(Rule::PromiseOutlastsBelief);
+        request.leadership_transfer |= !has_second_line;
         let candidate = request.vote.leader_id.voted_for;
         if let Err(refusal) = self.lease().may_grant(now::<E>(), candidate) {
             tracing::debug!(shard = self.shard().0, candidate, %refusal, "a vote is refused");
-            let vote = self.log().vote().unwrap_or_else(|| Vote::new(0, *self.raft().node_id()));
-            return Ok(VoteResponse::new(vote, self.log().last(), false));
+            return Ok(self.vote_response(false));
         }
         let response = match kind {
             Kind::Vote => self.raft().vote(request).await,
-            Kind::PreVote => self.raft().pre_vote(request).await,
+            Kind::PreVote if has_second_line => self.raft().pre_vote(request).await,
+            Kind::PreVote => Ok(self.vote_response(true)),
         };
         let mut response = response.map_err(|_| ServeError::Stopped)?;
         if response.vote_granted && self.lease().may_grant(now::<E>(), candidate).is_err() {
             response.vote_granted = false;
         }
         Ok(response)
+    }
+
+    /// An answer about a vote that openraft was not asked about.
+    fn vote_response(&self, is_granted: bool) -> VoteResponse<Types<E>> {
+        let vote = self.log().vote().unwrap_or_else(|| Vote::new(0, *self.raft().node_id()));
+        VoteResponse::new(vote, self.log().last(), is_granted)
     }
 }
 

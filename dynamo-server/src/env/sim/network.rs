@@ -86,6 +86,11 @@ impl SimNetwork {
         self.inner.lock().cut.insert(link);
     }
 
+    /// This link works again, in this direction.
+    pub fn restore(&self, link: Link) {
+        self.inner.lock().cut.remove(&link);
+    }
+
     /// Nothing gets through to or from this machine.
     pub fn isolate(&self, machine: u64, machines: impl IntoIterator<Item = u64>) {
         for other in machines.into_iter().filter(|other| *other != machine) {

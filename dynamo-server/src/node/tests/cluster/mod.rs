@@ -15,6 +15,7 @@
 //! | `tables` | tables over several shards while leaders come and go |
 //! | `green` | with every rule kept no seed finds anything |
 //! | `red` | with one rule broken some seed does |
+//! | `schedules` | rules that chance breaks too seldom: one schedule each, to the letter, red and green |
 //!
 //! More seeds: `SIM_SEEDS=200 cargo test -p dynamo-server cluster::green`. One seed: see the message of a failure.
 
@@ -23,6 +24,7 @@ mod clients;
 mod green;
 mod red;
 mod scenarios;
+mod schedules;
 mod snapshots;
 mod tables;
 mod verdict;

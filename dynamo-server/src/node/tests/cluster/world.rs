@@ -159,11 +159,16 @@ impl World {
         self.start(id).await;
     }
 
-    /// Makes a machine that stands by a member of every group, while the cluster goes on.
-    pub async fn join(&self, id: u64) {
+    /// Makes a machine that stands by a learner of every group, while the cluster goes on.
+    pub async fn admit(&self, id: u64) {
         self.present.lock().insert(id);
         self.start(id).await;
         self.change(&MemberChange::AddLearner { node: id, address: String::new() }).await;
+    }
+
+    /// Makes a machine that stands by a voter of every group, while the cluster goes on.
+    pub async fn join(&self, id: u64) {
+        self.admit(id).await;
         self.change(&MemberChange::Promote { node: id }).await;
     }
 

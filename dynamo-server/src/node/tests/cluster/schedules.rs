@@ -1,0 +1,162 @@
+//! Schedules to the letter, for rules of lease safety that random harm breaks too seldom to be noticed. Each steers a
+//! cluster to the one moment that its rule is for: with the rule broken the deposed leader answers with what has been
+//! overwritten, and with it kept it answers nothing.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::fixture::{get, put};
+use super::world::{Plan, World};
+use crate::env::sim::{SimEnv, Weather, run};
+use crate::raft::rules::{self, Rule};
+use crate::shard::Deadline;
+
+/// The machine that leads at first, the one that is elected behind its back, and the one that helps it.
+const LEADER: u64 = 1;
+const SUCCESSOR: u64 = 2;
+const VOTER: u64 = 3;
+
+const KEY: &str = "a";
+
+/// How long an election, or a change of the members, may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the deposed leader answers after its successor has acknowledged a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// What was there before.
+    StaleRead,
+    /// Nothing: it cannot know.
+    Refused,
+}
+
+/// Runs a schedule with a rule broken.
+fn play<F: Future<Output = Found>>(schedule: impl FnOnce() -> F, broken: Option<Rule>) -> Found {
+    rules::break_rule(broken);
+    let found = run(61, async { schedule().await });
+    rules::break_rule(None);
+    found
+}
+
+/// The value that a machine answers with; `None` when it does not answer.
+async fn read(world: &World, id: u64) -> Option<String> {
+    let node = world.node(id)?;
+    let body = world.machine(id).scope(get(&node, KEY)).await.ok()?;
+    let (_, rest) = body.split_once(r#""value":{"S":""#)?;
+    rest.split('"').next().map(str::to_owned)
+}
+
+async fn write(world: &World, id: u64, value: &str) {
+    let node = world.node(id).expect("it runs");
+    world.machine(id).scope(put(&node, KEY, value)).await.expect("a leader with its majority acknowledges");
+}
+
+/// Lets the successor stand until it leads, writes there, and asks the deposed leader.
+async fn overtake(world: &World) -> Found {
+    let node = world.node(SUCCESSOR).expect("it runs");
+    let standing = async {
+        while node.system().group().lease().leading_term().is_none() {
+            // Refused by itself while it hears a leader, and by the others while they have promised one.
+            let _ = world.machine(SUCCESSOR).scope(node.system().group().stand()).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, standing).await.expect("it is elected at last");
+    write(world, SUCCESSOR, "new").await;
+    match read(world, LEADER).await.as_deref() {
+        Some("old") => Found::StaleRead,
+        None => Found::Refused,
+        other => panic!("a leader that is cut off cannot know {other:?}"),
+    }
+}
+
+/// Lets the machine lead on which the schedule is written.
+async fn let_lead(world: &World) {
+    let leading = async {
+        while world.leader() != Some(LEADER) {
+            world.transfer(0, LEADER).await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, leading).await.expect("it leads at last");
+}
+
+/// The successor has heard nobody for long, so it promises nothing; the voter has just heard the leader, which counts on
+/// that. Now the leader is cut off, and the successor asks the voter again and again.
+///
+/// The clocks run at these rates, the leader's first. Within the bound the worst is a slow leader, which believes for
+/// longer than it thinks, and a fast voter, which promises for less.
+async fn asked_again_and_again(clocks: [u64; 3]) -> Found {
+    let world = World::found(Plan { clocks: clocks.to_vec(), ..Plan::default() }).await;
+    let_lead(&world).await;
+    write(&world, LEADER, "old").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.isolate(SUCCESSOR);
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(read(&world, LEADER).await.as_deref(), Some("old"), "the voter alone makes its majority");
+    world.isolate(LEADER);
+    world.network.restore((SUCCESSOR, VOTER));
+    world.network.restore((VOTER, SUCCESSOR));
+    overtake(&world).await
+}
+
+const WORST_CLOCKS: [u64; 3] = [950, 1_050, 1_050];
+
+#[test]
+fn grantors_promise() {
+    let schedule = || asked_again_and_again([1_000; 3]);
+    assert_eq!(play(schedule, Some(Rule::GrantorPromises)), Found::StaleRead);
+    assert_eq!(play(schedule, None), Found::Refused);
+}
+
+/// It is the clocks that the promise must be longer for.
+#[test]
+fn the_promise_is_longer_than_the_belief() {
+    let schedule = || asked_again_and_again(WORST_CLOCKS);
+    assert_eq!(play(schedule, Some(Rule::PromiseOutlastsBelief)), Found::StaleRead);
+    assert_eq!(play(schedule, None), Found::Refused);
+    let equal_clocks = || asked_again_and_again([1_000; 3]);
+    assert_eq!(play(equal_clocks, Some(Rule::PromiseOutlastsBelief)), Found::Refused);
+}
+
+/// A sole voter, whose lease needs nobody and never ends, becomes three at once. The entry with the three has reached the
+/// two others, which need the first one no longer; what they answer is on its way when the first one is cut off.
+///
+/// The rule is broken only then: the first one must know the members that it begins with.
+async fn three_instead_of_one(broken: Option<Rule>) -> Found {
+    let world = World::found(Plan { founders: 1, ..Plan::default() }).await;
+    write(&world, LEADER, "old").await;
+    for learner in [SUCCESSOR, VOTER] {
+        world.admit(learner).await;
+    }
+    rules::break_rule(broken);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for learner in [SUCCESSOR, VOTER] {
+        let late = Weather { delay_us_min: 150_000, delay_us_max: 150_000, loss_permille: 0 };
+        world.network.set_weather((learner, LEADER), late);
+    }
+    let node = world.node(LEADER).expect("it runs");
+    let _changing = world.machine(LEADER).spawn(async move {
+        let voters = BTreeSet::from([LEADER, SUCCESSOR, VOTER]);
+        node.system().group().replace_voters(voters, Deadline::after::<SimEnv>(PATIENCE)).await
+    });
+    let is_through = |world: &Arc<World>, id| {
+        let members = world.node(id).expect("it runs").system().group().members();
+        members.voters.len() == 3 && !members.is_joint
+    };
+    let changing = async {
+        while !is_through(&world, SUCCESSOR) || !is_through(&world, VOTER) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, changing).await.expect("the last entry of the change arrives");
+    world.isolate(LEADER);
+    overtake(&world).await
+}
+
+#[test]
+fn every_membership_that_may_be_active_counts() {
+    assert_eq!(play(|| three_instead_of_one(Some(Rule::EveryMembership)), None), Found::StaleRead);
+    assert_eq!(play(|| three_instead_of_one(None), None), Found::Refused);
+}
