@@ -20,7 +20,7 @@
 pub mod codec;
 pub mod floor;
 mod group;
-mod incoming;
+pub mod incoming;
 mod keys;
 pub mod lease_feed;
 mod log;

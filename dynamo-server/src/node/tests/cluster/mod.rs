@@ -13,6 +13,7 @@
 //! | `verdict` | one seed from beginning to end, and what is wrong with it |
 //! | `snapshots` | a snapshot of which one message is lost |
 //! | `tables` | tables over several shards while leaders come and go |
+//! | `installation` | a machine that dies at each step of installing a snapshot |
 //! | `green` | with every rule kept no seed finds anything |
 //! | `red` | with one rule broken some seed does |
 //! | `schedules` | rules that chance breaks too seldom: one schedule each, to the letter, red and green |
@@ -22,6 +23,7 @@
 mod basics;
 mod clients;
 mod green;
+mod installation;
 mod red;
 mod scenarios;
 mod schedules;
