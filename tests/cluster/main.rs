@@ -7,5 +7,6 @@ mod bad_input;
 mod control;
 mod faults;
 mod figures;
+mod full_disk;
 mod overload;
 mod rules;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::client::Client;
+use super::disk::SmallDisk;
 use super::rng::Rng;
 use crate::binary;
 
@@ -59,10 +60,18 @@ impl Default for Shape {
 pub struct Machine {
     /// Its number in the cluster.
     pub id: u64,
+    /// The number that its clients know it by: its own, or that of the node whose place it has taken.
+    place: u64,
     http_port: u16,
     peer_port: u16,
     child: Option<Child>,
     is_paused: bool,
+}
+
+impl Machine {
+    fn new(id: u64, place: u64, http_port: u16, peer_port: u16) -> Machine {
+        Machine { id, place, http_port, peer_port, child: None, is_paused: false }
+    }
 }
 
 /// A cluster of processes. All of them die with it; where a test fails, their logs and data stay and their place is
@@ -71,6 +80,10 @@ pub struct Fleet {
     shape: Shape,
     folder: Option<TempDir>,
     machines: Vec<Machine>,
+    /// The founding members as flags say them, whatever became of them.
+    founders: String,
+    /// Places whose data lies on a small disk of their own.
+    disks: Vec<SmallDisk>,
     /// The highest number ever given to a node: none is given twice.
     last_id: u64,
 }
@@ -107,10 +120,9 @@ impl Fleet {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let ports = free_ports(2 * shape.nodes as usize);
         let machines = (1..=shape.nodes).zip(ports.chunks(2));
-        let machines = machines
-            .map(|(id, ports)| Machine { id, http_port: ports[0], peer_port: ports[1], child: None, is_paused: false })
-            .collect();
-        Fleet { last_id: shape.nodes, shape, folder: Some(folder), machines }
+        let machines: Vec<Machine> = machines.map(|(id, ports)| Machine::new(id, id, ports[0], ports[1])).collect();
+        let founders = peers_flag(machines.iter());
+        Fleet { last_id: shape.nodes, shape, folder: Some(folder), machines, founders, disks: Vec::new() }
     }
 
     /// What it was founded as.
@@ -148,10 +160,14 @@ impl Fleet {
         std::fs::read_to_string(self.log_path(id)).unwrap_or_default()
     }
 
-    /// The members as flags say them.
-    pub fn peers(&self) -> String {
-        let founders = self.machines.iter().take(self.shape.nodes as usize);
-        founders.map(|machine| format!("{}=127.0.0.1:{}", machine.id, machine.peer_port)).collect::<Vec<_>>().join(",")
+    /// The founding members as flags say them. They go on saying so when some of them have gone.
+    pub fn peers(&self) -> &str {
+        &self.founders
+    }
+
+    /// The places of the nodes, by the numbers that clients know.
+    pub fn places(&self) -> Vec<u64> {
+        self.machines.iter().map(|machine| machine.place).collect()
     }
 
     /// The flags with which a founding member starts.
@@ -374,8 +390,43 @@ impl Fleet {
         self.last_id += 1;
         let id = self.last_id;
         let ports = free_ports(2);
-        self.machines.push(Machine { id, http_port: ports[0], peer_port: ports[1], child: None, is_paused: false });
+        self.machines.push(Machine::new(id, id, ports[0], ports[1]));
         id
+    }
+
+    /// Takes a new number for the place of a node that is gone for good: the new node is to answer its clients, where they
+    /// are used to ask. The caller starts its process.
+    pub fn succeed(&mut self, id: u64) -> u64 {
+        self.kill(id);
+        self.last_id += 1;
+        let successor = self.last_id;
+        let gone = self.machine_mut(id);
+        *gone = Machine::new(successor, gone.place, gone.http_port, free_ports(1)[0]);
+        successor
+    }
+
+    /// Puts the data of a node that never ran on a disk of its own of so many bytes.
+    ///
+    /// # Errors
+    /// Where this process may not mount one; the tests that need it say so and pass it over.
+    pub fn give_small_disk(&mut self, id: u64, bytes: u64) -> Result<(), std::io::Error> {
+        self.disks.push(SmallDisk::mount(&self.data_dir(id), bytes)?);
+        Ok(())
+    }
+
+    /// Fills the small disk of a node to the last byte, until [`Fleet::make_room`].
+    pub fn fill_disk(&self, id: u64) -> u64 {
+        self.disk(id).fill()
+    }
+
+    /// Empties what [`Fleet::fill_disk`] filled.
+    pub fn make_room(&self, id: u64) {
+        self.disk(id).make_room();
+    }
+
+    fn disk(&self, id: u64) -> &SmallDisk {
+        let path = self.data_dir(id);
+        self.disks.iter().find(|disk| disk.path() == path).expect("the node has a small disk")
     }
 
     /// Starts a node that joins the running cluster.
@@ -387,7 +438,9 @@ impl Fleet {
         let (faults, settings): (Vec<String>, Vec<String>) =
             self.common_arguments(id).into_iter().partition(|argument| argument.starts_with("--faults="));
         let mut arguments = faults;
-        arguments.extend(["join".to_owned(), format!("--node-id={id}"), format!("--peers={}", self.peers())]);
+        // Founders may have gone; whoever is here now can tell.
+        let peers = peers_flag(self.machines.iter().filter(|machine| machine.id != id));
+        arguments.extend(["join".to_owned(), format!("--node-id={id}"), format!("--peers={peers}")]);
         arguments.push(format!("--peer-address={}", self.peer_address(id)));
         arguments.extend(settings);
         self.start_with(id, &arguments)
@@ -468,10 +521,16 @@ impl Drop for Fleet {
         for id in self.ids() {
             self.kill(id);
         }
+        // Unmounted before their folders are removed.
+        self.disks.clear();
         if let Some(folder) = self.folder.take().filter(|_| std::thread::panicking()) {
             eprintln!("logs and data of the nodes: {}", folder.keep().display());
         }
     }
+}
+
+fn peers_flag<'a>(machines: impl Iterator<Item = &'a Machine>) -> String {
+    machines.map(|machine| format!("{}=127.0.0.1:{}", machine.id, machine.peer_port)).collect::<Vec<_>>().join(",")
 }
 
 /// `shard 3: applied 17, leads term 2, lease` or `shard 3: applied 17, led by node 1, no lease`.

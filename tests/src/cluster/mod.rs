@@ -16,6 +16,7 @@
 //! in its record all the same.
 
 pub mod client;
+pub mod disk;
 pub mod fleet;
 pub mod nemesis;
 pub mod record;

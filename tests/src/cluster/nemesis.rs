@@ -46,13 +46,15 @@ pub enum Harm {
     Snapshot,
     /// A node joins; then it leads what it can; then it is removed.
     JoinAndRemove,
+    /// A member, at first a founding one, is removed, perhaps after it has died, and a new node joins in its place.
+    Replace,
 }
 
 use Harm::*;
 
 impl Harm {
     /// What any cluster must survive.
-    pub const ALL: [Harm; 18] = [
+    pub const ALL: [Harm; 19] = [
         CutLeader,
         CutAny,
         DeafLeader,
@@ -71,6 +73,7 @@ impl Harm {
         Transfer,
         Snapshot,
         JoinAndRemove,
+        Replace,
     ];
 
     /// A shorter list for a short run: one of each family.
@@ -150,6 +153,7 @@ impl Nemesis {
                 }
             }
             JoinAndRemove => return self.join_and_remove(fleet).await,
+            Replace => return self.replace(fleet, any).await,
         }
         tokio::time::sleep(Duration::from_millis(while_ms)).await;
         self.mend(fleet).await;
@@ -184,6 +188,19 @@ impl Nemesis {
         tokio::time::sleep(fleet.shape().election_timeout).await;
         fleet.change(through, &format!("remove?node={guest}")).await;
         fleet.drop_place(guest);
+    }
+
+    /// As [`Nemesis::join_and_remove`], the other way round: for a while the cluster has a member less. The clients of the
+    /// one that goes stay with its place, and are answered by the one that comes.
+    async fn replace(&mut self, fleet: &mut Fleet, goes: u64) {
+        let through = self.rng.pick(&fleet.others(goes));
+        if self.rng.below(2) == 0 {
+            fleet.kill(goes);
+        }
+        fleet.change(through, &format!("remove?node={goes}")).await;
+        let comes = fleet.succeed(goes);
+        fleet.join(comes).unwrap_or_else(|log| panic!("node {comes} does not join:\n{log}"));
+        fleet.wait_joined(comes).await;
     }
 
     async fn cut_all(&mut self, fleet: &Fleet, node: u64, order: &str) {

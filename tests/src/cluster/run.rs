@@ -40,7 +40,7 @@ pub struct Report {
     pub harms: BTreeMap<Harm, u64>,
     /// What the clients saw, judged.
     pub verdict: Verdict,
-    /// Nodes through which nothing could be written after everything was mended.
+    /// Places of nodes through which nothing could be written after everything was mended.
     pub not_healed: Vec<u64>,
     seconds: f64,
 }
@@ -68,7 +68,8 @@ pub async fn run(plan: Plan) -> Report {
         client.await.expect("clients do not panic");
     }
     if not_healed.is_empty() {
-        Visitor::new(&workload, 1, fleet.address(1), Rng::new(0)).look_back().await;
+        let through = fleet.ids()[0];
+        Visitor::new(&workload, through, fleet.address(through), Rng::new(0)).look_back().await;
     }
     let seconds = began.elapsed().as_secs_f64();
     Report { plan, harms: nemesis.done, verdict: workload.record.judge(), not_healed, seconds }
@@ -104,14 +105,14 @@ async fn torment(plan: &Plan, fleet: &mut Fleet, nemesis: &mut Nemesis) {
     }
 }
 
-/// Waits until every node has acknowledged a write; those that did not.
-async fn wait_healed(fleet: &Fleet, workload: &Workload) -> Vec<u64> {
+/// Waits until a write was acknowledged at the place of every node; the places where none was.
+pub async fn wait_healed(fleet: &Fleet, workload: &Workload) -> Vec<u64> {
     let mended = workload.record.now();
     let began = Instant::now();
     loop {
-        let nodes = fleet.ids();
+        let places = fleet.places();
         let waiting: Vec<u64> =
-            nodes.into_iter().filter(|id| workload.record.last_write_through(*id) < mended).collect();
+            places.into_iter().filter(|place| workload.record.last_write_through(*place) < mended).collect();
         if waiting.is_empty() || began.elapsed() > HEALED_MAX {
             return waiting;
         }
