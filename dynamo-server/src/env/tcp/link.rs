@@ -18,6 +18,7 @@ use tokio::task::AbortHandle;
 use super::contacts::Contacts;
 use super::frame::{self, FrameError};
 use super::hello::{self, Hello, HelloError};
+use super::silence;
 use crate::env::transport::TransportError;
 
 /// Requests that wait to be written. A group has one or two messages under way to a peer; more waiting means that the
@@ -116,7 +117,7 @@ async fn run(address: String, hello: Hello, contacts: Arc<Contacts>, mut request
 
 async fn connect(address: &str, hello: &Hello) -> Result<TcpStream, LinkError> {
     let mut stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
+    silence::bound(&stream)?;
     hello::greet(&mut stream, hello).await?;
     Ok(stream)
 }

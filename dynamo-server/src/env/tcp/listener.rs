@@ -18,6 +18,7 @@ use super::super::faults;
 use super::super::transport::PeerHandler;
 use super::frame::{self, FrameError};
 use super::hello::{self, Disks, Hello, HelloError, Refusal};
+use super::silence;
 
 /// How long a caller may take to say who it is.
 const GREETING_MAX: Duration = Duration::from_secs(2);
@@ -79,7 +80,7 @@ pub(super) async fn accept(listener: TcpListener, host: Arc<Host>) {
 
 async fn serve(mut stream: TcpStream, host: Arc<Host>, _place: OwnedSemaphorePermit) {
     // A socket that cannot be set up breaks at its first use.
-    let _ = stream.set_nodelay(true);
+    let _ = silence::bound(&stream);
     let welcome = hello::welcome(&mut stream, &host.me, &host.disks);
     match tokio::time::timeout(GREETING_MAX, welcome).await {
         Ok(Ok(None)) => {}

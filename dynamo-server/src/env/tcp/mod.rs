@@ -2,7 +2,7 @@
 //!
 //! One connection per peer and lane, so that a heartbeat never waits behind a megabyte of entries. Each begins with a
 //! greeting ([`hello`]) that keeps strangers, other clusters and exchanged disks out; then come numbered frames
-//! ([`frame`]). All groups share the connections.
+//! ([`frame`]). All groups share the connections. One on which nothing comes through is given up ([`silence`]).
 //!
 //! The traffic is neither encrypted nor authenticated: the port is for a private network, and on the loopback interface
 //! unless said otherwise.
@@ -13,6 +13,7 @@ mod hello;
 mod inquiry;
 mod link;
 mod listener;
+mod silence;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
