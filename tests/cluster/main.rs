@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod control;
+mod dropped_packets;
 mod faults;
 mod figures;
 mod full_disk;

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::client::Client;
 use super::disk::SmallDisk;
+use super::network::Network;
 use super::rng::Rng;
 use crate::binary;
 
@@ -41,6 +42,9 @@ pub struct Shape {
     pub flags: Vec<String>,
     /// Faults that every process begins with.
     pub faults: String,
+    /// Whether every node has a network namespace of its own, so that packets are dropped where messages are to be lost.
+    /// Only for a process that is in a namespace itself ([`super::namespace`]).
+    pub has_namespaces: bool,
 }
 
 impl Default for Shape {
@@ -52,6 +56,7 @@ impl Default for Shape {
             request_deadline: Duration::from_millis(2_000),
             flags: Vec::new(),
             faults: String::new(),
+            has_namespaces: false,
         }
     }
 }
@@ -62,6 +67,7 @@ pub struct Machine {
     pub id: u64,
     /// The number that its clients know it by: its own, or that of the node whose place it has taken.
     place: u64,
+    address: Ipv4Addr,
     http_port: u16,
     peer_port: u16,
     child: Option<Child>,
@@ -69,8 +75,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    fn new(id: u64, place: u64, http_port: u16, peer_port: u16) -> Machine {
-        Machine { id, place, http_port, peer_port, child: None, is_paused: false }
+    fn new(id: u64, place: u64, address: Ipv4Addr, http_port: u16, peer_port: u16) -> Machine {
+        Machine { id, place, address, http_port, peer_port, child: None, is_paused: false }
     }
 }
 
@@ -84,6 +90,8 @@ pub struct Fleet {
     founders: String,
     /// Places whose data lies on a small disk of their own.
     disks: Vec<SmallDisk>,
+    /// The namespaces, by place; `None` on the loopback interface.
+    network: Option<Network>,
     /// The highest number ever given to a node: none is given twice.
     last_id: u64,
 }
@@ -119,10 +127,13 @@ impl Fleet {
     pub fn prepare(shape: Shape) -> Fleet {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let ports = free_ports(2 * shape.nodes as usize);
-        let machines = (1..=shape.nodes).zip(ports.chunks(2));
-        let machines: Vec<Machine> = machines.map(|(id, ports)| Machine::new(id, id, ports[0], ports[1])).collect();
+        let mut network = shape.has_namespaces.then(Network::lay);
+        let mut machines = Vec::new();
+        for (id, ports) in (1..=shape.nodes).zip(ports.chunks(2)) {
+            machines.push(Machine::new(id, id, site(&mut network, id), ports[0], ports[1]));
+        }
         let founders = peers_flag(machines.iter());
-        Fleet { last_id: shape.nodes, shape, folder: Some(folder), machines, founders, disks: Vec::new() }
+        Fleet { last_id: shape.nodes, shape, folder: Some(folder), machines, founders, disks: Vec::new(), network }
     }
 
     /// What it was founded as.
@@ -142,12 +153,14 @@ impl Fleet {
 
     /// Where clients reach a node.
     pub fn address(&self, id: u64) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.machine(id).http_port))
+        let machine = self.machine(id);
+        SocketAddr::from((machine.address, machine.http_port))
     }
 
     /// Where peers reach a node.
     pub fn peer_address(&self, id: u64) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.machine(id).peer_port))
+        let machine = self.machine(id);
+        SocketAddr::from((machine.address, machine.peer_port))
     }
 
     /// The data directory of a node.
@@ -190,6 +203,10 @@ impl Fleet {
         if !shape.faults.is_empty() {
             arguments.push(format!("--faults={}", shape.faults));
         }
+        if shape.has_namespaces {
+            // The nemesis, who changes the members, is another machine to the node.
+            arguments.extend([format!("--host={}", self.machine(id).address), "--admin-from=any".to_owned()]);
+        }
         arguments.extend(shape.flags.iter().cloned());
         arguments
     }
@@ -208,7 +225,12 @@ impl Fleet {
     /// What it wrote, when it ended at once.
     pub fn start_with(&mut self, id: u64, arguments: &[String]) -> Result<(), String> {
         let log = self.open_log(id);
-        let child = Command::new(binary::faults_path())
+        let program = binary::faults_path();
+        let mut command = match &self.network {
+            Some(network) => network.command(self.machine(id).place, &program),
+            None => Command::new(program),
+        };
+        let child = command
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -323,16 +345,84 @@ impl Fleet {
         Client::new(self.address(id)).plain(method, path, body, ANSWER_MAX).await
     }
 
-    /// Cuts a node off from all others, both ways.
+    /// Cuts a node off from all others, both ways. Its clients still reach it.
     pub async fn isolate(&self, id: u64) {
         for other in self.others(id) {
-            self.order(id, &format!("cut {other}")).await;
-            self.order(other, &format!("cut {id}")).await;
+            self.part(id, other).await;
         }
+    }
+
+    /// Cuts the way between two nodes, both ways.
+    pub async fn part(&self, one: u64, other: u64) {
+        match &self.network {
+            Some(network) => {
+                network.cut(self.place(one), self.place(other));
+                network.cut(self.place(other), self.place(one));
+            }
+            None => {
+                self.order(one, &format!("cut {other}")).await;
+                self.order(other, &format!("cut {one}")).await;
+            }
+        }
+    }
+
+    /// From now on a node hears nobody, and is heard.
+    pub async fn deafen(&self, id: u64) {
+        for other in self.others(id) {
+            match &self.network {
+                Some(network) => network.cut(self.place(other), self.place(id)),
+                None => {
+                    self.order(id, &format!("cut from {other}")).await;
+                }
+            }
+        }
+    }
+
+    /// From now on a node is heard by nobody, and hears.
+    pub async fn mute(&self, id: u64) {
+        for other in self.others(id) {
+            match &self.network {
+                Some(network) => network.cut(self.place(id), self.place(other)),
+                None => {
+                    self.order(id, &format!("cut to {other}")).await;
+                }
+            }
+        }
+    }
+
+    /// Pulls the cable of a node: neither peers nor clients reach it.
+    ///
+    /// # Panics
+    /// Where nodes have no namespaces.
+    pub fn unplug(&self, id: u64) {
+        self.network().unplug(self.place(id));
+    }
+
+    /// Packets that cuts have dropped at a node so far.
+    ///
+    /// # Panics
+    /// Where nodes have no namespaces.
+    pub fn dropped(&self, id: u64) -> u64 {
+        self.network().dropped(self.place(id))
+    }
+
+    /// Connections with another node that a node's kernel believes to stand.
+    ///
+    /// # Panics
+    /// Where nodes have no namespaces.
+    pub fn connections(&self, id: u64, other: u64) -> usize {
+        self.network().connections(self.place(id), self.place(other))
+    }
+
+    fn network(&self) -> &Network {
+        self.network.as_ref().expect("the shape of the cluster asks for namespaces")
     }
 
     /// Ends every fault of network, clocks and disks, and every pause. Who is dead stays dead.
     pub async fn mend(&mut self) {
+        if let Some(network) = &self.network {
+            network.mend();
+        }
         for id in self.ids() {
             self.resume(id);
             self.order(id, "mend network; mend clocks; mend disk").await;
@@ -390,7 +480,7 @@ impl Fleet {
         self.last_id += 1;
         let id = self.last_id;
         let ports = free_ports(2);
-        self.machines.push(Machine::new(id, id, ports[0], ports[1]));
+        self.machines.push(Machine::new(id, id, site(&mut self.network, id), ports[0], ports[1]));
         id
     }
 
@@ -401,7 +491,7 @@ impl Fleet {
         self.last_id += 1;
         let successor = self.last_id;
         let gone = self.machine_mut(id);
-        *gone = Machine::new(successor, gone.place, gone.http_port, free_ports(1)[0]);
+        *gone = Machine::new(successor, gone.place, gone.address, gone.http_port, free_ports(1)[0]);
         successor
     }
 
@@ -485,7 +575,11 @@ impl Fleet {
     /// Forgets a node for good.
     pub fn drop_place(&mut self, id: u64) {
         self.kill(id);
+        let place = self.place(id);
         self.machines.retain(|machine| machine.id != id);
+        if let Some(network) = &mut self.network {
+            network.remove(place);
+        }
     }
 
     fn signal(&self, id: u64, signal: i32) {
@@ -493,6 +587,10 @@ impl Fleet {
         let process = i32::try_from(child.id()).expect("a process id fits");
         // SAFETY: plain system call with a process id that is ours until it has been waited for.
         unsafe { libc::kill(process, signal) };
+    }
+
+    fn place(&self, id: u64) -> u64 {
+        self.machine(id).place
     }
 
     fn machine(&self, id: u64) -> &Machine {
@@ -530,7 +628,17 @@ impl Drop for Fleet {
 }
 
 fn peers_flag<'a>(machines: impl Iterator<Item = &'a Machine>) -> String {
-    machines.map(|machine| format!("{}=127.0.0.1:{}", machine.id, machine.peer_port)).collect::<Vec<_>>().join(",")
+    machines
+        .map(|machine| format!("{}={}:{}", machine.id, machine.address, machine.peer_port))
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+/// Makes a namespace for a place where places have one; the address of the place.
+fn site(network: &mut Option<Network>, place: u64) -> Ipv4Addr {
+    let Some(network) = network else { return Ipv4Addr::LOCALHOST };
+    network.add(place);
+    Network::address(place)
 }
 
 /// `shard 3: applied 17, leads term 2, lease` or `shard 3: applied 17, led by node 1, no lease`.

@@ -4,8 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::fleet::Fleet;
+use super::fleet::{Fleet, Shape};
 use super::rng::Rng;
+
+/// How much longer a harm may last between nodes with a network of their own: the kernel waits twice as long before every
+/// further attempt, and only after some of them it would be late to notice that the network is back.
+const NAMESPACES_LONGER_MS: u64 = 5_000;
 
 /// One kind of harm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +24,8 @@ pub enum Harm {
     MuteLeader,
     /// The way between two nodes is cut; the third one reaches both.
     CutPair,
+    /// The cable of a leader is pulled: its clients do not reach it either. Needs network namespaces.
+    Unplug,
     /// Messages of one node are late.
     Delay,
     /// A leader stands still for longer than a lease (SIGSTOP).
@@ -54,12 +60,13 @@ use Harm::*;
 
 impl Harm {
     /// What any cluster must survive.
-    pub const ALL: [Harm; 19] = [
+    pub const ALL: [Harm; 20] = [
         CutLeader,
         CutAny,
         DeafLeader,
         MuteLeader,
         CutPair,
+        Unplug,
         Delay,
         PauseLeader,
         KillLeader,
@@ -77,8 +84,13 @@ impl Harm {
     ];
 
     /// A shorter list for a short run: one of each family.
-    pub const SHORT: [Harm; 8] =
-        [CutLeader, PauseLeader, CutLeaderKillVoter, WallJump, SlowDisk, Transfer, MuteLeader, Snapshot];
+    pub const SHORT: [Harm; 9] =
+        [CutLeader, PauseLeader, CutLeaderKillVoter, WallJump, SlowDisk, Transfer, MuteLeader, Snapshot, Replace];
+
+    /// Whether it can be done to such a cluster.
+    pub fn is_possible(self, shape: &Shape) -> bool {
+        self != Unplug || shape.has_namespaces
+    }
 }
 
 /// Does harm and counts it.
@@ -103,16 +115,15 @@ impl Nemesis {
         let leader = fleet.leader(shard).await.unwrap_or(any);
         let others = fleet.others(leader);
         // Long enough for another leader to be elected, or not quite.
-        let while_ms = self.rng.between(lease_ms * 3 / 2, lease_ms * 4);
+        let longest_ms = lease_ms * 4 + if fleet.shape().has_namespaces { NAMESPACES_LONGER_MS } else { 0 };
+        let while_ms = self.rng.between(lease_ms * 3 / 2, longest_ms);
         match harm {
             CutLeader => fleet.isolate(leader).await,
             CutAny => fleet.isolate(any).await,
-            DeafLeader => self.cut_all(fleet, leader, "cut from").await,
-            MuteLeader => self.cut_all(fleet, leader, "cut to").await,
-            CutPair => {
-                let other = self.rng.pick(&others);
-                fleet.order(leader, &format!("cut {other}")).await;
-            }
+            DeafLeader => fleet.deafen(leader).await,
+            MuteLeader => fleet.mute(leader).await,
+            CutPair => fleet.part(leader, self.rng.pick(&others)).await,
+            Unplug => fleet.unplug(leader),
             Delay => {
                 let ms = self.rng.between(5, lease_ms / 3);
                 for other in &others {
@@ -201,12 +212,6 @@ impl Nemesis {
         let comes = fleet.succeed(goes);
         fleet.join(comes).unwrap_or_else(|log| panic!("node {comes} does not join:\n{log}"));
         fleet.wait_joined(comes).await;
-    }
-
-    async fn cut_all(&mut self, fleet: &Fleet, node: u64, order: &str) {
-        for other in fleet.others(node) {
-            fleet.order(node, &format!("{order} {other}")).await;
-        }
     }
 
     async fn transfer_all(&mut self, fleet: &Fleet) {

@@ -125,9 +125,10 @@ impl fmt::Display for Report {
         let shape = &self.plan.shape;
         writeln!(
             f,
-            "seed {}: {} nodes, {} shards, election timeout {} ms, {} clients, {:.1} s",
+            "seed {}: {} nodes{}, {} shards, election timeout {} ms, {} clients, {:.1} s",
             self.plan.seed,
             shape.nodes,
+            if shape.has_namespaces { " in network namespaces" } else { "" },
             shape.shards,
             shape.election_timeout.as_millis(),
             self.plan.clients_per_node * shape.nodes,
