@@ -1,13 +1,15 @@
 //! ClientRequestToken rows: a repeated transaction is recognised for ten minutes.
 //!
 //! ```text
-//! row    tokens space · first action's item key · token  ->  format (1) · expiry ms (8, BE) · request hash (16, BE)
+//! row    tokens space · first action's table · home · token  ->  format (1) · expiry ms (8, BE) · request hash (16, BE)
 //! name   local · shard · token name · token  ->  key of the row
 //! queue  local · shard · token queue · expiry ms · key of the row  ->  (empty)
 //! ```
 //!
-//! The row moves with its item. The name finds it where a request uses the token for other items of the shard; without
-//! one, as in a shard that has been split off, the row is looked for under the request's own first item.
+//! *Home* is the token's own place on the ring ([`ClientToken::home`]): whatever items a request has, the shard there is
+//! asked, so no request under a known token is overlooked. The row goes with the table of the first action, whose ids
+//! another table of that name does not share. The name finds it where a request uses the token for another table;
+//! without one, as in a shard that has been split off, the row is looked for under the request's own first table.
 //!
 //! A row counts while its expiry lies in the future of the entry's stamped time; the queue lets later transactions
 //! sweep up what has expired, a few rows each, so the rows never pile up and no step is long.
@@ -32,11 +34,11 @@ impl Applier<'_> {
         token: Option<&ClientToken>,
         actions: &[ItemWrite],
     ) -> Result<Option<Outcome>, Fault> {
-        let (Some(token), Some(first)) = (token, actions.first()) else { return Ok(None) };
+        let Some(token) = token else { return Ok(None) };
         if self.shard.locks.is_token_in_progress(&token.token) {
             return Ok(Some(Outcome::InProgress));
         }
-        let row_key = token_row_key(&first.key, &token.token);
+        let row_key = token_row_key(token.table.0, &token.token);
         let named = self.get(&local::token_name(self.shard.id, &token.token))?;
         let Some(row) = self.get(named.as_deref().unwrap_or(&row_key))? else { return Ok(None) };
         let (expires_ms, request_hash) = decode(&row)?;
@@ -50,8 +52,12 @@ impl Applier<'_> {
     }
 
     /// Remembers the token of a transaction that was committed, and forgets some that have expired.
-    pub(super) fn remember_token(&mut self, token: &ClientToken, first_item_key: &[u8]) -> Result<(), Fault> {
-        let row_key = token_row_key(first_item_key, &token.token);
+    pub(super) fn remember_token(&mut self, token: &ClientToken) -> Result<(), Fault> {
+        // It went with its table since the prepare: a row of no table would be missing from snapshots.
+        if !self.shard.tables.contains_key(&token.table) {
+            return Ok(());
+        }
+        let row_key = token_row_key(token.table.0, &token.token);
         let expires_ms = self.stamped_ms.saturating_add(IDEMPOTENCY_WINDOW_MS);
         self.sweep_tokens()?;
         self.put(local::token_queue(self.shard.id, expires_ms, &row_key), &[][..]);

@@ -478,7 +478,8 @@ fn stale_and_late_commands_are_rejected_and_leave_no_trace() {
 }
 
 fn with_token(token: &str, actions: Vec<ItemWrite>) -> Command {
-    let client_token = Some(ClientToken { token: token.to_owned(), request_hash: request_hash(&actions) });
+    let client_token =
+        Some(ClientToken { token: token.to_owned(), request_hash: request_hash(&actions), table: TableId(TABLE) });
     Command::Transact(Transaction { client_token, actions })
 }
 

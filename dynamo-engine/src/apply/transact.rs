@@ -32,8 +32,8 @@ impl Applier<'_> {
         for ((table, action), evaluated) in tables.iter().zip(actions).zip(verdicts.into_iter().flatten()) {
             outcomes.push(self.commit(table, &action.key, evaluated)?);
         }
-        if let (Some(token), Some(first)) = (token, actions.first()) {
-            self.remember_token(token, &first.key)?;
+        if let Some(token) = token {
+            self.remember_token(token)?;
         }
         Ok(Outcome::Transacted { actions: outcomes, replayed: false })
     }

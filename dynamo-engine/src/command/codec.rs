@@ -7,7 +7,8 @@
 //!           | 18 apply lane | 19 trim lane
 //! write     table · schema version · key · condition (option) · change
 //! change    01 put · body | 02 update · … | 03 delete | 04 check
-//! transaction  token (option: text · hash (16, BE)) · count · write*
+//! transaction  client token · count · write*
+//! client token 00 none | 01 text · hash (16, BE) | 02 text · hash (16, BE) · table; written as 02, read as either
 //! backfill  table · schema version · index · rows
 //! lane      source · first · count · mutation*
 //! mutation  table · schema version · key · row (option)
@@ -42,6 +43,10 @@ const RESOLVE: u8 = 0x12;
 const FORGET: u8 = 0x13;
 const APPLY_LANE: u8 = 0x18;
 const TRIM_LANE: u8 = 0x19;
+
+const NO_CLIENT_TOKEN: u8 = 0x00;
+const CLIENT_TOKEN_WITHOUT_TABLE: u8 = 0x01;
+const CLIENT_TOKEN: u8 = 0x02;
 
 const PUT: u8 = 0x01;
 const UPDATE: u8 = 0x02;
@@ -201,7 +206,9 @@ impl Transaction {
     }
 
     fn decode(input: &mut &[u8]) -> Result<Transaction, DecodeError> {
-        Ok(Transaction { client_token: get_client_token(input)?, actions: get_list(input, ItemWrite::decode)? })
+        let client_token = get_client_token(input)?;
+        let actions = get_list(input, ItemWrite::decode)?;
+        Ok(Transaction { client_token: with_table(client_token, actions.first().map(|first| first.table)), actions })
     }
 }
 
@@ -224,17 +231,33 @@ impl BackfillStep {
 }
 
 pub(crate) fn put_client_token(out: &mut Vec<u8>, token: Option<&ClientToken>) {
-    put_option(out, token, |out, token| {
-        put_str(out, &token.token);
-        out.extend_from_slice(&token.request_hash.to_be_bytes());
-    });
+    let Some(token) = token else { return out.push(NO_CLIENT_TOKEN) };
+    out.push(CLIENT_TOKEN);
+    put_str(out, &token.token);
+    out.extend_from_slice(&token.request_hash.to_be_bytes());
+    put_u64(out, token.table.0);
 }
 
+/// One of the first form has no table yet; see [`with_table`].
 pub(crate) fn get_client_token(input: &mut &[u8]) -> Result<Option<ClientToken>, DecodeError> {
-    get_option(input, |input| {
-        let token = get_str(input)?;
-        Ok(ClientToken { token, request_hash: u128::from_be_bytes(get_array(input)?) })
-    })
+    let form = match get_u8(input)? {
+        NO_CLIENT_TOKEN => return Ok(None),
+        form @ (CLIENT_TOKEN_WITHOUT_TABLE | CLIENT_TOKEN) => form,
+        tag => return Err(DecodeError::Tag { what: "client token", tag }),
+    };
+    let token = get_str(input)?;
+    let request_hash = u128::from_be_bytes(get_array(input)?);
+    let table = if form == CLIENT_TOKEN { TableId(get_u64(input)?) } else { TableId::default() };
+    Ok(Some(ClientToken { token, request_hash, table }))
+}
+
+/// A token of the first form came with actions, and belongs to the table of the first.
+pub(crate) fn with_table(token: Option<ClientToken>, first: Option<TableId>) -> Option<ClientToken> {
+    let mut token = token?;
+    if token.table == TableId::default() {
+        token.table = first.unwrap_or_default();
+    }
+    Some(token)
 }
 
 pub(crate) fn put_timestamp(out: &mut Vec<u8>, ts: Timestamp) {

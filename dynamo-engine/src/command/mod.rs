@@ -16,9 +16,11 @@ pub(crate) mod two_phase_codec;
 
 use dynamo_expression::{Condition, Update};
 use hlc::Timestamp;
+use shard_router::Token;
 
 use crate::catalog::{DdlCommand, IndexId, TableId};
 use crate::item::ItemBody;
+use crate::keyspace::client_token_home;
 
 pub use crate::codec::DecodeError;
 pub use item_write::request_hash;
@@ -121,6 +123,15 @@ pub struct ClientToken {
     pub token: String,
     /// [`request_hash`] of the actions.
     pub request_hash: u128,
+    /// The table of the request's first action: the token is forgotten with it.
+    pub table: TableId,
+}
+
+impl ClientToken {
+    /// The token on the ring whose shard remembers this one, the same for every request that comes with it.
+    pub fn home(&self) -> Token {
+        client_token_home(&self.token)
+    }
 }
 
 /// The next rows of a backfill, from the cursor that the shard keeps.

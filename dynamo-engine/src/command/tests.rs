@@ -10,7 +10,7 @@ fn entry() -> Entry {
     let item = Item::from([("p".to_owned(), AttributeValue::S("x".to_owned()))]);
     let write =
         |change| ItemWrite { table: TableId(300), schema_version: 2, key: vec![0x10, 7], condition: None, change };
-    let token = ClientToken { token: "tok".to_owned(), request_hash: 0x0102 };
+    let token = ClientToken { token: "tok".to_owned(), request_hash: 0x0102, table: TableId(300) };
     let actions = vec![write(Change::Delete), write(Change::Check)];
     let step = BackfillStep { table: TableId(1), schema_version: 1, index: IndexId(2), rows: 128 };
     let key = crate::keyspace::global_index_key(9, &[KeyPart::S("i")], &[], b"\x01p\x00\x01");
@@ -41,7 +41,7 @@ fn golden_bytes() {
         "0000000000000007 00",
         "0000000000000008 01",
         "0000000000000009 02 02 ac02 021007 00 01 0f 02000000 01000000 01 05 0170 01 0178",
-        "000000000000000a 03 01 03746f6b 00000000000000000000000000000102 02",
+        "000000000000000a 03 02 03746f6b 00000000000000000000000000000102 ac02 02",
         "02 ac02 021007 00 03",
         "02 ac02 021007 00 04",
         "000000000000000b 05 01 01 02 8001",
@@ -69,7 +69,7 @@ fn two_phase() -> Entry {
             id,
             home: Token(258),
             deadline_ms: 128,
-            client_token: Some(ClientToken { token: "tok".to_owned(), request_hash: 1 }),
+            client_token: Some(ClientToken { token: "tok".to_owned(), request_hash: 1, table: TableId(300) }),
             actions: vec![check],
         }),
         Command::Decide(Decide { id, verdict: Verdict::Ask }),
@@ -91,7 +91,7 @@ fn golden_bytes_of_transactions_across_shards() {
     let expected = [
         "01 01 0000000000000063 07",
         &format!("0000000000000001 10 {id} 0000000000000102 8001"),
-        "01 03746f6b 00000000000000000000000000000001 01 02 ac02 021007 00 04",
+        "02 03746f6b 00000000000000000000000000000001 ac02 01 02 ac02 021007 00 04",
         &format!("0000000000000002 11 {id} 00"),
         &format!("0000000000000003 11 {id} 01 0000000000000008 01 0000000000000005 0000000000000006"),
         &format!("0000000000000004 11 {id} 02 8001"),
@@ -103,6 +103,19 @@ fn golden_bytes_of_transactions_across_shards() {
     assert_eq!(Entry::decode(&bytes), Ok(two_phase()));
     for length in 0..bytes.len() {
         assert!(Entry::decode(&bytes[..length]).is_err());
+    }
+}
+
+/// A client's token once came without a table, which was that of the first action.
+#[test]
+fn a_client_token_of_the_first_form_is_read() {
+    for entry in [entry(), two_phase()] {
+        let mut bytes = Vec::new();
+        entry.encode(&mut bytes);
+        let token = bytes.windows(4).position(|found| found == b"\x03tok").expect("the entry has a token");
+        bytes[token - 1] = 1;
+        bytes.drain(token + 20..token + 22);
+        assert_eq!(Entry::decode(&bytes), Ok(entry));
     }
 }
 

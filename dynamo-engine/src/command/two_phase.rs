@@ -1,12 +1,15 @@
 //! The four commands of a transaction whose items lie on several shards.
 //!
 //! ```text
-//! coordinator      shard of the first item (home)      other shards
+//! coordinator      home                                other shards
 //!   Prepare ──────▶ evaluate, lock ─────────────────▶ evaluate, lock        all at once
 //!   Decide  ──────▶ record COMMIT, write its items                          the moment of truth
 //!   Resolve ────────────────────────────────────────▶ write items, unlock   all at once
 //!   Forget  ──────▶ remove the record
 //! ```
+//!
+//! The *home* is the shard where the client's token lives, so that all requests under one token meet there, whether or
+//! not it has items of this one; without a client's token it is the shard of the first item.
 //!
 //! Anybody may take the coordinator's place: what is locked names its home, the home says what was decided, and where
 //! nothing was decided anybody may record ABORT there. See [`crate::apply`] for what each command does.
@@ -25,13 +28,15 @@ pub struct TransactionId(pub u128);
 pub struct Prepare {
     /// The transaction.
     pub id: TransactionId,
-    /// The token of the transaction's first item: the shard that owns it holds the decision.
+    /// The shard that owns this token holds the decision: [`ClientToken::home`] or, without a client's token, that of
+    /// the first item.
     pub home: Token,
     /// In milliseconds since the epoch, against the shard's replicated time: a prepare that comes later is refused.
     pub deadline_ms: u64,
     /// The client's token; only at home.
     pub client_token: Option<ClientToken>,
-    /// The actions whose items lie on this shard, in the order of the request; at least one.
+    /// The actions whose items lie on this shard, in the order of the request; only a home that a client's token has
+    /// chosen may have none.
     pub actions: Vec<ItemWrite>,
 }
 

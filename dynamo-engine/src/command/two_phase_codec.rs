@@ -1,7 +1,7 @@
 //! The bytes of the commands of a transaction across shards.
 //!
 //! ```text
-//! prepare   id (16, BE) · home token (8, BE) · deadline ms · client token (option) · count · write*
+//! prepare   id (16, BE) · home token (8, BE) · deadline ms · client token · count · write*
 //! decide    id (16, BE) · verdict: 00 ask | 01 commit at (8, BE) · count · prepared* | 02 abort · deadline ms
 //! prepared  token (8, BE) · timestamp (8, BE)
 //! resolve   id (16, BE) · prepared (option: 8, BE) · commit (option: 8, BE)
@@ -10,7 +10,7 @@
 
 use shard_router::Token;
 
-use super::codec::{get_array, get_client_token, get_timestamp, put_client_token, put_timestamp};
+use super::codec::{get_array, get_client_token, get_timestamp, put_client_token, put_timestamp, with_table};
 use super::{Decide, Forget, ItemWrite, Prepare, Prepared, Resolve, TransactionId, Verdict};
 use crate::codec::{DecodeError, get_list, get_option, get_u8, get_u64, put_list, put_option, put_u64};
 
@@ -38,13 +38,15 @@ impl Prepare {
     }
 
     pub(super) fn decode(input: &mut &[u8]) -> Result<Prepare, DecodeError> {
-        Ok(Prepare {
+        let mut prepare = Prepare {
             id: TransactionId::decode(input)?,
             home: get_token(input)?,
             deadline_ms: get_u64(input)?,
             client_token: get_client_token(input)?,
             actions: get_list(input, ItemWrite::decode)?,
-        })
+        };
+        prepare.client_token = with_table(prepare.client_token, prepare.actions.first().map(|first| first.table));
+        Ok(prepare)
     }
 }
 

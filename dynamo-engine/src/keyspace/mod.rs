@@ -28,8 +28,8 @@ pub mod system;
 pub use part::{KeyDecodeError, KeyPart, KeyValue, TAG_B, TAG_N, TAG_S, push_parts};
 pub use ranges::{RowRange, TableIds, id_range, table_ranges};
 pub use row::{
-    RowKey, global_index_key, id_prefix, intent_key, local_index_key, partition_prefix, push_part_prefix, row_key,
-    successor, token_of, token_row_key,
+    RowKey, client_token_home, global_index_key, id_prefix, intent_key, local_index_key, partition_prefix,
+    push_part_prefix, row_key, successor, token_of, token_row_key,
 };
 
 /// The first byte of every key: which kind of row it is.
@@ -54,6 +54,6 @@ pub enum Space {
     TtlQueue = 0x16,
     /// Stream records.
     Stream = 0x17,
-    /// ClientRequestToken rows; they stand under the first action's item key and move with it.
+    /// ClientRequestToken rows, each at its token's own place on the ring, under the table of the first action.
     Tokens = 0x18,
 }

@@ -66,7 +66,7 @@ mod tests {
             local_index_key(6, token, &[KeyPart::S("p")], &[KeyPart::S("i")], &[KeyPart::S("s")]),
             global_index_key(7, &[KeyPart::S("i")], &[], RowKey::parse(&base).unwrap().parts()),
             global_index_key(8, &[KeyPart::S("i")], &[], RowKey::parse(&base).unwrap().parts()),
-            token_row_key(&base, "t"),
+            token_row_key(5, "t"),
             intent_key(&base),
             base,
         ];

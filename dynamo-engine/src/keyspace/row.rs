@@ -9,6 +9,9 @@ const ID_AT: usize = 1;
 const TOKEN_AT: usize = 9;
 const PARTS_AT: usize = 17;
 
+/// Ids of tables and indexes begin with 1.
+const NO_TABLE: u64 = 0;
+
 /// Where a partition of table or index `id` lives on the ring.
 ///
 /// Base rows and local-index rows use the table's id and partition key, global-index rows the index's.
@@ -90,13 +93,17 @@ pub fn global_index_key(
     key
 }
 
-/// The key of a ClientRequestToken row: the first action's item key in its own space, then the client's token.
-pub fn token_row_key(first_item_key: &[u8], client_token: &str) -> Vec<u8> {
-    let mut key = Vec::with_capacity(first_item_key.len() + client_token.len() + 3);
-    key.push(Space::Tokens as u8);
-    key.extend_from_slice(&first_item_key[ID_AT..]);
-    KeyPart::S(client_token).encode(&mut key);
-    key
+/// Where a ClientRequestToken lives on the ring, whatever items its transaction has: so every node sends all requests
+/// under one token to the same shard. It is the partition key of a table that does not exist.
+pub fn client_token_home(client_token: &str) -> Token {
+    token_of(NO_TABLE, &[KeyPart::S(client_token)])
+}
+
+/// The key of a ClientRequestToken row: at the token's own place on the ring, in the space of `table`, with which it
+/// goes.
+pub fn token_row_key(table: u64, client_token: &str) -> Vec<u8> {
+    let home = client_token_home(client_token);
+    partition_prefix(Space::Tokens, table, home, &[KeyPart::S(client_token)])
 }
 
 /// The key of the lock on an item: the item's key in its own space.
@@ -204,13 +211,14 @@ mod tests {
     }
 
     #[test]
-    fn a_client_token_row_moves_with_its_item() {
+    fn a_lock_lies_beside_its_item_and_a_client_token_at_its_own_place() {
         let base = row_key(7, &[KeyPart::S("p")], &[]);
         assert_eq!(intent_key(&base), [&[0x14], &base[1..]].concat());
-        let token_row = token_row_key(&base, "abc");
-        assert_eq!(token_row[0], 0x18);
-        assert_eq!(&token_row[1..base.len()], &base[1..]);
-        assert_eq!(&token_row[base.len()..], b"\x01abc\x00\x01");
+        let home = Token::of(0, &[(1, b"abc")]);
+        assert_eq!(client_token_home("abc"), home);
+        let id = [0, 0, 0, 0, 0, 0, 0, 7];
+        let expected = [&[0x18][..], &id, &home.0.to_be_bytes(), b"\x01abc\x00\x01"];
+        assert_eq!(token_row_key(7, "abc"), expected.concat());
     }
 
     #[test]

@@ -82,8 +82,12 @@ pub fn plan(input: TransactWriteItemsInput, catalog: &dyn Catalog) -> Result<Wri
         reply.action(table, &action.table_name, action.shows_item, collection);
         writes.push(item_write(table, key, action.condition, action.change));
     }
-    let client_token =
-        input.client_request_token.map(|token| ClientToken { token, request_hash: request_hash(&writes) });
+    let first = writes.first().map(|write| write.table).unwrap_or_default();
+    let client_token = input.client_request_token.map(|token| ClientToken {
+        token,
+        request_hash: request_hash(&writes),
+        table: first,
+    });
     let command = Command::Transact(Transaction { client_token, actions: writes });
     Ok(WritePlan { writes: vec![PlannedCommand { token, command }], reply: ReplySpec::Transact(reply) })
 }

@@ -80,8 +80,6 @@ pub struct Node<E: Env> {
     eventual_reads: EventualReads,
     transactions: TransactionCounters,
     reads: Arc<StoreReads>,
-    /// Of transactions that this node carried out.
-    tokens_seen: transaction::TokensSeen,
     /// Places in the blocking pool.
     blocking: Arc<Semaphore>,
     stores: Stores,

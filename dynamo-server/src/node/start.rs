@@ -132,7 +132,6 @@ impl<E: Env> Node<E> {
             eventual_reads: options.eventual_reads,
             transactions: transaction::TransactionCounters::default(),
             reads: Arc::default(),
-            tokens_seen: transaction::TokensSeen::default(),
             blocking: Arc::new(Semaphore::new(options.blocking_reads_max)),
             stores,
             wal,

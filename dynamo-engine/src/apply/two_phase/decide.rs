@@ -31,8 +31,8 @@ impl Applier<'_> {
         };
         let decision = Decision::Committed { at, prepares: prepares.to_vec() };
         self.record(id, decision.clone());
-        if let (Some(token), Some(first)) = (&prepared.client_token, prepared.keys.first()) {
-            self.remember_token(token, first)?;
+        if let Some(token) = &prepared.client_token {
+            self.remember_token(token)?;
         }
         let actions = self.carry_out(&prepared, Some(at))?;
         Ok(Outcome::Decided { decision: Some(decision), actions })

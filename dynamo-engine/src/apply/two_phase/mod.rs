@@ -36,6 +36,11 @@
 //!    it lies above. The shard's state is complete only below its oldest open prepare
 //!    ([`ShardState::resolved`](super::ShardState::resolved)).
 //!
+//! A client's token decides where home is: all requests under it, whatever their items, are prepared at one shard, one at
+//! a time, and its row is written with the decision. So a request is done once at most, and another one under the same
+//! token is told apart, whichever node it comes to. A home may therefore have no items of the transaction; its prepare
+//! holds only the token.
+//!
 //! A table that is removed takes its items' locks along; the rest of the transaction goes on.
 
 mod decide;

@@ -24,7 +24,12 @@ impl Applier<'_> {
             Ok(tables) => tables,
             Err(rejection) => return Ok(Outcome::Rejected(rejection)),
         };
-        if let Some(outcome) = self.known_token(prepare.client_token.as_ref(), &prepare.actions)? {
+        let token = prepare.client_token.as_ref();
+        // A home without items has no other sign that the plan is outdated.
+        if token.is_some_and(|token| !self.shard.tables.contains_key(&token.table)) {
+            return Ok(Outcome::Rejected(Rejection::Stale));
+        }
+        if let Some(outcome) = self.known_token(token, &prepare.actions)? {
             return Ok(outcome);
         }
         if self.shard.locks.is_full() {

@@ -3,10 +3,12 @@
 use hlc::Timestamp;
 use shard_router::Token;
 
+use crate::catalog::TableId;
 use crate::codec::{DecodeError, finish, get_bytes, get_list, get_u8, get_u64, put_bytes, put_list, put_u64};
-use crate::command::codec::{get_client_token, get_timestamp, put_client_token, put_timestamp};
+use crate::command::codec::{get_client_token, get_timestamp, put_client_token, put_timestamp, with_table};
 use crate::command::two_phase_codec::{get_token, put_token};
 use crate::command::{ClientToken, TransactionId};
+use crate::keyspace::RowKey;
 
 const FORMAT: u8 = 1;
 
@@ -23,7 +25,8 @@ pub struct PreparedTransaction {
     pub deadline_ms: u64,
     /// The client's token; only at home.
     pub client_token: Option<ClientToken>,
-    /// The items' keys, in the order of the request. Each is locked, except where its table has gone since.
+    /// The items' keys, in the order of the request; none at a home without items. Each is locked, except where its
+    /// table has gone since.
     pub keys: Vec<Vec<u8>>,
 }
 
@@ -45,7 +48,7 @@ impl PreparedTransaction {
             FORMAT => {}
             format => return Err(DecodeError::Format(format)),
         }
-        let prepared = PreparedTransaction {
+        let mut prepared = PreparedTransaction {
             id,
             home: get_token(input)?,
             ts: get_timestamp(input)?,
@@ -54,6 +57,8 @@ impl PreparedTransaction {
             keys: get_list(input, |input| Ok(get_bytes(input)?.to_vec()))?,
         };
         finish(input)?;
+        let first = prepared.keys.first().and_then(|key| RowKey::parse(key).ok());
+        prepared.client_token = with_table(prepared.client_token, first.map(|key| TableId(key.id())));
         Ok(prepared)
     }
 }
@@ -61,24 +66,28 @@ impl PreparedTransaction {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyspace::{KeyPart, row_key};
 
     #[test]
     fn golden_bytes() {
-        let prepared = PreparedTransaction {
+        let key = row_key(7, &[KeyPart::S("p")], &[]);
+        let mut prepared = PreparedTransaction {
             id: TransactionId(9),
             home: Token(1),
             ts: Timestamp(2),
             deadline_ms: 300,
-            client_token: Some(ClientToken { token: "t".to_owned(), request_hash: 5 }),
-            keys: vec![vec![0x10, 1], vec![0x10, 2]],
+            client_token: Some(ClientToken { token: "t".to_owned(), request_hash: 5, table: TableId(300) }),
+            keys: vec![key.clone(), vec![0x10, 2]],
         };
+        let head = [1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0xAC, 2];
+        let token = [1, b't', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5];
+        let keys = [&[2, key.len() as u8][..], &key, &[2, 0x10, 2]].concat();
         let bytes = prepared.to_bytes();
-        let expected = [
-            &[1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0xAC, 2][..],
-            &[1, 1, b't', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5],
-            &[2, 2, 0x10, 1, 2, 0x10, 2],
-        ];
-        assert_eq!(bytes, expected.concat());
+        assert_eq!(bytes, [&head[..], &[2], &token, &[0xAC, 2], &keys].concat());
+        assert_eq!(PreparedTransaction::from_bytes(TransactionId(9), &bytes), Ok(prepared.clone()));
+        // The first form of a client's token.
+        prepared.client_token.as_mut().unwrap().table = TableId(7);
+        let bytes = [&head[..], &[1], &token, &keys].concat();
         assert_eq!(PreparedTransaction::from_bytes(TransactionId(9), &bytes), Ok(prepared));
     }
 }

@@ -26,6 +26,9 @@ const TABLE: u64 = 1;
 const SHARDS: usize = 3;
 const KEYS: usize = 6;
 
+/// Client tokens that the random transactions share.
+const TOKENS: u8 = 4;
+
 /// How long the tests' transactions may take, in milliseconds.
 const LIFE_MS: u64 = 1000;
 
@@ -119,6 +122,10 @@ fn item(number: usize, value: i64) -> Item {
     Item::from([("p".to_owned(), AttributeValue::S(name(number))), ("v".to_owned(), n(value))])
 }
 
+fn client_token(name: &str, request_hash: u128) -> ClientToken {
+    ClientToken { token: name.to_owned(), request_hash, table: TableId(TABLE) }
+}
+
 /// One shard: a store and the state beside it.
 struct Replica {
     store: MemoryState,
@@ -169,6 +176,8 @@ impl Replica {
 /// A transaction with whoever carries it through.
 struct Coordinator {
     id: TransactionId,
+    /// Decides where home is, whether or not an item lies there.
+    client_token: Option<ClientToken>,
     acts: Vec<(usize, Act)>,
     deadline_ms: u64,
     /// Shards still to be asked to prepare; all of them at once in life, in any order here.
@@ -185,10 +194,18 @@ struct Coordinator {
 
 impl Coordinator {
     fn new(id: u128, acts: Vec<(usize, Act)>, wall_ms: u64) -> Coordinator {
-        let shards: BTreeSet<usize> = acts.iter().map(|(number, _)| shard_of(*number)).collect();
+        Coordinator::with_token(id, acts, None, wall_ms)
+    }
+
+    fn with_token(id: u128, acts: Vec<(usize, Act)>, token: Option<String>, wall_ms: u64) -> Coordinator {
+        let actions: Vec<ItemWrite> = acts.iter().map(|(number, act)| act.write(*number)).collect();
+        let client_token = token.map(|name| client_token(&name, request_hash(&actions)));
+        let home = client_token.iter().map(|token| shard_of_token(token.home()));
+        let shards: BTreeSet<usize> = acts.iter().map(|(number, _)| shard_of(*number)).chain(home).collect();
         let shards: Vec<usize> = shards.into_iter().collect();
         Coordinator {
             id: TransactionId(id),
+            client_token,
             acts,
             deadline_ms: wall_ms + LIFE_MS,
             unprepared: shards.clone(),
@@ -202,7 +219,7 @@ impl Coordinator {
     }
 
     fn home(&self) -> Token {
-        token(&key(self.acts[0].0))
+        self.client_token.as_ref().map_or_else(|| token(&key(self.acts[0].0)), ClientToken::home)
     }
 
     fn prepare(&self, shard: usize) -> Command {
@@ -211,14 +228,14 @@ impl Coordinator {
             id: self.id,
             home: self.home(),
             deadline_ms: self.deadline_ms,
-            client_token: None,
+            client_token: self.client_token.clone().filter(|token| shard_of_token(token.home()) == shard),
             actions: actions.map(|(number, act)| act.write(*number)).collect(),
         })
     }
 
     fn first_token(&self, shard: usize) -> Token {
-        let first = self.acts.iter().find(|(number, _)| shard_of(*number) == shard).unwrap();
-        token(&key(first.0))
+        let first = self.acts.iter().find(|(number, _)| shard_of(*number) == shard);
+        first.map_or_else(|| self.home(), |first| token(&key(first.0)))
     }
 }
 
@@ -230,6 +247,8 @@ struct World {
     coordinators: Vec<Coordinator>,
     /// Transactions that are in the model.
     committed: BTreeSet<TransactionId>,
+    /// The client tokens of those; none of them expires within a test.
+    tokens: BTreeSet<String>,
 }
 
 impl World {
@@ -241,6 +260,7 @@ impl World {
             versions: BTreeMap::new(),
             coordinators: Vec::new(),
             committed: BTreeSet::new(),
+            tokens: BTreeSet::new(),
         }
     }
 
@@ -264,7 +284,11 @@ impl World {
                 Outcome::Prepared { ts, .. } => {
                     self.coordinators[who].prepares.push((shard, Prepared { token, ts }));
                 }
-                Outcome::Cancelled(_) | Outcome::Rejected(Rejection::Late) => self.coordinators[who].failed = true,
+                Outcome::Cancelled(_)
+                | Outcome::Rejected(Rejection::Late)
+                | Outcome::InProgress
+                | Outcome::TokenMismatch
+                | Outcome::Transacted { replayed: true, .. } => self.coordinators[who].failed = true,
                 other => panic!("{other:?}"),
             }
         } else if coordinator.decided.is_none() {
@@ -321,6 +345,9 @@ impl World {
         for id in found {
             if self.committed.insert(id) {
                 let coordinator = self.coordinators.iter().find(|coordinator| coordinator.id == id).unwrap();
+                if let Some(token) = &coordinator.client_token {
+                    assert!(self.tokens.insert(token.token.clone()), "done twice under token {}", token.token);
+                }
                 for (number, act) in &coordinator.acts {
                     let new = act.model(self.model.get(number).copied()).expect("what was prepared may be done");
                     set(&mut self.model, *number, new);
@@ -414,7 +441,8 @@ fn set(model: &mut BTreeMap<usize, i64>, number: usize, value: Option<i64>) {
 
 #[derive(Clone, Debug)]
 enum Event {
-    Begin(Vec<(usize, Act)>),
+    /// With or without one of a few client tokens.
+    Begin(Vec<(usize, Act)>, Option<u8>),
     Step(usize, usize),
     Again(usize, usize),
     Single(usize, Act),
@@ -435,10 +463,11 @@ fn acts() -> impl Strategy<Value = Act> {
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
-    let transaction = proptest::collection::btree_map(0..KEYS, acts(), 2..5);
+    // Alone, an item shares the transaction with a token that lives elsewhere, or is prepared on one shard only.
+    let transaction = proptest::collection::btree_map(0..KEYS, acts(), 1..5);
     let order = transaction.prop_flat_map(|acts| Just(acts.into_iter().collect::<Vec<_>>()).prop_shuffle());
     let event = prop_oneof![
-        4 => order.prop_map(Event::Begin),
+        4 => (order, proptest::option::of(0..TOKENS)).prop_map(|(acts, token)| Event::Begin(acts, token)),
         20 => (any::<usize>(), any::<usize>()).prop_map(|(who, choice)| Event::Step(who, choice)),
         3 => (any::<usize>(), any::<usize>()).prop_map(|(who, which)| Event::Again(who, which)),
         4 => (0..KEYS, acts()).prop_map(|(number, act)| Event::Single(number, act)),
@@ -455,8 +484,9 @@ fn run(events: &[Event]) -> World {
     for event in events {
         let coordinators = world.coordinators.len();
         match event {
-            Event::Begin(acts) => {
-                world.coordinators.push(Coordinator::new(coordinators as u128 + 1, acts.clone(), world.wall_ms));
+            Event::Begin(acts, token) => {
+                let (id, token) = (coordinators as u128 + 1, token.map(|number| format!("token-{number}")));
+                world.coordinators.push(Coordinator::with_token(id, acts.clone(), token, world.wall_ms));
             }
             // A coordinator that is never stepped again is one that died.
             Event::Step(who, choice) if coordinators > 0 => {
@@ -676,7 +706,7 @@ fn a_table_that_is_removed_takes_its_locks_along() {
 fn a_client_token_belongs_to_the_decision() {
     let mut world = two();
     let actions: Vec<ItemWrite> = world.coordinators[0].acts.iter().map(|(number, act)| act.write(*number)).collect();
-    let token_of = |hash| Some(ClientToken { token: "tok".to_owned(), request_hash: hash });
+    let token_of = |hash| Some(client_token("tok", hash));
     let hash = request_hash(&actions);
     let prepare = |id, hash| {
         let actions = vec![Act::Add(1).write(0)];
@@ -703,10 +733,77 @@ fn a_client_token_belongs_to_the_decision() {
     assert!(matches!(world.apply(0, prepare(2, hash)), Outcome::Transacted { replayed: true, .. }), "and outlives it");
 }
 
+/// A token that lives on shard 2, where items 0 and 1 do not.
+fn token_on_shard_two() -> String {
+    let mut names = (0..).map(|number| format!("far-{number}"));
+    names.find(|name| shard_of_token(client_token(name, 0).home()) == 2).expect("every shard has tokens")
+}
+
+/// Items 0 and 1 lie on shards 0 and 1, the decision on shard 2.
+fn two_with_a_home_elsewhere() -> World {
+    let mut world = World::new();
+    let acts = vec![(0, Act::Add(1)), (1, Act::Add(1))];
+    let token = Some(token_on_shard_two());
+    world.coordinators.push(Coordinator::with_token(1, acts, token, world.wall_ms));
+    world
+}
+
+#[test]
+fn a_home_without_items_decides() {
+    let mut world = two_with_a_home_elsewhere();
+    world.steps(3);
+    assert_eq!(world.shards[2].shard.locks.prepared().count(), 1, "the token is held");
+    assert_eq!(world.shards[2].shard.locks.count(), 0);
+    world.steps(5);
+    assert_eq!(world.model, BTreeMap::from([(0, 1), (1, 1)]));
+    let (coordinator, wall_ms) = (&world.coordinators[0], world.wall_ms);
+    let (home, again) = (coordinator.home(), coordinator.client_token.clone().unwrap());
+    let mut prepare = |id, client_token| {
+        let prepare = Prepare {
+            id: TransactionId(id),
+            home,
+            deadline_ms: wall_ms + LIFE_MS,
+            client_token: Some(client_token),
+            actions: Vec::new(),
+        };
+        world.apply(2, Command::Prepare(prepare))
+    };
+    let other = ClientToken { request_hash: again.request_hash + 1, ..again.clone() };
+    let gone = ClientToken { token: "another".to_owned(), table: TableId(99), ..again.clone() };
+    assert_eq!(prepare(2, again), Outcome::Transacted { actions: Vec::new(), replayed: true });
+    assert_eq!(prepare(3, other), Outcome::TokenMismatch);
+    assert_eq!(prepare(4, gone), Outcome::Rejected(Rejection::Stale), "its table is not here");
+    world.settle();
+}
+
+/// The coordinator dies before each of its steps.
+#[test]
+fn a_home_without_items_is_recovered_like_any_other() {
+    for steps in 0..=8 {
+        let mut world = two_with_a_home_elsewhere();
+        world.steps(steps);
+        world.settle();
+        let is_committed = steps >= 4;
+        assert_eq!(world.model.len(), if is_committed { 2 } else { 0 }, "after {steps} steps");
+        let rows = world.shards[2].rows(&[crate::keyspace::Space::Tokens as u8]);
+        assert_eq!(rows.len(), usize::from(is_committed), "the token is remembered if it was done: {steps}");
+    }
+}
+
+#[test]
+fn a_client_token_goes_with_its_table() {
+    let mut world = two_with_a_home_elsewhere();
+    world.steps(3);
+    world.apply(2, Command::Ddl(DdlCommand::Uninstall { table: TableId(TABLE), era: 1 }));
+    world.step(0, 0);
+    assert_eq!(world.shards[2].rows(&[crate::keyspace::Space::Tokens as u8]), [], "no row of a table that has gone");
+    assert_eq!(world.shards[2].rows(&local::token_queue_prefix(ShardId(2))), []);
+}
+
 #[test]
 fn an_aborted_transaction_leaves_its_client_token_free() {
     let mut world = two();
-    let token = Some(ClientToken { token: "tok".to_owned(), request_hash: 1 });
+    let token = Some(client_token("tok", 1));
     let Command::Prepare(prepare) = world.coordinators[0].prepare(0) else { panic!("a prepare") };
     let prepare = Prepare { client_token: token, ..prepare };
     world.apply(0, Command::Prepare(prepare.clone()));

@@ -28,51 +28,23 @@ struct Client {
 }
 
 impl<E: Env> Node<E> {
-    /// Carries out a transaction, wherever its items lie; `home` is the first one's token.
+    /// Carries out a transaction, wherever its items and its client's token lie; `first` is the first item's token.
     ///
     /// # Errors
     /// [`ShardError`]; what it leaves open stands there.
-    pub(in crate::node) async fn transact(&self, home: Token, transaction: Transaction, deadline: Deadline) -> Answer {
-        let parts = self.split(&transaction);
-        let extent = if parts.is_none() { Extent::OneShard } else { Extent::SeveralShards };
-        let answer = self.transact_once(home, transaction, parts, deadline).await;
+    pub(in crate::node) async fn transact(&self, first: Token, transaction: Transaction, deadline: Deadline) -> Answer {
+        let (extent, answer) = match self.split(&transaction) {
+            None => {
+                let answer = self.propose_to(self.shard_of(first), Command::Transact(transaction), deadline).await;
+                (Extent::OneShard, answer)
+            }
+            Some((parts, prepares)) => {
+                let answer = self.transact_across(transaction, parts, prepares, deadline).await;
+                (Extent::SeveralShards, answer)
+            }
+        };
         self.transactions.ended(extent, &answer);
         answer
-    }
-
-    /// As far as this node has not seen the client's token with another request.
-    async fn transact_once(
-        &self,
-        home: Token,
-        transaction: Transaction,
-        parts: Option<(Parts, Vec<Command>)>,
-        deadline: Deadline,
-    ) -> Answer {
-        // On one shard the rows of tokens tell all.
-        let token = transaction.client_token.clone().filter(|_| self.shards.len() > 1);
-        let Some(token) = token else { return self.carry_out(home, transaction, parts, deadline).await };
-        let began_ns = E::monotonic_ns();
-        if self.tokens_seen.is_mismatch(&token, began_ns) {
-            return Ok(Outcome::TokenMismatch);
-        }
-        let answer = self.carry_out(home, transaction, parts, deadline).await;
-        if let Ok(outcome) = &answer {
-            self.tokens_seen.remember(token, began_ns, outcome);
-        }
-        answer
-    }
-
-    async fn carry_out(
-        &self,
-        home: Token,
-        transaction: Transaction,
-        parts: Option<(Parts, Vec<Command>)>,
-        deadline: Deadline,
-    ) -> Answer {
-        match parts {
-            None => self.propose_to(self.shard_of(home), Command::Transact(transaction), deadline).await,
-            Some((parts, prepares)) => self.transact_across(transaction, parts, prepares, deadline).await,
-        }
     }
 
     /// The parts of a transaction and their prepares; `None` where one shard has everything.

@@ -7,7 +7,7 @@ use dynamo_engine::apply::{ActionOutcome, Outcome, Rejection};
 
 use crate::shard::ShardError;
 
-/// Where the items of a transaction lie.
+/// Where the items of a transaction and its client's token lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
     /// On one shard: one command, one round.

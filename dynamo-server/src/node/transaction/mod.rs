@@ -18,6 +18,9 @@
 //!   decision without an answer is asked for: recording ABORT answers with what stands.
 //! - *The client.* All prepares are waited for, so a cancellation names every reason, in order. A client that goes
 //!   away stops nothing: the coordinator is a task of its own.
+//! - *Tokens.* A client's token decides where home is ([`parts`]), so all requests under it meet at one shard, on whatever
+//!   node they come in: one at a time is under way, the first to commit leaves the token's row with its decision, the same
+//!   request is answered by the row from then on, and another one refused. The home says so before anything is decided.
 //! - *Indexes.* The home answers its decision at once, so that the other shards are told without waiting for its index
 //!   entries; those are waited for while the others write, and the client is answered after both.
 //! - *Order.* Between lease and view a read looks whether a transaction holds what it reads. Each commit is announced
@@ -29,7 +32,6 @@ mod failpoint;
 mod keeper;
 mod locks;
 mod parts;
-mod tokens;
 
 pub use counters::{End, Extent, TransactionCounters};
 pub use failpoint::Step;
@@ -37,7 +39,6 @@ pub use failpoint::Step;
 pub use failpoint::{ignore_locks, set_trap};
 pub(super) use keeper::run as keeper;
 pub use locks::Locked;
-pub(super) use tokens::TokensSeen;
 
 use std::time::Duration;
 

@@ -19,28 +19,28 @@ use crate::env::{Env, Storage};
 use crate::node::transaction::{Step, set_trap};
 use crate::node::{ClusterOptions, Node, NodeOptions};
 
-const NODES: u64 = 3;
+pub(super) const NODES: u64 = 3;
 
 /// The machine whose node coordinates, and dies.
-const FIRST: u64 = 1;
+pub(super) const FIRST: u64 = 1;
 
 /// How often something that must come is looked for.
 const LOOK: Duration = Duration::from_millis(5);
 
-struct Machines {
+pub(super) struct Machines {
     network: Arc<SimNetwork>,
-    machines: BTreeMap<u64, Arc<SimNode>>,
+    pub(super) machines: BTreeMap<u64, Arc<SimNode>>,
 }
 
 impl Machines {
-    fn new() -> Machines {
+    pub(super) fn new() -> Machines {
         let members = (1..=NODES).map(|id| (id, String::new())).collect();
         let cluster_id = ClusterOptions { node_id: FIRST, members, joins: None }.founding_id();
         let machine = |id| (id, SimNode::in_cluster(id, SHARDS, 1_000, cluster_id));
         Machines { network: SimNetwork::new(), machines: (1..=NODES).map(machine).collect() }
     }
 
-    async fn start(&self, id: u64) -> Arc<Node<SimEnv>> {
+    pub(super) async fn start(&self, id: u64) -> Arc<Node<SimEnv>> {
         let members = self.machines.keys().map(|id| (*id, String::new())).collect();
         let options = NodeOptions {
             storage: Storage::Memory,
@@ -54,13 +54,22 @@ impl Machines {
         machine.scope(Node::start(options, env)).await.expect("a node starts")
     }
 
-    async fn kill(&self, id: u64) {
+    /// Starts all of them.
+    pub(super) async fn start_all(&self) -> BTreeMap<u64, Arc<Node<SimEnv>>> {
+        let mut nodes = BTreeMap::new();
+        for id in 1..=NODES {
+            nodes.insert(id, self.start(id).await);
+        }
+        nodes
+    }
+
+    pub(super) async fn kill(&self, id: u64) {
         self.network.leave(id);
         self.machines[&id].kill().await;
     }
 }
 
-async fn create_table(node: &Node<SimEnv>) {
+pub(super) async fn create_table(node: &Node<SimEnv>) {
     let key = KeyAttribute { name: "id".to_owned(), kind: KeyType::S };
     let table = TableDescriptor::new(TableId(0), TABLE, KeySchema { partition: vec![key], sort: Vec::new() });
     // Nobody may lead yet.
@@ -80,10 +89,7 @@ async fn put_all(node: &Node<SimEnv>, ids: &[String], value: &str) {
 
 async fn lose_the_coordinators_machine(step: Step) {
     let machines = Machines::new();
-    let mut nodes = BTreeMap::new();
-    for id in 1..=NODES {
-        nodes.insert(id, machines.start(id).await);
-    }
+    let mut nodes = machines.start_all().await;
     let first = nodes.remove(&FIRST).expect("it was started");
     let machine = &machines.machines[&FIRST];
     let ids = machine
@@ -141,10 +147,7 @@ fn others_finish_what_a_dead_machine_coordinated() {
 fn a_read_through_another_node_ends_what_it_waits_for() {
     run(148, async {
         let machines = Machines::new();
-        let mut nodes = BTreeMap::new();
-        for id in 1..=NODES {
-            nodes.insert(id, machines.start(id).await);
-        }
+        let nodes = machines.start_all().await;
         let first = Arc::clone(&nodes[&FIRST]);
         let machine = &machines.machines[&FIRST];
         let ids = machine

@@ -5,10 +5,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use dynamo_engine::apply::Outcome;
+use dynamo_protocol::error::ErrorKind;
 
 use super::{
-    SETTLED_AFTER, SHARDS, command, create_table, left_behind, locks, one_on_each_shard, put_action, start, transact,
-    transaction, values,
+    SETTLED_AFTER, SHARDS, add_all, command, counter, create_table, left_behind, locks, one_on_each_shard, put_action,
+    start, token_on, transact, transaction, values,
 };
 use crate::env::Env;
 use crate::env::sim::{SimEnv, SimNode, run};
@@ -29,29 +30,45 @@ fn whichever_step_was_the_last_the_transaction_happened_or_did_not() {
         run(seed, async {
             let machine = SimNode::new(1, SHARDS);
             let node = start(&machine).await;
-            machine.scope(async { lose_a_coordinator(&node, step).await }).await;
+            machine.scope(async { lose_a_coordinator(&node, step, SHARDS).await }).await;
         });
     }
     set_trap(None);
 }
 
-async fn lose_a_coordinator(node: &crate::node::Node<SimEnv>, step: Step) {
+/// The client's token lives on the last shard, where no item of the transaction does.
+#[test]
+fn whichever_step_was_the_last_a_home_without_items_says_what_happened() {
+    for (seed, step) in (131..).zip(Step::ALL) {
+        run(seed, async {
+            let machine = SimNode::new(1, SHARDS);
+            let node = start(&machine).await;
+            machine.scope(async { lose_a_coordinator(&node, step, SHARDS - 1).await }).await;
+        });
+    }
+    set_trap(None);
+}
+
+/// One with items on this many shards.
+async fn lose_a_coordinator(node: &crate::node::Node<SimEnv>, step: Step, shards: u32) {
     create_table(node).await;
-    let ids = one_on_each_shard(node, "a");
+    let mut ids = one_on_each_shard(node, "a");
+    ids.truncate(shards as usize);
+    let token = &token_on(node, SHARDS - 1, "tok");
     let old: Vec<String> = ids.iter().map(|id| put_action(id, "old")).collect();
     transact(node, &old, None).await.unwrap().unwrap();
     // The coordinator of that one is not quite done when its client is.
     SimEnv::sleep(REST).await;
     catch_at(step);
     let new: Vec<String> = ids.iter().map(|id| put_action(id, "new")).collect();
-    let plan = transaction(node, &new, Some("tok"));
-    let token = plan.writes[0].token;
-    let answer = node.propose(token, command(plan), node.deadline()).await;
+    let plan = transaction(node, &new, Some(token));
+    let first = plan.writes[0].token;
+    let answer = node.propose(first, command(plan), node.deadline()).await;
     SimEnv::sleep(SETTLED_AFTER).await;
 
     let is_committed = step >= Step::AfterDecide;
     let expected = Some(if is_committed { "new" } else { "old" }.to_owned());
-    assert_eq!(values(node, &ids), vec![expected; 4], "after {step:?}");
+    assert_eq!(values(node, &ids), vec![expected; ids.len()], "after {step:?}");
     match answer {
         Ok(Outcome::Transacted { .. }) => assert!(is_committed, "{step:?}"),
         Ok(other) => panic!("{other:?}"),
@@ -67,9 +84,11 @@ async fn lose_a_coordinator(node: &crate::node::Node<SimEnv>, step: Step) {
         Step::AfterDecide | Step::BeforeResolve | Step::AfterResolve => (1, 0),
     };
     assert_eq!(node.transactions().recoveries(), recovered, "committed and aborted, after {step:?}");
-    let again = transact(node, &new, Some("tok")).await.unwrap().unwrap();
+    let again = transact(node, &new, Some(token)).await.unwrap().unwrap();
     assert_eq!(again.contains("ReadCapacityUnits"), is_committed, "recognised if it happened: {step:?} {again}");
-    assert_eq!(values(node, &ids), vec![Some("new".to_owned()); 4]);
+    assert_eq!(values(node, &ids), vec![Some("new".to_owned()); ids.len()]);
+    let error = transact(node, &old, Some(token)).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::IdempotentParameterMismatch);
 }
 
 /// The machine dies with its coordinator: what is in its log is finished by the keeper of its next life.
@@ -102,6 +121,47 @@ fn whichever_step_was_the_last_before_a_crash_the_next_life_finishes_it() {
             let expected = Some(if step >= Step::AfterDecide { "new" } else { "old" }.to_owned());
             assert_eq!(found, vec![expected; 4], "after {step:?}");
             assert_eq!((locks(&node), left_behind(&node)), (0, (0, 0)), "after {step:?}");
+        });
+    }
+    set_trap(None);
+}
+
+/// As above, under a token that lives where no item of the transaction does: the next life knows whether it happened.
+#[test]
+fn whichever_step_was_the_last_before_a_crash_the_next_life_does_it_once() {
+    for (seed, step) in (171..).zip(Step::ALL) {
+        run(seed, async {
+            let machine = SimNode::new(1, SHARDS);
+            let node = start(&machine).await;
+            let (ids, token) = machine
+                .scope(async {
+                    create_table(&node).await;
+                    let ids = one_on_each_shard(&node, "a")[1..].to_vec();
+                    let token = token_on(&node, 0, "tok");
+                    catch_at(step);
+                    let plan = transaction(&node, &add_all(&ids), Some(&token));
+                    let first = plan.writes[0].token;
+                    drop(node.propose(first, command(plan), node.deadline()).await);
+                    (ids, token)
+                })
+                .await;
+            drop(node);
+            machine.kill().await;
+            let node = start(&machine).await;
+            machine
+                .scope(async {
+                    SimEnv::sleep(SETTLED_AFTER).await;
+                    assert_eq!((locks(&node), left_behind(&node)), (0, (0, 0)), "after {step:?}");
+                    let again = transact(&node, &add_all(&ids), Some(&token)).await.unwrap().unwrap();
+                    let is_replay = again.contains("ReadCapacityUnits");
+                    assert_eq!(is_replay, step >= Step::AfterDecide, "after {step:?}: {again}");
+                    for id in &ids {
+                        assert_eq!(counter(&node, id).await, 1, "after {step:?}");
+                    }
+                    let error = transact(&node, &add_all(&ids[1..]), Some(&token)).await.unwrap().unwrap_err();
+                    assert_eq!(error.kind(), ErrorKind::IdempotentParameterMismatch, "after {step:?}");
+                })
+                .await;
         });
     }
     set_trap(None);

@@ -5,14 +5,18 @@
 //! | `answers` | what clients are told, with nothing going wrong |
 //! | `lost` | a coordinator that goes no further, at each step of its way |
 //! | `cluster` | the same with three machines, of which the coordinator's dies |
+//! | `tokens` | requests under one client token, whatever node they come to and whatever died between them |
+//! | `cost` | how many commands a transaction takes |
 //! | `http` | what clients of real servers are told, over raw HTTP, also by nodes that lead nothing of it |
 //! | `serial` | many at once, with coordinators lost among them: one serial order explains what all clients saw |
 
 mod answers;
 mod cluster;
+mod cost;
 mod http;
 mod lost;
 mod serial;
+mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +25,7 @@ use dynamo_engine::apply::Outcome;
 use dynamo_engine::apply::ddl::DdlOutcome;
 use dynamo_engine::catalog::{Catalog, DdlCommand, KeyAttribute, KeySchema, KeyType, TableDescriptor, TableId};
 use dynamo_engine::command::Command;
-use dynamo_engine::keyspace::{KeyPart, token_of};
+use dynamo_engine::keyspace::{KeyPart, client_token_home, token_of};
 use dynamo_engine::plan::WritePlan;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::{PutItemInput, TransactWriteItemsInput};
@@ -72,6 +76,13 @@ fn one_on_each_shard<E: Env>(node: &Node<E>, name: &str) -> Vec<String> {
     (0..SHARDS).map(|wanted| found(wanted).expect("every shard has keys")).collect()
 }
 
+/// A client token that lives on this shard: `name` and a number.
+fn token_on<E: Env>(node: &Node<E>, shard: u32, name: &str) -> String {
+    let mut tokens = (0..).map(|number| format!("{name}{number}"));
+    let is_there = |token: &String| node.shard_of(client_token_home(token)).id().0 == shard;
+    tokens.find(is_there).expect("every shard has tokens")
+}
+
 async fn propose<E: Env>(node: &Node<E>, plan: WritePlan) -> Result<Result<Vec<u8>, ApiError>, ShardError> {
     let mut outcomes: Vec<Result<Outcome, ApiError>> = Vec::new();
     for write in plan.writes {
@@ -104,6 +115,30 @@ async fn transact<E: Env>(
 
 fn put_action(id: &str, value: &str) -> String {
     format!(r#"{{"Put":{{"TableName":"{TABLE}","Item":{{"id":{{"S":"{id}"}},"value":{{"S":"{value}"}}}}}}}}"#)
+}
+
+/// Adds one to the item's counter.
+fn add_action(id: &str) -> String {
+    format!(
+        r#"{{"Update":{{"TableName":"{TABLE}","Key":{{"id":{{"S":"{id}"}}}},"UpdateExpression":"ADD n :n","ExpressionAttributeValues":{{":n":{{"N":"1"}}}}}}}}"#
+    )
+}
+
+/// Adds one to each item's counter.
+fn add_all(ids: &[String]) -> Vec<String> {
+    ids.iter().map(|id| add_action(id)).collect()
+}
+
+/// How often one was added to the item's counter.
+async fn counter<E: Env>(node: &Node<E>, id: &str) -> u64 {
+    loop {
+        // Nobody may lead the shard yet.
+        if let Ok(body) = super::fixture::get(node, id).await {
+            let number = body.split(r#""n":{"N":""#).nth(1).and_then(|rest| rest.split('"').next());
+            return number.map_or(0, |number| number.parse().expect("a whole number"));
+        }
+        E::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 fn check_action(id: &str, value: &str) -> String {

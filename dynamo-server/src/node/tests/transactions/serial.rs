@@ -18,7 +18,7 @@ use checker::serial::{Anomaly, RealTime, Step as Seen, Transaction as History1, 
 use checker::{History, Outcome as End};
 use dynamo_engine::apply::{Outcome, WriteOutcome};
 use dynamo_engine::catalog::Catalog;
-use dynamo_engine::command::{Change, Command, ItemWrite, Transaction};
+use dynamo_engine::command::{Change, ClientToken, Command, ItemWrite, Transaction, request_hash};
 use dynamo_engine::item::ItemRef;
 use dynamo_engine::keyspace::{KeyPart, row_key, token_of};
 use dynamo_expression::{Placeholders, Update};
@@ -162,8 +162,16 @@ async fn transact(node: &Node<SimEnv>, record: &Record) {
     let appends: Vec<Option<u64>> =
         keys.iter().map(|_| (chance_below(3) > 0).then(|| record.last_element.next())).collect();
     let change = |element: &Option<u64>| element.map_or(Change::Check, append);
-    let actions = keys.iter().zip(&appends).map(|(key, element)| write(node, *key, change(element))).collect();
-    let command = Command::Transact(Transaction { client_token: None, actions });
+    let actions: Vec<ItemWrite> =
+        keys.iter().zip(&appends).map(|(key, element)| write(node, *key, change(element))).collect();
+    // Every other one has a client token of its own, which may live where none of the items does.
+    let token = appends.iter().flatten().next().filter(|element| *element % 2 == 0);
+    let client_token = token.map(|element| ClientToken {
+        token: format!("token-{element}"),
+        request_hash: request_hash(&actions),
+        table: actions[0].table,
+    });
+    let command = Command::Transact(Transaction { client_token, actions });
     let start = SimEnv::monotonic_ns();
     let outcome = node.propose(target(node, keys[0]).0, command, node.deadline()).await;
     let steps = |found: &[WriteOutcome]| {
