@@ -16,6 +16,7 @@ mod embedded;
 pub mod faults;
 pub mod healthcheck;
 pub mod http;
+mod in_flight;
 pub mod metrics;
 pub mod ops;
 pub mod process;

@@ -18,6 +18,7 @@ pub mod faults;
 pub mod sim;
 mod storage;
 mod tcp;
+mod thread_waits;
 mod tokio_env;
 mod transport;
 
@@ -27,6 +28,7 @@ use std::time::Duration;
 pub use self::directory::{Directory, DirectoryError, Identity};
 pub use self::storage::{OpenError, Storage, Stores};
 pub use self::tcp::TcpTransport;
+pub use self::thread_waits::ThreadWaits;
 pub use self::tokio_env::TokioEnv;
 pub use self::transport::{Lane, PeerHandler, PeerRequest, Transport, TransportError};
 
@@ -84,8 +86,16 @@ pub trait Env: Clone + Send + Sync + Sized + 'static {
     /// Runs work that takes long for a task, in place: the runtime may move its other tasks elsewhere meanwhile.
     fn in_place<R>(work: impl FnOnce() -> R) -> R;
 
+    /// Whether the calling task may hold up its thread for as long as a quick disk takes: not where other tasks would be
+    /// left waiting on a thread that the program around this node has lent.
+    fn may_block_here() -> bool;
+
     /// The time a disk takes for a synchronous write. Nothing in production, where the write itself takes it.
     fn disk_pause() -> impl Future<Output = ()> + Send;
+
+    /// What the calling thread has waited for so far. `None` where that is not known, and then no read that may need a
+    /// disk is made on a thread that serves requests.
+    fn thread_waits() -> Option<ThreadWaits>;
 
     /// Opens (creating if absent) the stores of the node that lives in `storage`.
     ///

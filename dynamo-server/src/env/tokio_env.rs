@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::storage::{OpenError, Storage, Stores};
-use super::{Env, Task, TcpTransport, boot_clock, faults};
+use super::{Env, Task, TcpTransport, ThreadWaits, boot_clock, faults, thread_waits};
 
 /// Everything as the operating system gives it.
 #[derive(Clone, Default)]
@@ -104,8 +104,18 @@ impl Env for TokioEnv {
         }
     }
 
+    fn may_block_here() -> bool {
+        // An event loop of the server's own, or of a program that has only one thread anyway.
+        tokio::runtime::Handle::try_current()
+            .is_ok_and(|handle| handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::CurrentThread)
+    }
+
     async fn disk_pause() {
         faults::before_sync();
+    }
+
+    fn thread_waits() -> Option<ThreadWaits> {
+        thread_waits::thread_waits()
     }
 
     fn open(&self, storage: &Storage) -> Result<Stores, OpenError> {

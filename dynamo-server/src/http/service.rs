@@ -122,6 +122,7 @@ impl<E: Env> Service<E> {
         // A body that is not JSON is reported before credentials are.
         let region = sigv4::authorize(text(headers, &AUTHORIZATION), date)
             .or_else(|refused| check_json(&body).and(Err(refused)))?;
+        let _answering = self.node.in_flight().enter();
         let timer = self.metrics.start(operation, E::monotonic_ns());
         let context = RequestContext::for_region(&region);
         let call = Call {

@@ -62,6 +62,8 @@ pub struct Counters {
     pub blocking_reads: u64,
     /// Synchronous writes of the log.
     pub log_syncs: u64,
+    /// Writes of the log that were made by the thread that asked for them.
+    pub log_writes_in_place: u64,
     /// Entries proposed to Raft.
     pub proposals: u64,
     /// Commands in them.
@@ -104,6 +106,7 @@ impl Counters {
             ("store_cursors_total", "Cursors opened on the state store by requests", self.store_cursors),
             ("blocking_reads_total", "Reads that went to the blocking pool", self.blocking_reads),
             ("log_syncs_total", "Synchronous writes of the log", self.log_syncs),
+            ("log_writes_in_place_total", "Writes of the log by the thread that asked", self.log_writes_in_place),
             ("raft_proposals_total", "Entries proposed to Raft", self.proposals),
             ("raft_commands_total", "Commands in proposed entries", self.commands),
             ("writes_refused_total", "Commands refused because too much was waiting", self.writes_refused),

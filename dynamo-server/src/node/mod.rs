@@ -52,6 +52,7 @@ use self::counters::StoreReads;
 use self::transaction::TransactionCounters;
 use crate::env::{Env, Identity, Stores};
 use crate::guard::{EventualReads, LeaseGuard};
+use crate::in_flight::InFlight;
 use crate::raft::Wal;
 use crate::shard::{Deadline, Shard};
 
@@ -79,7 +80,9 @@ pub struct Node<E: Env> {
     guard: LeaseGuard,
     eventual_reads: EventualReads,
     transactions: TransactionCounters,
+    in_flight: Arc<InFlight>,
     reads: Arc<StoreReads>,
+    residence: Arc<read::Residence>,
     /// Places in the blocking pool.
     blocking: Arc<Semaphore>,
     stores: Stores,
@@ -108,6 +111,11 @@ impl<E: Env> Node<E> {
     /// The deadline of a request that arrives now.
     pub fn deadline(&self) -> Deadline {
         Deadline::after::<E>(self.request_deadline)
+    }
+
+    /// The requests that are being answered; whoever answers one counts it.
+    pub(crate) fn in_flight(&self) -> &InFlight {
+        &self.in_flight
     }
 
     /// Wall time in milliseconds since 1970.
@@ -200,6 +208,7 @@ impl<E: Env> Node<E> {
             store_cursors: self.reads.cursors(),
             blocking_reads: self.reads.blocking.load(Ordering::Relaxed),
             log_syncs: self.stores.log.syncs(),
+            log_writes_in_place: self.wal.written_in_place(),
             proposals: sum(&|shard| shard.counters().entries.load(Ordering::Relaxed)),
             commands: sum(&|shard| shard.counters().commands.load(Ordering::Relaxed)),
             writes_refused: sum(&|shard| shard.counters().refused.load(Ordering::Relaxed)),

@@ -18,6 +18,7 @@ use super::upkeep::Upkeep;
 use super::{ClusterOptions, FaultSignal, Node, NodeOptions, balance, ddl, transaction};
 use crate::env::{Env, Identity, OpenError, Stores};
 use crate::guard::LeaseGuard;
+use crate::in_flight::InFlight;
 use crate::raft::floor::Floor;
 use crate::raft::types::Member;
 use crate::raft::{Group, GroupContext, GroupError, RecoveredGroup, Wal};
@@ -102,7 +103,9 @@ impl<E: Env> Node<E> {
         let map = Arc::new(map);
         let recovered = E::in_place(|| recover(&stores, &map))?;
         let floor = Floor { groups: recovered.iter().map(|group| (group.shard().0, group.floor())).collect() };
-        let wal = Wal::start(Arc::clone(&stores.log), floor, fault.clone());
+        let in_flight = Arc::new(InFlight::default());
+        let in_place = options.cluster.is_none().then(|| Arc::clone(&in_flight));
+        let wal = Wal::start(Arc::clone(&stores.log), floor, fault.clone(), in_place);
         let context = GroupContext {
             env: env.clone(),
             node: identity.node_id,
@@ -131,7 +134,9 @@ impl<E: Env> Node<E> {
             guard: LeaseGuard::new(options.read_mode, shard_count),
             eventual_reads: options.eventual_reads,
             transactions: transaction::TransactionCounters::default(),
+            in_flight,
             reads: Arc::default(),
+            residence: Arc::default(),
             blocking: Arc::new(Semaphore::new(options.blocking_reads_max)),
             stores,
             wal,

@@ -15,14 +15,25 @@
 //! ever answered with success again.
 //!
 //! In production the worker is a thread (its life is waiting for the disk), in a simulation a task.
+//!
+//! # A lone write
+//!
+//! To hand a batch to the worker and hear of it again are two threads woken, which on a virtual machine takes longer than a
+//! quick disk's sync. Where nothing would be gained by the worker, an append is therefore written where it is asked for:
+//! the disk is quick ([`IN_PLACE_SYNC_NS_MAX`], by the syncs before), this is the only request that the node is answering
+//! ([`InFlight`]) so that nobody else waits for the thread or could share the sync, and nothing is with the worker, so
+//! that the order is kept. In memory a sync is nothing, and every append is written in place. A member of a cluster
+//! leaves all to the worker: its disk and its peers' work at the same time.
 
 use std::io;
+use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use openraft::storage::IOFlushed;
 use ordered_kv::{LogStore, WriteBatch};
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use super::codec::{put_log_id, put_vote};
@@ -30,6 +41,7 @@ use super::floor::Floor;
 use super::keys::{self, Scalar};
 use super::types::{LogId, Types, Vote};
 use crate::env::Env;
+use crate::in_flight::InFlight;
 use crate::node::FaultSignal;
 
 /// Requests that wait for the worker. Each group has few in flight (its sequencer bounds its entries), so this is
@@ -43,6 +55,13 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 /// Up to this many purged entries are deleted one by one; more with one range deletion, of which there must not be
 /// many since each one slows down every later read.
 const POINT_DELETES_MAX: u64 = 1024;
+
+/// Syncs that take longer on average are always left to the worker: then waking it costs little beside them, and a
+/// request that arrives meanwhile on the same thread would wait too long.
+const IN_PLACE_SYNC_NS_MAX: u64 = 400_000;
+
+/// Syncs that take no longer are none: the store is in memory.
+const NO_SYNC_NS_MAX: u64 = 20_000;
 
 enum Request<E: Env> {
     Append {
@@ -79,21 +98,47 @@ enum Request<E: Env> {
 /// A handle of the worker.
 pub struct Wal<E: Env> {
     requests: mpsc::Sender<Request<E>>,
+    shared: Arc<Shared<E>>,
+}
+
+/// What the worker and whoever writes in place have in common.
+struct Shared<E: Env> {
+    /// `None` once it is closed.
+    writer: Mutex<Option<Writer<E>>>,
+    /// Requests that were sent to the worker and are not answered yet.
+    with_worker: AtomicUsize,
+    /// The time of a sync, averaged over the last few, in nanoseconds.
+    sync_ns: AtomicU64,
+    /// Appends that were written in place.
+    written_in_place: AtomicU64,
+    /// The node's requests, where appends may be written in place.
+    in_place: Option<Arc<InFlight>>,
+    fault: FaultSignal,
 }
 
 impl<E: Env> Clone for Wal<E> {
     fn clone(&self) -> Self {
-        Wal { requests: self.requests.clone() }
+        Wal { requests: self.requests.clone(), shared: Arc::clone(&self.shared) }
     }
 }
 
 impl<E: Env> Wal<E> {
-    /// Starts the worker of `store`, whose logs stand at `floor`.
-    pub fn start(store: Arc<dyn LogStore>, floor: Floor, fault: FaultSignal) -> Self {
+    /// Starts the worker of `store`, whose logs stand at `floor`. With the requests that the node is answering, which
+    /// must then be alone, appends may be written in place.
+    pub fn start(store: Arc<dyn LogStore>, floor: Floor, fault: FaultSignal, in_place: Option<Arc<InFlight>>) -> Self {
         let (requests, queue) = mpsc::channel(QUEUE_MAX);
-        let worker = Worker::<E> { store, queue, floor, fault, failed: None };
-        E::spawn_dedicated("wal", worker.run());
-        Wal { requests }
+        let writer = Writer { store, floor, fault: fault.clone(), failed: None, of: PhantomData };
+        let shared = Arc::new(Shared {
+            writer: Mutex::new(Some(writer)),
+            with_worker: AtomicUsize::new(0),
+            // The first few go to the worker.
+            sync_ns: AtomicU64::new(4 * IN_PLACE_SYNC_NS_MAX),
+            written_in_place: AtomicU64::new(0),
+            in_place,
+            fault,
+        });
+        E::spawn_dedicated("wal", Worker { queue, shared: Arc::clone(&shared) }.run());
+        Wal { requests, shared }
     }
 
     /// Writes entries; `done` is called when they are durable, and `flushed_next` then holds the index behind them.
@@ -108,7 +153,16 @@ impl<E: Env> Wal<E> {
         flushed_next: Arc<AtomicU64>,
         done: IOFlushed<Types<E>>,
     ) -> io::Result<()> {
-        self.send(Request::Append { group, records, committed, flushed_next, done }).await
+        let request = Request::Append { group, records, committed, flushed_next, done };
+        if self.shared.wants_in_place() {
+            E::disk_pause().await;
+            match self.shared.write_in_place(request) {
+                None => Ok(()),
+                Some(request) => self.send(request).await,
+            }
+        } else {
+            self.send(request).await
+        }
     }
 
     /// Writes a vote; durable on return.
@@ -147,6 +201,11 @@ impl<E: Env> Wal<E> {
         self.send(Request::Purge { group, first, upto }).await
     }
 
+    /// Appends that were written where they were asked for.
+    pub fn written_in_place(&self) -> u64 {
+        self.shared.written_in_place.load(Ordering::Relaxed)
+    }
+
     /// Writes what is waiting, records the floor and ends the worker.
     pub async fn close(&self) {
         let (done, closed) = oneshot::channel();
@@ -157,7 +216,68 @@ impl<E: Env> Wal<E> {
     }
 
     async fn send(&self, request: Request<E>) -> io::Result<()> {
+        self.shared.with_worker.fetch_add(1, Ordering::Relaxed);
         self.requests.send(request).await.map_err(|_| gone())
+    }
+}
+
+impl<E: Env> Shared<E> {
+    /// Whether an append is better written where it is asked for.
+    fn wants_in_place(&self) -> bool {
+        let Some(in_flight) = &self.in_place else { return false };
+        let sync_ns = self.sync_ns.load(Ordering::Relaxed);
+        sync_ns <= IN_PLACE_SYNC_NS_MAX && (sync_ns <= NO_SYNC_NS_MAX || in_flight.is_one()) && E::may_block_here()
+    }
+
+    /// Writes an append here. Given back when that would overtake what is with the worker, or when it is closed.
+    ///
+    /// A group's appends, votes and cuts come one after the other, so that whatever of it is with the worker is counted.
+    fn write_in_place(&self, request: Request<E>) -> Option<Request<E>> {
+        let Some(mut writer) = self.writer.try_lock() else { return Some(request) };
+        // Acquire: what the worker has written stands before what is written here.
+        if self.with_worker.load(Ordering::Acquire) > 0 {
+            return Some(request);
+        }
+        let Some(writer) = writer.as_mut() else { return Some(request) };
+        let _alarm = Alarm(&self.fault);
+        let mut round = Round::new();
+        writer.take(&mut round, request);
+        self.write(writer, round);
+        self.written_in_place.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+
+    fn write(&self, writer: &mut Writer<E>, round: Round<E>) {
+        let synced = round.sync;
+        let began_ns = E::monotonic_ns();
+        writer.write(round);
+        if synced {
+            let took_ns = E::monotonic_ns().saturating_sub(began_ns);
+            let average = self.sync_ns.load(Ordering::Relaxed);
+            self.sync_ns.store(average - average / 4 + took_ns / 4, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whoever waits for a callback would wait for ever if its writer panicked.
+struct Alarm<'a>(&'a FaultSignal);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.raise("the writer of the log panicked");
+        }
+    }
+}
+
+impl<E: Env> Request<E> {
+    /// About what it adds to a batch.
+    fn byte_len(&self) -> usize {
+        match self {
+            Request::Append { records, .. } => records.iter().map(|(_, bytes)| bytes.len()).sum(),
+            Request::Incoming { note, .. } => note.len(),
+            Request::Vote { .. } | Request::Truncate { .. } | Request::Purge { .. } | Request::Close { .. } => 0,
+        }
     }
 }
 
@@ -166,22 +286,18 @@ fn gone() -> io::Error {
 }
 
 struct Worker<E: Env> {
-    store: Arc<dyn LogStore>,
     queue: mpsc::Receiver<Request<E>>,
+    shared: Arc<Shared<E>>,
+}
+
+struct Writer<E: Env> {
+    store: Arc<dyn LogStore>,
     /// How far every group's log has come, as written to the store.
     floor: Floor,
     fault: FaultSignal,
     /// Why nothing is written any more.
     failed: Option<String>,
-}
-
-impl<E: Env> Drop for Worker<E> {
-    fn drop(&mut self) {
-        // Whoever waits for a callback would wait for ever.
-        if std::thread::panicking() {
-            self.fault.raise("the writer of the log panicked");
-        }
-    }
+    of: PhantomData<fn(E)>,
 }
 
 /// What one batch answers once it is durable.
@@ -199,21 +315,19 @@ struct Round<E: Env> {
 
 impl<E: Env> Worker<E> {
     async fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let _alarm = Alarm(&shared.fault);
+        let mut gathered = Vec::new();
         while let Some(first) = self.queue.recv().await {
-            let mut round = Round::new();
-            self.take(&mut round, first);
-            while round.closed.is_none() && round.batch.byte_len() < BATCH_BYTES_MAX {
+            let mut bytes = first.byte_len();
+            gathered.push(first);
+            while bytes < BATCH_BYTES_MAX && !matches!(gathered.last(), Some(Request::Close { .. })) {
                 let Ok(next) = self.queue.try_recv() else { break };
-                self.take(&mut round, next);
+                bytes += next.byte_len();
+                gathered.push(next);
             }
             E::disk_pause().await;
-            let closed = round.closed.take();
-            self.write(round);
-            if let Some(closed) = closed {
-                self.queue.close();
-                self.record_floor();
-                // The store must be let go before the one who waits goes on.
-                drop(self);
+            if let Some(closed) = self.write(&mut gathered) {
                 // Nobody has to wait.
                 let _ = closed.send(());
                 return;
@@ -221,6 +335,27 @@ impl<E: Env> Worker<E> {
         }
     }
 
+    /// Writes what has gathered. When that closed the log, the store was let go, and whoever waits for it is given back.
+    fn write(&mut self, gathered: &mut Vec<Request<E>>) -> Option<oneshot::Sender<()>> {
+        let requests = gathered.len();
+        let mut place = self.shared.writer.lock();
+        let writer = place.as_mut()?;
+        let mut round = Round::new();
+        gathered.drain(..).for_each(|request| writer.take(&mut round, request));
+        let closed = round.closed.take();
+        self.shared.write(writer, round);
+        // Release: what was written is seen by whoever then writes in place.
+        self.shared.with_worker.fetch_sub(requests, Ordering::Release);
+        if closed.is_some() {
+            self.queue.close();
+            writer.record_floor();
+            *place = None;
+        }
+        closed
+    }
+}
+
+impl<E: Env> Writer<E> {
     fn take(&mut self, round: &mut Round<E>, request: Request<E>) {
         match request {
             Request::Append { group, records, committed, flushed_next, done } => {

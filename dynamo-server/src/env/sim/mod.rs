@@ -15,7 +15,7 @@ mod suspension;
 use std::cell::Cell;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ordered_kv::memory::{MemoryLog, MemoryState};
@@ -29,7 +29,7 @@ pub use self::network::{Link, SimNetwork, SimTransport, Weather};
 use self::suspension::Suspension;
 use super::directory::Identity;
 use super::storage::{OpenError, Storage, Stores};
-use super::{Env, Task};
+use super::{Env, Task, ThreadWaits};
 
 thread_local! {
     /// The generator of the simulation on this thread.
@@ -98,6 +98,8 @@ pub struct SimNode {
     syncs_left: watch::Sender<u64>,
     /// The longest sync of its disk, in microseconds.
     sync_us_max: AtomicU64,
+    /// Whether tasks may wait for the disk where a thread would be held up.
+    may_block: AtomicBool,
     suspension: Arc<Suspension>,
 }
 
@@ -123,6 +125,7 @@ impl SimNode {
             clock_permille,
             syncs_left: watch::Sender::new(u64::MAX),
             sync_us_max: AtomicU64::new(SYNC_US_MAX),
+            may_block: AtomicBool::new(false),
             suspension: Arc::default(),
         })
     }
@@ -130,6 +133,11 @@ impl SimNode {
     /// Its node id.
     pub fn id(&self) -> u64 {
         self.identity.node_id
+    }
+
+    /// Lets half of the writes of the log be made where they are asked for.
+    pub fn let_tasks_block(&self) {
+        self.may_block.store(true, Ordering::Relaxed);
     }
 
     /// Lets a sync of its disk take up to so many microseconds; `None` for what is usual.
@@ -294,6 +302,16 @@ impl Env for SimEnv {
 
     fn in_place<R>(work: impl FnOnce() -> R) -> R {
         work()
+    }
+
+    fn thread_waits() -> Option<ThreadWaits> {
+        None
+    }
+
+    /// Where it is let ([`SimNode::let_tasks_block`]), chance decides, so that both ways are taken. Only a task waits, in
+    /// [`Env::disk_pause`].
+    fn may_block_here() -> bool {
+        NODE.try_with(|node| node.may_block.load(Ordering::Relaxed)).unwrap_or(false) && chance_below(2) == 0
     }
 
     async fn disk_pause() {

@@ -15,6 +15,7 @@
 //! Where one shard has everything and this node is alone, none of this is looked up or allocated.
 
 mod cut;
+mod residence;
 mod ring;
 mod run;
 mod stats;
@@ -28,6 +29,7 @@ use dynamo_engine::read::{Execution, Fence, ReadPlan, TableVersion};
 use futures::future::try_join_all;
 use shard_router::{Epoch, Token, TokenRange};
 
+pub(in crate::node) use self::residence::Residence;
 use self::run::Sources;
 use super::Node;
 use super::route::{Attempt, Place};

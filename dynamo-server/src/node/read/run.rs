@@ -1,4 +1,5 @@
-//! Running what was fenced: in place while memory has it, in the blocking pool where the disk is needed.
+//! Running what was fenced: in place while memory has it (the store's own, or the kernel's as far as [`Residence`] knows),
+//! in the blocking pool where the disk is needed.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,6 +11,7 @@ use ordered_kv::{Reader, StateStore, StoreError};
 use shard_router::{ShardId, TokenRange};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::residence::Residence;
 use crate::env::Env;
 use crate::guard::ReadFailure;
 use crate::node::Node;
@@ -73,12 +75,8 @@ impl<E: Env> Node<E> {
         deadline: Deadline,
     ) -> Result<(Execution, Step), ReadFailure> {
         if read.plan().is_short() || sources.are_supplied() {
-            let state = &*self.stores.state;
-            let advanced = match read.plan().needs_view() {
-                true => sources.advance(&mut read, &self.reads.count(&*state.view_cached()), Pace::Inline),
-                false => sources.advance(&mut read, &self.reads.count(state.cached()), Pace::Inline),
-            };
-            match advanced {
+            let needs_view = read.plan().needs_view();
+            match self.read_in_place(needs_view, |reader| sources.advance(&mut read, reader, Pace::Inline)) {
                 Err(error) if error.is_not_cached() => {}
                 Ok(step) => return Ok((read, step)),
                 Err(error) => return Err(self.faulty(error).into()),
@@ -86,7 +84,7 @@ impl<E: Env> Node<E> {
         }
         let place = self.blocking_place(deadline).await?;
         let run = BlockingRead { read, sources, store: self.pooled(place) };
-        E::blocking(move || run.run()).await.map_err(|error| self.faulty(error).into())
+        E::blocking(move || run.run::<E>()).await.map_err(|error| self.faulty(error).into())
     }
 
     /// Reads what is needed of a shard that is fenced.
@@ -106,19 +104,32 @@ impl<E: Env> Node<E> {
         servings: Vec<Serving>,
         deadline: Deadline,
     ) -> Result<Vec<Supply>, ReadFailure> {
-        let state = &*self.stores.state;
-        let served = match servings.iter().any(Serving::needs_view) {
-            true => serve_all(&servings, &self.reads.count(&*state.view_cached()), Pace::Inline),
-            false => serve_all(&servings, &self.reads.count(state.cached()), Pace::Inline),
-        };
-        match served {
+        let needs_view = servings.iter().any(Serving::needs_view);
+        match self.read_in_place(needs_view, |reader| serve_all(&servings, reader, Pace::Inline)) {
             Err(error) if error.is_not_cached() => {}
             Ok(supply) => return Ok(supply),
             Err(error) => return Err(self.faulty(error).into()),
         }
         let place = self.blocking_place(deadline).await?;
         let run = BlockingServe { servings, store: self.pooled(place) };
-        E::blocking(move || run.run()).await.map_err(|error| self.faulty(error).into())
+        E::blocking(move || run.run::<E>()).await.map_err(|error| self.faulty(error).into())
+    }
+
+    /// Reads on the calling thread. What memory lacks is [`StoreError::NotCached`] unless the kernel is likely to have it.
+    fn read_in_place<R>(
+        &self,
+        needs_view: bool,
+        read: impl FnOnce(&dyn Reader) -> Result<R, ReadError>,
+    ) -> Result<R, ReadError> {
+        let state = &*self.stores.state;
+        let read = |reader| read(&self.reads.count(reader));
+        if !self.residence.is_likely() {
+            return if needs_view { read(&*state.view_cached()) } else { read(state.cached()) };
+        }
+        let began_ns = E::monotonic_ns();
+        let result = if needs_view { read(&*state.view()) } else { read(newest(state)) };
+        self.residence.ended_in_place::<E>(began_ns);
+        result
     }
 
     /// Stops this node where its store turns out to be damaged: another replica serves what it cannot, and whoever is
@@ -142,7 +153,12 @@ impl<E: Env> Node<E> {
     }
 
     fn pooled(&self, place: OwnedSemaphorePermit) -> PooledStore {
-        PooledStore { state: Arc::clone(&self.stores.state), reads: Arc::clone(&self.reads), _place: place }
+        PooledStore {
+            state: Arc::clone(&self.stores.state),
+            reads: Arc::clone(&self.reads),
+            residence: Arc::clone(&self.residence),
+            _place: place,
+        }
     }
 }
 
@@ -150,7 +166,22 @@ impl<E: Env> Node<E> {
 struct PooledStore {
     state: Arc<dyn StateStore>,
     reads: Arc<StoreReads>,
+    residence: Arc<Residence>,
     _place: OwnedSemaphorePermit,
+}
+
+impl PooledStore {
+    fn read<E: Env, R>(
+        &self,
+        needs_view: bool,
+        read: impl FnOnce(&dyn Reader) -> Result<R, ReadError>,
+    ) -> Result<R, ReadError> {
+        let read = |reader| read(&self.reads.count(reader));
+        let watched = Residence::watch_pooled::<E>();
+        let result = if needs_view { read(&*self.state.view()) } else { read(newest(&*self.state)) };
+        self.residence.ended_pooled::<E>(watched);
+        result
+    }
 }
 
 struct BlockingRead {
@@ -160,13 +191,11 @@ struct BlockingRead {
 }
 
 impl BlockingRead {
-    fn run(mut self) -> Result<(Execution, Step), ReadError> {
-        let PooledStore { state, reads, .. } = &self.store;
-        let step = match self.read.plan().needs_view() {
-            true => self.sources.advance(&mut self.read, &reads.count(&*state.view()), Pace::Blocking)?,
-            false => self.sources.advance(&mut self.read, &reads.count(newest(&**state)), Pace::Blocking)?,
-        };
-        Ok((self.read, step))
+    fn run<E: Env>(self) -> Result<(Execution, Step), ReadError> {
+        let BlockingRead { mut read, sources, store } = self;
+        let needs_view = read.plan().needs_view();
+        let step = store.read::<E, _>(needs_view, |reader| sources.advance(&mut read, reader, Pace::Blocking))?;
+        Ok((read, step))
     }
 }
 
@@ -204,12 +233,9 @@ struct BlockingServe {
 }
 
 impl BlockingServe {
-    fn run(self) -> Result<Vec<Supply>, ReadError> {
-        let PooledStore { state, reads, .. } = &self.store;
-        match self.servings.iter().any(Serving::needs_view) {
-            true => serve_all(&self.servings, &reads.count(&*state.view()), Pace::Blocking),
-            false => serve_all(&self.servings, &reads.count(newest(&**state)), Pace::Blocking),
-        }
+    fn run<E: Env>(self) -> Result<Vec<Supply>, ReadError> {
+        let needs_view = self.servings.iter().any(Serving::needs_view);
+        self.store.read::<E, _>(needs_view, |reader| serve_all(&self.servings, reader, Pace::Blocking))
     }
 }
 

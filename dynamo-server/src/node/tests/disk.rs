@@ -159,3 +159,26 @@ async fn too_little_room_refuses_writes_and_goes_on_reading() {
     assert!(get(&node, "a").await.unwrap().contains(r#"{"S":"1"}"#));
     close(node).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_kernel_has_in_memory_is_soon_read_in_place() {
+    const ITEMS: u64 = 1_000;
+    let dir = tempfile::tempdir().unwrap();
+    let node = open(dir.path()).await.unwrap();
+    create_table(&node).await;
+    let value = "x".repeat(8 << 10);
+    for number in 0..ITEMS {
+        put(&node, &format!("key-{number}"), &value).await.unwrap();
+    }
+    close(node).await;
+
+    // Every item is a block of its own, and none is in the store's cache; the kernel has just written them all.
+    let node = open(dir.path()).await.unwrap();
+    for number in 0..ITEMS {
+        assert!(get(&node, &format!("key-{number}")).await.unwrap().contains(&value));
+    }
+    let pooled = node.counters().blocking_reads;
+    assert!(pooled > 0, "the first reads are careful");
+    assert!(pooled < ITEMS, "all {pooled} reads went to the pool");
+    close(node).await;
+}

@@ -83,6 +83,9 @@ fn losses(node: &Node<SimEnv>, story: &Story) -> Vec<String> {
 fn live(seed: u64, lives: Lives) -> (Vec<String>, u64) {
     run(seed, async move {
         let machine = SimNode::new(1, 1);
+        if seed.is_multiple_of(2) {
+            machine.let_tasks_block();
+        }
         let story = Arc::new(Mutex::new(Story::default()));
         let node = start(&machine, lives).await;
         machine.scope(create_table(&node)).await;
@@ -94,6 +97,7 @@ fn live(seed: u64, lives: Lives) -> (Vec<String>, u64) {
                 machine.spawn(write(Arc::clone(&node), Arc::clone(&story), writer));
             }
             tokio::time::sleep(Duration::from_micros(5_000 + chance_below(lives.micros_max))).await;
+            assert_eq!(node.counters().log_writes_in_place > 0, seed.is_multiple_of(2), "seed {seed}");
             drop(node);
             machine.kill().await;
             {

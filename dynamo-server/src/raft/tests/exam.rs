@@ -29,7 +29,7 @@ impl StoreBuilder<Types<SimEnv>, GroupLog<SimEnv>, Machine<SimEnv>, ()> for Fres
         let timing = Timing::for_election_timeout(std::time::Duration::from_secs(1)).unwrap();
         let lease = Arc::new(LeaseFeed::start(0, timing, Vec::new(), None, Moment::from_nanos(SimEnv::monotonic_ns())));
         let recovered = RecoveredLog::read(&*stores.log, SHARD.0, &Floor::default(), None).unwrap();
-        let wal = Wal::start(Arc::clone(&stores.log), Floor::default(), fault.clone());
+        let wal = Wal::start(Arc::clone(&stores.log), Floor::default(), fault.clone(), None);
         let log = GroupLog::new(SHARD.0, stores.log, wal, Arc::clone(&lease), recovered);
         let state = RecoveredState::read(&*stores.state, SHARD, Arc::new(ShardMap::whole())).unwrap();
         let published = Arc::new(state.publish());

@@ -33,7 +33,7 @@ fn with_wal<F: Future<Output = ()>>(seed: u64, story: impl FnOnce(Arc<SimNode>, 
             .scope(async move {
                 let stores = SimEnv::new(&machine).open(&Storage::Memory).unwrap();
                 let fault = FaultSignal::default();
-                let wal = Wal::start(stores.log, Floor::default(), fault.clone());
+                let wal = Wal::start(stores.log, Floor::default(), fault.clone(), None);
                 story(machine, wal, fault).await;
             })
             .await;
