@@ -132,7 +132,7 @@ impl<E: Env> Wal<E> {
             writer: Mutex::new(Some(writer)),
             with_worker: AtomicUsize::new(0),
             // The first few go to the worker.
-            sync_ns: AtomicU64::new(4 * IN_PLACE_SYNC_NS_MAX),
+            sync_ns: AtomicU64::new(2 * IN_PLACE_SYNC_NS_MAX),
             written_in_place: AtomicU64::new(0),
             in_place,
             fault,
