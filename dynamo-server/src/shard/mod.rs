@@ -9,6 +9,7 @@ mod deadline;
 mod error;
 mod read_round;
 mod sequencer;
+mod ticket;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -16,6 +16,10 @@
 //! what was begun (decisions, index entries on their way) have room of their own: refusing them would keep locks and
 //! outboxes full.
 //!
+//! A command can be taken back until it is put into an entry ([`Ticket`]). So a request that is still in the queue when
+//! its time is over is refused, too, and its bytes are free at once; only one whose command is in an entry has to be
+//! told that the outcome is not known.
+//!
 //! Timestamps rise strictly in log order because one task assigns them and submits in order. Each is below the
 //! ceiling that its own entry carries; a new term starts at the ceiling that the shard has applied, so no two leaders
 //! ever issue the same or an inverted timestamp. Nothing is stamped before the inherited log is applied.
@@ -32,6 +36,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::admission::{Admission, Drain, LIMIT_NONE, share};
+use super::ticket::Ticket;
 use super::{Deadline, ShardError};
 use crate::env::Env;
 use crate::raft::{Group, ProposeError};
@@ -69,17 +74,42 @@ pub struct SequencerCounters {
     pub entries: AtomicU64,
     /// Commands in them.
     pub commands: AtomicU64,
-    /// Commands refused because too much was waiting.
+    /// Commands refused because too much was waiting, those included whose time was over in the queue.
     pub refused: AtomicU64,
 }
 
+/// Where the outcome of a command goes.
+type Answer = oneshot::Sender<Result<Outcome, ShardError>>;
+
 /// One command and who waits for it.
 struct Waiting {
-    command: Command,
+    ticket: Arc<Ticket>,
     bytes: usize,
     /// When it came, on the clock of [`Env::monotonic_ns`].
     since_ns: u64,
-    answer: oneshot::Sender<Result<Outcome, ShardError>>,
+    answer: Answer,
+}
+
+/// Commands that go into one entry: taken, so that nobody can withdraw them any more.
+#[derive(Default)]
+struct Round {
+    commands: Vec<Command>,
+    /// For each of them.
+    answers: Vec<Answer>,
+    bytes: usize,
+    shares: usize,
+    /// When the first of them came.
+    oldest_ns: Option<u64>,
+}
+
+impl Round {
+    fn push(&mut self, command: Command, waiting: Waiting) {
+        self.oldest_ns.get_or_insert(waiting.since_ns);
+        self.bytes += waiting.bytes;
+        self.shares += share(waiting.bytes);
+        self.commands.push(command);
+        self.answers.push(waiting.answer);
+    }
 }
 
 /// What lies in front of the log, and how much may.
@@ -161,7 +191,8 @@ impl Sequencer {
         self.task.abort();
     }
 
-    /// Proposes a command and waits for its outcome. Dropping the future before the command was drained takes it back.
+    /// Proposes a command and waits for its outcome. Dropping the future before the command was put into an entry takes
+    /// it back, as the deadline does.
     ///
     /// # Errors
     /// [`ShardError`]; only [`ShardError::Unknown`] and [`ShardError::DeadlinePassed`] leave open what happened.
@@ -173,9 +204,9 @@ impl Sequencer {
         }
         let (answer, outcome) = oneshot::channel();
         self.load.enter(bytes);
-        if let Err(error) = self.queue.try_send(Waiting { command, bytes, since_ns: E::monotonic_ns(), answer }) {
-            self.load.leave_queue(bytes);
-            self.load.leave(bytes);
+        let place = Place { ticket: Arc::new(Ticket::new(command)), load: &self.load, bytes };
+        let waiting = Waiting { ticket: Arc::clone(&place.ticket), bytes, since_ns: E::monotonic_ns(), answer };
+        if let Err(error) = self.queue.try_send(waiting) {
             return Err(match error {
                 mpsc::error::TrySendError::Full(_) => self.refuse(),
                 mpsc::error::TrySendError::Closed(_) => ShardError::Stopped,
@@ -184,6 +215,8 @@ impl Sequencer {
         match E::timeout(deadline.remaining::<E>(), outcome).await {
             Some(Ok(outcome)) => outcome,
             Some(Err(_)) => Err(ShardError::Unknown),
+            // A step that ends what was begun is tried again by whoever is responsible, and is nobody's to be refused.
+            None if place.withdraw() && is_new => Err(self.refuse()),
             None => Err(ShardError::DeadlinePassed),
         }
     }
@@ -208,6 +241,31 @@ impl Sequencer {
     /// Bytes of commands that wait or are under way.
     pub fn queued_bytes(&self) -> usize {
         self.load.bytes.load(Ordering::Relaxed)
+    }
+}
+
+/// A command's place in the queue, given back when dropped unless the command is in an entry by then.
+struct Place<'a> {
+    ticket: Arc<Ticket>,
+    load: &'a Load,
+    bytes: usize,
+}
+
+impl Place<'_> {
+    /// Takes the command back; false where it is in an entry, or was taken back before.
+    fn withdraw(&self) -> bool {
+        let is_mine = self.ticket.take().is_some();
+        if is_mine {
+            self.load.leave_queue(self.bytes);
+            self.load.leave(self.bytes);
+        }
+        is_mine
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.withdraw();
     }
 }
 
@@ -273,30 +331,26 @@ impl<E: Env> Task<E> {
         }
     }
 
-    /// Takes what waits, as much as fits one entry. Whoever no longer waits for an answer has given up before anything
-    /// happened, and takes no room.
-    fn drain(&mut self, first: Waiting) -> Vec<Waiting> {
-        let (mut round, mut bytes, mut taken) = (Vec::new(), 0, 0);
+    /// Takes what waits, as much as fits one entry. What was withdrawn takes no room.
+    fn drain(&mut self, first: Waiting) -> Round {
+        let mut round = Round::default();
         let mut next = Some(first);
         while let Some(waiting) = next {
-            let is_given_up = waiting.answer.is_closed();
-            if !is_given_up && !round.is_empty() && bytes + waiting.bytes > ENTRY_BYTES_MAX {
+            let is_too_much = !round.commands.is_empty() && round.bytes + waiting.bytes > ENTRY_BYTES_MAX;
+            if is_too_much && !waiting.ticket.is_taken() {
                 self.spare = Some(waiting);
                 break;
             }
-            self.load.leave_queue(waiting.bytes);
-            if is_given_up {
-                self.load.leave(waiting.bytes);
-            } else {
-                (bytes, taken) = (bytes + waiting.bytes, taken + share(waiting.bytes));
-                round.push(waiting);
+            if let Some(command) = waiting.ticket.take() {
+                self.load.leave_queue(waiting.bytes);
+                round.push(command, waiting);
             }
-            if round.len() >= ENTRY_COMMANDS_MAX {
+            if round.commands.len() >= ENTRY_COMMANDS_MAX {
                 break;
             }
             next = self.waiting.try_recv().ok();
         }
-        self.judge(round.first().map(|oldest| oldest.since_ns), taken);
+        self.judge(round.oldest_ns, round.shares);
         round
     }
 
@@ -312,10 +366,9 @@ impl<E: Env> Task<E> {
         }
     }
 
-    async fn submit(&mut self, round: Vec<Waiting>, slot: OwnedSemaphorePermit) -> Result<(), ProposeError> {
-        let weight = Weight { load: Arc::clone(&self.load), bytes: round.iter().map(|waiting| waiting.bytes).sum() };
-        let (commands, answers): (Vec<_>, Vec<_>) =
-            round.into_iter().map(|waiting| (waiting.command, waiting.answer)).unzip();
+    async fn submit(&mut self, round: Round, slot: OwnedSemaphorePermit) -> Result<(), ProposeError> {
+        let Round { commands, answers, bytes, .. } = round;
+        let weight = Weight { load: Arc::clone(&self.load), bytes };
         if commands.is_empty() {
             return Ok(());
         }
@@ -385,7 +438,7 @@ impl Drop for Weight {
 }
 
 /// Hands each waiter its outcome.
-fn deliver(result: Result<Vec<Outcome>, ProposeError>, answers: Vec<oneshot::Sender<Result<Outcome, ShardError>>>) {
+fn deliver(result: Result<Vec<Outcome>, ProposeError>, answers: Vec<Answer>) {
     match result {
         Ok(outcomes) => {
             debug_assert_eq!(outcomes.len(), answers.len(), "one outcome per command");

@@ -14,7 +14,7 @@ use dynamo_protocol::value::{AttributeValue, Item};
 
 use crate::env::Env;
 use crate::node::Node;
-use crate::shard::ShardError;
+use crate::shard::{Deadline, ShardError};
 
 pub const TABLE: &str = "things";
 
@@ -42,6 +42,11 @@ fn item(id: &str, value: &str) -> Item {
 
 /// Puts an item; `Ok` means acknowledged.
 pub async fn put<E: Env>(node: &Node<E>, id: &str, value: &str) -> Result<(), ShardError> {
+    put_within(node, id, value, node.deadline()).await
+}
+
+/// As [`put`], by a request that has so much time.
+pub async fn put_within<E: Env>(node: &Node<E>, id: &str, value: &str, deadline: Deadline) -> Result<(), ShardError> {
     let table = table(node);
     let parts = [KeyPart::S(id)];
     let write = ItemWrite {
@@ -51,7 +56,7 @@ pub async fn put<E: Env>(node: &Node<E>, id: &str, value: &str) -> Result<(), Sh
         condition: None,
         change: Change::Put(ItemBody::encode(&item(id, value))),
     };
-    match node.propose(token_of(table.id.0, &parts), Command::Write(write), node.deadline()).await? {
+    match node.propose(token_of(table.id.0, &parts), Command::Write(write), deadline).await? {
         Outcome::Written(_) => Ok(()),
         other => panic!("not written: {other:?}"),
     }

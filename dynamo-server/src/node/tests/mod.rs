@@ -15,3 +15,4 @@ mod peers;
 mod reads;
 mod snapshot;
 mod transactions;
+mod withdrawn;
