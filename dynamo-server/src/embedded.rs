@@ -83,7 +83,7 @@ impl Server {
             node.join(joiner);
         }
         let service = Service::new(node.clone(), Arc::new(Metrics::new()), config.cors.as_deref(), seed);
-        let service = Arc::new(service.with_admin_from(config.admin_from));
+        let service = Arc::new(service.with_admin_from(config.admin_from).with_body_memory(config.body_memory));
         let address = SocketAddr::new(config.host, config.port);
         match HttpServer::start(address, service, loops).await {
             Ok(http) => Ok(Server { node, http, peer_address }),

@@ -3,7 +3,7 @@
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::Operation;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
 use crate::guard::{Checks, GuardCounters};
@@ -19,6 +19,14 @@ const BUCKETS_S: [f64; 14] =
 pub struct Metrics {
     registry: Registry,
     per_operation: Vec<PerOperation>,
+    /// Requests refused because other requests' bodies took all the room.
+    pub bodies_refused: IntCounter,
+    /// Requests whose body was not there in time.
+    pub bodies_late: IntCounter,
+    /// Bytes that the bodies of requests take; set when the page is asked for.
+    pub body_bytes: IntGauge,
+    /// Connections closed because their client did not read its answers.
+    pub connections_stalled: IntCounter,
 }
 
 struct PerOperation {
@@ -60,7 +68,21 @@ impl Metrics {
                 seconds: seconds.with_label_values(&[operation.name()]),
             })
             .collect();
-        Metrics { registry, per_operation }
+        let counter = |name: &str, help: &str| {
+            let counter = IntCounter::new(name, help).expect("the name is valid");
+            registry.register(Box::new(counter.clone())).expect("registered once");
+            counter
+        };
+        let bodies_refused =
+            counter("dynamo_bodies_refused_total", "Requests refused because other bodies took all the room");
+        let bodies_late = counter("dynamo_bodies_late_total", "Requests whose body was not there in time");
+        let connections_stalled =
+            counter("dynamo_connections_stalled_total", "Connections closed because their client read no answers");
+        let body_bytes =
+            IntGauge::new("dynamo_body_bytes", "Bytes of request bodies in memory, those in one piece left out")
+                .expect("the name is valid");
+        registry.register(Box::new(body_bytes.clone())).expect("registered once");
+        Metrics { registry, per_operation, bodies_refused, bodies_late, body_bytes, connections_stalled }
     }
 
     /// Starts timing one request, at this reading of the monotonic clock.

@@ -2,8 +2,11 @@
 
 use dynamo_engine::plan::put_item;
 use dynamo_protocol::ops::PutItemInput;
+use dynamo_server::Server;
+use dynamo_server::config::Config;
 use dynamo_server::shard::QUEUE_COMMANDS_MAX;
 use serde_json::json;
+use tests::raw::Connection;
 use tokio::task::JoinSet;
 
 use crate::server;
@@ -58,4 +61,52 @@ async fn a_full_queue_is_told_as_exceeded_throughput_and_writes_nothing() {
     assert_eq!(found, QUEUE_COMMANDS_MAX + BEYOND - refused, "what was refused was not written, all else was");
     let put = json!({"TableName": "tbl", "Item": {"k": {"S": "later"}}});
     assert_eq!(connection.call("PutItem", put).await.status, 200, "it has passed");
+}
+
+/// A number on the server's page of metrics.
+async fn metric(connection: &mut Connection, name: &str) -> usize {
+    connection.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    let page = String::from_utf8(connection.answer().await.body).expect("text");
+    let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).expect("the metric is there");
+    line.trim().parse().expect("a number")
+}
+
+#[tokio::test]
+async fn a_body_without_room_beside_the_others_is_throttled_and_its_connection_goes_on() {
+    const ROOM: usize = 1 << 20;
+    let config = Config { port: 0, data_dir: None, body_memory: ROOM, ..Config::default() };
+    let server = Server::start(config).await.expect("it starts");
+    let [mut slow, mut client, mut watch] = [
+        Connection::open(server.address()).await,
+        Connection::open(server.address()).await,
+        Connection::open(server.address()).await,
+    ];
+    let table = json!({
+        "TableName": "tbl", "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
+    });
+    assert_eq!(client.call("CreateTable", table).await.status, 200);
+
+    // A body of the size of the room, of which the last byte does not come yet.
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-amz-json-1.0\r\n\
+         X-Amz-Target: DynamoDB_20120810.PutItem\r\nAuthorization: none\r\nContent-Length: {ROOM}\r\n\r\n"
+    );
+    slow.send(head.as_bytes()).await;
+    slow.send(&vec![b' '; ROOM - 1]).await;
+    while metric(&mut watch, "dynamo_body_bytes").await < ROOM {}
+
+    let put = json!({"TableName": "tbl", "Item": {"k": {"S": "x"}, "v": {"S": "y".repeat(300 << 10)}}});
+    let refused = client.call("PutItem", put.clone()).await;
+    assert_eq!((refused.status, refused.error().0), (400, "ProvisionedThroughputExceededException".to_owned()));
+    let get = json!({"TableName": "tbl", "Key": {"k": {"S": "x"}}});
+    assert_eq!(client.call("GetItem", get).await.json(), json!({}), "not done; and small requests are served");
+    assert_eq!(metric(&mut watch, "dynamo_bodies_refused_total").await, 1);
+
+    slow.send(b" ").await;
+    assert_eq!(slow.answer().await.status, 400, "blanks are no request");
+    assert_eq!(client.call("PutItem", put).await.status, 200, "there is room again");
+    assert_eq!(metric(&mut watch, "dynamo_body_bytes").await, 0);
+    server.stop().await;
 }

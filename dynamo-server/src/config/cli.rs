@@ -207,6 +207,9 @@ pub struct Settings {
     /// Milliseconds until an unfinished request is answered with an error [default: 5000]
     #[arg(long, env = "DYNAMO_SERVER_REQUEST_DEADLINE_MS")]
     pub request_deadline_ms: Option<u64>,
+    /// MiB that the bodies of all requests together may take, at least 32 [default: 256]
+    #[arg(long, env = "DYNAMO_SERVER_BODY_MEMORY_MIB")]
+    pub body_memory_mib: Option<u32>,
     /// How reads make sure that this node still leads [default: lease]
     #[arg(long, env = "DYNAMO_SERVER_READ_MODE", value_enum)]
     pub read_mode: Option<ReadModeSetting>,
@@ -245,6 +248,7 @@ impl Settings {
             admin_from: self.admin_from.or(other.admin_from),
             shards: self.shards.or(other.shards),
             request_deadline_ms: self.request_deadline_ms.or(other.request_deadline_ms),
+            body_memory_mib: self.body_memory_mib.or(other.body_memory_mib),
             read_mode: self.read_mode.or(other.read_mode),
             eventual_reads: self.eventual_reads.or(other.eventual_reads),
             cors: self.cors.or(other.cors),

@@ -19,6 +19,7 @@ pub use cluster::{ClusterConfig, Entry, JoinRequest};
 use thiserror::Error;
 
 use crate::guard::{EventualReads, ReadMode};
+use crate::http::{BODY_MEMORY_DEFAULT, BODY_MEMORY_MIN};
 use crate::raft::Pace;
 
 /// Port of DynamoDB Local, which every tutorial and test suite assumes.
@@ -38,6 +39,8 @@ pub const SHARDS_MAX: u32 = 1024;
 pub const ELECTION_TIMEOUT_MIN: Duration = Duration::from_millis(100);
 /// The longest election timeout. For as long, at least, a shard whose leader died has none.
 pub const ELECTION_TIMEOUT_MAX: Duration = Duration::from_secs(60);
+
+const MIB: usize = 1 << 20;
 
 /// The checked configuration of one server.
 #[derive(Clone, Debug)]
@@ -59,6 +62,8 @@ pub struct Config {
     pub admin_from: AdminFrom,
     /// Time from the first byte of a request's handling to its answer.
     pub request_deadline: Duration,
+    /// Bytes that the bodies of all requests together may take.
+    pub body_memory: usize,
     /// How reads make sure that this node still leads.
     pub read_mode: ReadMode,
     /// Who answers reads that are not to be strongly consistent.
@@ -82,6 +87,7 @@ impl Default for Config {
             election_timeout: Pace::default().election_timeout_max,
             admin_from: AdminFrom::default(),
             request_deadline: DEFAULT_REQUEST_DEADLINE,
+            body_memory: BODY_MEMORY_DEFAULT,
             read_mode: ReadMode::default(),
             eventual_reads: EventualReads::default(),
             cors: Some("*".to_owned()),
@@ -156,6 +162,10 @@ impl Config {
         if deadline_ms == 0 {
             return Err(ConfigError::Invalid("request-deadline-ms must be at least 1".to_owned()));
         }
+        let body_memory = settings.body_memory_mib.map_or(default.body_memory, |mib| mib as usize * MIB);
+        if body_memory < BODY_MEMORY_MIN {
+            return Err(ConfigError::Invalid(format!("body-memory-mib must be at least {}", BODY_MEMORY_MIN / MIB)));
+        }
         let election_timeout = settings.election_timeout_ms.map_or(default.election_timeout, Duration::from_millis);
         if !(ELECTION_TIMEOUT_MIN..=ELECTION_TIMEOUT_MAX).contains(&election_timeout) {
             return Err(ConfigError::Invalid(format!(
@@ -173,6 +183,7 @@ impl Config {
             election_timeout,
             admin_from: settings.admin_from.unwrap_or_default(),
             request_deadline: Duration::from_millis(deadline_ms),
+            body_memory,
             read_mode: settings.read_mode.map_or(default.read_mode, ReadMode::from),
             eventual_reads: settings.eventual_reads.map_or(default.eventual_reads, EventualReads::from),
             cors: match settings.cors {
@@ -266,6 +277,13 @@ mod tests {
         assert_eq!(load("--read-mode read-index").expect("valid").read_mode, ReadMode::ReadIndex);
         assert_eq!(load("").expect("valid").eventual_reads, EventualReads::Leader);
         assert_eq!(load("--eventual-reads any-replica").expect("valid").eventual_reads, EventualReads::AnyReplica);
+    }
+
+    #[test]
+    fn bodies_get_some_memory() {
+        assert_eq!(load("").expect("valid").body_memory, 256 << 20);
+        assert_eq!(load("--body-memory-mib 32").expect("valid").body_memory, 32 << 20);
+        assert!(load("--body-memory-mib 31").is_err());
     }
 
     #[test]

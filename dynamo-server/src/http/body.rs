@@ -1,47 +1,96 @@
-//! Reading a request's body: bounded, and unpacked when it came compressed.
+//! Reading a request's body: bounded in size, in time and in what all bodies take together, and unpacked when it came
+//! compressed.
+//!
+//! What is too much is still read, and thrown away: a client looks at the answer once it has sent everything, and where
+//! a connection is closed under data that nobody has read, the kernel drops the answer with it. What comes too slowly,
+//! or is larger than any mistake, is not waited for: its connection is closed.
 
+use std::future::{Future, poll_fn};
 use std::io::Read;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Frame, Incoming};
+use tokio::time::Sleep;
+
+use super::budget::{BodyBudget, Charge};
+use crate::env::Env;
 
 /// Largest body, packed or unpacked: DynamoDB's own limit for a request (16 MB), which BatchWriteItem can reach.
 pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
-/// An oversized body up to this size is read and thrown away, so that the connection can go on; past it, it is closed.
+/// A body that cannot be taken is read and thrown away up to this size, so that the connection can go on; past it, it is
+/// closed.
 pub const MAX_DRAINED_BYTES: usize = 64 * 1024 * 1024;
+/// A client must have sent a request's whole body within this time. The largest body arrives in it at 2.3 Mbit/s.
+pub const BODY_TIME_MAX: Duration = Duration::from_secs(60);
+/// What a body in several pieces gets at first; from there it doubles, so that nobody takes room by announcing much.
+const FIRST_ROOM_BYTES: usize = 64 * 1024;
+/// Bytes that are unpacked at a time.
+const UNPACKED_AT_ONCE: usize = 16 * 1024;
 
 /// Why there is no body to work on.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum BodyError {
     /// Larger than [`MAX_BODY_BYTES`]. `drained`: the rest was read, the connection is still usable.
     TooLarge {
         /// Whether the connection can be kept.
         drained: bool,
     },
+    /// There is no room for it beside the bodies of other requests; it was read and thrown away.
+    NoRoom,
+    /// It was not there in time.
+    Late,
     /// The body does not unpack, or is packed in a way that we do not know. The service answers both with a 500.
     Garbled,
     /// The client went away or sent a broken chunk.
     Broken,
 }
 
+/// A whole body, with the room that it takes until it is dropped.
+#[derive(Debug)]
+pub struct Received<'a> {
+    bytes: Bytes,
+    _room: Charge<'a>,
+}
+
+impl std::ops::Deref for Received<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// The whole body of a request, unpacked.
-pub async fn read(headers: &HeaderMap, body: Incoming) -> Result<Bytes, BodyError> {
-    let packed = collect(headers, body).await?;
+///
+/// # Errors
+/// When there is none; the rest of it was read then, except where [`BodyError`] says otherwise.
+pub async fn read<'a, E: Env>(
+    headers: &HeaderMap,
+    body: Incoming,
+    budget: &'a BodyBudget,
+) -> Result<Received<'a>, BodyError> {
+    let packed = collect::<E>(headers, body, budget).await?;
     match headers.get(CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase()).as_deref() {
         None | Some(b"" | b"identity" | b"aws-chunked") => Ok(packed),
         // No packed form is empty. Several gzip members in a row are one body.
         Some(b"gzip" | b"deflate") if packed.is_empty() => Err(BodyError::Garbled),
-        Some(b"gzip") => unpack(MultiGzDecoder::new(&packed[..])),
-        Some(b"deflate") => unpack(ZlibDecoder::new(&packed[..])),
+        Some(b"gzip") => unpack(MultiGzDecoder::new(&packed[..]), budget),
+        Some(b"deflate") => unpack(ZlibDecoder::new(&packed[..]), budget),
         Some(_) => Err(BodyError::Garbled),
     }
 }
 
-async fn collect(headers: &HeaderMap, mut body: Incoming) -> Result<Bytes, BodyError> {
+async fn collect<'a, E: Env>(
+    headers: &HeaderMap,
+    body: Incoming,
+    budget: &'a BodyBudget,
+) -> Result<Received<'a>, BodyError> {
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
@@ -50,39 +99,113 @@ async fn collect(headers: &HeaderMap, mut body: Incoming) -> Result<Bytes, BodyE
     if announced > MAX_DRAINED_BYTES as u64 {
         return Err(BodyError::TooLarge { drained: false });
     }
-    let Some(first) = next_data(&mut body).await? else { return Ok(Bytes::new()) };
-    if body.is_end_stream() && first.len() <= MAX_BODY_BYTES {
-        return Ok(first);
+    let mut pieces = Pieces { body, has_waited: false, time: None };
+    let Some(first) = pieces.next::<E>().await? else {
+        return Ok(Received { bytes: Bytes::new(), _room: budget.charge() });
+    };
+    if pieces.body.is_end_stream() && first.len() <= MAX_BODY_BYTES {
+        return Ok(Received { bytes: first, _room: budget.charge() });
     }
-    let mut whole = BytesMut::with_capacity(announced.min(MAX_BODY_BYTES as u64) as usize);
-    whole.extend_from_slice(&first);
-    let mut seen = first.len();
-    while let Some(data) = next_data(&mut body).await? {
+    let mut whole = Ok(Growing::new(budget, announced as usize));
+    let mut seen = 0;
+    let mut next = Some(first);
+    while let Some(data) = next {
         seen += data.len();
         if seen > MAX_DRAINED_BYTES {
             return Err(BodyError::TooLarge { drained: false });
         }
-        if seen <= MAX_BODY_BYTES {
-            whole.extend_from_slice(&data);
-        } else {
-            whole = BytesMut::new();
-        }
+        whole = whole.and_then(|whole| whole.with(&data));
+        next = pieces.next::<E>().await?;
     }
-    if seen > MAX_BODY_BYTES { Err(BodyError::TooLarge { drained: true }) } else { Ok(whole.freeze()) }
+    // What is too large is so whether there was room or not.
+    if seen > MAX_BODY_BYTES { Err(BodyError::TooLarge { drained: true }) } else { whole.map(Growing::done) }
 }
 
-async fn next_data(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() {
-            return Ok(Some(data));
+fn unpack(mut reader: impl Read, budget: &BodyBudget) -> Result<Received<'_>, BodyError> {
+    let mut whole = Growing::new(budget, 0);
+    let mut part = [0; UNPACKED_AT_ONCE];
+    loop {
+        match reader.read(&mut part).map_err(|_| BodyError::Garbled)? {
+            0 => return Ok(whole.done()),
+            // A bomb ends here, with the part that goes too far.
+            count => whole = whole.with(&part[..count])?,
         }
     }
-    Ok(None)
 }
 
-fn unpack(reader: impl Read) -> Result<Bytes, BodyError> {
-    let mut whole = Vec::new();
-    // One byte more than allowed tells "too large" from "just fits" without unpacking a bomb.
-    reader.take(MAX_BODY_BYTES as u64 + 1).read_to_end(&mut whole).map_err(|_| BodyError::Garbled)?;
-    if whole.len() > MAX_BODY_BYTES { Err(BodyError::TooLarge { drained: true }) } else { Ok(Bytes::from(whole)) }
+/// A body that is put together, and pays for its room before it takes it.
+struct Growing<'a> {
+    bytes: Vec<u8>,
+    room: Charge<'a>,
+    /// The size that it is said to have; zero where nothing is said.
+    announced: usize,
 }
+
+impl<'a> Growing<'a> {
+    fn new(budget: &'a BodyBudget, announced: usize) -> Growing<'a> {
+        Growing { bytes: Vec::new(), room: budget.charge(), announced }
+    }
+
+    /// The same with `data` behind it. Where that cannot be, what was there is freed at once.
+    fn with(mut self, data: &[u8]) -> Result<Growing<'a>, BodyError> {
+        let needed = self.bytes.len() + data.len();
+        if needed > MAX_BODY_BYTES {
+            return Err(BodyError::TooLarge { drained: true });
+        }
+        if needed > self.bytes.capacity() {
+            let room = next_room(self.bytes.capacity(), needed, self.announced);
+            if !self.room.grow_to(room) {
+                return Err(BodyError::NoRoom);
+            }
+            self.bytes.reserve_exact(room - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(data);
+        Ok(self)
+    }
+
+    fn done(self) -> Received<'a> {
+        Received { bytes: Bytes::from(self.bytes), _room: self.room }
+    }
+}
+
+/// The room that a body gets next: twice as much, but no more than it can use.
+fn next_room(now: usize, needed: usize, announced: usize) -> usize {
+    let usable = if needed <= announced { announced } else { MAX_BODY_BYTES };
+    (2 * now).max(FIRST_ROOM_BYTES).min(usable).max(needed)
+}
+
+/// The pieces of a body, as they arrive, within [`BODY_TIME_MAX`].
+struct Pieces {
+    body: Incoming,
+    /// A poll found nothing. The first one always does: it is what makes the connection hand the body out.
+    has_waited: bool,
+    /// Runs while pieces are waited for; a body that is there already needs no timer.
+    time: Option<Pin<Box<Sleep>>>,
+}
+
+impl Pieces {
+    async fn next<E: Env>(&mut self) -> Result<Option<Bytes>, BodyError> {
+        while let Some(frame) = poll_fn(|context| self.poll_frame::<E>(context)).await? {
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+
+    fn poll_frame<E: Env>(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BodyError>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+            return Poll::Ready(frame.transpose().map_err(|_| BodyError::Broken));
+        }
+        if !self.has_waited {
+            self.has_waited = true;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let time = self.time.get_or_insert_with(|| Box::pin(E::sleep(BODY_TIME_MAX)));
+        time.as_mut().poll(context).map(|()| Err(BodyError::Late))
+    }
+}
+
+#[cfg(test)]
+mod tests;

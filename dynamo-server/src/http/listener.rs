@@ -17,11 +17,13 @@ use tracing::{debug, warn};
 
 use super::event_loops::EventLoops;
 use super::service::Service;
+use super::stall::Unstalled;
 use crate::env::{Env, Task};
 
 /// Most connections served at once. Further ones wait in the kernel's queue until one ends.
 pub const MAX_CONNECTIONS: usize = 10_000;
-/// A client must send a request's head within this time, which also closes connections that idle for so long.
+/// A client must send a request's whole head within this time, counted from the answer before it, which also closes
+/// connections that idle for so long. (The body has [`BODY_TIME_MAX`](super::BODY_TIME_MAX).)
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// Largest request head: request line and headers together.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -125,6 +127,7 @@ async fn serve<E: Env>(
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "TCP_NODELAY not set");
     }
+    let stream = Unstalled::<E, _>::new(stream, service.metrics().connections_stalled.clone());
     let answer = service_fn(move |request| {
         let service = service.clone();
         async move { Ok::<_, Infallible>(service.answer(client, request).await) }

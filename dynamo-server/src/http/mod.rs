@@ -3,7 +3,8 @@
 //! A request passes these steps, and the first that objects answers (the order is DynamoDB's own):
 //!
 //! 1. method and path: `POST /` is the API; `GET /` and the health and metrics paths are ours; anything else is 404
-//! 2. body read whole, within `body::MAX_BODY_BYTES`, unpacked when its `Content-Encoding` says so
+//! 2. body read whole, within `body::MAX_BODY_BYTES`, [`BODY_TIME_MAX`] and the room for the bodies of all requests,
+//!    unpacked when its `Content-Encoding` says so
 //! 3. content type and `X-Amz-Target`: an unknown operation is refused before anyone asks who is calling
 //! 4. `Authorization` header
 //! 5. the operation itself, in [`crate::ops`]
@@ -14,6 +15,7 @@
 mod accept_encoding;
 pub mod admin;
 mod body;
+mod budget;
 mod cors;
 mod event_loops;
 #[cfg(feature = "fault-injection")]
@@ -22,8 +24,12 @@ mod listener;
 mod request_id;
 mod respond;
 mod service;
+mod stall;
 
+pub use body::BODY_TIME_MAX;
+pub use budget::{BODY_MEMORY_DEFAULT, BODY_MEMORY_MIN};
 pub use event_loops::EventLoops;
 pub use listener::{HttpServer, MAX_CONNECTIONS};
 pub use request_id::RequestIds;
 pub use service::Service;
+pub use stall::STALL_MAX;

@@ -3,19 +3,19 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use dynamo_engine::context::RequestContext;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::{Operation, check_json};
 use dynamo_protocol::sigv4;
 use futures::future::BoxFuture;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, DATE, HOST, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
 
 use super::admin;
 use super::body::{self, BodyError};
+use super::budget::{BODY_MEMORY_DEFAULT, BodyBudget};
 use super::cors::Cors;
 use super::request_id::RequestIds;
 use super::respond::{Reply, api, plain};
@@ -36,12 +36,21 @@ pub struct Service<E: Env> {
     cors: Cors,
     metrics: Arc<Metrics>,
     admin_from: AdminFrom,
+    /// Room for the bodies of requests.
+    budget: BodyBudget,
 }
 
 impl<E: Env> Service<E> {
     /// A service in front of `node`; `seed` starts the request ids.
     pub fn new(node: Arc<Node<E>>, metrics: Arc<Metrics>, cors: Option<&str>, seed: u64) -> Service<E> {
-        Service { node, ids: RequestIds::new(seed), cors: Cors::new(cors), metrics, admin_from: AdminFrom::default() }
+        Service {
+            node,
+            ids: RequestIds::new(seed),
+            cors: Cors::new(cors),
+            metrics,
+            admin_from: AdminFrom::default(),
+            budget: BodyBudget::new(BODY_MEMORY_DEFAULT),
+        }
     }
 
     /// The same service, which lets these clients change the cluster.
@@ -49,11 +58,21 @@ impl<E: Env> Service<E> {
         Service { admin_from, ..self }
     }
 
+    /// The same service, whose requests' bodies may take so many bytes together.
+    pub fn with_body_memory(self, bytes: usize) -> Service<E> {
+        Service { budget: BodyBudget::new(bytes), ..self }
+    }
+
+    /// Where it counts.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// The answer to a `request` from `client`. Never fails: every mistake has an answer of its own.
     pub async fn answer(&self, client: IpAddr, request: Request<Incoming>) -> Reply {
         let (head, body) = request.into_parts();
         if is_too_large(&head) {
-            let _ = body::read(&head.headers, body).await;
+            let _ = body::read::<E>(&head.headers, body, &self.budget).await;
             return plain(StatusCode::BAD_REQUEST, "text/plain", "");
         }
         let mut reply = match (&head.method, head.uri.path()) {
@@ -64,7 +83,7 @@ impl<E: Env> Service<E> {
                 return answer.await;
             }
             #[cfg(feature = "fault-injection")]
-            (&Method::POST, "/faults") => super::faults::answer(&self.node, &head.headers, body).await,
+            (&Method::POST, "/faults") => super::faults::answer(&self.node, &head.headers, body, &self.budget).await,
             (&Method::OPTIONS, _) => return self.cors.preflight(&head.headers),
             (&Method::GET | &Method::HEAD, path) => self.page(path, &head.headers),
             _ => plain(StatusCode::NOT_FOUND, "text/xml", UNKNOWN_OPERATION_XML),
@@ -86,11 +105,14 @@ impl<E: Env> Service<E> {
                 let status = if health.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
                 plain(status, "text/plain", format!("{health}\n"))
             }
-            "/metrics" => plain(
-                StatusCode::OK,
-                "text/plain; version=0.0.4",
-                self.metrics.render(&self.node.counters(), self.node.guard().counters(), self.node.transactions()),
-            ),
+            "/metrics" => {
+                self.metrics.body_bytes.set(i64::try_from(self.budget.bytes()).unwrap_or(i64::MAX));
+                plain(
+                    StatusCode::OK,
+                    "text/plain; version=0.0.4",
+                    self.metrics.render(&self.node.counters(), self.node.guard().counters(), self.node.transactions()),
+                )
+            }
             _ => plain(StatusCode::NOT_FOUND, "text/xml", UNKNOWN_OPERATION_XML),
         }
     }
@@ -101,27 +123,27 @@ impl<E: Env> Service<E> {
             Ok(kind) => kind,
             Err(()) => {
                 // The rest of the body is read, so that the connection stays in step.
-                let _ = body::read(headers, body).await;
+                let _ = body::read::<E>(headers, body, &self.budget).await;
                 return plain(StatusCode::NOT_FOUND, "text/xml", UNKNOWN_OPERATION_XML);
             }
         };
-        let body = match body::read(headers, body).await {
+        let body = match body::read::<E>(headers, body, &self.budget).await {
             Ok(body) => body,
             Err(error) => return self.refused_body(error, headers, content_type, id),
         };
         let target = text(headers, &TARGET).unwrap_or("");
         let result = match Operation::from_target(target) {
             None => check_json(&body).and_then(|()| Err(ApiError::unknown_operation())),
-            Some(operation) => self.operation(operation, headers, body).await,
+            Some(operation) => self.operation(operation, headers, &body).await,
         };
         api(headers, content_type, id, result)
     }
 
-    async fn operation(&self, operation: Operation, headers: &HeaderMap, body: Bytes) -> Result<Vec<u8>, ApiError> {
+    async fn operation(&self, operation: Operation, headers: &HeaderMap, body: &[u8]) -> Result<Vec<u8>, ApiError> {
         let date = text(headers, &AMZ_DATE).or_else(|| text(headers, &DATE));
         // A body that is not JSON is reported before credentials are.
         let region = sigv4::authorize(text(headers, &AUTHORIZATION), date)
-            .or_else(|refused| check_json(&body).and(Err(refused)))?;
+            .or_else(|refused| check_json(body).and(Err(refused)))?;
         let _answering = self.node.in_flight().enter();
         let timer = self.metrics.start(operation, E::monotonic_ns());
         let context = RequestContext::for_region(&region);
@@ -130,7 +152,7 @@ impl<E: Env> Service<E> {
             operation,
             context: &context,
             host: text(headers, &HOST).unwrap_or("localhost"),
-            body: &body,
+            body,
             deadline: self.node.deadline(),
         };
         // Boxed: the compiler cannot see through so deep a generic future that it may move between threads.
@@ -151,10 +173,17 @@ impl<E: Env> Service<E> {
             BodyError::TooLarge { drained } => {
                 let mut reply = api(headers, content_type, id, Err(ApiError::request_too_large()));
                 *reply.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-                if !drained {
-                    reply.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
-                }
-                reply
+                if drained { reply } else { closing(reply) }
+            }
+            // Of what says "later", this is the one that every generation of SDKs takes for throttling, whatever the
+            // operation, and answers with a growing delay; it is what a full queue says, too.
+            BodyError::NoRoom => {
+                self.metrics.bodies_refused.inc();
+                api(headers, content_type, id, Err(ApiError::throughput_exceeded()))
+            }
+            BodyError::Late => {
+                self.metrics.bodies_late.inc();
+                closing(plain(StatusCode::REQUEST_TIMEOUT, "text/plain", ""))
             }
             BodyError::Garbled | BodyError::Broken => {
                 let mut reply = api(headers, content_type, id, Err(ApiError::internal()));
@@ -163,6 +192,12 @@ impl<E: Env> Service<E> {
             }
         }
     }
+}
+
+/// The same reply, after which the connection is closed.
+fn closing(mut reply: Reply) -> Reply {
+    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    reply
 }
 
 /// Largest request line, and largest sum of all header names and values, that the service accepts; above, it answers

@@ -1,0 +1,101 @@
+//! The memory that the bodies of requests may take, all connections together.
+//!
+//! There may be 10,000 connections, and each may send 16 MB: what is bounded for one is not bounded for all. So a body
+//! pays for the room that it takes, from its first piece until its request is answered, and where the room is used up
+//! the request is refused. It is not made to wait: what waits keeps what it has got so far, and where all wait for
+//! room, none of them ever gets it.
+//!
+//! A body that arrives in one piece with nothing to follow, as nearly all do, pays nothing: it lies in its connection's
+//! read buffer, which is bounded by itself. So the common request touches nothing that event loops share.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Room for bodies, unless the operator says otherwise: sixteen of the largest, or what the queues of four shards hold.
+pub const BODY_MEMORY_DEFAULT: usize = 256 << 20;
+
+/// The least that makes sense: the largest body, packed and unpacked at the same time.
+pub const BODY_MEMORY_MIN: usize = 32 << 20;
+
+/// Room for the bodies of a server's requests.
+#[derive(Debug)]
+pub struct BodyBudget {
+    bytes_max: usize,
+    bytes: AtomicUsize,
+}
+
+/// What one body has paid for; given back when dropped.
+#[derive(Debug)]
+pub struct Charge<'a> {
+    budget: &'a BodyBudget,
+    bytes: usize,
+}
+
+impl BodyBudget {
+    /// Room for so many bytes.
+    pub fn new(bytes_max: usize) -> BodyBudget {
+        BodyBudget { bytes_max, bytes: AtomicUsize::new(0) }
+    }
+
+    /// Bytes that are taken now.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// A body that has paid for nothing yet.
+    pub fn charge(&self) -> Charge<'_> {
+        Charge { budget: self, bytes: 0 }
+    }
+}
+
+impl Charge<'_> {
+    /// Pays for a size of `bytes` in all; false, and nothing is paid, where there is not so much room.
+    #[must_use]
+    pub fn grow_to(&mut self, bytes: usize) -> bool {
+        let more = bytes.saturating_sub(self.bytes);
+        let has_room = |taken: usize| taken.checked_add(more).filter(|taken| *taken <= self.budget.bytes_max);
+        let is_paid = self.budget.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, has_room).is_ok();
+        self.bytes += if is_paid { more } else { 0 };
+        is_paid
+    }
+}
+
+impl Drop for Charge<'_> {
+    fn drop(&mut self) {
+        self.budget.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ROOM: usize = 100;
+
+    proptest! {
+        #[test]
+        fn what_is_taken_is_what_was_paid_and_fits(steps in prop::collection::vec((0..6usize, prop::option::of(0..150usize)), 1..60)) {
+            let budget = BodyBudget::new(ROOM);
+            let mut charges: Vec<Charge<'_>> = (0..6).map(|_| budget.charge()).collect();
+            let mut paid = [0; 6];
+            for (who, size) in steps {
+                match size {
+                    None => {
+                        charges[who] = budget.charge();
+                        paid[who] = 0;
+                    }
+                    Some(size) => {
+                        let taken: usize = paid.iter().sum();
+                        let fits = taken - paid[who] + size.max(paid[who]) <= ROOM;
+                        prop_assert_eq!(charges[who].grow_to(size), fits);
+                        paid[who] = if fits { size.max(paid[who]) } else { paid[who] };
+                    }
+                }
+                prop_assert_eq!(budget.bytes(), paid.iter().sum::<usize>());
+            }
+            drop(charges);
+            prop_assert_eq!(budget.bytes(), 0);
+        }
+    }
+}
