@@ -7,15 +7,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dynamo_engine::catalog::{Catalog, DdlCommand, KeyAttribute, KeySchema, KeyType, TableDescriptor, TableId};
+use dynamo_engine::catalog::Catalog;
 
 use super::super::fixture::{TABLE, get};
 use super::{
-    REQUEST_DEADLINE, SETTLED_AFTER, SHARDS, command, left_behind, one_on_each_shard, put_action, transact,
-    transaction, values,
+    REQUEST_DEADLINE, SETTLED_AFTER, SHARDS, command, create_command, left_behind, one_on_each_shard, put_action,
+    transact, transaction, values,
 };
 use crate::env::sim::{SimEnv, SimNetwork, SimNode, run};
-use crate::env::{Env, Storage};
+use crate::env::{Env, Storage, Task};
 use crate::node::transaction::{Step, set_trap};
 use crate::node::{ClusterOptions, Node, NodeOptions};
 
@@ -67,14 +67,40 @@ impl Machines {
         self.network.leave(id);
         self.machines[&id].kill().await;
     }
+
+    /// Creates the table through the first node and puts one item on each shard, with the value `old`.
+    async fn fill(&self, first: &Node<SimEnv>) -> Vec<String> {
+        let filling = async {
+            create_table(first).await;
+            let ids = one_on_each_shard(first, "a");
+            put_all(first, &ids, "old").await;
+            ids
+        };
+        self.machines[&FIRST].scope(filling).await
+    }
+
+    /// Lets the first node put the value `new` to all of these items, and catches it at `step`, where it stays.
+    async fn catch_at(&self, step: Step, first: Arc<Node<SimEnv>>, ids: &[String]) -> Task<()> {
+        let is_reached = Rc::new(Cell::new(false));
+        let reached = Rc::clone(&is_reached);
+        set_trap(Some(Rc::new(move |at| at == step && !reached.replace(true))));
+        let new: Vec<String> = ids.iter().map(|id| put_action(id, "new")).collect();
+        let coordinator = self.machines[&FIRST].spawn(async move {
+            let plan = transaction(&first, &new, None);
+            let token = plan.writes[0].token;
+            drop(first.propose(token, command(plan), first.deadline()).await);
+        });
+        while !is_reached.get() {
+            tokio::time::sleep(Duration::from_micros(100)).await;
+        }
+        coordinator
+    }
 }
 
 pub(super) async fn create_table(node: &Node<SimEnv>) {
-    let key = KeyAttribute { name: "id".to_owned(), kind: KeyType::S };
-    let table = TableDescriptor::new(TableId(0), TABLE, KeySchema { partition: vec![key], sort: Vec::new() });
     // Nobody may lead yet.
     while node.catalog().table(TABLE).is_none() {
-        drop(node.propose_ddl(DdlCommand::CreateTable(Box::new(table.clone())), node.deadline()).await);
+        drop(node.propose_ddl(create_command(), node.deadline()).await);
         SimEnv::sleep(LOOK).await;
     }
 }
@@ -91,30 +117,11 @@ async fn lose_the_coordinators_machine(step: Step) {
     let machines = Machines::new();
     let mut nodes = machines.start_all().await;
     let first = nodes.remove(&FIRST).expect("it was started");
-    let machine = &machines.machines[&FIRST];
-    let ids = machine
-        .scope(async {
-            create_table(&first).await;
-            let ids = one_on_each_shard(&first, "a");
-            put_all(&first, &ids, "old").await;
-            ids
-        })
-        .await;
+    let ids = machines.fill(&first).await;
     // The coordinator of that one is not quite done when its client is.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(left_behind(&first), (0, 0));
-    let is_reached = Rc::new(Cell::new(false));
-    let reached = Rc::clone(&is_reached);
-    set_trap(Some(Rc::new(move |at| at == step && !reached.replace(true))));
-    let new: Vec<String> = ids.iter().map(|id| put_action(id, "new")).collect();
-    let coordinator = machine.spawn(async move {
-        let plan = transaction(&first, &new, None);
-        let token = plan.writes[0].token;
-        drop(first.propose(token, command(plan), first.deadline()).await);
-    });
-    while !is_reached.get() {
-        tokio::time::sleep(Duration::from_micros(100)).await;
-    }
+    let coordinator = machines.catch_at(step, first, &ids).await;
     machines.kill(FIRST).await;
     drop(coordinator);
     tokio::time::sleep(SETTLED_AFTER).await;
@@ -149,29 +156,10 @@ fn a_read_through_another_node_ends_what_it_waits_for() {
         let machines = Machines::new();
         let nodes = machines.start_all().await;
         let first = Arc::clone(&nodes[&FIRST]);
-        let machine = &machines.machines[&FIRST];
-        let ids = machine
-            .scope(async {
-                create_table(&first).await;
-                let ids = one_on_each_shard(&first, "a");
-                put_all(&first, &ids, "old").await;
-                ids
-            })
-            .await;
+        let ids = machines.fill(&first).await;
         // Until the leaders have settled down.
         tokio::time::sleep(Duration::from_secs(60)).await;
-        let is_reached = Rc::new(Cell::new(false));
-        let reached = Rc::clone(&is_reached);
-        set_trap(Some(Rc::new(move |at| at == Step::BeforeDecide && !reached.replace(true))));
-        let new: Vec<String> = ids.iter().map(|id| put_action(id, "new")).collect();
-        let _coordinator = machine.spawn(async move {
-            let plan = transaction(&first, &new, None);
-            let token = plan.writes[0].token;
-            drop(first.propose(token, command(plan), first.deadline()).await);
-        });
-        while !is_reached.get() {
-            tokio::time::sleep(Duration::from_micros(100)).await;
-        }
+        let _coordinator = machines.catch_at(Step::BeforeDecide, first, &ids).await;
         set_trap(None);
         let leads = |id: u64, shard: usize| nodes[&id].shards[shard].group().lease().leading_term().is_some();
         let pairs = (1..=NODES).flat_map(|id| (0..ids.len()).map(move |shard| (id, shard)));

@@ -55,11 +55,16 @@ async fn start(machine: &Arc<SimNode>) -> Arc<Node<SimEnv>> {
     machine.scope(Node::start(options, SimEnv::new(machine))).await.expect("a node starts")
 }
 
-/// Creates the table of the tests on every shard.
-async fn create_table<E: Env>(node: &Node<E>) {
+/// The command that creates the table of the tests.
+fn create_command() -> DdlCommand {
     let key = KeyAttribute { name: "id".to_owned(), kind: KeyType::S };
     let table = TableDescriptor::new(TableId(0), TABLE, KeySchema { partition: vec![key], sort: Vec::new() });
-    match node.propose_ddl(DdlCommand::CreateTable(Box::new(table)), node.deadline()).await {
+    DdlCommand::CreateTable(Box::new(table))
+}
+
+/// Creates the table of the tests on every shard.
+async fn create_table<E: Env>(node: &Node<E>) {
+    match node.propose_ddl(create_command(), node.deadline()).await {
         Ok(DdlOutcome::Created(_)) => {}
         other => panic!("no table: {other:?}"),
     }
