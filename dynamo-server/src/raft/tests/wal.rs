@@ -10,6 +10,7 @@ use ordered_kv::{LogStore, Reader};
 
 use crate::env::sim::{SimEnv, SimNode, run};
 use crate::env::{Env, Storage};
+use crate::in_flight::InFlight;
 use crate::node::FaultSignal;
 use crate::raft::Wal;
 use crate::raft::floor::Floor;
@@ -26,6 +27,15 @@ fn records(indexes: impl Iterator<Item = u64>) -> Vec<(LogId, Bytes)> {
 
 /// A WAL on a simulated disk; runs `story` with it.
 fn with_wal<F: Future<Output = ()>>(seed: u64, story: impl FnOnce(Arc<SimNode>, Wal<SimEnv>, FaultSignal) -> F) {
+    with_wal_of(None, seed, story);
+}
+
+/// The same for a node that answers the requests `in_place`, if any.
+fn with_wal_of<F: Future<Output = ()>>(
+    in_place: Option<Arc<InFlight>>,
+    seed: u64,
+    story: impl FnOnce(Arc<SimNode>, Wal<SimEnv>, FaultSignal) -> F,
+) {
     run(seed, async move {
         let machine = SimNode::new(1, 1);
         let scope = Arc::clone(&machine);
@@ -33,7 +43,7 @@ fn with_wal<F: Future<Output = ()>>(seed: u64, story: impl FnOnce(Arc<SimNode>, 
             .scope(async move {
                 let stores = SimEnv::new(&machine).open(&Storage::Memory).unwrap();
                 let fault = FaultSignal::default();
-                let wal = Wal::start(stores.log, Floor::default(), fault.clone(), None);
+                let wal = Wal::start(stores.log, Floor::default(), fault.clone(), in_place);
                 story(machine, wal, fault).await;
             })
             .await;
@@ -106,4 +116,24 @@ fn after_a_failed_write_nothing_is_ever_acknowledged() {
         assert!(wal.save_vote(0, Vote::new(1, 1)).await.is_err(), "what is on the disk is not known any more");
         assert_eq!(flushed.load(Ordering::Relaxed), 0);
     });
+}
+
+/// A cut waits for nobody, so that it may still be with the worker when what replaces the end is appended.
+#[test]
+fn an_append_in_place_does_not_overtake_a_cut() {
+    for seed in 0..10 {
+        with_wal_of(Some(Arc::default()), seed, async |machine, wal, _| {
+            machine.let_tasks_block();
+            for round in 1..30 {
+                append(&wal, 0, 0..=9).await;
+                wal.truncate(0, Some(at(4))).await.unwrap();
+                append(&wal, 0, 5..=6).await;
+                wal.save_vote(0, Vote::new(round, 1)).await.unwrap();
+                let entry = |index| machine.log().get(&keys::entry(0, index)).unwrap();
+                assert!(entry(5).is_some() && entry(6).is_some(), "seed {seed}: the new end was cut off, too");
+                assert!(entry(7).is_none(), "seed {seed}: the old end is still there");
+            }
+            assert!(wal.written_in_place() > 0, "seed {seed}");
+        });
+    }
 }
