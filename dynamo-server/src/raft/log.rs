@@ -13,7 +13,6 @@ use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures::Stream;
@@ -24,6 +23,7 @@ use ordered_kv::{Direction, KeyRange, LogStore};
 use parking_lot::Mutex;
 
 use super::codec::{decode_entry, get_log_id, get_vote, is_membership, put_entry};
+use super::durable::Durable;
 use super::floor::{Floor, GroupFloor, LogEndError};
 use super::incoming::Incoming;
 use super::keys::{self, Scalar};
@@ -199,9 +199,9 @@ struct Inner {
     committed_saved: bool,
     tail: Tail,
     size: LogSize,
-    /// The index behind the last durable entry. Replaced by a fresh one at a truncation, so that a write which is on
-    /// its way for an entry that no longer exists cannot make its successor look durable.
-    flushed_next: Arc<AtomicU64>,
+    /// How far it is durable. Replaced by a fresh one at a truncation, so that a write which is on its way for an entry
+    /// that no longer exists cannot make its successor look durable.
+    durable: Arc<Durable>,
 }
 
 impl<E: Env> GroupLog<E> {
@@ -223,7 +223,7 @@ impl<E: Env> GroupLog<E> {
             committed_saved: true,
             tail: recovered.tail,
             size: recovered.size,
-            flushed_next: Arc::new(AtomicU64::new(next)),
+            durable: Arc::new(Durable::new(next)),
         };
         GroupLog { shared: Arc::new(Shared { group, store, wal, lease, inner: Mutex::new(inner) }) }
     }
@@ -246,6 +246,16 @@ impl<E: Env> GroupLog<E> {
     /// The last vote.
     pub fn vote(&self) -> Option<Vote> {
         self.shared.inner.lock().vote
+    }
+
+    /// What an entry has to wait for before it may be applied, if anything: that this log has it on the disk.
+    ///
+    /// Others may have committed an entry before this node's disk has it. Applied at once, it could outlive its own log
+    /// in a power cut: the state would be ahead of the log, which is how a damaged log looks.
+    pub fn still_volatile(&self, index: u64) -> Option<Arc<Durable>> {
+        let inner = self.shared.inner.lock();
+        let is_volatile = inner.durable.next() <= index && inner.last.is_some_and(|last| last.index() >= index);
+        is_volatile.then(|| Arc::clone(&inner.durable))
     }
 
     /// Notes that a snapshot is about to replace the state; durable on return.
@@ -398,8 +408,8 @@ impl<E: Env> RaftLogStorage<Types<E>> for GroupLog<E> {
         I: IntoIterator<Item = LogEntry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let (records, committed, flushed_next) = self.shared.remember(entries);
-        self.shared.wal.append(self.shared.group, records, committed, flushed_next, callback).await
+        let (records, committed, durable) = self.shared.remember(entries);
+        self.shared.wal.append(self.shared.group, records, committed, durable, callback).await
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
@@ -409,8 +419,7 @@ impl<E: Env> RaftLogStorage<Types<E>> for GroupLog<E> {
             inner.tail.truncate(from);
             inner.size.truncate(from);
             inner.last = inner.last.min(last);
-            let durable = inner.flushed_next.load(Ordering::Acquire).min(from);
-            inner.flushed_next = Arc::new(AtomicU64::new(durable));
+            inner.durable = Arc::new(Durable::new(inner.durable.next().min(from)));
             self.shared.lease.log_is_cut(from);
         }
         self.shared.wal.truncate(self.shared.group, last).await
@@ -431,7 +440,7 @@ impl<E: Env> RaftLogStorage<Types<E>> for GroupLog<E> {
 }
 
 /// What the WAL is to write: records, a newer committed entry, and the mark to move when they are durable.
-type ToWrite = (Vec<(LogId, Bytes)>, Option<LogId>, Arc<AtomicU64>);
+type ToWrite = (Vec<(LogId, Bytes)>, Option<LogId>, Arc<Durable>);
 
 impl<E: Env> Shared<E> {
     /// Makes entries readable and encodes them for the WAL.
@@ -454,11 +463,11 @@ impl<E: Env> Shared<E> {
             let stored_bytes = stored.len();
             inner.tail.push(entry, stored_bytes);
         }
-        let durable_next = inner.flushed_next.load(Ordering::Acquire);
+        let durable_next = inner.durable.next();
         inner.tail.shrink(durable_next);
         let committed = if inner.committed_saved { None } else { inner.committed };
         inner.committed_saved = true;
-        (records, committed, Arc::clone(&inner.flushed_next))
+        (records, committed, Arc::clone(&inner.durable))
     }
 }
 

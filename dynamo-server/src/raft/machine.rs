@@ -97,7 +97,7 @@ pub fn persisted_applied(store: &dyn StateStore, shard: ShardId) -> Result<Optio
 /// The state machine of one group.
 pub struct Machine<E: Env> {
     store: Arc<dyn StateStore>,
-    /// Where the installation of a snapshot is noted first.
+    /// Where the installation of a snapshot is noted first, and entries are durable before they are applied.
     log: GroupLog<E>,
     shard: ShardState,
     applied: Option<LogId>,
@@ -249,6 +249,12 @@ impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
     {
         let mut commands = 0;
         while let Some((entry, responder)) = entries.try_next().await? {
+            if let Some(durable) = self.log.still_volatile(entry.log_id.index()) {
+                tokio::select! {
+                    () = durable.wait(entry.log_id.index()) => {}
+                    reason = self.fault.raised() => return Err(io::Error::other(reason)),
+                }
+            }
             let applied = self.apply_one(&entry)?;
             commands += applied.0.len();
             if let Some(responder) = responder {

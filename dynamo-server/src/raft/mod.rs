@@ -18,6 +18,7 @@
 //! entry. openraft's types end here: what other modules see are entries, outcomes, indexes and node numbers.
 
 pub mod codec;
+mod durable;
 pub mod floor;
 mod group;
 pub mod incoming;

@@ -37,6 +37,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use super::codec::{put_log_id, put_vote};
+use super::durable::Durable;
 use super::floor::Floor;
 use super::keys::{self, Scalar};
 use super::types::{LogId, Types, Vote};
@@ -68,7 +69,7 @@ enum Request<E: Env> {
         group: u32,
         records: Vec<(LogId, Bytes)>,
         committed: Option<LogId>,
-        flushed_next: Arc<AtomicU64>,
+        durable: Arc<Durable>,
         done: IOFlushed<Types<E>>,
     },
     Vote {
@@ -141,7 +142,7 @@ impl<E: Env> Wal<E> {
         Wal { requests, shared }
     }
 
-    /// Writes entries; `done` is called when they are durable, and `flushed_next` then holds the index behind them.
+    /// Writes entries; `done` is called when they are durable, and `durable` then reaches beyond them.
     ///
     /// # Errors
     /// When the worker is gone.
@@ -150,10 +151,10 @@ impl<E: Env> Wal<E> {
         group: u32,
         records: Vec<(LogId, Bytes)>,
         committed: Option<LogId>,
-        flushed_next: Arc<AtomicU64>,
+        durable: Arc<Durable>,
         done: IOFlushed<Types<E>>,
     ) -> io::Result<()> {
-        let request = Request::Append { group, records, committed, flushed_next, done };
+        let request = Request::Append { group, records, committed, durable, done };
         if self.shared.wants_in_place() {
             E::disk_pause().await;
             match self.shared.write_in_place(request) {
@@ -307,7 +308,7 @@ struct Round<E: Env> {
     sync: bool,
     /// Whether the end of a log is cut off, so that the floor must not promise it any more.
     cut: bool,
-    appended: Vec<(Arc<AtomicU64>, u64, IOFlushed<Types<E>>)>,
+    appended: Vec<(Arc<Durable>, u64, IOFlushed<Types<E>>)>,
     /// Who waits for a vote or a note.
     waiting: Vec<oneshot::Sender<io::Result<()>>>,
     closed: Option<oneshot::Sender<()>>,
@@ -358,7 +359,7 @@ impl<E: Env> Worker<E> {
 impl<E: Env> Writer<E> {
     fn take(&mut self, round: &mut Round<E>, request: Request<E>) {
         match request {
-            Request::Append { group, records, committed, flushed_next, done } => {
+            Request::Append { group, records, committed, durable, done } => {
                 round.sync = true;
                 for (log_id, bytes) in &records {
                     round.batch.put(&keys::entry(group, log_id.index()), bytes);
@@ -368,7 +369,7 @@ impl<E: Env> Writer<E> {
                 }
                 let Some((last, _)) = records.last() else { return done.io_completed(self.health()) };
                 self.floor.groups.entry(group).or_default().last = Some(*last);
-                round.appended.push((flushed_next, last.index() + 1, done));
+                round.appended.push((durable, last.index() + 1, done));
             }
             Request::Vote { group, vote, done } => {
                 round.sync = true;
@@ -483,9 +484,9 @@ impl<E: Env> Round<E> {
             Ok(()) => Ok(()),
             Err(error) => Err(io::Error::other(error.to_string())),
         };
-        for (flushed_next, next, done) in self.appended {
+        for (durable, next, done) in self.appended {
             if health.is_ok() {
-                flushed_next.store(next, Ordering::Release);
+                durable.reach(next);
             }
             done.io_completed(result());
         }

@@ -1,7 +1,6 @@
 //! The write-ahead log: shared syncs, order, and a floor that never promises what was cut.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +12,7 @@ use crate::env::{Env, Storage};
 use crate::in_flight::InFlight;
 use crate::node::FaultSignal;
 use crate::raft::Wal;
+use crate::raft::durable::Durable;
 use crate::raft::floor::Floor;
 use crate::raft::keys;
 use crate::raft::types::{CommittedLeaderId, LogId, Vote};
@@ -50,8 +50,8 @@ fn with_wal_of<F: Future<Output = ()>>(
     });
 }
 
-async fn append(wal: &Wal<SimEnv>, group: u32, indexes: impl Iterator<Item = u64>) -> Arc<AtomicU64> {
-    let flushed = Arc::new(AtomicU64::new(0));
+async fn append(wal: &Wal<SimEnv>, group: u32, indexes: impl Iterator<Item = u64>) -> Arc<Durable> {
+    let flushed = Arc::new(Durable::new(0));
     wal.append(group, records(indexes), None, Arc::clone(&flushed), IOFlushed::noop()).await.unwrap();
     flushed
 }
@@ -69,10 +69,10 @@ fn what_gathers_during_a_sync_shares_the_next_one() {
             }
         }
         SimEnv::sleep(Duration::from_millis(10)).await;
-        assert!(flushed.iter().all(|flushed| flushed.load(Ordering::Relaxed) == 0), "nothing is durable yet");
+        assert!(flushed.iter().all(|flushed| flushed.next() == 0), "nothing is durable yet");
         machine.thaw_disk();
         SimEnv::sleep(Duration::from_millis(50)).await;
-        assert!(flushed.iter().all(|flushed| flushed.load(Ordering::Relaxed) > 0));
+        assert!(flushed.iter().all(|flushed| flushed.next() > 0));
         assert!(machine.log().syncs() - syncs <= 2, "a hundred appends of four groups");
     });
 }
@@ -114,7 +114,7 @@ fn after_a_failed_write_nothing_is_ever_acknowledged() {
         machine.log().fail_writes(None);
         let flushed = append(&wal, 0, 0..=0).await;
         assert!(wal.save_vote(0, Vote::new(1, 1)).await.is_err(), "what is on the disk is not known any more");
-        assert_eq!(flushed.load(Ordering::Relaxed), 0);
+        assert_eq!(flushed.next(), 0);
     });
 }
 

@@ -24,6 +24,7 @@ mod basics;
 mod clients;
 mod green;
 mod installation;
+mod late_disk;
 mod red;
 mod scenarios;
 mod schedules;
