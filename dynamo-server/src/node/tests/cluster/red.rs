@@ -6,7 +6,7 @@ use super::verdict::judge;
 use crate::raft::rules::Rule;
 
 /// Seeds that are tried at most.
-const SEEDS_MAX: u64 = 12;
+const SEEDS_MAX: u64 = 60;
 
 /// Whether some seed finds a violation of linearizability.
 fn finds_a_stale_read(scenario: Scenario, broken: Option<Rule>) -> bool {
