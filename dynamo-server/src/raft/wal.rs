@@ -104,7 +104,8 @@ pub struct Wal<E: Env> {
 
 /// What the worker and whoever writes in place have in common.
 struct Shared<E: Env> {
-    /// `None` once it is closed.
+    /// `None` once it is closed, or has panicked: taken out while it writes, so that one which did not come to the end of
+    /// a write records nothing more.
     writer: Mutex<Option<Writer<E>>>,
     /// Requests that were sent to the worker and are not answered yet.
     with_worker: AtomicUsize,
@@ -234,16 +235,17 @@ impl<E: Env> Shared<E> {
     ///
     /// A group's appends, votes and cuts come one after the other, so that whatever of it is with the worker is counted.
     fn write_in_place(&self, request: Request<E>) -> Option<Request<E>> {
-        let Some(mut writer) = self.writer.try_lock() else { return Some(request) };
+        let Some(mut place) = self.writer.try_lock() else { return Some(request) };
         // Acquire: what the worker has written stands before what is written here.
         if self.with_worker.load(Ordering::Acquire) > 0 {
             return Some(request);
         }
-        let Some(writer) = writer.as_mut() else { return Some(request) };
+        let Some(mut writer) = place.take() else { return Some(request) };
         let _alarm = Alarm(&self.fault);
         let mut round = Round::new();
         writer.take(&mut round, request);
-        self.write(writer, round);
+        self.write(&mut writer, round);
+        *place = Some(writer);
         self.written_in_place.fetch_add(1, Ordering::Relaxed);
         None
     }
@@ -340,17 +342,22 @@ impl<E: Env> Worker<E> {
     fn write(&mut self, gathered: &mut Vec<Request<E>>) -> Option<oneshot::Sender<()>> {
         let requests = gathered.len();
         let mut place = self.shared.writer.lock();
-        let writer = place.as_mut()?;
+        let Some(mut writer) = place.take() else {
+            // Whoever waits hears that the log is gone.
+            gathered.clear();
+            return None;
+        };
         let mut round = Round::new();
         gathered.drain(..).for_each(|request| writer.take(&mut round, request));
         let closed = round.closed.take();
-        self.shared.write(writer, round);
+        self.shared.write(&mut writer, round);
         // Release: what was written is seen by whoever then writes in place.
         self.shared.with_worker.fetch_sub(requests, Ordering::Release);
         if closed.is_some() {
             self.queue.close();
             writer.record_floor();
-            *place = None;
+        } else {
+            *place = Some(writer);
         }
         closed
     }

@@ -12,11 +12,21 @@ use dynamo_engine::keyspace::{KeyPart, row_key, token_of};
 use dynamo_engine::read::ReadPlan;
 use dynamo_protocol::value::{AttributeValue, Item};
 
-use crate::env::Env;
-use crate::node::Node;
+use crate::env::sim::{SimEnv, SimNode};
+use crate::env::{Env, Storage};
+use crate::node::{Node, NodeOptions};
 use crate::shard::{Deadline, ShardError};
 
 pub const TABLE: &str = "things";
+
+/// A simulated machine with a node that is alone and has the table.
+pub async fn start_alone() -> (Arc<SimNode>, Arc<Node<SimEnv>>) {
+    let machine = SimNode::new(1, 1);
+    let options = NodeOptions { storage: Storage::Memory, ..NodeOptions::default() };
+    let node = machine.scope(Node::start(options, SimEnv::new(&machine))).await.unwrap();
+    machine.scope(create_table(&node)).await;
+    (machine, node)
+}
 
 /// Creates the table of the tests and gives it.
 pub async fn create_table<E: Env>(node: &Node<E>) -> Arc<TableDescriptor> {

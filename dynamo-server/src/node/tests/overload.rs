@@ -2,15 +2,14 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::fixture::{applied_value, create_table, put};
-use crate::env::sim::{SimEnv, SimNode, run};
-use crate::env::{Env, Storage};
-use crate::node::{Node, NodeOptions, REQUEST_DEADLINE};
+use super::fixture::{applied_value, put, start_alone};
+use crate::env::Env;
+use crate::env::sim::{SimEnv, run};
+use crate::node::{Node, REQUEST_DEADLINE};
 use crate::shard::{ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_PART_OF_DEADLINE, ShardError};
 
 /// A synced write takes half of this on average.
@@ -18,14 +17,6 @@ const SYNC_US_MAX: u64 = 600_000;
 
 /// How long a client rests after a refusal, as an SDK does.
 const BACK_OFF: Duration = Duration::from_millis(500);
-
-async fn start() -> (Arc<SimNode>, Arc<Node<SimEnv>>) {
-    let machine = SimNode::new(1, 1);
-    let options = NodeOptions { storage: Storage::Memory, ..NodeOptions::default() };
-    let node = machine.scope(Node::start(options, SimEnv::new(&machine))).await.unwrap();
-    machine.scope(create_table(&node)).await;
-    (machine, node)
-}
 
 /// What a client has seen.
 #[derive(Default)]
@@ -84,7 +75,7 @@ async fn write_until(node: &Node<SimEnv>, clients: u64, bytes: usize, end_ns: u6
 #[test]
 fn a_lasting_overload_is_refused_at_once_and_passes() {
     run(71, async {
-        let (machine, node) = start().await;
+        let (machine, node) = start_alone().await;
         machine.slow_disk(Some(SYNC_US_MAX));
         // Some 50 such items a second, at most, and 200 clients. In the first ten seconds it is found out that this is no
         // burst, and what came in before is worked off.
@@ -137,7 +128,7 @@ fn a_lasting_overload_is_refused_at_once_and_passes() {
 #[test]
 fn clients_that_share_an_entry_are_never_refused() {
     run(72, async {
-        let (machine, node) = start().await;
+        let (machine, node) = start_alone().await;
         machine.slow_disk(Some(2_000_000));
         let seen = Rc::new(Seen::default());
         machine.scope(write_until(&node, 256, 100, SimEnv::monotonic_ns() + 30_000_000_000, &seen)).await;
@@ -151,7 +142,7 @@ fn clients_that_share_an_entry_are_never_refused() {
 #[test]
 fn one_slow_sync_refuses_nobody() {
     run(73, async {
-        let (machine, node) = start().await;
+        let (machine, node) = start_alone().await;
         machine.slow_disk(Some(60_000));
         let stall = REQUEST_DEADLINE - REQUEST_DEADLINE / QUEUE_PART_OF_DEADLINE;
         let slow = async {

@@ -1,23 +1,14 @@
 //! Writes whose time is over while they wait for their turn: they are refused, and never done afterwards.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::fixture::{applied_value, create_table, put, put_within};
-use crate::env::sim::{SimEnv, SimNode, run};
-use crate::env::{Env, Storage};
-use crate::node::{Node, NodeOptions, REQUEST_DEADLINE};
+use super::fixture::{applied_value, put, put_within, start_alone};
+use crate::env::Env;
+use crate::env::sim::{SimEnv, run};
+use crate::node::REQUEST_DEADLINE;
 use crate::shard::{Deadline, ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, ShardError};
-
-async fn start() -> (Arc<SimNode>, Arc<Node<SimEnv>>) {
-    let machine = SimNode::new(1, 1);
-    let options = NodeOptions { storage: Storage::Memory, ..NodeOptions::default() };
-    let node = machine.scope(Node::start(options, SimEnv::new(&machine))).await.unwrap();
-    machine.scope(create_table(&node)).await;
-    (machine, node)
-}
 
 /// A disk that stands still for longer than a request may take: what is in the entries under way is not known, all that
 /// waits behind them was not done, and takes up no memory any more.
@@ -25,7 +16,7 @@ async fn start() -> (Arc<SimNode>, Arc<Node<SimEnv>>) {
 fn what_has_waited_until_its_deadline_was_not_done() {
     const WAITING: usize = 40;
     run(81, async {
-        let (machine, node) = start().await;
+        let (machine, node) = start_alone().await;
         machine.freeze_disk_after(0);
         let value = "x".repeat(ENTRY_BYTES_MAX);
         let writes = async {
@@ -56,7 +47,7 @@ fn what_has_waited_until_its_deadline_was_not_done() {
 #[test]
 fn what_nobody_waits_for_any_more_is_not_done() {
     run(82, async {
-        let (machine, node) = start().await;
+        let (machine, node) = start_alone().await;
         machine.freeze_disk_after(0);
         let value = "x".repeat(ENTRY_BYTES_MAX);
         let under_way = (0..ENTRIES_IN_FLIGHT_MAX).map(|number| number.to_string()).collect::<Vec<_>>();
@@ -91,7 +82,7 @@ fn a_refusal_is_true_whenever_the_deadline_falls() {
     let (mut acknowledged, mut refused, mut unknown) = (0, 0, 0);
     for seed in 0..10 {
         run(seed, async {
-            let (machine, node) = start().await;
+            let (machine, node) = start_alone().await;
             machine.slow_disk(Some(200_000));
             let value = "x".repeat(ENTRY_BYTES_MAX / 8);
             let writes = async {
