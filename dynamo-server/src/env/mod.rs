@@ -86,9 +86,9 @@ pub trait Env: Clone + Send + Sync + Sized + 'static {
     /// Runs work that takes long for a task, in place: the runtime may move its other tasks elsewhere meanwhile.
     fn in_place<R>(work: impl FnOnce() -> R) -> R;
 
-    /// Whether the calling task may hold up its thread for as long as a quick disk takes: not where other tasks would be
-    /// left waiting on a thread that the program around this node has lent.
-    fn may_block_here() -> bool;
+    /// For how long the calling task may hold up its thread, at the most: nothing where other tasks would be left waiting
+    /// on a thread that the program around this node has lent.
+    fn may_block_here() -> Duration;
 
     /// The time a disk takes for a synchronous write. Nothing in production, where the write itself takes it.
     fn disk_pause() -> impl Future<Output = ()> + Send;

@@ -34,6 +34,10 @@ fn origin() -> Instant {
 /// Raft's instants must be able to lie a little before the first call; a century of nanoseconds still fits above.
 const MONOTONIC_START_NS: u64 = 1_000_000_000_000;
 
+/// About two and a half syncs of a quick disk. What takes longer is worth waking another thread for, and would make a
+/// request that arrives meanwhile wait for too long.
+const BLOCKED_MAX: Duration = Duration::from_micros(400);
+
 impl Env for TokioEnv {
     type Transport = TcpTransport;
 
@@ -104,10 +108,12 @@ impl Env for TokioEnv {
         }
     }
 
-    fn may_block_here() -> bool {
+    fn may_block_here() -> Duration {
         // An event loop of the server's own, or of a program that has only one thread anyway.
-        tokio::runtime::Handle::try_current()
-            .is_ok_and(|handle| handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::CurrentThread)
+        match tokio::runtime::Handle::try_current().map(|handle| handle.runtime_flavor()) {
+            Ok(tokio::runtime::RuntimeFlavor::CurrentThread) => BLOCKED_MAX,
+            _ => Duration::ZERO,
+        }
     }
 
     async fn disk_pause() {

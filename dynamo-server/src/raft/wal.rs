@@ -20,7 +20,7 @@
 //!
 //! To hand a batch to the worker and hear of it again are two threads woken, which on a virtual machine takes longer than a
 //! quick disk's sync. Where nothing would be gained by the worker, an append is therefore written where it is asked for:
-//! the disk is quick ([`IN_PLACE_SYNC_NS_MAX`], by the syncs before), this is the only request that the node is answering
+//! the disk is quick (by the syncs before, and [`Env::may_block_here`]), this is the only request that the node is answering
 //! ([`InFlight`]) so that nobody else waits for the thread or could share the sync, and nothing is with the worker, so
 //! that the order is kept. In memory a sync is nothing, and every append is written in place. A member of a cluster
 //! leaves all to the worker: its disk and its peers' work at the same time.
@@ -57,9 +57,8 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 /// many since each one slows down every later read.
 const POINT_DELETES_MAX: u64 = 1024;
 
-/// Syncs that take longer on average are always left to the worker: then waking it costs little beside them, and a
-/// request that arrives meanwhile on the same thread would wait too long.
-const IN_PLACE_SYNC_NS_MAX: u64 = 400_000;
+/// What a sync is held to take before any was made: so long that the first few are left to the worker.
+const SYNC_NS_AT_FIRST: u64 = 1_000_000;
 
 /// Syncs that take no longer are none: the store is in memory.
 const NO_SYNC_NS_MAX: u64 = 20_000;
@@ -133,8 +132,7 @@ impl<E: Env> Wal<E> {
         let shared = Arc::new(Shared {
             writer: Mutex::new(Some(writer)),
             with_worker: AtomicUsize::new(0),
-            // The first few go to the worker.
-            sync_ns: AtomicU64::new(2 * IN_PLACE_SYNC_NS_MAX),
+            sync_ns: AtomicU64::new(SYNC_NS_AT_FIRST),
             written_in_place: AtomicU64::new(0),
             in_place,
             fault,
@@ -157,8 +155,9 @@ impl<E: Env> Wal<E> {
     ) -> io::Result<()> {
         let request = Request::Append { group, records, committed, durable, done };
         if self.shared.wants_in_place() {
+            let began_ns = E::monotonic_ns();
             E::disk_pause().await;
-            match self.shared.write_in_place(request) {
+            match self.shared.write_in_place(request, began_ns) {
                 None => Ok(()),
                 Some(request) => self.send(request).await,
             }
@@ -228,13 +227,13 @@ impl<E: Env> Shared<E> {
     fn wants_in_place(&self) -> bool {
         let Some(in_flight) = &self.in_place else { return false };
         let sync_ns = self.sync_ns.load(Ordering::Relaxed);
-        sync_ns <= IN_PLACE_SYNC_NS_MAX && (sync_ns <= NO_SYNC_NS_MAX || in_flight.is_one()) && E::may_block_here()
+        (sync_ns <= NO_SYNC_NS_MAX || in_flight.is_one()) && u128::from(sync_ns) <= E::may_block_here().as_nanos()
     }
 
     /// Writes an append here. Given back when that would overtake what is with the worker, or when it is closed.
     ///
     /// A group's appends, votes and cuts come one after the other, so that whatever of it is with the worker is counted.
-    fn write_in_place(&self, request: Request<E>) -> Option<Request<E>> {
+    fn write_in_place(&self, request: Request<E>, began_ns: u64) -> Option<Request<E>> {
         let Some(mut place) = self.writer.try_lock() else { return Some(request) };
         // Acquire: what the worker has written stands before what is written here.
         if self.with_worker.load(Ordering::Acquire) > 0 {
@@ -244,15 +243,15 @@ impl<E: Env> Shared<E> {
         let _alarm = Alarm(&self.fault);
         let mut round = Round::new();
         writer.take(&mut round, request);
-        self.write(&mut writer, round);
+        self.write(&mut writer, round, began_ns);
         *place = Some(writer);
         self.written_in_place.fetch_add(1, Ordering::Relaxed);
         None
     }
 
-    fn write(&self, writer: &mut Writer<E>, round: Round<E>) {
+    /// Writes a round, for which the disk has been at work since `began_ns`.
+    fn write(&self, writer: &mut Writer<E>, round: Round<E>, began_ns: u64) {
         let synced = round.sync;
-        let began_ns = E::monotonic_ns();
         writer.write(round);
         if synced {
             let took_ns = E::monotonic_ns().saturating_sub(began_ns);
@@ -329,8 +328,9 @@ impl<E: Env> Worker<E> {
                 bytes += next.byte_len();
                 gathered.push(next);
             }
+            let began_ns = E::monotonic_ns();
             E::disk_pause().await;
-            if let Some(closed) = self.write(&mut gathered) {
+            if let Some(closed) = self.write(&mut gathered, began_ns) {
                 // Nobody has to wait.
                 let _ = closed.send(());
                 return;
@@ -339,7 +339,7 @@ impl<E: Env> Worker<E> {
     }
 
     /// Writes what has gathered. When that closed the log, the store was let go, and whoever waits for it is given back.
-    fn write(&mut self, gathered: &mut Vec<Request<E>>) -> Option<oneshot::Sender<()>> {
+    fn write(&mut self, gathered: &mut Vec<Request<E>>, began_ns: u64) -> Option<oneshot::Sender<()>> {
         let requests = gathered.len();
         let mut place = self.shared.writer.lock();
         let Some(mut writer) = place.take() else {
@@ -350,7 +350,7 @@ impl<E: Env> Worker<E> {
         let mut round = Round::new();
         gathered.drain(..).for_each(|request| writer.take(&mut round, request));
         let closed = round.closed.take();
-        self.shared.write(&mut writer, round);
+        self.shared.write(&mut writer, round, began_ns);
         // Release: what was written is seen by whoever then writes in place.
         self.shared.with_worker.fetch_sub(requests, Ordering::Release);
         if closed.is_some() {

@@ -239,6 +239,9 @@ fn true_time(duration: Duration) -> Duration {
     duration * 1_000 / u32::try_from(clock_permille()).expect("a rate near one thousand")
 }
 
+/// For how long a task may wait for its machine's disk, where it may at all.
+const BLOCKED_MAX: Duration = Duration::from_millis(3);
+
 impl Env for SimEnv {
     type Transport = SimTransport;
 
@@ -309,9 +312,10 @@ impl Env for SimEnv {
     }
 
     /// Where it is let ([`SimNode::let_tasks_block`]), chance decides, so that both ways are taken. Only a task waits, in
-    /// [`Env::disk_pause`].
-    fn may_block_here() -> bool {
-        NODE.try_with(|node| node.may_block.load(Ordering::Relaxed)).unwrap_or(false) && chance_below(2) == 0
+    /// [`Env::disk_pause`], and for whole milliseconds, as is tokio's way.
+    fn may_block_here() -> Duration {
+        let is_let = NODE.try_with(|node| node.may_block.load(Ordering::Relaxed)).unwrap_or(false);
+        if is_let && chance_below(2) == 0 { BLOCKED_MAX } else { Duration::ZERO }
     }
 
     async fn disk_pause() {

@@ -94,6 +94,7 @@ fn live(seed: u64, lives: Lives) -> Ended {
         let machine = SimNode::new(1, 1);
         if seed.is_multiple_of(2) {
             machine.let_tasks_block();
+            machine.slow_disk(Some(200));
         }
         let story = Arc::new(Mutex::new(Story::default()));
         let node = start(&machine, lives).await;
@@ -102,10 +103,13 @@ fn live(seed: u64, lives: Lives) -> Ended {
         machine.log().set_sync(lives.sync);
         for _ in 0..LIVES {
             let node = start(&machine, lives).await;
+            // All the writers' writes pass for one request's, so that they may be written in place.
+            let answering = node.in_flight().enter();
             for writer in 0..WRITERS {
                 machine.spawn(write(Arc::clone(&node), Arc::clone(&story), writer));
             }
             tokio::time::sleep(Duration::from_micros(5_000 + chance_below(lives.micros_max))).await;
+            drop(answering);
             story.lock().written_in_place += node.counters().log_writes_in_place;
             drop(node);
             machine.kill().await;

@@ -17,6 +17,9 @@ use crate::raft::floor::Floor;
 use crate::raft::keys;
 use crate::raft::types::{CommittedLeaderId, LogId, Vote};
 
+/// A disk that is quick enough for appends in place.
+const QUICK_SYNC_US_MAX: u64 = 200;
+
 fn at(index: u64) -> LogId {
     LogId::new(CommittedLeaderId::new(1), index)
 }
@@ -122,8 +125,11 @@ fn after_a_failed_write_nothing_is_ever_acknowledged() {
 #[test]
 fn an_append_in_place_does_not_overtake_a_cut() {
     for seed in 0..10 {
-        with_wal_of(Some(Arc::default()), seed, async |machine, wal, _| {
+        let requests = Arc::new(InFlight::default());
+        let _answering = requests.enter();
+        with_wal_of(Some(Arc::clone(&requests)), seed, async |machine, wal, _| {
             machine.let_tasks_block();
+            machine.slow_disk(Some(QUICK_SYNC_US_MAX));
             for round in 1..30 {
                 append(&wal, 0, 0..=9).await;
                 wal.truncate(0, Some(at(4))).await.unwrap();
@@ -136,4 +142,28 @@ fn an_append_in_place_does_not_overtake_a_cut() {
             assert!(wal.written_in_place() > 0, "seed {seed}");
         });
     }
+}
+
+/// Whether the disk is quick is known from its syncs, wherever they were made.
+#[test]
+fn a_slow_disk_is_left_to_the_worker() {
+    let requests = Arc::new(InFlight::default());
+    let _answering = requests.enter();
+    with_wal_of(Some(Arc::clone(&requests)), 44, async |machine, wal, _| {
+        machine.let_tasks_block();
+        machine.slow_disk(Some(QUICK_SYNC_US_MAX));
+        for index in 0..50 {
+            append(&wal, 0, index..=index).await;
+            SimEnv::sleep(Duration::from_millis(1)).await;
+        }
+        let quick = wal.written_in_place();
+        assert!(quick > 0);
+        machine.slow_disk(Some(100_000));
+        for index in 50..150 {
+            append(&wal, 0, index..=index).await;
+            SimEnv::sleep(Duration::from_millis(200)).await;
+        }
+        let slow = wal.written_in_place() - quick;
+        assert!(slow <= 3, "{slow} of 100 slow syncs were made in place");
+    });
 }
