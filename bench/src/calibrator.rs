@@ -4,10 +4,16 @@
 //! nothing else, in a process of its own so that its processor time can be read. One thread unless asked otherwise:
 //! with 16 connections that is the cheapest way to serve (no thread wakes another), and so the strictest yardstick. It
 //! ends when its standard input closes, so it cannot outlive the run that started it.
+//!
+//! Asked to sync, it is the yardstick for durable writes over HTTP: every body is on disk before it is answered with
+//! `{}` ([`SharedLog`]). What the disk gives without HTTP ([`crate::disk`]) no server can reach; what this one reaches
+//! is left for servers on this machine.
 
 use std::convert::Infallible;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 
 use bytes::Bytes;
@@ -20,6 +26,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use crate::client::Endpoint;
+use crate::disk::SharedLog;
 use crate::error::{Context, Error, Result};
 use crate::machine::ProcessClock;
 
@@ -38,9 +45,20 @@ pub struct Calibrator {
 impl Calibrator {
     /// Starts it: this same binary with the subcommand `calibrator`.
     pub fn start(threads: u64) -> Result<Calibrator> {
+        Self::start_with(&["--threads", &threads.to_string()])
+    }
+
+    /// Starts it with a file in `folder` that every body is written to.
+    pub fn start_syncing(folder: &Path) -> Result<Calibrator> {
+        let folder = folder.to_str().ok_or_else(|| Error::new("the folder's name is not text"))?;
+        Self::start_with(&["--sync-in", folder])
+    }
+
+    fn start_with(arguments: &[&str]) -> Result<Calibrator> {
         let binary = std::env::current_exe()?;
         let mut child = Command::new(binary)
-            .args(["calibrator", "--threads", &threads.to_string()])
+            .arg("calibrator")
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -65,7 +83,8 @@ impl Drop for Calibrator {
 }
 
 /// Serves on a free port of the loopback interface, prints its address, and returns when standard input closes.
-pub fn serve_until_input_closes(threads: u64) -> Result<()> {
+pub fn serve_until_input_closes(threads: u64, sync_in: Option<&Path>) -> Result<()> {
+    let log = sync_in.map(SharedLog::create).transpose()?.map(Arc::new);
     let mut builder = match threads {
         1 => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
@@ -80,25 +99,39 @@ pub fn serve_until_input_closes(threads: u64) -> Result<()> {
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("{}", listener.local_addr()?);
-        tokio::task::spawn(accept(listener)).await.context(|| "the calibrator".to_owned())
+        tokio::task::spawn(accept(listener, log)).await.context(|| "the calibrator".to_owned())
     })
 }
 
-async fn accept(listener: TcpListener) {
+async fn accept(listener: TcpListener, log: Option<Arc<SharedLog>>) {
     while let Ok((stream, _)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
+        let log = log.clone();
         tokio::task::spawn(async move {
-            let service = service_fn(answer);
+            let service = service_fn(|request| answer(request, log.as_deref()));
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
-async fn answer(request: Request<Incoming>) -> std::result::Result<Response<Full<Bytes>>, Infallible> {
+type Reply = Response<Full<Bytes>>;
+
+async fn answer(request: Request<Incoming>, log: Option<&SharedLog>) -> std::result::Result<Reply, Infallible> {
     static REPLY: [u8; REPLY_BYTES] = [b'x'; REPLY_BYTES];
     // The body is collected, as every server must before it can decode it.
-    let _ = request.into_body().collect().await;
-    let mut response = Response::new(Full::new(Bytes::from_static(&REPLY)));
+    let body = request.into_body().collect().await.map(|body| body.to_bytes());
+    let is_durable = match (log, body) {
+        (Some(log), Ok(body)) => Some(log.write(body).await),
+        (Some(_), Err(_)) => Some(false),
+        (None, _) => None,
+    };
+    let reply: &'static [u8] = match is_durable {
+        None => &REPLY,
+        Some(true) => b"{}",
+        // An empty reply counts as wrong.
+        Some(false) => b"",
+    };
+    let mut response = Response::new(Full::new(Bytes::from_static(reply)));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
     Ok(response)
 }

@@ -47,6 +47,9 @@ enum Command {
         /// Threads of its runtime.
         #[arg(long, default_value_t = 1)]
         threads: u64,
+        /// Folder with a file that every body is written to, and synced, before it is answered.
+        #[arg(long)]
+        sync_in: Option<PathBuf>,
     },
     /// Print the calibrator's own figures, slice after slice.
     Calibrate {
@@ -164,7 +167,9 @@ struct RunArguments {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
-        Some(Command::Calibrator { threads }) => calibrator::serve_until_input_closes(threads).map(|()| true),
+        Some(Command::Calibrator { threads, sync_in }) => {
+            calibrator::serve_until_input_closes(threads, sync_in.as_deref()).map(|()| true)
+        }
         Some(Command::Calibrate { threads, connections, slices, seconds }) => {
             let how = Closed { connections, threads: 1, duration: Duration::from_secs_f64(seconds), seed: 0 };
             print_calibrations(threads, how, slices).map(|()| true)

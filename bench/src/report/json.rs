@@ -35,7 +35,7 @@ pub fn render(report: &Report) -> Vec<u8> {
     let results = &report.results;
     array(&mut json, "closed_loop", &results.cells, |json, cell| closed(json, report, cell));
     array(&mut json, "open_loop", &results.open, |json, cell| open(json, report, cell));
-    array(&mut json, "group_commit", &results.group, |json, cell| group(json, report, cell));
+    array(&mut json, "group_commit", &results.group, group);
     array(&mut json, "footprints", &results.footprints, footprint);
     array(&mut json, "calibrations", &results.calibrations, figures);
     array(&mut json, "problems", &results.problems, |json, problem| {
@@ -111,9 +111,9 @@ fn open(json: &mut JsonWriter<'_>, report: &Report, cell: &OpenCell) {
     json.end_object();
 }
 
-fn group(json: &mut JsonWriter<'_>, report: &Report, cell: &GroupCell) {
+fn group(json: &mut JsonWriter<'_>, cell: &GroupCell) {
     json.begin_object();
-    json.key("server").str(&report.names[cell.target]);
+    json.key("server").str(&cell.server);
     json.key("writers").u64(cell.writers);
     number(json, "writes_per_second", Some(cell.per_second()));
     number(json, "disk_writes_per_second", Some(cell.disk_per_second()));

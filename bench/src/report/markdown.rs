@@ -196,7 +196,7 @@ fn group(out: &mut String, report: &Report) {
     line!(out, "## Group commit\n");
     line!(
         out,
-        "PutItem of {} from so many connections, over what the disk itself gives to as many writers that share each fdatasync, measured just before.\n",
+        "PutItem of {} from so many connections, over what the disk itself gives to as many writers that share each fdatasync, measured just before. The bare HTTP server that syncs does nothing else with a body: what it reaches is what HTTP on this machine leaves of the disk's rate.\n",
         report.settings.dataset.item_size()
     );
     line!(
@@ -212,7 +212,7 @@ fn group(out: &mut String, report: &Report) {
             out,
             "| {} | {} | {} | {} | {} | {} | {goal} | {} | {} | {} |",
             cell.writers,
-            report.names[cell.target],
+            cell.server,
             figure(Some(cell.per_second())),
             figure(Some(cell.disk_per_second())),
             figure(median(cell.disk_syncs.iter().copied())),

@@ -215,13 +215,16 @@ impl Session<'_> {
         let disk = DiskFile::create(&self.settings.folder)?;
         for &writers in &self.settings.writers {
             progress(&format!("group commit: {writers} writers"));
+            let mut cells = vec![group_commit::measure_yardstick(self.settings, &disk, writers)?];
             for target in 0..self.targets.len() {
-                let cell = group_commit::measure_cell(self.settings, &disk, &self.targets[target], target, writers)?;
-                if let Some(wrong) = &cell.first_wrong {
-                    self.results.problems.push(format!("{}, {writers} writers: {wrong}", self.targets[target].name));
-                }
-                self.results.group.push(cell);
+                cells.push(group_commit::measure_cell(self.settings, &disk, &self.targets[target], target, writers)?);
             }
+            for cell in &cells {
+                let wrong = cell.first_wrong.as_ref();
+                let problem = wrong.map(|wrong| format!("{}, {writers} writers: {wrong}", cell.server));
+                self.results.problems.extend(problem);
+            }
+            self.results.group.extend(cells);
         }
         Ok(())
     }

@@ -56,6 +56,13 @@ pub fn calibration(endpoint: &Endpoint, reply_bytes: usize) -> Plan {
     Plan { shapes: vec![read("GetItem", template, draw, Check::Bytes(reply_bytes))], after: After::Nothing }
 }
 
+/// The plan whose requests a calibrator that syncs answers: a PutItem's bytes.
+pub fn put_calibration(endpoint: &Endpoint, dataset: &Dataset) -> Plan {
+    let template = Template::new(endpoint, "PutItem", &put_item(dataset, Table::Items, 0));
+    let draw = Draw::Independent { items: 10_000, count: 1 };
+    Plan { shapes: vec![read("PutItem", template, draw, Check::Empty)], after: After::Nothing }
+}
+
 impl Plan {
     /// The plan of a workload. `generation` marks what it writes; it must differ from slice to slice.
     ///

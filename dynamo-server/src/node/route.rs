@@ -104,10 +104,16 @@ impl<E: Env> Node<E> {
     /// Proposes commands that are independent of each other, all at the same time; what comes of each is in their order.
     pub async fn propose_all(
         &self,
-        commands: Vec<PlannedCommand>,
+        mut commands: Vec<PlannedCommand>,
         on_conflict: OnConflict,
         deadline: Deadline,
     ) -> Vec<Result<Outcome, ShardError>> {
+        if commands.len() == 1
+            && let Some(PlannedCommand { token, command }) = commands.pop()
+        {
+            // The future of a proposal is some kilobytes long, and is moved about where it is one of several.
+            return vec![self.propose_with(on_conflict, token, command, deadline).await];
+        }
         let mut proposals = Vec::with_capacity(commands.len());
         for PlannedCommand { token, command } in commands {
             proposals.push(self.propose_with(on_conflict, token, command, deadline));
@@ -145,6 +151,9 @@ impl<E: Env> Node<E> {
         command: Command,
         deadline: Deadline,
     ) -> Result<Outcome, ShardError> {
+        if self.is_alone {
+            return self.propose_here(shard, command, deadline).await;
+        }
         let mut hint = None;
         loop {
             let result = match self.place_of(shard, hint, deadline).await? {
