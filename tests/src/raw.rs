@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// A credential as SDKs send it; nobody checks it, but DynamoDB refuses a request without one.
 pub const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/dynamodb/aws4_request, \
@@ -48,6 +48,23 @@ impl Connection {
     /// Connects.
     pub async fn open(address: SocketAddr) -> Connection {
         Connection { stream: TcpStream::connect(address).await.expect("the server listens"), rest: Vec::new() }
+    }
+
+    /// Connects as a client that has little room for answers it has not read yet.
+    pub async fn open_with_little_room(address: SocketAddr) -> Connection {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.expect("a socket");
+        socket.set_recv_buffer_size(16 << 10).expect("a smaller buffer");
+        Connection { stream: socket.connect(address).await.expect("the server listens"), rest: Vec::new() }
+    }
+
+    /// Reads until the server closes the connection, in whatever way, and gives the number of bytes.
+    pub async fn read_until_closed(mut self) -> usize {
+        let mut chunk = vec![0u8; 64 * 1024];
+        let mut bytes = self.rest.len();
+        while let Ok(count @ 1..) = self.stream.read(&mut chunk).await {
+            bytes += count;
+        }
+        bytes
     }
 
     /// Sends these bytes.

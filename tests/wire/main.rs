@@ -5,6 +5,7 @@ mod envelope;
 mod limits;
 mod overload;
 mod script;
+mod stalled;
 
 use dynamo_server::Server;
 use tests::raw::Connection;

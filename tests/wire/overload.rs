@@ -64,7 +64,7 @@ async fn a_full_queue_is_told_as_exceeded_throughput_and_writes_nothing() {
 }
 
 /// A number on the server's page of metrics.
-async fn metric(connection: &mut Connection, name: &str) -> usize {
+pub async fn metric(connection: &mut Connection, name: &str) -> usize {
     connection.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     let page = String::from_utf8(connection.answer().await.body).expect("text");
     let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).expect("the metric is there");
