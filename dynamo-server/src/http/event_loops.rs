@@ -8,14 +8,9 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
-
-/// How often a loop wakes up at the least. A timer that is set to ring before the loop's next one interrupts its sleep, with
-/// three system calls. Nearly all timers of requests ring later than this, and so are never the next one.
-const TICK: Duration = Duration::from_secs(1);
 
 /// Event loops among which connections are spread: each new one goes to the loop that has the fewest.
 #[derive(Clone)]
@@ -97,7 +92,8 @@ impl EventLoop {
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::Builder::new().name(format!("event-loop-{number}")).spawn(move || {
-            runtime.block_on(tick_until(stopped));
+            // An error says that the sender was dropped: the same.
+            let _ = runtime.block_on(stopped);
             // Without waiting for a blocking task that may still run: nobody is left to hear of it.
             runtime.shutdown_background();
         })?;
@@ -107,11 +103,6 @@ impl EventLoop {
             _thread: Some(Thread { stop: Some(stop), handle: Some(thread) }),
         })
     }
-}
-
-/// Returns when it is told to stop, or when whoever could tell it is gone.
-async fn tick_until(mut stopped: oneshot::Receiver<()>) {
-    while tokio::time::timeout(TICK, &mut stopped).await.is_err() {}
 }
 
 impl Seat {
