@@ -92,9 +92,25 @@ provide_rocksdb() {
     export ROCKSDB_LIB_DIR="$dir" ROCKSDB_STATIC=1
 }
 
+# Clones share one target folder, so that dependencies are compiled once. Cargo takes what another clone compiled of our
+# own packages for this one's, but tests know the folder of their scripts from when they were compiled, and that clone may
+# be gone. So our packages are compiled anew when the clone is another one.
+own_target() {
+    local owner="$CARGO_TARGET_DIR/clone" manifest name
+    if [ "$(cat "$owner" 2>/dev/null)" != "$PWD" ]; then
+        for manifest in */Cargo.toml substitutes/*/Cargo.toml; do
+            name=$(sed -n 's/^name = "\(.*\)"/\1/p' "$manifest" | head -n 1)
+            rm -rf "$CARGO_TARGET_DIR"/*/.fingerprint/"$name"-*
+        done
+        mkdir -p "$CARGO_TARGET_DIR"
+        printf '%s' "$PWD" >"$owner"
+    fi
+}
+
 set_up() {
     need_system
     find_libclang
     provide_rocksdb
     export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${DYNAMO_SERVER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dynamo-server}/target}"
+    own_target
 }
