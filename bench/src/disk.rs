@@ -159,9 +159,8 @@ impl SharedLog {
         let (queue, mut records) = mpsc::unbounded_channel::<Record>();
         let thread_writer = Arc::clone(&writer);
         thread::spawn(move || {
-            while let Some((mut bytes, mut waiting)) =
-                records.blocking_recv().map(|(first, done)| (first.to_vec(), vec![done]))
-            {
+            while let Some((first, done)) = records.blocking_recv() {
+                let (mut bytes, mut waiting) = (first.to_vec(), vec![done]);
                 while let Ok((next, done)) = records.try_recv() {
                     bytes.extend_from_slice(&next);
                     waiting.push(done);

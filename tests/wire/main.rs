@@ -8,6 +8,7 @@ mod script;
 mod stalled;
 
 use dynamo_server::Server;
+use serde_json::json;
 use tests::raw::Connection;
 
 /// A server of its own, and a connection to it.
@@ -15,4 +16,14 @@ async fn server() -> (Server, Connection) {
     let server = Server::in_memory().await.expect("it starts");
     let connection = Connection::open(server.address()).await;
     (server, connection)
+}
+
+/// Creates the table `tbl`, whose key is the text `k`.
+async fn create_table(connection: &mut Connection) {
+    let table = json!({
+        "TableName": "tbl", "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
+    });
+    assert_eq!(connection.call("CreateTable", table).await.status, 200);
 }

@@ -9,19 +9,14 @@ use serde_json::json;
 use tests::raw::Connection;
 use tokio::task::JoinSet;
 
-use crate::server;
+use crate::{create_table, server};
 
 /// On one thread, so that every proposal is made before the shard's sequencer gets a turn to take one out of its queue.
 #[tokio::test(flavor = "current_thread")]
 async fn a_full_queue_is_told_as_exceeded_throughput_and_writes_nothing() {
     const BEYOND: usize = 100;
     let (server, mut connection) = server().await;
-    let table = json!({
-        "TableName": "tbl", "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
-    });
-    assert_eq!(connection.call("CreateTable", table).await.status, 200);
+    create_table(&mut connection).await;
     let node = server.node();
     let mut proposals = JoinSet::new();
     for number in 0..QUEUE_COMMANDS_MAX + BEYOND {
@@ -81,12 +76,7 @@ async fn a_body_without_room_beside_the_others_is_throttled_and_its_connection_g
         Connection::open(server.address()).await,
         Connection::open(server.address()).await,
     ];
-    let table = json!({
-        "TableName": "tbl", "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
-    });
-    assert_eq!(client.call("CreateTable", table).await.status, 200);
+    create_table(&mut client).await;
 
     // A body of the size of the room, of which the last byte does not come yet.
     let head = format!(

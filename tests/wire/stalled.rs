@@ -7,7 +7,7 @@ use serde_json::json;
 use tests::raw::Connection;
 
 use crate::overload::metric;
-use crate::server;
+use crate::{create_table, server};
 
 /// More than both ends' kernels keep of an answer.
 const ANSWER_BYTES_MIN: usize = 12 << 20;
@@ -21,12 +21,7 @@ const STALLED: &str = "dynamo_connections_stalled_total";
 #[tokio::test(flavor = "current_thread")]
 async fn a_connection_is_closed_when_its_answer_is_not_read() {
     let (server, mut client) = server().await;
-    let table = json!({
-        "TableName": "tbl", "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
-    });
-    assert_eq!(client.call("CreateTable", table).await.status, 200);
+    create_table(&mut client).await;
     let value = "y".repeat(390 << 10);
     let keys: Vec<_> = (0..40).map(|number| json!({"k": {"S": number.to_string()}})).collect();
     for key in &keys {

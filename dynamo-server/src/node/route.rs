@@ -152,6 +152,7 @@ impl<E: Env> Node<E> {
         deadline: Deadline,
     ) -> Result<Outcome, ShardError> {
         if self.is_alone {
+            // Nobody else could be asked, so the command need not be kept for another attempt.
             return self.propose_here(shard, command, deadline).await;
         }
         let mut hint = None;
