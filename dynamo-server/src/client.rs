@@ -33,6 +33,11 @@ pub(crate) fn authority(url: Option<&str>, settings: &Settings) -> String {
     }
 }
 
+/// Prints an answer. Nothing is to be done where whoever asked has gone.
+pub(crate) fn print(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
 /// Sends a request without a body and waits for its answer, at most `patience` from one byte to the next.
 pub(crate) fn exchange(method: &str, authority: &str, path: &str, patience: Duration) -> Result<Answer, String> {
     let address = authority

@@ -1,20 +1,27 @@
-//! `dynamo-server healthcheck`: asks a running server whether it is ready. For container health checks, so it needs
+//! `dynamo-server healthcheck`: asks a running server whether it is ready, for everything or for one thing. For container health checks, so it needs
 //! nothing but the binary.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::client::{authority, exchange};
+use crate::client::{authority, exchange, print};
 use crate::config::Settings;
+use crate::log_output::say;
+use crate::node::Capability;
 
 /// Time for each read.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Prints the answer; 0 when the server at `url` (or where `settings` would make it listen) is ready, else 1.
-pub fn run(url: Option<&str>, settings: &Settings) -> ExitCode {
-    match exchange("GET", &authority(url, settings), "/health/ready", PATIENCE) {
+/// Prints the answer; 0 when the server at `url` (or where `settings` would make it listen) is ready for what is needed,
+/// else 1.
+pub fn run(url: Option<&str>, need: Option<Capability>, settings: &Settings) -> ExitCode {
+    let path = match need {
+        None => "/health/ready".to_owned(),
+        Some(capability) => format!("/health/ready?need={}", capability.name()),
+    };
+    match exchange("GET", &authority(url, settings), &path, PATIENCE) {
         Ok(answer) if answer.status == 200 => {
-            println!("{}", answer.body.trim_end());
+            print(answer.body.trim_end());
             ExitCode::SUCCESS
         }
         Ok(answer) => not_ready(answer.body.trim_end()),
@@ -23,6 +30,6 @@ pub fn run(url: Option<&str>, settings: &Settings) -> ExitCode {
 }
 
 fn not_ready(reason: &str) -> ExitCode {
-    eprintln!("not ready: {reason}");
+    say(&format!("not ready: {reason}"));
     ExitCode::FAILURE
 }

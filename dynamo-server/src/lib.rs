@@ -7,6 +7,9 @@
 //!
 //! To run a server inside a test, see [`Server`].
 
+// Printing panics where nobody reads; see `log_output`.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
 mod allocator;
 mod client;
 pub mod cluster;
@@ -17,6 +20,7 @@ pub mod faults;
 pub mod healthcheck;
 pub mod http;
 mod in_flight;
+mod log_output;
 pub mod metrics;
 pub mod ops;
 pub mod process;

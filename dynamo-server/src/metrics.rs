@@ -7,8 +7,8 @@ use prometheus::{
 };
 
 use crate::guard::{Checks, GuardCounters};
-use crate::node::Counters;
 use crate::node::transaction::{End, Extent, TransactionCounters};
+use crate::node::{Capability, Counters, Health};
 
 /// Upper bounds of the duration buckets, in seconds: a cached read takes tens of microseconds, a synced write some
 /// hundreds, and the default deadline is 5 s.
@@ -91,7 +91,13 @@ impl Metrics {
     }
 
     /// Everything in Prometheus' text format.
-    pub fn render(&self, counters: &Counters, guard: &GuardCounters, transactions: &TransactionCounters) -> Vec<u8> {
+    pub fn render(
+        &self,
+        counters: &Counters,
+        guard: &GuardCounters,
+        transactions: &TransactionCounters,
+        health: &Health,
+    ) -> Vec<u8> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("writing to a vector does not fail");
         for (name, help, value) in counters.series() {
@@ -103,6 +109,8 @@ impl Metrics {
         }
         render_checks(guard, &mut text);
         render_transactions(transactions, &mut text);
+        render_readiness(health, &mut text);
+        render_log(&mut text);
         text
     }
 }
@@ -141,6 +149,27 @@ fn render_transactions(transactions: &TransactionCounters, text: &mut Vec<u8>) {
         let line = format!("dynamo_transactions_recovered_total{{decision=\"{decision}\"}} {value}\n");
         text.extend_from_slice(line.as_bytes());
     }
+}
+
+/// What the node is ready for, as `/health/ready` says it.
+fn render_readiness(health: &Health, text: &mut Vec<u8>) {
+    text.extend_from_slice(b"# HELP dynamo_ready Whether the node is ready for this\n# TYPE dynamo_ready gauge\n");
+    for capability in Capability::ALL {
+        let (name, value) = (capability.name(), u8::from(health.is_ready_for(capability)));
+        text.extend_from_slice(format!("dynamo_ready{{need=\"{name}\"}} {value}\n").as_bytes());
+    }
+}
+
+/// What the log has lost.
+fn render_log(text: &mut Vec<u8>) {
+    let dropped = crate::log_output::lines_dropped();
+    text.extend_from_slice(
+        format!(
+            "# HELP dynamo_log_lines_dropped_total Log lines that nobody read in time or at all\n\
+             # TYPE dynamo_log_lines_dropped_total counter\ndynamo_log_lines_dropped_total {dropped}\n"
+        )
+        .as_bytes(),
+    );
 }
 
 impl Default for Metrics {

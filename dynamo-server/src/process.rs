@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Cli, ClusterConfig, Command, Config, JoinRequest};
 use crate::threads::Threads;
-use crate::{Server, cluster, healthcheck};
+use crate::{Server, cluster, healthcheck, log_output};
 
 /// Does what the arguments and environment of this process say, until it is told to stop.
 pub fn run() -> ExitCode {
@@ -26,7 +26,7 @@ pub fn run() -> ExitCode {
         return refuse(error);
     }
     let config = match cli.command {
-        Some(Command::Healthcheck { url }) => return healthcheck::run(url.as_deref(), &cli.settings),
+        Some(Command::Healthcheck { url, need }) => return healthcheck::run(url.as_deref(), need, &cli.settings),
         Some(Command::Cluster(command)) => return cluster::command::run(&command, &cli.settings),
         Some(Command::Join { peer_address, learner, settings }) => {
             Config::load_joining(settings.over(cli.settings), &JoinRequest { peer_address, promote: !learner })
@@ -70,7 +70,7 @@ fn give_back_large_blocks() {
 }
 
 fn refuse(error: impl std::fmt::Display) -> ExitCode {
-    eprintln!("dynamo-server: {error}");
+    log_output::say(&format!("dynamo-server: {error}"));
     ExitCode::FAILURE
 }
 
@@ -88,21 +88,26 @@ fn serve(config: Config) -> ExitCode {
         return refuse(error);
     }
     let threads = Threads::of(available_parallelism().map_or(1, NonZero::get), config.shards_of_new_data() == 1);
-    match threads.start_node() {
+    let ended = match threads.start_node() {
         Ok(runtime) => runtime.block_on(run_server(config, threads)),
         Err(error) => refuse(error),
-    }
+    };
+    log_output::flush();
+    ended
 }
 
 fn start_log(config: &Config) -> Result<(), String> {
     let filter = EnvFilter::try_new(&config.log_filter).map_err(|error| format!("log-level: {error}"))?;
     let colours = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    let output = log_output::standard_error().map_err(|error| format!("no thread for the log: {error}"))?;
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || output.clone()).with_ansi(colours);
     if config.log_json {
         builder.json().init();
     } else {
         builder.with_target(false).init();
     }
+    log_output::log_panics();
     Ok(())
 }
 

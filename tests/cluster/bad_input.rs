@@ -46,6 +46,30 @@ async fn get(fleet: &Fleet, node: u64, key: u64) -> Reply {
     Client::new(fleet.address(node)).call("GetItem", &body, LIMIT).await
 }
 
+/// What a node says it is ready for: everything, reads, writes, changes of tables.
+async fn ready(fleet: &Fleet, node: u64) -> [bool; 4] {
+    let mut found = [false; 4];
+    for (found, query) in found.iter_mut().zip(["", "?need=reads", "?need=writes", "?need=catalog"]) {
+        let page = format!("/health/ready{query}");
+        let (status, text) = fleet.plain(node, "GET", &page, "").await.expect("an answer");
+        assert!(matches!(status, 200 | 503), "{status}: {text}");
+        *found = status == 200;
+    }
+    found
+}
+
+async fn wait_ready(fleet: &Fleet, node: u64, wanted: [bool; 4]) {
+    let began = Instant::now();
+    loop {
+        let found = ready(fleet, node).await;
+        if found == wanted {
+            return;
+        }
+        assert!(began.elapsed() < 3 * LIMIT, "node {node} is ready for {found:?}, not for {wanted:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// Writes until a write is acknowledged: elections take a while.
 async fn put_at_last(fleet: &Fleet, node: u64, key: u64) {
     let began = Instant::now();
@@ -64,6 +88,7 @@ async fn a_minority_fails_in_time_and_the_last_peer_is_missed_by_nobody() {
     fleet.wait_live(1).await;
     let began = Instant::now();
     assert_eq!(get(&fleet, 1, 1).await, Reply::Lost, "one of three knows nothing");
+    assert_eq!(ready(&fleet, 1).await, [false; 4], "and says so");
     assert!(began.elapsed() < fleet.shape().request_deadline + SLACK, "{:?}", began.elapsed());
     // The second peer makes a quorum; the third one is never reachable.
     fleet.start(2).expect("it starts");
@@ -73,8 +98,12 @@ async fn a_minority_fails_in_time_and_the_last_peer_is_missed_by_nobody() {
         put_at_last(&fleet, 1 + key % 2, key).await;
         assert!(matches!(get(&fleet, 2 - key % 2, key).await, Reply::Done(_)));
     }
+    wait_ready(&fleet, 1, [true; 4]).await;
+    wait_ready(&fleet, 2, [true; 4]).await;
     // A minority again: cut off, in the middle of its work.
     fleet.isolate(1).await;
+    wait_ready(&fleet, 1, [false; 4]).await;
+    wait_ready(&fleet, 2, [false; 4]).await;
     tokio::time::sleep(fleet.shape().election_timeout).await;
     for key in 0..4 {
         let began = Instant::now();
@@ -179,8 +208,10 @@ async fn a_full_disk_refuses_writes_and_serves_reads() {
     assert!(matches!(get(&fleet, 1, 1).await, Reply::Done(item) if item["Item"]["v"]["S"].is_string()));
     let (_, health) = fleet.plain(1, "GET", "/health/ready", "").await.expect("an answer");
     assert!(health.contains("the disk is full"), "{health}");
+    assert_eq!(ready(&fleet, 1).await, [false, true, false, false]);
     fleet.must(1, "mend disk").await;
     put_at_last(&fleet, 1, 3).await;
+    assert_eq!(ready(&fleet, 1).await, [true; 4]);
 }
 
 /// Damages one file after the other, each time on a fresh copy: the node refuses with a reason, or stops, or serves what

@@ -11,7 +11,7 @@ use tests::cluster::rng::Rng;
 use tests::cluster::run::{Plan, start_clients, wait_healed};
 use tests::cluster::workload::{Mix, Visitor, Workload};
 
-/// More than the 256 MiB that a node wants to have free.
+/// Some times what the test writes, and ten times the floor that a node keeps free on it.
 const DISK_BYTES: u64 = 320 << 20;
 
 /// How long the disk is full.

@@ -3,3 +3,4 @@
 mod cluster;
 mod flags;
 mod kill;
+mod logging;

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::client::{authority, exchange};
+use crate::client::{authority, exchange, print};
 use crate::config::{ClusterAction, ClusterCommand, Settings};
+use crate::log_output::say;
 
 /// How much longer than the server this waits, so that the server's own answer is what one reads.
 const GRACE: Duration = Duration::from_secs(5);
@@ -19,7 +20,7 @@ pub fn run(command: &ClusterCommand, settings: &Settings) -> ExitCode {
     let patience = Duration::from_secs(command.timeout_s) + GRACE;
     match exchange(method, &authority(command.url.as_deref(), settings), &path, patience) {
         Ok(answer) if answer.status == 200 => {
-            println!("{}", answer.body.trim_end());
+            print(answer.body.trim_end());
             ExitCode::SUCCESS
         }
         Ok(answer) => refuse(answer.body.trim_end()),
@@ -28,7 +29,7 @@ pub fn run(command: &ClusterCommand, settings: &Settings) -> ExitCode {
 }
 
 fn refuse(reason: &str) -> ExitCode {
-    eprintln!("dynamo-server: {reason}");
+    say(&format!("dynamo-server: {reason}"));
     ExitCode::FAILURE
 }
 

@@ -137,10 +137,15 @@ impl ClusterStatus {
                     complaints.push(format!("node {node} stopped: {reason}"))
                 }
                 Ok(status) if status.disk_full => {
-                    complaints.push(format!("node {node} refuses writes: its disk is full"));
+                    complaints.push(format!(
+                        "node {node} has too little room on its disk: it takes no writes that need some"
+                    ));
                 }
                 Ok(_) => {}
             }
+        }
+        for (node, status) in self.answers() {
+            complaints.extend(status.complaints.iter().map(|complaint| format!("node {node}: {complaint}")));
         }
         let shards = self.shards();
         for shard in shards.iter().filter(|shard| shard.leader.is_none()) {

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 
 use crate::guard::{EventualReads, ReadMode};
+use crate::node::Capability;
 
 /// An open database that speaks the Amazon DynamoDB API.
 ///
@@ -35,6 +36,9 @@ pub enum Command {
         /// The server's address, for instance http://127.0.0.1:8000.
         #[arg(long, env = "DYNAMO_SERVER_URL")]
         url: Option<String>,
+        /// What it must be ready for: reads, writes or catalog [default: all of them]
+        #[arg(long, value_parser = capability)]
+        need: Option<Capability>,
     },
     /// Start a new node and ask a running cluster to add it: it receives a copy of every shard, then votes.
     Join {
@@ -107,6 +111,10 @@ pub enum ClusterAction {
         #[arg(long)]
         to: u64,
     },
+}
+
+fn capability(name: &str) -> Result<Capability, String> {
+    Capability::of(name).ok_or_else(|| format!("one of {}", Capability::ALL.map(Capability::name).join(", ")))
 }
 
 /// How log lines look.
@@ -210,6 +218,9 @@ pub struct Settings {
     /// MiB that the bodies of all requests together may take, at least 32 [default: 256]
     #[arg(long, env = "DYNAMO_SERVER_BODY_MEMORY_MIB")]
     pub body_memory_mib: Option<u32>,
+    /// MiB of free disk below which writes that need room are refused [default: 256, on a small disk a tenth of it]
+    #[arg(long, env = "DYNAMO_SERVER_FREE_DISK_FLOOR_MIB")]
+    pub free_disk_floor_mib: Option<u32>,
     /// How reads make sure that this node still leads [default: lease]
     #[arg(long, env = "DYNAMO_SERVER_READ_MODE", value_enum)]
     pub read_mode: Option<ReadModeSetting>,
@@ -249,6 +260,7 @@ impl Settings {
             shards: self.shards.or(other.shards),
             request_deadline_ms: self.request_deadline_ms.or(other.request_deadline_ms),
             body_memory_mib: self.body_memory_mib.or(other.body_memory_mib),
+            free_disk_floor_mib: self.free_disk_floor_mib.or(other.free_disk_floor_mib),
             read_mode: self.read_mode.or(other.read_mode),
             eventual_reads: self.eventual_reads.or(other.eventual_reads),
             cors: self.cors.or(other.cors),

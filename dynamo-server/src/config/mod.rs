@@ -64,6 +64,8 @@ pub struct Config {
     pub request_deadline: Duration,
     /// Bytes that the bodies of all requests together may take.
     pub body_memory: usize,
+    /// Free bytes on the disk below which only what frees room is taken; `None` for a floor that fits the disk.
+    pub free_disk_floor: Option<u64>,
     /// How reads make sure that this node still leads.
     pub read_mode: ReadMode,
     /// Who answers reads that are not to be strongly consistent.
@@ -88,6 +90,7 @@ impl Default for Config {
             admin_from: AdminFrom::default(),
             request_deadline: DEFAULT_REQUEST_DEADLINE,
             body_memory: BODY_MEMORY_DEFAULT,
+            free_disk_floor: None,
             read_mode: ReadMode::default(),
             eventual_reads: EventualReads::default(),
             cors: Some("*".to_owned()),
@@ -184,6 +187,7 @@ impl Config {
             admin_from: settings.admin_from.unwrap_or_default(),
             request_deadline: Duration::from_millis(deadline_ms),
             body_memory,
+            free_disk_floor: settings.free_disk_floor_mib.map(|mib| u64::from(mib) << 20),
             read_mode: settings.read_mode.map_or(default.read_mode, ReadMode::from),
             eventual_reads: settings.eventual_reads.map_or(default.eventual_reads, EventualReads::from),
             cors: match settings.cors {

@@ -78,6 +78,12 @@ impl Stores {
         Ok(())
     }
 
+    /// The size of the disk in bytes; `None` where there is no disk or it does not say.
+    pub fn disk_bytes(&self) -> Option<u64> {
+        let log = self.directory.as_ref()?.part("log");
+        ordered_kv::disk::total_bytes(&log).ok()
+    }
+
     /// Bytes that can still be written to the disk; `None` where there is no disk or it does not say.
     pub fn free_bytes(&self) -> Option<u64> {
         let log = self.directory.as_ref()?.part("log");

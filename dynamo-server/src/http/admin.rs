@@ -118,10 +118,10 @@ fn change_of(page: &str, query: &Query<'_>) -> Result<ClusterChange, String> {
 }
 
 /// The parameters behind the question mark.
-struct Query<'a>(&'a str);
+pub(super) struct Query<'a>(pub(super) &'a str);
 
 impl<'a> Query<'a> {
-    fn get(&self, name: &str) -> Option<&'a str> {
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         self.0.split('&').filter_map(|part| part.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 

@@ -10,10 +10,10 @@ use dynamo_protocol::sigv4;
 use futures::future::BoxFuture;
 use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, DATE, HOST, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use hyper::body::Incoming;
 
-use super::admin;
+use super::admin::{self, Query};
 use super::body::{self, BodyError};
 use super::budget::{BODY_MEMORY_DEFAULT, BodyBudget};
 use super::cors::Cors;
@@ -22,7 +22,7 @@ use super::respond::{Reply, api, plain};
 use crate::config::AdminFrom;
 use crate::env::Env;
 use crate::metrics::Metrics;
-use crate::node::Node;
+use crate::node::{Capability, Health, Node};
 use crate::ops::{self, Call};
 
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
@@ -85,7 +85,7 @@ impl<E: Env> Service<E> {
             #[cfg(feature = "fault-injection")]
             (&Method::POST, "/faults") => super::faults::answer(&self.node, &head.headers, body, &self.budget).await,
             (&Method::OPTIONS, _) => return self.cors.preflight(&head.headers),
-            (&Method::GET | &Method::HEAD, path) => self.page(path, &head.headers),
+            (&Method::GET | &Method::HEAD, path) => self.page(path, &head.uri, &head.headers),
             _ => plain(StatusCode::NOT_FOUND, "text/xml", UNKNOWN_OPERATION_XML),
         };
         self.cors.decorate(&head.headers, &mut reply);
@@ -93,24 +93,25 @@ impl<E: Env> Service<E> {
     }
 
     /// What a browser, a load balancer or a monitoring system asks for.
-    fn page(&self, path: &str, headers: &HeaderMap) -> Reply {
+    fn page(&self, path: &str, uri: &Uri, headers: &HeaderMap) -> Reply {
         match path {
             "/" => {
                 let host = text(headers, &HOST).unwrap_or("localhost");
                 plain(StatusCode::OK, "text/plain", format!("healthy: {host} "))
             }
             "/health/live" => plain(StatusCode::OK, "text/plain", "live\n"),
-            "/health/ready" => {
-                let health = self.node.health();
-                let status = if health.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-                plain(status, "text/plain", format!("{health}\n"))
-            }
+            "/health/ready" => readiness(&self.node.health(), uri.query().unwrap_or_default()),
             "/metrics" => {
                 self.metrics.body_bytes.set(i64::try_from(self.budget.bytes()).unwrap_or(i64::MAX));
                 plain(
                     StatusCode::OK,
                     "text/plain; version=0.0.4",
-                    self.metrics.render(&self.node.counters(), self.node.guard().counters(), self.node.transactions()),
+                    self.metrics.render(
+                        &self.node.counters(),
+                        self.node.guard().counters(),
+                        self.node.transactions(),
+                        &self.node.health(),
+                    ),
                 )
             }
             _ => plain(StatusCode::NOT_FOUND, "text/xml", UNKNOWN_OPERATION_XML),
@@ -212,6 +213,25 @@ fn is_too_large(head: &Parts) -> bool {
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The page for load balancers: 200 while the node is ready for what the query names (`need=reads`, `writes` or
+/// `catalog`), for everything where it names nothing; else 503. `format=json` gives the same as JSON.
+fn readiness(health: &Health, query: &str) -> Reply {
+    let query = Query(query);
+    let is_ready = match query.get("need").map(|name| (name, Capability::of(name))) {
+        None => health.is_ready(),
+        Some((_, Some(capability))) => health.is_ready_for(capability),
+        Some((name, None)) => {
+            let known = Capability::ALL.map(Capability::name).join(", ");
+            return plain(StatusCode::BAD_REQUEST, "text/plain", format!("need={name} is none of {known}\n"));
+        }
+    };
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    match query.get("format") {
+        Some("json") => plain(status, "application/json", health.to_json()),
+        _ => plain(status, "text/plain", format!("{health}\n")),
+    }
 }
 
 /// The content type to answer with: `None` for the usual one. `Err` when the request's is not a JSON type of the API.

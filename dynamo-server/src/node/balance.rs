@@ -164,7 +164,8 @@ impl<E: Env> Node<E> {
                 shard: shard.id().0,
                 term: overview.term,
                 leader: overview.leader,
-                successors: overview.successors(),
+                // A node without room would only hand the shard back.
+                successors: overview.successors().into_iter().filter(|to| !self.room.is_peer_short(*to)).collect(),
                 voters: overview.members.voters.into_keys().collect(),
             }
         };

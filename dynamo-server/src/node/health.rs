@@ -1,6 +1,123 @@
-//! How a node is, for probes and people.
+//! How a node is, for load balancers, probes and people.
+//!
+//! A node is *ready* for something ([`Capability`]) while nothing that it knows of prevents it. What prevents is listed as
+//! typed [`Impairment`]s: whoever finds a new kind of trouble adds a variant here, says what it prevents and how it is
+//! worded, and it shows on `/health/ready`, in `healthcheck`, in the metrics and among the complaints of the cluster's
+//! status. A node that forwards is ready as long as whoever it forwards to is, as far as it can tell.
+//!
+//! ```text
+//!                       reads   writes   catalog
+//! stopped, stopping       x       x         x
+//! no leader / quorum      x       x         x       catalog: of the system group's shard alone
+//! too little room of a shard      x         x       catalog: of the system group's shard alone
+//! ```
 
 use std::fmt;
+
+use dynamo_protocol::json::JsonWriter;
+
+/// What a client may want of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Capability {
+    /// Reads of items, consistent ones included.
+    Reads,
+    /// Writes of items, those that need room included.
+    Writes,
+    /// Changes of tables.
+    Catalog,
+}
+
+impl Capability {
+    /// All of them.
+    pub const ALL: [Capability; 3] = [Capability::Reads, Capability::Writes, Capability::Catalog];
+
+    /// Its name in queries, flags and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Capability::Reads => "reads",
+            Capability::Writes => "writes",
+            Capability::Catalog => "catalog",
+        }
+    }
+
+    /// The one with this name.
+    pub fn of(name: &str) -> Option<Capability> {
+        Capability::ALL.into_iter().find(|capability| capability.name() == name)
+    }
+}
+
+/// Something that keeps a node from what it is there for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Impairment {
+    /// A fault stopped the node.
+    Stopped(String),
+    /// It was told to stop.
+    Stopping,
+    /// Nobody is known to lead a shard.
+    NoLeader {
+        /// The shard.
+        shard: u32,
+    },
+    /// Whoever is known to lead a shard was not heard lately, or this node leads it and no quorum answered lately.
+    NoQuorum {
+        /// The shard.
+        shard: u32,
+    },
+    /// Too little of this node's disk is free. By itself that prevents nothing: others may lead.
+    DiskFull,
+    /// A shard takes no writes that need room, where it is led or because of a majority of its voters.
+    NoRoom {
+        /// The shard.
+        shard: u32,
+    },
+}
+
+impl Impairment {
+    /// Whether it keeps the node from this.
+    pub fn prevents(&self, capability: Capability) -> bool {
+        match self {
+            Impairment::Stopped(_) | Impairment::Stopping => true,
+            Impairment::NoLeader { shard } | Impairment::NoQuorum { shard } => {
+                capability != Capability::Catalog || *shard == SYSTEM_SHARD
+            }
+            Impairment::DiskFull => false,
+            Impairment::NoRoom { shard } => match capability {
+                Capability::Reads => false,
+                Capability::Writes => true,
+                Capability::Catalog => *shard == SYSTEM_SHARD,
+            },
+        }
+    }
+
+    /// Whether the cluster's status should complain about it in this node's name. What the status sees for itself, by
+    /// putting the nodes' views side by side, is not complained about twice.
+    pub fn is_complaint(&self) -> bool {
+        match self {
+            Impairment::Stopped(_)
+            | Impairment::Stopping
+            | Impairment::NoLeader { .. }
+            | Impairment::NoQuorum { .. }
+            | Impairment::DiskFull
+            | Impairment::NoRoom { .. } => false,
+        }
+    }
+}
+
+/// The shard of the system group, which decides about tables.
+const SYSTEM_SHARD: u32 = 0;
+
+impl fmt::Display for Impairment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Impairment::Stopped(reason) => write!(f, "stopped: {reason}"),
+            Impairment::Stopping => f.write_str("the node is stopping"),
+            Impairment::NoLeader { shard } => write!(f, "no leader of shard {shard} is known"),
+            Impairment::NoQuorum { shard } => write!(f, "no quorum of shard {shard} was heard lately"),
+            Impairment::DiskFull => f.write_str("the disk is full: too little of it is free"),
+            Impairment::NoRoom { shard } => write!(f, "shard {shard} takes no writes that need room"),
+        }
+    }
+}
 
 /// One shard on this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,27 +137,78 @@ pub struct ShardHealth {
 /// A node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
-    /// Whether the process does what it should.
-    pub live: bool,
-    /// Whether requests can be served.
-    pub ready: bool,
-    /// The fault that stopped the node.
-    pub stopped: Option<String>,
-    /// Whether writes are refused because the disk is full.
-    pub disk_full: bool,
+    /// Everything that keeps it from something.
+    pub impairments: Vec<Impairment>,
     /// The shards on this node.
     pub shards: Vec<ShardHealth>,
 }
 
+impl Health {
+    /// Whether the process does what it should.
+    pub fn is_live(&self) -> bool {
+        self.stopped().is_none()
+    }
+
+    /// The fault that stopped the node.
+    pub fn stopped(&self) -> Option<&str> {
+        self.impairments.iter().find_map(|impairment| match impairment {
+            Impairment::Stopped(reason) => Some(reason.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Whether too little of the disk is free.
+    pub fn is_disk_full(&self) -> bool {
+        self.impairments.contains(&Impairment::DiskFull)
+    }
+
+    /// Whether nothing is known that prevents this.
+    pub fn is_ready_for(&self, capability: Capability) -> bool {
+        !self.impairments.iter().any(|impairment| impairment.prevents(capability))
+    }
+
+    /// Whether the node can do everything.
+    pub fn is_ready(&self) -> bool {
+        Capability::ALL.into_iter().all(|capability| self.is_ready_for(capability))
+    }
+
+    /// For the cluster's status.
+    pub(super) fn complaints(&self) -> Vec<String> {
+        let complaints = self.impairments.iter().filter(|impairment| impairment.is_complaint());
+        complaints.map(Impairment::to_string).collect()
+    }
+
+    /// One JSON object: `ready`, `reads`, `writes`, `catalog` as booleans and the `reasons`.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut json = JsonWriter::new(&mut out);
+        json.begin_object();
+        json.key("ready").bool(self.is_ready());
+        for capability in Capability::ALL {
+            json.key(capability.name()).bool(self.is_ready_for(capability));
+        }
+        json.key("reasons").begin_array();
+        for impairment in &self.impairments {
+            json.begin_object().key("reason").str(&impairment.to_string()).key("prevents").begin_array();
+            for capability in Capability::ALL.into_iter().filter(|capability| impairment.prevents(*capability)) {
+                json.str(capability.name());
+            }
+            json.end_array().end_object();
+        }
+        json.end_array().end_object();
+        out
+    }
+}
+
 impl fmt::Display for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.stopped {
-            Some(reason) => write!(f, "stopped: {reason}")?,
-            None if self.ready => f.write_str("ready")?,
-            None => f.write_str("not ready")?,
+        let word = |is_ready| if is_ready { "ready" } else { "not ready" };
+        f.write_str(word(self.is_ready()))?;
+        for capability in Capability::ALL {
+            write!(f, "\n{}: {}", capability.name(), word(self.is_ready_for(capability)))?;
         }
-        if self.disk_full {
-            f.write_str("; writes are refused: the disk is full")?;
+        for impairment in &self.impairments {
+            write!(f, "\n! {impairment}")?;
         }
         for shard in &self.shards {
             write!(f, "\nshard {}: applied {}", shard.shard, shard.applied_next)?;
@@ -52,5 +220,52 @@ impl fmt::Display for Health {
             f.write_str(if shard.has_lease { ", lease" } else { ", no lease" })?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn health(impairments: &[Impairment]) -> Health {
+        Health { impairments: impairments.to_vec(), shards: Vec::new() }
+    }
+
+    #[test]
+    fn what_prevents_what() {
+        let stopped = Impairment::Stopped("the disk".to_owned());
+        let full = |shard| Impairment::NoRoom { shard };
+        let lost = |shard| Impairment::NoQuorum { shard };
+        for (impairments, ready) in [
+            (vec![], [true, true, true]),
+            (vec![Impairment::DiskFull], [true, true, true]),
+            (vec![full(0)], [true, false, false]),
+            (vec![full(1)], [true, false, true]),
+            (vec![lost(0)], [false, false, false]),
+            (vec![lost(3)], [false, false, true]),
+            (vec![Impairment::NoLeader { shard: 1 }, full(0)], [false, false, false]),
+            (vec![Impairment::Stopping], [false, false, false]),
+            (vec![stopped], [false, false, false]),
+        ] {
+            let health = health(&impairments);
+            assert_eq!(Capability::ALL.map(|capability| health.is_ready_for(capability)), ready, "{health}");
+            assert_eq!(health.is_ready(), ready == [true; 3]);
+        }
+    }
+
+    #[test]
+    fn both_texts_name_each_capability_and_reason() {
+        let health = health(&[Impairment::NoRoom { shard: 0 }]);
+        let text = "not ready\nreads: ready\nwrites: not ready\ncatalog: not ready\n\
+                    ! shard 0 takes no writes that need room";
+        assert_eq!(health.to_string(), text);
+        let json = r#"{"ready":false,"reads":true,"writes":false,"catalog":false,"reasons":[{"reason":"shard 0 takes no writes that need room","prevents":["writes","catalog"]}]}"#;
+        assert_eq!(String::from_utf8(health.to_json()).unwrap(), json);
+    }
+
+    #[test]
+    fn capabilities_are_found_by_their_names() {
+        assert!(Capability::ALL.into_iter().all(|capability| Capability::of(capability.name()) == Some(capability)));
+        assert_eq!(Capability::of("everything"), None);
     }
 }

@@ -13,7 +13,9 @@ mod membership;
 mod options;
 mod peers;
 mod read;
+pub mod room;
 mod route;
+mod share_room;
 mod start;
 mod status;
 #[cfg(test)]
@@ -23,7 +25,7 @@ mod transfer;
 mod upkeep;
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -37,11 +39,9 @@ use tokio::task::AbortHandle;
 
 pub use self::counters::Counters;
 pub use self::fault::FaultSignal;
-pub use self::health::{Health, ShardHealth};
+pub use self::health::{Capability, Health, Impairment, ShardHealth};
 pub use self::membership::MembershipFailure;
-pub use self::options::{
-    BLOCKING_READS_MAX, ClusterOptions, FREE_BYTES_MIN, LOG_BYTES_MAX, NodeOptions, REQUEST_DEADLINE,
-};
+pub use self::options::{BLOCKING_READS_MAX, ClusterOptions, LOG_BYTES_MAX, NodeOptions, REQUEST_DEADLINE};
 pub(crate) use self::route::Attempt;
 pub use self::route::OnConflict;
 pub use self::start::NodeError;
@@ -68,6 +68,8 @@ pub struct Node<E: Env> {
     me: Weak<Node<E>>,
     identity: Identity,
     request_deadline: Duration,
+    /// How long ago a leader, or a leader's quorum, may have been heard for this node to count as in contact with it.
+    contact_max: Duration,
     /// By shard id.
     shards: Vec<Arc<Shard<E>>>,
     /// Which shard owns what.
@@ -87,7 +89,8 @@ pub struct Node<E: Env> {
     blocking: Arc<Semaphore>,
     stores: Stores,
     wal: Wal<E>,
-    disk_full: Arc<AtomicBool>,
+    /// How much room the disks have, here and elsewhere.
+    room: Arc<room::Room>,
     fault: FaultSignal,
     /// What spreads the leaders over the nodes.
     balancer: balance::SharedBalancer,
@@ -165,15 +168,32 @@ impl<E: Env> Node<E> {
                 applied_next: shard.group().published().applied_next(),
             })
             .collect();
-        let stopped = self.fault.reason().map(str::to_owned);
-        let is_stopping = *self.stopping.borrow();
-        Health {
-            live: stopped.is_none(),
-            ready: stopped.is_none() && !is_stopping && shards.iter().all(|shard| shard.leader.is_some()),
-            stopped,
-            disk_full: self.disk_full.load(Ordering::Relaxed),
-            shards,
+        Health { impairments: self.impairments(), shards }
+    }
+
+    /// What keeps this node from something, as far as it knows; the worst first.
+    fn impairments(&self) -> Vec<Impairment> {
+        let mut found = Vec::new();
+        found.extend(self.fault.reason().map(|reason| Impairment::Stopped(reason.to_owned())));
+        if *self.stopping.borrow() {
+            found.push(Impairment::Stopping);
         }
+        found.extend(self.room.is_short().then_some(Impairment::DiskFull));
+        for shard in &self.shards {
+            let number = shard.id().0;
+            let voters = || shard.group().members().voters.into_keys().collect();
+            match self.leader_of(shard) {
+                None => found.push(Impairment::NoLeader { shard: number }),
+                Some(_) if !shard.is_in_contact(self.contact_max) => {
+                    found.push(Impairment::NoQuorum { shard: number });
+                }
+                Some(leader) if self.room.is_shard_short(self.identity.node_id, leader, voters) => {
+                    found.push(Impairment::NoRoom { shard: number });
+                }
+                Some(_) => {}
+            }
+        }
+        found
     }
 
     /// The guard that reads pass.

@@ -12,10 +12,6 @@ use crate::raft::snapshot::SNAPSHOT_CHUNK_BYTES;
 /// of writes at full speed, and what a restart has to look through at most.
 pub const LOG_BYTES_MAX: u64 = 32 << 20;
 
-/// Free bytes on the disk below which writes are refused before they are proposed: room for the logs, a flush and a
-/// compaction that are under way.
-pub const FREE_BYTES_MIN: u64 = 256 << 20;
-
 /// Reads that wait for the disk at the same time. A disk serves some dozens at once; more would only queue there.
 pub const BLOCKING_READS_MAX: usize = 64;
 
@@ -68,12 +64,13 @@ pub struct NodeOptions {
     pub eventual_reads: EventualReads,
     /// The pace of the Raft groups.
     pub pace: Pace,
-    /// See [`LOG_BYTES_MAX`].
+    /// See [`LOG_BYTES_MAX`]; less on a small disk.
     pub log_bytes_max: u64,
     /// See [`SNAPSHOT_CHUNK_BYTES`].
     pub snapshot_chunk_bytes: usize,
-    /// See [`FREE_BYTES_MIN`].
-    pub free_bytes_min: u64,
+    /// Free bytes on the disk below which nothing is taken that grows; `None` for a floor that fits the disk. See
+    /// [`room`](super::room).
+    pub free_bytes_min: Option<u64>,
     /// See [`BLOCKING_READS_MAX`].
     pub blocking_reads_max: usize,
 }
@@ -91,7 +88,7 @@ impl Default for NodeOptions {
             pace: Pace::default(),
             log_bytes_max: LOG_BYTES_MAX,
             snapshot_chunk_bytes: SNAPSHOT_CHUNK_BYTES,
-            free_bytes_min: FREE_BYTES_MIN,
+            free_bytes_min: None,
             blocking_reads_max: BLOCKING_READS_MAX,
         }
     }

@@ -16,6 +16,7 @@ use futures::future::join_all;
 use hlc::Timestamp;
 use shard_router::{ShardId, Token};
 
+use super::room::Need;
 use super::{Node, lanes};
 use crate::env::{Env, Lane, PeerRequest, Transport, TransportError};
 use crate::guard::Handler;
@@ -181,7 +182,7 @@ impl<E: Env> Node<E> {
         deadline: Deadline,
     ) -> Result<Outcome, ShardError> {
         loop {
-            self.check_writable()?;
+            self.check_writable(shard, &command)?;
             // Stamped by a leader that was deposed meanwhile, and therefore not done: propose again.
             match shard.propose(command.clone(), deadline).await? {
                 Outcome::Rejected(Rejection::Timestamp) if !deadline.is_over::<E>() => {}
@@ -376,14 +377,15 @@ impl<E: Env> Node<E> {
         }
     }
 
-    /// Whether writes are taken at all.
-    fn check_writable(&self) -> Result<(), ShardError> {
+    /// Whether the command is taken, as far as the node and the room on the disks are concerned.
+    fn check_writable(&self, shard: &Shard<E>, command: &Command) -> Result<(), ShardError> {
         if self.fault.reason().is_some() {
             return Err(ShardError::Stopped);
         }
-        if self.disk_full.load(std::sync::atomic::Ordering::Relaxed) {
-            return Err(ShardError::DiskFull);
+        let voters = || shard.group().members().voters.into_keys().collect();
+        match self.room.refuses(self.identity.node_id, Need::of(command), voters) {
+            true => Err(ShardError::DiskFull),
+            false => Ok(()),
         }
-        Ok(())
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -14,8 +13,9 @@ use shard_router::{ShardId, ShardMap};
 use tokio::sync::{Semaphore, watch};
 
 use super::lanes::Courier;
+use super::room::{self, Floors};
 use super::upkeep::Upkeep;
-use super::{ClusterOptions, FaultSignal, Node, NodeOptions, balance, ddl, transaction};
+use super::{ClusterOptions, FaultSignal, Node, NodeOptions, balance, ddl, share_room, transaction};
 use crate::env::{Env, Identity, OpenError, Stores};
 use crate::guard::LeaseGuard;
 use crate::in_flight::InFlight;
@@ -126,6 +126,7 @@ impl<E: Env> Node<E> {
             me: Weak::clone(me),
             identity,
             request_deadline: options.request_deadline,
+            contact_max: options.pace.election_timeout_max,
             shards,
             map,
             is_alone: options.cluster.is_none(),
@@ -140,7 +141,7 @@ impl<E: Env> Node<E> {
             blocking: Arc::new(Semaphore::new(options.blocking_reads_max)),
             stores,
             wal,
-            disk_full: Arc::new(AtomicBool::new(false)),
+            room: Arc::default(),
             fault,
             balancer: balance::balancer(options.pace.election_timeout_max),
             stopping: watch::Sender::new(false),
@@ -149,6 +150,9 @@ impl<E: Env> Node<E> {
         node.start_tasks(&options);
         if options.cluster.is_some() && node.shards.len() > 1 {
             node.start_task(balance::run(Arc::downgrade(&node)));
+        }
+        if options.cluster.is_some() {
+            node.start_task(share_room::run(Arc::downgrade(&node)));
         }
         if node.shards.len() > 1 {
             node.start_task(transaction::keeper(Arc::downgrade(&node)));
@@ -167,12 +171,13 @@ impl<E: Env> Node<E> {
     }
 
     fn start_tasks(self: &Arc<Self>, options: &NodeOptions) {
+        let disk_bytes = self.stores.disk_bytes();
         let upkeep = Upkeep {
             shards: self.shards.clone(),
             stores: self.stores.clone(),
-            log_bytes_max: options.log_bytes_max,
-            free_bytes_min: options.free_bytes_min,
-            disk_full: Arc::clone(&self.disk_full),
+            log_bytes_max: room::log_bytes_max(options.log_bytes_max, disk_bytes),
+            floors: Floors::of(options.free_bytes_min, disk_bytes),
+            room: Arc::clone(&self.room),
             fault: self.fault.clone(),
             stopping: self.stopping.subscribe(),
         };

@@ -20,6 +20,8 @@ pub struct NodeStatus {
     pub stopped: Option<String>,
     /// Whether it refuses writes because its disk is full.
     pub disk_full: bool,
+    /// What else keeps it from something, one sentence each: see [`Impairment`](super::Impairment).
+    pub complaints: Vec<String>,
     /// Its shards, in their order.
     pub shards: Vec<ShardStatus>,
 }
@@ -46,8 +48,9 @@ impl<E: Env> Node<E> {
             cluster_id: self.identity.cluster_id,
             incarnation: self.identity.incarnation,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            stopped: health.stopped,
-            disk_full: health.disk_full,
+            stopped: health.stopped().map(str::to_owned),
+            disk_full: health.is_disk_full(),
+            complaints: health.complaints(),
             shards: self.shards.iter().map(|shard| shard_status(shard)).collect(),
         }
     }

@@ -2,17 +2,17 @@
 //!
 //! One task per node looks now and then at two things:
 //!
-//! - *Room*: below the floor of free space writes are refused before they are proposed, while reads go on.
+//! - *Room*: how much of the disk is free; what follows from it stands in [`room`](super::room).
 //! - *The log*: past its bound the state is flushed, and each group drops its log up to the entry that the state store
 //!   says is persisted. So the log is never longer than what a restart has to replay.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::FaultSignal;
+use super::room::{Floors, Room};
 use crate::env::{Env, Stores, faults};
 use crate::raft::persisted_applied;
 use crate::shard::Shard;
@@ -25,9 +25,8 @@ pub(super) struct Upkeep<E: Env> {
     pub(super) shards: Vec<Arc<Shard<E>>>,
     pub(super) stores: Stores,
     pub(super) log_bytes_max: u64,
-    pub(super) free_bytes_min: u64,
-    /// Set while there is too little room.
-    pub(super) disk_full: Arc<AtomicBool>,
+    pub(super) floors: Floors,
+    pub(super) room: Arc<Room>,
     pub(super) fault: FaultSignal,
     /// Becomes true when the node stops.
     pub(super) stopping: watch::Receiver<bool>,
@@ -54,9 +53,11 @@ impl<E: Env> Upkeep<E> {
     }
 
     fn look_at_room(&self) {
-        let is_full = self.stores.free_bytes().is_some_and(|free| free < self.free_bytes_min);
-        if is_full != self.disk_full.swap(is_full, Ordering::Relaxed) {
-            tracing::warn!(is_full, floor = self.free_bytes_min, "free space on the disk");
+        let free_bytes = self.stores.free_bytes();
+        let level = self.floors.level(free_bytes);
+        if level != self.room.observe(level, E::monotonic_ns()) {
+            let Floors { floor, reserve } = self.floors;
+            tracing::warn!(?level, free_bytes, floor, reserve, "free space on the disk");
         }
     }
 

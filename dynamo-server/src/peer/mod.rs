@@ -7,6 +7,7 @@
 //! - [`fetch`]: the rows that a plan needs of a shard, read at its leader.
 //! - [`read_index`]: how far a replica must have applied so that it shows everything acknowledged by now.
 //! - [`index_wait`]: until index entries that a shard has sent have arrived.
+//! - [`room`]: whether the sender's disk has room.
 //! - [`status`], [`transfer`], [`join`]: what operators ask for; see [`crate::cluster`].
 //!
 //! ```text
@@ -28,6 +29,7 @@ pub mod index_wait;
 pub mod join;
 pub mod propose;
 pub mod read_index;
+pub mod room;
 pub mod status;
 pub mod transfer;
 
@@ -62,6 +64,8 @@ pub const TRANSFER: u8 = 43;
 pub const PAUSE_BALANCING: u8 = 44;
 /// [`join`].
 pub const JOIN: u8 = 45;
+/// [`room`].
+pub const ROOM: u8 = 46;
 
 /// What every request to a peer begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! request   nothing
-//! response  node · cluster (16, BE) · incarnation (8, BE) · version · fault? · disk full (1) · n shards
+//! response  node · cluster (16, BE) · incarnation (8, BE) · version · fault? · disk full (1) · n complaints ·
+//!           n shards
 //!   shard     number · leads (1) · lease (1) · term · leader? · members · last? · committed? · applied? · n followers
 //!   members   joint (1) · n voters, n learners: node · address
 //!   follower  node · matched? · heard (1)
@@ -49,6 +50,7 @@ fn put_node(out: &mut Vec<u8>, status: &NodeStatus) {
     put_str(out, &status.version);
     put_option(out, status.stopped.as_ref(), |out, reason| put_str(out, reason));
     put_bool(out, status.disk_full);
+    put_list(out, &status.complaints, |out, complaint| put_str(out, complaint));
     put_list(out, &status.shards, put_shard);
 }
 
@@ -60,6 +62,7 @@ fn get_node(input: &mut &[u8]) -> Result<NodeStatus, DecodeError> {
         version: get_str(input)?,
         stopped: get_option(input, get_str)?,
         disk_full: get_bool(input)?,
+        complaints: get_list(input, get_str)?,
         shards: get_list(input, get_shard)?,
     })
 }
@@ -149,6 +152,7 @@ mod tests {
             version: "0.1.0".to_owned(),
             stopped: Some("the disk".to_owned()),
             disk_full: true,
+            complaints: vec!["shard 3 is quarantined".to_owned()],
             shards: vec![ShardStatus { shard: 15, leads: true, has_lease: false, group }, ShardStatus::default()],
         };
         let mut out = Vec::new();

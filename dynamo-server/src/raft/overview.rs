@@ -56,6 +56,13 @@ impl GroupOverview {
 }
 
 impl<E: Env> Group<E> {
+    /// Whether this node leads and a quorum has answered within this time.
+    pub fn quorum_answered_within(&self, age_max: Duration) -> bool {
+        let metrics = self.raft().metrics();
+        let acknowledged = metrics.borrow_watched().last_quorum_acked;
+        acknowledged.is_some_and(|acknowledged| acknowledged.elapsed() < age_max)
+    }
+
     /// Where the group stands at this moment.
     pub fn overview(&self) -> GroupOverview {
         let members = self.members();

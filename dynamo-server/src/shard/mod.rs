@@ -128,6 +128,15 @@ impl<E: Env> Shard<E> {
         if lease.leading_term().is_some() { lease.holds(led) } else { heard() }
     }
 
+    /// Whether the shard's leader, as this node knows it, was heard that long ago at most; where this node leads, a quorum.
+    /// For display: nothing may be read because of it.
+    pub fn is_in_contact(&self, age_max: Duration) -> bool {
+        match self.group.lease().leading_term() {
+            Some(_) => self.has_lease() || self.group.quorum_answered_within(age_max),
+            None => self.is_recent(age_max),
+        }
+    }
+
     /// Asks a quorum, and waits until the state here shows everything acknowledged before; shared with other reads.
     /// Where leases are trusted, a read that had to wait for the round of others goes by the lease that it has renewed.
     /// Returns whether another read had to be waited with.

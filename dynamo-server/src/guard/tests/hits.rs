@@ -153,7 +153,12 @@ async fn the_metrics_page_tells_shards_and_handlers_apart() {
     rig.value(0, key).await;
     rig.done(0, "Scan", scan()).await;
     let node = &rig.nodes[0];
-    let page = crate::metrics::Metrics::new().render(&node.counters(), node.guard().counters(), node.transactions());
+    let page = crate::metrics::Metrics::new().render(
+        &node.counters(),
+        node.guard().counters(),
+        node.transactions(),
+        &node.health(),
+    );
     let page = String::from_utf8(page).unwrap();
     for line in [
         "dynamo_shard_lease_hits_total{shard=\"1\",handler=\"GetItem\"} 1\n",

@@ -9,7 +9,7 @@ use crate::node::{Node, NodeError, NodeOptions};
 use crate::raft::GroupError;
 
 fn options(dir: &Path) -> NodeOptions {
-    NodeOptions { storage: Storage::Directory(dir.to_owned()), free_bytes_min: 0, ..NodeOptions::default() }
+    NodeOptions { storage: Storage::Directory(dir.to_owned()), free_bytes_min: Some(0), ..NodeOptions::default() }
 }
 
 async fn open(dir: &Path) -> Result<Arc<Node<TokioEnv>>, NodeError> {
@@ -132,7 +132,7 @@ async fn a_new_node_serves_at_once() {
     let began = std::time::Instant::now();
     let node = open(dir.path()).await.unwrap();
     let took = began.elapsed();
-    assert!(node.health().ready);
+    assert!(node.health().is_ready());
     // The goal is 25 ms on a quiet machine; an election timeout would take a second.
     assert!(took < std::time::Duration::from_millis(900), "started in {took:?}: did it wait for a timeout?");
     println!("started in {took:?}");
@@ -147,10 +147,10 @@ async fn too_little_room_refuses_writes_and_goes_on_reading() {
     put(&node, "a", "1").await.unwrap();
     close(node).await;
 
-    let full = NodeOptions { free_bytes_min: u64::MAX, ..options(dir.path()) };
+    let full = NodeOptions { free_bytes_min: Some(u64::MAX), ..options(dir.path()) };
     let node = Node::start(full, TokioEnv::new()).await.unwrap();
     let mut waited = 0;
-    while !node.health().disk_full {
+    while !node.health().is_disk_full() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         waited += 1;
         assert!(waited < 500);

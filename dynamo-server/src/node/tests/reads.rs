@@ -102,7 +102,7 @@ fn a_failed_sync_stops_the_node() {
         assert!(machine.scope(put(&node, "a", "2")).await.is_err());
         let reason = tokio::time::timeout(Duration::from_secs(1), node.failed()).await.expect("the fault is raised");
         assert!(reason.contains("on fire"), "{reason}");
-        assert!(!node.health().live);
+        assert!(!node.health().is_live());
         assert!(machine.scope(put(&node, "a", "3")).await.is_err());
         assert!(machine.scope(get(&node, "a")).await.is_err());
     });

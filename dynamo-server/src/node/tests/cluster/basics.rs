@@ -15,7 +15,7 @@ fn one_leads_and_the_others_name_it() {
         world.machine(leader).scope(put(&node, "a", "1")).await.unwrap();
         let body = world.machine(leader).scope(get(&node, "a")).await.unwrap();
         assert!(body.contains(r#""value":{"S":"1"}"#), "{body}");
-        assert!(node.health().ready);
+        assert!(node.health().is_ready());
         for other in world.others(leader) {
             let node = world.node(other).unwrap();
             let value = other.to_string();
@@ -23,7 +23,7 @@ fn one_leads_and_the_others_name_it() {
             let body = world.machine(other).scope(get(&node, "a")).await.unwrap();
             assert!(body.contains(&format!(r#""value":{{"S":"{value}"}}"#)), "{body}");
             let health = node.health();
-            assert!(health.ready, "{health}");
+            assert!(health.is_ready(), "{health}");
             assert_eq!(health.shards[0].leader, Some(leader));
         }
     });

@@ -1,0 +1,341 @@
+//! Room on the disk: what is refused where there is too little, who is told, and who leads instead.
+//!
+//! Three kinds of commands want room ([`Need`]), and two floors of free space keep it for those that must have it:
+//!
+//! ```text
+//!                       puts, updates,   deletes, DeleteTable,   decisions, resolves, index entries,
+//! free space            new indexes      checks                  steps of a table's change
+//!   ≥ floor                  ✓                 ✓                         ✓
+//!   < floor                  –                 ✓                         ✓
+//!   < reserve                –                 –                         ✓
+//! ```
+//!
+//! Deletes free room, though a log entry and a tombstone come first. What ends something that was begun is never
+//! refused: items of a prepared transaction would stay locked, and outboxes full. Such commands are bounded by what was
+//! let in before, and the reserve holds the log and the flush that they need.
+//!
+//! *In a cluster* a node that is short of room says so to all members, again and again, and whoever is told believes it for
+//! [`TOLD_FOR`]. So a leader that is short hands its shards over to a voter that is not; leaders are not moved back there
+//! for balance; and where a majority of a shard's voters is short, its leader refuses what grows, before their disks are
+//! full to the last byte and there is no majority any more. Nothing is sent, and nothing looked at but one flag, while
+//! everybody has room.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Duration;
+
+use dynamo_engine::catalog::{DdlCommand, TableStep};
+use dynamo_engine::command::{Change, Command, ItemWrite};
+use parking_lot::Mutex;
+
+/// The floor where none is given: this much, or [`FLOOR_PART`] of a smaller disk.
+pub const FLOOR_DEFAULT: u64 = 256 << 20;
+
+/// The part of the disk that the default floor takes at most.
+const FLOOR_PART: u64 = 10;
+
+/// The part of the floor that is kept for what must never be refused.
+const RESERVE_PART: u64 = 4;
+
+/// The part of the disk that the logs may take before the state is flushed and they are shortened. A flush writes about
+/// as much again, and both fit the reserve's surroundings.
+const LOG_PART: u64 = 32;
+
+/// How long a node that was said to be short counts as short. It says so five times within that.
+pub const TOLD_FOR: Duration = Duration::from_secs(5);
+
+/// The floors of free space, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Floors {
+    /// Below it nothing is taken that grows.
+    pub floor: u64,
+    /// Below it nothing new is taken at all.
+    pub reserve: u64,
+}
+
+impl Floors {
+    /// The floors on a disk of so many bytes, `None` where that is not known; `asked` is what the operator wants.
+    pub fn of(asked: Option<u64>, disk_bytes: Option<u64>) -> Floors {
+        let part = disk_bytes.map_or(FLOOR_DEFAULT, |bytes| bytes / FLOOR_PART);
+        let floor = asked.unwrap_or(FLOOR_DEFAULT.min(part));
+        Floors { floor, reserve: floor / RESERVE_PART }
+    }
+
+    /// What so much free space amounts to; a disk that does not say has room.
+    pub fn level(&self, free_bytes: Option<u64>) -> Level {
+        match free_bytes {
+            Some(free) if free < self.reserve => Level::Reserve,
+            Some(free) if free < self.floor => Level::Short,
+            _ => Level::Ample,
+        }
+    }
+}
+
+/// How long the logs may be on a disk of so many bytes, where `asked` is the usual bound.
+pub fn log_bytes_max(asked: u64, disk_bytes: Option<u64>) -> u64 {
+    disk_bytes.map_or(asked, |bytes| asked.min(bytes / LOG_PART))
+}
+
+/// How much room there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Enough.
+    Ample = 0,
+    /// Less than the floor.
+    Short = 1,
+    /// So little that it is kept for what ends something begun.
+    Reserve = 2,
+}
+
+/// What a command wants of the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// It ends something that was begun, and is never refused.
+    Completes,
+    /// It leaves less behind than it found, or as much.
+    Frees,
+    /// It adds something.
+    Grows,
+}
+
+impl Need {
+    /// What `command` wants.
+    pub fn of(command: &Command) -> Need {
+        let grows = |grows| if grows { Need::Grows } else { Need::Frees };
+        match command {
+            Command::Write(write) => grows(write_grows(write)),
+            Command::Transact(transaction) => grows(transaction.actions.iter().any(write_grows)),
+            Command::Prepare(prepare) => grows(prepare.actions.iter().any(write_grows)),
+            Command::Ddl(ddl) => match ddl {
+                DdlCommand::CreateTable(_) => Need::Grows,
+                DdlCommand::ChangeTable { steps, .. } => match steps.iter().any(step_grows) {
+                    true => Need::Grows,
+                    false => Need::Completes,
+                },
+                DdlCommand::DeleteTable { .. } => Need::Frees,
+                DdlCommand::Install { .. }
+                | DdlCommand::Uninstall { .. }
+                | DdlCommand::ConfirmInstalled { .. }
+                | DdlCommand::ConfirmUninstalled { .. } => Need::Completes,
+            },
+            // Nobody waits for the next rows of an index that is being filled; it goes on when there is room.
+            Command::BackfillStep(_) => Need::Grows,
+            Command::Noop
+            | Command::RaiseCeiling
+            | Command::Decide(_)
+            | Command::Resolve(_)
+            | Command::Forget(_)
+            | Command::ApplyLane(_)
+            | Command::TrimLane(_) => Need::Completes,
+        }
+    }
+}
+
+fn write_grows(write: &ItemWrite) -> bool {
+    match write.change {
+        Change::Put(_) | Change::Update(_) => true,
+        Change::Delete | Change::Check => false,
+    }
+}
+
+/// Only a new index takes room worth speaking of; the other steps are some bytes, and one of them lets a table be deleted.
+fn step_grows(step: &TableStep) -> bool {
+    matches!(step, TableStep::CreateIndex(_))
+}
+
+/// What this node knows about room, its own and its peers'.
+#[derive(Debug, Default)]
+pub struct Room {
+    /// Whether anybody is short: all that is looked at while nobody is.
+    is_anybody_short: AtomicBool,
+    /// A [`Level`].
+    own: AtomicU8,
+    /// Until when others count as short, by node, in nanoseconds of the monotonic clock. Held for a move of some words.
+    peers: Mutex<BTreeMap<u64, u64>>,
+}
+
+impl Room {
+    /// How much there is on this node.
+    pub fn own(&self) -> Level {
+        match self.own.load(Ordering::Relaxed) {
+            0 => Level::Ample,
+            1 => Level::Short,
+            _ => Level::Reserve,
+        }
+    }
+
+    /// Whether this node is short.
+    pub fn is_short(&self) -> bool {
+        self.own() != Level::Ample
+    }
+
+    /// Takes note of how much there is here, and forgets what peers have not repeated. Gives what it was.
+    pub fn observe(&self, level: Level, now_ns: u64) -> Level {
+        let before = self.own();
+        self.own.store(level as u8, Ordering::Relaxed);
+        let mut peers = self.peers.lock();
+        peers.retain(|_, until_ns| *until_ns > now_ns);
+        self.is_anybody_short.store(level != Level::Ample || !peers.is_empty(), Ordering::Relaxed);
+        before
+    }
+
+    /// Takes note of what a peer says about itself.
+    pub fn peer_says(&self, peer: u64, is_short: bool, now_ns: u64) {
+        let mut peers = self.peers.lock();
+        match is_short {
+            true => drop(peers.insert(peer, now_ns.saturating_add(TOLD_FOR.as_nanos() as u64))),
+            false => drop(peers.remove(&peer)),
+        }
+        self.is_anybody_short.store(self.is_short() || !peers.is_empty(), Ordering::Relaxed);
+    }
+
+    /// Whether a peer has said that it is short.
+    pub fn is_peer_short(&self, peer: u64) -> bool {
+        self.is_anybody_short.load(Ordering::Relaxed) && self.peers.lock().contains_key(&peer)
+    }
+
+    /// Whether a command with this need must be refused by this node as the leader of a shard with these voters. `voters`
+    /// is asked only where somebody is short.
+    pub fn refuses(&self, me: u64, need: Need, voters: impl FnOnce() -> Vec<u64>) -> bool {
+        if need == Need::Completes || !self.is_anybody_short.load(Ordering::Relaxed) {
+            return false;
+        }
+        match (self.own(), need) {
+            (Level::Reserve, _) | (Level::Short, Need::Grows) => true,
+            (_, Need::Grows) => !self.has_majority(me, &voters()),
+            (_, Need::Frees | Need::Completes) => false,
+        }
+    }
+
+    /// Whether a majority of the voters has room, as far as is known.
+    fn has_majority(&self, me: u64, voters: &[u64]) -> bool {
+        let peers = self.peers.lock();
+        let is_short = |voter: &&u64| if **voter == me { self.is_short() } else { peers.contains_key(voter) };
+        let short = voters.iter().filter(is_short).count();
+        2 * (voters.len() - short) > voters.len() || voters.is_empty()
+    }
+
+    /// Whether what grows would be refused for a shard that `leader` leads, as far as this node knows.
+    pub fn is_shard_short(&self, me: u64, leader: u64, voters: impl FnOnce() -> Vec<u64>) -> bool {
+        if !self.is_anybody_short.load(Ordering::Relaxed) {
+            return false;
+        }
+        let leader_is_short = if leader == me { self.is_short() } else { self.is_peer_short(leader) };
+        leader_is_short || !self.has_majority(me, &voters())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dynamo_engine::catalog::TableId;
+    use dynamo_engine::command::{Decide, Forget, Prepare, Resolve, Transaction, TransactionId, Verdict};
+    use dynamo_engine::item::ItemBody;
+    use shard_router::Token;
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn write(change: Change) -> ItemWrite {
+        ItemWrite { table: TableId(1), schema_version: 1, key: Vec::new(), condition: None, change }
+    }
+
+    fn put() -> ItemWrite {
+        write(Change::Put(ItemBody::encode(&Default::default())))
+    }
+
+    #[test]
+    fn the_default_floor_fits_the_disk() {
+        let floors = |asked, disk| Floors::of(asked, disk);
+        assert_eq!(floors(None, Some(100 << 30)), Floors { floor: 256 * MIB, reserve: 64 * MIB });
+        assert_eq!(floors(None, Some(200 * MIB)).floor, 20 * MIB, "a small disk takes writes");
+        assert_eq!(floors(None, None).floor, 256 * MIB);
+        assert_eq!(floors(Some(0), Some(200 * MIB)), Floors { floor: 0, reserve: 0 });
+        assert_eq!(log_bytes_max(32 * MIB, Some(200 * MIB)), 200 * MIB / 32);
+        assert_eq!(log_bytes_max(32 * MIB, Some(100 << 30)), 32 * MIB);
+        for disk in [1, 50, 200, 1_000, 100_000].map(|disk| disk * MIB) {
+            // The log up to its bound, and a flush of what is in it.
+            let log = log_bytes_max(32 * MIB, Some(disk));
+            let Floors { floor, reserve } = floors(None, Some(disk));
+            assert!(2 * log <= floor && log / 2 <= reserve, "{disk}");
+        }
+    }
+
+    #[test]
+    fn levels_of_free_space() {
+        let floors = Floors { floor: 100, reserve: 25 };
+        for (free, level) in [(100, Level::Ample), (99, Level::Short), (25, Level::Short), (24, Level::Reserve)] {
+            assert_eq!(floors.level(Some(free)), level);
+        }
+        assert_eq!(floors.level(None), Level::Ample);
+    }
+
+    #[test]
+    fn what_each_command_needs() {
+        let id = TransactionId(1);
+        let prepare = |action: ItemWrite| {
+            let actions = vec![action];
+            Command::Prepare(Prepare { id, home: Token(0), deadline_ms: 0, client_token: None, actions })
+        };
+        let transact = |actions| Command::Transact(Transaction { client_token: None, actions });
+        let table = TableId(1);
+        for (command, need) in [
+            (Command::Write(put()), Need::Grows),
+            (Command::Write(write(Change::Delete)), Need::Frees),
+            (transact(vec![write(Change::Delete), write(Change::Check)]), Need::Frees),
+            (transact(vec![write(Change::Delete), put()]), Need::Grows),
+            (prepare(put()), Need::Grows),
+            (prepare(write(Change::Delete)), Need::Frees),
+            (Command::Decide(Decide { id, verdict: Verdict::Ask }), Need::Completes),
+            (Command::Resolve(Resolve { id, prepared: None, commit: None }), Need::Completes),
+            (Command::Forget(Forget { id }), Need::Completes),
+            (Command::Ddl(DdlCommand::DeleteTable { table, schema_version: 1 }), Need::Frees),
+            (Command::Ddl(DdlCommand::Uninstall { era: 1, table }), Need::Completes),
+            (
+                Command::Ddl(DdlCommand::ChangeTable {
+                    table,
+                    schema_version: 1,
+                    steps: vec![TableStep::DeletionProtection(false)],
+                }),
+                Need::Completes,
+            ),
+        ] {
+            assert_eq!(Need::of(&command), need, "{command:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_at_each_level() {
+        let room = Room::default();
+        let refused = || [Need::Grows, Need::Frees, Need::Completes].map(|need| room.refuses(1, need, || vec![1]));
+        for (level, expected) in [
+            (Level::Ample, [false, false, false]),
+            (Level::Short, [true, false, false]),
+            (Level::Reserve, [true, true, false]),
+            (Level::Ample, [false, false, false]),
+        ] {
+            room.observe(level, 0);
+            assert_eq!(refused(), expected, "{level:?}");
+        }
+    }
+
+    #[test]
+    fn a_majority_without_room_stops_what_grows_and_is_forgotten() {
+        let room = Room::default();
+        let voters = || vec![1, 2, 3];
+        let grows = |room: &Room| room.refuses(1, Need::Grows, voters);
+        room.peer_says(2, true, 0);
+        assert!(!grows(&room) && room.is_peer_short(2) && room.is_shard_short(1, 2, voters));
+        room.peer_says(3, true, 10);
+        assert!(grows(&room) && !room.refuses(1, Need::Frees, voters));
+        assert!(room.is_shard_short(1, 1, voters), "the leader has room, and no majority");
+        room.observe(Level::Ample, TOLD_FOR.as_nanos() as u64);
+        assert!(!grows(&room) && !room.is_peer_short(2) && room.is_peer_short(3));
+        room.peer_says(3, false, 20);
+        assert!(!room.is_anybody_short.load(Ordering::Relaxed));
+        // Two of four are no majority.
+        room.peer_says(3, true, 0);
+        room.peer_says(4, true, 0);
+        assert!(room.refuses(1, Need::Grows, || vec![1, 2, 3, 4]));
+    }
+}

@@ -1,0 +1,81 @@
+//! Telling the other members that this node's disk has too little room, and letting them lead: see [`room`](super::room).
+
+use std::collections::BTreeMap;
+use std::sync::Weak;
+use std::time::Duration;
+
+use futures::future::join_all;
+use shard_router::ShardId;
+
+use super::Node;
+use super::room::TOLD_FOR;
+use crate::env::Env;
+use crate::peer;
+use crate::shard::Deadline;
+
+/// How often it is said.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Rounds that a node has been short before it hands over: by then it has heard of the others that are short, too.
+const ROUNDS_BEFORE_HAND_OVER: u32 = 2;
+
+/// How long a shard is left alone after a leadership was to be handed over: a leader whose transfer came to nothing takes
+/// no proposals until the next election.
+const REST: Duration = Duration::from_secs(10);
+
+const _: () = assert!(INTERVAL.as_millis() * 4 < TOLD_FOR.as_millis(), "one lost message changes nothing");
+
+/// Tells while there is something to tell, until the node is gone or stops.
+pub(super) async fn run<E: Env>(node: Weak<Node<E>>) {
+    let (mut rounds_short, mut tried_ns) = (0_u32, BTreeMap::new());
+    loop {
+        E::sleep(INTERVAL).await;
+        let Some(node) = node.upgrade() else { return };
+        let is_short = node.room.is_short();
+        if is_short || rounds_short > 0 {
+            node.tell_peers_of_room(is_short).await;
+        }
+        rounds_short = if is_short { rounds_short.saturating_add(1) } else { 0 };
+        if rounds_short > ROUNDS_BEFORE_HAND_OVER {
+            node.hand_over_to_those_with_room(&mut tried_ns).await;
+        }
+    }
+}
+
+impl<E: Env> Node<E> {
+    /// Takes note of what a peer says about its disk.
+    pub(crate) fn peer_says_of_room(&self, peer: u64, is_short: bool) {
+        self.room.peer_says(peer, is_short, E::monotonic_ns());
+    }
+
+    async fn tell_peers_of_room(&self, is_short: bool) {
+        let (me, members) = (self.identity.node_id, self.members());
+        let body = peer::room::encode(me, is_short);
+        let deadline = Deadline::after::<E>(INTERVAL);
+        let mut told = Vec::new();
+        for peer in members.voters.keys().chain(members.learners.keys()).filter(|peer| **peer != me) {
+            told.push(self.ask(*peer, ShardId(0), peer::ROOM, &body, deadline));
+        }
+        // Whoever does not hear of it now does so in a moment.
+        join_all(told).await;
+    }
+
+    /// Lets others lead what this node leads; `tried_ns` says since when a shard rests.
+    async fn hand_over_to_those_with_room(&self, tried_ns: &mut BTreeMap<u32, u64>) {
+        let now_ns = E::monotonic_ns();
+        tried_ns.retain(|_, since_ns| Duration::from_nanos(now_ns.saturating_sub(*since_ns)) < REST);
+        for shard in self.shards.iter().filter(|shard| shard.group().lease().leading_term().is_some()) {
+            let number = shard.id().0;
+            let successors = shard.group().overview().successors();
+            let Some(to) = successors.into_iter().find(|to| !self.room.is_peer_short(*to)) else { continue };
+            if tried_ns.contains_key(&number) {
+                continue;
+            }
+            tried_ns.insert(number, now_ns);
+            tracing::warn!(shard = number, to, "this node's disk has too little room: another one takes over");
+            if let Err(error) = shard.group().transfer(to).await {
+                tracing::warn!(shard = number, to, %error, "the leadership could not be handed over");
+            }
+        }
+    }
+}
