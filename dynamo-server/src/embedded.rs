@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use crate::cluster::join::{self, Joiner};
 use crate::config::{ClusterConfig, Config, Entry};
-use crate::env::{Directory, Env, Identity, OpenError, TcpTransport, TokioEnv};
+use crate::env::{Directory, Env, Identity, OpenError, TcpTransport, Terms, TokioEnv};
 use crate::http::{EventLoops, HttpServer, Service};
 use crate::metrics::Metrics;
 use crate::node::{ClusterOptions, Node, NodeError, NodeOptions, StorageOptions};
@@ -72,9 +72,9 @@ impl Server {
     pub async fn start_on(config: Config, loops: EventLoops) -> Result<Server, StartError> {
         let env = match &config.cluster {
             None => TokioEnv::new(),
-            Some(cluster) => TokioEnv::with_peers(open_peer_port(&cluster.peer_listen).await?),
+            Some(cluster) => TokioEnv::with_peers(open_peer_port(&cluster.peer_listen, terms(&config)).await?),
         };
-        let found = found_cluster(&config).await?;
+        let found = found_cluster(&config, &env).await?;
         let options = node_options(&config, found.as_ref());
         let seed = TokioEnv::random();
         let peer_address = env.transport().address();
@@ -142,17 +142,22 @@ impl Server {
     }
 }
 
+/// What the node takes for granted between itself and its peers.
+fn terms(config: &Config) -> Terms {
+    Terms { secret: None, settings: node_options(config, None).agreed() }
+}
+
 /// Opens the port for peers at the first address that `address` stands for.
-async fn open_peer_port(address: &str) -> Result<TcpTransport, StartError> {
+async fn open_peer_port(address: &str, terms: Terms) -> Result<TcpTransport, StartError> {
     let failed = |source| StartError::PeerListen { address: address.to_owned(), source };
     let mut found = tokio::net::lookup_host(address).await.map_err(failed)?;
     let first = found.next().ok_or_else(|| failed(std::io::ErrorKind::AddrNotAvailable.into()))?;
-    TcpTransport::open(first).await.map_err(failed)
+    TcpTransport::open_on(first, terms).await.map_err(failed)
 }
 
 /// The cluster that a node joins: as its data says, if it has any, and as the members say otherwise. `None` for a node
 /// that does not join.
-async fn found_cluster(config: &Config) -> Result<Option<Identity>, StartError> {
+async fn found_cluster(config: &Config, env: &TokioEnv) -> Result<Option<Identity>, StartError> {
     let Some(cluster) = config.cluster.as_ref().filter(|cluster| cluster.entry != Entry::Founder) else {
         return Ok(None);
     };
@@ -162,7 +167,7 @@ async fn found_cluster(config: &Config) -> Result<Option<Identity>, StartError> 
     };
     match written {
         Some(identity) => Ok(Some(identity)),
-        None => join::inquire::<TokioEnv>(&cluster.members).await.map(Some).map_err(StartError::Join),
+        None => join::inquire(env, &cluster.members).await.map(Some).map_err(StartError::Join),
     }
 }
 

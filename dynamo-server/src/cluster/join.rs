@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::env::{Env, Identity, TcpTransport};
+use crate::env::{Env, Identity, Transport as _};
 use crate::node::Node;
 use crate::peer;
 use crate::shard::Deadline;
@@ -42,13 +42,14 @@ pub struct Joiner {
 ///
 /// # Errors
 /// What each of them said, when none could tell in time; and when what they say does not fit together.
-pub async fn inquire<E: Env>(members: &BTreeMap<u64, String>) -> Result<Identity, String> {
+pub async fn inquire<E: Env>(env: &E, members: &BTreeMap<u64, String>) -> Result<Identity, String> {
     let deadline = Deadline::after::<E>(INQUIRY_MAX);
     loop {
         let mut answers: Vec<Identity> = Vec::new();
         let mut failures = Vec::new();
         for (node, address) in members {
-            match TcpTransport::inquire(address, INQUIRY_ATTEMPT_MAX).await {
+            let asked = env.transport().inquire(*node, address, INQUIRY_ATTEMPT_MAX).await;
+            match asked.map(|introduction| introduction.identity) {
                 Ok(identity) if identity.node_id != *node => {
                     return Err(format!(
                         "at {address} listens node {}, not node {node}: check --peers",

@@ -14,6 +14,7 @@
 mod boot_clock;
 mod directory;
 pub mod faults;
+pub mod settings;
 #[cfg(test)]
 pub mod sim;
 mod storage;
@@ -26,11 +27,14 @@ use std::future::Future;
 use std::time::Duration;
 
 pub use self::directory::{Directory, DirectoryError, Identity};
+pub use self::settings::AgreedSettings;
 pub use self::storage::{OpenError, Storage, Stores};
-pub use self::tcp::TcpTransport;
+pub use self::tcp::{Secret, TcpTransport, Terms};
 pub use self::thread_waits::ThreadWaits;
 pub use self::tokio_env::TokioEnv;
-pub use self::transport::{Lane, PeerHandler, PeerRequest, Transport, TransportError};
+pub use self::transport::{
+    ANY_INCARNATION, Caller, Introduction, Lane, PeerAnswer, PeerHost, PeerRequest, Standing, Transport, TransportError,
+};
 
 /// A running task; awaiting it gives its result.
 pub type Task<T> = tokio::task::JoinHandle<T>;

@@ -50,7 +50,7 @@ pub use crate::env::Storage as StorageOptions;
 
 use self::counters::StoreReads;
 use self::transaction::TransactionCounters;
-use crate::env::{Env, Identity, Stores};
+use crate::env::{AgreedSettings, Env, Identity, Stores};
 use crate::guard::{EventualReads, LeaseGuard};
 use crate::in_flight::InFlight;
 use crate::raft::Wal;
@@ -77,6 +77,8 @@ pub struct Node<E: Env> {
     /// No other node is to be asked for anything.
     is_alone: bool,
     transport: E::Transport,
+    /// What this node expects its peers to be set up with, too.
+    agreed: AgreedSettings,
     /// Merged with the hybrid time of every message.
     clock: Arc<NodeClock>,
     guard: LeaseGuard,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::env::Storage;
+use crate::env::settings::{self, AgreedSettings};
 use crate::guard::{EventualReads, ReadMode};
 use crate::raft::Pace;
 use crate::raft::snapshot::SNAPSHOT_CHUNK_BYTES;
@@ -73,6 +74,15 @@ pub struct NodeOptions {
     pub free_bytes_min: Option<u64>,
     /// See [`BLOCKING_READS_MAX`].
     pub blocking_reads_max: usize,
+}
+
+impl NodeOptions {
+    /// The settings that all nodes of a cluster should have alike.
+    pub fn agreed(&self) -> AgreedSettings {
+        let election_timeout_ms = self.pace.election_timeout_max.as_millis();
+        AgreedSettings::default()
+            .with(settings::ELECTION_TIMEOUT_MS, u64::try_from(election_timeout_ms).unwrap_or(u64::MAX))
+    }
 }
 
 impl Default for NodeOptions {

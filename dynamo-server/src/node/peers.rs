@@ -4,9 +4,11 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use dynamo_engine::codec::DecodeError;
+use futures::future::BoxFuture;
 
 use super::Node;
-use crate::env::{Env, PeerHandler, Transport};
+use crate::env::settings::{self, AgreedSettings};
+use crate::env::{Caller, Env, Identity, Introduction, PeerHost, Standing, Transport};
 use crate::peer::{self, Header};
 use crate::raft::{ServeError, message};
 
@@ -19,12 +21,56 @@ enum Refusal {
     Service(#[from] DecodeError),
 }
 
+/// What the transport knows of a node.
+struct Front<E: Env> {
+    identity: Identity,
+    node: Weak<Node<E>>,
+}
+
+impl<E: Env> PeerHost for Front<E> {
+    fn introduce(&self, node: u64, incarnation: u64) -> Introduction {
+        let me = self.node.upgrade();
+        Introduction {
+            identity: self.identity.clone(),
+            has_data: me.as_ref().is_none_or(|me| me.has_data()),
+            standing: me.map_or(Standing::Unknown, |me| me.standing_of(node, incarnation)),
+        }
+    }
+
+    fn answer(&self, caller: Caller, request: Bytes) -> BoxFuture<'static, Option<Bytes>> {
+        Box::pin(answer(Weak::clone(&self.node), caller, request))
+    }
+
+    fn hear_settings(&self, node: u64, settings: &AgreedSettings) {
+        if let Some(me) = self.node.upgrade() {
+            me.hear_settings(node, settings);
+        }
+    }
+}
+
 impl<E: Env> Node<E> {
     /// Answers peers from now on, until the last handle of the node is dropped.
     pub(super) fn listen_to_peers(self: &Arc<Self>, transport: &E::Transport) {
-        let node = Arc::downgrade(self);
-        let handler: PeerHandler = Arc::new(move |request| Box::pin(answer(Weak::clone(&node), request)));
-        transport.listen(&self.identity, handler);
+        let front = Front { identity: self.identity.clone(), node: Arc::downgrade(self) };
+        transport.listen(&self.identity, Arc::new(front));
+    }
+
+    /// Whether this node has taken part in a group: it holds a vote or an entry.
+    fn has_data(&self) -> bool {
+        self.shards.iter().any(|shard| shard.group().log().vote().is_some() || shard.group().log().last().is_some())
+    }
+
+    /// What the node of this number and incarnation is, by the memberships that are known here.
+    fn standing_of(&self, _node: u64, _incarnation: u64) -> Standing {
+        Standing::Unknown
+    }
+
+    /// A peer has named its settings: where they differ from the ones here, that is said.
+    fn hear_settings(&self, node: u64, there: &AgreedSettings) {
+        for (setting, here, there) in self.agreed.differences(there) {
+            let name = settings::name(setting);
+            tracing::warn!("node {node} runs with {name} {there}, this one with {here}: they must be alike");
+        }
     }
 
     async fn serve_peer(&self, request: &Bytes) -> Result<Option<Bytes>, Refusal> {
@@ -61,7 +107,7 @@ impl<E: Env> Node<E> {
     }
 }
 
-async fn answer<E: Env>(node: Weak<Node<E>>, request: Bytes) -> Option<Bytes> {
+async fn answer<E: Env>(node: Weak<Node<E>>, _caller: Caller, request: Bytes) -> Option<Bytes> {
     let node = node.upgrade()?;
     match node.serve_peer(&request).await {
         Ok(response) => response,

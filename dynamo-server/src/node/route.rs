@@ -18,7 +18,7 @@ use shard_router::{ShardId, Token};
 
 use super::room::Need;
 use super::{Node, lanes};
-use crate::env::{Env, Lane, PeerRequest, Transport, TransportError};
+use crate::env::{ANY_INCARNATION, Env, Lane, PeerRequest, Transport, TransportError};
 use crate::guard::Handler;
 use crate::peer::{self, Header};
 use crate::shard::{Deadline, Shard, ShardError};
@@ -358,9 +358,10 @@ impl<E: Env> Node<E> {
         let mut message = Vec::with_capacity(32 + body.len());
         header.encode(&mut message);
         message.extend_from_slice(body);
-        let request = PeerRequest { to: peer, address, lane: Lane::Requests, body: message.into() };
+        let request =
+            PeerRequest { to: peer, incarnation: ANY_INCARNATION, address, lane: Lane::Requests, body: message.into() };
         let answer = match self.transport.call(request, remaining).await {
-            Ok(answer) => answer,
+            Ok(answer) => answer.body,
             Err(TransportError::NotSent) => return Attempt::NotSent,
             Err(TransportError::Unreachable | TransportError::TimedOut) => return Attempt::Lost,
         };

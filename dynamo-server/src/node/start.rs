@@ -131,6 +131,7 @@ impl<E: Env> Node<E> {
             map,
             is_alone: options.cluster.is_none(),
             transport: env.transport().clone(),
+            agreed: options.agreed(),
             clock,
             guard: LeaseGuard::new(options.read_mode, shard_count),
             eventual_reads: options.eventual_reads,

@@ -28,7 +28,7 @@ use super::snapshot::ShardSnapshot;
 use super::snapshot_message::SnapshotMessage;
 use super::snapshot_send;
 use super::types::{CommittedLeaderId, Member, NodeId, Types, Vote};
-use crate::env::{Env, Lane, PeerRequest, Transport, TransportError};
+use crate::env::{ANY_INCARNATION, Env, Lane, PeerRequest, Transport, TransportError};
 
 /// Makes a group's connections.
 pub struct Connections<E> {
@@ -98,11 +98,12 @@ impl<E: Env> Connection<E> {
     ) -> Result<bytes::Bytes, RPCError<Types<E>>> {
         let request = PeerRequest {
             to: self.peer,
+            incarnation: ANY_INCARNATION,
             address: self.address.clone(),
             lane,
             body: message::encode(self.group, &message),
         };
-        self.env.transport().call(request, limit).await.map_err(unreachable)
+        self.env.transport().call(request, limit).await.map(|answer| answer.body).map_err(unreachable)
     }
 }
 
@@ -124,8 +125,14 @@ impl<E: Env> Connection<E> {
         limit: Duration,
     ) -> Result<bytes::Bytes, TransportError> {
         let body = message::encode(self.group, &Message::<E>::Snapshot(message.clone()));
-        let request = PeerRequest { to: self.peer, address: self.address.clone(), lane: Lane::Snapshot, body };
-        self.env.transport().call(request, limit).await
+        let request = PeerRequest {
+            to: self.peer,
+            incarnation: ANY_INCARNATION,
+            address: self.address.clone(),
+            lane: Lane::Snapshot,
+            body,
+        };
+        self.env.transport().call(request, limit).await.map(|answer| answer.body)
     }
 }
 

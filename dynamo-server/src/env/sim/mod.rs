@@ -135,6 +135,11 @@ impl SimNode {
         self.identity.node_id
     }
 
+    /// Its incarnation.
+    pub fn incarnation(&self) -> u64 {
+        self.identity.incarnation
+    }
+
     /// Lets half of the writes of the log be made where they are asked for.
     pub fn let_tasks_block(&self) {
         self.may_block.store(true, Ordering::Relaxed);

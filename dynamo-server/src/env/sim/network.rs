@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::{SimEnv, SimNode, chance_below, elapsed};
-use crate::env::{Env, Identity, PeerHandler, PeerRequest, Transport, TransportError};
+use crate::env::{Caller, Env, Identity, Introduction, PeerAnswer, PeerHost, PeerRequest, Transport, TransportError};
 
 /// From which machine to which.
 pub type Link = (u64, u64);
@@ -61,7 +61,7 @@ struct Inner {
 #[derive(Clone)]
 struct Host {
     machine: Arc<SimNode>,
-    handler: PeerHandler,
+    host: Arc<dyn PeerHost>,
 }
 
 /// Sees every message, with its way, and says whether it is lost.
@@ -149,26 +149,27 @@ impl SimNetwork {
     /// A call from beginning to end; dropping `answer` means that the caller hears nothing.
     async fn carry(
         self: Arc<Self>,
-        link: Link,
+        caller: Caller,
+        to: u64,
         body: Bytes,
         way: Way,
-        answer: oneshot::Sender<Result<Bytes, TransportError>>,
+        answer: oneshot::Sender<Result<PeerAnswer, TransportError>>,
     ) {
+        let (from, link) = (caller.node, (caller.node, to));
         if !self.travel(link, way).await {
             return;
         }
-        let (from, to) = link;
         let host = self.inner.lock().hosts.get(&to).cloned();
         let result = match host {
             None => Err(TransportError::NotSent),
             // A machine that dies meanwhile answers nothing.
-            Some(host) => match host.machine.spawn((host.handler)(body)).await {
-                Ok(Some(response)) => Ok(response),
+            Some(host) => match host.machine.spawn(host.host.answer(caller, body)).await {
+                Ok(Some(body)) => Ok(PeerAnswer { incarnation: host.machine.incarnation(), body }),
                 Ok(None) | Err(_) => return,
             },
         };
         let back = (to, from);
-        let way = self.send(back, result.as_deref().unwrap_or_default());
+        let way = self.send(back, result.as_ref().map_or(&[], |answer| &answer.body));
         if self.travel(back, way).await {
             // The caller may have given up.
             let _ = answer.send(result);
@@ -200,20 +201,21 @@ pub struct SimTransport {
 }
 
 impl Transport for SimTransport {
-    fn listen(&self, _me: &Identity, handler: PeerHandler) {
+    fn listen(&self, _me: &Identity, host: Arc<dyn PeerHost>) {
         if let Some(network) = &self.network {
-            let host = Host { machine: Arc::clone(&self.machine), handler };
+            let host = Host { machine: Arc::clone(&self.machine), host };
             network.inner.lock().hosts.insert(self.machine.id(), host);
         }
     }
 
-    async fn call(&self, request: PeerRequest, limit: Duration) -> Result<Bytes, TransportError> {
+    async fn call(&self, request: PeerRequest, limit: Duration) -> Result<PeerAnswer, TransportError> {
         let Some(network) = &self.network else { return Err(TransportError::NotSent) };
-        let link = (self.machine.id(), request.to);
-        let way = network.send(link, &request.body);
+        let PeerRequest { to, incarnation: means, body, .. } = request;
+        let caller = Caller { node: self.machine.id(), incarnation: self.machine.incarnation(), means };
+        let way = network.send((caller.node, to), &body);
         let (answer, answered) = oneshot::channel();
         // No task of the sending machine: what is sent is sent.
-        tokio::spawn(Arc::clone(network).carry(link, request.body, way, answer));
+        tokio::spawn(Arc::clone(network).carry(caller, to, body, way, answer));
         let answered = async {
             match answered.await {
                 Ok(result) => result,
@@ -222,28 +224,60 @@ impl Transport for SimTransport {
         };
         SimEnv::timeout(limit, answered).await.unwrap_or(Err(TransportError::TimedOut))
     }
+
+    async fn inquire(&self, peer: u64, _address: &str, limit: Duration) -> Result<Introduction, String> {
+        let Some(network) = &self.network else { return Err("there is no network".to_owned()) };
+        let (me, incarnation) = (self.machine.id(), self.machine.incarnation());
+        let asking = async {
+            let there = network.send((me, peer), b"who");
+            if !network.travel((me, peer), there).await {
+                return std::future::pending().await;
+            }
+            let host = network.inner.lock().hosts.get(&peer).cloned().ok_or("it is off")?;
+            let introduction = host.host.introduce(me, incarnation);
+            let back = network.send((peer, me), b"me");
+            if !network.travel((peer, me), back).await {
+                return std::future::pending().await;
+            }
+            Ok(introduction)
+        };
+        SimEnv::timeout(limit, asking).await.unwrap_or(Err("it does not answer".to_owned()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::run;
-    use super::*;
-    use crate::env::Lane;
+    use futures::future::BoxFuture;
 
-    fn identity(node_id: u64) -> Identity {
-        Identity { cluster_id: 1, node_id, incarnation: 1, shards: 1 }
+    use super::*;
+    use crate::env::{AgreedSettings, Lane, Standing};
+
+    struct Echo(Identity);
+
+    impl PeerHost for Echo {
+        fn introduce(&self, _node: u64, _incarnation: u64) -> Introduction {
+            Introduction { identity: self.0.clone(), has_data: false, standing: Standing::Member }
+        }
+
+        fn answer(&self, _caller: Caller, body: Bytes) -> BoxFuture<'static, Option<Bytes>> {
+            Box::pin(async move { Some(body) })
+        }
+
+        fn hear_settings(&self, _node: u64, _settings: &AgreedSettings) {}
     }
 
     fn echoing(network: &Arc<SimNetwork>, id: u64) -> SimEnv {
         let env = SimEnv::in_network(&SimNode::new(id, 1), network);
-        env.transport().listen(&identity(id), Arc::new(|body| Box::pin(async move { Some(body) })));
+        let me = Identity { cluster_id: 1, node_id: id, incarnation: id, shards: 1 };
+        env.transport().listen(&me, Arc::new(Echo(me.clone())));
         env
     }
 
     async fn call(env: &SimEnv, to: u64) -> Result<Bytes, TransportError> {
-        let request =
-            PeerRequest { to, address: String::new(), lane: Lane::Data, body: Bytes::from_static(b"question") };
-        env.transport().call(request, Duration::from_millis(100)).await
+        let body = Bytes::from_static(b"question");
+        let request = PeerRequest { to, incarnation: to, address: String::new(), lane: Lane::Data, body };
+        env.transport().call(request, Duration::from_millis(100)).await.map(|answer| answer.body)
     }
 
     #[test]

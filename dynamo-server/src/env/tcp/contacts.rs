@@ -48,10 +48,11 @@ fn reason(error: &LinkError) -> String {
             "this node belongs to another cluster; every founder needs the same --peers, and a node that comes later joins"
         }
         Refusal::OtherNode => "another node listens there than the one that was meant; check the addresses in --peers",
-        Refusal::OtherDisk => {
-            "another data directory has used this node's id; a node that lost its data comes back under a new id"
+        Refusal::OtherIncarnation => {
+            "its data directory is not the member's: it has lost its data, or another one was put in its place; see \
+             cluster replace"
         }
-        Refusal::Proof => "it asks for no proof, and one was brought",
+        Refusal::Proof => "the secrets of the two nodes differ, or this one has none; see --cluster-secret-file",
     };
     text.to_owned()
 }

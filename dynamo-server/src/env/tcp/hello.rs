@@ -1,29 +1,46 @@
-//! The greeting: who calls, whom, and in which versions of the protocol.
+//! The greeting: who calls, whom, what both take for granted, and the proof of it.
 //!
 //! ```text
-//! hello    magic (4) · versions from, to (1 + 1) · cluster (16) · node (8) · incarnation (8) · called node (8)
-//!          · lane (1) · proof length (2) · proof
-//! answer   0 (1) · version (1), or the reason of a refusal (1) · 0 (1)
+//! hello    magic (4) · versions from, to (1 + 1) · cluster (16) · node (8) · incarnation (8)
+//!          · called node (8) · called incarnation (8) · lane (1) · nonce (16) · settings
+//! answer   0 (1) · version (1) · cluster (16) · node (8) · incarnation (8) · shards (4) · has data (1) · standing (1)
+//!          · nonce (16) · settings · proof
+//!          or the reason of a refusal (1) · 0 (1)
+//! proof    length (1) · HMAC over hello and answer
+//! end      0 (1), or the reason of a refusal (1)
+//! settings n (1) · (number (1) · value (8)) …
 //! ```
 //!
-//! All numbers are little endian. The proof is for authentication; nothing is asked for yet, and a caller that sends
-//! one is refused rather than believed.
+//! All numbers are little endian. The caller speaks first and third. Both say which incarnation they are, and the caller
+//! which one it means: an acknowledgement or a vote of another disk under the same number must never be counted, so none
+//! can come about. A node that does not know yet whom it meets says 0.
 //!
-//! A node number that comes with another incarnation than before is another disk under an old name: it has forgotten
-//! what it voted and promised, so it is refused for as long as this process remembers the first one.
+//! A *lane* of [`INQUIRY`] says that the caller only asks who this is: it may be of no cluster yet, and the conversation
+//! ends with the greeting. It is told what it is to the one that it asks ([`Standing`]), so a node whose disk was exchanged
+//! learns that from everybody who remembers the membership, which is on their disks, not in their processes.
+//!
+//! Where the nodes share a [`Secret`] both sides prove that they know it, before anything else is exchanged; the nonces
+//! make each proof good for one greeting. Without a secret the proofs are empty.
 
-use std::collections::BTreeMap;
-
-use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::super::directory::Identity;
-use super::super::transport::Lane;
-use super::inquiry;
+use super::super::settings::AgreedSettings;
+use super::super::transport::{ANY_INCARNATION, Introduction, Lane, PeerHost, Standing};
+use super::Terms;
+use super::secret::{PROOF_BYTES, Side};
 
 const MAGIC: [u8; 4] = *b"dynp";
 /// The versions of the protocol between nodes that this program speaks.
-pub(super) const VERSIONS: (u8, u8) = (1, 1);
+const VERSIONS: (u8, u8) = (2, 2);
+
+/// The lane of a caller that only asks.
+const INQUIRY: u8 = 4;
+
+/// Settings that one greeting names at most.
+const SETTINGS_MAX: u8 = 32;
+
+type Nonce = [u8; 16];
 
 /// Why a caller is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,23 +51,27 @@ pub(super) enum Refusal {
     OtherCluster = 2,
     #[error("it means another node")]
     OtherNode = 3,
-    #[error("another disk has used its number")]
-    OtherDisk = 4,
-    #[error("it brings a proof, and none is asked for")]
+    #[error("it means this node with another incarnation: the data here is not the member's")]
+    OtherIncarnation = 4,
+    #[error("it does not prove that it knows the secret of the cluster")]
     Proof = 5,
 }
 
 const REFUSALS: [Refusal; 5] =
-    [Refusal::Protocol, Refusal::OtherCluster, Refusal::OtherNode, Refusal::OtherDisk, Refusal::Proof];
+    [Refusal::Protocol, Refusal::OtherCluster, Refusal::OtherNode, Refusal::OtherIncarnation, Refusal::Proof];
 
-/// What a caller says.
+/// What a caller says of itself and of whom it means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Hello {
     pub(super) cluster: u128,
     pub(super) node: u64,
     pub(super) incarnation: u64,
+    /// 0 for whoever listens.
     pub(super) called: u64,
-    pub(super) lane: Lane,
+    /// See [`ANY_INCARNATION`].
+    pub(super) means: u64,
+    /// `None` for a caller that only asks.
+    pub(super) lane: Option<Lane>,
 }
 
 /// Why no connection came about.
@@ -62,164 +83,438 @@ pub(super) enum HelloError {
     Refused(#[from] Refusal),
     #[error("refused by the other node")]
     RefusedThere(u8),
+    #[error("the other side does not prove that it knows the secret of the cluster")]
+    Unproved,
+    #[error("the answer cannot be understood")]
+    Garbled,
 }
 
-fn lane_code(lane: Lane) -> u8 {
+fn lane_code(lane: Option<Lane>) -> u8 {
     match lane {
-        Lane::Data => 0,
-        Lane::Heartbeat => 1,
-        Lane::Snapshot => 2,
-        Lane::Requests => 3,
+        Some(Lane::Data) => 0,
+        Some(Lane::Heartbeat) => 1,
+        Some(Lane::Snapshot) => 2,
+        Some(Lane::Requests) => 3,
+        None => INQUIRY,
     }
 }
 
-fn lane_of(code: u8) -> Result<Lane, Refusal> {
-    [Lane::Data, Lane::Heartbeat, Lane::Snapshot, Lane::Requests]
-        .get(usize::from(code))
-        .copied()
-        .ok_or(Refusal::Protocol)
+fn lane_of(code: u8) -> Result<Option<Lane>, Refusal> {
+    match code {
+        0 => Ok(Some(Lane::Data)),
+        1 => Ok(Some(Lane::Heartbeat)),
+        2 => Ok(Some(Lane::Snapshot)),
+        3 => Ok(Some(Lane::Requests)),
+        INQUIRY => Ok(None),
+        _ => Err(Refusal::Protocol),
+    }
+}
+
+fn put_settings(out: &mut Vec<u8>, settings: &AgreedSettings) {
+    let count = settings.iter().len().min(usize::from(SETTINGS_MAX));
+    out.push(count as u8);
+    for (setting, value) in settings.iter().take(count) {
+        out.push(setting);
+        out.extend(value.to_le_bytes());
+    }
+}
+
+/// Reads, and remembers every byte for the proof.
+struct Heard<'a, S> {
+    stream: &'a mut S,
+    transcript: &'a mut Vec<u8>,
+}
+
+impl<S: AsyncRead + Unpin> Heard<'_, S> {
+    async fn take<const N: usize>(&mut self) -> std::io::Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.stream.read_exact(&mut bytes).await?;
+        self.transcript.extend(bytes);
+        Ok(bytes)
+    }
+
+    async fn u8(&mut self) -> std::io::Result<u8> {
+        Ok(self.take::<1>().await?[0])
+    }
+
+    async fn u64(&mut self) -> std::io::Result<u64> {
+        Ok(u64::from_le_bytes(self.take().await?))
+    }
+
+    /// `None` when there are more than any program names.
+    async fn settings(&mut self) -> std::io::Result<Option<AgreedSettings>> {
+        let count = self.u8().await?;
+        if count > SETTINGS_MAX {
+            return Ok(None);
+        }
+        let mut settings = AgreedSettings::default();
+        for _ in 0..count {
+            let setting = self.u8().await?;
+            settings = settings.with(setting, self.u64().await?);
+        }
+        Ok(Some(settings))
+    }
 }
 
 impl Hello {
-    fn encode(&self) -> Vec<u8> {
+    fn encode(&self, nonce: &Nonce, settings: &AgreedSettings) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         out.extend([VERSIONS.0, VERSIONS.1]);
         out.extend(self.cluster.to_le_bytes());
         out.extend(self.node.to_le_bytes());
         out.extend(self.incarnation.to_le_bytes());
         out.extend(self.called.to_le_bytes());
+        out.extend(self.means.to_le_bytes());
         out.push(lane_code(self.lane));
-        out.extend(0_u16.to_le_bytes());
+        out.extend(nonce);
+        put_settings(&mut out, settings);
         out
     }
 
-    /// Reads what follows the magic and the versions.
-    async fn read(input: &mut (impl AsyncRead + Unpin)) -> Result<Hello, HelloError> {
-        let hello = Hello {
-            cluster: input.read_u128_le().await?,
-            node: input.read_u64_le().await?,
-            incarnation: input.read_u64_le().await?,
-            called: input.read_u64_le().await?,
-            lane: lane_of(input.read_u8().await?)?,
-        };
-        if input.read_u16_le().await? != 0 {
-            return Err(Refusal::Proof.into());
+    async fn read(heard: &mut Heard<'_, impl AsyncRead + Unpin>) -> Result<(Hello, AgreedSettings), HelloError> {
+        let magic = heard.take::<4>().await?;
+        let (from, to) = (heard.u8().await?, heard.u8().await?);
+        if magic != MAGIC || from > VERSIONS.1 || to < VERSIONS.0 {
+            return Err(Refusal::Protocol.into());
         }
-        Ok(hello)
+        let hello = Hello {
+            cluster: u128::from_le_bytes(heard.take().await?),
+            node: heard.u64().await?,
+            incarnation: heard.u64().await?,
+            called: heard.u64().await?,
+            means: heard.u64().await?,
+            lane: lane_of(heard.u8().await?)?,
+        };
+        heard.take::<16>().await?;
+        let settings = heard.settings().await?.ok_or(Refusal::Protocol)?;
+        Ok((hello, settings))
     }
 }
 
-/// Greets the node that was called.
-pub(super) async fn greet(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), hello: &Hello) -> Result<(), HelloError> {
-    stream.write_all(&hello.encode()).await?;
+fn encode_answer(introduction: &Introduction, nonce: &Nonce, settings: &AgreedSettings) -> Vec<u8> {
+    let me = &introduction.identity;
+    let mut out = vec![0, VERSIONS.1];
+    out.extend(me.cluster_id.to_le_bytes());
+    out.extend(me.node_id.to_le_bytes());
+    out.extend(me.incarnation.to_le_bytes());
+    out.extend(me.shards.to_le_bytes());
+    out.extend([u8::from(introduction.has_data), introduction.standing as u8]);
+    out.extend(nonce);
+    put_settings(&mut out, settings);
+    out
+}
+
+async fn read_answer(heard: &mut Heard<'_, impl AsyncRead + Unpin>) -> Result<Introduction, HelloError> {
+    let (reason, _version) = (heard.u8().await?, heard.u8().await?);
+    if reason != 0 {
+        return Err(refusal_of(reason));
+    }
+    let identity = Identity {
+        cluster_id: u128::from_le_bytes(heard.take().await?),
+        node_id: heard.u64().await?,
+        incarnation: heard.u64().await?,
+        shards: u32::from_le_bytes(heard.take().await?),
+    };
+    let has_data = heard.u8().await? != 0;
+    let standing = match heard.u8().await? {
+        0 => Standing::Unknown,
+        1 => Standing::Member,
+        2 => Standing::OtherIncarnation,
+        3 => Standing::Stranger,
+        _ => return Err(HelloError::Garbled),
+    };
+    heard.take::<16>().await?;
+    heard.settings().await?.ok_or(HelloError::Garbled)?;
+    Ok(Introduction { identity, has_data, standing })
+}
+
+async fn read_proof(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Vec<u8>> {
+    let length = usize::from(stream.read_u8().await?).min(PROOF_BYTES);
+    let mut proof = vec![0; length];
+    stream.read_exact(&mut proof).await?;
+    Ok(proof)
+}
+
+async fn write_proof(
+    stream: &mut (impl AsyncWrite + Unpin),
+    terms: &Terms,
+    side: Side,
+    transcript: &[u8],
+) -> std::io::Result<()> {
+    let proof = terms.secret.as_ref().map(|secret| secret.prove(side, transcript));
+    let proof = proof.as_ref().map_or(&[][..], |proof| &proof[..]);
+    stream.write_all(&[&[proof.len() as u8], proof].concat()).await?;
+    stream.flush().await
+}
+
+fn is_proved(terms: &Terms, side: Side, transcript: &[u8], proof: &[u8]) -> bool {
+    terms.secret.as_ref().is_none_or(|secret| secret.is_proved(side, transcript, proof))
+}
+
+/// Greets the node that was called, and hears who it is: the one that was meant.
+pub(super) async fn greet(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    hello: &Hello,
+    terms: &Terms,
+) -> Result<Introduction, HelloError> {
+    let mut transcript = hello.encode(&rand::random(), &terms.settings);
+    stream.write_all(&transcript).await?;
     stream.flush().await?;
-    let (reason, _version) = (stream.read_u8().await?, stream.read_u8().await?);
-    match reason {
-        0 => Ok(()),
+    let introduction = read_answer(&mut Heard { stream, transcript: &mut transcript }).await?;
+    let proof = read_proof(stream).await?;
+    if !is_proved(terms, Side::Answerer, &transcript, &proof) {
+        return Err(HelloError::Unproved);
+    }
+    is_meant(hello, &introduction.identity)?;
+    write_proof(stream, terms, Side::Caller, &transcript).await?;
+    match stream.read_u8().await? {
+        0 => Ok(introduction),
         code => Err(refusal_of(code)),
     }
 }
 
 /// The refusal with this code.
-pub(super) fn refusal_of(code: u8) -> HelloError {
+fn refusal_of(code: u8) -> HelloError {
     match REFUSALS.into_iter().find(|refusal| *refusal as u8 == code) {
         Some(refusal) => HelloError::Refused(refusal),
         None => HelloError::RefusedThere(code),
     }
 }
 
-/// The disks that callers were seen with.
-pub(super) type Disks = Mutex<BTreeMap<u64, u64>>;
-
-/// Hears a caller's greeting and answers it; `None` for one that only wanted to know who this is, and was told.
+/// Hears a caller's greeting and answers it: who it is, and what it is to this node.
 pub(super) async fn welcome(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    me: &Identity,
-    disks: &Disks,
-) -> Result<Option<Hello>, HelloError> {
-    let heard = match hear(stream).await {
-        Ok(Some(hello)) => judge(&hello, me, disks).map(|()| Some(hello)).map_err(HelloError::from),
-        other => other,
+    host: &dyn PeerHost,
+    terms: &Terms,
+) -> Result<(Hello, Standing), HelloError> {
+    let mut transcript = Vec::new();
+    let heard = Hello::read(&mut Heard { stream, transcript: &mut transcript }).await;
+    let judged = heard.and_then(|(hello, settings)| {
+        let introduction = host.introduce(hello.node, hello.incarnation);
+        is_meant(&hello, &introduction.identity)?;
+        Ok((hello, settings, introduction))
+    });
+    let (hello, settings, introduction) = match judged {
+        Ok(judged) => judged,
+        Err(error) => {
+            if let HelloError::Refused(refusal) = error {
+                stream.write_all(&[refusal as u8, 0]).await?;
+                stream.flush().await?;
+            }
+            return Err(error);
+        }
     };
-    let answer = match &heard {
-        Ok(Some(_)) => vec![0, VERSIONS.1],
-        Ok(None) => inquiry::answer(me),
-        Err(HelloError::Refused(refusal)) => vec![*refusal as u8, 0],
-        Err(_) => return heard,
-    };
+    let answer = encode_answer(&introduction, &rand::random(), &terms.settings);
+    transcript.extend(&answer);
     stream.write_all(&answer).await?;
+    write_proof(stream, terms, Side::Answerer, &transcript).await?;
+    let proof = read_proof(stream).await?;
+    let is_proved = is_proved(terms, Side::Caller, &transcript, &proof);
+    stream.write_all(&[if is_proved { 0 } else { Refusal::Proof as u8 }]).await?;
     stream.flush().await?;
-    heard
-}
-
-async fn hear(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<Hello>, HelloError> {
-    let mut magic = [0; 4];
-    stream.read_exact(&mut magic).await?;
-    let (from, to) = (stream.read_u8().await?, stream.read_u8().await?);
-    let is_spoken = from <= VERSIONS.1 && to >= VERSIONS.0;
-    match magic {
-        MAGIC if is_spoken => Hello::read(stream).await.map(Some),
-        inquiry::MAGIC if is_spoken => Ok(None),
-        _ => Err(Refusal::Protocol.into()),
+    if !is_proved {
+        return Err(Refusal::Proof.into());
     }
+    if hello.lane.is_some() {
+        host.hear_settings(hello.node, &settings);
+    }
+    Ok((hello, introduction.standing))
 }
 
-fn judge(hello: &Hello, me: &Identity, disks: &Disks) -> Result<(), Refusal> {
-    if hello.cluster != me.cluster_id {
+/// Whether the one who was called is the one who was meant; both sides ask that.
+fn is_meant(hello: &Hello, called: &Identity) -> Result<(), Refusal> {
+    if hello.lane.is_none() {
+        return Ok(());
+    }
+    if hello.cluster != called.cluster_id {
         return Err(Refusal::OtherCluster);
     }
-    if hello.called != me.node_id || hello.node == me.node_id {
+    if hello.called != called.node_id || hello.node == called.node_id {
         return Err(Refusal::OtherNode);
     }
-    match *disks.lock().entry(hello.node).or_insert(hello.incarnation) {
-        known if known == hello.incarnation => Ok(()),
-        _ => Err(Refusal::OtherDisk),
+    if hello.means != ANY_INCARNATION && hello.means != called.incarnation {
+        return Err(Refusal::OtherIncarnation);
     }
+    Ok(())
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use bytes::Bytes;
+    use futures::future::BoxFuture;
+    use parking_lot::Mutex;
+
+    use super::super::super::transport::Caller;
+    use super::super::secret::Secret;
     use super::*;
 
+    /// Node 1 of cluster 9, which knows node 2 with incarnation 22 and no other.
+    #[derive(Default)]
+    pub struct Host {
+        pub heard: Mutex<Vec<(u64, AgreedSettings)>>,
+    }
+
+    impl PeerHost for Host {
+        fn introduce(&self, node: u64, incarnation: u64) -> Introduction {
+            let standing = match (node, incarnation) {
+                (2, 22) => Standing::Member,
+                (2, _) => Standing::OtherIncarnation,
+                _ => Standing::Stranger,
+            };
+            Introduction { identity: me(), has_data: true, standing }
+        }
+
+        fn answer(&self, _caller: Caller, request: Bytes) -> BoxFuture<'static, Option<Bytes>> {
+            Box::pin(async move { Some(request) })
+        }
+
+        fn hear_settings(&self, node: u64, settings: &AgreedSettings) {
+            self.heard.lock().push((node, settings.clone()));
+        }
+    }
+
     fn me() -> Identity {
-        Identity { cluster_id: 9, node_id: 1, incarnation: 11, shards: 1 }
+        Identity { cluster_id: 9, node_id: 1, incarnation: 11, shards: 16 }
     }
 
     fn caller() -> Hello {
-        Hello { cluster: 9, node: 2, incarnation: 22, called: 1, lane: Lane::Heartbeat }
+        Hello { cluster: 9, node: 2, incarnation: 22, called: 1, means: 11, lane: Some(Lane::Heartbeat) }
     }
 
-    async fn meet(bytes: Vec<u8>, disks: &Disks) -> Result<Option<Hello>, HelloError> {
-        let (mut here, mut there) = tokio::io::duplex(1024);
-        there.write_all(&bytes).await.unwrap();
-        welcome(&mut here, &me(), disks).await
+    fn terms(secret: Option<&[u8]>) -> Terms {
+        let settings = AgreedSettings::default().with(1, 2_000);
+        Terms { secret: secret.map(|bytes| Secret::new(bytes).unwrap()), settings }
+    }
+
+    /// What both sides of a greeting come to.
+    async fn meet(
+        hello: &Hello,
+        here: &Terms,
+        there: &Terms,
+    ) -> (Result<Introduction, HelloError>, Result<(Hello, Standing), HelloError>) {
+        let (mut calling, mut called) = tokio::io::duplex(1024);
+        let host = Host::default();
+        let welcome = async {
+            let welcomed = welcome(&mut called, &host, there).await;
+            drop(called);
+            welcomed
+        };
+        let greet = async {
+            let greeted = greet(&mut calling, hello, here).await;
+            drop(calling);
+            greeted
+        };
+        tokio::join!(greet, welcome)
     }
 
     #[tokio::test]
-    async fn a_peer_is_let_in_and_everybody_else_is_told_why_not() {
-        let disks = Disks::default();
-        assert_eq!(meet(caller().encode(), &disks).await.unwrap(), Some(caller()));
+    async fn both_learn_who_the_other_is_and_everybody_else_is_told_why_not() {
+        let open = terms(None);
+        let (answer, guest) = meet(&caller(), &open, &open).await;
+        assert_eq!(answer.unwrap().identity, me());
+        assert_eq!(guest.unwrap(), (caller(), Standing::Member));
+        // Another disk under an old number is let in as what it is: what it may say is decided where a membership is known.
+        let exchanged = Hello { incarnation: 23, ..caller() };
+        assert_eq!(meet(&exchanged, &open, &open).await.1.unwrap().1, Standing::OtherIncarnation);
         let cases = [
             (Hello { cluster: 8, ..caller() }, Refusal::OtherCluster),
             (Hello { called: 3, ..caller() }, Refusal::OtherNode),
             (Hello { node: 1, ..caller() }, Refusal::OtherNode),
-            (Hello { incarnation: 23, ..caller() }, Refusal::OtherDisk),
+            (Hello { means: 12, ..caller() }, Refusal::OtherIncarnation),
         ];
         for (hello, expected) in cases {
-            let refused = meet(hello.encode(), &disks).await;
+            let (told, refused) = meet(&hello, &open, &open).await;
             assert!(matches!(refused, Err(HelloError::Refused(refusal)) if refusal == expected), "{hello:?}");
+            assert!(matches!(told, Err(HelloError::Refused(refusal)) if refusal == expected), "{hello:?}");
         }
-        let mut future = caller().encode();
-        (future[4], future[5]) = (2, 3);
-        assert!(matches!(meet(future, &disks).await, Err(HelloError::Refused(Refusal::Protocol))));
-        let mut stranger = caller().encode();
+    }
+
+    #[tokio::test]
+    async fn a_stranger_is_told_who_this_is_and_what_it_is_here() {
+        let open = terms(None);
+        let asks = Hello { cluster: 0, node: 2, incarnation: 5, called: 0, means: 0, lane: None };
+        let (answer, guest) = meet(&asks, &open, &open).await;
+        let expected = Introduction { identity: me(), has_data: true, standing: Standing::OtherIncarnation };
+        assert_eq!(answer.unwrap(), expected);
+        assert_eq!(guest.unwrap().0.lane, None);
+    }
+
+    #[tokio::test]
+    async fn whoever_has_a_secret_talks_to_nobody_without_it() {
+        let (one, other, none) = (terms(Some(b"sixteen bytes ok")), terms(Some(b"another sixteen.")), terms(None));
+        let asks = Hello { lane: None, ..caller() };
+        for hello in [caller(), asks] {
+            assert!(meet(&hello, &one, &one).await.1.is_ok());
+            for (here, there) in [(&one, &other), (&one, &none)] {
+                assert!(matches!(meet(&hello, here, there).await.0, Err(HelloError::Unproved)));
+            }
+            let (told, refused) = meet(&hello, &none, &one).await;
+            assert!(matches!(refused, Err(HelloError::Refused(Refusal::Proof))));
+            assert!(matches!(told, Err(HelloError::Refused(Refusal::Proof))));
+        }
+    }
+
+    /// Says `hello` and then `proof`, or what proves it; whether that was believed, and the proof.
+    async fn say(hello: &[u8], proof: Option<Vec<u8>>, terms: &Terms) -> (bool, Vec<u8>) {
+        let (mut calling, mut called) = tokio::io::duplex(1024);
+        let host = Host::default();
+        let talking = async {
+            calling.write_all(hello).await.unwrap();
+            let mut transcript = hello.to_vec();
+            read_answer(&mut Heard { stream: &mut calling, transcript: &mut transcript }).await.unwrap();
+            read_proof(&mut calling).await.unwrap();
+            let proves = || terms.secret.as_ref().unwrap().prove(Side::Caller, &transcript).to_vec();
+            let proof = proof.unwrap_or_else(proves);
+            calling.write_all(&[&[proof.len() as u8], &proof[..]].concat()).await.unwrap();
+            proof
+        };
+        let (welcomed, proof) = tokio::join!(welcome(&mut called, &host, terms), talking);
+        (welcomed.is_ok(), proof)
+    }
+
+    #[tokio::test]
+    async fn what_was_overheard_proves_nothing_the_next_time() {
+        let terms = terms(Some(b"sixteen bytes ok"));
+        let hello = caller().encode(&[7; 16], &terms.settings);
+        let (is_believed, proof) = say(&hello, None, &terms).await;
+        assert!(is_believed);
+        assert!(!say(&hello, Some(proof), &terms).await.0);
+    }
+
+    #[tokio::test]
+    async fn strangers_and_future_versions_are_refused() {
+        let mut future = caller().encode(&[0; 16], &AgreedSettings::default());
+        (future[4], future[5]) = (3, 4);
+        let mut stranger = caller().encode(&[0; 16], &AgreedSettings::default());
         stranger[..4].copy_from_slice(b"GET ");
-        assert!(matches!(meet(stranger, &disks).await, Err(HelloError::Refused(Refusal::Protocol))));
+        let mut boaster = caller().encode(&[0; 16], &AgreedSettings::default());
+        *boaster.last_mut().unwrap() = 33;
+        for bytes in [future, stranger, boaster] {
+            let (mut here, mut there) = tokio::io::duplex(1024);
+            there.write_all(&bytes).await.unwrap();
+            let refused = welcome(&mut here, &Host::default(), &terms(None)).await;
+            assert!(matches!(refused, Err(HelloError::Refused(Refusal::Protocol))));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_settings_of_a_caller_are_handed_on() {
+        let (mut calling, mut called) = tokio::io::duplex(1024);
+        let host = Host::default();
+        let (there, here) = (terms(None), Terms { settings: AgreedSettings::default().with(1, 500), ..terms(None) });
+        let hello = caller();
+        let (greeted, welcomed) = tokio::join!(greet(&mut calling, &hello, &here), welcome(&mut called, &host, &there));
+        assert!(greeted.is_ok() && welcomed.is_ok());
+        assert_eq!(*host.heard.lock(), [(2, here.settings)]);
     }
 
     #[test]
     fn golden_bytes() {
-        let expected = b"dynp\x01\x01\x09\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x16\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x01\0\0";
-        assert_eq!(caller().encode(), expected);
+        let settings = AgreedSettings::default().with(1, 0x0102);
+        let expected = b"dynp\x02\x02\x09\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x16\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x0b\0\0\0\0\0\0\0\x01\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x01\x01\x02\x01\0\0\0\0\0\0";
+        assert_eq!(caller().encode(&[5; 16], &settings), expected);
+        let introduction = Introduction { identity: me(), has_data: true, standing: Standing::Stranger };
+        let expected = b"\0\x02\x09\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x0b\0\0\0\0\0\0\0\x10\0\0\0\x01\x03\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\0";
+        assert_eq!(encode_answer(&introduction, &[5; 16], &AgreedSettings::default()), expected);
     }
 }

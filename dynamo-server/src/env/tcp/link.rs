@@ -18,8 +18,8 @@ use tokio::task::AbortHandle;
 use super::contacts::Contacts;
 use super::frame::{self, FrameError};
 use super::hello::{self, Hello, HelloError};
-use super::silence;
-use crate::env::transport::TransportError;
+use super::{Terms, silence};
+use crate::env::transport::{Introduction, PeerAnswer, TransportError};
 
 /// Requests that wait to be written. A group has one or two messages under way to a peer; more waiting means that the
 /// peer does not read, and callers are told that it cannot be reached.
@@ -35,7 +35,7 @@ const REST: Duration = Duration::from_millis(50);
 const PENDING_SWEEP: usize = 1_024;
 
 /// What a call comes to.
-pub(super) type Answer = Result<Bytes, TransportError>;
+pub(super) type Answer = Result<PeerAnswer, TransportError>;
 
 /// A request and who waits for its answer. Dropped unanswered, it may have been processed all the same.
 pub(super) struct Outgoing {
@@ -59,9 +59,9 @@ pub(super) struct Link {
 
 impl Link {
     /// A link to whoever listens at `address`.
-    pub(super) fn start(address: String, hello: Hello, contacts: Arc<Contacts>) -> Link {
+    pub(super) fn start(address: String, hello: Hello, terms: Arc<Terms>, contacts: Arc<Contacts>) -> Link {
         let (queue, requests) = mpsc::channel(QUEUE_MAX);
-        let task = tokio::spawn(run(address, hello, contacts, requests)).abort_handle();
+        let task = tokio::spawn(run(address, hello, terms, contacts, requests)).abort_handle();
         Link { queue, task }
     }
 
@@ -90,13 +90,19 @@ pub(super) enum LinkError {
     TimedOut,
 }
 
-async fn run(address: String, hello: Hello, contacts: Arc<Contacts>, mut requests: mpsc::Receiver<Outgoing>) {
+async fn run(
+    address: String,
+    hello: Hello,
+    terms: Arc<Terms>,
+    contacts: Arc<Contacts>,
+    mut requests: mpsc::Receiver<Outgoing>,
+) {
     while let Some(first) = requests.recv().await {
-        let connected = tokio::time::timeout(CONNECT_MAX, connect(&address, &hello)).await;
+        let connected = tokio::time::timeout(CONNECT_MAX, connect(&address, &hello, &terms)).await;
         let ended = match connected.unwrap_or(Err(LinkError::TimedOut)) {
-            Ok(stream) => {
+            Ok((stream, incarnation)) => {
                 contacts.reached(hello.called, &address);
-                converse(stream, first, &mut requests).await
+                converse(stream, incarnation, first, &mut requests).await
             }
             Err(error) => {
                 contacts.failed(hello.called, &address, &error);
@@ -115,11 +121,29 @@ async fn run(address: String, hello: Hello, contacts: Arc<Contacts>, mut request
     }
 }
 
-async fn connect(address: &str, hello: &Hello) -> Result<TcpStream, LinkError> {
+/// A connection, and the incarnation of who is at its other end.
+async fn connect(address: &str, hello: &Hello, terms: &Terms) -> Result<(TcpStream, u64), LinkError> {
     let mut stream = TcpStream::connect(address).await?;
     silence::bound(&stream)?;
-    hello::greet(&mut stream, hello).await?;
-    Ok(stream)
+    let introduction = hello::greet(&mut stream, hello, terms).await?;
+    Ok((stream, introduction.identity.incarnation))
+}
+
+/// Asks the node at `address` who it is.
+pub(super) async fn inquire(
+    address: &str,
+    hello: &Hello,
+    terms: &Terms,
+    limit: Duration,
+) -> Result<Introduction, String> {
+    let asking = async {
+        let mut stream = TcpStream::connect(address).await?;
+        Ok::<_, LinkError>(hello::greet(&mut stream, hello, terms).await?)
+    };
+    match tokio::time::timeout(limit, asking).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err("it does not answer".to_owned()),
+    }
 }
 
 type Pending = Mutex<BTreeMap<u64, oneshot::Sender<Answer>>>;
@@ -127,6 +151,7 @@ type Pending = Mutex<BTreeMap<u64, oneshot::Sender<Answer>>>;
 /// Writes requests and reads responses until the connection breaks.
 async fn converse(
     stream: TcpStream,
+    incarnation: u64,
     first: Outgoing,
     requests: &mut mpsc::Receiver<Outgoing>,
 ) -> Result<(), LinkError> {
@@ -139,7 +164,7 @@ async fn converse(
             let answer = pending.lock().remove(&response.number);
             // An empty one says that there is no answer; its caller is let go.
             if let Some(answer) = answer.filter(|_| !response.body.is_empty()) {
-                let _ = answer.send(Ok(response.body));
+                let _ = answer.send(Ok(PeerAnswer { incarnation, body: response.body }));
             }
         }
     };

@@ -1,18 +1,19 @@
 //! The transport of production: TCP between the nodes of a cluster.
 //!
 //! One connection per peer and lane, so that a heartbeat never waits behind a megabyte of entries. Each begins with a
-//! greeting ([`hello`]) that keeps strangers, other clusters and exchanged disks out; then come numbered frames
-//! ([`frame`]). All groups share the connections. One on which nothing comes through is given up ([`silence`]).
+//! greeting ([`hello`]) in which both sides say which node and incarnation they are, and prove that they know the
+//! cluster's secret where there is one ([`secret`]); then come numbered frames ([`frame`]). All groups share the
+//! connections. One on which nothing comes through is given up ([`silence`]).
 //!
-//! The traffic is neither encrypted nor authenticated: the port is for a private network, and on the loopback interface
-//! unless said otherwise.
+//! The traffic is not encrypted: the port is for a private network, and on the loopback interface unless said otherwise.
 
 mod contacts;
 mod frame;
 mod hello;
-mod inquiry;
 mod link;
 mod listener;
+mod places;
+mod secret;
 mod silence;
 
 use std::collections::BTreeMap;
@@ -20,19 +21,35 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
+pub use self::secret::Secret;
+
 use self::contacts::Contacts;
 use self::hello::Hello;
 use self::link::{Answer, Link, Outgoing};
-use self::listener::Host;
+use self::listener::Reception;
 use super::directory::Identity;
 use super::faults;
-use super::transport::{Lane, PeerHandler, PeerRequest, Transport, TransportError};
+use super::settings::AgreedSettings;
+use super::transport::{
+    ANY_INCARNATION, Introduction, Lane, PeerAnswer, PeerHost, PeerRequest, Transport, TransportError,
+};
+
+/// What a node takes for granted between itself and its peers.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// What they must know, too. Without one everybody who reaches the port is believed.
+    pub secret: Option<Secret>,
+    /// What they should have alike.
+    pub settings: AgreedSettings,
+}
+
+/// To whom a link leads: node, incarnation, lane, address.
+type LinkKey = (u64, u64, Lane, String);
 
 /// The way to the peers over TCP; of a node that is alone, a way to nobody.
 #[derive(Clone, Default)]
@@ -47,7 +64,8 @@ struct Port {
     /// Taken when listening begins.
     listener: Mutex<Option<TcpListener>>,
     me: OnceLock<Identity>,
-    links: Mutex<BTreeMap<(u64, Lane, String), Link>>,
+    terms: Arc<Terms>,
+    links: Mutex<BTreeMap<LinkKey, Link>>,
     accepting: Mutex<Option<AbortHandle>>,
     contacts: Arc<Contacts>,
 }
@@ -61,16 +79,25 @@ impl Drop for Port {
 }
 
 impl TcpTransport {
-    /// Opens a port for peers. They are let in once somebody listens.
+    /// Opens a port for peers, with nothing taken for granted. They are let in once somebody listens.
     ///
     /// # Errors
     /// When the address cannot be bound.
     pub async fn open(address: SocketAddr) -> std::io::Result<TcpTransport> {
+        TcpTransport::open_on(address, Terms::default()).await
+    }
+
+    /// As [`TcpTransport::open`], on these terms.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn open_on(address: SocketAddr, terms: Terms) -> std::io::Result<TcpTransport> {
         let listener = TcpListener::bind(address).await?;
         let port = Port {
             address: listener.local_addr()?,
             listener: Mutex::new(Some(listener)),
             me: OnceLock::new(),
+            terms: Arc::new(terms),
             links: Mutex::default(),
             accepting: Mutex::default(),
             contacts: Arc::default(),
@@ -84,19 +111,9 @@ impl TcpTransport {
     }
 }
 
-impl TcpTransport {
-    /// Asks the node that listens at `address` who it is, without belonging to its cluster.
-    ///
-    /// # Errors
-    /// Why it did not say.
-    pub async fn inquire(address: &str, limit: Duration) -> Result<Identity, String> {
-        inquiry::inquire(address, limit).await
-    }
-}
-
 impl Port {
     /// Sends a request and waits for its response, for ever if need be.
-    async fn exchange(&self, request: PeerRequest) -> Result<Bytes, TransportError> {
+    async fn exchange(&self, request: PeerRequest) -> Answer {
         let (peer, lane) = (request.to, request.lane);
         let (answer, answered) = oneshot::channel();
         if !faults::leaves(peer, lane).await {
@@ -113,33 +130,56 @@ impl Port {
     /// Takes a request on its way to a peer.
     fn send(&self, request: PeerRequest, answer: oneshot::Sender<Answer>) -> Result<(), TransportError> {
         let me = self.me.get().ok_or(TransportError::NotSent)?;
-        let PeerRequest { to, address, lane, body } = request;
+        let PeerRequest { to, incarnation, address, lane, body } = request;
         let mut links = self.links.lock();
-        let link = links.entry((to, lane, address.clone())).or_insert_with(|| {
-            let hello =
-                Hello { cluster: me.cluster_id, node: me.node_id, incarnation: me.incarnation, called: to, lane };
-            Link::start(address, hello, Arc::clone(&self.contacts))
+        let link = links.entry((to, incarnation, lane, address.clone())).or_insert_with(|| {
+            let hello = Hello {
+                cluster: me.cluster_id,
+                node: me.node_id,
+                incarnation: me.incarnation,
+                called: to,
+                means: incarnation,
+                lane: Some(lane),
+            };
+            Link::start(address, hello, Arc::clone(&self.terms), Arc::clone(&self.contacts))
         });
         if link.send(Outgoing { body, answer }) { Ok(()) } else { Err(TransportError::NotSent) }
     }
 }
 
 impl Transport for TcpTransport {
-    fn listen(&self, me: &Identity, handler: PeerHandler) {
+    fn listen(&self, me: &Identity, host: Arc<dyn PeerHost>) {
         let Some(port) = &self.port else { return };
         let Some(listener) = port.listener.lock().take() else { return };
         // Who listens is the one whose identity it is; there is one node on a port.
-        let me = port.me.get_or_init(|| me.clone()).clone();
-        let host = Arc::new(Host { me, handler, disks: Mutex::default(), refused: Mutex::default() });
-        *port.accepting.lock() = Some(tokio::spawn(listener::accept(listener, host)).abort_handle());
+        port.me.get_or_init(|| me.clone());
+        let reception = Reception::new(host, Arc::clone(&port.terms));
+        *port.accepting.lock() = Some(tokio::spawn(listener::accept(listener, reception)).abort_handle());
     }
 
-    async fn call(&self, request: PeerRequest, limit: Duration) -> Result<Bytes, TransportError> {
+    async fn call(&self, request: PeerRequest, limit: Duration) -> Result<PeerAnswer, TransportError> {
         let Some(port) = &self.port else { return Err(TransportError::NotSent) };
         match tokio::time::timeout(limit, port.exchange(request)).await {
             Ok(ended) => ended,
             Err(_) => Err(TransportError::TimedOut),
         }
+    }
+
+    async fn inquire(&self, _peer: u64, address: &str, limit: Duration) -> Result<Introduction, String> {
+        let nobody = Arc::default();
+        let (me, terms) = match &self.port {
+            Some(port) => (port.me.get(), &port.terms),
+            None => (None, &nobody),
+        };
+        let hello = Hello {
+            cluster: me.map_or(0, |me| me.cluster_id),
+            node: me.map_or(0, |me| me.node_id),
+            incarnation: me.map_or(ANY_INCARNATION, |me| me.incarnation),
+            called: 0,
+            means: ANY_INCARNATION,
+            lane: None,
+        };
+        link::inquire(address, &hello, terms, limit).await
     }
 }
 

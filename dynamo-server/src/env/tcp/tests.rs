@@ -2,6 +2,12 @@
 
 use std::net::Ipv4Addr;
 
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use tokio::net::TcpStream;
+
+use super::super::transport::{Caller, Standing};
+use super::places::GREETINGS_MAX;
 use super::*;
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -14,23 +20,40 @@ fn identity(node_id: u64) -> Identity {
     Identity { cluster_id: 9, node_id, incarnation: 100 + node_id, shards: 1 }
 }
 
-/// A node that answers with what it was asked, `slow` after a while, `nobody` not at all.
-async fn echo(node_id: u64) -> TcpTransport {
-    let transport = open().await;
-    let handler: PeerHandler = Arc::new(|body: Bytes| {
+/// Answers with what it was asked, `slow` after a while, `nobody` not at all, `who` with the caller.
+struct Echo(Identity);
+
+impl PeerHost for Echo {
+    fn introduce(&self, _node: u64, _incarnation: u64) -> Introduction {
+        Introduction { identity: self.0.clone(), has_data: false, standing: Standing::Member }
+    }
+
+    fn answer(&self, caller: Caller, body: Bytes) -> BoxFuture<'static, Option<Bytes>> {
         Box::pin(async move {
             match &body[..] {
                 b"slow" => tokio::time::sleep(Duration::from_millis(200)).await,
                 b"nobody" => return None,
+                b"who" => return Some(format!("{caller:?}").into()),
                 _ => {}
             }
             Some(body)
         })
-    });
-    transport.listen(&identity(node_id), handler);
+    }
+
+    fn hear_settings(&self, _node: u64, _settings: &AgreedSettings) {}
+}
+
+fn listen(transport: &TcpTransport, me: Identity) {
+    transport.listen(&me, Arc::new(Echo(me.clone())));
+}
+
+async fn echo(node_id: u64) -> TcpTransport {
+    let transport = open().await;
+    listen(&transport, identity(node_id));
     transport
 }
 
+/// Asks the incarnation that [`identity`] gives to a node.
 async fn ask(
     from: &TcpTransport,
     to: u64,
@@ -38,8 +61,14 @@ async fn ask(
     what: &'static [u8],
     limit: Duration,
 ) -> Result<Bytes, TransportError> {
+    let answer = from.call(request(to, 100 + to, at, what), limit).await?;
+    assert_eq!(answer.incarnation, 100 + to);
+    Ok(answer.body)
+}
+
+fn request(to: u64, incarnation: u64, at: &TcpTransport, what: &'static [u8]) -> PeerRequest {
     let address = at.address().unwrap().to_string();
-    from.call(PeerRequest { to, address, lane: Lane::Data, body: Bytes::from_static(what) }, limit).await
+    PeerRequest { to, incarnation, address, lane: Lane::Data, body: Bytes::from_static(what) }
 }
 
 #[tokio::test]
@@ -66,7 +95,7 @@ async fn who_is_not_meant_is_unreachable() {
     let (one, two) = (echo(1).await, echo(2).await);
     assert_eq!(ask(&one, 3, &two, b"?", LIMIT).await, Err(TransportError::NotSent), "it is node 2");
     let stranger = open().await;
-    stranger.listen(&Identity { cluster_id: 8, ..identity(3) }, Arc::new(|_| Box::pin(async { None })));
+    listen(&stranger, Identity { cluster_id: 8, ..identity(3) });
     assert_eq!(ask(&stranger, 2, &two, b"?", LIMIT).await, Err(TransportError::NotSent));
     assert_eq!(ask(&TcpTransport::default(), 2, &two, b"?", LIMIT).await, Err(TransportError::NotSent));
 }
@@ -77,7 +106,13 @@ async fn a_peer_that_comes_back_is_reached_again() {
     let address = two.address().unwrap();
     assert!(ask(&one, 2, &two, b"a", LIMIT).await.is_ok());
     drop(two);
-    let gone = PeerRequest { to: 2, address: address.to_string(), lane: Lane::Data, body: Bytes::from_static(b"b") };
+    let gone = PeerRequest {
+        to: 2,
+        incarnation: ANY_INCARNATION,
+        address: address.to_string(),
+        lane: Lane::Data,
+        body: Bytes::from_static(b"b"),
+    };
     assert!(one.call(gone.clone(), LIMIT).await.is_err());
     let two = loop {
         // The port may still be in use for a moment.
@@ -86,7 +121,7 @@ async fn a_peer_that_comes_back_is_reached_again() {
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     };
-    two.listen(&identity(2), Arc::new(|body| Box::pin(async move { Some(body) })));
+    listen(&two, identity(2));
     let mut answered = false;
     for _ in 0..100 {
         answered |= one.call(gone.clone(), LIMIT).await.is_ok();
@@ -96,4 +131,36 @@ async fn a_peer_that_comes_back_is_reached_again() {
         }
     }
     assert!(answered);
+}
+
+#[tokio::test]
+async fn only_the_incarnation_that_is_meant_is_reached() {
+    let (one, two) = (echo(1).await, echo(2).await);
+    let meant = one.call(request(2, 102, &two, b"who"), LIMIT).await.unwrap();
+    assert_eq!(&meant.body[..], b"Caller { node: 1, incarnation: 101, means: 102 }");
+    let any = one.call(request(2, ANY_INCARNATION, &two, b"who"), LIMIT).await.unwrap();
+    assert_eq!(any.incarnation, 102);
+    assert_eq!(one.call(request(2, 103, &two, b"who"), LIMIT).await, Err(TransportError::NotSent));
+}
+
+#[tokio::test]
+async fn a_node_says_who_it_is_to_whoever_asks() {
+    let two = echo(2).await;
+    let address = two.address().unwrap().to_string();
+    for asker in [TcpTransport::default(), open().await, echo(1).await] {
+        assert_eq!(asker.inquire(2, &address, LIMIT).await.unwrap().identity, identity(2));
+    }
+    drop(two);
+    assert!(TcpTransport::default().inquire(2, &address, LIMIT).await.is_err());
+}
+
+/// Somebody who holds connections without a word, many more than there are places, keeps nobody out.
+#[tokio::test]
+async fn silent_callers_keep_no_peer_out() {
+    let (one, two) = (echo(1).await, echo(2).await);
+    let mut silent = Vec::new();
+    for _ in 0..3 * GREETINGS_MAX {
+        silent.push(TcpStream::connect(two.address().unwrap()).await.unwrap());
+    }
+    assert_eq!(&ask(&one, 2, &two, b"in", LIMIT).await.unwrap()[..], b"in");
 }
