@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use ordered_kv::memory::{MemoryLog, MemoryState};
 use ordered_kv::rocks::{LogOptions, StateOptions};
-use ordered_kv::{LogStore, StateStore, StoreError};
+use ordered_kv::{Direction, KeyRange, LogStore, StateStore, StoreError};
 
 use super::directory::{Directory, DirectoryError, Identity};
 use super::faults;
+use crate::raft::floor::Floor;
 
 /// Where a node keeps its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,12 @@ pub enum OpenError {
         /// What it said.
         source: StoreError,
     },
+    /// The directory has an identity, and its log is empty.
+    #[error(
+        "the data directory belongs to node {0}, but its log is gone: whatever was acknowledged is missing. Restore the \
+         folder `log`, or give the node a new data directory"
+    )]
+    LogGone(u64),
 }
 
 /// The open stores of one node. Dropping the last handle of them gives the directory back.
@@ -66,12 +73,17 @@ impl Stores {
         }
     }
 
-    /// Writes down whose data this is; durable on return where the stores are.
+    /// Writes down whose data this is; durable on return where the stores are. The log's first floor is recorded before, so
+    /// that from then on a log without one is known to be lost.
     ///
     /// # Errors
     /// When the file system refuses.
     pub fn adopt(&mut self, identity: Identity) -> Result<(), OpenError> {
         if let Some(directory) = &self.directory {
+            let log_error = |source| OpenError::Store { part: "the log", source };
+            if self.log.floor().map_err(log_error)?.is_none() {
+                self.log.record_floor(&Floor::default().encode()).map_err(log_error)?;
+            }
             directory.write_identity(&identity)?;
         }
         self.identity = Some(identity);
@@ -102,5 +114,35 @@ fn open_directory(directory: Directory) -> Result<Stores, OpenError> {
     });
     let log = log.map_err(|source| OpenError::Store { part: "the log", source })?;
     let state = state.map_err(|source| OpenError::Store { part: "the state", source })?;
+    if let Some(identity) = &identity
+        && is_empty(&log).map_err(|source| OpenError::Store { part: "the log", source })?
+    {
+        return Err(OpenError::LogGone(identity.node_id));
+    }
     Ok(Stores { log: Arc::new(log), state: Arc::new(state), directory: Some(Arc::new(directory)), identity })
+}
+
+/// Whether a log is as it was before anything was recorded in it.
+fn is_empty(log: &dyn LogStore) -> Result<bool, StoreError> {
+    Ok(log.floor()?.is_none() && log.cursor(KeyRange::all(), Direction::Forward)?.next()?.is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_folder_deleted_beside_an_identity_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = Storage::Directory(dir.path().to_owned());
+        let identity = Identity { cluster_id: 1, node_id: 7, incarnation: 2, shards: 1 };
+        let mut stores = Stores::open(&storage).unwrap();
+        stores.adopt(identity).unwrap();
+        drop(stores);
+        drop(Stores::open(&storage).expect("nothing was written yet, and nothing is missing"));
+        std::fs::remove_dir_all(dir.path().join("log")).unwrap();
+        for _ in 0..2 {
+            assert!(matches!(Stores::open(&storage), Err(OpenError::LogGone(7))));
+        }
+    }
 }

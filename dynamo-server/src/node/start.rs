@@ -176,6 +176,7 @@ impl<E: Env> Node<E> {
         let upkeep = Upkeep {
             shards: self.shards.clone(),
             stores: self.stores.clone(),
+            wal: self.wal.clone(),
             log_bytes_max: room::log_bytes_max(options.log_bytes_max, disk_bytes),
             floors: Floors::of(options.free_bytes_min, disk_bytes),
             room: Arc::clone(&self.room),

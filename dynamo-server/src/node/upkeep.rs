@@ -1,7 +1,8 @@
 //! Keeping the disk small and the node honest about it.
 //!
-//! One task per node looks now and then at two things:
+//! One task per node looks now and then at three things:
 //!
+//! - *The log's end*: what was written since the last look is guarded by a new floor.
 //! - *Room*: how much of the disk is free; what follows from it stands in [`room`](super::room).
 //! - *The log*: past its bound the state is flushed, and each group drops its log up to the entry that the state store
 //!   says is persisted. So the log is never longer than what a restart has to replay.
@@ -14,7 +15,7 @@ use tokio::sync::watch;
 use super::FaultSignal;
 use super::room::{Floors, Room};
 use crate::env::{Env, Stores, faults};
-use crate::raft::persisted_applied;
+use crate::raft::{Wal, persisted_applied};
 use crate::shard::Shard;
 
 /// How often the task looks. At 100 MB/s of log this is 25 MB past the bound.
@@ -24,6 +25,7 @@ const INTERVAL: Duration = Duration::from_millis(250);
 pub(super) struct Upkeep<E: Env> {
     pub(super) shards: Vec<Arc<Shard<E>>>,
     pub(super) stores: Stores,
+    pub(super) wal: Wal<E>,
     pub(super) log_bytes_max: u64,
     pub(super) floors: Floors,
     pub(super) room: Arc<Room>,
@@ -36,6 +38,7 @@ impl<E: Env> Upkeep<E> {
     /// Looks until the node stops. A node that is dropped without being stopped is stopped here.
     pub(super) async fn run(mut self) {
         while !*self.stopping.borrow() {
+            self.wal.guard_end().await;
             self.look_at_room();
             if self.log_bytes() > faults::log_bytes_max(self.log_bytes_max) {
                 self.shorten_logs().await;

@@ -29,7 +29,7 @@ use super::incoming::Incoming;
 use super::keys::{self, Scalar};
 use super::lease_feed::{LeaseFeed, voters};
 use super::tail::{LogSize, TAIL_BYTES_MAX, Tail};
-use super::types::{LogEntry, LogId, Member, NodeId, Types, Vote};
+use super::types::{LogEntry, LogId, Member, NodeId, Types, Vote, longer, shorter};
 use super::wal::Wal;
 use crate::env::Env;
 
@@ -77,9 +77,9 @@ impl RecoveredLog {
         let last_index = log.count(store, group)?;
         log.fill_tail(store, group)?;
         let newest = log.tail.read(last_index.unwrap_or(0), u64::MAX, usize::MAX).pop();
-        log.last = newest.map(|entry| entry.log_id).max(log.purged);
+        log.last = longer(newest.map(|entry| entry.log_id), log.purged);
         // A purged or cut log may have lost what the hint speaks of; it is a hint.
-        log.committed = log.committed.min(log.last);
+        log.committed = shorter(log.committed, log.last);
         floor.check(group, &log.floor(), applied)?;
         Ok(log)
     }
@@ -418,7 +418,7 @@ impl<E: Env> RaftLogStorage<Types<E>> for GroupLog<E> {
             let from = last.map_or(0, |last| last.index() + 1);
             inner.tail.truncate(from);
             inner.size.truncate(from);
-            inner.last = inner.last.min(last);
+            inner.last = shorter(inner.last, last);
             inner.durable = Arc::new(Durable::new(inner.durable.next().min(from)));
             self.shared.lease.log_is_cut(from);
         }
@@ -432,7 +432,7 @@ impl<E: Env> RaftLogStorage<Types<E>> for GroupLog<E> {
             inner.tail.purge(upto.index());
             inner.size.purge(upto.index());
             inner.purged = Some(upto);
-            inner.last = inner.last.max(Some(upto));
+            inner.last = longer(inner.last, Some(upto));
             first
         };
         self.shared.wal.purge(self.shared.group, first, upto).await

@@ -28,6 +28,21 @@ pub type CommittedLeaderId = <LeaderId as RaftLeaderId>::Committed;
 pub type Vote = openraft::impls::Vote<LeaderId>;
 /// Term and index of an entry.
 pub type LogId = openraft::LogId<CommittedLeaderId>;
+/// Of two ends of one log the one that comes first. Ends of a log are compared by index alone: a log id orders by term
+/// first, and the end of a later term that replaced a longer one is the shorter end all the same.
+pub fn shorter(one: Option<LogId>, other: Option<LogId>) -> Option<LogId> {
+    if index_of(one) <= index_of(other) { one } else { other }
+}
+
+/// Of two ends of one log the one that reaches further, by index as in [`shorter`].
+pub fn longer(one: Option<LogId>, other: Option<LogId>) -> Option<LogId> {
+    if index_of(one) >= index_of(other) { one } else { other }
+}
+
+fn index_of(end: Option<LogId>) -> Option<u64> {
+    end.map(|end| end.index())
+}
+
 /// What an entry carries.
 pub type LogPayload = EntryPayload<Payload, NodeId, Member>;
 /// An entry of a group's log.

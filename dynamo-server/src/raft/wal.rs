@@ -28,7 +28,7 @@
 use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use openraft::storage::IOFlushed;
@@ -40,7 +40,7 @@ use super::codec::{put_log_id, put_vote};
 use super::durable::Durable;
 use super::floor::Floor;
 use super::keys::{self, Scalar};
-use super::types::{LogId, Types, Vote};
+use super::types::{LogId, Types, Vote, longer, shorter};
 use crate::env::Env;
 use crate::in_flight::InFlight;
 use crate::node::FaultSignal;
@@ -90,6 +90,7 @@ enum Request<E: Env> {
         first: u64,
         upto: LogId,
     },
+    Floor,
     Close {
         done: oneshot::Sender<()>,
     },
@@ -112,6 +113,8 @@ struct Shared<E: Env> {
     sync_ns: AtomicU64,
     /// Appends that were written in place.
     written_in_place: AtomicU64,
+    /// Whether anything was written since the floor was asked for last.
+    beyond_floor: AtomicBool,
     /// The node's requests, where appends may be written in place.
     in_place: Option<Arc<InFlight>>,
     fault: FaultSignal,
@@ -134,6 +137,7 @@ impl<E: Env> Wal<E> {
             with_worker: AtomicUsize::new(0),
             sync_ns: AtomicU64::new(SYNC_NS_AT_FIRST),
             written_in_place: AtomicU64::new(0),
+            beyond_floor: AtomicBool::new(false),
             in_place,
             fault,
         });
@@ -202,6 +206,15 @@ impl<E: Env> Wal<E> {
         self.send(Request::Purge { group, first, upto }).await
     }
 
+    /// Has the floor recorded with the next batch, where anything was written since it was recorded last. Whoever calls
+    /// this now and then bounds by time what a damaged end of the log can lose unnoticed.
+    pub async fn guard_end(&self) {
+        if self.shared.beyond_floor.swap(false, Ordering::Relaxed) {
+            // An error means that the log was closed, which recorded the floor.
+            let _ = self.send(Request::Floor).await;
+        }
+    }
+
     /// Appends that were written where they were asked for.
     pub fn written_in_place(&self) -> u64 {
         self.shared.written_in_place.load(Ordering::Relaxed)
@@ -252,6 +265,9 @@ impl<E: Env> Shared<E> {
     /// Writes a round, for which the disk has been at work since `began_ns`.
     fn write(&self, writer: &mut Writer<E>, round: Round<E>, began_ns: u64) {
         let synced = round.sync;
+        if !round.batch.is_empty() {
+            self.beyond_floor.store(true, Ordering::Relaxed);
+        }
         writer.write(round);
         if synced {
             let took_ns = E::monotonic_ns().saturating_sub(began_ns);
@@ -278,7 +294,11 @@ impl<E: Env> Request<E> {
         match self {
             Request::Append { records, .. } => records.iter().map(|(_, bytes)| bytes.len()).sum(),
             Request::Incoming { note, .. } => note.len(),
-            Request::Vote { .. } | Request::Truncate { .. } | Request::Purge { .. } | Request::Close { .. } => 0,
+            Request::Vote { .. }
+            | Request::Truncate { .. }
+            | Request::Purge { .. }
+            | Request::Floor
+            | Request::Close { .. } => 0,
         }
     }
 }
@@ -309,6 +329,8 @@ struct Round<E: Env> {
     sync: bool,
     /// Whether the end of a log is cut off, so that the floor must not promise it any more.
     cut: bool,
+    /// Whether the floor is to be recorded behind the batch.
+    guard: bool,
     appended: Vec<(Arc<Durable>, u64, IOFlushed<Types<E>>)>,
     /// Who waits for a vote or a note.
     waiting: Vec<oneshot::Sender<io::Result<()>>>,
@@ -396,7 +418,7 @@ impl<E: Env> Writer<E> {
                 let from = last.map_or(0, |last| last.index() + 1);
                 round.batch.delete_range(&keys::entry(group, from), &keys::entry(group, u64::MAX));
                 let known = &mut self.floor.groups.entry(group).or_default().last;
-                *known = (*known).min(last);
+                *known = shorter(*known, last);
             }
             Request::Purge { group, first, upto } => {
                 round.put_log_id(group, Scalar::Purged, &upto);
@@ -407,7 +429,12 @@ impl<E: Env> Writer<E> {
                     round.batch.delete_range(&keys::entry(group, first), &keys::entry(group, upto.index() + 1));
                 }
                 let last = &mut self.floor.groups.entry(group).or_default().last;
-                *last = (*last).max(Some(upto));
+                *last = longer(*last, Some(upto));
+            }
+            Request::Floor => {
+                // What was written lazily must be durable before the floor speaks of it.
+                round.sync = true;
+                round.guard = true;
             }
             Request::Close { done } => round.closed = Some(done),
         }
@@ -421,8 +448,9 @@ impl<E: Env> Writer<E> {
             self.fault.raise(reason.clone());
             self.failed = Some(reason);
         }
+        let guard = round.guard;
         round.answer(&self.health());
-        if self.failed.is_none() && self.store.floor_due() {
+        if self.failed.is_none() && (guard || self.store.floor_due()) {
             self.record_floor();
         }
     }
@@ -431,7 +459,7 @@ impl<E: Env> Writer<E> {
         if round.cut {
             self.lower_floor()?;
         }
-        if round.batch.is_empty() {
+        if round.batch.is_empty() && !round.guard {
             return Ok(());
         }
         if round.sync { self.store.write_synced(&round.batch) } else { self.store.write_lazy(&round.batch) }
@@ -447,7 +475,7 @@ impl<E: Env> Writer<E> {
         let mut lowered = recorded;
         for (group, known) in &mut lowered.groups {
             let now = self.floor.groups.get(group).copied().unwrap_or_default();
-            known.last = known.last.min(now.last);
+            known.last = shorter(known.last, now.last);
         }
         self.store.record_floor(&lowered.encode())
     }
@@ -474,6 +502,7 @@ impl<E: Env> Round<E> {
             batch: WriteBatch::new(),
             sync: false,
             cut: false,
+            guard: false,
             appended: Vec::new(),
             waiting: Vec::new(),
             closed: None,
