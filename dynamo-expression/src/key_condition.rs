@@ -119,6 +119,11 @@ impl KeyCondition {
         Ok(KeyCondition { clauses, legacy: false })
     }
 
+    /// These conditions, at most one for each attribute.
+    pub fn of_clauses(clauses: Vec<KeyClause>) -> Self {
+        KeyCondition { clauses, legacy: false }
+    }
+
     /// The conditions, in the order of the text.
     pub fn clauses(&self) -> &[KeyClause] {
         &self.clauses

@@ -33,8 +33,10 @@
 //! assert_eq!(error.to_string(), r#"Invalid FilterExpression: Syntax error; token: "<EOF>", near: ">""#);
 //! ```
 //!
-//! Left out on purpose: PartiQL, which has a grammar of its own, and everything that needs a table's schema, except
-//! that [`KeyCondition::plan`] takes the key as an argument.
+//! [`partiql`] is the other way in: a statement compiles into the same conditions and updates.
+//!
+//! Left out on purpose: everything that needs a table's schema, except that [`KeyCondition::plan`] takes the key as an
+//! argument.
 
 mod placeholders;
 
@@ -53,6 +55,8 @@ mod attributes;
 mod error;
 
 pub mod legacy;
+
+pub mod partiql;
 
 mod codec;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dynamo_expression::partiql::Statement;
 use dynamo_expression::{Condition, ExpressionError, ExpressionKind, Placeholders, Update};
 use dynamo_protocol::number::Number;
 use dynamo_protocol::value::{AttributeValue, Item};
@@ -127,4 +128,79 @@ fn deepest_valid() {
     let mut item = Item::new();
     update.apply(&mut item).unwrap();
     assert_eq!(item["a"], AttributeValue::Null);
+}
+
+/// Words of PartiQL in a random order: whatever is accepted has a canonical spelling that means the same.
+#[test]
+fn arbitrary_statements() {
+    const WORDS: &[&str] = &[
+        "SELECT ",
+        "* ",
+        "FROM ",
+        "\"T\" ",
+        "WHERE ",
+        "a ",
+        "b.\"c d\" ",
+        "d[0] ",
+        "= ",
+        "<> ",
+        "< ",
+        "AND ",
+        "OR ",
+        "NOT ",
+        "IN ",
+        "[",
+        "]",
+        "(",
+        ")",
+        ", ",
+        "'x''y' ",
+        "1 ",
+        "-2.50 ",
+        "NULL ",
+        "TRUE ",
+        "MISSING ",
+        "IS ",
+        "BETWEEN ",
+        "<<1>> ",
+        "{'k': 1} ",
+        "UPDATE ",
+        "SET ",
+        "REMOVE ",
+        "DELETE ",
+        "INSERT INTO ",
+        "VALUE ",
+        "RETURNING ALL OLD * ",
+        "+ ",
+        "- ",
+        "size(a) ",
+        "begins_with(a, 'x') ",
+        "list_append(a, [1]) ",
+        "set_add(a, <<1>>) ",
+        "ORDER BY a ",
+        "? ",
+        "; ",
+        "SELECT * FROM \"T\" WHERE ",
+        "UPDATE \"T\" SET a = ",
+        "DELETE FROM \"T\" WHERE a = 1 AND ",
+    ];
+    let parameters = vec![AttributeValue::Bool(true); 64];
+    bolero::check!().with_type::<Vec<u8>>().for_each(|choices| {
+        let text: String = choices.iter().map(|choice| WORDS[*choice as usize % WORDS.len()]).collect();
+        let Ok(canonical) = Statement::canonical(&text) else { return };
+        assert_eq!(Statement::canonical(&canonical).as_ref(), Ok(&canonical), "{text}");
+        let parameters = &parameters[..parameters.len().min(text.matches('?').count())];
+        assert_eq!(Statement::parse(&text, parameters), Statement::parse(&canonical, parameters), "{text}");
+    });
+}
+
+/// Deep nesting is refused before it can exhaust the stack.
+#[test]
+fn deep_statements() {
+    for (open, close) in [("(", ")"), ("NOT ", ""), ("[", "]"), ("size(", ")"), ("a - ", "")] {
+        let text = format!("SELECT * FROM T WHERE a = {}1{}", open.repeat(8000), close.repeat(8000));
+        let with_not = format!("SELECT * FROM T WHERE {}a = 1{}", open.repeat(8000), close.repeat(8000));
+        assert!(Statement::parse(&text, &[]).is_err());
+        assert!(Statement::parse(&with_not, &[]).is_err());
+    }
 }

@@ -1,5 +1,6 @@
 //! Turns values and parsed expressions into short texts.
 
+use dynamo_expression::partiql::{Partitions, Returning, Select, Statement, Target};
 use dynamo_expression::{Action, Condition, KeyCondition, KeyMatch, KeyTest, Operand, Projection, Update, Value};
 use dynamo_protocol::value::{AttributeValue, Item};
 
@@ -119,4 +120,67 @@ fn key_test(test: &KeyTest) -> String {
         KeyTest::BeginsWith(prefix) => format!("begins_with {}", value(prefix)),
         KeyTest::NotIndexable => "not indexable".to_owned(),
     }
+}
+
+pub fn statement(statement: &Statement) -> String {
+    match statement {
+        Statement::Select(select) => self::select(select),
+        Statement::Exists(select) => format!("exists {}", self::select(select)),
+        Statement::Insert(insert) => format!("insert {} {}", insert.table, item(&insert.item)),
+        Statement::Update(change) => format!(
+            "update {} {}{}{}",
+            target(&change.target),
+            update(&change.update),
+            residual(change.condition.as_ref()),
+            returning(change.returning)
+        ),
+        Statement::Delete(delete) => format!(
+            "delete {}{}{}",
+            target(&delete.target),
+            residual(delete.condition.as_ref()),
+            returning(delete.returning)
+        ),
+    }
+}
+
+fn select(select: &Select) -> String {
+    let columns = match &select.columns {
+        None => "*".to_owned(),
+        Some(columns) => {
+            let shown = columns.iter().map(|column| format!("{} as {}", column.path, column.name));
+            shown.collect::<Vec<_>>().join(" ")
+        }
+    };
+    let order = select.order.iter().map(|key| format!(" {}{}", if key.descending { "-" } else { "+" }, key.name));
+    format!(
+        "select {columns} from {}{}{}",
+        target(&select.target),
+        residual(select.condition.as_ref()),
+        order.collect::<String>()
+    )
+}
+
+fn target(target: &Target) -> String {
+    match &target.index {
+        None => target.table.clone(),
+        Some(index) => format!("{}/{index}", target.table),
+    }
+}
+
+/// A condition behind something else, if there is one.
+pub fn residual(condition: Option<&Condition>) -> String {
+    condition.map_or(String::new(), |condition| format!(" if {}", self::condition(condition)))
+}
+
+fn returning(returning: Option<Returning>) -> String {
+    returning.map_or(String::new(), |returning| format!(" {returning}"))
+}
+
+pub fn partitions(found: &Partitions) -> String {
+    let mut text = String::new();
+    for partition in &found.partitions {
+        let test = partition.sort.as_ref().map_or(String::new(), |test| format!(" {}", key_test(test)));
+        text.push_str(&format!("({}{test})", value(&partition.value)));
+    }
+    text + &residual(found.residual.as_ref())
 }

@@ -18,6 +18,11 @@
 //! > filter_of a: BETWEEN 1 2; b: NULL       (expected, filter_of, keys_of: attribute: operator values)
 //! > keys_of h:S | a: EQ 1
 //! > updates a: PUT 1; b: DELETE
+//! > parameters 'x' [1, 2]      the parameters of the following statements
+//! > statement TEXT             parse a PartiQL statement and print what it says
+//! > canonical TEXT             parse a statement and print it as a statement
+//! > partitions h s | TEXT      the partitions that a statement's WHERE clause names, by partition and sort attribute
+//! > primary h s | TEXT         the one item that it names
 //! ```
 
 use std::collections::BTreeMap;
@@ -25,6 +30,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use dynamo_expression::legacy::{self, AttributeUpdate, Comparison, Expected};
+use dynamo_expression::partiql::{self, Select, Statement};
 use dynamo_expression::{ExpressionError, ExpressionKind, KeyColumn, KeyCondition, Placeholders};
 use dynamo_protocol::value::{AttributeValue, Item};
 
@@ -74,6 +80,7 @@ struct State {
     values: Option<BTreeMap<String, AttributeValue>>,
     item: Item,
     enveloped: bool,
+    parameters: Vec<AttributeValue>,
 }
 
 type Printed = Result<String, ExpressionError>;
@@ -87,6 +94,7 @@ impl State {
             "item" => self.item = notation::item(rest).0,
             "enveloped" => self.enveloped = true,
             "bare" => self.enveloped = false,
+            "parameters" => self.parameters = all_values(rest),
             _ => return self.print(verb, rest).unwrap_or_else(|error| format!("error: {error}")),
         }
         String::new()
@@ -121,6 +129,9 @@ impl State {
                 placeholders.condition(ExpressionKind::Condition, text)?;
                 placeholders.finish().map(|()| "all used".to_owned())
             }
+            "statement" => Statement::parse(text, &self.parameters).map(|parsed| printer::statement(&parsed)),
+            "canonical" => Statement::canonical(text),
+            "partitions" | "primary" => self.keys(verb, text),
             "expected" | "filter_of" | "keys_of" | "updates" | "get" => old(verb, text),
             other => panic!("unknown command {other}"),
         }
@@ -142,6 +153,35 @@ impl State {
         }
         Ok(printed)
     }
+}
+
+impl State {
+    fn keys(&self, verb: &str, text: &str) -> Printed {
+        let (names, text) = text.split_once(" | ").expect("names | statement");
+        let names: Vec<&str> = names.split(' ').collect();
+        let statement = Statement::parse(text, &self.parameters)?;
+        let Statement::Select(Select { condition: Some(condition), .. }) = statement else {
+            panic!("a SELECT with a WHERE clause");
+        };
+        if verb == "primary" {
+            let found = partiql::primary_key(Some(&condition), &names);
+            return Ok(found.map_or("none".to_owned(), |found| {
+                format!("{}{}", printer::item(&found.key), printer::residual(found.residual.as_ref()))
+            }));
+        }
+        let found = partiql::partitions(&condition, names[0], names.get(1).copied())?;
+        Ok(found.map_or("scan".to_owned(), |found| printer::partitions(&found)))
+    }
+}
+
+fn all_values(mut text: &str) -> Vec<AttributeValue> {
+    let mut values = Vec::new();
+    while !text.trim().is_empty() {
+        let (value, rest) = notation::value(text.trim_start());
+        values.push(value);
+        text = rest;
+    }
+    values
 }
 
 fn names(text: &str) -> Option<BTreeMap<String, String>> {
