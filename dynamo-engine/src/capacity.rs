@@ -98,6 +98,18 @@ impl Consumed {
         Consumed { table_name: table_name.into(), ..Consumed::default() }
     }
 
+    /// Adds what another part of the same request consumed.
+    pub fn add(&mut self, other: &Consumed) {
+        self.table += other.table;
+        for (ours, theirs) in
+            [(&mut self.local_indexes, &other.local_indexes), (&mut self.global_indexes, &other.global_indexes)]
+        {
+            for (name, units) in theirs {
+                *ours.entry(name.clone()).or_default() += *units;
+            }
+        }
+    }
+
     /// Table and indexes together.
     pub fn total(&self) -> Units {
         let indexes = self.local_indexes.values().chain(self.global_indexes.values());

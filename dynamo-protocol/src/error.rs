@@ -63,11 +63,19 @@ impl CancellationReason {
         CancellationReason { code: "TransactionConflict", message: Some(message), item: None }
     }
 
+    /// PartiQL's INSERT met an item with its key.
+    pub fn duplicate_item() -> Self {
+        CancellationReason { code: "DuplicateItem", message: Some(DUPLICATE_ITEM.to_owned()), item: None }
+    }
+
     /// The action is wrong in a way only seen with the item at hand.
     pub fn validation(message: impl Into<String>) -> Self {
         CancellationReason { code: "ValidationError", message: Some(message.into()), item: None }
     }
 }
+
+/// What PartiQL's INSERT says of a key that is taken.
+const DUPLICATE_ITEM: &str = "Duplicate primary key exists in table";
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident $name:literal $status:literal;)*) => {
@@ -202,6 +210,23 @@ impl ErrorKind {
             _ => "message",
         }
     }
+
+    /// How BatchExecuteStatement calls this exception in the answer to one statement: by its name without `Exception`,
+    /// but for three that have names of their own.
+    ///
+    /// Source: the service model, `BatchStatementErrorCodeEnum`.
+    pub fn statement_code(self) -> &'static str {
+        match self {
+            ErrorKind::Validation | ErrorKind::Serialization => "ValidationError",
+            ErrorKind::Throttling => "ThrottlingError",
+            ErrorKind::ServiceUnavailable => "InternalServerError",
+            other => {
+                let name = other.type_name();
+                let name = name.split_once('#').map_or(name, |(_, name)| name);
+                name.strip_suffix("Exception").unwrap_or(name)
+            }
+        }
+    }
 }
 
 impl ApiError {
@@ -243,6 +268,11 @@ impl ApiError {
     /// LimitExceededException.
     pub fn limit_exceeded(message: impl Into<String>) -> Self {
         ApiError::new(ErrorKind::LimitExceeded, message)
+    }
+
+    /// DuplicateItemException.
+    pub fn duplicate_item() -> Self {
+        ApiError::new(ErrorKind::DuplicateItem, DUPLICATE_ITEM)
     }
 
     /// ConditionalCheckFailedException, with the item if it was asked for and there is one.

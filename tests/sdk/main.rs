@@ -3,6 +3,7 @@
 mod batches;
 mod indexes;
 mod items;
+mod partiql;
 mod queries;
 mod tables;
 mod transactions;

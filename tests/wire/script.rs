@@ -79,6 +79,11 @@ async fn transactions() {
 }
 
 #[tokio::test]
+async fn partiql() {
+    check("partiql").await;
+}
+
+#[tokio::test]
 async fn layers_of_validation() {
     check("layers").await;
 }

@@ -3,6 +3,7 @@
 //! A plan sees the request and the catalog, nothing else: it touches no store and no lease, so a client's mistake gets
 //! DynamoDB's 4xx whatever state the shards are in. What it finds valid is never validated again.
 
+pub mod batch_execute_statement;
 pub mod batch_get_item;
 pub mod batch_write_item;
 pub mod create_table;
@@ -11,6 +12,8 @@ pub mod delete_item;
 pub mod delete_table;
 pub mod describe_table;
 mod error;
+pub mod execute_statement;
+pub mod execute_transaction;
 pub mod get_item;
 pub mod item_key;
 mod key_condition;
@@ -18,6 +21,7 @@ mod legacy;
 pub mod list_tables;
 pub mod lookup;
 pub(crate) mod parameters;
+mod partiql;
 mod paths;
 pub(crate) mod projection;
 pub mod put_item;

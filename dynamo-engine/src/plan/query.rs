@@ -10,7 +10,7 @@ use dynamo_protocol::ops::QueryInput;
 use ordered_kv::Direction;
 
 use crate::catalog::Catalog;
-use crate::read::{CapacityReport, PageRead, ReadPlan, Span};
+use crate::read::{CapacityReport, PAGE_BYTES_MAX, PageRead, PageStyle, ReadPlan, Span};
 
 use super::key_condition::{KeyBounds, KeySpan};
 use super::parameters::{Present, check_generations, check_placeholders};
@@ -52,11 +52,13 @@ pub fn plan(input: QueryInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanEr
         direction,
         // The only item of a partition ends its page whatever the limit, or the page could not be continued.
         limit: input.limit.and_then(|limit| u64::try_from(limit).ok()).filter(|_| !source.is_one_item_each()),
+        bytes_max: PAGE_BYTES_MAX,
         filter: expressions.filter,
         shape: selection.shape,
         fetch: selection.fetch,
         consistent,
         report: CapacityReport::new(input.return_consumed_capacity, input.table_name),
+        style: PageStyle::Reply,
         source,
     }
     .into())

@@ -10,7 +10,7 @@ use ordered_kv::Direction;
 use shard_router::{Token, TokenRange};
 
 use crate::catalog::Catalog;
-use crate::read::{CapacityReport, PageRead, ReadPlan, Span};
+use crate::read::{CapacityReport, PAGE_BYTES_MAX, PageRead, PageStyle, ReadPlan, Span};
 
 use super::parameters::{Present, check_generations, check_placeholders};
 use super::select::{Selection, check_select};
@@ -59,11 +59,13 @@ pub fn plan(input: ScanInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanErr
         span,
         direction: Direction::Forward,
         limit: input.limit.and_then(|limit| u64::try_from(limit).ok()),
+        bytes_max: PAGE_BYTES_MAX,
         filter,
         shape: selection.shape,
         fetch: selection.fetch,
         consistent,
         report: CapacityReport::new(input.return_consumed_capacity, input.table_name),
+        style: PageStyle::Reply,
         source,
     }
     .into())

@@ -23,8 +23,10 @@ use dynamo_protocol::shapes::{
 use dynamo_protocol::size::item_bytes;
 use dynamo_protocol::value::Item;
 
+use shard_router::Token;
+
 use crate::catalog::{Catalog, TableDescriptor};
-use crate::command::{Change, ClientToken, Command, Transaction, request_hash};
+use crate::command::{Change, ClientToken, Command, ItemWrite, Transaction, request_hash};
 use crate::reply::{ReplySpec, TransactReply};
 
 use super::item_key::check_no_empty_value;
@@ -60,10 +62,7 @@ pub fn plan(input: TransactWriteItemsInput, catalog: &dyn Catalog) -> Result<Wri
     };
     let actions = input.transact_items.into_iter().enumerate().map(checked).collect::<Result<Vec<_>, _>>()?;
     let payload = actions.iter().map(|action| action.billed_bytes).sum::<usize>();
-    if payload > TRANSACTION_BYTES_MAX {
-        let what = "Transaction payload size cannot exceed 4MB. Payload Size: ";
-        return Err(PlanError::validation(format!("{what}: {what}{payload}")));
-    }
+    check_payload(payload)?;
     let tables = actions.iter().map(|action| lookup::table(catalog, &action.table_name));
     let tables: Vec<Arc<TableDescriptor>> = tables.collect::<Result<_, _>>()?;
     for (action, table) in actions.iter().zip(&tables) {
@@ -71,7 +70,7 @@ pub fn plan(input: TransactWriteItemsInput, catalog: &dyn Catalog) -> Result<Wri
     }
     let keys = actions.iter().zip(&tables).map(|(action, table)| target(table, action));
     let keys = all_or_cancelled(keys.collect())?;
-    check_distinct(&keys)?;
+    check_distinct(keys.iter().map(|key| &key.row[..]))?;
 
     let mut reply = TransactReply::new(input.return_consumed_capacity, input.return_item_collection_metrics);
     let token = keys.first().map(|key| key.token).ok_or_else(|| PlanError::Client(ApiError::internal()))?;
@@ -82,14 +81,32 @@ pub fn plan(input: TransactWriteItemsInput, catalog: &dyn Catalog) -> Result<Wri
         reply.action(table, &action.table_name, action.shows_item, collection);
         writes.push(item_write(table, key, action.condition, action.change));
     }
-    let first = writes.first().map(|write| write.table).unwrap_or_default();
-    let client_token = input.client_request_token.map(|token| ClientToken {
-        token,
-        request_hash: request_hash(&writes),
-        table: first,
-    });
+    Ok(transaction(token, writes, input.client_request_token, reply))
+}
+
+/// The plan of a transaction whose first item lies at `token`.
+pub(super) fn transaction(
+    token: Token,
+    writes: Vec<ItemWrite>,
+    client_token: Option<String>,
+    reply: TransactReply,
+) -> WritePlan {
+    let table = writes.first().map(|write| write.table).unwrap_or_default();
+    let client_token = client_token.map(|token| ClientToken { token, request_hash: request_hash(&writes), table });
     let command = Command::Transact(Transaction { client_token, actions: writes });
-    Ok(WritePlan { writes: vec![PlannedCommand { token, command }], reply: ReplySpec::Transact(reply) })
+    WritePlan { writes: vec![PlannedCommand { token, command }], reply: ReplySpec::Transact(reply) }
+}
+
+/// What a transaction carries has a bound.
+///
+/// # Errors
+/// More than 4 MB.
+pub(super) fn check_payload(payload: usize) -> Result<(), PlanError> {
+    if payload <= TRANSACTION_BYTES_MAX {
+        return Ok(());
+    }
+    let what = "Transaction payload size cannot exceed 4MB. Payload Size: ";
+    Err(PlanError::validation(format!("{what}: {what}{payload}")))
 }
 
 fn action(item: TransactWriteItem) -> Result<Action, PlanError> {
@@ -219,10 +236,16 @@ fn all_or_cancelled(keys: Vec<Result<ItemKey, ApiError>>) -> Result<Vec<ItemKey>
     Err(ApiError::transaction_canceled(keys.into_iter().enumerate().map(reason).collect()))
 }
 
-fn check_distinct(keys: &[ItemKey]) -> Result<(), PlanError> {
-    let distinct: BTreeSet<&[u8]> = keys.iter().map(|key| &key.row[..]).collect();
-    if distinct.len() < keys.len() {
-        return Err(PlanError::validation("Transaction request cannot include multiple operations on one item"));
+/// No two actions are on one item.
+///
+/// # Errors
+/// Where two rows are the same.
+pub(super) fn check_distinct<'a>(rows: impl Iterator<Item = &'a [u8]>) -> Result<(), PlanError> {
+    let mut seen = BTreeSet::new();
+    for row in rows {
+        if !seen.insert(row) {
+            return Err(PlanError::validation("Transaction request cannot include multiple operations on one item"));
+        }
     }
     Ok(())
 }

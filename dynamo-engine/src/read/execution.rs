@@ -16,6 +16,22 @@ use shard_router::TokenRange;
 use super::page::PageState;
 use super::remote::{self, Need, Wants};
 use super::{Fence, INLINE_BYTES_MAX, Kind, ReadError, ReadPlan, Step, Views};
+use crate::capacity::Consumed;
+
+/// What a page has read.
+#[derive(Clone, Debug)]
+pub struct PageResult {
+    /// What it wrote: for a part of a statement's answer the JSON array of its rows.
+    pub items: Vec<u8>,
+    /// How many rows it evaluated.
+    pub evaluated: u64,
+    /// How many bytes it evaluated.
+    pub bytes: usize,
+    /// What that costs.
+    pub consumed: Consumed,
+    /// The JSON of the key behind which the next page begins; `None` where there is no more.
+    pub last_key: Option<Vec<u8>>,
+}
 
 /// A plan that is being executed, with what it has so far.
 #[derive(Clone, Debug)]
@@ -53,6 +69,10 @@ impl Execution {
             Kind::Batch(read) => {
                 remote::keys(read.keys().filter(|key| is_inside(key.token)), super::batch::REPLY_BYTES_MAX)
             }
+            Kind::Statement(read) => {
+                let keys = read.gets().map(|get| &get.key).filter(|key| is_inside(key.token));
+                remote::keys(keys, usize::MAX)
+            }
             Kind::Transact(read) => Wants::Cut(
                 read.items.iter().filter(|item| is_inside(item.key.token)).map(|item| item.key.row.clone()).collect(),
             ),
@@ -65,7 +85,7 @@ impl Execution {
                     end: end.into_owned(),
                     direction: read.direction,
                     rows_max: read.rows_left(&self.page),
-                    bytes_max: self.page.bytes_left() as u64,
+                    bytes_max: read.bytes_left(&self.page) as u64,
                     fetch: read.fetch,
                 })
             }
@@ -77,7 +97,7 @@ impl Execution {
     pub fn items_held(&self, held: impl Fn(&[u8]) -> bool) -> Vec<bool> {
         match &self.plan.kind {
             Kind::Transact(read) => read.items.iter().map(|item| held(&item.key.row)).collect(),
-            Kind::Point(_) | Kind::Batch(_) | Kind::Page(_) => Vec::new(),
+            Kind::Point(_) | Kind::Batch(_) | Kind::Page(_) | Kind::Statement(_) => Vec::new(),
         }
     }
 
@@ -107,6 +127,18 @@ impl Execution {
             Err(ReadError::Missing(token)) => Ok(Step::Needs(token)),
             Err(error) => Err(error),
         }
+    }
+
+    /// What a page has read, once it is done; nothing for other plans.
+    pub fn into_page(self) -> Option<PageResult> {
+        let Kind::Page(read) = &self.plan.kind else { return None };
+        Some(PageResult {
+            consumed: read.consumed(self.page.evaluated_bytes, self.page.fetched),
+            evaluated: self.page.scanned,
+            bytes: self.page.bytes(),
+            last_key: self.page.last_key,
+            items: self.body,
+        })
     }
 
     /// The reply's JSON body, once it is done.

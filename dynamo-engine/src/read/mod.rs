@@ -18,6 +18,7 @@
 //! - `batch`: BatchGetItem.
 //! - `transact`: TransactGetItems, over one cut.
 //! - `page`: Query and Scan, one page.
+//! - `statement`: PartiQL's reads of single items; its other reads are pages.
 //! - [`Execution`]: the same over several shards, some of them on other nodes.
 //! - [`remote`]: what one node asks another for, so that it can execute its plan there and here.
 
@@ -30,6 +31,7 @@ mod point;
 pub mod remote;
 mod report;
 mod row;
+mod statement;
 mod transact;
 mod transaction;
 
@@ -42,13 +44,14 @@ use crate::catalog::{TableDescriptor, TableId};
 
 pub(crate) use batch::{BatchRead, TableRead};
 pub use error::ReadError;
-pub use execution::Execution;
+pub use execution::{Execution, PageResult};
 pub use fence::{Fence, ShardViews, Views};
 use page::PageState;
-pub(crate) use page::{PageRead, Span, just_behind};
+pub(crate) use page::{PAGE_BYTES_MAX, PageRead, PageStyle, Span, just_behind};
 pub(crate) use point::PointRead;
 pub(crate) use report::CapacityReport;
 pub(crate) use row::Shape;
+pub(crate) use statement::{StatementGet, StatementRead, StatementSlot, StatementStyle};
 pub(crate) use transact::{TransactItem, TransactRead};
 pub use transaction::{deletions_high, intent_at};
 
@@ -72,8 +75,12 @@ pub enum ReadKind {
     Query,
     /// Scan.
     Scan,
-    /// TransactGetItems.
+    /// TransactGetItems, and ExecuteTransaction that reads.
     TransactGetItems,
+    /// ExecuteStatement.
+    ExecuteStatement,
+    /// BatchExecuteStatement.
+    BatchExecuteStatement,
 }
 
 /// A table as a plan knows it, by number.
@@ -100,6 +107,7 @@ enum Kind {
     Batch(BatchRead),
     Page(Box<PageRead>),
     Transact(TransactRead),
+    Statement(StatementRead),
 }
 
 impl ReadPlan {
@@ -108,11 +116,16 @@ impl ReadPlan {
         match &self.kind {
             Kind::Point(_) => ReadKind::GetItem,
             Kind::Batch(_) => ReadKind::BatchGetItem,
+            Kind::Page(read) if read.style == PageStyle::Items => ReadKind::ExecuteStatement,
             Kind::Page(read) => match read.span {
                 Span::Partition { .. } => ReadKind::Query,
                 Span::Tokens { .. } => ReadKind::Scan,
             },
             Kind::Transact(_) => ReadKind::TransactGetItems,
+            Kind::Statement(read) => match read.style {
+                StatementStyle::Items => ReadKind::ExecuteStatement,
+                StatementStyle::Responses => ReadKind::BatchExecuteStatement,
+            },
         }
     }
 
@@ -123,6 +136,7 @@ impl ReadPlan {
             Kind::Batch(read) => Fence::keys(read.keys().map(|key| key.token)),
             Kind::Page(read) => read.fence(&PageState::default()),
             Kind::Transact(read) => Fence::keys(read.items.iter().map(|item| item.key.token)),
+            Kind::Statement(read) => Fence::keys(read.gets().map(|get| get.key.token)),
         }
     }
 
@@ -131,7 +145,7 @@ impl ReadPlan {
     /// cursor, which shows one moment by itself, unless it also fetches items from the table.
     pub fn needs_view(&self) -> bool {
         match &self.kind {
-            Kind::Point(_) | Kind::Batch(_) => false,
+            Kind::Point(_) | Kind::Batch(_) | Kind::Statement(_) => false,
             Kind::Page(read) => read.fetch,
             Kind::Transact(_) => true,
         }
@@ -153,6 +167,7 @@ impl ReadPlan {
             Kind::Batch(read) => read.tables.iter().any(|table| table.consistent),
             Kind::Page(read) => read.consistent,
             Kind::Transact(_) => true,
+            Kind::Statement(read) => read.gets().any(|get| get.consistent),
         }
     }
 
@@ -164,6 +179,7 @@ impl ReadPlan {
             Kind::Batch(read) => read.tables.iter().map(|table| &table.table).collect(),
             Kind::Page(read) => vec![&read.source.table],
             Kind::Transact(read) => read.items.iter().map(|item| &item.table).collect(),
+            Kind::Statement(read) => read.gets().map(|get| &get.table).collect(),
         }
     }
 
@@ -179,6 +195,7 @@ impl ReadPlan {
             Kind::Transact(read) => {
                 read.items.iter().filter(|item| wanted(item.key.token)).map(|item| &item.table).collect()
             }
+            Kind::Statement(read) => read.gets().filter(|get| wanted(get.key.token)).map(|get| &get.table).collect(),
         };
         let mut versions: Vec<TableVersion> =
             tables.into_iter().map(|table| TableVersion { id: table.id, version: table.schema_version }).collect();
@@ -214,6 +231,7 @@ impl ReadPlan {
                 Step::Needs(token) => Err(ReadError::Missing(token)),
             },
             Kind::Transact(read) => read.execute(views, out),
+            Kind::Statement(read) => read.execute(views, out),
         }
     }
 }
@@ -244,5 +262,11 @@ impl From<PageRead> for ReadPlan {
 impl From<TransactRead> for ReadPlan {
     fn from(read: TransactRead) -> Self {
         ReadPlan { kind: Kind::Transact(read) }
+    }
+}
+
+impl From<StatementRead> for ReadPlan {
+    fn from(read: StatementRead) -> Self {
+        ReadPlan { kind: Kind::Statement(read) }
     }
 }

@@ -31,7 +31,7 @@ use super::report::{CapacityReport, units};
 use super::{Fence, ReadError, Shape, Step, Views};
 
 /// The most bytes evaluated for one page. The service's 1 MB.
-pub(super) const PAGE_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const PAGE_BYTES_MAX: usize = 1024 * 1024;
 
 /// A scan of at most so many rows counts as short.
 const SHORT_ROWS_MAX: u64 = 100;
@@ -50,6 +50,8 @@ pub(crate) struct PageRead {
     pub direction: Direction,
     /// The most rows to evaluate.
     pub limit: Option<u64>,
+    /// The most bytes to evaluate; the row that crosses the bound still belongs to the page.
+    pub bytes_max: usize,
     /// Which rows to return.
     pub filter: Option<Condition>,
     /// What to return of each; `None` counts only.
@@ -60,6 +62,17 @@ pub(crate) struct PageRead {
     pub consistent: bool,
     /// What to report of the capacity, and under which table name.
     pub report: CapacityReport,
+    /// What is written.
+    pub style: PageStyle,
+}
+
+/// What a page writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PageStyle {
+    /// The reply of a Query or a Scan.
+    Reply,
+    /// Only the array of the rows: a part of a PartiQL statement's reply.
+    Items,
 }
 
 /// The rows that a page may read.
@@ -125,7 +138,7 @@ impl PageRead {
             let mut page = Page { read: self, json, bytes_max, state: state.clone() };
             page.walk(reader, &start, &end)?;
             if page.state.last_key.is_some() || last == whole.last() {
-                page.finish();
+                *state = page.finish();
                 return Ok(Step::Done);
             }
             *state = page.state;
@@ -142,9 +155,16 @@ impl PageRead {
         }
         out.reserve(REPLY_BYTES_START);
         let mut json = JsonWriter::new(out);
-        json.begin_object();
-        if self.shape.is_some() {
-            json.key("Items").begin_array();
+        match self.style {
+            PageStyle::Items => {
+                json.begin_array();
+            }
+            PageStyle::Reply => {
+                json.begin_object();
+                if self.shape.is_some() {
+                    json.key("Items").begin_array();
+                }
+            }
         }
         state.written = Some(out.len());
     }
@@ -172,6 +192,11 @@ impl PageRead {
         }
     }
 
+    /// The bytes that the page may still read; the row that crosses the bound belongs to it.
+    pub(super) fn bytes_left(&self, state: &PageState) -> usize {
+        self.bytes_max.saturating_sub(state.bytes())
+    }
+
     /// The most rows that are left to evaluate.
     pub(super) fn rows_left(&self, state: &PageState) -> Option<u64> {
         self.limit.map(|limit| limit.saturating_sub(state.scanned))
@@ -180,7 +205,7 @@ impl PageRead {
 
 impl PageRead {
     /// What a page of `evaluated` bytes consumed, and `fetched` from the table behind a local index.
-    fn consumed(&self, evaluated: usize, fetched: Units) -> Consumed {
+    pub(super) fn consumed(&self, evaluated: usize, fetched: Units) -> Consumed {
         let mut consumed = self.report.tally();
         let units = units(evaluated, self.consistent);
         match self.source.index() {
@@ -202,25 +227,20 @@ pub(super) struct PageState {
     next: Option<Token>,
     /// How much was written by then; `None` before anything was.
     written: Option<usize>,
-    evaluated_bytes: usize,
+    pub(super) evaluated_bytes: usize,
     /// Bytes of the items fetched from the table behind a local index.
     fetched_bytes: usize,
-    scanned: u64,
+    pub(super) scanned: u64,
     count: u64,
-    fetched: Units,
+    pub(super) fetched: Units,
     /// The JSON of the LastEvaluatedKey, once the page is full.
-    last_key: Option<Vec<u8>>,
+    pub(super) last_key: Option<Vec<u8>>,
 }
 
 impl PageState {
     /// What the page has read so far.
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         self.evaluated_bytes + self.fetched_bytes
-    }
-
-    /// The bytes that it may still read; the row that crosses the bound belongs to it.
-    pub(super) fn bytes_left(&self) -> usize {
-        PAGE_BYTES_MAX.saturating_sub(self.bytes())
     }
 }
 
@@ -228,7 +248,7 @@ impl PageState {
 struct Page<'a> {
     read: &'a PageRead,
     json: JsonWriter<'a>,
-    /// What may be evaluated here; the page itself is bounded by [`PAGE_BYTES_MAX`].
+    /// What may be evaluated here; the page itself is bounded by [`PageRead::bytes_max`].
     bytes_max: usize,
     state: PageState,
 }
@@ -256,7 +276,7 @@ impl Page<'_> {
     }
 
     fn is_full(&self) -> bool {
-        self.state.bytes() > PAGE_BYTES_MAX || self.read.limit.is_some_and(|limit| self.state.scanned >= limit)
+        self.state.bytes() > self.read.bytes_max || self.read.limit.is_some_and(|limit| self.state.scanned >= limit)
     }
 
     fn evaluate(&mut self, reader: &dyn Reader, row_key: &[u8], row: &ItemRef<'_>) -> Result<(), ReadError> {
@@ -287,8 +307,12 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn finish(mut self) {
+    fn finish(mut self) -> PageState {
         let json = &mut self.json;
+        if self.read.style == PageStyle::Items {
+            json.end_array();
+            return self.state;
+        }
         if self.read.shape.is_some() {
             json.end_array();
         }
@@ -303,6 +327,7 @@ impl Page<'_> {
             self.read.report.write(&consumed, false, json);
         }
         json.end_object();
+        self.state
     }
 }
 

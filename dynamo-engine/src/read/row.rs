@@ -1,5 +1,6 @@
 //! What is returned of a row, and how it gets into the reply.
 
+use dynamo_expression::partiql::Column;
 use dynamo_expression::{Path, Projection};
 use dynamo_protocol::json::JsonWriter;
 
@@ -14,6 +15,8 @@ pub(crate) enum Shape {
     Names(Vec<String>),
     /// Nested paths, too: the only shape that builds a tree.
     Paths(Projection),
+    /// Values under names of their own: PartiQL's columns.
+    Columns(Vec<Column>),
 }
 
 impl Shape {
@@ -38,6 +41,16 @@ impl Shape {
             Shape::Names(names) => row.write_json_projected(names, json),
             Shape::Paths(projection) => {
                 json.item(&projection.project(row));
+                Ok(())
+            }
+            Shape::Columns(columns) => {
+                json.begin_object();
+                for column in columns {
+                    if let Some(value) = column.path.find(row) {
+                        json.key(&column.name).attribute_value(&value);
+                    }
+                }
+                json.end_object();
                 Ok(())
             }
         }

@@ -5,6 +5,7 @@ mod consumed_write;
 mod item_write;
 mod settings;
 mod spec;
+mod statement;
 pub mod table_description;
 mod tables;
 pub(crate) mod timestamp;
@@ -18,5 +19,7 @@ pub use settings::{
     tag_resource, update_time_to_live,
 };
 pub use spec::ReplySpec;
+pub(crate) use statement::write_failed_statement;
+pub use statement::{StatementBatchReply, StatementReply};
 pub use tables::{create_table, delete_table, describe_table, list_tables, update_table};
 pub use transact_write_items::{TransactReply, transact_get_conflict};

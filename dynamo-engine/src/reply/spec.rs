@@ -4,7 +4,7 @@ use dynamo_protocol::error::ApiError;
 
 use crate::apply::{Outcome, Rejection};
 
-use super::{BatchReply, SingleReply, TransactReply};
+use super::{BatchReply, SingleReply, StatementBatchReply, StatementReply, TransactReply};
 
 /// What a write's reply says.
 #[derive(Clone, Debug)]
@@ -13,8 +13,12 @@ pub enum ReplySpec {
     Single(SingleReply),
     /// BatchWriteItem.
     Batch(BatchReply),
-    /// TransactWriteItems.
+    /// TransactWriteItems, and ExecuteTransaction that writes.
     Transact(TransactReply),
+    /// ExecuteStatement.
+    Statement(StatementReply),
+    /// BatchExecuteStatement.
+    StatementBatch(StatementBatchReply),
 }
 
 impl ReplySpec {
@@ -32,6 +36,8 @@ impl ReplySpec {
             ReplySpec::Single(reply) => reply.render(only(outcomes)?),
             ReplySpec::Batch(reply) => reply.render(outcomes),
             ReplySpec::Transact(reply) => reply.render(only(outcomes)?),
+            ReplySpec::Statement(reply) => reply.render(only(outcomes)?),
+            ReplySpec::StatementBatch(reply) => reply.render(outcomes),
         }
     }
 }

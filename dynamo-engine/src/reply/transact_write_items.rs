@@ -21,12 +21,16 @@ pub struct TransactReply {
     actions: Vec<ActionReply>,
     /// By the table's name in the request.
     tables: BTreeMap<String, TableReply>,
+    /// Whether it is ExecuteTransaction's, which has an empty `Responses` for writes.
+    is_statements: bool,
 }
 
 #[derive(Clone, Debug)]
 struct ActionReply {
     table_name: String,
     shows_item_on_failure: bool,
+    /// PartiQL's INSERT, whose failed condition means that the item exists.
+    is_insert: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -41,7 +45,26 @@ impl TransactReply {
         consumed_mode: Option<ReturnConsumedCapacity>,
         metrics_mode: Option<ReturnItemCollectionMetrics>,
     ) -> TransactReply {
-        TransactReply { consumed_mode, metrics_mode, actions: Vec::new(), tables: BTreeMap::new() }
+        TransactReply {
+            consumed_mode,
+            metrics_mode,
+            actions: Vec::new(),
+            tables: BTreeMap::new(),
+            is_statements: false,
+        }
+    }
+
+    /// The reply of ExecuteTransaction.
+    pub(crate) fn for_statements(mut self) -> TransactReply {
+        self.is_statements = true;
+        self
+    }
+
+    /// The action added last is an INSERT.
+    pub(crate) fn last_is_insert(&mut self) {
+        if let Some(last) = self.actions.last_mut() {
+            last.is_insert = true;
+        }
     }
 
     /// Adds an action; `collection_key` is empty for one that writes nothing.
@@ -61,7 +84,7 @@ impl TransactReply {
         if wanted && !entry.collections.contains(&collection_key) {
             entry.collections.push(collection_key);
         }
-        self.actions.push(ActionReply { table_name: table_name.to_owned(), shows_item_on_failure });
+        self.actions.push(ActionReply { table_name: table_name.to_owned(), shows_item_on_failure, is_insert: false });
     }
 
     /// The body.
@@ -82,6 +105,9 @@ impl TransactReply {
         let mut out = Vec::new();
         let mut json = JsonWriter::new(&mut out);
         json.begin_object();
+        if self.is_statements {
+            json.key("Responses").begin_array().end_array();
+        }
         let tallies = self.tallies(writes, replayed)?;
         if !tallies.is_empty() {
             let arms = self.consumed_mode == Some(ReturnConsumedCapacity::Indexes);
@@ -116,6 +142,7 @@ impl TransactReply {
                 ActionOutcome::Passed => CancellationReason::none(),
                 ActionOutcome::Conflict => CancellationReason::transaction_conflict(),
                 ActionOutcome::Invalid(text) => CancellationReason::validation(text),
+                ActionOutcome::ConditionFailed { .. } if action.is_insert => CancellationReason::duplicate_item(),
                 ActionOutcome::ConditionFailed { item } if action.shows_item_on_failure => {
                     CancellationReason::conditional_check_failed(tree(item.as_ref())?)
                 }

@@ -624,8 +624,9 @@ pub(super) fn is_keyword(word: &str) -> bool {
     KEYWORDS.binary_search(&upper.as_str()).is_ok()
 }
 
-/// The reserved words of SQL-92 and of PartiQL, sorted.
-const KEYWORDS: [&str; 237] = [
+/// The reserved words of SQL-92 and of PartiQL, sorted; without the names of PartiQL's types, which are common names of
+/// attributes and nothing else in a statement.
+const KEYWORDS: [&str; 226] = [
     "ABSOLUTE",
     "ACTION",
     "ADD",
@@ -641,14 +642,10 @@ const KEYWORDS: [&str; 237] = [
     "AT",
     "AUTHORIZATION",
     "AVG",
-    "BAG",
     "BEGIN",
     "BETWEEN",
     "BIT",
     "BIT_LENGTH",
-    "BLOB",
-    "BOOL",
-    "BOOLEAN",
     "BOTH",
     "BY",
     "CAN_CAST",
@@ -663,7 +660,6 @@ const KEYWORDS: [&str; 237] = [
     "CHARACTER_LENGTH",
     "CHAR_LENGTH",
     "CHECK",
-    "CLOB",
     "CLOSE",
     "COALESCE",
     "COLLATE",
@@ -755,7 +751,6 @@ const KEYWORDS: [&str; 237] = [
     "LEVEL",
     "LIKE",
     "LIMIT",
-    "LIST",
     "LOCAL",
     "LOWER",
     "MATCH",
@@ -814,7 +809,6 @@ const KEYWORDS: [&str; 237] = [
     "SESSION",
     "SESSION_USER",
     "SET",
-    "SEXP",
     "SIZE",
     "SMALLINT",
     "SOME",
@@ -823,11 +817,8 @@ const KEYWORDS: [&str; 237] = [
     "SQLCODE",
     "SQLERROR",
     "SQLSTATE",
-    "STRING",
-    "STRUCT",
     "SUBSTRING",
     "SUM",
-    "SYMBOL",
     "SYSTEM_USER",
     "TABLE",
     "TEMPORARY",
@@ -841,7 +832,6 @@ const KEYWORDS: [&str; 237] = [
     "TRANSLATION",
     "TRIM",
     "TRUE",
-    "TUPLE",
     "UNION",
     "UNIQUE",
     "UNKNOWN",

@@ -4,6 +4,7 @@
 //! validation in DynamoDB's order: what cannot be read, broken model constraints, bad attribute values. What needs a
 //! table or an expression to be judged is judged later, by others.
 
+mod batch_execute_statement;
 mod batch_get_item;
 mod batch_write_item;
 mod create_table;
@@ -14,6 +15,8 @@ mod describe_endpoints;
 mod describe_limits;
 mod describe_table;
 mod describe_time_to_live;
+mod execute_statement;
+mod execute_transaction;
 mod get_item;
 mod list_tables;
 mod list_tags_of_resource;
@@ -28,6 +31,7 @@ mod update_item;
 mod update_table;
 mod update_time_to_live;
 
+pub use batch_execute_statement::BatchExecuteStatementInput;
 pub use batch_get_item::BatchGetItemInput;
 pub use batch_write_item::BatchWriteItemInput;
 pub use create_table::CreateTableInput;
@@ -38,6 +42,8 @@ pub use describe_endpoints::DescribeEndpointsInput;
 pub use describe_limits::DescribeLimitsInput;
 pub use describe_table::DescribeTableInput;
 pub use describe_time_to_live::DescribeTimeToLiveInput;
+pub use execute_statement::ExecuteStatementInput;
+pub use execute_transaction::ExecuteTransactionInput;
 pub use get_item::GetItemInput;
 pub use list_tables::ListTablesInput;
 pub use list_tags_of_resource::ListTagsOfResourceInput;
@@ -184,6 +190,16 @@ pub fn check_json(body: &[u8]) -> Result<(), ApiError> {
         reader.finish()
     };
     read().map_err(|Refused(text)| ApiError::serialization(text))
+}
+
+/// Reads an item that this server wrote as JSON itself, such as a key inside a token.
+///
+/// # Errors
+/// SerializationException where it is no item; ValidationException for a bad attribute value.
+pub fn read_item(json: &[u8]) -> Result<crate::value::Item, ApiError> {
+    let (item, checks) = decode::<crate::value::Item>(json)?;
+    checks.contents(crate::shapes::checks::Wording::Bare)?;
+    Ok(item)
 }
 
 /// Reads a body as one shape; what it breaks is still to be reported.

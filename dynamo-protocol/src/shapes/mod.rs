@@ -15,8 +15,10 @@ mod enums;
 mod item;
 #[cfg(test)]
 mod model;
+mod statement;
 mod table;
 
 pub use enums::*;
 pub use item::*;
+pub use statement::*;
 pub use table::*;

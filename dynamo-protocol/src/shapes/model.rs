@@ -47,7 +47,9 @@ fn every_member_of_the_model() {
     check! {
         AttributeDefinition
         AttributeValueUpdate
+        BatchExecuteStatementInput
         BatchGetItemInput
+        BatchStatementRequest
         BatchWriteItemInput
         Condition
         ConditionCheck
@@ -70,6 +72,8 @@ fn every_member_of_the_model() {
         DescribeTableInput
         DescribeTimeToLiveInput
         DisassociateReplicationGroupMemberAction
+        ExecuteStatementInput
+        ExecuteTransactionInput
         ExpectedAttributeValue
         Get
         GetItemInput
@@ -83,6 +87,7 @@ fn every_member_of_the_model() {
         LocalSecondaryIndex
         OnDemandThroughput
         OnDemandThroughputOverride
+        ParameterizedStatement
         Projection
         ProvisionedThroughput
         ProvisionedThroughputOverride

@@ -19,17 +19,23 @@ pub enum Handler {
     /// The catalog, which a node confirms before it says that a table does not exist; and whatever else only asks who
     /// leads.
     Catalog,
+    /// ExecuteStatement.
+    ExecuteStatement,
+    /// BatchExecuteStatement.
+    BatchExecuteStatement,
 }
 
 impl Handler {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Handler; 6] = [
+    pub const ALL: [Handler; 8] = [
         Handler::GetItem,
         Handler::BatchGetItem,
         Handler::Query,
         Handler::Scan,
         Handler::TransactGetItems,
         Handler::Catalog,
+        Handler::ExecuteStatement,
+        Handler::BatchExecuteStatement,
     ];
 
     /// The handler that runs this plan.
@@ -40,6 +46,8 @@ impl Handler {
             ReadKind::Query => Handler::Query,
             ReadKind::Scan => Handler::Scan,
             ReadKind::TransactGetItems => Handler::TransactGetItems,
+            ReadKind::ExecuteStatement => Handler::ExecuteStatement,
+            ReadKind::BatchExecuteStatement => Handler::BatchExecuteStatement,
         }
     }
 
@@ -57,6 +65,8 @@ impl Handler {
             Handler::Scan => "Scan",
             Handler::TransactGetItems => "TransactGetItems",
             Handler::Catalog => "Catalog",
+            Handler::ExecuteStatement => "ExecuteStatement",
+            Handler::BatchExecuteStatement => "BatchExecuteStatement",
         }
     }
 }

@@ -12,7 +12,7 @@ use dynamo_engine::apply::ddl::DdlOutcome;
 use dynamo_engine::apply::{Outcome, Rejection};
 use dynamo_engine::catalog::{DdlCommand, TableDescriptor, TableStats};
 use dynamo_engine::plan::{PlanError, WritePlan};
-use dynamo_engine::read::ReadPlan;
+use dynamo_engine::read::{Execution, ReadPlan};
 use dynamo_engine::reply::ReplySpec;
 use dynamo_protocol::error::ApiError;
 
@@ -36,6 +36,23 @@ impl<E: Env> Call<'_, E> {
             let plan = self.plan(&plan).await?;
             match self.node.read(plan, self.deadline).await {
                 Ok(body) => return Ok(body),
+                Err(ReadFailure::Stale) => self.again().await?,
+                Err(failure) => return Err(failure.into_api_error()),
+            }
+        }
+    }
+
+    /// One of several reads of a handler: plan, guard, execute. `split` parts the plan's read from what the handler wants
+    /// to know beside it; without a read there is nothing to execute.
+    pub(super) async fn execute<P, T>(
+        &self,
+        plan: impl Fn() -> Result<P, PlanError>,
+        split: impl Fn(P) -> Option<(ReadPlan, T)>,
+    ) -> Result<Option<(Execution, T)>, ApiError> {
+        loop {
+            let Some((plan, beside)) = split(self.plan(&plan).await?) else { return Ok(None) };
+            match self.node.execute(plan, self.deadline).await {
+                Ok(read) => return Ok(Some((read, beside))),
                 Err(ReadFailure::Stale) => self.again().await?,
                 Err(failure) => return Err(failure.into_api_error()),
             }

@@ -10,6 +10,7 @@
 
 mod attempt;
 
+mod batch_execute_statement;
 mod batch_get_item;
 mod batch_write_item;
 mod create_table;
@@ -20,6 +21,8 @@ mod describe_endpoints;
 mod describe_limits;
 mod describe_table;
 mod describe_time_to_live;
+mod execute_statement;
+mod execute_transaction;
 mod get_item;
 mod list_tables;
 mod list_tags_of_resource;
@@ -75,6 +78,9 @@ pub async fn dispatch<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
         Operation::BatchWriteItem => batch_write_item::run(call).await,
         Operation::TransactGetItems => transact_get_items::run(call).await,
         Operation::TransactWriteItems => transact_write_items::run(call).await,
+        Operation::ExecuteStatement => execute_statement::run(call).await,
+        Operation::BatchExecuteStatement => batch_execute_statement::run(call).await,
+        Operation::ExecuteTransaction => execute_transaction::run(call).await,
         Operation::CreateTable => create_table::run(call).await,
         Operation::UpdateTable => update_table::run(call).await,
         Operation::DeleteTable => delete_table::run(call).await,

@@ -39,7 +39,7 @@ impl<E: Env> Node<E> {
         read: Execution,
         parts: &[Part<'_, E>],
         deadline: Deadline,
-    ) -> Result<Vec<u8>, ReadFailure> {
+    ) -> Result<Execution, ReadFailure> {
         let needs: Vec<Need> = parts.iter().map(|part| read.need(&part.tokens)).collect();
         let again: Vec<Need> = needs.iter().map(Need::second_round).collect();
         if let Some(supplies) = self.cut_here(handler, &read, parts, &needs, deadline).await? {
@@ -102,14 +102,14 @@ impl<E: Env> Node<E> {
         needs: Vec<Need>,
         supplies: Vec<Supply>,
         deadline: Deadline,
-    ) -> Result<Vec<u8>, ReadFailure> {
+    ) -> Result<Execution, ReadFailure> {
         let mut sources = Vec::with_capacity(parts.len());
         for ((part, need), supply) in parts.iter().zip(needs).zip(supplies) {
             let supplied = Supplied::new(need, supply).map_err(|error| super::misfit(part.shard, &error))?;
             sources.push((part.tokens.clone(), Some(supplied)));
         }
         let (read, _) = self.advance(read, Sources::Parts(sources), deadline).await?;
-        Ok(read.into_body())
+        Ok(read)
     }
 
     /// Asks every shard, all at the same time.

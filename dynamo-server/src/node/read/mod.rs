@@ -71,12 +71,20 @@ impl<E: Env> Node<E> {
     /// # Errors
     /// [`ReadFailure::Stale`] asks for another plan; everything else is final.
     pub async fn read(&self, plan: ReadPlan, deadline: Deadline) -> Result<Vec<u8>, ReadFailure> {
+        Ok(self.execute(plan, deadline).await?.into_body())
+    }
+
+    /// As [`Node::read`], for a plan whose reply is only a part of the request's: the whole execution.
+    ///
+    /// # Errors
+    /// As [`Node::read`].
+    pub async fn execute(&self, plan: ReadPlan, deadline: Deadline) -> Result<Execution, ReadFailure> {
         self.check_running()?;
         let handler = Handler::of(&plan);
         let read = Execution::new(plan);
         if self.may_be_old(&read) {
             let (read, _) = self.advance(read, Sources::Here, deadline).await?;
-            return Ok(read.into_body());
+            return Ok(read);
         }
         match &self.shards[..] {
             [only] if self.is_alone => self.read_alone(handler, read, only, deadline).await,
@@ -111,7 +119,7 @@ impl<E: Env> Node<E> {
         read: Execution,
         shard: &Arc<Shard<E>>,
         deadline: Deadline,
-    ) -> Result<Vec<u8>, ReadFailure> {
+    ) -> Result<Execution, ReadFailure> {
         self.guard.pass(handler, std::slice::from_ref(shard), deadline).await?;
         if shard.group().published().locks() != 0 {
             self.wait_for_locks(shard, &read.need(&[TokenRange::FULL]), deadline).await?;
@@ -122,7 +130,7 @@ impl<E: Env> Node<E> {
             return Err(ReadFailure::Stale);
         }
         let (read, _) = self.advance(read, Sources::Here, deadline).await?;
-        Ok(read.into_body())
+        Ok(read)
     }
 
     /// Single partitions, each of which has one owner.
@@ -132,7 +140,7 @@ impl<E: Env> Node<E> {
         read: Execution,
         tokens: &[Token],
         deadline: Deadline,
-    ) -> Result<Vec<u8>, ReadFailure> {
+    ) -> Result<Execution, ReadFailure> {
         if let [token] = tokens {
             let (id, epoch) = self.map.locate(*token);
             let shard = self.shard(id)?;
@@ -141,7 +149,7 @@ impl<E: Env> Node<E> {
                     return Err(ReadFailure::Stale);
                 }
                 let (read, _) = self.advance(read, Sources::Here, deadline).await?;
-                return Ok(read.into_body());
+                return Ok(read);
             }
         }
         let parts = self.parts(tokens);
@@ -158,7 +166,7 @@ impl<E: Env> Node<E> {
             false => Sources::Parts(parts.into_iter().map(|part| part.tokens).zip(sources).collect()),
         };
         let (read, _) = self.advance(read, sources, deadline).await?;
-        Ok(read.into_body())
+        Ok(read)
     }
 
     /// What a part is read from: `None` is the store of this node.

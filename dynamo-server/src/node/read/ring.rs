@@ -31,7 +31,7 @@ impl<E: Env> Node<E> {
         mut read: Execution,
         span: TokenRange,
         deadline: Deadline,
-    ) -> Result<Vec<u8>, ReadFailure> {
+    ) -> Result<Execution, ReadFailure> {
         let map = Arc::clone(&self.map);
         let mut owners = map.owners(span).peekable();
         let mut asked = FuturesOrdered::new();
@@ -49,7 +49,7 @@ impl<E: Env> Node<E> {
                 if !open.is_empty() {
                     let (advanced, step) = self.advance(read, Sources::Parts(vec![(open, None)]), deadline).await?;
                     if step == Step::Done {
-                        return Ok(advanced.into_body());
+                        return Ok(advanced);
                     }
                     read = advanced;
                 }
@@ -63,7 +63,7 @@ impl<E: Env> Node<E> {
             let sources = Sources::Parts(vec![(vec![range], source?)]);
             let (advanced, step) = self.advance(read, sources, deadline).await?;
             if step == Step::Done {
-                return Ok(advanced.into_body());
+                return Ok(advanced);
             }
             read = advanced;
             at_once = (2 * at_once).min(SPANS_AT_ONCE_MAX);

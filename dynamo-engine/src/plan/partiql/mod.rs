@@ -1,0 +1,98 @@
+//! PartiQL statements, planned into what the item operations are planned into.
+//!
+//! ```text
+//! Statement ─┬─ SELECT by primary key ─▶ StatementRead (one keyed read)
+//!            ├─ SELECT                ─▶ PageRead of a partition or of the ring, one after the other
+//!            └─ INSERT, UPDATE, DELETE, EXISTS ─▶ ItemWrite
+//! ```
+//!
+//! The rules that a statement has beyond its operation's are conditions: an INSERT wants its key free, an UPDATE wants
+//! its item there, a DELETE takes a missing item for deleted.
+//!
+//! Source: `dynamo_expression::partiql` and the recordings named there.
+
+mod page_token;
+mod select;
+mod write;
+
+use dynamo_expression::partiql::{PrimaryKey, Select, Statement, primary_key};
+use dynamo_expression::{Condition, Path, Projection};
+use dynamo_protocol::error::ApiError;
+use dynamo_protocol::value::{AttributeValue, Item};
+
+use crate::catalog::{KeyAttribute, TableDescriptor};
+use crate::read::Shape;
+
+use super::PlanError;
+
+pub(super) use page_token::{PagePosition, digest};
+pub(super) use select::{SelectRequest, SelectStep, select};
+pub(super) use write::write;
+
+/// Parses a request's statement.
+///
+/// # Errors
+/// The client's mistakes that need no table.
+pub(super) fn parse(text: &str, parameters: Option<&Vec<AttributeValue>>) -> Result<Statement, ApiError> {
+    let parameters = parameters.map_or(&[][..], Vec::as_slice);
+    Ok(Statement::parse(text, parameters)?)
+}
+
+/// The item that a condition names by equalities for the whole primary key.
+pub(super) fn named_item(table: &TableDescriptor, condition: Option<&Condition>) -> Option<PrimaryKey> {
+    let names: Vec<&str> = table.keys.attributes().map(|attribute| attribute.name.as_str()).collect();
+    primary_key(condition, &names)
+}
+
+/// The values of a key have the schema's types.
+///
+/// # Errors
+/// Names the first one that does not.
+pub(super) fn check_key_types<'a>(
+    attributes: impl Iterator<Item = &'a KeyAttribute>,
+    key: &Item,
+) -> Result<(), ApiError> {
+    for attribute in attributes {
+        if key.get(&attribute.name).is_some_and(|value| value.type_name() != attribute.kind.name()) {
+            return Err(key_type(&attribute.name));
+        }
+    }
+    Ok(())
+}
+
+fn key_type(name: &str) -> ApiError {
+    ApiError::validation(format!("Key attribute's data type should match its data type in table's schema: Key {name}"))
+}
+
+/// What a SELECT returns of each row.
+pub(super) fn shape(select: &Select) -> Shape {
+    match &select.columns {
+        None => Shape::Whole,
+        Some(columns) if columns.iter().any(|column| column.path.is_nested()) => Shape::Columns(columns.clone()),
+        Some(_) => Shape::of(projection(select)),
+    }
+}
+
+/// The paths of a SELECT's columns.
+pub(super) fn projection(select: &Select) -> Option<Projection> {
+    let paths = |columns: &Vec<dynamo_expression::partiql::Column>| {
+        Projection::new(columns.iter().map(|column| column.path.clone()).collect())
+    };
+    select.columns.as_ref().map(paths)
+}
+
+/// All paths that a SELECT looks at.
+fn paths(select: &Select) -> impl Iterator<Item = &Path> {
+    let columns = select.columns.iter().flatten().map(|column| &column.path);
+    columns.chain(select.condition.iter().flat_map(Condition::paths))
+}
+
+/// EXISTS has a place in write transactions only.
+pub(super) fn misplaced_exists() -> PlanError {
+    PlanError::validation("EXISTS can only be used in ExecuteTransaction write requests.")
+}
+
+/// An index was named where only a table can be.
+fn not_on_index() -> PlanError {
+    PlanError::validation("This operation is not supported on an index")
+}

@@ -1,0 +1,179 @@
+//! One statement that writes, as one action on one item.
+
+use std::sync::Arc;
+
+use dynamo_expression::partiql::{Change as Update, Delete, Insert, PrimaryKey, Returning, Statement, Target};
+use dynamo_expression::{Condition, Path};
+use dynamo_protocol::error::ApiError;
+use dynamo_protocol::shapes::ReturnValue;
+use dynamo_protocol::size::item_bytes;
+use dynamo_protocol::value::Item;
+use shard_router::Token;
+
+use super::super::paths::check_scalars;
+use super::super::put_target::{body, check_index_keys, check_key_attributes, put_bytes, put_key};
+use super::super::update_charge::check_charge;
+use super::super::update_target::check_update;
+use super::super::write::item_write;
+use super::super::{ItemKey, PlanError, lookup};
+use super::{check_key_types, misplaced_exists, named_item, not_on_index};
+use crate::catalog::{Catalog, TableDescriptor};
+use crate::command::{Change, ItemWrite};
+
+/// A planned statement.
+pub(in crate::plan) struct StatementWrite {
+    pub table: Arc<TableDescriptor>,
+    /// The table as the statement names it.
+    pub table_name: String,
+    pub token: Token,
+    pub write: ItemWrite,
+    /// An INSERT, whose failed condition means that the item exists.
+    pub is_insert: bool,
+    pub returns: ReturnValue,
+    /// The update, where only what it touched is returned.
+    pub touched: Option<dynamo_expression::Update>,
+    /// The bytes that count against a transaction's size.
+    pub billed_bytes: usize,
+    /// The key of the item written to; empty for a check.
+    pub key: Item,
+}
+
+/// Plans a statement that writes. EXISTS is one only where `in_transaction`, and RETURNING only elsewhere.
+///
+/// # Errors
+/// The client's mistakes, and an unknown table.
+pub(in crate::plan) fn write(
+    statement: &Statement,
+    in_transaction: bool,
+    catalog: &dyn Catalog,
+) -> Result<StatementWrite, PlanError> {
+    match statement {
+        Statement::Insert(statement) => insert(statement, catalog),
+        Statement::Update(statement) => {
+            refuse_returning(statement.returning, in_transaction)?;
+            update(statement, catalog)
+        }
+        Statement::Delete(statement) => {
+            refuse_returning(statement.returning, in_transaction)?;
+            delete(statement, catalog)
+        }
+        Statement::Exists(select) if in_transaction => {
+            let misuse = || PlanError::validation("EXISTS() must contain a single item read with additional condition");
+            let table = table(&select.target, catalog)?;
+            let Some(PrimaryKey { key, residual: Some(condition) }) = named_item(&table, select.condition.as_ref())
+            else {
+                return Err(misuse());
+            };
+            action(table, &select.target.table, key, Some(condition), Change::Check)
+        }
+        Statement::Exists(_) => Err(misplaced_exists()),
+        // The callers have told reads and writes apart.
+        Statement::Select(_) => Err(PlanError::Client(ApiError::internal())),
+    }
+}
+
+fn insert(statement: &Insert, catalog: &dyn Catalog) -> Result<StatementWrite, PlanError> {
+    let billed_bytes = put_bytes(&statement.item)?;
+    let table = lookup::table(catalog, &statement.table)?;
+    check_key_attributes(&table, &statement.item)?;
+    let key = put_key(&table, &statement.item)?;
+    check_index_keys(&table, &statement.item)?;
+    let free = Condition::NotExists(key_path(&table)?);
+    let write = item_write(&table, &key, Some(free), Change::Put(body(&statement.item, billed_bytes)));
+    Ok(StatementWrite {
+        table_name: statement.table.clone(),
+        token: key.token,
+        write,
+        is_insert: true,
+        returns: ReturnValue::None,
+        touched: None,
+        billed_bytes,
+        key: statement.item.clone(),
+        table,
+    })
+}
+
+fn update(statement: &Update, catalog: &dyn Catalog) -> Result<StatementWrite, PlanError> {
+    let table = table(&statement.target, catalog)?;
+    let PrimaryKey { key, residual } = mandatory(&table, statement.condition.as_ref())?;
+    check_update(&table, &statement.update)?;
+    check_charge(&statement.update)?;
+    let there = Condition::Exists(key_path(&table)?);
+    let condition = match residual {
+        None => there,
+        Some(residual) => Condition::And(vec![there, residual]),
+    };
+    let returns =
+        statement.returning.map_or(ReturnValue::None, |returning| match (returning.modified, returning.new) {
+            (false, false) => ReturnValue::AllOld,
+            (false, true) => ReturnValue::AllNew,
+            (true, false) => ReturnValue::UpdatedOld,
+            (true, true) => ReturnValue::UpdatedNew,
+        });
+    let partly = matches!(returns, ReturnValue::UpdatedOld | ReturnValue::UpdatedNew);
+    let change = Change::Update(statement.update.clone());
+    let write = action(table, &statement.target.table, key, Some(condition), change)?;
+    Ok(StatementWrite { returns, touched: partly.then(|| statement.update.clone()), ..write })
+}
+
+fn delete(statement: &Delete, catalog: &dyn Catalog) -> Result<StatementWrite, PlanError> {
+    let table = table(&statement.target, catalog)?;
+    let PrimaryKey { key, residual } = mandatory(&table, statement.condition.as_ref())?;
+    let gone = Condition::NotExists(key_path(&table)?);
+    let condition = residual.map(|residual| Condition::Or(vec![gone, residual]));
+    let returns = statement.returning.map_or(ReturnValue::None, |_| ReturnValue::AllOld);
+    let write = action(table, &statement.target.table, key, condition, Change::Delete)?;
+    Ok(StatementWrite { returns, ..write })
+}
+
+/// The action on the item with this key, after the checks that all have in common.
+fn action(
+    table: Arc<TableDescriptor>,
+    table_name: &str,
+    key: Item,
+    condition: Option<Condition>,
+    change: Change,
+) -> Result<StatementWrite, PlanError> {
+    check_key_types(table.keys.attributes(), &key)?;
+    let item_key = ItemKey::of(&table, &key)?;
+    if let Some(condition) = &condition {
+        check_scalars(condition.paths(), &table)?;
+    }
+    Ok(StatementWrite {
+        table_name: table_name.to_owned(),
+        token: item_key.token,
+        billed_bytes: item_bytes(&key),
+        write: item_write(&table, &item_key, condition, change),
+        is_insert: false,
+        returns: ReturnValue::None,
+        touched: None,
+        key,
+        table,
+    })
+}
+
+fn table(target: &Target, catalog: &dyn Catalog) -> Result<Arc<TableDescriptor>, PlanError> {
+    let table = lookup::table(catalog, &target.table)?;
+    if target.index.is_some() { Err(not_on_index()) } else { Ok(table) }
+}
+
+fn mandatory(table: &TableDescriptor, condition: Option<&Condition>) -> Result<PrimaryKey, PlanError> {
+    named_item(table, condition).ok_or_else(|| {
+        PlanError::validation("Where clause does not contain a mandatory equality on all key attributes")
+    })
+}
+
+fn refuse_returning(returning: Option<Returning>, in_transaction: bool) -> Result<(), PlanError> {
+    match returning {
+        Some(_) if in_transaction => {
+            Err(PlanError::validation("RETURNING clause is not supported in ExecuteTransaction."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The attribute that every item has: the first of the table's key.
+fn key_path(table: &TableDescriptor) -> Result<Path, ApiError> {
+    let first = table.keys.attributes().next().ok_or_else(ApiError::internal)?;
+    Ok(Path::top(first.name.clone()))
+}
