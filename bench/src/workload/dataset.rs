@@ -108,7 +108,12 @@ impl Dataset {
 
     /// The key of an item of a table without a sort key, with number 0.
     pub fn key() -> Body {
-        Body::new(r#"{"pk":{"S":"item-"#).digits(0).text(r#""}}"#)
+        Body::new(r#"{"pk":"#).append(&Dataset::key_value(), 0).text("}")
+    }
+
+    /// The value of that key's only attribute, with number 0.
+    pub fn key_value() -> Body {
+        Body::new(r#"{"S":"item-"#).digits(0).text(r#""}"#)
     }
 
     /// The value of the payload attribute alone, with number 0.

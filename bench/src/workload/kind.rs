@@ -19,6 +19,8 @@ pub enum Kind {
     YcsbB,
     PutItemOneIndex,
     PutItemThreeIndexes,
+    Select,
+    UpdateStatement,
 }
 
 /// What a durable one-shard server should reach.
@@ -34,7 +36,7 @@ pub struct Goal {
 
 impl Kind {
     /// All, in the order of the table.
-    pub const ALL: [Kind; 13] = [
+    pub const ALL: [Kind; 15] = [
         Kind::GetItem,
         Kind::PutItem,
         Kind::UpdateItem,
@@ -48,6 +50,8 @@ impl Kind {
         Kind::YcsbB,
         Kind::PutItemOneIndex,
         Kind::PutItemThreeIndexes,
+        Kind::Select,
+        Kind::UpdateStatement,
     ];
 
     /// The name on the command line.
@@ -66,6 +70,8 @@ impl Kind {
             Kind::YcsbB => "ycsb-b",
             Kind::PutItemOneIndex => "put-1-index",
             Kind::PutItemThreeIndexes => "put-3-indexes",
+            Kind::Select => "partiql-select",
+            Kind::UpdateStatement => "partiql-update",
         }
     }
 
@@ -90,6 +96,8 @@ impl Kind {
             Kind::YcsbB => "YCSB-B 95/5 zipfian".to_owned(),
             Kind::PutItemOneIndex => format!("PutItem {item}, 1 global index"),
             Kind::PutItemThreeIndexes => format!("PutItem {item}, 3 global indexes"),
+            Kind::Select => format!("PartiQL SELECT by key, consistent, {item}"),
+            Kind::UpdateStatement => "PartiQL UPDATE by key, counter".to_owned(),
         }
     }
 
@@ -108,7 +116,7 @@ impl Kind {
             Kind::TransactGetItems => goal(6.0, 0.25),
             Kind::TransactWriteItems => goal(25.0, 0.07),
             Kind::YcsbB => goal(3.3, 0.42),
-            Kind::PutItemOneIndex | Kind::PutItemThreeIndexes => None,
+            Kind::PutItemOneIndex | Kind::PutItemThreeIndexes | Kind::Select | Kind::UpdateStatement => None,
         }
     }
 
@@ -133,6 +141,7 @@ impl Kind {
                 | Kind::TransactWriteItems
                 | Kind::PutItemOneIndex
                 | Kind::PutItemThreeIndexes
+                | Kind::UpdateStatement
         )
     }
 }

@@ -89,6 +89,15 @@ impl Plan {
                 let shape = read("UpdateItem", template("UpdateItem", &add_one()), one, Check::Counter);
                 plan(shape, after::counters_before(caller, items)?)
             }
+            Kind::Select => {
+                let template = template("ExecuteStatement", &select(table));
+                plan(read("ExecuteStatement", template, one, Check::Items), After::Nothing)
+            }
+            Kind::UpdateStatement => {
+                let shape =
+                    read("ExecuteStatement", template("ExecuteStatement", &add_one_statement()), one, Check::Counter);
+                plan(shape, after::counters_before(caller, items)?)
+            }
             Kind::Query10 | Kind::Query100 => {
                 let rows = table.rows_per_partition().expect("the query tables have partitions");
                 let draw = Draw::Distinct { items: items / rows, count: 1 };
@@ -187,6 +196,20 @@ fn add_one() -> Body {
     Body::new(&in_table(Table::Items)).text(r#""Key":"#).append(&Dataset::key(), 0).text(
         r#","UpdateExpression":"SET n = n + :one","ExpressionAttributeValues":{":one":{"N":"1"}},"ReturnValues":"UPDATED_NEW"}"#,
     )
+}
+
+/// A SELECT of one item, as consistent as [`get_item`].
+fn select(table: Table) -> Body {
+    Body::new(&format!(r#"{{"Statement":"SELECT * FROM {} WHERE pk = ?","Parameters":["#, table.name()))
+        .append(&Dataset::key_value(), 0)
+        .text(r#"],"ConsistentRead":true}"#)
+}
+
+/// An UPDATE that does what [`add_one`] does.
+fn add_one_statement() -> Body {
+    let table = Table::Items.name();
+    let statement = format!("UPDATE {table} SET n = n + 1 WHERE pk = ? RETURNING MODIFIED NEW *");
+    Body::new(&format!(r#"{{"Statement":"{statement}","Parameters":["#)).append(&Dataset::key_value(), 0).text("]}")
 }
 
 fn set_payload(dataset: &Dataset, generation: u64) -> Body {
