@@ -1,101 +1,76 @@
-# Sourced by ./run and ./check: installs or names what is missing, and provides RocksDB as a prebuilt static library.
+# Sourced by ./run and ./check: what cargo needs and cannot bring by itself, installed or named.
 #
-# RocksDB's C++ takes about 16 minutes on two quiet cores and cargo would build it again for every profile, so it is
-# built once into a cache outside the clone, keyed by everything that changes its bytes, and linked from there.
+# That is Rust, a C and a C++ compiler. RocksDB is provided by cargo's own build (substitutes/bindgen), so every cargo
+# command works without this script where those three are there. Whether they are there is tried, not looked up:
+# packages and paths say little about what works.
 
 say() { printf '%s\n' "$*" >&2; }
 
-# need_packages NAME...: installs Debian packages as root or through sudo, or prints the line to run and stops.
-need_packages() {
-    local missing=()
-    for package in "$@"; do
-        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
-    done
-    [ ${#missing[@]} -eq 0 ] && return 0
-    local run=()
-    if [ "$(id -u)" = 0 ]; then
-        run=()
-    elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
-        run=(sudo)
-    else
-        say "Missing packages. Please run:  sudo apt-get install -y ${missing[*]}"
-        exit 1
-    fi
-    say "Installing: ${missing[*]}"
-    "${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2
-    "${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >&2
+# works COMPILER LANGUAGE HEADER: whether it compiles and links a program.
+works() {
+    local scratch result=0
+    scratch=$(mktemp -d) || { say "No folder for temporary files can be made: is the disk of ${TMPDIR:-/tmp} full?"; exit 1; }
+    printf '#include <%s>\nint main() { return 0; }\n' "$3" | "$1" -x "$2" - -o "$scratch/program" >/dev/null 2>&1 || result=1
+    rm -rf "$scratch"
+    return "$result"
 }
 
-need_system() {
-    if command -v dpkg-query >/dev/null 2>&1; then
-        # A compiler for C and C++, and libclang, with which the bindings to RocksDB are generated.
-        local clang=libclang-dev
-        ls /usr/lib/llvm-*/lib/libclang*.so* >/dev/null 2>&1 && clang=
-        need_packages gcc g++ libc6-dev $clang
-    else
-        for tool in cc c++; do
-            command -v "$tool" >/dev/null 2>&1 || { say "Please install a C and C++ compiler and libclang."; exit 1; }
-        done
+# Installs the compilers as root or through sudo on Debian and its kin; elsewhere, and for other users, says what to do.
+need_compilers() {
+    if works "${CC:-cc}" c stdlib.h && works "${CXX:-c++}" c++ string; then
+        return 0
     fi
-    if ! command -v cargo >/dev/null 2>&1 && [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]; then
+    local packages='gcc g++ libc6-dev' run=()
+    if ! command -v apt-get >/dev/null 2>&1; then
+        say 'No working C and C++ compiler was found (cc and c++, or what CC and CXX name). Please install them; going on without.'
+        return 0
+    fi
+    if [ "$(id -u)" != 0 ]; then
+        if ! command -v sudo >/dev/null 2>&1 || ! sudo -n true 2>/dev/null; then
+            say "Missing: a C and a C++ compiler. Please run as root:  apt-get install -y $packages"
+            exit 1
+        fi
+        run=(sudo)
+    fi
+    say "Installing: $packages"
+    local install=("${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq)
+    # An old list of packages is good enough where the network is gone.
+    "${install[@]}" update >&2 || true
+    # shellcheck disable=SC2086  # a list of words
+    if ! "${install[@]}" install -y $packages >&2; then
+        say "That failed. Please run:  apt-get install -y $packages"
+        exit 1
+    fi
+}
+
+# need_rust MANIFEST: puts cargo on the path, and refuses a Rust older than the manifest's rust-version.
+need_rust() {
+    # cron, containers and service managers may leave HOME unset.
+    if [ -z "${HOME:-}" ]; then
+        HOME=$(getent passwd "$(id -u)" 2>/dev/null | cut -d: -f6)
+        export HOME="${HOME:-/}"
+    fi
+    local wanted found install="curl --proto '=https' -sSf https://sh.rustup.rs | sh -s -- -y"
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$1")
+    if ! command -v cargo >/dev/null 2>&1; then
         PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
         export PATH
     fi
-    if ! command -v cargo >/dev/null 2>&1; then
-        say "Rust is missing (1.88 or newer). Please run:  curl --proto '=https' -sSf https://sh.rustup.rs | sh -s -- -y"
+    if ! found=$(cargo --version 2>/dev/null | cut -d' ' -f2) || [ -z "$found" ]; then
+        say "Rust is missing ($wanted or newer). Please run:  $install"
+        exit 1
+    fi
+    if [ "$(printf '%s\n' "$wanted" "$found" | sort -V | head -n 1)" != "$wanted" ]; then
+        say "Rust $found is too old ($wanted or newer is needed). Please run:  rustup update stable   or, without rustup:  $install"
         exit 1
     fi
 }
 
-# Sets LIBCLANG_PATH when the library is not where the bindings' generator looks by itself.
-find_libclang() {
-    [ -n "${LIBCLANG_PATH:-}" ] && return 0
-    local found
-    found=$(ls -d /usr/lib/llvm-*/lib 2>/dev/null | sort -V | tail -n 1)
-    [ -n "$found" ] && export LIBCLANG_PATH="$found"
-    return 0
-}
-
-# Everything that decides RocksDB's bytes: version, features, flags, compiler, architecture.
-rocksdb_key() {
-    {
-        grep -A1 '^name = "librocksdb-sys"' Cargo.lock
-        grep '^rocksdb = ' Cargo.toml
-        cat .cargo/config.toml
-        c++ --version | head -n 1
-        uname -m
-        printf '%s' "${CXXFLAGS:-}${CFLAGS:-}"
-    } | cksum | tr ' ' '-'
-}
-
-# provide_rocksdb: points ROCKSDB_LIB_DIR at the cached library, which is built first where it is missing.
-provide_rocksdb() {
-    if [ -n "${ROCKSDB_LIB_DIR:-}" ]; then
-        export ROCKSDB_STATIC="${ROCKSDB_STATIC:-1}"
-        return 0
-    fi
-    local cache key dir
-    cache="${DYNAMO_SERVER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dynamo-server}"
-    key=$(rocksdb_key)
-    dir="$cache/rocksdb-$key"
-    if [ ! -f "$dir/librocksdb.a" ]; then
-        say "Building RocksDB once into $dir (about 16 minutes on two quiet cores; later runs take it from there)."
-        mkdir -p "$dir"
-        CARGO_TARGET_DIR="$dir/build" cargo build --release --locked -p ordered-kv >&2
-        local built
-        built=$(find "$dir/build/release/build" -name librocksdb.a | head -n 1)
-        [ -n "$built" ] || { say "RocksDB's build left no librocksdb.a"; exit 1; }
-        # Into place in one step, so that an interrupted run leaves nothing half-written.
-        cp "$built" "$dir/librocksdb.a.part" && mv "$dir/librocksdb.a.part" "$dir/librocksdb.a"
-        rm -rf "$dir/build"
-    fi
-    export ROCKSDB_LIB_DIR="$dir" ROCKSDB_STATIC=1
-}
-
-# Clones share one target folder, so that dependencies are compiled once. Cargo takes what another clone compiled of our
-# own packages for this one's, but tests know the folder of their scripts from when they were compiled, and that clone may
-# be gone. So our packages are compiled anew when the clone is another one.
-own_target() {
+# Checks of several clones share one target folder, so that dependencies are compiled once. Cargo takes what another clone
+# compiled of our own packages for this one's, but tests know the folder of their scripts from when they were compiled, and
+# that clone may be gone. So our packages are compiled anew when the clone is another one.
+share_target() {
+    export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$cache/target}"
     local owner="$CARGO_TARGET_DIR/clone" manifest name
     if [ "$(cat "$owner" 2>/dev/null)" != "$PWD" ]; then
         for manifest in */Cargo.toml substitutes/*/Cargo.toml; do
@@ -107,10 +82,16 @@ own_target() {
     fi
 }
 
+# set_up MANIFEST: everything, for what that manifest's package needs.
 set_up() {
-    need_system
-    find_libclang
-    provide_rocksdb
-    export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${DYNAMO_SERVER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dynamo-server}/target}"
-    own_target
+    need_rust "$1"
+    need_compilers
+    cache="${DYNAMO_SERVER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dynamo-server}"
+    # A clone that cannot be written keeps what is compiled in the cache.
+    if [ -z "${CARGO_TARGET_DIR:-}" ] && ! { [ -w . ] && { [ ! -e target ] || [ -w target ]; }; }; then
+        export CARGO_TARGET_DIR="$cache/target-of-read-only"
+    fi
+    # Where RocksDB's compilation says how far it is; cargo itself shows nothing of it.
+    exec 9>&2
+    export DYNAMO_SERVER_PROGRESS=9
 }

@@ -10,6 +10,7 @@
 // Printing panics where nobody reads; see `log_output`.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
+#[cfg(feature = "rocksdb")]
 mod allocator;
 mod client;
 pub mod cluster;
@@ -33,7 +34,12 @@ pub mod peer;
 pub mod raft;
 pub mod shard;
 
+#[cfg(feature = "rocksdb")]
 pub use allocator::Allocator;
+/// The allocator of a program without the feature `rocksdb`.
+#[cfg(not(feature = "rocksdb"))]
+pub use std::alloc::System as Allocator;
+
 pub use config::Config;
 pub use embedded::{Server, StartError};
 

@@ -18,6 +18,7 @@ use crate::{Server, cluster, healthcheck, log_output};
 /// Does what the arguments and environment of this process say, until it is told to stop.
 pub fn run() -> ExitCode {
     refuse_huge_pages();
+    #[cfg(feature = "rocksdb")]
     crate::allocator::give_back_soon();
     give_back_large_blocks();
     let cli = Cli::from_process();

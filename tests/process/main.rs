@@ -4,3 +4,4 @@ mod cluster;
 mod flags;
 mod kill;
 mod logging;
+mod manifests;

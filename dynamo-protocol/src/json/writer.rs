@@ -3,8 +3,6 @@
 //! The writer only remembers whether a comma is due. Keys come from the service model and need no escaping; texts are
 //! copied in runs between the few bytes that need it.
 
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
@@ -131,13 +129,11 @@ impl<'a> JsonWriter<'a> {
         self.value(|out| push_number(out, number))
     }
 
-    /// A moment as seconds since 1970 with milliseconds behind the point.
+    /// A moment as seconds since 1970 with milliseconds behind the point, without zeros at the end.
     pub fn timestamp_ms(&mut self, millis: u64) -> &mut Self {
-        let moment = DateTime::from_millis(millis as i64);
-        match moment.fmt(Format::EpochSeconds) {
-            Ok(text) => self.value(|out| out.extend_from_slice(text.as_bytes())),
-            Err(_) => self.u64(millis / 1000),
-        }
+        let text = format!("{}.{:03}", millis / 1000, millis % 1000);
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        self.value(|out| out.extend_from_slice(text.as_bytes()))
     }
 
     /// An attribute value: `{"S":"…"}` and so on.
@@ -340,6 +336,8 @@ mod tests {
         assert_eq!(written(|json| json.u64(u64::MAX)), u64::MAX.to_string());
         assert_eq!(written(|json| json.timestamp_ms(1_700_000_000_123)), "1700000000.123");
         assert_eq!(written(|json| json.timestamp_ms(1_700_000_000_000)), "1700000000");
+        assert_eq!(written(|json| json.timestamp_ms(1_700_000_000_020)), "1700000000.02");
+        assert_eq!(written(|json| json.timestamp_ms(0)), "0");
     }
 
     #[test]

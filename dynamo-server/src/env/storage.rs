@@ -1,11 +1,10 @@
 //! The stores of one node: one for the Raft logs of all its groups, one for their state.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ordered_kv::memory::{MemoryLog, MemoryState};
-use ordered_kv::rocks::{LogOptions, StateOptions};
-use ordered_kv::{Direction, KeyRange, LogStore, StateStore, StoreError};
+use ordered_kv::{LogStore, StateStore, StoreError};
 
 use super::directory::{Directory, DirectoryError, Identity};
 use super::faults;
@@ -26,6 +25,12 @@ pub enum OpenError {
     /// The directory itself.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// The program was built without the feature `rocksdb`.
+    #[error(
+        "this program was built without its feature `rocksdb` and cannot keep data in {0}: \
+         start it with --in-memory, or build it with that feature"
+    )]
+    NoDisk(PathBuf),
     /// One of the two stores.
     #[error("{part} in the data directory cannot be opened: {source}")]
     Store {
@@ -63,7 +68,7 @@ impl Stores {
     /// As [`Env::open`](super::Env::open).
     pub fn open(storage: &Storage) -> Result<Stores, OpenError> {
         match storage {
-            Storage::Directory(path) => open_directory(Directory::open(path)?),
+            Storage::Directory(path) => open_directory(path),
             Storage::Memory => Ok(Stores {
                 log: Arc::new(MemoryLog::new()),
                 state: Arc::new(MemoryState::new()),
@@ -103,13 +108,22 @@ impl Stores {
     }
 }
 
-fn open_directory(directory: Directory) -> Result<Stores, OpenError> {
+#[cfg(not(feature = "rocksdb"))]
+fn open_directory(path: &Path) -> Result<Stores, OpenError> {
+    Err(OpenError::NoDisk(path.to_owned()))
+}
+
+#[cfg(feature = "rocksdb")]
+fn open_directory(path: &Path) -> Result<Stores, OpenError> {
+    use ordered_kv::rocks::{LogOptions, StateOptions, open_log, open_state};
+
+    let directory = Directory::open(path)?;
     let identity = directory.identity()?;
     let (log_path, state_path) = (directory.part("log"), directory.part("state"));
     // Opening is mostly waiting for syncs: the two wait at the same time.
     let (log, state) = std::thread::scope(|scope| {
-        let log = scope.spawn(|| ordered_kv::rocks::open_log(&log_path, &LogOptions::default()));
-        let state = ordered_kv::rocks::open_state(&state_path, &StateOptions::default());
+        let log = scope.spawn(|| open_log(&log_path, &LogOptions::default()));
+        let state = open_state(&state_path, &StateOptions::default());
         (log.join().expect("opening a store does not panic"), state)
     });
     let log = log.map_err(|source| OpenError::Store { part: "the log", source })?;
@@ -123,7 +137,10 @@ fn open_directory(directory: Directory) -> Result<Stores, OpenError> {
 }
 
 /// Whether a log is as it was before anything was recorded in it.
+#[cfg(feature = "rocksdb")]
 fn is_empty(log: &dyn LogStore) -> Result<bool, StoreError> {
+    use ordered_kv::{Direction, KeyRange};
+
     Ok(log.floor()?.is_none() && log.cursor(KeyRange::all(), Direction::Forward)?.next()?.is_none())
 }
 
@@ -131,6 +148,7 @@ fn is_empty(log: &dyn LogStore) -> Result<bool, StoreError> {
 mod tests {
     use super::*;
 
+    #[cfg(feature = "rocksdb")]
     #[test]
     fn log_folder_deleted_beside_an_identity_is_refused() {
         let dir = tempfile::tempdir().unwrap();
@@ -143,6 +161,20 @@ mod tests {
         std::fs::remove_dir_all(dir.path().join("log")).unwrap();
         for _ in 0..2 {
             assert!(matches!(Stores::open(&storage), Err(OpenError::LogGone(7))));
+        }
+    }
+
+    #[test]
+    fn a_directory_is_used_or_refused_untouched() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("data");
+        let opened = Stores::open(&Storage::Directory(place.clone()));
+        if cfg!(feature = "rocksdb") {
+            assert!(opened.is_ok() && place.exists());
+        } else {
+            let refusal = opened.err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(refusal.contains("feature `rocksdb`") && refusal.contains("--in-memory"), "{refusal}");
+            assert!(!place.exists());
         }
     }
 }

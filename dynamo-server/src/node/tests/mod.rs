@@ -4,6 +4,7 @@ mod batch;
 mod cluster;
 mod ddl;
 mod decided;
+#[cfg(feature = "rocksdb")]
 mod disk;
 mod fixture;
 mod index_http;
@@ -11,6 +12,7 @@ mod kill;
 mod lanes;
 mod lease;
 mod overload;
+#[cfg(feature = "rocksdb")]
 mod peers;
 mod reads;
 mod snapshot;

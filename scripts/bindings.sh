@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Makes substitutes/bindgen/bindings.rs from the C header of the RocksDB that Cargo.lock names; needs libclang
+# (Debian: libclang-dev). `scripts/bindings.sh --check` only says whether the file is what it would write.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+package=$(cargo metadata --locked --format-version 1 |
+    grep -o '"manifest_path":"[^"]*/librocksdb-sys-[^"]*/Cargo.toml"' | head -n 1 | cut -d'"' -f4)
+written=$(mktemp)
+trap 'rm -f "$written"' EXIT
+(cd substitutes/bindgen/generate && cargo run --quiet -- "${package%/*}/rocksdb/include/rocksdb/c.h") >"$written"
+if [ "${1:-}" = --check ]; then
+    cmp "$written" substitutes/bindgen/bindings.rs
+else
+    cp "$written" substitutes/bindgen/bindings.rs
+fi
