@@ -29,6 +29,7 @@ pub mod catalog;
 pub mod codec;
 pub mod command;
 pub mod context;
+pub mod cost;
 pub mod item;
 pub mod keyspace;
 pub mod lane;

@@ -12,7 +12,7 @@ use crate::catalog::{IndexDescriptor, KeyAttribute};
 pub const ITEM_TOO_LARGE: &str = "Item size has exceeded the maximum allowed size";
 
 /// An update that would make an item of more than 400 KB.
-pub const ITEM_TO_UPDATE_TOO_LARGE: &str = "Item size to update has exceeded the maximum allowed size";
+pub use dynamo_expression::ITEM_TO_UPDATE_TOO_LARGE;
 
 /// A value with its leaves below level 32.
 pub const NESTED_TOO_DEEP: &str =

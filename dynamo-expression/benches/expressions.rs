@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dynamo_expression::{ExpressionKind, Placeholders};
+use dynamo_expression::{ExpressionKind, Placeholders, Steps};
 use dynamo_protocol::number::Number;
 use dynamo_protocol::value::{AttributeValue, Item};
 
@@ -56,7 +56,9 @@ fn evaluate(criterion: &mut Criterion) {
     let (names, values, item) = (names(), values(), item());
     let placeholders = Placeholders::new(Some(&names), Some(&values));
     let condition = placeholders.condition(ExpressionKind::Condition, CONDITION).expect("the condition is valid");
-    criterion.bench_function("evaluate a condition", |bencher| bencher.iter(|| condition.eval(black_box(&item))));
+    criterion.bench_function("evaluate a condition", |bencher| {
+        bencher.iter(|| condition.eval(black_box(&item), &Steps::unlimited()))
+    });
 
     let update = placeholders.update(UPDATE).expect("the update is valid");
     criterion.bench_function("apply an update to a copy of 1 KB", |bencher| {
@@ -67,7 +69,9 @@ fn evaluate(criterion: &mut Criterion) {
     });
 
     let projection = placeholders.projection(PROJECTION).expect("the projection is valid");
-    criterion.bench_function("project an item", |bencher| bencher.iter(|| projection.project(black_box(&item))));
+    criterion.bench_function("project an item", |bencher| {
+        bencher.iter(|| projection.project(black_box(&item), &Steps::unlimited()))
+    });
 }
 
 criterion_group!(benches, parse, evaluate);

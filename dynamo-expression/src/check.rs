@@ -140,7 +140,7 @@ impl<'p, 'r> Checker<'p, 'r> {
             ("attribute_exists", None) => Ok(Condition::Exists(self.document_path(call.name, first)?)),
             ("attribute_not_exists", None) => Ok(Condition::NotExists(self.document_path(call.name, first)?)),
             ("attribute_type", Some(second)) => {
-                let name = self.type_name(second)?;
+                let name = self.type_name(&second)?;
                 Ok(Condition::HasType(first, name))
             }
             ("begins_with", Some(second)) => {
@@ -232,14 +232,16 @@ impl<'p, 'r> Checker<'p, 'r> {
     }
 
     /// The second operand of `attribute_type`: a string of the request that names a type.
-    fn type_name(&self, operand: Operand) -> Parsed<TypeName> {
+    fn type_name(&self, operand: &Operand) -> Parsed<TypeName> {
         let text = match operand {
-            Operand::Value(AttributeValue::S(text)) => text,
-            Operand::Value(other) => return self.wrong_type("attribute_type", other.type_name()),
+            Operand::Value(value) => match value.as_ref() {
+                AttributeValue::S(text) => text,
+                other => return self.wrong_type("attribute_type", other.type_name()),
+            },
             Operand::Size(_) => return self.wrong_type("attribute_type", "N"),
             Operand::Path(_) => return self.wrong_type("attribute_type", ANY_TYPE),
         };
-        match TypeName::parse(&text) {
+        match TypeName::parse(text) {
             Some(name) => Ok(name),
             None => self.invalid(format!(
                 "Invalid attribute type name found; type: {text}, valid types: {{{}}}",
@@ -314,7 +316,7 @@ impl<'p, 'r> Checker<'p, 'r> {
 
     fn action_types(&self, action: &Action) -> Parsed<()> {
         let (operator, value, allowed) = match action {
-            Action::Add(_, value) => ("ADD", value, value.is_set() || matches!(value, AttributeValue::N(_))),
+            Action::Add(_, value) => ("ADD", value, value.is_set() || matches!(**value, AttributeValue::N(_))),
             Action::Delete(_, value) => ("DELETE", value, value.is_set()),
             Action::Set(..) | Action::Remove(_) => return Ok(()),
         };
@@ -348,7 +350,7 @@ impl<'p, 'r> Checker<'p, 'r> {
         }
         for value in values {
             if let Value::Value(value) = value
-                && !matches!(value, AttributeValue::N(_))
+                && !matches!(**value, AttributeValue::N(_))
             {
                 return self.wrong_type(operator, value.type_name());
             }
@@ -370,7 +372,7 @@ impl<'p, 'r> Checker<'p, 'r> {
                 self.set_function(right, &call.arguments[1])?;
                 for operand in [left, right] {
                     if let Value::Value(value) = operand.as_ref()
-                        && !matches!(value, AttributeValue::L(_))
+                        && !matches!(**value, AttributeValue::L(_))
                     {
                         return self.wrong_type(call.name, value.type_name());
                     }

@@ -2,15 +2,19 @@
 //!
 //! A condition never fails on data. An operand that is missing, or of a type that the operator does not have, makes
 //! its comparison false, except that `<>` is true whenever `=` is false: `a <> :v` holds for an item without `a`.
+//!
+//! Evaluation is linear in what each operator looks at, copies no value, and counts its [`Steps`].
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use dynamo_protocol::number::Number;
 use dynamo_protocol::value::AttributeValue;
 
 use crate::attributes::Attributes;
-use crate::compare::{begins_with, contains, order, size};
+use crate::compare::{begins_with, contains, cost, order, size};
 use crate::path::Path;
+use crate::steps::{CONDITION, OutOfSteps, Steps};
 pub use crate::tree::Comparator;
 
 /// A condition whose placeholders are replaced and which was checked.
@@ -64,8 +68,8 @@ pub enum Condition {
 pub enum Operand {
     /// A value of the item.
     Path(Path),
-    /// A value of the request.
-    Value(AttributeValue),
+    /// A value of the request, shared by all places that use its placeholder.
+    Value(Arc<AttributeValue>),
     /// `size(operand)`.
     Size(Box<Operand>),
 }
@@ -96,30 +100,76 @@ impl Condition {
     }
 
     /// Whether the item fulfils the condition. An absent item is `None::<Item>`: an item without attributes.
-    pub fn eval(&self, attributes: &dyn Attributes) -> bool {
+    ///
+    /// # Errors
+    /// [`OutOfSteps`]: the condition is neither true nor false.
+    pub fn eval(&self, attributes: &dyn Attributes, steps: &Steps) -> Result<bool, OutOfSteps> {
+        steps.spend(CONDITION)?;
         match self {
-            Condition::And(operands) => operands.iter().all(|operand| operand.eval(attributes)),
-            Condition::Or(operands) => operands.iter().any(|operand| operand.eval(attributes)),
-            Condition::Not(operand) => !operand.eval(attributes),
+            Condition::And(operands) => {
+                for operand in operands {
+                    if !operand.eval(attributes, steps)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Condition::Or(operands) => {
+                for operand in operands {
+                    if operand.eval(attributes, steps)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Condition::Not(operand) => Ok(!operand.eval(attributes, steps)?),
             Condition::Compare { operator, left, right } => {
-                compare(*operator, left.value(attributes).as_deref(), right.value(attributes).as_deref())
+                let (left, right) = (left.value(attributes, steps)?, right.value(attributes, steps)?);
+                compare(*operator, left.as_deref(), right.as_deref(), steps)
             }
             Condition::Between { value, lower, upper } => {
-                let value = value.value(attributes);
-                compare(Comparator::GreaterOrEqual, value.as_deref(), lower.value(attributes).as_deref())
-                    && compare(Comparator::LessOrEqual, value.as_deref(), upper.value(attributes).as_deref())
+                let value = value.value(attributes, steps)?;
+                let lower = lower.value(attributes, steps)?;
+                if !compare(Comparator::GreaterOrEqual, value.as_deref(), lower.as_deref(), steps)? {
+                    return Ok(false);
+                }
+                let upper = upper.value(attributes, steps)?;
+                compare(Comparator::LessOrEqual, value.as_deref(), upper.as_deref(), steps)
             }
             Condition::In { value, candidates } => {
-                let Some(value) = value.value(attributes) else { return false };
-                candidates.iter().any(|candidate| candidate.value(attributes).is_some_and(|other| other == value))
+                let Some(value) = value.value(attributes, steps)? else { return Ok(false) };
+                for candidate in candidates {
+                    if let Some(candidate) = candidate.value(attributes, steps)?
+                        && compare(Comparator::Equal, Some(&candidate), Some(&value), steps)?
+                    {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
             }
-            Condition::Exists(path) => path.find(attributes).is_some(),
-            Condition::NotExists(path) => path.find(attributes).is_none(),
-            Condition::HasType(value, name) => {
-                value.value(attributes).is_some_and(|value| value.type_name() == name.as_str())
+            Condition::Exists(path) => path.leads_somewhere(attributes, steps),
+            Condition::NotExists(path) => Ok(!path.leads_somewhere(attributes, steps)?),
+            Condition::HasType(operand, name) => {
+                Ok(operand.value(attributes, steps)?.is_some_and(|value| value.type_name() == name.as_str()))
             }
-            Condition::BeginsWith(value, prefix) => both(value, prefix, attributes, begins_with),
-            Condition::Contains(value, part) => both(value, part, attributes, contains),
+            Condition::BeginsWith(operand, prefix) => {
+                match (operand.value(attributes, steps)?, prefix.value(attributes, steps)?) {
+                    (Some(value), Some(prefix)) => {
+                        steps.spend(cost::begins_with(&prefix))?;
+                        Ok(begins_with(&value, &prefix))
+                    }
+                    _ => Ok(false),
+                }
+            }
+            Condition::Contains(operand, part) => {
+                match (operand.value(attributes, steps)?, part.value(attributes, steps)?) {
+                    (Some(value), Some(part)) => {
+                        steps.spend(cost::contains(&value, &part))?;
+                        Ok(contains(&value, &part))
+                    }
+                    _ => Ok(false),
+                }
+            }
         }
     }
 
@@ -153,39 +203,41 @@ impl Condition {
     }
 }
 
-fn both(
-    one: &Operand,
-    two: &Operand,
-    attributes: &dyn Attributes,
-    relation: fn(&AttributeValue, &AttributeValue) -> bool,
-) -> bool {
-    match (one.value(attributes), two.value(attributes)) {
-        (Some(one), Some(two)) => relation(&one, &two),
-        _ => false,
-    }
-}
-
-fn compare(operator: Comparator, left: Option<&AttributeValue>, right: Option<&AttributeValue>) -> bool {
-    let (Some(left), Some(right)) = (left, right) else { return operator == Comparator::NotEqual };
-    match operator {
+fn compare(
+    operator: Comparator,
+    left: Option<&AttributeValue>,
+    right: Option<&AttributeValue>,
+    steps: &Steps,
+) -> Result<bool, OutOfSteps> {
+    let (Some(left), Some(right)) = (left, right) else { return Ok(operator == Comparator::NotEqual) };
+    steps.spend(cost::comparison(left, right))?;
+    Ok(match operator {
         Comparator::Equal => left == right,
         Comparator::NotEqual => left != right,
         Comparator::Less => order(left, right).is_some_and(|order| order.is_lt()),
         Comparator::LessOrEqual => order(left, right).is_some_and(|order| order.is_le()),
         Comparator::Greater => order(left, right).is_some_and(|order| order.is_gt()),
         Comparator::GreaterOrEqual => order(left, right).is_some_and(|order| order.is_ge()),
-    }
+    })
 }
 
 impl Operand {
     /// The value, where there is one.
-    pub fn value<'a>(&'a self, attributes: &'a dyn Attributes) -> Option<Cow<'a, AttributeValue>> {
+    ///
+    /// # Errors
+    /// [`OutOfSteps`].
+    pub fn value<'a>(
+        &'a self,
+        attributes: &'a dyn Attributes,
+        steps: &Steps,
+    ) -> Result<Option<Cow<'a, AttributeValue>>, OutOfSteps> {
         match self {
-            Operand::Path(path) => path.find(attributes),
-            Operand::Value(value) => Some(Cow::Borrowed(value)),
+            Operand::Path(path) => path.find(attributes, steps),
+            Operand::Value(value) => Ok(Some(Cow::Borrowed(value))),
             Operand::Size(operand) => {
-                let size = size(operand.value(attributes)?.as_ref())?;
-                Some(Cow::Owned(AttributeValue::N(Number::from_u64(size))))
+                let Some(value) = operand.value(attributes, steps)? else { return Ok(None) };
+                steps.spend(cost::size(&value))?;
+                Ok(size(&value).map(|size| Cow::Owned(AttributeValue::N(Number::from_u64(size)))))
             }
         }
     }

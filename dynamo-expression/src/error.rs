@@ -15,6 +15,9 @@ use dynamo_protocol::error::ApiError;
 /// The prefix of the new validation layer.
 pub const ENVELOPE: &str = "1 validation error detected: ";
 
+/// What an update is told that would make an item of more than 400 KB.
+pub const ITEM_TO_UPDATE_TOO_LARGE: &str = "Item size to update has exceeded the maximum allowed size";
+
 /// Which request member an expression came in; its name is part of most texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpressionKind {

@@ -9,6 +9,8 @@
 //! attributes that are given must be a prefix of the list, and only the last one given may have something else than
 //! an equality.
 
+use std::sync::Arc;
+
 use dynamo_protocol::value::AttributeValue;
 
 use crate::compare::{begins_with, order};
@@ -37,19 +39,19 @@ pub struct KeyClause {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyTest {
     /// `= value`
-    Equal(AttributeValue),
+    Equal(Arc<AttributeValue>),
     /// `< value`
-    Less(AttributeValue),
+    Less(Arc<AttributeValue>),
     /// `<= value`
-    LessOrEqual(AttributeValue),
+    LessOrEqual(Arc<AttributeValue>),
     /// `> value`
-    Greater(AttributeValue),
+    Greater(Arc<AttributeValue>),
     /// `>= value`
-    GreaterOrEqual(AttributeValue),
+    GreaterOrEqual(Arc<AttributeValue>),
     /// `BETWEEN lower AND upper`
-    Between(AttributeValue, AttributeValue),
+    Between(Arc<AttributeValue>, Arc<AttributeValue>),
     /// `begins_with(attribute, prefix)`
-    BeginsWith(AttributeValue),
+    BeginsWith(Arc<AttributeValue>),
     /// An operator of `KeyConditions` that no key can be looked up by.
     NotIndexable,
 }
@@ -77,9 +79,10 @@ pub struct KeyMatch {
 impl KeyTest {
     /// Whether a key attribute of that value fulfils it.
     pub fn accepts(&self, value: &AttributeValue) -> bool {
-        let is = |bound, wanted: fn(std::cmp::Ordering) -> bool| order(value, bound).is_some_and(wanted);
+        let is =
+            |bound: &AttributeValue, wanted: fn(std::cmp::Ordering) -> bool| order(value, bound).is_some_and(wanted);
         match self {
-            KeyTest::Equal(bound) => value == bound,
+            KeyTest::Equal(bound) => *value == **bound,
             KeyTest::Less(bound) => is(bound, std::cmp::Ordering::is_lt),
             KeyTest::LessOrEqual(bound) => is(bound, std::cmp::Ordering::is_le),
             KeyTest::Greater(bound) => is(bound, std::cmp::Ordering::is_gt),
@@ -104,7 +107,7 @@ impl KeyTest {
             KeyTest::Between(one, two) => (Some(one), Some(two)),
             KeyTest::NotIndexable => (None, None),
         };
-        one.into_iter().chain(two)
+        one.into_iter().chain(two).map(Arc::as_ref)
     }
 }
 
@@ -148,7 +151,7 @@ impl KeyCondition {
         self.check_prefix(sort)?;
         for test in sort.iter().map_while(|column| self.test(column.name)) {
             match test {
-                KeyTest::Equal(value) => matched.sort.push(value.clone()),
+                KeyTest::Equal(value) => matched.sort.push((**value).clone()),
                 other => matched.range = Some(other.clone()),
             }
         }
@@ -220,7 +223,7 @@ impl KeyCondition {
 
     fn partition_value(&self, column: &KeyColumn<'_>) -> Result<AttributeValue, ExpressionError> {
         match self.test(column.name) {
-            Some(KeyTest::Equal(value)) => Ok(value.clone()),
+            Some(KeyTest::Equal(value)) => Ok((**value).clone()),
             _ => Err(not_supported()),
         }
     }
@@ -319,7 +322,7 @@ fn key_first(
     operator: &str,
     first: Operand,
     others: Vec<Operand>,
-) -> Result<(String, Vec<AttributeValue>), ExpressionError> {
+) -> Result<(String, Vec<Arc<AttributeValue>>), ExpressionError> {
     if matches!(first, Operand::Value(_)) {
         return Err(invalid(format!(
             "Invalid condition in KeyConditionExpression: {operator} operator must have the key attribute as its \
@@ -332,7 +335,7 @@ fn key_first(
 }
 
 /// Separates the one attribute from the values, looking at the operands in their order.
-fn one_attribute(operands: Vec<Operand>) -> Result<(String, Vec<AttributeValue>), ExpressionError> {
+fn one_attribute(operands: Vec<Operand>) -> Result<(String, Vec<Arc<AttributeValue>>), ExpressionError> {
     let mut attribute: Option<Path> = None;
     let mut values = Vec::new();
     for operand in operands {

@@ -12,13 +12,14 @@
 //!
 //! [`Placeholders`] is the way in: it holds the names and values of one request and gives out checked expressions.
 //! Everything that can be said about an expression without an item is said there, in DynamoDB's words
-//! ([`ExpressionError`]); evaluation never fails, except that an update may not fit its item. The crate is pure: no
+//! ([`ExpressionError`]); evaluation never fails, except that an update may not fit its item
+//! and that it may need more [`Steps`] than it was given. The crate is pure: no
 //! clock, no chance, no I/O, and the same input gives the same output everywhere.
 //!
 //! ```
 //! use std::collections::BTreeMap;
 //!
-//! use dynamo_expression::{ExpressionKind, Placeholders};
+//! use dynamo_expression::{ExpressionKind, Placeholders, Steps};
 //! use dynamo_protocol::value::{AttributeValue, Item};
 //!
 //! let values = BTreeMap::from([(":min".to_owned(), AttributeValue::S("m".to_owned()))]);
@@ -27,7 +28,7 @@
 //! placeholders.finish().unwrap();
 //!
 //! let item = Item::from([("city".to_owned(), AttributeValue::S("oslo".to_owned()))]);
-//! assert!(condition.eval(&item));
+//! assert_eq!(condition.eval(&item, &Steps::unlimited()), Ok(true));
 //!
 //! let error = placeholders.condition(ExpressionKind::Filter, "city >").unwrap_err();
 //! assert_eq!(error.to_string(), r#"Invalid FilterExpression: Syntax error; token: "<EOF>", near: ">""#);
@@ -45,12 +46,14 @@ mod key_condition;
 mod projection;
 mod update;
 
+mod name;
 mod path;
 mod selection;
 
 pub mod compare;
 
 mod attributes;
+mod steps;
 
 mod error;
 
@@ -69,12 +72,14 @@ mod tree;
 pub use attributes::Attributes;
 pub use condition::{Comparator, Condition, Operand, TypeName};
 pub use dynamo_protocol::varint::DecodeError;
-pub use error::{ENVELOPE, ExpressionError, ExpressionKind};
+pub use error::{ENVELOPE, ExpressionError, ExpressionKind, ITEM_TO_UPDATE_TOO_LARGE};
 pub use key_condition::{KeyClause, KeyColumn, KeyCondition, KeyMatch, KeyTest};
+pub use name::Name;
 pub use path::{Path, Step};
 pub use placeholders::Placeholders;
 pub use projection::Projection;
 pub use selection::{Selection, Selections};
+pub use steps::{OutOfSteps, Steps};
 pub use update::{Action, Origin, Update, Value};
 
 /// The README's example runs as a test.

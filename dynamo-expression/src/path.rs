@@ -6,13 +6,15 @@ use std::fmt;
 use dynamo_protocol::value::{AttributeValue, Item};
 
 use crate::attributes::Attributes;
+use crate::name::Name;
+use crate::steps::{LOOKUP, OutOfSteps, Steps};
 
 /// A document path, placeholders already replaced: `a.#b[3]` with `#b` = `x.y` is root `a`, steps `x.y`, `[3]`.
 ///
 /// `Display` is the form of DynamoDB's messages: `[a, x.y, [3]]`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path {
-    root: String,
+    root: Name,
     steps: Vec<Step>,
 }
 
@@ -20,24 +22,29 @@ pub struct Path {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
     /// Into a map, by the member's name.
-    Name(String),
+    Name(Name),
     /// Into a list, by position from 0.
     Index(u32),
 }
 
 impl Path {
     /// The path of a top-level attribute.
-    pub fn top(name: impl Into<String>) -> Self {
+    pub fn top(name: impl Into<Name>) -> Self {
         Path { root: name.into(), steps: Vec::new() }
     }
 
     /// A path with steps below the top-level attribute.
-    pub fn new(root: impl Into<String>, steps: Vec<Step>) -> Self {
+    pub fn new(root: impl Into<Name>, steps: Vec<Step>) -> Self {
         Path { root: root.into(), steps }
     }
 
     /// The top-level attribute.
     pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// The same, to be shared.
+    pub(crate) fn root_name(&self) -> &Name {
         &self.root
     }
 
@@ -52,17 +59,38 @@ impl Path {
     }
 
     /// The value at the end of the path, or nothing where any part of the way is missing or of another type.
-    pub fn find<'a>(&self, attributes: &'a dyn Attributes) -> Option<Cow<'a, AttributeValue>> {
-        match attributes.attribute(&self.root)? {
-            Cow::Borrowed(value) => walk(value, &self.steps).map(Cow::Borrowed),
-            Cow::Owned(value) if self.steps.is_empty() => Some(Cow::Owned(value)),
-            Cow::Owned(value) => walk(&value, &self.steps).cloned().map(Cow::Owned),
+    ///
+    /// # Errors
+    /// [`OutOfSteps`].
+    pub fn find<'a>(
+        &self,
+        attributes: &'a dyn Attributes,
+        steps: &Steps,
+    ) -> Result<Option<Cow<'a, AttributeValue>>, OutOfSteps> {
+        steps.spend(LOOKUP * (1 + self.steps.len()))?;
+        Ok(match attributes.attribute(&self.root, steps)? {
+            None => None,
+            Some(Cow::Borrowed(value)) => walk(value, &self.steps).map(Cow::Borrowed),
+            Some(Cow::Owned(value)) if self.steps.is_empty() => Some(Cow::Owned(value)),
+            Some(Cow::Owned(value)) => walk(&value, &self.steps).cloned().map(Cow::Owned),
+        })
+    }
+
+    /// Whether there is a value at the end of the path.
+    ///
+    /// # Errors
+    /// [`OutOfSteps`].
+    pub(crate) fn leads_somewhere(&self, attributes: &dyn Attributes, steps: &Steps) -> Result<bool, OutOfSteps> {
+        if !self.steps.is_empty() {
+            return Ok(self.find(attributes, steps)?.is_some());
         }
+        steps.spend(LOOKUP)?;
+        attributes.has(&self.root, steps)
     }
 
     /// The value at the end of the path in an item held as a tree.
     pub fn find_in<'a>(&self, item: &'a Item) -> Option<&'a AttributeValue> {
-        walk(item.get(&self.root)?, &self.steps)
+        walk(item.get(&*self.root)?, &self.steps)
     }
 
     /// Whether `self` is `other` or leads to something above it.
@@ -83,7 +111,7 @@ impl Path {
 fn walk<'a>(mut value: &'a AttributeValue, steps: &[Step]) -> Option<&'a AttributeValue> {
     for step in steps {
         value = match (value, step) {
-            (AttributeValue::M(members), Step::Name(name)) => members.get(name)?,
+            (AttributeValue::M(members), Step::Name(name)) => members.get(&**name)?,
             (AttributeValue::L(elements), Step::Index(index)) => elements.get(*index as usize)?,
             _ => return None,
         };

@@ -5,7 +5,8 @@
 //! count of what they used, and is asked at the end whether anything was left over.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use dynamo_protocol::limits::{EXPRESSION_SUBSTITUTIONS_BYTES_MAX, PLACEHOLDER_BYTES_MAX};
 use dynamo_protocol::size::attribute_bytes;
@@ -15,6 +16,7 @@ use crate::check::Checker;
 use crate::condition::Condition;
 use crate::error::{ExpressionError, ExpressionKind};
 use crate::key_condition::KeyCondition;
+use crate::name::Name;
 use crate::parse;
 use crate::path::{Path, Step};
 use crate::projection::Projection;
@@ -32,8 +34,9 @@ pub struct Placeholders<'r> {
     enveloped: bool,
     /// Whether the maps were found to be well-formed.
     well_formed: Cell<bool>,
-    used_names: RefCell<BTreeSet<&'r str>>,
-    used_values: RefCell<BTreeSet<&'r str>>,
+    /// What was used so far, in the form in which expressions share it: each once, however often it is used.
+    used_names: RefCell<BTreeMap<&'r str, Name>>,
+    used_values: RefCell<BTreeMap<&'r str, Arc<AttributeValue>>>,
 }
 
 impl<'r> Placeholders<'r> {
@@ -189,16 +192,13 @@ impl<'r> Placeholders<'r> {
         Ok(Path::new(root, steps))
     }
 
-    fn name(&self, kind: ExpressionKind, raw: RawName<'_>) -> Result<String, ExpressionError> {
+    fn name(&self, kind: ExpressionKind, raw: RawName<'_>) -> Result<Name, ExpressionError> {
         let placeholder = match raw {
-            RawName::Literal(name) => return Ok(name.to_owned()),
+            RawName::Literal(name) => return Ok(name.into()),
             RawName::Placeholder(placeholder) => placeholder,
         };
         match self.names.and_then(|names| names.get_key_value(placeholder)) {
-            Some((key, name)) => {
-                self.used_names.borrow_mut().insert(key);
-                Ok(name.clone())
-            }
+            Some((key, name)) => Ok(self.used_names.borrow_mut().entry(key).or_insert_with(|| name.into()).clone()),
             None => Err(ExpressionError::invalid(
                 kind,
                 format!(
@@ -210,11 +210,15 @@ impl<'r> Placeholders<'r> {
     }
 
     /// The value behind a placeholder.
-    pub(crate) fn value(&self, kind: ExpressionKind, placeholder: &str) -> Result<AttributeValue, ExpressionError> {
+    pub(crate) fn value(
+        &self,
+        kind: ExpressionKind,
+        placeholder: &str,
+    ) -> Result<Arc<AttributeValue>, ExpressionError> {
         match self.values.and_then(|values| values.get_key_value(placeholder)) {
             Some((key, value)) => {
-                self.used_values.borrow_mut().insert(key);
-                Ok(value.clone())
+                let mut used = self.used_values.borrow_mut();
+                Ok(Arc::clone(used.entry(key).or_insert_with(|| Arc::new(value.clone()))))
             }
             None => Err(ExpressionError::invalid(
                 kind,
@@ -258,12 +262,16 @@ fn check_size(member: &str, bytes: usize) -> Result<(), ExpressionError> {
     Ok(())
 }
 
-fn unused<V>(member: &str, given: Option<&BTreeMap<String, V>>, used: &BTreeSet<&str>) -> Result<(), ExpressionError> {
+fn unused<V, U>(
+    member: &str,
+    given: Option<&BTreeMap<String, V>>,
+    used: &BTreeMap<&str, U>,
+) -> Result<(), ExpressionError> {
     let Some(given) = given else { return Ok(()) };
     if used.len() == given.len() {
         return Ok(());
     }
-    let unused: Vec<&str> = given.keys().map(String::as_str).filter(|key| !used.contains(key)).collect();
+    let unused: Vec<&str> = given.keys().map(String::as_str).filter(|key| !used.contains_key(key)).collect();
     let keys = unused.join(", ");
     Err(ExpressionError::bare(format!("Value provided in {member} unused in expressions: keys: {{{keys}}}")))
 }

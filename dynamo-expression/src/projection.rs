@@ -6,6 +6,7 @@ use crate::attributes::Attributes;
 use crate::error::{ExpressionError, ExpressionKind};
 use crate::path::Path;
 use crate::selection::{self, Selections};
+use crate::steps::{OutOfSteps, Steps};
 
 /// A checked `ProjectionExpression`, or the `AttributesToGet` of old.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +42,10 @@ impl Projection {
 
     /// The projected part of an item, possibly empty. Elements of a list keep their order and close up; a map or list
     /// none of whose selected parts exist is left out.
-    pub fn project(&self, attributes: &dyn Attributes) -> Item {
-        selection::select(&self.selections, attributes)
+    ///
+    /// # Errors
+    /// [`OutOfSteps`].
+    pub fn project(&self, attributes: &dyn Attributes, steps: &Steps) -> Result<Item, OutOfSteps> {
+        selection::select(&self.selections, attributes, steps)
     }
 }

@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use dynamo_protocol::value::{AttributeValue, Item};
 
 use crate::attributes::Attributes;
+use crate::name::Name;
 use crate::path::{Path, Step};
+use crate::steps::{LOOKUP, OutOfSteps, Steps};
 
 /// What is selected of the top-level attributes.
-pub type Selections = BTreeMap<String, Selection>;
+pub type Selections = BTreeMap<Name, Selection>;
 
 /// What is selected of one value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +19,7 @@ pub enum Selection {
     /// All of it.
     All,
     /// Members of a map; nothing where the value is none.
-    Members(BTreeMap<String, Selection>),
+    Members(BTreeMap<Name, Selection>),
     /// Elements of a list, in the order of their positions; nothing where the value is none.
     Elements(BTreeMap<u32, Selection>),
 }
@@ -26,7 +28,7 @@ pub enum Selection {
 pub fn of<'a>(paths: impl Iterator<Item = &'a Path>) -> Selections {
     let mut roots = Selections::new();
     for path in paths {
-        let mut place = roots.entry(path.root().to_owned()).or_insert(Selection::All);
+        let mut place = roots.entry(path.root_name().clone()).or_insert(Selection::All);
         for step in path.steps() {
             place = match step {
                 Step::Name(name) => place.members().entry(name.clone()).or_insert(Selection::All),
@@ -39,20 +41,24 @@ pub fn of<'a>(paths: impl Iterator<Item = &'a Path>) -> Selections {
 }
 
 /// The selected part of an item: only what is there, with lists closed up.
-pub fn select(selections: &Selections, attributes: &dyn Attributes) -> Item {
+///
+/// # Errors
+/// [`OutOfSteps`].
+pub fn select(selections: &Selections, attributes: &dyn Attributes, steps: &Steps) -> Result<Item, OutOfSteps> {
     let mut item = Item::new();
     for (name, selection) in selections {
-        if let Some(value) = attributes.attribute(name)
-            && let Some(part) = selection.part(value)
+        steps.spend(LOOKUP)?;
+        if let Some(value) = attributes.attribute(name, steps)?
+            && let Some(part) = selection.part(value, steps)?
         {
-            item.insert(name.clone(), part);
+            item.insert(name.to_string(), part);
         }
     }
-    item
+    Ok(item)
 }
 
 impl Selection {
-    fn members(&mut self) -> &mut BTreeMap<String, Selection> {
+    fn members(&mut self) -> &mut BTreeMap<Name, Selection> {
         if !matches!(self, Selection::Members(_)) {
             *self = Selection::Members(BTreeMap::new());
         }
@@ -73,24 +79,35 @@ impl Selection {
     }
 
     /// The selected part of a value, or nothing where none of it is there.
-    pub fn part(&self, value: Cow<'_, AttributeValue>) -> Option<AttributeValue> {
+    ///
+    /// # Errors
+    /// [`OutOfSteps`].
+    pub fn part(&self, value: Cow<'_, AttributeValue>, steps: &Steps) -> Result<Option<AttributeValue>, OutOfSteps> {
         match (self, value.as_ref()) {
-            (Selection::All, _) => Some(value.into_owned()),
+            (Selection::All, _) => Ok(Some(value.into_owned())),
             (Selection::Members(selected), AttributeValue::M(members)) => {
-                let part: Item = selected
-                    .iter()
-                    .filter_map(|(name, inner)| Some((name.clone(), inner.part(Cow::Borrowed(members.get(name)?))?)))
-                    .collect();
-                (!part.is_empty()).then_some(AttributeValue::M(part))
+                steps.spend(LOOKUP * selected.len())?;
+                let mut parts = Item::new();
+                for (name, inner) in selected {
+                    if let Some(member) = members.get(&**name)
+                        && let Some(part) = inner.part(Cow::Borrowed(member), steps)?
+                    {
+                        parts.insert(name.to_string(), part);
+                    }
+                }
+                Ok((!parts.is_empty()).then_some(AttributeValue::M(parts)))
             }
             (Selection::Elements(selected), AttributeValue::L(elements)) => {
-                let part: Vec<AttributeValue> = selected
-                    .iter()
-                    .filter_map(|(index, inner)| inner.part(Cow::Borrowed(elements.get(*index as usize)?)))
-                    .collect();
-                (!part.is_empty()).then_some(AttributeValue::L(part))
+                steps.spend(LOOKUP * selected.len())?;
+                let mut parts = Vec::new();
+                for (index, inner) in selected {
+                    if let Some(element) = elements.get(*index as usize) {
+                        parts.extend(inner.part(Cow::Borrowed(element), steps)?);
+                    }
+                }
+                Ok((!parts.is_empty()).then_some(AttributeValue::L(parts)))
             }
-            _ => None,
+            _ => Ok(None),
         }
     }
 }

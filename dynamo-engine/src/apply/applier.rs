@@ -9,6 +9,7 @@ use shard_router::ShardId;
 
 use super::overlay::Scanned;
 use super::state::encode_deletions;
+use super::work::Work;
 use super::{Fault, Outcome, Overlay, Rejection, ShardState, ddl};
 use crate::catalog::{TableDescriptor, TableId};
 use crate::command::{Command, Entry, Stamped};
@@ -23,6 +24,8 @@ pub struct Applier<'a> {
     /// The timestamp of the command at hand.
     pub ts: Timestamp,
     pub(super) overlay: Overlay<'a>,
+    /// What the entry has done so far.
+    pub(super) work: Work,
     /// Tables and indexes whose counters changed.
     pub(super) counted: BTreeSet<u64>,
     /// Own lanes that changed.
@@ -41,6 +44,7 @@ impl<'a> Applier<'a> {
             stamped_ms: entry.stamped_ms,
             ts: shard.high_water,
             overlay: Overlay::new(reader),
+            work: Work::default(),
             counted: BTreeSet::new(),
             lanes_changed: BTreeSet::new(),
             clock_before,
@@ -61,6 +65,9 @@ impl<'a> Applier<'a> {
         self.ts = stamped.ts;
         match &stamped.command {
             Command::Noop | Command::RaiseCeiling => Ok(Outcome::Done),
+            Command::Write(_) | Command::Transact(_) | Command::Prepare(_) if self.work.is_enough() => {
+                Ok(Outcome::Rejected(Rejection::Crowded))
+            }
             Command::Write(write) => self.write(write),
             Command::Transact(transaction) => self.transact(transaction),
             Command::Ddl(command) => ddl::apply(self, command).map(Outcome::Ddl),

@@ -22,7 +22,7 @@ impl Applier<'_> {
         if self.shard.locks.is_locked(&write.key) {
             return Ok(Outcome::Conflict);
         }
-        Ok(match self.evaluate(&table, write)? {
+        Ok(match self.work.counted(|steps| self.evaluate(&table, write, steps))? {
             Err(Refusal::Conflict) => Outcome::Conflict,
             Ok(evaluated) if self.is_behind(&table, &write.key, &evaluated)? => Outcome::Rejected(Rejection::Behind),
             Ok(evaluated) => Outcome::Written(self.commit(&table, &write.key, evaluated)?),
@@ -46,6 +46,7 @@ impl Applier<'_> {
             Next::Made(body) => row(body),
             Next::Gone => None,
         };
+        self.work.hold(new.as_ref());
         let old_item = old.as_deref().map(ItemRef::parse).transpose()?;
         let new_item = new.as_deref().map(ItemRef::parse).transpose()?;
         self.count(table.id.0, old_item.map(|item| item.billed_bytes()), new_item.map(|item| item.billed_bytes()));

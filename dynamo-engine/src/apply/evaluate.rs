@@ -2,7 +2,7 @@
 //!
 //! Nothing is written here, so a transaction evaluates all its actions before it commits any.
 
-use dynamo_expression::Update;
+use dynamo_expression::{OutOfSteps, Steps, Update};
 use dynamo_protocol::limits::{ITEM_BYTES_MAX, NESTING_LEVELS_MAX};
 use dynamo_protocol::size::{depth, item_bytes};
 use dynamo_protocol::value::Item;
@@ -11,7 +11,8 @@ use ordered_kv::Value;
 use super::{Applier, Fault};
 use crate::catalog::TableDescriptor;
 use crate::command::{Change, ItemWrite};
-use crate::item::{Corrupt, ItemBody, ItemRef};
+use crate::cost::OUT_OF_STEPS;
+use crate::item::{Corrupt, Decoded, ItemBody, ItemRef};
 use crate::keyspace::RowKey;
 use crate::messages;
 
@@ -46,16 +47,23 @@ pub(super) enum Refusal {
 }
 
 impl Applier<'_> {
-    /// Reads the item once, checks the condition on its stored form, computes the new one.
+    /// Reads the item once, checks the condition on its stored form, computes the new one. Counts the steps of its
+    /// command, and the row that it holds from now on.
     pub(super) fn evaluate<'w>(
         &self,
         table: &TableDescriptor,
         write: &'w ItemWrite,
+        steps: &Steps,
     ) -> Result<Result<Evaluated<'w>, Refusal>, Fault> {
         let old = self.get(&write.key)?;
+        self.work.hold(old.as_ref());
         let item = old.as_deref().map(ItemRef::parse).transpose()?;
-        if write.condition.as_ref().is_some_and(|condition| !condition.eval(&item)) {
-            return Ok(Err(Refusal::Condition(old)));
+        if let Some(condition) = &write.condition {
+            match condition.eval(&item.map(Decoded::new), steps) {
+                Ok(true) => {}
+                Ok(false) => return Ok(Err(Refusal::Condition(old))),
+                Err(OutOfSteps) => return Ok(Err(Refusal::Invalid(OUT_OF_STEPS.to_owned()))),
+            }
         }
         let next = match &write.change {
             Change::Check => Next::Same,

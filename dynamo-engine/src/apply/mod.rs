@@ -37,6 +37,7 @@ mod state;
 mod tests;
 mod transact;
 pub mod two_phase;
+mod work;
 
 use ordered_kv::{Reader, WriteBatch};
 

@@ -87,6 +87,8 @@ pub enum Rejection {
     Late,
     /// Too many transactions are prepared on this shard. Come back later.
     Full,
+    /// The entry has done as much before this command as one entry may. Propose again.
+    Crowded,
     /// Other shards have not yet taken the index entries that wait in this shard's outbox: come back later.
     Behind,
 }

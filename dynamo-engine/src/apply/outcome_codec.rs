@@ -53,6 +53,7 @@ const TIMESTAMP: u8 = 1;
 const LATE: u8 = 16;
 const FULL: u8 = 17;
 const BEHIND: u8 = 24;
+const CROWDED: u8 = 25;
 
 const ACTION_PASSED: u8 = 0;
 const ACTION_CONDITION_FAILED: u8 = 1;
@@ -103,6 +104,7 @@ impl Outcome {
                     Rejection::Late => LATE,
                     Rejection::Full => FULL,
                     Rejection::Behind => BEHIND,
+                    Rejection::Crowded => CROWDED,
                 });
             }
             Outcome::Ddl(outcome) => {
@@ -158,6 +160,7 @@ impl Outcome {
                 LATE => Rejection::Late,
                 FULL => Rejection::Full,
                 BEHIND => Rejection::Behind,
+                CROWDED => Rejection::Crowded,
                 tag => return Err(DecodeError::Tag { what: "rejection", tag }),
             }),
             DDL => Outcome::Ddl(get_ddl(input)?),
@@ -324,6 +327,7 @@ mod tests {
             Outcome::Rejected(Rejection::Late),
             Outcome::Rejected(Rejection::Full),
             Outcome::Rejected(Rejection::Behind),
+            Outcome::Rejected(Rejection::Crowded),
             Outcome::Ddl(DdlOutcome::Created(Arc::clone(&table))),
             Outcome::Ddl(DdlOutcome::Changed { before: Arc::clone(&table), after: Arc::clone(&table) }),
             Outcome::Ddl(DdlOutcome::Deleted(Arc::clone(&table))),

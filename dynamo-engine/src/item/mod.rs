@@ -22,6 +22,7 @@ mod encode;
 mod reader;
 mod value;
 
+pub use attributes::Decoded;
 pub use encode::{ItemBody, stored, stored_item};
 pub use reader::ItemRef;
 pub use value::ValueRef;

@@ -79,12 +79,17 @@ impl<'a> ItemRef<'a> {
     /// # Errors
     /// [`Corrupt`] where the item is damaged.
     pub fn get(&self, name: &str) -> Result<Option<ValueRef<'a>>, Corrupt> {
+        Ok(self.find(name)?.map(|(_, value)| value))
+    }
+
+    /// The value of one attribute and its place among all of them.
+    pub(super) fn find(&self, name: &str) -> Result<Option<(usize, ValueRef<'a>)>, Corrupt> {
         let (mut low, mut high) = (0, self.count);
         while low < high {
             let middle = low + (high - low) / 2;
             let (found, value) = self.entry(middle)?;
             match found.cmp(name.as_bytes()) {
-                std::cmp::Ordering::Equal => return Ok(Some(value)),
+                std::cmp::Ordering::Equal => return Ok(Some((middle, value))),
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
             }
@@ -147,20 +152,27 @@ impl<'a> ItemRef<'a> {
         Ok(())
     }
 
-    /// Writes those of the top-level attributes `names` (sorted, without duplicates) that the item has.
+    /// Writes those of the top-level attributes `names` (sorted, without duplicates) that the item has. Looks up as many
+    /// as there are names, or attributes where these are fewer.
     ///
     /// # Errors
     /// As [`ItemRef::write_json`].
-    pub fn write_json_projected<S: AsRef<str>>(
-        &self,
-        names: impl IntoIterator<Item = S>,
-        out: &mut JsonWriter<'_>,
-    ) -> Result<(), Corrupt> {
+    pub fn write_json_projected<S: AsRef<str>>(&self, names: &[S], out: &mut JsonWriter<'_>) -> Result<(), Corrupt> {
         out.begin_object();
-        for name in names {
-            if let Some(value) = self.get(name.as_ref())? {
-                out.key(name.as_ref());
-                value.write_json(out)?;
+        if names.len() <= self.count {
+            for name in names {
+                if let Some(value) = self.get(name.as_ref())? {
+                    out.key(name.as_ref());
+                    value.write_json(out)?;
+                }
+            }
+        } else {
+            for entry in self.iter() {
+                let (name, value) = entry?;
+                if names.binary_search_by(|wanted| wanted.as_ref().cmp(name)).is_ok() {
+                    out.key(name);
+                    value.write_json(out)?;
+                }
             }
         }
         out.end_object();

@@ -1,9 +1,11 @@
 //! How a read can fail once it was planned.
 
+use dynamo_expression::OutOfSteps;
 use dynamo_protocol::error::ApiError;
 use ordered_kv::StoreError;
 use shard_router::Token;
 
+use crate::cost::OUT_OF_STEPS;
 use crate::item::Corrupt;
 
 /// Why executing a plan gave no answer.
@@ -18,6 +20,9 @@ pub enum ReadError {
     /// The page is too long to be made without blocking others: run the plan again where that is allowed.
     #[error("the page is too long to be made in place")]
     TooLong,
+    /// Nobody waits for the page any more.
+    #[error("nobody waits for the page any more")]
+    Abandoned,
     /// The view of the shard that owns this token is not there. Only an [`Execution`](super::Execution) can go on
     /// from here.
     #[error("the view of the shard that owns {0} is not there")]
@@ -28,6 +33,11 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    /// An expression takes too much work for one row.
+    pub(crate) fn out_of_steps(_: OutOfSteps) -> ReadError {
+        ReadError::Client(ApiError::validation(OUT_OF_STEPS))
+    }
+
     /// Whether the same read would succeed where blocking is allowed.
     pub fn is_not_cached(&self) -> bool {
         matches!(self, ReadError::Store(StoreError::NotCached) | ReadError::TooLong)

@@ -13,9 +13,9 @@
 
 use shard_router::TokenRange;
 
-use super::page::PageState;
+use super::page::{PageState, Run};
 use super::remote::{self, Need, Wants};
-use super::{Fence, INLINE_BYTES_MAX, Kind, ReadError, ReadPlan, Step, Views};
+use super::{Fence, Kind, ReadError, ReadPlan, Step, Views};
 use crate::capacity::Consumed;
 
 /// What a page has read.
@@ -106,7 +106,15 @@ impl Execution {
     /// # Errors
     /// See [`ReadError`]. The execution is then where it was before, and can be advanced once more.
     pub fn advance(&mut self, views: &dyn Views) -> Result<Step, ReadError> {
-        self.run(views, usize::MAX)
+        self.run(views, Run::WHOLE)
+    }
+
+    /// As [`Execution::advance`], for as long as `is_wanted`; that is asked every now and then while a page is made.
+    ///
+    /// # Errors
+    /// As [`Execution::advance`], and [`ReadError::Abandoned`].
+    pub fn advance_while(&mut self, views: &dyn Views, is_wanted: &dyn Fn() -> bool) -> Result<Step, ReadError> {
+        self.run(views, Run::while_wanted(is_wanted))
     }
 
     /// As [`Execution::advance`], where nothing may take long; see [`ReadPlan::execute_inline`].
@@ -114,15 +122,15 @@ impl Execution {
     /// # Errors
     /// As [`Execution::advance`]; [`ReadError::TooLong`] after some tens of microseconds.
     pub fn advance_inline(&mut self, views: &dyn Views) -> Result<Step, ReadError> {
-        self.run(views, INLINE_BYTES_MAX)
+        self.run(views, Run::INLINE)
     }
 
-    fn run(&mut self, views: &dyn Views, bytes_max: usize) -> Result<Step, ReadError> {
+    fn run(&mut self, views: &dyn Views, run: Run<'_>) -> Result<Step, ReadError> {
         if let Kind::Page(read) = &self.plan.kind {
-            return read.advance(&mut self.page, views, &mut self.body, bytes_max);
+            return read.advance(&mut self.page, views, &mut self.body, run);
         }
         self.body.clear();
-        match self.plan.run(views, &mut self.body, bytes_max) {
+        match self.plan.run(views, &mut self.body, run) {
             Ok(()) => Ok(Step::Done),
             Err(ReadError::Missing(token)) => Ok(Step::Needs(token)),
             Err(error) => Err(error),

@@ -46,8 +46,8 @@ pub(crate) use batch::{BatchRead, TableRead};
 pub use error::ReadError;
 pub use execution::{Execution, PageResult};
 pub use fence::{Fence, ShardViews, Views};
-use page::PageState;
 pub(crate) use page::{PAGE_BYTES_MAX, PageRead, PageStyle, Span, just_behind};
+use page::{PageState, Run};
 pub(crate) use point::PointRead;
 pub(crate) use report::CapacityReport;
 pub(crate) use row::Shape;
@@ -209,7 +209,7 @@ impl ReadPlan {
     /// # Errors
     /// See [`ReadError`]. What was appended by then is of no use.
     pub fn execute(&self, views: &dyn Views, out: &mut Vec<u8>) -> Result<(), ReadError> {
-        self.run(views, out, usize::MAX)
+        self.run(views, out, Run::WHOLE)
     }
 
     /// Runs the plan where nothing may take long: gives up with [`ReadError::TooLong`] once a page has evaluated more
@@ -218,15 +218,15 @@ impl ReadPlan {
     /// # Errors
     /// See [`ReadError`].
     pub fn execute_inline(&self, views: &dyn Views, out: &mut Vec<u8>) -> Result<(), ReadError> {
-        self.run(views, out, INLINE_BYTES_MAX)
+        self.run(views, out, Run::INLINE)
     }
 
     /// `bytes_max` bounds what a page may evaluate.
-    fn run(&self, views: &dyn Views, out: &mut Vec<u8>, bytes_max: usize) -> Result<(), ReadError> {
+    fn run(&self, views: &dyn Views, out: &mut Vec<u8>, run: Run<'_>) -> Result<(), ReadError> {
         match &self.kind {
             Kind::Point(read) => read.execute(views, out),
             Kind::Batch(read) => read.execute(views, out),
-            Kind::Page(read) => match read.advance(&mut PageState::default(), views, out, bytes_max)? {
+            Kind::Page(read) => match read.advance(&mut PageState::default(), views, out, run)? {
                 Step::Done => Ok(()),
                 Step::Needs(token) => Err(ReadError::Missing(token)),
             },

@@ -3,7 +3,8 @@
 //! A page ends where the first of these is met: the end of what was asked for, `Limit` rows **evaluated**, or 1 MB
 //! evaluated (the row that crosses the bound still counts; so do items fetched from the table behind a local index, or
 //! a page of small index rows could bring gigabytes). Evaluated means read, before the filter; so a page can be
-//! empty and still have a LastEvaluatedKey. That key is the key of the last row evaluated, with the table's and the
+//! empty and still have a LastEvaluatedKey. A filter or projection that takes very much work ([`PAGE_STEPS_MAX`]) ends
+//! the page, too. That key is the key of the last row evaluated, with the table's and the
 //! index's attributes: no shard and no epoch, so the next page can start anywhere.
 //!
 //! ```text
@@ -17,18 +18,19 @@
 
 use std::borrow::Cow;
 
-use dynamo_expression::Condition;
+use dynamo_expression::{Condition, Steps};
 use dynamo_protocol::json::JsonWriter;
 use ordered_kv::{Direction, KeyRange, Reader};
 use shard_router::{Token, TokenRange};
 
 use crate::capacity::{Consumed, Units};
-use crate::item::ItemRef;
+use crate::cost::{INLINE_STEPS_MAX, PAGE_STEPS_MAX, ROW_STEPS_MAX, STEPS_BETWEEN_QUESTIONS};
+use crate::item::{Decoded, ItemRef};
 use crate::keyspace::id_range;
 use crate::plan::source::{Source, base_key};
 
 use super::report::{CapacityReport, units};
-use super::{Fence, ReadError, Shape, Step, Views};
+use super::{Fence, INLINE_BYTES_MAX, ReadError, Shape, Step, Views};
 
 /// The most bytes evaluated for one page. The service's 1 MB.
 pub(crate) const PAGE_BYTES_MAX: usize = 1024 * 1024;
@@ -75,6 +77,32 @@ pub(crate) enum PageStyle {
     Items,
 }
 
+/// How far a page may go at a time.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'a> {
+    /// Bytes evaluated; past it, it is [`ReadError::TooLong`].
+    bytes_max: usize,
+    /// Steps of filter and projection; as well.
+    steps_max: u64,
+    /// Whether anybody still waits for it; where not, it is [`ReadError::Abandoned`].
+    is_wanted: &'a dyn Fn() -> bool,
+}
+
+impl<'a> Run<'a> {
+    /// To the page's end, as long as somebody waits for it.
+    pub fn while_wanted(is_wanted: &'a dyn Fn() -> bool) -> Run<'a> {
+        Run { is_wanted, ..Run::WHOLE }
+    }
+}
+
+impl Run<'static> {
+    /// To the page's end.
+    pub const WHOLE: Run<'static> = Run { bytes_max: usize::MAX, steps_max: u64::MAX, is_wanted: &|| true };
+    /// Without holding up the calling thread.
+    pub const INLINE: Run<'static> =
+        Run { bytes_max: INLINE_BYTES_MAX, steps_max: INLINE_STEPS_MAX, is_wanted: &|| true };
+}
+
 /// The rows that a page may read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Span {
@@ -116,18 +144,21 @@ impl PageRead {
         matches!(self.span, Span::Partition { .. }) || self.limit.is_some_and(|limit| limit <= SHORT_ROWS_MAX)
     }
 
-    /// Fills the page from where `state` is, one reader's span after the other. `bytes_max` bounds the bytes evaluated
-    /// here: beyond it the page is [`ReadError::TooLong`]. After an error or a missing view `state` is as it was behind
+    /// Fills the page from where `state` is, one reader's span after the other, as far as `run` allows. After an error or a missing view `state` is as it was behind
     /// the last whole span.
     pub(super) fn advance(
         &self,
         state: &mut PageState,
         views: &dyn Views,
         out: &mut Vec<u8>,
-        bytes_max: usize,
+        run: Run<'_>,
     ) -> Result<Step, ReadError> {
         self.begin(state, out);
-        let bytes_max = state.bytes().saturating_add(bytes_max);
+        let run = Run {
+            bytes_max: state.bytes().saturating_add(run.bytes_max),
+            steps_max: state.steps.saturating_add(run.steps_max),
+            ..run
+        };
         let whole = self.tokens();
         loop {
             let first = state.next.unwrap_or(whole.first());
@@ -135,7 +166,7 @@ impl PageRead {
             let last = views.last_token(first).min(whole.last());
             let (start, end) = self.part(first, last);
             let json = JsonWriter::resume(out);
-            let mut page = Page { read: self, json, bytes_max, state: state.clone() };
+            let mut page = Page { read: self, json, run, asked_at: state.work(), state: state.clone() };
             page.walk(reader, &start, &end)?;
             if page.state.last_key.is_some() || last == whole.last() {
                 *state = page.finish();
@@ -232,6 +263,8 @@ pub(super) struct PageState {
     fetched_bytes: usize,
     pub(super) scanned: u64,
     count: u64,
+    /// Steps of filter and projection.
+    steps: u64,
     pub(super) fetched: Units,
     /// The JSON of the LastEvaluatedKey, once the page is full.
     pub(super) last_key: Option<Vec<u8>>,
@@ -242,14 +275,22 @@ impl PageState {
     pub(super) fn bytes(&self) -> usize {
         self.evaluated_bytes + self.fetched_bytes
     }
+
+    /// What it has done so far: bytes and steps.
+    fn work(&self) -> u64 {
+        self.steps + self.bytes() as u64
+    }
 }
 
 /// A page while a span of it is being read.
 struct Page<'a> {
     read: &'a PageRead,
     json: JsonWriter<'a>,
-    /// What may be evaluated here; the page itself is bounded by [`PageRead::bytes_max`].
-    bytes_max: usize,
+    /// What may be done here, counted from the page's beginning; the page itself is bounded by
+    /// [`PageRead::bytes_max`].
+    run: Run<'a>,
+    /// The work when it was last asked whether the page is wanted.
+    asked_at: u64,
     state: PageState,
 }
 
@@ -268,15 +309,27 @@ impl Page<'_> {
                 self.state.last_key = Some(self.read.source.key_json(&item)?);
                 return Ok(());
             }
-            if self.state.bytes() > self.bytes_max {
+            if self.state.bytes() > self.run.bytes_max {
                 return Err(ReadError::TooLong);
             }
+            self.check_wanted()?;
         }
         Ok(())
     }
 
+    fn check_wanted(&mut self) -> Result<(), ReadError> {
+        let work = self.state.work();
+        if work - self.asked_at < STEPS_BETWEEN_QUESTIONS {
+            return Ok(());
+        }
+        self.asked_at = work;
+        if (self.run.is_wanted)() { Ok(()) } else { Err(ReadError::Abandoned) }
+    }
+
     fn is_full(&self) -> bool {
-        self.state.bytes() > self.read.bytes_max || self.read.limit.is_some_and(|limit| self.state.scanned >= limit)
+        self.state.bytes() > self.read.bytes_max
+            || self.state.steps > PAGE_STEPS_MAX
+            || self.read.limit.is_some_and(|limit| self.state.scanned >= limit)
     }
 
     fn evaluate(&mut self, reader: &dyn Reader, row_key: &[u8], row: &ItemRef<'_>) -> Result<(), ReadError> {
@@ -297,12 +350,27 @@ impl Page<'_> {
     }
 
     fn filter(&mut self, item: &ItemRef<'_>) -> Result<(), ReadError> {
-        if self.read.filter.as_ref().is_some_and(|filter| !filter.eval(item)) {
+        let left = self.run.steps_max - self.state.steps;
+        let budget = left.min(ROW_STEPS_MAX);
+        let steps = Steps::new(budget);
+        let result = self.filter_counted(item, &steps);
+        self.state.steps += budget - steps.left();
+        match result {
+            // Not the row's budget but the thread's is used up.
+            Err(ReadError::Client(_)) if left < ROW_STEPS_MAX => Err(ReadError::TooLong),
+            result => result,
+        }
+    }
+
+    fn filter_counted(&mut self, item: &ItemRef<'_>, steps: &Steps) -> Result<(), ReadError> {
+        if let Some(filter) = &self.read.filter
+            && !filter.eval(&Decoded::new(*item), steps).map_err(ReadError::out_of_steps)?
+        {
             return Ok(());
         }
         self.state.count += 1;
         if let Some(shape) = &self.read.shape {
-            shape.write(item, &mut self.json)?;
+            shape.write_counted(item, &mut self.json, steps)?;
         }
         Ok(())
     }

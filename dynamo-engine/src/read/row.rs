@@ -1,10 +1,15 @@
 //! What is returned of a row, and how it gets into the reply.
 
 use dynamo_expression::partiql::Column;
-use dynamo_expression::{Path, Projection};
+use dynamo_expression::{Path, Projection, Steps};
 use dynamo_protocol::json::JsonWriter;
 
-use crate::item::{Corrupt, ItemRef};
+use crate::item::{Decoded, ItemRef};
+
+use super::ReadError;
+
+/// Steps to look for one name in a row.
+const NAME_STEPS: usize = 64;
 
 /// The part of each row that a read returns.
 #[derive(Clone, Debug)]
@@ -35,24 +40,33 @@ impl Shape {
     }
 
     /// Writes what is wanted of `row` as a JSON object.
-    pub fn write(&self, row: &ItemRef<'_>, json: &mut JsonWriter<'_>) -> Result<(), Corrupt> {
+    pub fn write(&self, row: &ItemRef<'_>, json: &mut JsonWriter<'_>) -> Result<(), ReadError> {
+        self.write_counted(row, json, &Steps::unlimited())
+    }
+
+    /// As [`Shape::write`], counting what is looked for rather than what is written.
+    pub fn write_counted(&self, row: &ItemRef<'_>, json: &mut JsonWriter<'_>, steps: &Steps) -> Result<(), ReadError> {
         match self {
-            Shape::Whole => row.write_json(json),
-            Shape::Names(names) => row.write_json_projected(names, json),
+            Shape::Whole => row.write_json(json)?,
+            Shape::Names(names) => {
+                steps.spend(NAME_STEPS * names.len().min(row.len())).map_err(ReadError::out_of_steps)?;
+                row.write_json_projected(names, json)?;
+            }
             Shape::Paths(projection) => {
-                json.item(&projection.project(row));
-                Ok(())
+                let part = projection.project(&Decoded::new(*row), steps).map_err(ReadError::out_of_steps)?;
+                json.item(&part);
             }
             Shape::Columns(columns) => {
+                let row = Decoded::new(*row);
                 json.begin_object();
                 for column in columns {
-                    if let Some(value) = column.path.find(row) {
+                    if let Some(value) = column.path.find(&row, steps).map_err(ReadError::out_of_steps)? {
                         json.key(&column.name).attribute_value(&value);
                     }
                 }
                 json.end_object();
-                Ok(())
             }
         }
+        Ok(())
     }
 }

@@ -128,7 +128,7 @@ fn done(outcome: Result<Outcome, ApiError>) -> Result<Result<WriteOutcome, ApiEr
         Ok(Outcome::Written(write)) => Ok(Ok(write)),
         // It was waited for, as long as the request had time.
         Ok(Outcome::Conflict) => Ok(Err(ApiError::transaction_conflict())),
-        Ok(Outcome::Rejected(Rejection::Behind)) => Ok(Err(ApiError::throughput_exceeded())),
+        Ok(Outcome::Rejected(Rejection::Behind | Rejection::Crowded)) => Ok(Err(ApiError::throughput_exceeded())),
         Ok(_) => Err(ApiError::internal()),
         Err(refusal) => Ok(Err(refusal)),
     }

@@ -25,8 +25,8 @@ impl ReplySpec {
     /// The reply's body from what came of the plan's commands, in their order: an outcome, or why a command was refused
     /// and certainly not done.
     ///
-    /// A caller plans and proposes again on [`Outcome::Rejected`]; of these only [`Rejection::Behind`] has an answer of
-    /// its own, others that reach this point are internal errors.
+    /// A caller plans and proposes again on [`Outcome::Rejected`]; of these only [`Rejection::Behind`] and
+    /// [`Rejection::Crowded`] have an answer of their own, others that reach this point are internal errors.
     ///
     /// # Errors
     /// What the client gets instead of a body: a failed condition, a cancelled transaction, an invalid update, a refusal
@@ -44,7 +44,7 @@ impl ReplySpec {
 
 fn only(outcomes: Vec<Result<Outcome, ApiError>>) -> Result<Outcome, ApiError> {
     match outcomes.into_iter().next() {
-        Some(Ok(Outcome::Rejected(Rejection::Behind))) => Err(ApiError::throughput_exceeded()),
+        Some(Ok(Outcome::Rejected(Rejection::Behind | Rejection::Crowded))) => Err(ApiError::throughput_exceeded()),
         Some(outcome) => outcome,
         None => Err(ApiError::internal()),
     }

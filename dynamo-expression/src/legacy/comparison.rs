@@ -1,5 +1,7 @@
 //! One `ComparisonOperator` with its values.
 
+use std::sync::Arc;
+
 use dynamo_protocol::value::AttributeValue;
 
 use crate::compare::order;
@@ -57,7 +59,7 @@ impl Comparison<'_> {
     /// The condition on one attribute; the comparison was checked.
     pub(super) fn condition(&self, attribute: &str) -> Condition {
         let path = || Path::top(attribute);
-        let value = |place: usize| Operand::Value(self.values[place].clone());
+        let value = |place: usize| Operand::Value(Arc::new(self.values[place].clone()));
         let compare = |operator| Condition::Compare { operator, left: Operand::Path(path()), right: value(0) };
         let contains = || Condition::Contains(Operand::Path(path()), value(0));
         match self.operator {
@@ -70,7 +72,7 @@ impl Comparison<'_> {
             "GE" => compare(Comparator::GreaterOrEqual),
             "BETWEEN" => Condition::Between { value: Operand::Path(path()), lower: value(0), upper: value(1) },
             "IN" => {
-                let candidates = self.values.iter().cloned().map(Operand::Value).collect();
+                let candidates = (0..self.values.len()).map(value).collect();
                 Condition::In { value: Operand::Path(path()), candidates }
             }
             "BEGINS_WITH" => Condition::BeginsWith(Operand::Path(path()), value(0)),

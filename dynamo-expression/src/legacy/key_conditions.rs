@@ -1,5 +1,7 @@
 //! `KeyConditions`.
 
+use std::sync::Arc;
+
 use crate::error::ExpressionError;
 use crate::key_condition::{KeyClause, KeyCondition, KeyTest};
 use crate::legacy::comparison::Comparison;
@@ -24,7 +26,7 @@ pub fn key_conditions<'a>(
 }
 
 fn test(comparison: &Comparison<'_>) -> KeyTest {
-    let value = |place: usize| comparison.values[place].clone();
+    let value = |place: usize| Arc::new(comparison.values[place].clone());
     match comparison.operator {
         "EQ" => KeyTest::Equal(value(0)),
         "LT" => KeyTest::Less(value(0)),

@@ -1,5 +1,7 @@
 //! `AttributeUpdates`.
 
+use std::sync::Arc;
+
 use dynamo_protocol::value::AttributeValue;
 
 use crate::error::ExpressionError;
@@ -40,15 +42,15 @@ fn one(name: &str, update: &AttributeUpdate<'_>) -> Result<Action, ExpressionErr
     };
     let kind = value.type_name();
     match action {
-        "DELETE" if value.is_set() => Ok(Action::Delete(path, value.clone())),
+        "DELETE" if value.is_set() => Ok(Action::Delete(path, Arc::new(value.clone()))),
         "DELETE" => {
             let text = format!("DELETE action with value is not supported for the type {kind}");
             Err(ExpressionError::parameters(text))
         }
         "ADD" if value.is_set() || matches!(value, AttributeValue::N(_) | AttributeValue::L(_)) => {
-            Ok(Action::Add(path, value.clone()))
+            Ok(Action::Add(path, Arc::new(value.clone())))
         }
         "ADD" => Err(ExpressionError::parameters(format!("ADD action is not supported for the type {kind}"))),
-        _ => Ok(Action::Set(path, Value::Value(value.clone()))),
+        _ => Ok(Action::Set(path, Value::Value(Arc::new(value.clone())))),
     }
 }

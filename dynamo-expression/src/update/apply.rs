@@ -1,6 +1,7 @@
 //! Making the changes of an update.
 //!
-//! Three steps: every action becomes a [`Change`], computed from the untouched item; the changes are arranged as a
+//! Four steps: every action becomes an [`Intent`], computed from the untouched item; intents that fit into an item
+//! become changes, which are the only copies of anything; the changes are arranged as a
 //! tree along their paths, which is possible because they neither overlap nor conflict; and the tree is laid over the
 //! item, first to see that every path leads somewhere, then to change it. Within one list, replacements come first,
 //! then elements behind the end are appended in the order of their indexes, then elements are taken out:
@@ -11,11 +12,12 @@
 
 use std::collections::BTreeMap;
 
+use dynamo_protocol::limits::ITEM_BYTES_MAX;
 use dynamo_protocol::value::{AttributeValue, Item};
 
-use crate::error::ExpressionError;
+use crate::error::{ExpressionError, ITEM_TO_UPDATE_TOO_LARGE};
 use crate::path::{Path, Step};
-use crate::update::value::{no_number, wrong_type};
+use crate::update::value::{Outline, no_number, wrong_type};
 use crate::update::{Action, Origin, Update};
 
 /// What happens at the end of one path.
@@ -26,6 +28,30 @@ enum Change {
     Keep,
 }
 
+/// The same before anything is copied.
+enum Intent<'a> {
+    Set(Outline<'a>),
+    Remove,
+    Keep,
+}
+
+impl Intent<'_> {
+    fn bytes_min(&self) -> usize {
+        match self {
+            Intent::Set(outline) => outline.bytes_min(),
+            Intent::Remove | Intent::Keep => 0,
+        }
+    }
+
+    fn into_change(self) -> Change {
+        match self {
+            Intent::Set(outline) => outline.made().map_or(Change::Remove, Change::Set),
+            Intent::Remove => Change::Remove,
+            Intent::Keep => Change::Keep,
+        }
+    }
+}
+
 enum Node<'u> {
     Leaf(Change),
     Members(BTreeMap<&'u str, Node<'u>>),
@@ -33,54 +59,72 @@ enum Node<'u> {
 }
 
 pub fn apply(update: &Update, item: &mut Item) -> Result<(), ExpressionError> {
+    let intents: Vec<Intent<'_>> =
+        update.actions().iter().map(|action| intent(action, item, update.origin())).collect::<Result<_, _>>()?;
+    let fits = fit_into_an_item(&intents);
     let mut tree = BTreeMap::new();
-    for action in update.actions() {
-        let change = change(action, item, update.origin())?;
-        plant(&mut tree, action.path(), change)?;
+    for (action, intent) in update.actions().iter().zip(intents) {
+        plant(&mut tree, action.path(), if fits { intent.into_change() } else { Change::Keep })?;
     }
     check_members(item, &tree)?;
+    if !fits {
+        return Err(ExpressionError::bare(ITEM_TO_UPDATE_TOO_LARGE));
+    }
     change_members(item, tree);
     Ok(())
 }
 
-fn change(action: &Action, item: &Item, origin: Origin) -> Result<Change, ExpressionError> {
+/// Whether what is set is no more than an item may have. Stops weighing where it is.
+fn fit_into_an_item(intents: &[Intent<'_>]) -> bool {
+    let mut left = ITEM_BYTES_MAX;
+    intents.iter().all(|intent| match left.checked_sub(intent.bytes_min()) {
+        Some(rest) => {
+            left = rest;
+            true
+        }
+        None => false,
+    })
+}
+
+fn intent<'a>(action: &'a Action, item: &'a Item, origin: Origin) -> Result<Intent<'a>, ExpressionError> {
     match action {
-        Action::Set(_, value) => Ok(Change::Set(value.eval(item)?.into_owned())),
-        Action::Remove(_) => Ok(Change::Remove),
-        Action::Add(path, addend) => add(path.find_in(item), addend, origin),
+        Action::Set(_, value) => value.outline(item).map(Intent::Set),
+        Action::Remove(_) => Ok(Intent::Remove),
+        Action::Add(path, addend) => add(path.find_in(item), addend, origin).map(Intent::Set),
         Action::Delete(path, members) => delete(path.find_in(item), members, origin),
     }
 }
 
-fn add(old: Option<&AttributeValue>, addend: &AttributeValue, origin: Origin) -> Result<Change, ExpressionError> {
-    let sum = match (old, addend) {
-        (None, addend) => addend.clone(),
-        (Some(AttributeValue::N(old)), AttributeValue::N(addend)) => match old.checked_add(addend) {
-            Ok(sum) => AttributeValue::N(sum),
-            Err(error) => return Err(no_number(&error)),
+fn add<'a>(
+    old: Option<&'a AttributeValue>,
+    addend: &'a AttributeValue,
+    origin: Origin,
+) -> Result<Outline<'a>, ExpressionError> {
+    use AttributeValue::{Bs, L, N, Ns, Ss};
+    match (old, addend) {
+        (None, addend) => Ok(Outline::Whole(addend)),
+        (Some(N(old)), N(addend)) => match old.checked_add(addend) {
+            Ok(sum) => Ok(Outline::Number(sum)),
+            Err(error) => Err(no_number(&error)),
         },
-        (Some(AttributeValue::Ss(old)), AttributeValue::Ss(more)) => AttributeValue::Ss(union(old, more)),
-        (Some(AttributeValue::Ns(old)), AttributeValue::Ns(more)) => AttributeValue::Ns(union(old, more)),
-        (Some(AttributeValue::Bs(old)), AttributeValue::Bs(more)) => AttributeValue::Bs(union(old, more)),
-        (Some(AttributeValue::L(old)), AttributeValue::L(more)) if origin == Origin::AttributeUpdates => {
-            AttributeValue::L([old.as_slice(), more].concat())
+        (Some(old @ Ss(_)), Ss(_)) | (Some(old @ Ns(_)), Ns(_)) | (Some(old @ Bs(_)), Bs(_)) => {
+            Ok(Outline::Union(old, addend))
         }
-        _ => return Err(mismatch(origin)),
-    };
-    Ok(Change::Set(sum))
+        (Some(L(old)), L(more)) if origin == Origin::AttributeUpdates => Ok(Outline::Lists(vec![old, more])),
+        _ => Err(mismatch(origin)),
+    }
 }
 
-fn delete(old: Option<&AttributeValue>, members: &AttributeValue, origin: Origin) -> Result<Change, ExpressionError> {
+fn delete<'a>(
+    old: Option<&'a AttributeValue>,
+    members: &'a AttributeValue,
+    origin: Origin,
+) -> Result<Intent<'a>, ExpressionError> {
+    use AttributeValue::{Bs, Ns, Ss};
     match (old, members) {
-        (None, _) => Ok(Change::Keep),
-        (Some(AttributeValue::Ss(old)), AttributeValue::Ss(less)) => {
-            Ok(rest(difference(old, less), AttributeValue::Ss))
-        }
-        (Some(AttributeValue::Ns(old)), AttributeValue::Ns(less)) => {
-            Ok(rest(difference(old, less), AttributeValue::Ns))
-        }
-        (Some(AttributeValue::Bs(old)), AttributeValue::Bs(less)) => {
-            Ok(rest(difference(old, less), AttributeValue::Bs))
+        (None, _) => Ok(Intent::Keep),
+        (Some(old @ Ss(_)), Ss(_)) | (Some(old @ Ns(_)), Ns(_)) | (Some(old @ Bs(_)), Bs(_)) => {
+            Ok(Intent::Set(Outline::Difference(old, members)))
         }
         _ => Err(mismatch(origin)),
     }
@@ -91,21 +135,6 @@ fn mismatch(origin: Origin) -> ExpressionError {
         Origin::Expression => wrong_type(),
         Origin::AttributeUpdates => ExpressionError::bare("Type mismatch for attribute to update"),
     }
-}
-
-fn union<T: Ord + Clone>(old: &[T], more: &[T]) -> Vec<T> {
-    let mut members = [old, more].concat();
-    members.sort_unstable();
-    members.dedup();
-    members
-}
-
-fn difference<T: Ord + Clone>(old: &[T], less: &[T]) -> Vec<T> {
-    old.iter().filter(|member| less.binary_search(member).is_err()).cloned().collect()
-}
-
-fn rest<T>(members: Vec<T>, set: fn(Vec<T>) -> AttributeValue) -> Change {
-    if members.is_empty() { Change::Remove } else { Change::Set(set(members)) }
 }
 
 fn invalid_path() -> ExpressionError {
@@ -191,8 +220,8 @@ fn change_elements(elements: &mut Vec<AttributeValue>, nodes: BTreeMap<u32, Node
             node => change_inside(&mut elements[index], node),
         }
     }
-    // From the end, so that the positions of the others stay as they were.
-    for index in removed.into_iter().rev() {
-        elements.remove(index);
+    if !removed.is_empty() {
+        let (mut removed, mut position) = (removed.into_iter().peekable(), 0..);
+        elements.retain(|_| removed.next_if_eq(&position.next().expect("positions do not end")).is_none());
     }
 }

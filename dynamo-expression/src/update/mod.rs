@@ -3,15 +3,22 @@
 //! All values are computed from the item as it was before; then all changes are made at once ([`apply`]). So
 //! `SET a = b, b = a` exchanges two attributes, and the list indexes of `REMOVE l[0], l[1]` are those of the list
 //! before any of them is gone.
+//!
+//! What an update makes can be far larger than the update (`SET a = list_append(v, v), b = list_append(v, v), …`). So
+//! the values are first only outlined, sharing what they are made of, and weighed: they all end up in the item, and
+//! where they alone are more than an item may have, nothing is copied.
 
 mod apply;
 mod value;
+
+use std::sync::Arc;
 
 use dynamo_protocol::value::{AttributeValue, Item};
 
 use crate::error::ExpressionError;
 use crate::path::Path;
 use crate::selection;
+use crate::steps::Steps;
 
 pub use value::Value;
 
@@ -42,9 +49,9 @@ pub enum Action {
     Remove(Path),
     /// Adds to the number at the path (0 where there is none), or unites with the set there (empty where there is
     /// none).
-    Add(Path, AttributeValue),
+    Add(Path, Arc<AttributeValue>),
     /// Takes members out of the set at the path, and the set with its last member.
-    Delete(Path, AttributeValue),
+    Delete(Path, Arc<AttributeValue>),
 }
 
 impl Action {
@@ -92,7 +99,7 @@ impl Update {
             && self.actions.iter().all(|action| matches!(action, Action::Remove(_) | Action::Delete(..)))
     }
 
-    /// Changes the item.
+    /// Changes the item. One that is a little too large may come out; what writes alone more than 400 KB does not.
     ///
     /// # Errors
     /// What is wrong with the item for this update, in DynamoDB's words; the item is then as it was.
@@ -107,6 +114,7 @@ impl Update {
     /// `UPDATED_NEW` has nothing of `l`, and after `REMOVE l[0]` it has what moved to that place. This is what
     /// DynamoDB does, too.
     pub fn touched(&self, item: &Item) -> Item {
-        selection::select(&selection::of(self.paths()), item)
+        let touched = selection::select(&selection::of(self.paths()), item, &Steps::unlimited());
+        touched.expect("there are steps without end")
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dynamo_expression::partiql::Statement;
-use dynamo_expression::{Condition, ExpressionError, ExpressionKind, Placeholders, Update};
+use dynamo_expression::{Condition, ExpressionError, ExpressionKind, Placeholders, Steps, Update};
 use dynamo_protocol::number::Number;
 use dynamo_protocol::value::{AttributeValue, Item};
 
@@ -75,7 +75,7 @@ fn arbitrary_words() {
         let placeholders = Placeholders::new(Some(&names), Some(&values));
         let mut bytes = Vec::new();
         if let Ok(condition) = placeholders.condition(ExpressionKind::Filter, &text) {
-            condition.eval(&item);
+            let _ = condition.eval(&item, &Steps::unlimited());
             condition.encode(&mut bytes);
             assert_eq!(Condition::decode(&mut bytes.as_slice()), Ok(condition));
         } else if let Ok(update) = placeholders.update(&text) {
@@ -117,7 +117,7 @@ fn deepest_valid() {
     let negated = format!("{}a <> b", "NOT ".repeat(298));
     for text in [deep, negated] {
         let condition = Placeholders::new(None, None).condition(ExpressionKind::Filter, &text).unwrap();
-        assert!(condition.eval(&None::<Item>));
+        assert_eq!(condition.eval(&None::<Item>, &Steps::unlimited()), Ok(true));
         let mut bytes = Vec::new();
         condition.encode(&mut bytes);
         assert_eq!(Condition::decode(&mut bytes.as_slice()), Ok(condition));

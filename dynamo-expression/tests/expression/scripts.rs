@@ -31,7 +31,9 @@ use std::path::{Path, PathBuf};
 
 use dynamo_expression::legacy::{self, AttributeUpdate, Comparison, Expected};
 use dynamo_expression::partiql::{self, Select, Statement};
-use dynamo_expression::{ExpressionError, ExpressionKind, KeyColumn, KeyCondition, Placeholders};
+use dynamo_expression::{
+    Condition, ExpressionError, ExpressionKind, KeyColumn, KeyCondition, Placeholders, Projection, Steps,
+};
 use dynamo_protocol::value::{AttributeValue, Item};
 
 use crate::{notation, printer};
@@ -116,9 +118,13 @@ impl State {
             "projection" => placeholders.projection(text).map(|parsed| printer::projection(&parsed)),
             "update" => placeholders.update(text).map(|parsed| printer::update(&parsed)),
             "eval" => {
-                placeholders.condition(ExpressionKind::Filter, text).map(|parsed| parsed.eval(&self.item).to_string())
+                let holds = |parsed: Condition| parsed.eval(&self.item, &Steps::unlimited()).unwrap();
+                placeholders.condition(ExpressionKind::Filter, text).map(|parsed| holds(parsed).to_string())
             }
-            "project" => placeholders.projection(text).map(|parsed| printer::item(&parsed.project(&self.item))),
+            "project" => {
+                let project = |parsed: Projection| parsed.project(&self.item, &Steps::unlimited()).unwrap();
+                placeholders.projection(text).map(|parsed| printer::item(&project(parsed)))
+            }
             "apply" => self.apply(text, false),
             "touched" => self.apply(text, true),
             "plan" => {

@@ -80,7 +80,11 @@ impl ReadFailure {
             // Too long for the calling thread, or a view that is to be fetched: the caller goes on, so this never ends
             // a request.
             ReadFailure::Read(
-                ReadError::Store(_) | ReadError::Corrupt(_) | ReadError::TooLong | ReadError::Missing(_),
+                ReadError::Store(_)
+                | ReadError::Corrupt(_)
+                | ReadError::TooLong
+                | ReadError::Missing(_)
+                | ReadError::Abandoned,
             )
             | ReadFailure::Stale => ApiError::internal(),
         }

@@ -183,9 +183,10 @@ impl<E: Env> Node<E> {
     ) -> Result<Outcome, ShardError> {
         loop {
             self.check_writable(shard, &command)?;
-            // Stamped by a leader that was deposed meanwhile, and therefore not done: propose again.
+            // Stamped by a leader that was deposed meanwhile, or in an entry with too much work before it, and therefore
+            // not done: propose again.
             match shard.propose(command.clone(), deadline).await? {
-                Outcome::Rejected(Rejection::Timestamp) if !deadline.is_over::<E>() => {}
+                Outcome::Rejected(Rejection::Timestamp | Rejection::Crowded) if !deadline.is_over::<E>() => {}
                 outcome => {
                     lanes::wait_for_index(shard, &outcome, deadline).await;
                     return Ok(outcome);

@@ -63,13 +63,15 @@ impl Applier<'_> {
         tables: &[Arc<TableDescriptor>],
         actions: &'w [ItemWrite],
     ) -> Result<Vec<Result<Evaluated<'w>, Refusal>>, Fault> {
-        let evaluate = |(table, action): (&Arc<TableDescriptor>, &'w ItemWrite)| {
-            if self.shard.locks.is_locked(&action.key) {
-                return Ok(Err(Refusal::Conflict));
-            }
-            self.evaluate(table, action)
-        };
-        tables.iter().zip(actions).map(evaluate).collect()
+        self.work.counted(|steps| {
+            let evaluate = |(table, action): (&Arc<TableDescriptor>, &'w ItemWrite)| {
+                if self.shard.locks.is_locked(&action.key) {
+                    return Ok(Err(Refusal::Conflict));
+                }
+                self.evaluate(table, action, steps)
+            };
+            tables.iter().zip(actions).map(evaluate).collect()
+        })
     }
 
     /// Locks one item, and says what a commit would do to it.
@@ -84,6 +86,7 @@ impl Applier<'_> {
             }
             Next::Gone => (Prospect::Delete, None),
         };
+        self.work.hold(new.as_ref());
         let changed = change != Prospect::Keep;
         let intent = Intent { id: prepare.id, home: prepare.home, change };
         self.put(intent_key(&action.key), intent.to_bytes());

@@ -2,7 +2,7 @@
 //! in the blocking pool where the disk is needed.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dynamo_engine::catalog::MemoryCatalog;
 use dynamo_engine::read::remote::{Need, Supplied, Supply};
@@ -28,11 +28,11 @@ pub(super) enum Sources {
 
 /// Where a run may wait.
 #[derive(Clone, Copy)]
-enum Pace {
+enum Pace<'a> {
     /// Nowhere, and not take long.
     Inline,
-    /// For the disk.
-    Blocking,
+    /// For the disk, as long as somebody waits for the answer.
+    Blocking(&'a dyn Fn() -> bool),
 }
 
 impl Sources {
@@ -44,7 +44,7 @@ impl Sources {
         }
     }
 
-    fn advance(&self, read: &mut Execution, here: &dyn Reader, pace: Pace) -> Result<Step, ReadError> {
+    fn advance(&self, read: &mut Execution, here: &dyn Reader, pace: Pace<'_>) -> Result<Step, ReadError> {
         match self {
             Sources::Here => advance(read, &here, pace),
             Sources::Parts(parts) => {
@@ -59,10 +59,10 @@ impl Sources {
     }
 }
 
-fn advance(read: &mut Execution, views: &dyn Views, pace: Pace) -> Result<Step, ReadError> {
+fn advance(read: &mut Execution, views: &dyn Views, pace: Pace<'_>) -> Result<Step, ReadError> {
     match pace {
         Pace::Inline => read.advance_inline(views),
-        Pace::Blocking => read.advance(views),
+        Pace::Blocking(is_wanted) => read.advance_while(views, is_wanted),
     }
 }
 
@@ -83,7 +83,8 @@ impl<E: Env> Node<E> {
             }
         }
         let place = self.blocking_place(deadline).await?;
-        let run = BlockingRead { read, sources, store: self.pooled(place) };
+        let waiting = Waiting::default();
+        let run = BlockingRead { read, sources, store: self.pooled(place), gone: waiting.gone(), deadline };
         E::blocking(move || run.run::<E>()).await.map_err(|error| self.faulty(error).into())
     }
 
@@ -140,7 +141,7 @@ impl<E: Env> Node<E> {
                 self.fault.raise(format!("reading the state failed: {error}"))
             }
             ReadError::Store(_) | ReadError::Corrupt(_) => tracing::error!(%error, "a read failed"),
-            ReadError::TooLong | ReadError::Missing(_) | ReadError::Client(_) => {}
+            ReadError::TooLong | ReadError::Missing(_) | ReadError::Abandoned | ReadError::Client(_) => {}
         }
         error
     }
@@ -184,17 +185,38 @@ impl PooledStore {
     }
 }
 
+/// Someone who waits for a read in the pool, until dropped: with the request, when its client has gone away.
+#[derive(Default)]
+struct Waiting(Arc<AtomicBool>);
+
+impl Waiting {
+    /// What becomes true when nobody waits any more.
+    fn gone(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 struct BlockingRead {
     read: Execution,
     sources: Sources,
     store: PooledStore,
+    gone: Arc<AtomicBool>,
+    deadline: Deadline,
 }
 
 impl BlockingRead {
     fn run<E: Env>(self) -> Result<(Execution, Step), ReadError> {
-        let BlockingRead { mut read, sources, store } = self;
+        let BlockingRead { mut read, sources, store, gone, deadline } = self;
+        let is_wanted = || !gone.load(Ordering::Relaxed) && !deadline.is_over::<E>();
         let needs_view = read.plan().needs_view();
-        let step = store.read::<E, _>(needs_view, |reader| sources.advance(&mut read, reader, Pace::Blocking))?;
+        let advance = |reader: &dyn Reader| sources.advance(&mut read, reader, Pace::Blocking(&is_wanted));
+        let step = store.read::<E, _>(needs_view, advance)?;
         Ok((read, step))
     }
 }
@@ -215,15 +237,15 @@ impl Serving {
         self.need.needs_view()
     }
 
-    fn serve(&self, reader: &dyn Reader, pace: Pace) -> Result<Supply, ReadError> {
+    fn serve(&self, reader: &dyn Reader, pace: Pace<'_>) -> Result<Supply, ReadError> {
         match pace {
             Pace::Inline => self.need.serve_inline(self.shard, reader, &*self.installed),
-            Pace::Blocking => self.need.serve(self.shard, reader, &*self.installed),
+            Pace::Blocking(_) => self.need.serve(self.shard, reader, &*self.installed),
         }
     }
 }
 
-fn serve_all(servings: &[Serving], reader: &dyn Reader, pace: Pace) -> Result<Vec<Supply>, ReadError> {
+fn serve_all(servings: &[Serving], reader: &dyn Reader, pace: Pace<'_>) -> Result<Vec<Supply>, ReadError> {
     servings.iter().map(|serving| serving.serve(reader, pace)).collect()
 }
 
@@ -235,7 +257,7 @@ struct BlockingServe {
 impl BlockingServe {
     fn run<E: Env>(self) -> Result<Vec<Supply>, ReadError> {
         let needs_view = self.servings.iter().any(Serving::needs_view);
-        self.store.read::<E, _>(needs_view, |reader| serve_all(&self.servings, reader, Pace::Blocking))
+        self.store.read::<E, _>(needs_view, |reader| serve_all(&self.servings, reader, Pace::Blocking(&|| true)))
     }
 }
 

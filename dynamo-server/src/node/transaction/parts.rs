@@ -118,7 +118,9 @@ impl Parts {
                 Some(Ok(Outcome::Rejected(Rejection::Late))) => {
                     return Verdict::Abort(Err(ShardError::DeadlinePassed));
                 }
-                Some(Ok(Outcome::Rejected(Rejection::Full))) => return Verdict::Abort(Err(ShardError::Overloaded)),
+                Some(Ok(Outcome::Rejected(Rejection::Full | Rejection::Crowded))) => {
+                    return Verdict::Abort(Err(ShardError::Overloaded));
+                }
                 Some(Ok(outcome @ Outcome::Rejected(_))) => stale = Some(outcome.clone()),
                 Some(Err(error)) => return Verdict::Abort(Err(error.clone())),
                 Some(Ok(_)) | None => return Verdict::Abort(Err(ShardError::Unknown)),
