@@ -9,7 +9,12 @@
 use std::fmt;
 
 use crate::json::JsonWriter;
+use crate::shapes::echo::boundary;
 use crate::value::Item;
+
+/// Bytes of an error's text. Most texts that repeat what the request holds are a few hundred bytes long, and those of
+/// requests that could have been right stay far below: the largest part of one that is repeated is a name of 64 KB.
+pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
 
 /// An error as a client sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,6 +200,15 @@ kinds! {
     TrimmedDataAccess "com.amazonaws.dynamodb.v20120810#TrimmedDataAccessException" 400;
 }
 
+fn bounded(mut message: String) -> String {
+    if message.len() > MESSAGE_BYTES_MAX {
+        message.truncate(boundary(&message, MESSAGE_BYTES_MAX));
+        message.push_str("...");
+        message.shrink_to_fit();
+    }
+    message
+}
+
 impl ErrorKind {
     /// How this exception spells the key of its message.
     ///
@@ -230,9 +244,9 @@ impl ErrorKind {
 }
 
 impl ApiError {
-    /// An error of any kind with its text.
+    /// An error of any kind with its text, which is cut past [`MESSAGE_BYTES_MAX`].
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        ApiError { kind, message: message.into(), detail: Detail::None }
+        ApiError { kind, message: bounded(message.into()), detail: Detail::None }
     }
 
     /// ValidationException.

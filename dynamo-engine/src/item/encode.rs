@@ -9,7 +9,7 @@ use super::value::push_value;
 use super::{BODY_HEAD_BYTES, CODEC_PLAIN, Corrupt, FORMAT_VERSION, HEADER_BYTES, ItemRef};
 
 /// An encoded item without its row header: what a command carries.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ItemBody(Vec<u8>);
 
 impl ItemBody {

@@ -9,6 +9,7 @@ use dynamo_protocol::shapes::KeysAndAttributes;
 use dynamo_protocol::value::Item;
 
 use crate::catalog::{Catalog, TableDescriptor};
+use crate::item::ItemBody;
 use crate::read::{BatchRead, CapacityReport, ReadPlan, Shape, TableRead};
 
 use super::parameters::check_generations;
@@ -80,7 +81,10 @@ fn rows(requests: &BTreeMap<String, KeysAndAttributes>, catalog: &dyn Catalog) -
 /// The service compares the keys of a request before it looks for the table. Comparing rows costs less, so this slow
 /// comparison is only made where there is another mistake that it must come before.
 fn repeated_key(requests: &BTreeMap<String, KeysAndAttributes>) -> Option<PlanError> {
-    let repeats = |keys: &[Item]| keys.iter().enumerate().any(|(at, key)| keys[..at].contains(key));
+    let repeats = |keys: &[Item]| {
+        let distinct: BTreeSet<ItemBody> = keys.iter().map(ItemBody::encode).collect();
+        distinct.len() < keys.len()
+    };
     requests.values().any(|request| repeats(&request.keys)).then(duplicates)
 }
 

@@ -9,8 +9,9 @@ use dynamo_protocol::shapes::{GlobalTableSettingsReplicationMode, Tag};
 
 use super::PlanError;
 use super::ddl::index::{self, NewTable};
+use super::ddl::key_schema::{self, Definitions};
 use super::ddl::throughput::{self, Subject};
-use super::ddl::{key_schema, settings, tags, unsupported};
+use super::ddl::{settings, tags, unsupported};
 use crate::catalog::{
     BillingMode, DdlCommand, IndexDescriptor, IndexId, StreamSettings, TableClassSettings, TableDescriptor, TableId,
 };
@@ -25,9 +26,9 @@ pub fn plan(input: CreateTableInput) -> Result<DdlCommand, PlanError> {
     let throughput = throughput::of_new_table(billing_mode, input.provisioned_throughput.as_ref())?;
     let on_demand = throughput::on_demand(Subject::Table, billing_mode, input.on_demand_throughput.as_ref(), false)?;
     let definitions = index::definitions(&input.attribute_definitions);
-    key_schema::check_definitions(&definitions)?;
-    let keys = key_schema::of_table(&index::elements(&input.key_schema), &definitions)?;
-    let indexes = indexes(&input, &NewTable { keys: &keys, definitions: &definitions, billing_mode })?;
+    let by_name = Definitions::new(&definitions)?;
+    let keys = key_schema::of_table(&index::elements(&input.key_schema), &by_name)?;
+    let indexes = indexes(&input, &NewTable { keys: &keys, definitions: &by_name, billing_mode })?;
     let stream = settings::stream_of_new(input.stream_specification.as_ref())?;
     let sse = input.sse_specification.as_ref().map(settings::sse).transpose()?.flatten();
     let warm = throughput::warm_of_new(Subject::Table, billing_mode, &throughput, input.warm_throughput.as_ref())?;
@@ -56,7 +57,7 @@ fn indexes(input: &CreateTableInput, table: &NewTable<'_>) -> Result<Vec<IndexDe
     let (local, global) = (input.local_secondary_indexes.as_deref(), input.global_secondary_indexes.as_deref());
     table.check_definitions(local, global)?;
     let mut indexes = table.local_indexes(local)?;
-    table.global_indexes(global, &mut indexes)?;
+    indexes.extend(table.global_indexes(global, &indexes)?);
     index::check_projected(indexes.iter())?;
     for (id, index) in (1..).zip(&mut indexes) {
         index.id = IndexId(id);

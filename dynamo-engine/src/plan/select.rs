@@ -3,7 +3,9 @@
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::shapes::Select;
 
-use dynamo_expression::Projection;
+use std::collections::BTreeSet;
+
+use dynamo_expression::{Path, Projection};
 
 use super::parameters::Present;
 use super::source::Source;
@@ -75,12 +77,9 @@ fn missing_attributes(select: Option<Select>, projection: Option<&Projection>, s
     if select == Some(Select::AllAttributes) {
         return Some(Missing::All);
     }
-    let mut names: Vec<String> = Vec::new();
-    for path in projection?.paths() {
-        if !source.projects(path.root()) && !names.iter().any(|name| name == path.root()) {
-            names.push(path.root().to_owned());
-        }
-    }
+    let mut seen = BTreeSet::new();
+    let roots = projection?.paths().iter().map(Path::root).filter(|name| !source.projects(name));
+    let names: Vec<String> = roots.filter(|name| seen.insert(*name)).map(str::to_owned).collect();
     (!names.is_empty()).then_some(Missing::Names(names))
 }
 

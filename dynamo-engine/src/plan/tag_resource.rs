@@ -1,5 +1,6 @@
 //! TagResource, UntagResource, ListTagsOfResource.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dynamo_protocol::error::{ApiError, ErrorKind};
@@ -41,7 +42,9 @@ pub fn plan_untag(input: UntagResourceInput, catalog: &dyn Catalog) -> Result<Dd
     }
     input.tag_keys.iter().try_for_each(|key| tags::check_key(key))?;
     let table = table(catalog, name, || resource::not_found(&input.resource_arn))?;
-    let steps = input.tag_keys.into_iter().map(|key| TableStep::Untag { key }).collect();
+    // Each key that has a tag, once: a request may name a million others.
+    let there: BTreeSet<String> = input.tag_keys.into_iter().filter(|key| table.tags.contains_key(key)).collect();
+    let steps = there.into_iter().map(|key| TableStep::Untag { key }).collect();
     Ok(DdlCommand::ChangeTable { table: table.id, schema_version: table.schema_version, steps })
 }
 

@@ -1,14 +1,17 @@
 //! The part of UpdateTable that is about global indexes: at most one index is created or dropped in a request, any
 //! number get new settings.
 
+use std::collections::BTreeSet;
+
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::UpdateTableInput;
 use dynamo_protocol::shapes::{
     CreateGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate, UpdateGlobalSecondaryIndexAction, WarmThroughput,
 };
 
+use super::ddl::key_schema::Definitions;
 use super::ddl::throughput::{self, Subject};
-use super::ddl::{in_use, index, invalid, key_schema};
+use super::ddl::{in_use, index, invalid};
 use super::update_table::check_index_count;
 use crate::catalog::{BillingMode, IndexDescriptor, IndexState, KeyAttribute, KeySchema, TableDescriptor, TableStep};
 
@@ -22,8 +25,8 @@ pub(super) enum IndexUpdate<'a> {
     Delete(&'a str),
 }
 
-impl IndexUpdate<'_> {
-    fn name(&self) -> &str {
+impl<'a> IndexUpdate<'a> {
+    fn name(&self) -> &'a str {
         match self {
             IndexUpdate::Update(action) => &action.index_name,
             IndexUpdate::Create(action) => &action.index_name,
@@ -44,9 +47,10 @@ pub(super) fn read(requested: Option<&[GlobalSecondaryIndexUpdate]>) -> Result<V
         return Err(invalid("List of GlobalSecondaryIndexUpdates is empty"));
     }
     let mut updates: Vec<IndexUpdate<'_>> = Vec::with_capacity(requested.len());
+    let mut names = BTreeSet::new();
     for element in requested {
         let update = read_one(element)?;
-        if updates.iter().any(|earlier| earlier.name() == update.name()) {
+        if !names.insert(update.name()) {
             return Err(invalid(format_args!(
                 "Only one global secondary index update per index is allowed simultaneously. Index: {}",
                 update.name()
@@ -165,8 +169,7 @@ fn create(
     }
     check_index_count(table)?;
     let definitions = index::definitions(input.attribute_definitions.as_deref().unwrap_or_default());
-    key_schema::check_definitions(&definitions)?;
-    let new = index::added(action, &definitions, mode)?;
+    let new = index::added(action, &Definitions::new(&definitions)?, mode)?;
     let definitions = with_keys(&table.attribute_definitions, &new.keys, table)?;
     index::check_projected(table.indexes.iter().chain([&new]))?;
     steps.push(TableStep::AttributeDefinitions(definitions));

@@ -27,8 +27,9 @@ pub(super) fn check_update(table: &TableDescriptor, update: &Update) -> Result<(
 
 fn check_index_types(table: &TableDescriptor, update: &Update) -> Result<(), ApiError> {
     let targets = update.actions().iter().filter(|action| !action.path().is_nested());
+    let indexes = indexes_by_name(table);
     for (name, actual) in targets.filter_map(|action| Some((action.path().root(), written_type(action)?))) {
-        for index in indexes_by_name(table) {
+        for index in &indexes {
             for attribute in index.keys.attributes().filter(|attribute| attribute.name == name) {
                 if attribute.kind.name() != actual {
                     let text = messages::index_key_type_mismatch(index, attribute, actual);

@@ -88,13 +88,17 @@ pub fn plan(operation: &str, body: &Value) -> Result<ReadPlan, ApiError> {
 
 /// The plan of a request given as JSON.
 pub fn plan_in(catalog: &dyn Catalog, operation: &str, body: &Value) -> Result<ReadPlan, ApiError> {
-    let body = body.to_string().into_bytes();
+    plan_bytes(catalog, operation, body.to_string().as_bytes())
+}
+
+/// The plan of a request given as bytes.
+pub fn plan_bytes(catalog: &dyn Catalog, operation: &str, body: &[u8]) -> Result<ReadPlan, ApiError> {
     let planned = match operation {
-        "GetItem" => plan::get_item::plan(GetItemInput::from_json(&body)?, catalog),
-        "BatchGetItem" => plan::batch_get_item::plan(BatchGetItemInput::from_json(&body)?, catalog),
-        "Query" => plan::query::plan(QueryInput::from_json(&body)?, catalog),
-        "Scan" => plan::scan::plan(ScanInput::from_json(&body)?, catalog),
-        "TransactGetItems" => plan::transact_get_items::plan(TransactGetItemsInput::from_json(&body)?, catalog),
+        "GetItem" => plan::get_item::plan(GetItemInput::from_json(body)?, catalog),
+        "BatchGetItem" => plan::batch_get_item::plan(BatchGetItemInput::from_json(body)?, catalog),
+        "Query" => plan::query::plan(QueryInput::from_json(body)?, catalog),
+        "Scan" => plan::scan::plan(ScanInput::from_json(body)?, catalog),
+        "TransactGetItems" => plan::transact_get_items::plan(TransactGetItemsInput::from_json(body)?, catalog),
         other => panic!("no read operation: {other}"),
     };
     planned.map_err(PlanError::into_api_error)

@@ -1,5 +1,7 @@
 //! The engine against a naive model, over the in-memory store.
 
+mod attacks;
+mod cost;
 mod fixture;
 mod lanes;
 mod model;

@@ -12,6 +12,7 @@ use dynamo_engine::command::{BackfillStep, Command, Entry, Stamped};
 use dynamo_engine::context::RequestContext;
 use dynamo_engine::keyspace::local;
 use dynamo_engine::plan::{self, PlanError, WritePlan};
+use dynamo_engine::read::ReadError;
 use dynamo_engine::reply;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::{
@@ -56,30 +57,41 @@ impl Node {
 
     /// The reply to a request, or the error that the client gets.
     pub fn send(&mut self, operation: &str, request: &Value) -> Result<Value, ApiError> {
-        let body = request.to_string().into_bytes();
-        if let Some(reply) = self.control(operation, &body) {
-            let reply = reply?;
-            return Ok(if reply.is_empty() { Value::Null } else { serde_json::from_slice(&reply).expect("JSON") });
+        let reply = self.send_bytes(operation, request.to_string().as_bytes())?;
+        Ok(if reply.is_empty() { Value::Null } else { serde_json::from_slice(&reply).expect("a reply is JSON") })
+    }
+
+    /// The same with request and reply as they travel.
+    pub fn send_bytes(&mut self, operation: &str, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+        if let Some(reply) = self.control(operation, body) {
+            return reply;
         }
-        let reply = match operation {
-            "PutItem" => self.write(plan::put_item::plan(PutItemInput::from_json(&body)?, &self.catalog))?,
-            "UpdateItem" => self.write(plan::update_item::plan(UpdateItemInput::from_json(&body)?, &self.catalog))?,
-            "DeleteItem" => self.write(plan::delete_item::plan(DeleteItemInput::from_json(&body)?, &self.catalog))?,
+        match operation {
+            "PutItem" => self.write(plan::put_item::plan(PutItemInput::from_json(body)?, &self.catalog)),
+            "UpdateItem" => self.write(plan::update_item::plan(UpdateItemInput::from_json(body)?, &self.catalog)),
+            "DeleteItem" => self.write(plan::delete_item::plan(DeleteItemInput::from_json(body)?, &self.catalog)),
             "BatchWriteItem" => {
-                self.write(plan::batch_write_item::plan(BatchWriteItemInput::from_json(&body)?, &self.catalog))?
+                self.write(plan::batch_write_item::plan(BatchWriteItemInput::from_json(body)?, &self.catalog))
             }
             "TransactWriteItems" => {
-                self.write(plan::transact_write_items::plan(TransactWriteItemsInput::from_json(&body)?, &self.catalog))?
+                self.write(plan::transact_write_items::plan(TransactWriteItemsInput::from_json(body)?, &self.catalog))
             }
             read => {
-                let plan = fixture::plan_in(&self.catalog, read, request)?;
+                let plan = fixture::plan_bytes(&self.catalog, read, body)?;
                 let mut out = Vec::new();
                 let reader: &dyn Reader = &self.store;
-                plan.execute(&reader, &mut out).expect("memory can be read");
-                out
+                match plan.execute(&reader, &mut out) {
+                    Ok(()) => Ok(out),
+                    Err(ReadError::Client(error)) => Err(error),
+                    Err(error) => panic!("memory can be read: {error}"),
+                }
             }
-        };
-        Ok(serde_json::from_slice(&reply).expect("a reply is JSON"))
+        }
+    }
+
+    /// Bytes of the log so far.
+    pub fn log_bytes(&self) -> usize {
+        self.log.iter().map(Vec::len).sum()
     }
 
     /// The reply to an operation on tables; `None` for other operations.
@@ -233,7 +245,13 @@ impl Node {
         }
     }
 
-    fn propose(&mut self, commands: Vec<Command>) -> Vec<Outcome> {
+    /// The tables as they are installed.
+    pub fn catalog(&self) -> &MemoryCatalog {
+        &self.catalog
+    }
+
+    /// Applies commands as one entry.
+    pub fn propose(&mut self, commands: Vec<Command>) -> Vec<Outcome> {
         let stamp = |command| {
             self.clock += 7;
             Stamped { ts: Timestamp(self.clock), command }

@@ -52,3 +52,33 @@ fn projections() {
     assert_eq!(hex(&bytes), "02016100016202000163 01ac02".replace(' ', ""));
     assert_eq!(Projection::decode(&mut bytes.as_slice()), Ok(projection));
 }
+
+/// A long name and a large value that come again stand as their numbers.
+#[test]
+fn what_comes_again() {
+    let names = BTreeMap::from([("#n".to_owned(), "n".repeat(33)), ("#short".to_owned(), "n".repeat(32))]);
+    let values = BTreeMap::from([(":v".to_owned(), AttributeValue::S("v".repeat(33)))]);
+    let placeholders = Placeholders::new(Some(&names), Some(&values));
+    let (name, value) = (format!("21{}", "6e".repeat(33)), format!("0121{}", "76".repeat(33)));
+    let short = format!("20{}", "6e".repeat(32));
+
+    let condition = placeholders.condition(ExpressionKind::Condition, "#n = :v OR #n.#n <> :v").unwrap();
+    let mut bytes = Vec::new();
+    condition.encode(&mut bytes);
+    assert_eq!(hex(&bytes), format!("0202 0400 01{name}00 02{value} 0401 01 0000 01 0200 0400").replace(' ', ""));
+    assert_eq!(Condition::decode(&mut bytes.as_slice()), Ok(condition));
+
+    let update = placeholders.update("SET #n.a = :v, b = :v ADD #short.a :v, #short.b :v").unwrap_err();
+    assert!(update.to_string().contains("Incorrect operand type"), "{update}");
+    let values = BTreeMap::from([(":v".to_owned(), AttributeValue::Ss(vec!["v".to_owned()]))]);
+    let update = Placeholders::new(Some(&names), Some(&values));
+    let update = update.update("SET #n.a = :v, #n.b = :v ADD #short.a :v DELETE #short.b :v").unwrap();
+    let mut bytes = Vec::new();
+    update.encode(&mut bytes);
+    let expected = format!(
+        "01 04 01 {name} 01 00 01 61 02 07 01 01 76 01 00 00 01 00 01 62 07 00 05 {short} 01 00 01 61 00 06 {short} 01 00 \
+         01 62 00"
+    );
+    assert_eq!(hex(&bytes), expected.replace(' ', ""));
+    assert_eq!(Update::decode(&mut bytes.as_slice()), Ok(update));
+}

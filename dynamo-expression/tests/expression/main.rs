@@ -1,5 +1,6 @@
 //! The tests of dynamo-expression: scripts of behaviour, laws against a naive model, and a fuzz target.
 
+mod cost;
 mod fuzz;
 mod golden_bytes;
 mod laws;

@@ -7,6 +7,7 @@ use crate::json::JsonWriter;
 use crate::limits::BATCH_GET_KEYS_MAX;
 use crate::shapes::checks::{Checks, Layer, Wording};
 use crate::shapes::declare::structure;
+use crate::shapes::echo::{ECHO_BYTES_MAX, cut};
 use crate::shapes::path::Path;
 use crate::shapes::rules::table_keys;
 use crate::shapes::{KeysAndAttributes, ReturnConsumedCapacity};
@@ -54,10 +55,16 @@ fn echo(items: &BTreeMap<String, KeysAndAttributes>) -> String {
     let mut json = JsonWriter::new(&mut out);
     json.begin_object();
     for (table, request) in items {
+        if json.len() > ECHO_BYTES_MAX {
+            break;
+        }
         json.key(table).begin_object().key("Keys").begin_array();
-        request.keys.iter().for_each(|key| {
+        for key in &request.keys {
+            if json.len() > ECHO_BYTES_MAX {
+                break;
+            }
             json.item(key);
-        });
+        }
         json.end_array();
         if let Some(names) = &request.attributes_to_get {
             json.key("AttributesToGet").begin_array();
@@ -82,5 +89,5 @@ fn echo(items: &BTreeMap<String, KeysAndAttributes>) -> String {
         json.end_object();
     }
     json.end_object();
-    String::from_utf8(out).expect("JSON written from texts is UTF-8")
+    cut(&String::from_utf8(out).expect("JSON written from texts is UTF-8"))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::error::ApiError;
 use crate::limits::BATCH_WRITE_REQUESTS_MAX;
-use crate::shapes::checks::{Checks, Layer, Wording};
+use crate::shapes::checks::{Checks, Layer, REPORTED_MAX, Wording};
 use crate::shapes::declare::structure;
 use crate::shapes::path::Path;
 use crate::shapes::rules::{echoed, table_keys};
@@ -53,7 +53,9 @@ fn check_tables(items: &BTreeMap<String, Vec<WriteRequest>>, path: &Path<'_>, ch
         checks.broken(path, &echoed(items), "Member must have length less than or equal to 25");
     }
     let allowed = 1..=BATCH_WRITE_REQUESTS_MAX;
-    for _ in items.values().filter(|requests| !allowed.contains(&requests.len())) {
-        checks.broken(path, &echoed(items), MAP_VALUES);
+    let wrong = items.values().filter(|requests| !allowed.contains(&requests.len())).take(REPORTED_MAX).count();
+    let echo = if wrong > 0 { echoed(items) } else { String::new() };
+    for _ in 0..wrong {
+        checks.broken(path, &echo, MAP_VALUES);
     }
 }

@@ -15,6 +15,7 @@ use crate::number::Number;
 use crate::value::{AttributeValue, Item};
 
 use super::checks::{Checks, Problem};
+use super::echo::{ECHO_BYTES_MAX, Echo, joined};
 use super::path::Path;
 use super::wire::{Place, Wire, list, members, not_a_scalar, text};
 
@@ -36,7 +37,7 @@ impl Wire for AttributeValue {
         AttributeValue::Null
     }
 
-    fn echo(&self, out: &mut String) {
+    fn echo(&self, out: &mut Echo) {
         echo(self, out);
     }
 }
@@ -223,26 +224,7 @@ fn binary(reader: &mut Reader<'_>) -> Result<Vec<u8>, Refused> {
 }
 
 /// As DynamoDB prints a value in messages: every type it knows, most of them null.
-fn echo(value: &AttributeValue, out: &mut String) {
-    let mut shown = String::new();
-    match value {
-        AttributeValue::S(text) => shown.push_str(text),
-        AttributeValue::N(number) => shown.push_str(&number.to_string()),
-        AttributeValue::B(_) => shown.push_str("java.nio.HeapByteBuffer"),
-        AttributeValue::Bool(value) => value.echo(&mut shown),
-        AttributeValue::Null => shown.push_str("true"),
-        AttributeValue::Ss(members) => members.echo(&mut shown),
-        AttributeValue::Ns(members) => {
-            members.iter().map(ToString::to_string).collect::<Vec<_>>().echo(&mut shown);
-        }
-        AttributeValue::Bs(members) => {
-            let mut encoded = Vec::new();
-            members.iter().for_each(|member| push_base64(&mut encoded, member));
-            shown.push_str(&String::from_utf8_lossy(&encoded));
-        }
-        AttributeValue::L(elements) => elements.echo(&mut shown),
-        AttributeValue::M(entries) => entries.echo(&mut shown),
-    }
+fn echo(value: &AttributeValue, out: &mut Echo) {
     out.push_str("AttributeValue(");
     const TYPES: [(&str, &str); 16] = [
         ("s", "S"),
@@ -266,7 +248,39 @@ fn echo(value: &AttributeValue, out: &mut String) {
         out.push_str(if position > 0 { ", " } else { "" });
         out.push_str(name);
         out.push('=');
-        out.push_str(if type_name == value.type_name() { &shown } else { "null" });
+        if type_name == value.type_name() {
+            echo_content(value, out);
+        } else {
+            out.push_str("null");
+        }
     }
     out.push(')');
+}
+
+fn echo_content(value: &AttributeValue, out: &mut Echo) {
+    match value {
+        AttributeValue::S(text) => out.push_str(text),
+        AttributeValue::N(number) => out.push_str(&number.to_string()),
+        AttributeValue::B(_) => out.push_str("java.nio.HeapByteBuffer"),
+        AttributeValue::Bool(value) => value.echo(out),
+        AttributeValue::Null => out.push_str("true"),
+        AttributeValue::Ss(members) => members.echo(out),
+        AttributeValue::Ns(members) => {
+            out.push('[');
+            out.push_str(&joined(members.iter().map(ToString::to_string), ", "));
+            out.push(']');
+        }
+        AttributeValue::Bs(members) => {
+            let mut encoded = Vec::new();
+            for member in members {
+                if encoded.len() > ECHO_BYTES_MAX {
+                    break;
+                }
+                push_base64(&mut encoded, member);
+            }
+            out.push_str(&String::from_utf8_lossy(&encoded));
+        }
+        AttributeValue::L(elements) => elements.echo(out),
+        AttributeValue::M(entries) => entries.echo(out),
+    }
 }

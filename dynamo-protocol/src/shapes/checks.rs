@@ -14,6 +14,8 @@
 //! Sources: the public service model (constraints); paritysuite/dynamodb-conformance, captures of June to October 2026
 //! (the newer layer); observed behaviour of DynamoDB's classic layer (order of members, limit of ten).
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
@@ -21,11 +23,12 @@ use crate::error::ApiError;
 use crate::limits::ATTRIBUTE_NAME_BYTES_MAX;
 use crate::number::NumberError;
 
+use super::echo::{cut, joined};
 use super::enums::ReturnValue;
 use super::path::Path;
 
 /// At most so many violations are reported at once.
-const REPORTED_MAX: usize = 10;
+pub(crate) const REPORTED_MAX: usize = 10;
 
 /// Which layer checks an operation's model constraints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,15 +59,22 @@ const CURRENT_LEVELS_MAX: usize = 62;
 pub(crate) struct Checks {
     /// A value is nested past [`CURRENT_LEVELS_MAX`].
     abyss: bool,
+    /// Those that come first in DynamoDB's order, at most [`REPORTED_MAX`]; others are never looked at, and a request may
+    /// hold millions.
     violations: Vec<Violation>,
+    /// The first of [`Rule::Bound`], and of [`Rule::Alone`].
+    bound: Option<Violation>,
+    alone: Option<Violation>,
+    /// Required members of the request that are missing.
+    missing: Vec<&'static str>,
     /// A mistake with a text of its own, due after the model's constraints.
     said: Option<(Vec<u32>, &'static str)>,
     contents: Vec<Content>,
 }
 
+#[derive(Clone)]
 struct Violation {
     order: Vec<u32>,
-    rule: Rule,
     classic: String,
     current: Option<String>,
 }
@@ -123,24 +133,53 @@ impl Checks {
     /// A required member is missing.
     #[cold]
     pub(crate) fn missing(&mut self, path: &Path<'_>) {
-        let text = format!("Value null at '{}' failed to satisfy constraint: Member must not be null", path.classic());
         let rule = path.top_member().map_or(Rule::Other, Rule::MissingTop);
-        self.violations.push(Violation { order: path.order(), rule, classic: text, current: None });
+        self.add(path, rule, || {
+            let classic =
+                format!("Value null at '{}' failed to satisfy constraint: Member must not be null", path.classic());
+            (classic, None)
+        });
     }
 
     /// A length or range is out of the model's bounds; `value` as the classic layer echoes it.
     #[cold]
     pub(crate) fn out_of_bounds(&mut self, path: &Path<'_>, value: &str, constraint: &str) {
-        let classic = classic_text(path, value, constraint);
-        let current = format!("Value at '{}' failed to satisfy constraint: {constraint}", path.current());
-        self.violations.push(Violation { order: path.order(), rule: Rule::Bound, classic, current: Some(current) });
+        self.add(path, Rule::Bound, || {
+            let current = format!("Value at '{}' failed to satisfy constraint: {constraint}", path.current());
+            (classic_text(path, value, constraint), Some(current))
+        });
     }
 
     /// Any other constraint is broken.
     #[cold]
     pub(crate) fn broken(&mut self, path: &Path<'_>, value: &str, constraint: &str) {
-        let classic = classic_text(path, value, constraint);
-        self.violations.push(Violation { order: path.order(), rule: Rule::Other, classic, current: None });
+        self.add(path, Rule::Other, || (classic_text(path, value, constraint), None));
+    }
+
+    /// Keeps a violation if it may be reported; only then its texts are made: the classic one, and the current one where
+    /// it is another.
+    fn add(&mut self, path: &Path<'_>, rule: Rule, texts: impl FnOnce() -> (String, Option<String>)) {
+        if let Rule::MissingTop(name) = rule {
+            self.missing.push(name);
+        }
+        let order = path.order();
+        let place = self.violations.partition_point(|earlier| earlier.order <= order);
+        let first = match rule {
+            Rule::Bound => Some(&mut self.bound),
+            Rule::Alone => Some(&mut self.alone),
+            Rule::MissingTop(_) | Rule::Other => None,
+        };
+        let first = first.filter(|first| first.as_ref().is_none_or(|first| order < first.order));
+        if place >= REPORTED_MAX && first.is_none() {
+            return;
+        }
+        let (classic, current) = texts();
+        let violation = Violation { order, classic, current };
+        if let Some(first) = first {
+            *first = Some(violation.clone());
+        }
+        self.violations.insert(place, violation);
+        self.violations.truncate(REPORTED_MAX);
     }
 
     /// A member is missing that the service asks for in words of its own.
@@ -165,11 +204,13 @@ impl Checks {
     /// A text is not one of an enum's values; `current` is the newer layer's list where it has its own.
     #[cold]
     pub(crate) fn not_listed(&mut self, path: &Path<'_>, value: &str, listed: &str, current: Option<&'static str>) {
-        let classic = classic_text(path, value, &format!("Member must satisfy enum value set: {listed}"));
         let rule = if current.is_some() { Rule::Alone } else { Rule::Other };
-        let current =
-            current.map(|listed| format!("Failed to satisfy constraint: Member must satisfy enum value set: {listed}"));
-        self.violations.push(Violation { order: path.order(), rule, classic, current });
+        self.add(path, rule, || {
+            let classic = classic_text(path, value, &format!("Member must satisfy enum value set: {listed}"));
+            let current = current
+                .map(|listed| format!("Failed to satisfy constraint: Member must satisfy enum value set: {listed}"));
+            (classic, current)
+        });
     }
 
     /// The content of an attribute value is wrong.
@@ -248,7 +289,7 @@ impl Checks {
 
     /// The control plane asks for a missing table name before anything else, in words of its own.
     pub(crate) fn table_name_present(&self) -> Result<(), ApiError> {
-        if self.violations.iter().any(|violation| violation.rule == Rule::MissingTop("TableName")) {
+        if self.missing.contains(&"TableName") {
             let text = "The parameter 'TableName' is required but was not present in the request";
             return Err(ApiError::validation(text));
         }
@@ -263,14 +304,12 @@ impl Checks {
 
     #[cold]
     fn report(&mut self, layer: Layer) -> ApiError {
-        self.violations.sort_by(|a, b| a.order.cmp(&b.order));
         let violations = std::mem::take(&mut self.violations);
-        let missing = violations.iter().any(|violation| matches!(violation.rule, Rule::MissingTop(_)));
-        if layer == Layer::Classic || missing || self.abyss {
+        if layer == Layer::Classic || !self.missing.is_empty() || self.abyss {
             return collected(violations.into_iter().map(|violation| violation.classic));
         }
-        if let Some(first) = violations.iter().find(|violation| violation.rule == Rule::Bound) {
-            return collected(first.current.clone().into_iter());
+        if let Some(first) = self.bound.take() {
+            return collected(first.current.into_iter());
         }
         collected(violations.into_iter().map(|violation| violation.current.unwrap_or(violation.classic)))
     }
@@ -278,10 +317,8 @@ impl Checks {
     /// UpdateItem and Query stop at the enums that have a text of their own, each in its own way; `enveloped` says
     /// whether the count stands before it. To be called before [`Checks::constraints`].
     pub(crate) fn enum_alone(&self, enveloped: bool) -> Result<(), ApiError> {
-        let alone = self.violations.iter().filter(|violation| violation.rule == Rule::Alone);
-        let others =
-            self.violations.iter().any(|violation| matches!(violation.rule, Rule::MissingTop(_) | Rule::Bound));
-        let Some(first) = alone.min_by(|a, b| a.order.cmp(&b.order)) else { return Ok(()) };
+        let others = self.bound.is_some() || !self.missing.is_empty();
+        let Some(first) = &self.alone else { return Ok(()) };
         let classic = others || (self.abyss && enveloped);
         let Some(text) = first.current.clone().filter(|_| !classic) else { return Ok(()) };
         Err(if enveloped { collected(std::iter::once(text)) } else { ApiError::validation(text) })
@@ -352,11 +389,12 @@ impl Problem {
             Problem::EmptyNumbers => return format!("{INVALID}An number set  may not be empty"),
             Problem::EmptyBinaries => return format!("{INVALID}Binary sets should not be empty"),
             Problem::DuplicateStrings(members) => {
-                return format!("{INVALID}Input collection [{}] contains duplicates.", members.join(", "));
+                let members = joined(members.iter().cloned(), ", ");
+                return format!("{INVALID}Input collection [{members}] contains duplicates.");
             }
             Problem::DuplicateNumbers => "Input collection contains duplicates",
             Problem::DuplicateBinaries(members) => {
-                let members = members.iter().map(base64).collect::<Vec<_>>().join(", ");
+                let members = joined(members.iter().map(base64), ", ");
                 return format!("{INVALID}Input collection [{members}]of type BS contains duplicates.");
             }
             Problem::Number(NumberError::OverflowOf32Bits) => return NumberError::Underflow.to_string(),
@@ -373,10 +411,11 @@ impl Problem {
 
 /// The members before the first repeat in order, then the repeat, then the rest as sent.
 fn up_to_repeat<T: Ord>(members: &[T], show: impl Fn(&T) -> String, separator: &str) -> String {
-    let repeat = (1..members.len()).find(|&at| members[..at].contains(&members[at])).unwrap_or(0);
+    let mut seen = BTreeSet::new();
+    let repeat = members.iter().position(|member| !seen.insert(member)).unwrap_or(0);
     let mut shown: Vec<&T> = members.iter().collect();
     shown[..repeat].sort();
-    shown.into_iter().map(|member| format!("\"{}\"", show(member))).collect::<Vec<_>>().join(separator)
+    joined(shown.into_iter().map(|member| format!("\"{}\"", show(member))), separator)
 }
 
 fn base64(bytes: &Vec<u8>) -> String {
@@ -384,11 +423,74 @@ fn base64(bytes: &Vec<u8>) -> String {
 }
 
 fn classic_text(path: &Path<'_>, value: &str, constraint: &str) -> String {
-    format!("Value '{value}' at '{}' failed to satisfy constraint: {constraint}", path.classic())
+    format!("Value '{}' at '{}' failed to satisfy constraint: {constraint}", cut(value), path.classic())
 }
 
 fn collected(texts: impl Iterator<Item = String>) -> ApiError {
     let texts: Vec<String> = texts.take(REPORTED_MAX).collect();
     let plural = if texts.len() == 1 { "" } else { "s" };
     ApiError::validation(format!("{} validation error{plural} detected: {}", texts.len(), texts.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Where a violation stands, and what kind it is.
+    type Found = (u32, u32, u8);
+
+    fn noted(found: &[Found]) -> Checks {
+        let mut checks = Checks::default();
+        for (member, element, kind) in found {
+            let member = Path::ROOT.member(*member, "Member");
+            let path = member.element(*element);
+            match kind {
+                0 => checks.out_of_bounds(&path, "v", "bound"),
+                1 => checks.not_listed(&path, "v", "[A]", Some("[B]")),
+                _ => checks.broken(&path, "v", "other"),
+            }
+        }
+        checks
+    }
+
+    /// All violations in order, of which a report is made.
+    fn all(found: &[Found]) -> Vec<Found> {
+        let mut sorted = found.to_vec();
+        sorted.sort_by_key(|(member, element, _)| (*member, *element));
+        sorted
+    }
+
+    fn place((_, element, _): Found) -> String {
+        format!("'member.{}.member'", element + 1)
+    }
+
+    proptest! {
+        /// Only ten are kept, and they are those that keeping all would report.
+        #[test]
+        fn what_is_kept_is_what_is_reported(found in prop::collection::vec((0..3u32, 0..40u32, 0..3u8), 1..60)) {
+            let sorted = all(&found);
+            let classic = noted(&found).constraints(Layer::Classic).unwrap_err();
+            let count = sorted.len().min(REPORTED_MAX);
+            let expected = format!("{count} validation error{} detected: ", if count == 1 { "" } else { "s" });
+            prop_assert!(classic.message().starts_with(&expected), "{}", classic.message());
+            let reported: Vec<&str> = classic.message().split("; ").collect();
+            prop_assert_eq!(reported.len(), count);
+            for (text, found) in reported.iter().zip(&sorted) {
+                prop_assert!(text.contains(&place(*found)), "{} in {}", place(*found), text);
+            }
+            let current = noted(&found).constraints(Layer::Current).unwrap_err();
+            if let Some((_, element, _)) = sorted.iter().find(|(_, _, kind)| *kind == 0) {
+                let expected = format!(
+                    "1 validation error detected: Value at 'Member.{}.member' failed to satisfy constraint: bound",
+                    element + 1
+                );
+                prop_assert_eq!(current.message(), expected);
+            }
+            let alone = noted(&found).enum_alone(false);
+            let expected = found.iter().any(|(_, _, kind)| *kind == 1) && found.iter().all(|(_, _, kind)| *kind != 0);
+            prop_assert_eq!(alone.is_err(), expected);
+        }
+    }
 }

@@ -4,15 +4,18 @@
 //! constraints, and the order in which DynamoDB reports what is wrong. From it come the Rust type, how it is read, and
 //! how it is echoed in messages.
 
+use super::echo::Echo;
 use super::wire::Wire;
 
 /// Appends a member as Java prints it.
-pub(crate) fn echo_member<T: Wire>(out: &mut String, first: &mut bool, name: &str, value: Option<&T>) {
+pub(crate) fn echo_member<T: Wire>(out: &mut Echo, first: &mut bool, name: &str, value: Option<&T>) {
     if !std::mem::take(first) {
         out.push_str(", ");
     }
     let mut letters = name.chars();
-    out.extend(letters.next().map(|letter| letter.to_ascii_lowercase()));
+    if let Some(first) = letters.next() {
+        out.push(first.to_ascii_lowercase());
+    }
     out.push_str(letters.as_str());
     out.push('=');
     match value {
@@ -54,6 +57,8 @@ macro_rules! structure {
         }
 
         impl $crate::shapes::wire::Wire for $name {
+            const KEPT_IN_LIST_MAX: usize = $crate::shapes::wire::STRUCTURES_KEPT_MAX;
+
             fn java() -> ::std::borrow::Cow<'static, str> {
                 concat!("class com.amazonaws.dynamodb.v20120810.", stringify!($name)).into()
             }
@@ -95,7 +100,7 @@ macro_rules! structure {
             }
 
             #[allow(unused_mut, unused_variables)]
-            fn echo(&self, out: &mut String) {
+            fn echo(&self, out: &mut $crate::shapes::echo::Echo) {
                 out.push_str(concat!(stringify!($name), "("));
                 let mut first = true;
                 $($crate::shapes::declare::structure!(@echo $need out, first, $wire, self.$field);)*
@@ -199,7 +204,7 @@ macro_rules! enumeration {
                 }))
             }
 
-            fn echo(&self, out: &mut String) {
+            fn echo(&self, out: &mut $crate::shapes::echo::Echo) {
                 out.push_str(self.as_str());
             }
         }

@@ -6,6 +6,7 @@
 
 pub(crate) mod checks;
 pub(crate) mod declare;
+pub(crate) mod echo;
 pub(crate) mod path;
 pub(crate) mod rules;
 pub(crate) mod wire;

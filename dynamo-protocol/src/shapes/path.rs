@@ -1,5 +1,7 @@
 //! Where in a request a value stands: a chain of steps on the stack, written out only when something is wrong there.
 
+use super::echo::cut;
+
 /// One step from the request's root, linked to the steps before it.
 pub(crate) struct Path<'p> {
     parent: Option<&'p Path<'p>>,
@@ -94,7 +96,7 @@ impl<'p> Path<'p> {
                 out.push_str(".member");
             }
             Step::Key(key) => {
-                out.push_str(key);
+                out.push_str(&cut(key));
                 out.push_str(".member");
             }
         }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::limits::{NAME_LENGTH_MAX, NAME_LENGTH_MIN, TABLE_ARN_LENGTH_MAX};
 
-use super::checks::Checks;
+use super::checks::{Checks, REPORTED_MAX};
+use super::echo::Echo;
 use super::path::Path;
 use super::wire::Wire;
 
@@ -121,8 +122,11 @@ pub(crate) fn table_keys<T>(
     let is_table = |key: &String| {
         key.starts_with("arn:") || (is_name(key) && (NAME_LENGTH_MIN..=NAME_LENGTH_MAX).contains(&key.len()))
     };
-    for _ in map.keys().filter(|key| !is_table(key)) {
-        checks.broken(path, &echo(), MAP_KEYS);
+    // They all say the same, and no more are reported.
+    let wrong = map.keys().filter(|key| !is_table(key)).take(REPORTED_MAX).count();
+    let echoed = if wrong > 0 { echo() } else { String::new() };
+    for _ in 0..wrong {
+        checks.broken(path, &echoed, MAP_KEYS);
     }
 }
 
@@ -155,11 +159,11 @@ pub(crate) fn members<const MIN: usize, const MAX: usize>(list: &Vec<String>, pa
     }
 }
 
-/// A value as Java prints it.
+/// A value as Java prints it, cut where it is long.
 pub(crate) fn echoed<T: Wire>(value: &T) -> String {
-    let mut out = String::new();
+    let mut out = Echo::default();
     value.echo(&mut out);
-    out
+    out.into_text()
 }
 
 /// Both bounds of a length, as they are said of the parts of a list or map.

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use crate::json::{Kind, Reader, Refused};
 
 use super::checks::Checks;
+use super::echo::Echo;
 use super::path::Path;
 
 const STRUCTURE_FOUND: Refused = Refused(Cow::Borrowed("Start of structure or map found where not expected"));
@@ -36,6 +37,14 @@ pub(crate) enum Place {
 /// read at all; what reads but breaks a constraint goes into `checks`, and any value may then be returned, since the
 /// request will not be carried out.
 pub(crate) trait Wire: Sized + Default {
+    /// How many a list keeps; those behind are read and checked, and dropped. Every list of structures has a limit far
+    /// below this, so a list that is longer is refused whatever it holds: three bytes of text (`{},`) must not take
+    /// hundreds of bytes of memory without end.
+    const KEPT_IN_LIST_MAX: usize = usize::MAX;
+
+    /// How many entries with different keys a map keeps, likewise.
+    const KEPT_IN_MAP_MAX: usize = usize::MAX;
+
     /// How DynamoDB names the type when it meets an array instead.
     fn java() -> Cow<'static, str>;
 
@@ -48,7 +57,7 @@ pub(crate) trait Wire: Sized + Default {
     }
 
     /// Appends the value as Java prints it, for messages that echo it.
-    fn echo(&self, out: &mut String);
+    fn echo(&self, out: &mut Echo);
 }
 
 /// Reads the member of a structure: a value, or nothing for `null`.
@@ -131,7 +140,7 @@ impl Wire for String {
         text(reader).map(Cow::into_owned)
     }
 
-    fn echo(&self, out: &mut String) {
+    fn echo(&self, out: &mut Echo) {
         out.push_str(self);
     }
 }
@@ -150,7 +159,7 @@ impl Wire for bool {
         }
     }
 
-    fn echo(&self, out: &mut String) {
+    fn echo(&self, out: &mut Echo) {
         out.push_str(if *self { "true" } else { "false" });
     }
 }
@@ -185,7 +194,7 @@ impl Wire for i32 {
         integer(reader, "Integer", i64::from(i32::MIN), i64::from(i32::MAX)).map(|value| value as i32)
     }
 
-    fn echo(&self, out: &mut String) {
+    fn echo(&self, out: &mut Echo) {
         out.push_str(&self.to_string());
     }
 }
@@ -199,7 +208,7 @@ impl Wire for i64 {
         integer(reader, "Long", i64::MIN, i64::MAX)
     }
 
-    fn echo(&self, out: &mut String) {
+    fn echo(&self, out: &mut Echo) {
         out.push_str(&self.to_string());
     }
 }
@@ -225,23 +234,37 @@ fn wrong_scalar(place: Place) -> Refused {
     }
 }
 
+/// Elements that a list of structures keeps, and entries of a map whose values are such lists.
+pub(crate) const STRUCTURES_KEPT_MAX: usize = 1000;
+
 impl<T: Wire> Wire for Vec<T> {
+    /// Lists are values in one map only, that of a BatchWriteItem, which takes 25.
+    const KEPT_IN_MAP_MAX: usize = T::KEPT_IN_LIST_MAX;
+
     fn java() -> Cow<'static, str> {
         format!("java.util.List<{}>", bare(&T::java())).into()
     }
 
     fn read(reader: &mut Reader<'_>, place: Place, path: &Path<'_>, checks: &mut Checks) -> Result<Self, Refused> {
         let mut elements = Vec::new();
+        let mut position = 0;
         list(reader, place, |reader| {
-            elements.push(element(reader, &path.element(elements.len() as u32), checks)?);
+            let element = element(reader, &path.element(position), checks)?;
+            position += 1;
+            if elements.len() < T::KEPT_IN_LIST_MAX {
+                elements.push(element);
+            }
             Ok(())
         })?;
         Ok(elements)
     }
 
-    fn echo(&self, out: &mut String) {
+    fn echo(&self, out: &mut Echo) {
         out.push('[');
         for (position, element) in self.iter().enumerate() {
+            if out.is_full() {
+                break;
+            }
             if position > 0 {
                 out.push_str(", ");
             }
@@ -262,7 +285,9 @@ impl<T: Wire> Wire for BTreeMap<String, T> {
         match reader.kind()? {
             Kind::Object => reader.object(|reader, key| {
                 let value = element(reader, &path.entry(position, &key), checks)?;
-                entries.insert(key.into_owned(), value);
+                if entries.len() < T::KEPT_IN_MAP_MAX || entries.contains_key(&*key) {
+                    entries.insert(key.into_owned(), value);
+                }
                 position += 1;
                 Ok(())
             })?,
@@ -272,9 +297,12 @@ impl<T: Wire> Wire for BTreeMap<String, T> {
         Ok(entries)
     }
 
-    fn echo(&self, out: &mut String) {
+    fn echo(&self, out: &mut Echo) {
         out.push('{');
         for (position, (key, value)) in self.iter().enumerate() {
+            if out.is_full() {
+                break;
+            }
             if position > 0 {
                 out.push_str(", ");
             }
@@ -295,7 +323,7 @@ impl<T: Wire> Wire for Box<T> {
         T::read(reader, place, path, checks).map(Box::new)
     }
 
-    fn echo(&self, out: &mut String) {
+    fn echo(&self, out: &mut Echo) {
         (**self).echo(out);
     }
 }

@@ -58,6 +58,13 @@ pub struct Received<'a> {
     _room: Charge<'a>,
 }
 
+impl Received<'_> {
+    /// The bytes, to be shared. Who keeps them longer than this keeps more than was paid for.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
 impl std::ops::Deref for Received<'_> {
     type Target = [u8];
 

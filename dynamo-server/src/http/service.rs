@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use dynamo_engine::context::RequestContext;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::{Operation, check_json};
@@ -135,12 +136,12 @@ impl<E: Env> Service<E> {
         let target = text(headers, &TARGET).unwrap_or("");
         let result = match Operation::from_target(target) {
             None => check_json(&body).and_then(|()| Err(ApiError::unknown_operation())),
-            Some(operation) => self.operation(operation, headers, &body).await,
+            Some(operation) => self.operation(operation, headers, body.bytes()).await,
         };
         api(headers, content_type, id, result)
     }
 
-    async fn operation(&self, operation: Operation, headers: &HeaderMap, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    async fn operation(&self, operation: Operation, headers: &HeaderMap, body: &Bytes) -> Result<Vec<u8>, ApiError> {
         let date = text(headers, &AMZ_DATE).or_else(|| text(headers, &DATE));
         // A body that is not JSON is reported before credentials are.
         let region = sigv4::authorize(text(headers, &AUTHORIZATION), date)

@@ -10,6 +10,7 @@ mod fault;
 mod health;
 mod lanes;
 mod membership;
+mod off_loop;
 mod options;
 mod peers;
 mod read;
@@ -41,6 +42,7 @@ pub use self::counters::Counters;
 pub use self::fault::FaultSignal;
 pub use self::health::{Capability, Health, Impairment, ShardHealth};
 pub use self::membership::MembershipFailure;
+pub(crate) use self::off_loop::INLINE_BYTES_MAX;
 pub use self::options::{BLOCKING_READS_MAX, ClusterOptions, LOG_BYTES_MAX, NodeOptions, REQUEST_DEADLINE};
 pub(crate) use self::route::Attempt;
 pub use self::route::OnConflict;
@@ -89,6 +91,8 @@ pub struct Node<E: Env> {
     residence: Arc<read::Residence>,
     /// Places in the blocking pool.
     blocking: Arc<Semaphore>,
+    /// Places for work that would hold an event loop up; see `off_loop`.
+    heavy: Arc<Semaphore>,
     stores: Stores,
     wal: Wal<E>,
     /// How much room the disks have, here and elsewhere.

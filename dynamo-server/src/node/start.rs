@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use super::lanes::Courier;
 use super::room::{self, Floors};
 use super::upkeep::Upkeep;
-use super::{ClusterOptions, FaultSignal, Node, NodeOptions, balance, ddl, share_room, transaction};
+use super::{ClusterOptions, FaultSignal, Node, NodeOptions, balance, ddl, off_loop, share_room, transaction};
 use crate::env::{Env, Identity, OpenError, Stores};
 use crate::guard::LeaseGuard;
 use crate::in_flight::InFlight;
@@ -140,6 +140,7 @@ impl<E: Env> Node<E> {
             reads: Arc::default(),
             residence: Arc::default(),
             blocking: Arc::new(Semaphore::new(options.blocking_reads_max)),
+            heavy: Arc::new(Semaphore::new(off_loop::places())),
             stores,
             wal,
             room: Arc::default(),

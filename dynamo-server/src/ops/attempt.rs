@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use dynamo_engine::apply::ddl::DdlOutcome;
 use dynamo_engine::apply::{Outcome, Rejection};
-use dynamo_engine::catalog::{DdlCommand, TableDescriptor, TableStats};
+use dynamo_engine::catalog::{DdlCommand, MemoryCatalog, TableDescriptor, TableStats};
 use dynamo_engine::plan::{PlanError, WritePlan};
 use dynamo_engine::read::{Execution, ReadPlan};
 use dynamo_engine::reply::ReplySpec;
@@ -19,8 +19,13 @@ use dynamo_protocol::error::ApiError;
 use super::Call;
 use crate::env::Env;
 use crate::guard::ReadFailure;
-use crate::node::OnConflict;
+use crate::node::{INLINE_BYTES_MAX, OnConflict};
 use crate::shard::{Deadline, ShardError};
+
+/// What makes a plan of a request's body and the catalog. It holds nothing, so that it can do so on another thread.
+pub(super) trait Planner<P>: Fn(&[u8], &MemoryCatalog) -> Result<P, PlanError> + Copy + Send + 'static {}
+
+impl<P, F: Fn(&[u8], &MemoryCatalog) -> Result<P, PlanError> + Copy + Send + 'static> Planner<P> for F {}
 
 /// How long to wait where planning again would give the same plan. Installing a description in a shard takes some
 /// synced writes.
@@ -31,10 +36,10 @@ const TRY_CONFIRM_MAX: Duration = Duration::from_millis(500);
 
 impl<E: Env> Call<'_, E> {
     /// A read handler: plan, guard, execute.
-    pub(super) async fn read(&self, plan: impl Fn() -> Result<ReadPlan, PlanError>) -> Result<Vec<u8>, ApiError> {
+    pub(super) async fn read(&self, plan: impl Planner<ReadPlan>) -> Result<Vec<u8>, ApiError> {
         loop {
-            let plan = self.plan(&plan).await?;
-            match self.node.read(plan, self.deadline).await {
+            let planned = self.plan(plan).await?;
+            match self.node.read(planned, self.deadline).await {
                 Ok(body) => return Ok(body),
                 Err(ReadFailure::Stale) => self.again().await?,
                 Err(failure) => return Err(failure.into_api_error()),
@@ -64,10 +69,10 @@ impl<E: Env> Call<'_, E> {
     /// Only the writes of a batch can be stale in part. Those are planned and proposed again; what is done stays done,
     /// since doing it twice could undo what another client has written in between. What a shard refuses is settled, too:
     /// of a batch it goes back to the client as unprocessed.
-    pub(super) async fn write(&self, plan: impl Fn() -> Result<WritePlan, PlanError>) -> Result<Vec<u8>, ApiError> {
+    pub(super) async fn write(&self, plan: impl Planner<WritePlan>) -> Result<Vec<u8>, ApiError> {
         let mut done: Vec<Option<Settled>> = Vec::new();
         loop {
-            let WritePlan { writes, reply } = self.plan(&plan).await?;
+            let WritePlan { writes, reply } = self.plan(plan).await?;
             done.resize(writes.len(), None);
             let open = still_open(writes, &done);
             let on_conflict = match reply {
@@ -78,16 +83,22 @@ impl<E: Env> Call<'_, E> {
             let outcomes = self.node.propose_all(open, on_conflict, self.deadline).await;
             keep(&mut done, outcomes.into_iter().map(settled).collect::<Result<_, _>>()?);
             if done.iter().all(Option::is_some) {
-                return reply.render(done.into_iter().flatten().collect());
+                let outcomes = done.into_iter().flatten().collect();
+                if self.body.len() <= INLINE_BYTES_MAX {
+                    return reply.render(outcomes);
+                }
+                let rendered = self.node.off_loop(self.deadline, move || reply.render(outcomes)).await;
+                // It is done, whatever becomes of the answer.
+                return rendered.unwrap_or_else(|_| Err(ApiError::internal()));
             }
             self.again().await?;
         }
     }
 
     /// A change of the catalog: plan, propose.
-    pub(super) async fn ddl(&self, plan: impl Fn() -> Result<DdlCommand, PlanError>) -> Result<DdlOutcome, ApiError> {
+    pub(super) async fn ddl(&self, plan: impl Planner<DdlCommand>) -> Result<DdlOutcome, ApiError> {
         loop {
-            let command = self.plan_ddl(&plan).await?;
+            let command = self.plan_ddl(plan).await?;
             match self.node.propose_ddl(command, self.deadline).await.map_err(ShardError::into_api_error)? {
                 DdlOutcome::Stale => self.again().await?,
                 outcome => return Ok(outcome),
@@ -97,10 +108,10 @@ impl<E: Env> Call<'_, E> {
 
     /// A look at the catalog: plan, confirm, plan. What is wrong with the request is said first, also by a node that
     /// cannot confirm anything.
-    pub(super) async fn look<P>(&self, plan: impl Fn() -> Result<P, PlanError>) -> Result<P, ApiError> {
-        self.plan(&plan).await?;
+    pub(super) async fn look<P: Send + 'static>(&self, plan: impl Planner<P>) -> Result<P, ApiError> {
+        self.plan(plan).await?;
         self.confirm().await?;
-        self.plan(&plan).await
+        self.plan(plan).await
     }
 
     /// Makes sure that the catalog installed here is as new as this moment.
@@ -124,25 +135,36 @@ impl<E: Env> Call<'_, E> {
     ///
     /// # Errors
     /// The client's mistake; or that the system group did not answer.
-    async fn plan<P>(&self, plan: impl Fn() -> Result<P, PlanError>) -> Result<P, ApiError> {
-        match plan() {
+    async fn plan<P: Send + 'static>(&self, plan: impl Planner<P>) -> Result<P, ApiError> {
+        match self.make(plan).await {
             Err(PlanError::UnknownTable(_)) => {
                 self.confirm().await?;
-                plan().map_err(PlanError::into_api_error)
+                self.make(plan).await.map_err(PlanError::into_api_error)
             }
             Err(PlanError::UnknownIndex(error)) => match self.try_confirm().await {
-                true => plan().map_err(PlanError::into_api_error),
+                true => self.make(plan).await.map_err(PlanError::into_api_error),
                 false => Err(error),
             },
             result => result.map_err(PlanError::into_api_error),
         }
     }
 
+    /// Makes a plan by the catalog of this moment: a small request's here, a large one's where it holds nobody up.
+    async fn make<P: Send + 'static>(&self, plan: impl Planner<P>) -> Result<P, PlanError> {
+        let catalog = self.node.catalog();
+        if self.body.len() <= INLINE_BYTES_MAX {
+            return plan(self.body, &catalog);
+        }
+        let body = self.body.clone();
+        let planned = self.node.off_loop(self.deadline, move || plan(&body, &catalog)).await;
+        planned.unwrap_or_else(|error| Err(PlanError::Client(error.into_api_error())))
+    }
+
     /// As [`Call::plan`], for a change of the catalog: every rule that it may break depends on the catalog.
-    async fn plan_ddl<P>(&self, plan: impl Fn() -> Result<P, PlanError>) -> Result<P, ApiError> {
-        match self.plan(&plan).await {
+    async fn plan_ddl<P: Send + 'static>(&self, plan: impl Planner<P>) -> Result<P, ApiError> {
+        match self.plan(plan).await {
             Err(error) => match self.try_confirm().await {
-                true => self.plan(&plan).await,
+                true => self.plan(plan).await,
                 false => Err(error),
             },
             planned => planned,

@@ -9,8 +9,8 @@ use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
     let outcome = call
-        .ddl(|| {
-            let input = CreateTableInput::from_json(call.body)?;
+        .ddl(|body, _| {
+            let input = CreateTableInput::from_json(body)?;
             let stream = input.stream_specification.clone();
             let command = plan::create_table::plan(input)?;
             refuse_stream(stream.as_ref())?;

@@ -9,6 +9,6 @@ use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
     let outcome =
-        call.ddl(|| plan::delete_table::plan(DeleteTableInput::from_json(call.body)?, &*call.node.catalog())).await?;
+        call.ddl(|body, catalog| plan::delete_table::plan(DeleteTableInput::from_json(body)?, catalog)).await?;
     reply::delete_table(&outcome, call.context)
 }

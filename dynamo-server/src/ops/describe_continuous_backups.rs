@@ -8,12 +8,9 @@ use super::Call;
 use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
-    let plan = || {
-        plan::describe_table::plan_continuous_backups(
-            DescribeContinuousBackupsInput::from_json(call.body)?,
-            &*call.node.catalog(),
-        )
-    };
-    call.look(plan).await?;
+    call.look(|body, catalog| {
+        plan::describe_table::plan_continuous_backups(DescribeContinuousBackupsInput::from_json(body)?, catalog)
+    })
+    .await?;
     Ok(reply::describe_continuous_backups())
 }

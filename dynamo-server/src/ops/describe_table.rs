@@ -8,8 +8,8 @@ use super::Call;
 use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
-    let plan = || plan::describe_table::plan(DescribeTableInput::from_json(call.body)?, &*call.node.catalog());
-    let (table, phase) = call.look(plan).await?;
+    let (table, phase) =
+        call.look(|body, catalog| plan::describe_table::plan(DescribeTableInput::from_json(body)?, catalog)).await?;
     let stats = call.stats(&table)?;
     Ok(reply::describe_table(&table, phase, &stats, call.context))
 }

@@ -8,9 +8,10 @@ use super::Call;
 use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
-    let plan = || {
-        plan::describe_table::plan_time_to_live(DescribeTimeToLiveInput::from_json(call.body)?, &*call.node.catalog())
-    };
-    let table = call.look(plan).await?;
+    let table = call
+        .look(|body, catalog| {
+            plan::describe_table::plan_time_to_live(DescribeTimeToLiveInput::from_json(body)?, catalog)
+        })
+        .await?;
     Ok(reply::describe_time_to_live(&table))
 }

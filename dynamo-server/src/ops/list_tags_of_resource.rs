@@ -8,7 +8,8 @@ use super::Call;
 use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
-    let plan = || plan::tag_resource::plan_list(ListTagsOfResourceInput::from_json(call.body)?, &*call.node.catalog());
-    let table = call.look(plan).await?;
+    let table = call
+        .look(|body, catalog| plan::tag_resource::plan_list(ListTagsOfResourceInput::from_json(body)?, catalog))
+        .await?;
     Ok(reply::list_tags_of_resource(&table))
 }

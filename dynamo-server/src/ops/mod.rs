@@ -37,6 +37,7 @@ mod update_item;
 mod update_table;
 mod update_time_to_live;
 
+use bytes::Bytes;
 use dynamo_engine::context::RequestContext;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::Operation;
@@ -57,7 +58,7 @@ pub struct Call<'a, E: Env> {
     /// The `Host` header: the address under which the caller knows this server.
     pub host: &'a str,
     /// The request's JSON.
-    pub body: &'a [u8],
+    pub body: &'a Bytes,
     /// When it must have been answered.
     pub deadline: Deadline,
 }

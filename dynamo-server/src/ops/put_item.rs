@@ -8,5 +8,5 @@ use super::Call;
 use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
-    call.write(|| plan::put_item::plan(PutItemInput::from_json(call.body)?, &*call.node.catalog())).await
+    call.write(|body, catalog| plan::put_item::plan(PutItemInput::from_json(body)?, catalog)).await
 }

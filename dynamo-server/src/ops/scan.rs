@@ -8,5 +8,5 @@ use super::Call;
 use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
-    call.read(|| plan::scan::plan(ScanInput::from_json(call.body)?, &*call.node.catalog())).await
+    call.read(|body, catalog| plan::scan::plan(ScanInput::from_json(body)?, catalog)).await
 }

@@ -8,8 +8,6 @@ use super::Call;
 use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
-    call.write(|| {
-        plan::transact_write_items::plan(TransactWriteItemsInput::from_json(call.body)?, &*call.node.catalog())
-    })
-    .await
+    call.write(|body, catalog| plan::transact_write_items::plan(TransactWriteItemsInput::from_json(body)?, catalog))
+        .await
 }

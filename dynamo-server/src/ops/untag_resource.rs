@@ -8,6 +8,9 @@ use super::Call;
 use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
-    let plan = || plan::tag_resource::plan_untag(UntagResourceInput::from_json(call.body)?, &*call.node.catalog());
-    reply::tag_resource(&call.ddl(plan).await?)
+    reply::tag_resource(
+        &call
+            .ddl(|body, catalog| plan::tag_resource::plan_untag(UntagResourceInput::from_json(body)?, catalog))
+            .await?,
+    )
 }

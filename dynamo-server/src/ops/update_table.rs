@@ -11,10 +11,10 @@ use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
     let outcome = call
-        .ddl(|| {
-            let input = UpdateTableInput::from_json(call.body)?;
+        .ddl(|body, catalog| {
+            let input = UpdateTableInput::from_json(body)?;
             let stream = input.stream_specification.clone();
-            let command = plan::update_table::plan(input, &*call.node.catalog())?;
+            let command = plan::update_table::plan(input, catalog)?;
             refuse_stream(stream.as_ref())?;
             Ok(command)
         })

@@ -8,6 +8,9 @@ use super::Call;
 use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
-    let plan = || plan::update_time_to_live::plan(UpdateTimeToLiveInput::from_json(call.body)?, &*call.node.catalog());
-    reply::update_time_to_live(&call.ddl(plan).await?)
+    reply::update_time_to_live(
+        &call
+            .ddl(|body, catalog| plan::update_time_to_live::plan(UpdateTimeToLiveInput::from_json(body)?, catalog))
+            .await?,
+    )
 }

@@ -1,12 +1,14 @@
 //! Indexes as requested, with a table or for one.
 
+use std::collections::BTreeSet;
+
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::limits::{GLOBAL_INDEXES_MAX, LOCAL_INDEXES_MAX, PROJECTED_ATTRIBUTES_MAX};
 use dynamo_protocol::shapes;
 
-use super::invalid;
-use super::key_schema::{self, KeyElement};
+use super::key_schema::{self, Definitions, KeyElement};
 use super::throughput::{self, Subject};
+use super::{first_repeat, invalid};
 use crate::catalog::{
     BillingMode, IndexDescriptor, IndexId, IndexState, KeyAttribute, KeySchema, KeyType, Projection, Throughput,
 };
@@ -38,7 +40,7 @@ pub(crate) struct NewTable<'a> {
     /// The table's key.
     pub(crate) keys: &'a KeySchema,
     /// Its attribute definitions.
-    pub(crate) definitions: &'a [KeyAttribute],
+    pub(crate) definitions: &'a Definitions<'a>,
     /// How it is billed.
     pub(crate) billing_mode: BillingMode,
 }
@@ -77,10 +79,12 @@ impl NewTable<'_> {
         requested: Option<&[shapes::LocalSecondaryIndex]>,
     ) -> Result<Vec<IndexDescriptor>, ApiError> {
         let requested = requested.unwrap_or_default();
-        let mut indexes = Vec::with_capacity(requested.len());
+        let mut indexes = Vec::new();
+        let mut names = BTreeSet::new();
         for index in requested {
-            let index = self.local_index(index)?;
-            push_distinct(&mut indexes, index)?;
+            let described = self.local_index(index)?;
+            check_new(&index.index_name, &mut names)?;
+            indexes.push(described);
         }
         if indexes.len() > LOCAL_INDEXES_MAX {
             return Err(invalid(format_args!(
@@ -106,23 +110,26 @@ impl NewTable<'_> {
         Ok(IndexDescriptor { local: true, ..descriptor(name, keys, projection(&requested.projection)?) })
     }
 
-    /// The global indexes of the request, behind the local ones.
+    /// The global indexes of the request; `local` are the local ones.
     pub(crate) fn global_indexes(
         &self,
         requested: Option<&[shapes::GlobalSecondaryIndex]>,
-        indexes: &mut Vec<IndexDescriptor>,
-    ) -> Result<(), ApiError> {
+        local: &[IndexDescriptor],
+    ) -> Result<Vec<IndexDescriptor>, ApiError> {
         let requested = requested.unwrap_or_default();
+        let mut names = local.iter().map(|index| index.name.as_str()).collect();
+        let mut indexes = Vec::new();
         for index in requested {
-            let index = self.global_index(index)?;
-            push_distinct(indexes, index)?;
+            let described = self.global_index(index)?;
+            check_new(&index.index_name, &mut names)?;
+            indexes.push(described);
         }
         if requested.len() > GLOBAL_INDEXES_MAX {
             return Err(invalid(format_args!(
                 "GlobalSecondaryIndex count exceeds the per-table limit of {GLOBAL_INDEXES_MAX}"
             )));
         }
-        Ok(())
+        Ok(indexes)
     }
 
     fn global_index(&self, requested: &shapes::GlobalSecondaryIndex) -> Result<IndexDescriptor, ApiError> {
@@ -137,12 +144,9 @@ impl NewTable<'_> {
     }
 }
 
-fn push_distinct(indexes: &mut Vec<IndexDescriptor>, index: IndexDescriptor) -> Result<(), ApiError> {
-    if indexes.iter().any(|earlier| earlier.name == index.name) {
-        return Err(invalid(format_args!("Duplicate index name: {}", index.name)));
-    }
-    indexes.push(index);
-    Ok(())
+/// No index before it has this name.
+fn check_new<'n>(name: &'n str, names: &mut BTreeSet<&'n str>) -> Result<(), ApiError> {
+    if names.insert(name) { Ok(()) } else { Err(invalid(format_args!("Duplicate index name: {name}"))) }
 }
 
 /// An active index without an id.
@@ -163,7 +167,7 @@ fn descriptor(name: &str, keys: KeySchema, projection: Projection) -> IndexDescr
 /// A global index to be added to a table. `definitions` are the request's own: the service looks at no others.
 pub(crate) fn added(
     requested: &shapes::CreateGlobalSecondaryIndexAction,
-    definitions: &[KeyAttribute],
+    definitions: &Definitions<'_>,
     mode: BillingMode,
 ) -> Result<IndexDescriptor, ApiError> {
     let name = &requested.index_name;
@@ -187,13 +191,10 @@ fn projection(requested: &shapes::Projection) -> Result<Projection, ApiError> {
         (None, _) => Err(invalid("Unknown ProjectionType: null")),
         (Some(All), None) => Ok(Projection::All),
         (Some(KeysOnly), None) => Ok(Projection::KeysOnly),
-        (Some(Include), Some(names)) => {
-            let repeated = names.iter().enumerate().find(|(position, name)| names[..*position].contains(name));
-            match repeated {
-                Some((_, name)) => Err(invalid(format_args!("Duplicate element in NonKeyAttributes: {name}"))),
-                None => Ok(Projection::Include(names.clone())),
-            }
-        }
+        (Some(Include), Some(names)) => match first_repeat(names.iter()) {
+            Some(name) => Err(invalid(format_args!("Duplicate element in NonKeyAttributes: {name}"))),
+            None => Ok(Projection::Include(names.clone())),
+        },
         (Some(Include), None) => Err(invalid("ProjectionType is INCLUDE, but NonKeyAttributes is not specified")),
         (Some(kind @ (All | KeysOnly)), Some(_)) => {
             Err(invalid(format_args!("ProjectionType is {kind}, but NonKeyAttributes is specified")))

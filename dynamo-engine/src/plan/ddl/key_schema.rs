@@ -1,8 +1,10 @@
 //! Key schemas: of tables, local indexes and global indexes.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use dynamo_protocol::error::ApiError;
 
-use super::invalid;
+use super::{first_repeat, invalid};
 use crate::catalog::{KeyAttribute, KeySchema};
 
 /// One element of a key schema as requested.
@@ -17,18 +19,36 @@ pub(crate) struct KeyElement {
 /// Attributes that a global index's partition key, or its sort key, can have.
 const INDEX_KEY_ATTRIBUTES_MAX: usize = 4;
 
-/// No attribute is defined twice.
-pub(crate) fn check_definitions(definitions: &[KeyAttribute]) -> Result<(), ApiError> {
-    for (position, definition) in definitions.iter().enumerate() {
-        if definitions[..position].iter().any(|earlier| earlier.name == definition.name) {
-            return Err(ApiError::validation(format!("Attribute Name is duplicated: {}", definition.name)));
+/// The attribute definitions of a request, by name.
+pub(crate) struct Definitions<'a> {
+    list: &'a [KeyAttribute],
+    by_name: BTreeMap<&'a str, &'a KeyAttribute>,
+}
+
+impl<'a> Definitions<'a> {
+    /// The definitions, none of an attribute that is defined already.
+    pub(crate) fn new(list: &'a [KeyAttribute]) -> Result<Self, ApiError> {
+        let mut by_name = BTreeMap::new();
+        for definition in list {
+            if by_name.insert(definition.name.as_str(), definition).is_some() {
+                return Err(ApiError::validation(format!("Attribute Name is duplicated: {}", definition.name)));
+            }
         }
+        Ok(Definitions { list, by_name })
     }
-    Ok(())
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Their names as the service lists them.
+    fn names(&self) -> String {
+        list(self.list.iter().map(|definition| definition.name.as_str()))
+    }
 }
 
 /// The key of a table or of a local index: one partition attribute, then at most one sort attribute.
-pub(crate) fn pair(elements: &[KeyElement], definitions: &[KeyAttribute]) -> Result<KeySchema, ApiError> {
+pub(crate) fn pair(elements: &[KeyElement], definitions: &Definitions<'_>) -> Result<KeySchema, ApiError> {
     if elements.len() > 2 {
         return Err(too_long(elements));
     }
@@ -48,18 +68,18 @@ pub(crate) fn pair(elements: &[KeyElement], definitions: &[KeyAttribute]) -> Res
 }
 
 /// The key of a table: as [`pair`], and told apart where there are fewer definitions than keys.
-pub(crate) fn of_table(elements: &[KeyElement], definitions: &[KeyAttribute]) -> Result<KeySchema, ApiError> {
+pub(crate) fn of_table(elements: &[KeyElement], definitions: &Definitions<'_>) -> Result<KeySchema, ApiError> {
     if elements.len() > 2 {
         return Err(too_long(elements));
     }
-    if elements.len() > definitions.len() {
+    if elements.len() > definitions.list.len() {
         return Err(ApiError::validation("Invalid KeySchema: Some index key attribute have no definition"));
     }
     pair(elements, definitions)
 }
 
 /// The key of a global index: partition attributes, then sort attributes, up to four of each.
-pub(crate) fn of_global_index(elements: &[KeyElement], definitions: &[KeyAttribute]) -> Result<KeySchema, ApiError> {
+pub(crate) fn of_global_index(elements: &[KeyElement], definitions: &Definitions<'_>) -> Result<KeySchema, ApiError> {
     check_defined(elements, definitions)?;
     check_first(elements)?;
     check_distinct(elements)?;
@@ -77,11 +97,8 @@ pub(crate) fn of_global_index(elements: &[KeyElement], definitions: &[KeyAttribu
 
 /// No attribute is in a key twice.
 pub(crate) fn check_distinct(elements: &[KeyElement]) -> Result<(), ApiError> {
-    let repeated = elements
-        .iter()
-        .enumerate()
-        .any(|(position, element)| elements[..position].iter().any(|earlier| earlier.name == element.name));
-    match (repeated, elements.len()) {
+    let repeated = first_repeat(elements.iter().map(|element| element.name.as_str()));
+    match (repeated.is_some(), elements.len()) {
         (false, _) => Ok(()),
         (true, 2) => {
             Err(ApiError::validation("Both the Hash Key and the Range Key element in the KeySchema have the same name"))
@@ -98,44 +115,36 @@ fn check_first(elements: &[KeyElement]) -> Result<(), ApiError> {
 }
 
 /// Every element has a definition.
-pub(crate) fn check_defined(elements: &[KeyElement], definitions: &[KeyAttribute]) -> Result<(), ApiError> {
-    if elements.iter().all(|element| defined(definitions, &element.name).is_some()) {
+pub(crate) fn check_defined(elements: &[KeyElement], definitions: &Definitions<'_>) -> Result<(), ApiError> {
+    if elements.iter().all(|element| definitions.by_name.contains_key(element.name.as_str())) {
         return Ok(());
     }
     let keys = list(elements.iter().map(|element| element.name.as_str()));
-    let definitions = list(definitions.iter().map(|definition| definition.name.as_str()));
+    let definitions = definitions.names();
     Err(invalid(format_args!(
         "Some index key attributes are not defined in AttributeDefinitions. \
          Keys: [{keys}], AttributeDefinitions: [{definitions}]"
     )))
 }
 
-/// The definition of the attribute `name`.
-fn defined<'a>(definitions: &'a [KeyAttribute], name: &str) -> Option<&'a KeyAttribute> {
-    definitions.iter().find(|definition| definition.name == name)
-}
-
-fn resolve(elements: &[KeyElement], definitions: &[KeyAttribute]) -> KeySchema {
+fn resolve(elements: &[KeyElement], definitions: &Definitions<'_>) -> KeySchema {
     let part = |hash: bool| {
         let wanted = elements.iter().filter(move |element| element.hash == hash);
-        wanted.filter_map(|element| defined(definitions, &element.name).cloned()).collect()
+        wanted.filter_map(|element| definitions.by_name.get(element.name.as_str()).copied().cloned()).collect()
     };
     KeySchema { partition: part(true), sort: part(false) }
 }
 
 /// Every definition is a key of the table or of one of its indexes.
 pub(crate) fn check_all_used(
-    definitions: &[KeyAttribute],
+    definitions: &Definitions<'_>,
     table: &KeySchema,
     indexes: &[Vec<KeyElement>],
 ) -> Result<(), ApiError> {
     let mut used: Vec<&str> = table.attributes().map(|attribute| attribute.name.as_str()).collect();
-    for element in indexes.iter().flatten() {
-        if !used.contains(&element.name.as_str()) {
-            used.push(&element.name);
-        }
-    }
-    if definitions.len() <= used.len() {
+    let mut seen: BTreeSet<&str> = used.iter().copied().collect();
+    used.extend(indexes.iter().flatten().map(|element| element.name.as_str()).filter(|name| seen.insert(name)));
+    if definitions.list.len() <= used.len() {
         return Ok(());
     }
     if indexes.is_empty() {
@@ -144,7 +153,7 @@ pub(crate) fn check_all_used(
              AttributeDefinitions",
         ));
     }
-    let definitions = list(definitions.iter().map(|definition| definition.name.as_str()));
+    let definitions = definitions.names();
     let used = list(used.into_iter());
     Err(invalid(format_args!(
         "Some AttributeDefinitions are not used. AttributeDefinitions: [{definitions}], keys used: [{used}]"
@@ -218,7 +227,9 @@ mod tests {
                  at 'keySchema' failed to satisfy constraint: Member must have length less than or equal to 2",
             ),
         ] {
-            assert_eq!(message(of_table(&elements(keys), &definitions(defined))), expected, "{keys} of {defined}");
+            let defined = definitions(defined);
+            let of_table = of_table(&elements(keys), &Definitions::new(&defined).unwrap());
+            assert_eq!(message(of_table), expected, "{keys} of {defined:?}");
         }
     }
 
@@ -241,11 +252,9 @@ mod tests {
                  key attributes",
             ),
         ] {
-            assert_eq!(
-                message(of_global_index(&elements(keys), &definitions("a b c d e f g h i"))),
-                expected,
-                "{keys}"
-            );
+            let defined = definitions("a b c d e f g h i");
+            let of_index = of_global_index(&elements(keys), &Definitions::new(&defined).unwrap());
+            assert_eq!(message(of_index), expected, "{keys}");
         }
     }
 
@@ -254,7 +263,8 @@ mod tests {
         let table = fixture::keys(("a", KeyType::S), None);
         let index = elements("b a-");
         let check = |text: &str, indexes: &[Vec<KeyElement>]| {
-            let result = check_all_used(&definitions(text), &table, indexes);
+            let defined = definitions(text);
+            let result = check_all_used(&Definitions::new(&defined).unwrap(), &table, indexes);
             result.map_or_else(|error| error.message().to_owned(), |()| "fine".to_owned())
         };
         assert_eq!(check("a", &[]), "fine");
@@ -267,7 +277,7 @@ mod tests {
             "One or more parameter values were invalid: Some AttributeDefinitions are not used. \
              AttributeDefinitions: [a, b, c], keys used: [a, b]"
         );
-        let twice = check_definitions(&definitions("a b a")).unwrap_err();
-        assert_eq!(twice.message(), "Attribute Name is duplicated: a");
+        let twice = Definitions::new(&definitions("a b a")).err().map(|error| error.message().to_owned());
+        assert_eq!(twice.as_deref(), Some("Attribute Name is duplicated: a"));
     }
 }

@@ -16,7 +16,15 @@ pub(crate) mod settings;
 pub(crate) mod tags;
 pub(crate) mod throughput;
 
+use std::collections::BTreeSet;
+
 use dynamo_protocol::error::ApiError;
+
+/// The first element that is there a second time, found in one pass: lists of a request may have millions of elements.
+pub(crate) fn first_repeat<T: Copy + Ord>(mut elements: impl Iterator<Item = T>) -> Option<T> {
+    let mut seen = BTreeSet::new();
+    elements.find(|element| !seen.insert(*element))
+}
 
 /// The beginning of most texts.
 const INVALID: &str = "One or more parameter values were invalid: ";

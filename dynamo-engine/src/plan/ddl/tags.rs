@@ -2,7 +2,7 @@
 //!
 //! Source: AWS, *Developer guide: Tagging restrictions in DynamoDB*; texts as recorded from the service.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::limits::TAGS_MAX;
@@ -14,12 +14,13 @@ const VALUE_CHARACTERS_MAX: usize = 256;
 
 /// Checks the tags of a request: `(key, value)` pairs.
 pub(crate) fn check(tags: &[(String, String)]) -> Result<(), ApiError> {
-    for (position, (key, value)) in tags.iter().enumerate() {
+    let mut seen = BTreeSet::new();
+    for (key, value) in tags {
         check_key(key)?;
         if value.chars().count() > VALUE_CHARACTERS_MAX || !value.chars().all(is_allowed) {
             return Err(ApiError::validation(format!("The Tag Value provided is invalid, Value: {value}")));
         }
-        if tags[..position].iter().any(|(earlier, _)| earlier == key) {
+        if !seen.insert(key) {
             return Err(ApiError::validation(format!(
                 "Duplicate Tag Keys provided as input: Duplicate Tag Key found {key}"
             )));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use dynamo_engine::catalog::Catalog;
 use dynamo_engine::context::RequestContext;
 use dynamo_engine::keyspace::{RowKey, Space};
@@ -31,7 +32,8 @@ async fn start(machine: &Arc<SimNode>) -> Arc<Node<SimEnv>> {
 pub async fn send<E: Env>(node: &Node<E>, operation: Operation, body: &str) -> Result<String, ApiError> {
     let context = RequestContext::default();
     let deadline = node.deadline();
-    let call = Call { node, operation, context: &context, host: "localhost", body: body.as_bytes(), deadline };
+    let body = Bytes::copy_from_slice(body.as_bytes());
+    let call = Call { node, operation, context: &context, host: "localhost", body: &body, deadline };
     dispatch(&call).await.map(|body| String::from_utf8(body).expect("a reply is text"))
 }
 

@@ -1,0 +1,40 @@
+//! Work that would hold an event loop up.
+//!
+//! Reading and planning a request takes some nanoseconds for each byte of its body; up to [`INLINE_BYTES_MAX`] that is
+//! less than it costs to hand it to another thread and back, and no other client feels it. What is larger goes to the
+//! pool for what blocks, a few at a time, so that the loops keep at least half of the processors.
+
+use std::sync::Arc;
+
+use super::Node;
+use crate::env::Env;
+use crate::shard::{Deadline, ShardError};
+
+/// Requests with bodies up to this size are planned on the event loop that read them: some 200 microseconds.
+pub(crate) const INLINE_BYTES_MAX: usize = 64 * 1024;
+
+/// How much such work is done at a time.
+pub(super) fn places() -> usize {
+    std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1))
+}
+
+impl<E: Env> Node<E> {
+    /// Does `work` in the pool for what blocks.
+    ///
+    /// # Errors
+    /// [`ShardError::Overloaded`] where others keep the pool busy until the deadline.
+    pub(crate) async fn off_loop<R: Send + 'static>(
+        &self,
+        deadline: Deadline,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, ShardError> {
+        let place = E::timeout(deadline.remaining::<E>(), Arc::clone(&self.heavy).acquire_owned()).await;
+        let Some(Ok(place)) = place else { return Err(ShardError::Overloaded) };
+        Ok(E::blocking(move || {
+            let result = work();
+            drop(place);
+            result
+        })
+        .await)
+    }
+}
