@@ -231,7 +231,7 @@ impl ReadPlan {
                 Step::Needs(token) => Err(ReadError::Missing(token)),
             },
             Kind::Transact(read) => read.execute(views, out),
-            Kind::Statement(read) => read.execute(views, out),
+            Kind::Statement(read) => read.execute(views, out, run),
         }
     }
 }

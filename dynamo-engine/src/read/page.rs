@@ -18,7 +18,7 @@
 
 use std::borrow::Cow;
 
-use dynamo_expression::{Condition, Steps};
+use dynamo_expression::{Condition, OutOfSteps, Steps};
 use dynamo_protocol::json::JsonWriter;
 use ordered_kv::{Direction, KeyRange, Reader};
 use shard_router::{Token, TokenRange};
@@ -92,6 +92,18 @@ impl<'a> Run<'a> {
     /// To the page's end, as long as somebody waits for it.
     pub fn while_wanted(is_wanted: &'a dyn Fn() -> bool) -> Run<'a> {
         Run { is_wanted, ..Run::WHOLE }
+    }
+}
+
+impl Run<'_> {
+    /// Steps for the filters of what is no page, all of them together.
+    pub fn steps(&self) -> Steps {
+        Steps::new(self.steps_max.min(ROW_STEPS_MAX))
+    }
+
+    /// What it means that these were not enough.
+    pub fn out_of_steps(&self) -> ReadError {
+        if self.steps_max < ROW_STEPS_MAX { ReadError::TooLong } else { ReadError::out_of_steps(OutOfSteps) }
     }
 }
 

@@ -6,16 +6,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dynamo_expression::Condition;
+use dynamo_expression::{Condition, OutOfSteps, Steps};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::json::JsonWriter;
 
 use crate::capacity::{Consumed, Units};
 use crate::catalog::TableDescriptor;
-use crate::item::ItemRef;
+use crate::item::{Decoded, ItemRef};
 use crate::plan::item_key::ItemKey;
 use crate::reply::write_failed_statement;
 
+use super::page::Run;
 use super::report::{CapacityReport, units};
 use super::{ReadError, Shape, Views, reader};
 
@@ -72,7 +73,8 @@ impl StatementRead {
         })
     }
 
-    pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>, run: Run<'_>) -> Result<(), ReadError> {
+        let steps = run.steps();
         let mut json = JsonWriter::new(out);
         let mut consumed: BTreeMap<&str, Consumed> = BTreeMap::new();
         json.begin_object();
@@ -84,7 +86,7 @@ impl StatementRead {
         for slot in &self.slots {
             match slot {
                 StatementSlot::Get(get) => {
-                    let units = get.read(self.style, views, &mut json)?;
+                    let units = get.read(self.style, views, &mut json, &run, &steps)?;
                     if get.report.is_wanted() {
                         let tally = consumed.entry(get.report.table_name()).or_insert_with(|| get.report.tally());
                         tally.table += units;
@@ -114,12 +116,24 @@ impl StatementRead {
 
 impl StatementGet {
     /// Writes what is found, and says what it cost.
-    fn read(&self, style: StatementStyle, views: &dyn Views, json: &mut JsonWriter<'_>) -> Result<Units, ReadError> {
+    fn read(
+        &self,
+        style: StatementStyle,
+        views: &dyn Views,
+        json: &mut JsonWriter<'_>,
+        run: &Run<'_>,
+        steps: &Steps,
+    ) -> Result<Units, ReadError> {
         let row = reader(views, self.key.token)?.get(&self.key.row)?;
         let item = row.as_deref().map(ItemRef::parse).transpose()?;
         let units = units(item.as_ref().map_or(0, ItemRef::billed_bytes), self.consistent);
-        let accepts = |item: &ItemRef<'_>| self.filter.as_ref().is_none_or(|filter| filter.eval(item));
-        let found = item.filter(accepts);
+        let found = match (&self.filter, item) {
+            (Some(filter), Some(item)) => {
+                let accepts = filter.eval(&Decoded::new(item), steps).map_err(|OutOfSteps| run.out_of_steps())?;
+                accepts.then_some(item)
+            }
+            (_, item) => item,
+        };
         match style {
             StatementStyle::Items => {
                 if let Some(item) = &found {

@@ -9,6 +9,8 @@
 //! pk = 'a' OR x = 1                           no partitions: a scan
 //! ```
 
+use std::sync::Arc;
+
 use dynamo_protocol::value::{AttributeValue, Item};
 
 use crate::compare::order;
@@ -50,7 +52,7 @@ pub fn primary_key(condition: Option<&Condition>, names: &[&str]) -> Option<Prim
     for name in names {
         let at = rest.iter().position(|condition| equal_value(condition, name).is_some())?;
         let value = equal_value(rest.remove(at), name)?;
-        key.insert((*name).to_owned(), value.clone());
+        key.insert((*name).to_owned(), AttributeValue::clone(value));
     }
     Some(PrimaryKey { key, residual: all(rest) })
 }
@@ -79,8 +81,8 @@ pub fn partitions(
         is_exact &= tests.len() <= 1;
         let test = narrowest(tests);
         for value in values {
-            match found.iter_mut().find(|known| known.value == value) {
-                None => found.push(Partition { value, sort: test.clone() }),
+            match found.iter_mut().find(|known| known.value == *value) {
+                None => found.push(Partition { value: Arc::unwrap_or_clone(value), sort: test.clone() }),
                 Some(known) if known.sort.is_some() && test.is_some() => {
                     return Err(ExpressionError::bare(
                         "Overlapping conditions with range keys are not supported in where clause",
@@ -122,7 +124,7 @@ fn is_attribute(operand: &Operand, name: &str) -> bool {
 }
 
 /// A comparison of the attribute with a value, as if the attribute stood on its left.
-fn comparison<'c>(condition: &'c Condition, name: &str) -> Option<(Comparator, &'c AttributeValue)> {
+fn comparison<'c>(condition: &'c Condition, name: &str) -> Option<(Comparator, &'c Arc<AttributeValue>)> {
     match condition {
         Condition::Compare { operator, left, right: Operand::Value(value) } if is_attribute(left, name) => {
             Some((*operator, value))
@@ -134,7 +136,7 @@ fn comparison<'c>(condition: &'c Condition, name: &str) -> Option<(Comparator, &
     }
 }
 
-fn equal_value<'c>(condition: &'c Condition, name: &str) -> Option<&'c AttributeValue> {
+fn equal_value<'c>(condition: &'c Condition, name: &str) -> Option<&'c Arc<AttributeValue>> {
     match comparison(condition, name)? {
         (Comparator::Equal, value) => Some(value),
         _ => None,
@@ -153,7 +155,7 @@ fn binds(condition: &Condition, name: &str) -> bool {
 }
 
 /// The values that the attribute must have one of for the condition to hold; `None` where any may do.
-fn bound_values(condition: &Condition, name: &str) -> Option<Vec<AttributeValue>> {
+fn bound_values(condition: &Condition, name: &str) -> Option<Vec<Arc<AttributeValue>>> {
     match condition {
         Condition::In { value, candidates } if is_attribute(value, name) => {
             let value = |candidate: &Operand| match candidate {
@@ -173,8 +175,8 @@ fn bound_values(condition: &Condition, name: &str) -> Option<Vec<AttributeValue>
     }
 }
 
-fn distinct(values: Vec<AttributeValue>) -> Vec<AttributeValue> {
-    let mut kept: Vec<AttributeValue> = Vec::with_capacity(values.len());
+fn distinct(values: Vec<Arc<AttributeValue>>) -> Vec<Arc<AttributeValue>> {
+    let mut kept: Vec<Arc<AttributeValue>> = Vec::with_capacity(values.len());
     for value in values {
         if !kept.contains(&value) {
             kept.push(value);
@@ -183,7 +185,7 @@ fn distinct(values: Vec<AttributeValue>) -> Vec<AttributeValue> {
     kept
 }
 
-fn intersection(one: Vec<AttributeValue>, two: Vec<AttributeValue>) -> Vec<AttributeValue> {
+fn intersection(one: Vec<Arc<AttributeValue>>, two: Vec<Arc<AttributeValue>>) -> Vec<Arc<AttributeValue>> {
     one.into_iter().filter(|value| two.contains(value)).collect()
 }
 

@@ -1,6 +1,7 @@
 //! From the tree to conditions, updates and items: literals become values, parameters are put in, operands are checked.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use dynamo_protocol::number::Number;
 use dynamo_protocol::value::{AttributeValue, Item};
@@ -71,7 +72,7 @@ pub fn too_deep() -> ExpressionError {
 pub fn column_name(path: &Path) -> String {
     let named = path.steps().iter().rposition(|step| matches!(step, Step::Name(_)));
     let (mut name, rest) = match named.map(|at| (&path.steps()[at], &path.steps()[at + 1..])) {
-        Some((Step::Name(name), rest)) => (name.clone(), rest),
+        Some((Step::Name(name), rest)) => (name.to_string(), rest),
         _ => (path.root().to_owned(), path.steps()),
     };
     for step in rest {
@@ -133,10 +134,12 @@ impl Lower<'_> {
     fn assignment(&self, path: &Path, term: &Term) -> Lowered<Action> {
         if let Node::Call(name, arguments) = &term.node {
             if name.eq_ignore_ascii_case("set_add") {
-                return Ok(Action::Add(path.clone(), self.members("SET_ADD", path, term.at, arguments)?));
+                let members = self.members("SET_ADD", path, term.at, arguments)?;
+                return Ok(Action::Add(path.clone(), Arc::new(members)));
             }
             if name.eq_ignore_ascii_case("set_delete") {
-                return Ok(Action::Delete(path.clone(), self.members("SET_DELETE", path, term.at, arguments)?));
+                let members = self.members("SET_DELETE", path, term.at, arguments)?;
+                return Ok(Action::Delete(path.clone(), Arc::new(members)));
             }
         }
         Ok(Action::Set(path.clone(), self.source(term)?))
@@ -175,7 +178,7 @@ impl Lower<'_> {
                 }
             }
             Node::Call(name, arguments) => self.function(name, term.at, arguments)?,
-            _ => Value::Value(self.value(term, "root", 0)?),
+            _ => Value::Value(Arc::new(self.value(term, "root", 0)?)),
         })
     }
 
@@ -265,8 +268,8 @@ impl Lower<'_> {
                 terms.iter().map(|term| self.operand(term)).collect::<Lowered<_>>()?
             }
             Node::Parameter(_) => match self.value(term, "root", 0)? {
-                AttributeValue::L(values) => values.into_iter().map(Operand::Value).collect(),
-                other => vec![Operand::Value(other)],
+                AttributeValue::L(values) => values.into_iter().map(Arc::new).map(Operand::Value).collect(),
+                other => vec![Operand::Value(Arc::new(other))],
             },
             _ => vec![self.operand(term)?],
         };
@@ -329,7 +332,7 @@ impl Lower<'_> {
             },
             Node::Call(name, _) => Err(unrecognized(&name.to_ascii_lowercase(), term.at)),
             Node::Infix(operator, ..) => Err(unsupported(operator)),
-            _ => self.value(term, "root", 0).map(Operand::Value),
+            _ => self.value(term, "root", 0).map(Arc::new).map(Operand::Value),
         }
     }
 
@@ -421,8 +424,10 @@ fn distinct<T: PartialEq>(sorted: Vec<T>, shown: &str) -> Lowered<Vec<T>> {
 /// The second operand of `attribute_type`.
 fn type_name(operand: Operand) -> Lowered<TypeName> {
     let text = match operand {
-        Operand::Value(AttributeValue::S(text)) => text,
-        Operand::Value(other) => return Err(wrong_type("attribute_type", other.type_name())),
+        Operand::Value(value) => match Arc::unwrap_or_clone(value) {
+            AttributeValue::S(text) => text,
+            other => return Err(wrong_type("attribute_type", other.type_name())),
+        },
         Operand::Size(_) => return Err(wrong_type("attribute_type", "N")),
         Operand::Path(_) => return Err(wrong_type("attribute_type", "{NS,SS,L,BS,N,M,B,BOOL,NULL,S}")),
     };

@@ -368,11 +368,11 @@ impl Parser<'_> {
         let mut steps = Vec::new();
         loop {
             if self.eat_symbol(".") {
-                steps.push(Step::Name(self.component()?));
+                steps.push(Step::Name(self.component()?.into()));
             } else if self.eat_symbol("[") {
                 let step = match self.kind() {
                     Kind::Number(digits) => digits.parse().ok().map(Step::Index),
-                    Kind::Text(name) => Some(Step::Name(name.clone())),
+                    Kind::Text(name) => Some(Step::Name(name.as_str().into())),
                     _ => None,
                 };
                 steps.push(step.ok_or_else(|| self.unexpected())?);

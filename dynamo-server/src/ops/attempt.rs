@@ -22,10 +22,10 @@ use crate::guard::ReadFailure;
 use crate::node::{INLINE_BYTES_MAX, OnConflict};
 use crate::shard::{Deadline, ShardError};
 
-/// What makes a plan of a request's body and the catalog. It holds nothing, so that it can do so on another thread.
-pub(super) trait Planner<P>: Fn(&[u8], &MemoryCatalog) -> Result<P, PlanError> + Copy + Send + 'static {}
+/// What makes a plan of a request's body and the catalog. It borrows nothing, so that it can do so on another thread.
+pub(super) trait Planner<P>: Fn(&[u8], &MemoryCatalog) -> Result<P, PlanError> + Clone + Send + 'static {}
 
-impl<P, F: Fn(&[u8], &MemoryCatalog) -> Result<P, PlanError> + Copy + Send + 'static> Planner<P> for F {}
+impl<P, F: Fn(&[u8], &MemoryCatalog) -> Result<P, PlanError> + Clone + Send + 'static> Planner<P> for F {}
 
 /// How long to wait where planning again would give the same plan. Installing a description in a shard takes some
 /// synced writes.
@@ -38,7 +38,7 @@ impl<E: Env> Call<'_, E> {
     /// A read handler: plan, guard, execute.
     pub(super) async fn read(&self, plan: impl Planner<ReadPlan>) -> Result<Vec<u8>, ApiError> {
         loop {
-            let planned = self.plan(plan).await?;
+            let planned = self.plan(plan.clone()).await?;
             match self.node.read(planned, self.deadline).await {
                 Ok(body) => return Ok(body),
                 Err(ReadFailure::Stale) => self.again().await?,
@@ -55,7 +55,7 @@ impl<E: Env> Call<'_, E> {
         split: impl Fn(P) -> Option<(ReadPlan, T)>,
     ) -> Result<Option<(Execution, T)>, ApiError> {
         loop {
-            let Some((plan, beside)) = split(self.plan(&plan).await?) else { return Ok(None) };
+            let Some((plan, beside)) = split(self.plan_here(&plan).await?) else { return Ok(None) };
             match self.node.execute(plan, self.deadline).await {
                 Ok(read) => return Ok(Some((read, beside))),
                 Err(ReadFailure::Stale) => self.again().await?,
@@ -72,7 +72,7 @@ impl<E: Env> Call<'_, E> {
     pub(super) async fn write(&self, plan: impl Planner<WritePlan>) -> Result<Vec<u8>, ApiError> {
         let mut done: Vec<Option<Settled>> = Vec::new();
         loop {
-            let WritePlan { writes, reply } = self.plan(plan).await?;
+            let WritePlan { writes, reply } = self.plan(plan.clone()).await?;
             done.resize(writes.len(), None);
             let open = still_open(writes, &done);
             let on_conflict = match reply {
@@ -98,7 +98,7 @@ impl<E: Env> Call<'_, E> {
     /// A change of the catalog: plan, propose.
     pub(super) async fn ddl(&self, plan: impl Planner<DdlCommand>) -> Result<DdlOutcome, ApiError> {
         loop {
-            let command = self.plan_ddl(plan).await?;
+            let command = self.plan_ddl(plan.clone()).await?;
             match self.node.propose_ddl(command, self.deadline).await.map_err(ShardError::into_api_error)? {
                 DdlOutcome::Stale => self.again().await?,
                 outcome => return Ok(outcome),
@@ -109,7 +109,7 @@ impl<E: Env> Call<'_, E> {
     /// A look at the catalog: plan, confirm, plan. What is wrong with the request is said first, also by a node that
     /// cannot confirm anything.
     pub(super) async fn look<P: Send + 'static>(&self, plan: impl Planner<P>) -> Result<P, ApiError> {
-        self.plan(plan).await?;
+        self.plan(plan.clone()).await?;
         self.confirm().await?;
         self.plan(plan).await
     }
@@ -136,17 +136,52 @@ impl<E: Env> Call<'_, E> {
     /// # Errors
     /// The client's mistake; or that the system group did not answer.
     async fn plan<P: Send + 'static>(&self, plan: impl Planner<P>) -> Result<P, ApiError> {
-        match self.make(plan).await {
-            Err(PlanError::UnknownTable(_)) => {
-                self.confirm().await?;
+        match self.make(plan.clone()).await {
+            Ok(planned) => Ok(planned),
+            Err(error) => {
+                self.look_again_after(error).await?;
                 self.make(plan).await.map_err(PlanError::into_api_error)
             }
-            Err(PlanError::UnknownIndex(error)) => match self.try_confirm().await {
-                true => self.make(plan).await.map_err(PlanError::into_api_error),
+        }
+    }
+
+    /// As [`Call::plan`], for a plan that is made of what was read before, and so of little.
+    async fn plan_here<P>(&self, plan: impl Fn() -> Result<P, PlanError>) -> Result<P, ApiError> {
+        match plan() {
+            Ok(planned) => Ok(planned),
+            Err(error) => {
+                self.look_again_after(error).await?;
+                plan().map_err(PlanError::into_api_error)
+            }
+        }
+    }
+
+    /// Makes the catalog here newer, if that may mend what a plan stumbled over.
+    ///
+    /// # Errors
+    /// What is final.
+    async fn look_again_after(&self, error: PlanError) -> Result<(), ApiError> {
+        match error {
+            PlanError::UnknownTable(_) => self.confirm().await,
+            PlanError::UnknownIndex(error) => match self.try_confirm().await {
+                true => Ok(()),
                 false => Err(error),
             },
-            result => result.map_err(PlanError::into_api_error),
+            error => Err(error.into_api_error()),
         }
+    }
+
+    /// What is made of the body alone: of a small one here, of a large one where that holds nobody up.
+    pub(super) async fn decode<P: Send + 'static>(
+        &self,
+        decode: impl FnOnce(&[u8]) -> Result<P, ApiError> + Send + 'static,
+    ) -> Result<P, ApiError> {
+        if self.body.len() <= INLINE_BYTES_MAX {
+            return decode(self.body);
+        }
+        let body = self.body.clone();
+        let decoded = self.node.off_loop(self.deadline, move || decode(&body)).await;
+        decoded.unwrap_or_else(|error| Err(error.into_api_error()))
     }
 
     /// Makes a plan by the catalog of this moment: a small request's here, a large one's where it holds nobody up.
@@ -162,7 +197,7 @@ impl<E: Env> Call<'_, E> {
 
     /// As [`Call::plan`], for a change of the catalog: every rule that it may break depends on the catalog.
     async fn plan_ddl<P: Send + 'static>(&self, plan: impl Planner<P>) -> Result<P, ApiError> {
-        match self.plan(plan).await {
+        match self.plan(plan.clone()).await {
             Err(error) => match self.try_confirm().await {
                 true => self.plan(plan).await,
                 false => Err(error),

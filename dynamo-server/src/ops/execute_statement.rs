@@ -1,5 +1,7 @@
 //! ExecuteStatement: one PartiQL statement.
 
+use std::sync::Arc;
+
 use dynamo_engine::plan::execute_statement::{self as plan, SelectAnswer, SelectRead};
 use dynamo_expression::partiql::{Select, Statement};
 use dynamo_protocol::error::ApiError;
@@ -9,10 +11,15 @@ use super::Call;
 use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
-    let input = ExecuteStatementInput::from_json(call.body)?;
-    match plan::parse(&input)? {
-        Statement::Select(select) => self::select(call, &input, &select).await,
-        statement => call.write(|| plan::write(&input, &statement, &*call.node.catalog())).await,
+    let parse = |body: &[u8]| {
+        let input = ExecuteStatementInput::from_json(body)?;
+        let statement = plan::parse(&input)?;
+        Ok((input, statement))
+    };
+    let parsed = Arc::new(call.decode(parse).await?);
+    match &parsed.1 {
+        Statement::Select(select) => self::select(call, &parsed.0, select).await,
+        _ => call.write(move |_, catalog| plan::write(&parsed.0, &parsed.1, catalog)).await,
     }
 }
 

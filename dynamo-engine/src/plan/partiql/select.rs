@@ -1,5 +1,7 @@
 //! A SELECT as reads: of one item, of the partitions that it names one after the other, or of the whole table or index.
 
+use std::sync::Arc;
+
 use dynamo_expression::partiql::{Partition, Partitions, PrimaryKey, Select, partitions};
 use dynamo_expression::{KeyClause, KeyCondition, KeyTest};
 use dynamo_protocol::error::ApiError;
@@ -184,8 +186,10 @@ fn partition_span(
     direction: Direction,
     position: &PagePosition,
 ) -> Result<Span, PlanError> {
-    let mut clauses =
-        vec![KeyClause { attribute: partition_name.to_owned(), test: KeyTest::Equal(partition.value.clone()) }];
+    let mut clauses = vec![KeyClause {
+        attribute: partition_name.to_owned(),
+        test: KeyTest::Equal(Arc::new(partition.value.clone())),
+    }];
     if let (Some(name), Some(test)) = (sort_name, &partition.sort) {
         clauses.push(KeyClause { attribute: name.to_owned(), test: test.clone() });
     }
