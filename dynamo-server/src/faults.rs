@@ -15,6 +15,7 @@
 //! | `clock wall -60000` | the wall clock goes back by a minute |
 //! | `mend clocks` | right rates, right wall time |
 //! | `disk slow 300` | a synced write takes at least 300 ms |
+//! | `disk reads 60000` | a read that is given to the pool for the disk takes at least a minute |
 //! | `disk free 0` | the disk says that it is full |
 //! | `disk log 1000` | the log is shortened when it has more than 1,000 bytes |
 //! | `mend disk` | no more of that |
@@ -140,6 +141,7 @@ fn orders(line: &str) -> Option<Vec<Order>> {
         ("clock", "wall") => vec![Order::Inject(Fault::WallClockJump(number(&mut words)?))],
         ("mend", "clocks") => vec![Order::Inject(Fault::MendClocks)],
         ("disk", "slow") => vec![Order::Inject(Fault::SlowDisk(millis(&mut words)?))],
+        ("disk", "reads") => vec![Order::Inject(Fault::SlowReads(millis(&mut words)?))],
         ("disk", "free") => vec![Order::Inject(Fault::FreeBytes(number(&mut words)?))],
         ("disk", "log") => vec![Order::Inject(Fault::LogBytes(number(&mut words)?))],
         ("mend", "disk") => vec![Order::Inject(Fault::MendDisk)],
@@ -169,6 +171,11 @@ fn rule_named(name: &str) -> Option<Rule> {
         "grantor-promises" => Some(Rule::GrantorPromises),
         "promise-outlasts-belief" => Some(Rule::PromiseOutlastsBelief),
         "every-membership" => Some(Rule::EveryMembership),
+        "hold-down-for-the-promise-before" => Some(Rule::HoldDownForThePromiseBefore),
+        "count-what-was-promised" => Some(Rule::CountWhatWasPromised),
+        "ask-oneself" => Some(Rule::AskOneself),
+        "known-age" => Some(Rule::KnownAge),
+        "most-clocks-are-right" => Some(Rule::MostClocksAreRight),
         _ => None,
     }
 }

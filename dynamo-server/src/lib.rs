@@ -21,6 +21,7 @@ pub mod faults;
 pub mod healthcheck;
 pub mod http;
 mod in_flight;
+mod log_limit;
 mod log_output;
 pub mod metrics;
 pub mod ops;

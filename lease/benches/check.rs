@@ -25,7 +25,7 @@ fn check(criterion: &mut Criterion) {
     let clock = || Moment::from_nanos(start.elapsed().as_nanos() as u64);
 
     let three = leader(Voters::of([1, 2, 3]));
-    three.update(|holder| holder.acked(1, &2, clock()));
+    three.update(|holder| holder.acked(1, &2, clock(), Duration::from_secs(1)));
     assert!(three.lease().check(clock));
     let mut group = criterion.benchmark_group("check");
     group.bench_function("hit, clock at hand", |bencher| {
@@ -46,7 +46,9 @@ fn feed(criterion: &mut Criterion) {
     criterion.bench_function("acknowledgement of one of five voters", |bencher| {
         bencher.iter(|| {
             sent_at += 1_000;
-            shared.update(|holder| holder.acked(1, &(2 + sent_at % 4), Moment::from_nanos(sent_at)));
+            shared.update(|holder| {
+                holder.acked(1, &(2 + sent_at % 4), Moment::from_nanos(sent_at), Duration::from_secs(1))
+            });
         });
     });
 }

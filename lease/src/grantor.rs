@@ -4,12 +4,15 @@
 //!
 //! - Whoever **accepts** a message of a leader promises, from that moment, for [`Timing::promise`], to vote for nobody
 //!   else and not to stand itself.
-//! - Whoever **restarts** has forgotten its promises and therefore refuses everyone for [`Timing::hold_down`],
-//!   unless none can be outstanding ([`Outstanding`]).
+//! - Whoever **restarts** has forgotten its promises and therefore refuses everyone for [`Timing::hold_down_after`] the
+//!   longest of them, unless none can be outstanding ([`Outstanding`]).
+//! - A **newer** promise stands: a message of an older term, which came late, neither replaces nor prolongs it.
 //! - A leader that **transfers** its leadership gives up its lease for the whole term before it tells anyone. So the
 //!   message that tells it lifts the promise made to that term, and later messages of that term bind nobody.
 //!
 //! Votes and pre-votes obey the same rules.
+
+use std::time::Duration;
 
 use crate::moment::Moment;
 use crate::quorum::Voters;
@@ -93,10 +96,11 @@ struct Promise<N> {
 }
 
 impl<N: Ord + Clone> Grantor<N> {
-    /// The grantor of a node that starts at `now`.
-    pub fn start(timing: Timing, now: Moment, outstanding: Outstanding) -> Grantor<N> {
+    /// The grantor of a node that starts at `now` and has never promised for longer than `longest_promise` before, nor
+    /// than it does from now on.
+    pub fn start(timing: Timing, now: Moment, outstanding: Outstanding, longest_promise: Duration) -> Grantor<N> {
         let hold_down_until = match outstanding {
-            Outstanding::Possible => now.plus(timing.hold_down()),
+            Outstanding::Possible => now.plus(timing.hold_down_after(longest_promise)),
             Outstanding::Impossible => Moment::NEVER,
         };
         Grantor { timing, hold_down_until, promise: None, released_term: None }
@@ -107,17 +111,22 @@ impl<N: Ord + Clone> Grantor<N> {
     ///
     /// Accepted means: its term was not older than our durable vote. To promise more than was accepted is safe and
     /// costs at most one lease of waiting.
-    pub fn accepted(&mut self, now: Moment, leader: &N, term: u64) {
+    ///
+    /// Returns for how long it is promised, which the acknowledgement has to say: nothing where the leader's term is
+    /// over, by its own word or by a promise to a later one.
+    pub fn accepted(&mut self, now: Moment, leader: &N, term: u64) -> Duration {
         if self.released_term.is_some_and(|released| term <= released) {
-            return;
+            return Duration::ZERO;
         }
         let until = now.plus(self.timing.promise());
         match &mut self.promise {
+            Some(promise) if promise.term > term => return Duration::ZERO,
             Some(promise) if promise.to == *leader && promise.term == term => {
                 promise.until = promise.until.max(until);
             }
             promise => *promise = Some(Promise { to: leader.clone(), term, until }),
         }
+        self.timing.promise()
     }
 
     /// The leader of `term` said that it hands its leadership over. Its lease was revoked before it said so and does
@@ -154,8 +163,6 @@ impl<N: Ord + Clone> Grantor<N> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn timing() -> Timing {
@@ -167,7 +174,7 @@ mod tests {
     }
 
     fn fresh() -> Grantor<u8> {
-        Grantor::start(timing(), ms(0), Outstanding::Impossible)
+        Grantor::start(timing(), ms(0), Outstanding::Impossible, Duration::ZERO)
     }
 
     #[test]
@@ -193,14 +200,32 @@ mod tests {
 
     #[test]
     fn a_restarted_voter_refuses_everyone_for_the_hold_down() {
-        let mut grantor: Grantor<u8> = Grantor::start(timing(), ms(5_000), Outstanding::Possible);
+        let mut grantor: Grantor<u8> = Grantor::start(timing(), ms(5_000), Outstanding::Possible, Duration::ZERO);
         for candidate in [1, 2, 3] {
-            assert_eq!(grantor.may_grant(ms(6_099), &candidate), Err(Refusal::HoldDown { until: ms(6_100) }));
+            assert_eq!(grantor.may_grant(ms(6_109), &candidate), Err(Refusal::HoldDown { until: ms(6_110) }));
         }
         grantor.accepted(ms(5_001), &3, 9);
         grantor.transferred(9);
-        assert!(grantor.may_grant(ms(6_099), &2).is_err(), "a transfer does not end the hold-down");
-        assert_eq!(grantor.may_grant(ms(6_100), &2), Ok(()));
+        assert!(grantor.may_grant(ms(6_109), &2).is_err(), "a transfer does not end the hold-down");
+        assert_eq!(grantor.may_grant(ms(6_110), &2), Ok(()));
+    }
+
+    #[test]
+    fn a_voter_that_restarts_with_a_shorter_lease_holds_down_for_the_promises_of_the_longer_one() {
+        let long = Duration::from_secs(5);
+        let grantor: Grantor<u8> = Grantor::start(timing(), ms(0), Outstanding::Possible, long);
+        assert_eq!(grantor.may_grant(ms(5_549), &2), Err(Refusal::HoldDown { until: ms(5_550) }));
+        assert_eq!(grantor.may_grant(ms(5_550), &2), Ok(()));
+    }
+
+    /// Two messages are promised one after the other before the consensus protocol has looked at either.
+    #[test]
+    fn a_message_of_an_older_term_does_not_replace_a_newer_promise() {
+        let mut grantor = fresh();
+        assert_eq!(grantor.accepted(ms(10), &2, 5), Duration::from_secs(1));
+        assert_eq!(grantor.accepted(ms(11), &3, 4), Duration::ZERO, "and the older leader may count on nothing");
+        assert_eq!(grantor.may_grant(ms(1_009), &3), Err(Refusal::Promised { to: 2, until: ms(1_010) }));
+        assert_eq!(grantor.may_grant(ms(1_010), &3), Ok(()));
     }
 
     #[test]
@@ -209,7 +234,7 @@ mod tests {
         grantor.accepted(ms(10), &3, 4);
         grantor.transferred(4);
         assert_eq!(grantor.may_grant(ms(11), &2), Ok(()));
-        grantor.accepted(ms(12), &3, 4);
+        assert_eq!(grantor.accepted(ms(12), &3, 4), Duration::ZERO);
         assert_eq!(grantor.may_grant(ms(13), &2), Ok(()));
         grantor.accepted(ms(14), &2, 5);
         assert!(grantor.may_grant(ms(15), &1).is_err());

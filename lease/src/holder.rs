@@ -10,10 +10,11 @@
 //!                                      shut_down: final
 //! ```
 //!
-//! Only *reigning* has a deadline. It is recomputed from the acknowledged send times and the possibly active
+//! Only *reigning* has a deadline. It is recomputed from what the peers have promised and the possibly active
 //! configurations, never adjusted; so it cannot drift away from them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::moment::Moment;
 use crate::quorum::Voters;
@@ -46,8 +47,8 @@ pub struct Holder<N> {
     spent_term: Option<u64>,
     /// Every configuration that may be active, by the log index of its entry: the last applied one and all newer.
     configs: BTreeMap<u64, Voters<N>>,
-    /// Per peer, when the newest message that it acknowledged in this reign was sent.
-    acked: BTreeMap<N, Moment>,
+    /// Per peer, until when what it acknowledged in this reign may be counted on.
+    reliable_until: BTreeMap<N, Moment>,
     /// Counts beginnings and ends; see [`Holder::generation`].
     generation: u64,
     /// Set once by [`Holder::shut_down`].
@@ -74,7 +75,7 @@ impl<N: Ord + Clone> Holder<N> {
             reign: None,
             spent_term: None,
             configs: configs.into_iter().collect(),
-            acked: BTreeMap::new(),
+            reliable_until: BTreeMap::new(),
             generation: 0,
             is_shut_down: false,
         }
@@ -111,21 +112,27 @@ impl<N: Ord + Clone> Holder<N> {
         }
     }
 
-    /// `peer` accepted a message of our `term` that was sent at `sent_at` on this node's clock.
+    /// `peer` accepted a message of our `term` that was sent at `sent_at` on this node's clock, and promised, from then or
+    /// later, for `promised` on its own clock ([`Grantor::accepted`](crate::Grantor::accepted)).
     ///
     /// `sent_at` must be read **before** the message is handed to anything that could deliver it, and the
     /// acknowledgement must be paired with exactly its own message. Accepted means: the peer recognised us as the
     /// leader of `term`, whether or not the entries fitted its log. Acknowledgements may come late and out of order;
     /// those of another term are ignored.
-    pub fn acked(&mut self, term: u64, peer: &N, sent_at: Moment) {
+    pub fn acked(&mut self, term: u64, peer: &N, sent_at: Moment, promised: Duration) {
         if self.reign.is_none_or(|reign| reign.term != term) {
             return;
         }
         assert!(sent_at != Moment::FOREVER, "a message was sent at some real moment");
-        match self.acked.get_mut(peer) {
-            Some(newest) => *newest = (*newest).max(sent_at),
+        let belief = self.timing.belief_in(promised);
+        if belief.is_zero() {
+            return;
+        }
+        let until = sent_at.plus(belief);
+        match self.reliable_until.get_mut(peer) {
+            Some(latest) => *latest = (*latest).max(until),
             None => {
-                self.acked.insert(peer.clone(), sent_at);
+                self.reliable_until.insert(peer.clone(), until);
             }
         }
     }
@@ -176,8 +183,8 @@ impl<N: Ord + Clone> Holder<N> {
     /// leader counts itself as acknowledging always (it can help elect another only through
     /// [`vote_saved`](Holder::vote_saved), which ends the reign first).
     pub fn deadline(&self) -> Moment {
-        match self.quorum_sent_at() {
-            Some(sent_at) if self.may_believe() => sent_at.plus(self.timing.belief()),
+        match self.quorum_until() {
+            Some(until) if self.may_believe() => until,
             _ => Moment::NEVER,
         }
     }
@@ -199,9 +206,10 @@ impl<N: Ord + Clone> Holder<N> {
         self.reign.map(|reign| reign.term)
     }
 
-    /// The newest send time that a quorum of every possibly active configuration has acknowledged.
-    fn quorum_sent_at(&self) -> Option<Moment> {
-        let reached = |node: &N| if *node == self.me { Some(Moment::FOREVER) } else { self.acked.get(node).copied() };
+    /// Until when a quorum of every possibly active configuration may be counted on.
+    fn quorum_until(&self) -> Option<Moment> {
+        let reached =
+            |node: &N| if *node == self.me { Some(Moment::FOREVER) } else { self.reliable_until.get(node).copied() };
         let mut earliest: Option<Moment> = None;
         for voters in self.configs.values() {
             let of_config = voters.quorum_moment(reached)?;
@@ -221,21 +229,20 @@ impl<N: Ord + Clone> Holder<N> {
     fn end_reign(&mut self) {
         let Some(reign) = self.reign.take() else { return };
         self.spent_term = self.spent_term.max(Some(reign.term));
-        self.acked.clear();
+        self.reliable_until.clear();
         self.generation += 1;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
-    const BELIEF: u64 = 890_000_000;
+    const BELIEF: u64 = 790_000_000;
+    const LEASE: Duration = Duration::from_secs(1);
 
     fn timing() -> Timing {
-        Timing::for_election_timeout(Duration::from_secs(1)).unwrap()
+        Timing::for_election_timeout(LEASE).unwrap()
     }
 
     fn at(nanos: u64) -> Moment {
@@ -257,11 +264,11 @@ mod tests {
     fn the_deadline_counts_from_the_send_time_of_a_quorum() {
         let mut holder = reigning(Voters::of([1, 2, 3]));
         assert_eq!(holder.deadline(), Moment::NEVER);
-        holder.acked(4, &2, at(100));
+        holder.acked(4, &2, at(100), LEASE);
         assert_eq!(holder.deadline(), at(100 + BELIEF));
-        holder.acked(4, &3, at(300));
+        holder.acked(4, &3, at(300), LEASE);
         assert_eq!(holder.deadline(), at(300 + BELIEF));
-        holder.acked(4, &3, at(200));
+        holder.acked(4, &3, at(200), LEASE);
         assert_eq!(holder.deadline(), at(300 + BELIEF), "a late acknowledgement takes nothing away");
     }
 
@@ -275,30 +282,30 @@ mod tests {
         assert_eq!(holder.deadline(), Moment::FOREVER);
         holder.config_appended(9, Voters::of([1, 2]));
         assert_eq!(holder.deadline(), Moment::NEVER, "a second voter counts from the append");
-        holder.acked(1, &2, at(50));
+        holder.acked(1, &2, at(50), LEASE);
         assert_eq!(holder.deadline(), at(50 + BELIEF));
     }
 
     #[test]
     fn every_possibly_active_configuration_needs_a_quorum() {
         let mut holder = reigning(Voters::of([1, 2, 3]));
-        holder.acked(4, &2, at(700));
+        holder.acked(4, &2, at(700), LEASE);
         holder.config_appended(5, Voters::joint([vec![1, 2, 3], vec![1, 4, 5]]));
         assert_eq!(holder.deadline(), Moment::NEVER);
-        holder.acked(4, &4, at(600));
+        holder.acked(4, &4, at(600), LEASE);
         assert_eq!(holder.deadline(), at(600 + BELIEF));
         holder.config_applied(5);
         holder.config_appended(6, Voters::of([1, 4, 5]));
         assert_eq!(holder.deadline(), at(600 + BELIEF));
         holder.config_applied(6);
-        holder.acked(4, &5, at(800));
+        holder.acked(4, &5, at(800), LEASE);
         assert_eq!(holder.deadline(), at(800 + BELIEF), "the old set does not matter any more");
     }
 
     #[test]
     fn a_truncated_configuration_never_was_and_a_snapshot_replaces_all_older() {
         let mut holder = reigning(Voters::of([1, 2, 3]));
-        holder.acked(4, &2, at(700));
+        holder.acked(4, &2, at(700), LEASE);
         holder.config_appended(5, Voters::of([1, 9]));
         assert_eq!(holder.deadline(), Moment::NEVER);
         holder.configs_truncated(5);
@@ -308,11 +315,22 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_is_counted_on_for_no_longer_than_it_promised() {
+        let mut holder = reigning(Voters::of([1, 2, 3]));
+        holder.acked(4, &2, at(100), LEASE / 2);
+        assert_eq!(holder.deadline(), at(100 + 390_000_000));
+        holder.acked(4, &2, at(200), Duration::ZERO);
+        assert_eq!(holder.deadline(), at(100 + 390_000_000), "what promises nothing takes nothing away");
+        holder.acked(4, &3, at(150), 5 * LEASE);
+        assert_eq!(holder.deadline(), at(150 + BELIEF), "nor for longer than the own lease");
+    }
+
+    #[test]
     fn a_leader_that_does_not_vote_needs_a_majority_of_the_others() {
         let mut holder = reigning(Voters::of([2, 3, 4]));
-        holder.acked(4, &2, at(10));
+        holder.acked(4, &2, at(10), LEASE);
         assert_eq!(holder.deadline(), Moment::NEVER);
-        holder.acked(4, &3, at(20));
+        holder.acked(4, &3, at(20), LEASE);
         assert_eq!(holder.deadline(), at(10 + BELIEF));
     }
 
@@ -366,11 +384,11 @@ mod tests {
         let mut holder = Holder::new(1, timing(), [(0, Voters::of([1, 2, 3]))]);
         holder.vote_saved(own(4));
         holder.own_term_applied(3);
-        holder.acked(4, &2, at(10));
+        holder.acked(4, &2, at(10), LEASE);
         assert_eq!(holder.deadline(), Moment::NEVER);
         holder.own_term_applied(4);
-        holder.acked(3, &2, at(500));
-        holder.acked(5, &3, at(500));
+        holder.acked(3, &2, at(500), LEASE);
+        holder.acked(5, &3, at(500), LEASE);
         assert_eq!(holder.deadline(), at(10 + BELIEF));
         holder.vote_saved(own(4));
         assert_eq!(holder.deadline(), at(10 + BELIEF), "saving the same vote again changes nothing");

@@ -43,16 +43,16 @@
 //!
 //! // Node 1 leads a group of three in term 4; node 2 is one of its followers.
 //! let leader = SharedHolder::new(Holder::new(1, timing, [(0, Voters::of([1, 2, 3]))]));
-//! let mut follower = Grantor::start(timing, at(0), Outstanding::Impossible);
+//! let mut follower = Grantor::start(timing, at(0), Outstanding::Impossible, Duration::ZERO);
 //!
 //! leader.update(|holder| holder.vote_saved(Vote { term: 4, node: 1, committed: true }));
 //! leader.update(|holder| holder.own_term_applied(4));
 //!
-//! follower.accepted(at(5_001), &1, 4);                         // an append arrives, sent at 5,000 ...
-//! leader.update(|holder| holder.acked(4, &2, at(5_000)));      // ... and its acknowledgement comes back
+//! let promised = follower.accepted(at(5_001), &1, 4);          // an append arrives, sent at 5,000 ...
+//! leader.update(|holder| holder.acked(4, &2, at(5_000), promised)); // ... and its acknowledgement comes back
 //!
-//! assert!(leader.lease().check(|| at(5_800)));                 // readers: no lock, no allocation
-//! assert!(!leader.lease().check(|| at(5_900)));                // belief: 0.9 x 1000 - 10 = 890 ms
+//! assert!(leader.lease().check(|| at(5_700)));                 // readers: no lock, no allocation
+//! assert!(!leader.lease().check(|| at(5_790)));                // belief: 0.8 x 1000 - 10 = 790 ms
 //! assert!(follower.may_grant(at(6_000), &3).is_err());         // promise: 1000 ms
 //! assert!(follower.may_grant(at(6_002), &3).is_ok());
 //! ```
@@ -61,11 +61,12 @@
 //!
 //! Suppose the lease of leader *x* in term *T* is believed at an instant *t*. For each possibly active configuration
 //! a quorum of its voters accepted a message which *x* had sent at some *s*, with *t < s + belief* on *x*'s clock.
-//! Each of them promised, from some instant at or after *s*, for `promise` on its own clock, neither to vote for
-//! another node nor to stand itself. Whatever the rates of the clocks within the stated bound, `belief` is over
-//! before `promise` is. A promise ends early in only three ways:
+//! Each of them promised, from some instant at or after *s*, for some `promise` on its own clock, neither to vote for
+//! another node nor to stand itself, and said so in its acknowledgement. Whatever the rates of the clocks within the stated
+//! bound, `belief` is over before `promise` is. A promise ends early in only three ways:
 //!
-//! 1. the grantor restarts and forgets it: then it refuses everyone for the hold-down, which outlasts the belief;
+//! 1. the grantor restarts and forgets it: then it refuses everyone for the hold-down, which outlasts the belief in
+//!    the longest promise that it ever made;
 //! 2. *x* transfers its leadership: then *x* revoked its lease for the whole of term *T* before it said so;
 //! 3. *x* itself votes for another or stands again: then *x* revoked before that vote could leave the node.
 //!
@@ -112,6 +113,7 @@ pub use moment::Moment;
 pub use quorum::Voters;
 pub use shared::SharedHolder;
 pub use timing::{
-    BELIEF_PERMILLE, ELECTION_TIMEOUT_MIN, HOLD_DOWN_PERMILLE, MARGIN, RATE_ERROR_PERMILLE, Timing, TimingError,
+    BELIEF_PERMILLE, ELECTION_TIMEOUT_MIN, HOLD_DOWN_PERMILLE, MARGIN, RATE_ERROR_PERMILLE, SLEW_MAX_PERMILLE, Timing,
+    TimingError,
 };
 pub use word::{Generation, Word};

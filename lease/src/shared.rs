@@ -145,9 +145,9 @@ mod tests {
     fn readers_see_what_the_holder_says() {
         let shared = leader_of(Voters::of([1, 2, 3]));
         assert!(!shared.lease().check(|| at(0)));
-        shared.update(|holder| holder.acked(1, &2, at(1_000)));
-        assert!(shared.lease().check(|| at(1_800)));
-        assert!(!shared.lease().check(|| at(1_890)));
+        shared.update(|holder| holder.acked(1, &2, at(1_000), Duration::from_secs(1)));
+        assert!(shared.lease().check(|| at(1_780)));
+        assert!(!shared.lease().check(|| at(1_790)));
         shared.update(|holder| holder.transfer_started());
         assert!(!shared.lease().check(|| at(1_001)));
     }
@@ -157,10 +157,10 @@ mod tests {
         let shared = leader_of(Voters::of([1]));
         assert!(shared.lease().check(|| unreachable!("a sole voter needs no clock")));
         let captured = shared.lease().generation();
-        shared.update(|holder| holder.acked(1, &2, at(500)));
+        shared.update(|holder| holder.acked(1, &2, at(500), Duration::from_secs(1)));
         shared.update(|holder| holder.config_appended(2, Voters::of([1, 2])));
-        assert!(shared.lease().check(|| at(1_300)));
-        assert!(!shared.lease().check(|| at(1_400)));
+        assert!(shared.lease().check(|| at(1_280)));
+        assert!(!shared.lease().check(|| at(1_290)));
         assert!(!shared.lease().renew(captured, Moment::FOREVER), "renewals begun under the old voters are void");
     }
 

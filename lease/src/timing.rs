@@ -1,36 +1,42 @@
 //! The three lengths of a lease and why they are safe together.
 //!
-//! All are fractions of the *lease*, which is the (maximal) election timeout of the group:
+//! All are fractions of the *lease*, which is the (maximal) election timeout of the node that promises:
 //!
 //! ```text
 //!   promise    1.0  x lease             what a grantor keeps to after accepting a message
-//!   belief     0.9  x lease - 10 ms     what the holder counts on after sending it
-//!   hold-down  1.1  x lease             what a restarted grantor waits before its first vote
+//!   belief     0.8  x promise - 10 ms   what the holder counts on after sending the message so promised
+//!   hold-down  1.11 x longest promise   what a restarted grantor waits before its first vote
 //! ```
 //!
 //! **Drift.** A clock that runs at rate *r* measures a span *d* in *d / r* of true time. With every rate between
-//! 1 − ε and 1 + ε, the belief lasts at most `0.9 lease / (1 − ε)` and the promise at least `lease / (1 + ε)` of true
-//! time, so the belief ends first if `0.9 (1 + ε) ≤ 1 − ε`. That holds up to ε = 5.26 %; we state 5 %. The kernel
-//! slews a clock by at most 0.05 % (NTP's 500 ppm) and crystals are off by less than 0.01 %, so the allowance is a
-//! hundred times what honest hardware needs: it is there for virtual machines with a badly calibrated counter.
+//! 1 − ε and 1 + ε, the belief lasts at most `0.8 lease / (1 − ε)` and the promise at least `lease / (1 + ε)` of true
+//! time, so the belief ends first if `0.8 (1 + ε) ≤ 1 − ε`. That holds up to ε = 11.1 %; we state 11 %. Linux lets
+//! whoever sets the clock slew it by up to ±10 % (`adjtimex` with ADJ_TICK) and 0.05 % more (ADJ_FREQUENCY), every clock
+//! that counts suspend included; chrony slews by up to 8.3 % unless told otherwise (`maxslewrate`). What is left is for
+//! the crystal and for virtual machines with a badly calibrated counter.
+//!
+//! **Agreement.** The lengths need not be equal on all nodes. A grantor says with each acknowledgement for how long it
+//! promises, and the holder counts on 0.8 of *that*, at most of its own lease ([`Timing::belief_in`]). A grantor that
+//! restarts with a shorter lease holds back for as long as the longest promise that it may have made
+//! ([`Timing::hold_down_after`]).
 //!
 //! **Margin.** 10 ms off the belief for what is no rate: the rounding of the published word
 //! ([`Word`](crate::Word), at most 1.05 ms, and to the safe side by itself), readings taken on different cores, and
 //! a clock source switched by the kernel.
 //!
 //! **Hold-down.** A restarted grantor may have accepted a message just before it went down. The holder's belief, at
-//! most `0.9 lease / (1 − ε)` long, must be over before the grantor's hold-down, at least `1.1 lease / (1 + ε)`.
+//! most `0.8 lease / (1 − ε)` long, must be over before the grantor's hold-down, at least `1.11 lease / (1 + ε)`.
 
 use std::time::Duration;
 
 /// By how much, in thousandths, the rate of a node's clock may differ from true time.
-pub const RATE_ERROR_PERMILLE: u64 = 50;
+pub const RATE_ERROR_PERMILLE: u64 = 110;
 
-/// The holder's belief in thousandths of the lease, before [`MARGIN`] is taken off.
-pub const BELIEF_PERMILLE: u64 = 900;
+/// The holder's belief in thousandths of the promise, before [`MARGIN`] is taken off.
+pub const BELIEF_PERMILLE: u64 = 800;
 
 /// The hold-down of a restarted grantor in thousandths of the lease.
-pub const HOLD_DOWN_PERMILLE: u64 = 1_100;
+pub const HOLD_DOWN_PERMILLE: u64 = 1_110;
 
 /// What the holder gives away for errors that do not grow with the length of the lease.
 pub const MARGIN: Duration = Duration::from_millis(10);
@@ -38,7 +44,12 @@ pub const MARGIN: Duration = Duration::from_millis(10);
 /// The shortest election timeout accepted: below it the margin eats up most of the lease.
 pub const ELECTION_TIMEOUT_MIN: Duration = Duration::from_millis(50);
 
+/// By how much, in thousandths, Linux lets a clock be slewed: 10 % by ticks, 0.05 % by frequency, rounded up.
+pub const SLEW_MAX_PERMILLE: u64 = 101;
+
 const FULL: u64 = 1_000;
+
+const _: () = assert!(RATE_ERROR_PERMILLE > SLEW_MAX_PERMILLE, "a clock that is being set would be beyond the bound");
 
 const _: () = assert!(
     BELIEF_PERMILLE * (FULL + RATE_ERROR_PERMILLE) <= FULL * (FULL - RATE_ERROR_PERMILLE),
@@ -57,7 +68,7 @@ const _: () = assert!(
     "at the shortest election timeout the margin must leave most of the belief"
 );
 
-/// The lengths that a group's holder and grantors use. All nodes of a group must use the same.
+/// The lengths that the holder and the grantor of one node use. Other nodes may use others: see the module comment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timing {
     promise: Duration,
@@ -110,15 +121,26 @@ impl Timing {
         self.belief
     }
 
-    /// For how long a restarted grantor refuses everyone.
+    /// For how long a restarted grantor refuses everyone that never promised for longer than [`promise`](Timing::promise).
     pub fn hold_down(&self) -> Duration {
         self.hold_down
+    }
+
+    /// For how long a holder believes after it sent a message for which its peers promised so much: never longer than
+    /// [`belief`](Timing::belief), and not at all where the margin eats it up.
+    pub fn belief_in(&self, promised: Duration) -> Duration {
+        fraction(promised.min(self.promise), BELIEF_PERMILLE).saturating_sub(MARGIN)
+    }
+
+    /// For how long a restarted grantor refuses everyone whose longest promise before was this one.
+    pub fn hold_down_after(&self, longest_promise: Duration) -> Duration {
+        fraction(longest_promise.max(self.promise), HOLD_DOWN_PERMILLE)
     }
 }
 
 fn fraction(span: Duration, permille: u64) -> Duration {
-    let nanos = u64::try_from(span.as_nanos()).expect("a day of nanoseconds fits 64 bits");
-    Duration::from_nanos(nanos / FULL * permille)
+    let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+    Duration::from_nanos((nanos / FULL).saturating_mul(permille))
 }
 
 #[cfg(test)]
@@ -129,8 +151,18 @@ mod tests {
     fn one_second_gives_the_documented_lengths() {
         let timing = Timing::for_election_timeout(Duration::from_secs(1)).unwrap();
         assert_eq!(timing.promise(), Duration::from_millis(1_000));
-        assert_eq!(timing.belief(), Duration::from_millis(890));
-        assert_eq!(timing.hold_down(), Duration::from_millis(1_100));
+        assert_eq!(timing.belief(), Duration::from_millis(790));
+        assert_eq!(timing.hold_down(), Duration::from_millis(1_110));
+    }
+
+    #[test]
+    fn what_was_promised_bounds_the_belief_and_the_hold_down() {
+        let timing = Timing::for_election_timeout(Duration::from_secs(1)).unwrap();
+        assert_eq!(timing.belief_in(Duration::from_millis(500)), Duration::from_millis(390));
+        assert_eq!(timing.belief_in(Duration::from_secs(5)), timing.belief(), "nobody is believed in for longer");
+        assert_eq!(timing.belief_in(Duration::from_millis(12)), Duration::ZERO);
+        assert_eq!(timing.hold_down_after(Duration::from_millis(500)), timing.hold_down());
+        assert_eq!(timing.hold_down_after(Duration::from_secs(5)), Duration::from_millis(5_550));
     }
 
     #[test]

@@ -95,7 +95,7 @@ fn an_acknowledgement_that_races_with_a_transfer_gives_no_lease_after_it() {
         });
         let network = {
             let shared = shared.clone();
-            thread::spawn(move || shared.update(|holder| holder.acked(1, &2, at(5))))
+            thread::spawn(move || shared.update(|holder| holder.acked(1, &2, at(5), Duration::from_secs(1))))
         };
         shared.update(|holder| holder.transfer_started());
         assert!(!shared.lease().check(|| at(6)));

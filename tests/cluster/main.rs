@@ -11,3 +11,4 @@ mod figures;
 mod full_disk;
 mod overload;
 mod rules;
+mod settings_and_stalls;

@@ -147,6 +147,7 @@ impl ClusterStatus {
         for (node, status) in self.answers() {
             complaints.extend(status.complaints.iter().map(|complaint| format!("node {node}: {complaint}")));
         }
+        complaints.extend(self.differing_leases());
         let shards = self.shards();
         for shard in shards.iter().filter(|shard| shard.leader.is_none()) {
             complaints.push(format!("shard {} has no leader", shard.shard));
@@ -162,6 +163,14 @@ impl ClusterStatus {
             }
         }
         complaints
+    }
+
+    /// Safe, since each says for how long it promises; but the shortest decides how soon anybody is elected.
+    fn differing_leases(&self) -> Option<String> {
+        let lengths: BTreeSet<u64> = self.answers().map(|(_, status)| status.lease_ms).collect();
+        let each: Vec<String> =
+            self.answers().map(|(node, status)| format!("node {node} {} ms", status.lease_ms)).collect();
+        (lengths.len() > 1).then(|| format!("the election timeouts differ: {}", each.join(", ")))
     }
 
     /// Members that could not be asked.

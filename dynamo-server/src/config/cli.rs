@@ -203,7 +203,7 @@ pub struct Settings {
     /// Address to listen on for peers [default: the one given for this node in --peers]
     #[arg(long, env = "DYNAMO_SERVER_PEER_LISTEN")]
     pub peer_listen: Option<String>,
-    /// Longest wait before an election, which is also how long a lease lasts [default: 2000]
+    /// Longest wait before an election, which is also how long a lease lasts [default: 1000]
     #[arg(long, env = "DYNAMO_SERVER_ELECTION_TIMEOUT_MS")]
     pub election_timeout_ms: Option<u64>,
     /// Whose requests may change the cluster: clients on this machine, or any [default: loopback]

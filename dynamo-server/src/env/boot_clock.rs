@@ -1,6 +1,6 @@
 //! CLOCK_BOOTTIME, the clock of leases.
 //!
-//! It only rises, it is slewed by at most 0.05 % (inside the lease's drift allowance) and, unlike CLOCK_MONOTONIC, it
+//! It only rises, it is slewed by at most 10.05 % (inside the lease's drift allowance) and, unlike CLOCK_MONOTONIC, it
 //! goes on counting while the machine is suspended: a leader that slept must not believe its lease still holds.
 
 /// Nanoseconds since boot, suspension included; `None` where the system has no such clock or refuses to read it.

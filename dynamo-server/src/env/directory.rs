@@ -4,6 +4,7 @@
 //! data-dir/
 //!   lock     held with flock by the process that has the directory open
 //!   node     the identity: text, one field a line, a checksum last
+//!   lease    the longest lease that may have been promised (`lease_record`)
 //!   log/     the Raft logs of all groups and the floor they may not end below (ordered-kv, WAL on)
 //!   state/   the state of all groups (ordered-kv, WAL off)
 //! ```
@@ -144,7 +145,7 @@ fn try_lock(file: &File) -> io::Result<bool> {
 }
 
 /// Writes a small file so that after a crash either the old or the new content is there.
-fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(super) fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("new");
     let mut file = File::create(&draft)?;
     file.write_all(content)?;

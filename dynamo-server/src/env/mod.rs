@@ -14,6 +14,7 @@
 mod boot_clock;
 mod directory;
 pub mod faults;
+mod lease_record;
 pub mod settings;
 #[cfg(test)]
 pub mod sim;
@@ -27,6 +28,7 @@ use std::future::Future;
 use std::time::Duration;
 
 pub use self::directory::{Directory, DirectoryError, Identity};
+pub use self::lease_record::LeaseRecord;
 pub use self::settings::AgreedSettings;
 pub use self::storage::{OpenError, Storage, Stores};
 pub use self::tcp::{Secret, TcpTransport, Terms};

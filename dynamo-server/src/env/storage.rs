@@ -8,6 +8,7 @@ use ordered_kv::{LogStore, StateStore, StoreError};
 
 use super::directory::{Directory, DirectoryError, Identity};
 use super::faults;
+use super::lease_record::LeaseRecord;
 use crate::raft::floor::Floor;
 
 /// Where a node keeps its data.
@@ -59,6 +60,8 @@ pub struct Stores {
     pub directory: Option<Arc<Directory>>,
     /// The identity that the data carries, `None` when it is new.
     pub identity: Option<Identity>,
+    /// What this node may have promised before it started.
+    pub lease: Arc<LeaseRecord>,
 }
 
 impl Stores {
@@ -74,6 +77,7 @@ impl Stores {
                 state: Arc::new(MemoryState::new()),
                 directory: None,
                 identity: None,
+                lease: Arc::new(LeaseRecord::in_memory()),
             }),
         }
     }
@@ -119,6 +123,7 @@ fn open_directory(path: &Path) -> Result<Stores, OpenError> {
 
     let directory = Directory::open(path)?;
     let identity = directory.identity()?;
+    let lease = Arc::new(LeaseRecord::open(&directory)?);
     let (log_path, state_path) = (directory.part("log"), directory.part("state"));
     // Opening is mostly waiting for syncs: the two wait at the same time.
     let (log, state) = std::thread::scope(|scope| {
@@ -133,7 +138,7 @@ fn open_directory(path: &Path) -> Result<Stores, OpenError> {
     {
         return Err(OpenError::LogGone(identity.node_id));
     }
-    Ok(Stores { log: Arc::new(log), state: Arc::new(state), directory: Some(Arc::new(directory)), identity })
+    Ok(Stores { log: Arc::new(log), state: Arc::new(state), directory: Some(Arc::new(directory)), identity, lease })
 }
 
 /// Whether a log is as it was before anything was recorded in it.

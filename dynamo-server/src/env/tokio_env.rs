@@ -92,6 +92,10 @@ impl Env for TokioEnv {
         R: Send + 'static,
         W: FnOnce() -> R + Send + 'static,
     {
+        let work = move || {
+            faults::before_blocking();
+            work()
+        };
         match tokio::task::spawn_blocking(work).await {
             Ok(result) => result,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),

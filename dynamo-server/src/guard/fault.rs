@@ -57,11 +57,6 @@ impl Faults {
         self.pauses.lock().insert(point, pause);
     }
 
-    /// Whether reads are to be held up anywhere, so that none may take a short cut.
-    pub fn holds_up(&self) -> bool {
-        !self.pauses.lock().is_empty()
-    }
-
     /// Heals everything.
     pub fn clear(&self) {
         self.shards.lock().clear();

@@ -50,11 +50,12 @@ pub enum EventualReads {
     /// The leader, as for consistent ones: with a lease that costs nothing.
     #[default]
     Leader,
-    /// Any replica that has heard its leader within [`REPLICA_AGE_MAX`].
+    /// Any replica that knows to show everything acknowledged [`REPLICA_AGE_MAX`] ago.
     AnyReplica,
 }
 
-/// How long ago a replica may have heard its leader, or a leader a majority, to answer by [`EventualReads::AnyReplica`].
+/// How old the state may be from which [`EventualReads::AnyReplica`] answers. Several heartbeats: the leader says with each
+/// how far its followers must have come (`raft/freshness.rs`).
 pub const REPLICA_AGE_MAX: Duration = Duration::from_secs(1);
 
 /// Why a read gave no body.
@@ -155,18 +156,32 @@ impl LeaseGuard {
         missed
     }
 
-    /// Whether the lease of a shard lets a read through at once.
+    /// Whether the lease of a shard lets a read through at once; counts it where it does.
     #[inline]
-    pub fn hit<E: Env>(&self, handler: Handler, shard: &Shard<E>) -> bool {
+    fn hit<E: Env>(&self, handler: Handler, shard: &Shard<E>) -> bool {
+        let is_hit = self.holds(handler, shard);
+        if is_hit {
+            self.count_hit(handler, shard);
+        }
+        is_hit
+    }
+
+    /// Whether the lease of a shard lets reads through at this moment.
+    #[inline]
+    pub fn holds<E: Env>(&self, handler: Handler, shard: &Shard<E>) -> bool {
         #[cfg(any(test, feature = "fault-injection"))]
         if !self.faults.lets_hit(shard.id(), handler) {
             return false;
         }
-        let is_hit = self.mode == ReadMode::Lease && shard.has_lease();
-        if is_hit {
-            self.counters.hit(shard.id(), handler);
-        }
-        is_hit
+        #[cfg(not(any(test, feature = "fault-injection")))]
+        let _ = handler;
+        self.mode == ReadMode::Lease && shard.has_lease()
+    }
+
+    /// A read was let through by the lease of a shard.
+    #[inline]
+    pub fn count_hit<E: Env>(&self, handler: Handler, shard: &Shard<E>) {
+        self.counters.hit(shard.id(), handler);
     }
 
     async fn miss<E: Env>(&self, handler: Handler, shard: Arc<Shard<E>>, deadline: Deadline) -> Result<(), ShardError> {

@@ -72,6 +72,10 @@ pub struct Counters {
     pub writes_refused: u64,
     /// Bytes of commands that wait for the log or are on their way through it.
     pub queued_bytes: u64,
+    /// For how long the disk of the log has not answered, in milliseconds, where that is too long.
+    pub disk_stalled_ms: u64,
+    /// Reads that wait for the disk although their requests were given up.
+    pub reads_hanging: u64,
     /// Shard checks that a lease let through.
     pub lease_hits: u64,
     /// Shard checks that asked a quorum.
@@ -111,6 +115,8 @@ impl Counters {
             ("raft_commands_total", "Commands in proposed entries", self.commands),
             ("writes_refused_total", "Commands refused because too much was waiting", self.writes_refused),
             ("write_queue_bytes", "Bytes of commands that wait for the log or are under way", self.queued_bytes),
+            ("log_disk_stalled_milliseconds", "Time that the disk of the log has not answered", self.disk_stalled_ms),
+            ("reads_hanging", "Reads that wait for the disk, their requests given up", self.reads_hanging),
             ("lease_hits_total", "Shard checks that a lease let through", self.lease_hits),
             ("lease_misses_total", "Shard checks that asked a quorum", self.lease_misses),
             ("lease_coalesced_total", "Shard checks that shared another read's round", self.lease_coalesced),

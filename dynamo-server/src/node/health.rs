@@ -8,6 +8,8 @@
 //! ```text
 //!                       reads   writes   catalog
 //! stopped, stopping       x       x         x
+//! the log's disk stalls           x         x       while this node leads anything
+//! too many reads hang     x
 //! no leader / quorum      x       x         x       catalog: of the system group's shard alone
 //! too little room of a shard      x         x       catalog: of the system group's shard alone
 //! ```
@@ -63,6 +65,25 @@ pub enum Impairment {
         /// The shard.
         shard: u32,
     },
+    /// The disk of the log has not answered for so long. By itself that prevents nothing: others may lead, and do soon.
+    DiskStalled {
+        /// Whole seconds.
+        for_s: u64,
+        /// Whether this node still leads a shard.
+        leads: bool,
+    },
+    /// Reads wait for the disk whose requests were given up.
+    ReadsHang {
+        /// How many.
+        count: u64,
+        /// Whether no more that may need the disk are begun.
+        are_too_many: bool,
+    },
+    /// This node's wall clock is far ahead of most members', or behind. Its time is not believed where it is ahead.
+    ClockApart {
+        /// Milliseconds; negative where it is behind.
+        ahead_ms: i64,
+    },
     /// Too little of this node's disk is free. By itself that prevents nothing: others may lead.
     DiskFull,
     /// A shard takes no writes that need room, where it is led or because of a majority of its voters.
@@ -80,7 +101,9 @@ impl Impairment {
             Impairment::NoLeader { shard } | Impairment::NoQuorum { shard } => {
                 capability != Capability::Catalog || *shard == SYSTEM_SHARD
             }
-            Impairment::DiskFull => false,
+            Impairment::DiskStalled { leads, .. } => *leads && capability != Capability::Reads,
+            Impairment::ReadsHang { are_too_many, .. } => *are_too_many && capability == Capability::Reads,
+            Impairment::DiskFull | Impairment::ClockApart { .. } => false,
             Impairment::NoRoom { shard } => match capability {
                 Capability::Reads => false,
                 Capability::Writes => true,
@@ -93,6 +116,7 @@ impl Impairment {
     /// putting the nodes' views side by side, is not complained about twice.
     pub fn is_complaint(&self) -> bool {
         match self {
+            Impairment::DiskStalled { .. } | Impairment::ReadsHang { .. } | Impairment::ClockApart { .. } => true,
             Impairment::Stopped(_)
             | Impairment::Stopping
             | Impairment::NoLeader { .. }
@@ -113,6 +137,14 @@ impl fmt::Display for Impairment {
             Impairment::Stopping => f.write_str("the node is stopping"),
             Impairment::NoLeader { shard } => write!(f, "no leader of shard {shard} is known"),
             Impairment::NoQuorum { shard } => write!(f, "no quorum of shard {shard} was heard lately"),
+            Impairment::DiskStalled { for_s, .. } => write!(f, "the disk of the log has not answered for {for_s} s"),
+            Impairment::ReadsHang { count, .. } => write!(f, "{count} reads hang at the disk"),
+            Impairment::ClockApart { ahead_ms: ahead_ms @ 0.. } => {
+                write!(f, "the wall clock is {ahead_ms} ms ahead of most members'")
+            }
+            Impairment::ClockApart { ahead_ms } => {
+                write!(f, "the wall clock is {} ms behind most members'", ahead_ms.unsigned_abs())
+            }
             Impairment::DiskFull => f.write_str("the disk is full: too little of it is free"),
             Impairment::NoRoom { shard } => write!(f, "shard {shard} takes no writes that need room"),
         }

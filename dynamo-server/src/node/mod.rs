@@ -7,6 +7,7 @@ pub mod balance;
 mod counters;
 mod ddl;
 mod fault;
+mod fitness;
 mod health;
 mod lanes;
 mod membership;
@@ -51,11 +52,13 @@ pub use self::status::{NodeStatus, ShardStatus};
 pub use crate::env::Storage as StorageOptions;
 
 use self::counters::StoreReads;
+use self::fitness::Fitness;
 use self::transaction::TransactionCounters;
 use crate::env::{AgreedSettings, Env, Identity, Stores};
 use crate::guard::{EventualReads, LeaseGuard};
 use crate::in_flight::InFlight;
-use crate::raft::Wal;
+use crate::log_limit::LogLimit;
+use crate::raft::{Wal, WallClocks};
 use crate::shard::{Deadline, Shard};
 
 /// How long a stopping node waits until others lead what it led. Two messages and two synced writes, as a rule.
@@ -83,6 +86,10 @@ pub struct Node<E: Env> {
     agreed: AgreedSettings,
     /// Merged with the hybrid time of every message.
     clock: Arc<NodeClock>,
+    /// What the members' wall clocks say about this node's.
+    wall_clocks: Arc<WallClocks>,
+    /// Lines about clocks that are far apart.
+    wall_log: LogLimit,
     guard: LeaseGuard,
     eventual_reads: EventualReads,
     transactions: TransactionCounters,
@@ -91,6 +98,11 @@ pub struct Node<E: Env> {
     residence: Arc<read::Residence>,
     /// Places in the blocking pool.
     blocking: Arc<Semaphore>,
+    /// Its threads: as many, and [`HANGING_READS_MAX`] more.
+    blocking_threads: Arc<Semaphore>,
+    blocking_reads_max: usize,
+    /// What keeps this node from leading.
+    fitness: Arc<Fitness>,
     /// Places for work that would hold an event loop up; see `off_loop`.
     heavy: Arc<Semaphore>,
     stores: Stores,
@@ -127,9 +139,9 @@ impl<E: Env> Node<E> {
         &self.in_flight
     }
 
-    /// Wall time in milliseconds since 1970.
+    /// Wall time in milliseconds since 1970, never far ahead of most members'.
     pub fn wall_ms(&self) -> u64 {
-        E::wall_ms()
+        self.wall_clocks.believed(E::wall_ms(), E::monotonic_ns())
     }
 
     /// The system group's shard.
@@ -184,6 +196,7 @@ impl<E: Env> Node<E> {
         if *self.stopping.borrow() {
             found.push(Impairment::Stopping);
         }
+        found.extend(self.unfitness());
         found.extend(self.room.is_short().then_some(Impairment::DiskFull));
         for shard in &self.shards {
             let number = shard.id().0;
@@ -239,6 +252,8 @@ impl<E: Env> Node<E> {
             commands: sum(&|shard| shard.counters().commands.load(Ordering::Relaxed)),
             writes_refused: sum(&|shard| shard.counters().refused.load(Ordering::Relaxed)),
             queued_bytes: sum(&|shard| shard.queued_bytes() as u64),
+            disk_stalled_ms: self.disk_stalled_ms(),
+            reads_hanging: self.reads_hanging(),
             lease_hits: guard.hits,
             lease_misses: guard.misses,
             lease_coalesced: guard.coalesced,

@@ -69,7 +69,8 @@ impl<E: Env> Node<E> {
     fn hear_settings(&self, node: u64, there: &AgreedSettings) {
         for (setting, here, there) in self.agreed.differences(there) {
             let name = settings::name(setting);
-            tracing::warn!("node {node} runs with {name} {there}, this one with {here}: they must be alike");
+            // No lease rests on it: each voter says for how long it promises.
+            tracing::warn!("node {node} runs with {name} {there}, this one with {here}: they should be alike");
         }
     }
 

@@ -80,14 +80,16 @@ impl<E: Env> Node<E> {
 
     /// The hybrid time that goes out with every message.
     pub(crate) fn clock_reading(&self) -> Timestamp {
-        self.clock.reading(E::wall_ms())
+        self.clock.reading(self.wall_ms())
     }
 
     /// Takes over the hybrid time of a message. One that is too far ahead belongs to a node whose clock is wrong, and
     /// counts for nothing here.
     pub(crate) fn observe_clock(&self, remote: Timestamp) {
-        if let Err(error) = self.clock.observe(remote, E::wall_ms()) {
-            tracing::warn!(%error, "the clock of a peer is too far ahead");
+        if let Err(error) = self.clock.observe(remote, self.wall_ms())
+            && let Some(left_out) = self.wall_log.permits::<E>()
+        {
+            tracing::warn!(%error, left_out, "the clock of a peer is too far ahead, or this node's too far behind");
         }
     }
 

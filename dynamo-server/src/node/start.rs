@@ -1,6 +1,7 @@
 //! Starting a node: stores, identity, the check of every log's end, groups, tasks.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -13,15 +14,17 @@ use shard_router::{ShardId, ShardMap};
 use tokio::sync::{Semaphore, watch};
 
 use super::lanes::Courier;
+use super::options::HANGING_READS_MAX;
 use super::room::{self, Floors};
 use super::upkeep::Upkeep;
-use super::{ClusterOptions, FaultSignal, Node, NodeOptions, balance, ddl, off_loop, share_room, transaction};
+use super::{ClusterOptions, FaultSignal, Node, NodeOptions, balance, ddl, fitness, off_loop, share_room, transaction};
 use crate::env::{Env, Identity, OpenError, Stores};
 use crate::guard::LeaseGuard;
 use crate::in_flight::InFlight;
+use crate::log_limit::LogLimit;
 use crate::raft::floor::Floor;
 use crate::raft::types::Member;
-use crate::raft::{Group, GroupContext, GroupError, RecoveredGroup, Wal};
+use crate::raft::{Group, GroupContext, GroupError, RecoveredGroup, Wal, WallClocks};
 use crate::shard::Shard;
 
 /// How long a node that is alone waits until it leads its shards: two synced writes each.
@@ -105,11 +108,15 @@ impl<E: Env> Node<E> {
         let floor = Floor { groups: recovered.iter().map(|group| (group.shard().0, group.floor())).collect() };
         let in_flight = Arc::new(InFlight::default());
         let in_place = options.cluster.is_none().then(|| Arc::clone(&in_flight));
+        let longest_promise = remember_promise::<E>(&stores, options.pace.election_timeout_max)?;
         let wal = Wal::start(Arc::clone(&stores.log), floor, fault.clone(), in_place);
+        let wall_clocks = Arc::new(WallClocks::new(identity.node_id));
         let context = GroupContext {
             env: env.clone(),
             node: identity.node_id,
             pace: options.pace,
+            longest_promise,
+            wall_clocks: Arc::clone(&wall_clocks),
             snapshot_chunk_bytes: options.snapshot_chunk_bytes,
             log: Arc::clone(&stores.log),
             state: Arc::clone(&stores.state),
@@ -118,7 +125,8 @@ impl<E: Env> Node<E> {
         };
         let clock = Arc::new(NodeClock::new());
         let groups = start_groups(&context, recovered, options.cluster.as_ref(), identity.cluster_id).await?;
-        let shard = |group| Arc::new(Shard::new(group, Arc::clone(&clock), options.request_deadline));
+        let open = |group| Shard::new(group, Arc::clone(&clock), Arc::clone(&wall_clocks), options.request_deadline);
+        let shard = |group| Arc::new(open(group));
         let shards = groups.into_iter().map(shard).collect();
         drop(context);
         let shard_count = map.shards().len();
@@ -133,6 +141,8 @@ impl<E: Env> Node<E> {
             transport: env.transport().clone(),
             agreed: options.agreed(),
             clock,
+            wall_clocks,
+            wall_log: LogLimit::default(),
             guard: LeaseGuard::new(options.read_mode, shard_count),
             eventual_reads: options.eventual_reads,
             transactions: transaction::TransactionCounters::default(),
@@ -141,6 +151,9 @@ impl<E: Env> Node<E> {
             residence: Arc::default(),
             blocking: Arc::new(Semaphore::new(options.blocking_reads_max)),
             heavy: Arc::new(Semaphore::new(off_loop::places())),
+            blocking_threads: Arc::new(Semaphore::new(options.blocking_reads_max + HANGING_READS_MAX)),
+            blocking_reads_max: options.blocking_reads_max,
+            fitness: Arc::default(),
             stores,
             wal,
             room: Arc::default(),
@@ -150,6 +163,8 @@ impl<E: Env> Node<E> {
             tasks: Mutex::default(),
         });
         node.start_tasks(&options);
+        node.start_until_stopped(fitness::watch(Arc::downgrade(&node)));
+        node.forget_promise(longest_promise, options.pace.election_timeout_max);
         if options.cluster.is_some() && node.shards.len() > 1 {
             node.start_task(balance::run(Arc::downgrade(&node)));
         }
@@ -165,10 +180,29 @@ impl<E: Env> Node<E> {
 
     /// Starts what brings the index entries of a shard to other shards.
     fn start_courier(self: &Arc<Self>, shard: &Arc<Shard<E>>) {
-        let (courier, mut stopping) = (Courier::new(self, shard).run(), self.stopping.subscribe());
+        self.start_until_stopped(Courier::new(self, shard).run());
+    }
+
+    /// Starts a task that ends by itself when the node stops or is dropped without being stopped.
+    fn start_until_stopped(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut stopping = self.stopping.subscribe();
         self.start_task(async move {
             let stopped = stopping.wait_for(|is_stopping| *is_stopping);
-            drop(select(pin!(courier), pin!(stopped)).await);
+            drop(select(pin!(task), pin!(stopped)).await);
+        });
+    }
+
+    /// Once the promises from before the start are over, a lease that was longer than this one binds no more restarts.
+    fn forget_promise(&self, longest: Duration, own: Duration) {
+        if longest <= own {
+            return;
+        }
+        let lease = Arc::clone(&self.stores.lease);
+        self.start_until_stopped(async move {
+            E::sleep(longest * 2).await;
+            if let Err(error) = E::blocking(move || lease.record(own)).await {
+                tracing::warn!(%error, "the length of the lease cannot be recorded; restarts hold back for the longer one");
+            }
         });
     }
 
@@ -187,19 +221,20 @@ impl<E: Env> Node<E> {
         self.start_task(upkeep.run());
         for shard in &self.shards {
             let group = Arc::clone(shard.group());
-            self.start_task(async move { group.hold_down().await });
+            self.start_until_stopped(async move { group.gate_elections().await });
         }
-        // Also a node that is dropped without being stopped must end what it has started.
-        let driver = ddl::run(Arc::downgrade(self), Arc::clone(self.system()));
-        let mut stopping = self.stopping.subscribe();
-        self.start_task(async move {
-            let stopped = stopping.wait_for(|is_stopping| *is_stopping);
-            drop(select(pin!(driver), pin!(stopped)).await);
-        });
+        self.start_until_stopped(ddl::run(Arc::downgrade(self), Arc::clone(self.system())));
         if self.shards.len() > 1 {
             self.shards.iter().for_each(|shard| self.start_courier(shard));
         }
     }
+}
+
+/// The longest promise that this node may have given before, with the one that it gives from now on on the disk.
+fn remember_promise<E: Env>(stores: &Stores, own: Duration) -> Result<Duration, NodeError> {
+    let longest = stores.lease.longest().map_or(own, |before| before.max(own));
+    E::in_place(|| stores.lease.record(longest)).map_err(OpenError::from)?;
+    Ok(longest)
 }
 
 /// The identity of the data; a new one for new data.
@@ -295,7 +330,7 @@ async fn start_alone<E: Env>(context: &GroupContext<E>, group: RecoveredGroup) -
         return Err(NodeError::IsMember(context.node));
     }
     let group = Group::start(context, group).await?;
-    group.hold_down().await;
+    group.wait_hold_down().await;
     group.initialize(BTreeMap::from([(context.node, Member::new(""))])).await?;
     group.stand().await.map_err(|_| fault_of(context, shard))?;
     match E::timeout(ELECTION_WAIT, group.lease().wait_leading()).await {

@@ -22,6 +22,8 @@ pub struct NodeStatus {
     pub disk_full: bool,
     /// What else keeps it from something, one sentence each: see [`Impairment`](super::Impairment).
     pub complaints: Vec<String>,
+    /// For how long it promises a leader not to elect another, in milliseconds.
+    pub lease_ms: u64,
     /// Its shards, in their order.
     pub shards: Vec<ShardStatus>,
 }
@@ -51,6 +53,7 @@ impl<E: Env> Node<E> {
             stopped: health.stopped().map(str::to_owned),
             disk_full: health.is_disk_full(),
             complaints: health.complaints(),
+            lease_ms: u64::try_from(self.system().group().lease().promise_length().as_millis()).unwrap_or(u64::MAX),
             shards: self.shards.iter().map(|shard| shard_status(shard)).collect(),
         }
     }

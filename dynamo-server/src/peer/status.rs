@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! request   nothing
-//! response  node · cluster (16, BE) · incarnation (8, BE) · version · fault? · disk full (1) · n complaints ·
+//! response  node · cluster (16, BE) · incarnation (8, BE) · version · fault? · disk full (1) · n complaints · lease ms ·
 //!           n shards
 //!   shard     number · leads (1) · lease (1) · term · leader? · members · last? · committed? · applied? · n followers
 //!   members   joint (1) · n voters, n learners: node · address
@@ -51,6 +51,7 @@ fn put_node(out: &mut Vec<u8>, status: &NodeStatus) {
     put_option(out, status.stopped.as_ref(), |out, reason| put_str(out, reason));
     put_bool(out, status.disk_full);
     put_list(out, &status.complaints, |out, complaint| put_str(out, complaint));
+    put_u64(out, status.lease_ms);
     put_list(out, &status.shards, put_shard);
 }
 
@@ -63,6 +64,7 @@ fn get_node(input: &mut &[u8]) -> Result<NodeStatus, DecodeError> {
         stopped: get_option(input, get_str)?,
         disk_full: get_bool(input)?,
         complaints: get_list(input, get_str)?,
+        lease_ms: get_u64(input)?,
         shards: get_list(input, get_shard)?,
     })
 }
@@ -153,6 +155,7 @@ mod tests {
             stopped: Some("the disk".to_owned()),
             disk_full: true,
             complaints: vec!["shard 3 is quarantined".to_owned()],
+            lease_ms: 1_000,
             shards: vec![ShardStatus { shard: 15, leads: true, has_lease: false, group }, ShardStatus::default()],
         };
         let mut out = Vec::new();

@@ -5,14 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dynamo_engine::apply::Outcome;
 use dynamo_engine::command::Entry;
-use lease::{Moment, Timing};
+use futures::FutureExt as _;
+use lease::Timing;
 use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::{ClientWriteError, Fatal, InitializeError, LinearizableReadError, RaftError};
-use openraft::{Config, Raft, ReadPolicy, SnapshotPolicy};
+use openraft::{Config, Raft, ReadPolicy, ServerState, SnapshotPolicy};
 use ordered_kv::{LogStore, StateStore, StoreError};
 use shard_router::{ShardId, ShardMap};
 
@@ -25,9 +27,12 @@ use super::network::Connections;
 use super::payload::Payload;
 use super::published::Published;
 use super::reply::Reply;
+use super::rules::{self, Rule};
+use super::serve::now;
 use super::snapshot_stage::Staging;
 use super::types::{LogId, Member, NodeId, Types};
 use super::wal::Wal;
+use super::wall_clocks::WallClocks;
 use crate::env::Env;
 use crate::node::FaultSignal;
 
@@ -50,9 +55,12 @@ impl Pace {
     }
 }
 
+/// The election timeout unless another is asked for; see `docs/decisions/failover-time.md`.
+pub const ELECTION_TIMEOUT: Duration = Duration::from_millis(1_000);
+
 impl Default for Pace {
     fn default() -> Self {
-        Pace::for_election_timeout(Duration::from_secs(2))
+        Pace::for_election_timeout(ELECTION_TIMEOUT)
     }
 }
 
@@ -161,6 +169,10 @@ pub struct GroupContext<E: Env> {
     pub node: NodeId,
     /// The pace of every group.
     pub pace: Pace,
+    /// The longest promise that this node may have given before it started; see `lease::Grantor::start`.
+    pub longest_promise: Duration,
+    /// The members' wall clocks, as the node knows them.
+    pub wall_clocks: Arc<WallClocks>,
     /// Bytes of rows in one chunk of a snapshot.
     pub snapshot_chunk_bytes: usize,
     /// The logs.
@@ -220,6 +232,9 @@ pub struct Group<E: Env> {
     published: Arc<Published>,
     /// A snapshot that is coming in.
     staging: Arc<Staging>,
+    wall_clocks: Arc<WallClocks>,
+    /// It was told to stop.
+    is_stopping: AtomicBool,
     fault: FaultSignal,
 }
 
@@ -240,11 +255,11 @@ impl<E: Env> Group<E> {
             configs.retain(|(index, _)| *index > log_id.index());
             configs.insert(0, (log_id.index(), voters(applied.membership())));
         }
-        let now = Moment::from_nanos(E::monotonic_ns());
-        let lease = Arc::new(LeaseFeed::start(context.node, timing, configs, recovered.log.vote(), now));
-        // A voter that is held down must not stand, not even before `hold_down` is called.
-        let may_stand = lease.hold_down(now).is_zero();
-        let config = Config { enable_elect: may_stand, ..config(&context.pace)? };
+        let timing = (timing, context.longest_promise);
+        let vote = recovered.log.vote();
+        let lease = Arc::new(LeaseFeed::start(context.node, timing, configs, vote, now::<E>(), E::random()));
+        // Nobody stands before its grantor was asked: see `gate_elections`.
+        let config = Config { enable_elect: false, ..config(&context.pace)? };
         let published = Arc::new(recovered.state.publish());
         let log =
             GroupLog::new(shard.0, Arc::clone(&context.log), context.wal.clone(), Arc::clone(&lease), recovered.log);
@@ -256,12 +271,15 @@ impl<E: Env> Group<E> {
             Arc::clone(&published),
             context.fault.clone(),
         );
-        let network = Connections::new(context.env.clone(), shard.0, Arc::clone(&lease), context.snapshot_chunk_bytes);
+        let wall_clocks = Arc::clone(&context.wall_clocks);
+        let tells = (Arc::clone(&lease), Arc::clone(&published), Arc::clone(&wall_clocks));
+        let network = Connections::new(context.env.clone(), shard.0, tells, context.snapshot_chunk_bytes);
         let raft = Raft::new(context.node, Arc::new(config), network, log.clone(), machine)
             .await
             .map_err(|error| GroupError::Raft { shard: shard.0, reason: error.to_string() })?;
         let staging = Arc::new(Staging::new(Arc::clone(&context.state)));
-        Ok(Group { shard, map, raft, log, lease, published, staging, fault: context.fault.clone() })
+        let (is_stopping, fault) = (AtomicBool::new(false), context.fault.clone());
+        Ok(Group { shard, map, raft, log, lease, published, staging, wall_clocks, is_stopping, fault })
     }
 
     /// Gives a new group its first members. Nothing happens to a group that has some already.
@@ -275,23 +293,73 @@ impl<E: Env> Group<E> {
         }
     }
 
-    /// Waits for the end of the hold-down and lets the group stand for election from then on: a voter that restarts has
-    /// forgotten what it promised to whom. Returns at once for a voter that is alone and can have promised nothing to anybody.
-    pub async fn hold_down(&self) {
-        let wait = self.lease.hold_down(Moment::from_nanos(E::monotonic_ns()));
-        if wait.is_zero() {
-            return;
-        }
-        E::sleep(wait).await;
-        self.raft.runtime_config().elect(true);
+    /// Waits for the end of the hold-down: a voter that restarts has forgotten what it promised to whom. Returns at once for
+    /// a voter that is alone and can have promised nothing to anybody.
+    pub async fn wait_hold_down(&self) {
+        E::sleep(self.lease.hold_down(now::<E>())).await;
     }
 
-    /// Stands for election without waiting for a timeout. Refused by openraft while a leader is heard; a voter that
-    /// is alone wins at once.
+    /// Lets the group stand for election whenever its own grantor would vote for it, and only then. Never returns.
+    ///
+    /// A group starts with its elections off, and each promise switches them off again. So nothing here depends on a
+    /// moment: whenever this task looks, late or early, it does what is right then, and looks again when that may change.
+    ///
+    /// openraft by itself waits for one more election timeout, drawn by chance, after the lease of a leader that is silent.
+    /// What chance is for is that two do not stand at the same time; here they take turns instead, right after the lease.
+    pub async fn gate_elections(&self) {
+        loop {
+            let allow = || self.raft.runtime_config().elect(true);
+            match self.lease.let_stand(now::<E>(), allow) {
+                Ok(()) => {
+                    let took_turn = match self.turn() {
+                        Some(wait) => E::timeout(wait, self.lease.promises_change()).await.is_none(),
+                        None => false,
+                    };
+                    if took_turn {
+                        // An error means that the group has stopped, and this task is about to be.
+                        drop(self.stand().await);
+                        // Should nothing come of it: the next turn.
+                        let _ = E::timeout(ELECTION, self.lease.promises_change()).await;
+                    } else if self.turn().is_none() {
+                        self.lease.promises_change().await;
+                    }
+                }
+                // A promise that is lifted is looked at early; what comes of waiting is seen by the next look.
+                Err(until) => drop(E::timeout(until.since(now::<E>()), self.lease.promises_change()).await),
+            }
+        }
+    }
+
+    /// How long this node waits before it stands, so that of several one comes first; `None` where it leads already, or does
+    /// not vote with others.
+    fn turn(&self) -> Option<Duration> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let me = metrics.id;
+        let voters: Vec<NodeId> = metrics.membership_config.voter_ids().collect();
+        let place = voters.iter().position(|voter| *voter == me)?;
+        if metrics.state == ServerState::Leader || voters.len() < 2 {
+            return None;
+        }
+        let vote = metrics.vote;
+        // The one behind the leader that fell silent comes first: not always the same.
+        let leader = voters.iter().position(|voter| *voter == vote.leader_id.voted_for).unwrap_or(0);
+        let turn = (place + voters.len() - leader - 1) % voters.len();
+        let helps = !vote.committed && vote.leader_id.voted_for != me;
+        let jitter = Duration::from_millis(E::random() % TURN_JITTER_MS);
+        Some(TURN * u32::try_from(turn).unwrap_or(u32::MAX) + jitter + if helps { ELECTION } else { Duration::ZERO })
+    }
+
+    /// Stands for election without waiting for a timeout. Nothing happens while this node has promised a leader not to
+    /// elect anybody else, or openraft hears one; a voter that is alone wins at once.
     ///
     /// # Errors
     /// When the group has stopped.
     pub async fn stand(&self) -> Result<(), ProposeError> {
+        let me = *self.raft.node_id();
+        if rules::is_kept(Rule::AskOneself) && self.lease.may_grant(now::<E>(), me).is_err() {
+            return Ok(());
+        }
         self.raft.trigger().elect(true).await.map_err(|_| ProposeError::Stopped)
     }
 
@@ -379,6 +447,10 @@ impl<E: Env> Group<E> {
         &self.staging
     }
 
+    pub(super) fn wall_clocks(&self) -> &WallClocks {
+        &self.wall_clocks
+    }
+
     /// The lease.
     pub fn lease(&self) -> &LeaseFeed {
         &self.lease
@@ -406,9 +478,51 @@ impl<E: Env> Group<E> {
         metrics.membership_config.nodes().find(|(id, _)| **id == node).map(|(_, member)| member.addr.clone())
     }
 
-    /// The node to ask instead of this one; `None` where this is the one, or none is known.
+    /// The node to ask instead of this one; `None` where this is the one, or none is known. Where openraft knows none, perhaps
+    /// because it waits for a disk that hangs, the one counts whose messages arrive.
     pub fn other_leader(&self) -> Option<NodeId> {
-        self.leader().filter(|leader| leader != self.raft.node_id())
+        let known = self.leader().filter(|leader| leader != self.raft.node_id());
+        known.or_else(|| self.lease.follows(now::<E>()))
+    }
+
+    /// Says whether this node is fit to lead: one that is not does not stand for election.
+    pub fn set_fit(&self, is_fit: bool) {
+        self.lease.set_fit(is_fit, || self.raft.runtime_config().elect(false));
+        if is_fit {
+            self.raft.runtime_config().heartbeat(true);
+        }
+    }
+
+    /// Leads no longer, if it does: without heartbeats the followers elect another. For a leader that cannot hand over.
+    pub fn fall_silent(&self) {
+        self.raft.runtime_config().heartbeat(false);
+    }
+
+    /// Raises a fault where the group's Raft task has ended without being told to, by a panic say. A follower would not be
+    /// noticed otherwise, since nobody proposes to it.
+    pub fn check_running(&self) {
+        if self.is_stopping.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut metrics = self.raft.metrics();
+        let is_over = loop {
+            match metrics.changed().now_or_never() {
+                Some(Ok(())) => {}
+                Some(Err(_)) => break true,
+                None => break metrics.borrow_watched().running_state.is_err(),
+            }
+        };
+        if is_over && !self.is_stopping.load(Ordering::Relaxed) {
+            let state = metrics.borrow_watched().running_state.clone();
+            let reason = state.err().map_or_else(|| "it panicked".to_owned(), |fatal| fatal.to_string());
+            self.fault.raise(format!("shard {}: its Raft task has ended: {reason}", self.shard.0));
+        }
+    }
+
+    /// Ends the Raft task without telling anybody, as a panic does.
+    #[cfg(test)]
+    pub async fn end_abruptly(&self) {
+        self.raft.shutdown().await.expect("it runs");
     }
 
     /// Hands the leadership to `target`, as far as this node has it. The lease is gone before the target hears of it;
@@ -446,6 +560,7 @@ impl<E: Env> Group<E> {
 
     /// Stops taking part. The lease is gone before anything else happens.
     pub async fn shutdown(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
         self.lease.shut_down();
         self.staging.close();
         if let Err(error) = self.raft.shutdown().await {
@@ -453,6 +568,16 @@ impl<E: Env> Group<E> {
         }
     }
 }
+
+/// How much later than the one before it each voter stands for election: longer than an election takes where nothing is wrong
+/// but that the leader is silent, so that the next one has heard of it.
+const TURN: Duration = Duration::from_millis(150);
+
+/// Nodes that restart at the same time draw apart.
+const TURN_JITTER_MS: u64 = 30;
+
+/// How long somebody else's election may take before this node stands as well.
+const ELECTION: Duration = Duration::from_millis(500);
 
 /// How long a purge waits for its pin: it takes one turn of the task that applies.
 const SNAPSHOT_WAIT: Duration = Duration::from_secs(10);

@@ -11,7 +11,7 @@
 //! | a membership is applied | `Machine::apply` | the change is answered; a node that it removes leads no longer |
 //! | a snapshot brings a membership | `Machine::install_snapshot` | |
 //! | an entry of a term is applied | `Machine::apply` | the own-term gate |
-//! | a peer accepted a message | `Connection`, with the time at which exactly that message was sent | |
+//! | a peer accepted a message | `Connection`, with the time at which exactly that message was sent, and what was promised | |
 //! | a transfer starts | `Connection::transfer_leader` | the target hears of it |
 //! | this node stops | `Group::shutdown` | |
 //!
@@ -19,15 +19,19 @@
 //! own `LeaseRead` and `last_quorum_acked` are never asked.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use lease::{Grantor, Holder, Moment, Outstanding, Refusal, SharedHolder, Timing, Voters};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::freshness::{Attestation, Freshness};
 use super::rules::{self, Rule};
 use super::types::{Membership, NodeId, Vote};
+
+/// How often a node that is not fit to lead looks whether it is.
+const UNFIT_LOOK: Duration = Duration::from_millis(500);
 
 /// No term: terms of leaders begin at 1.
 const NO_TERM: u64 = 0;
@@ -35,16 +39,25 @@ const NO_TERM: u64 = 0;
 /// The lease of one group on one node: the holder's side and the grantor's.
 pub struct LeaseFeed {
     me: NodeId,
+    timing: Timing,
     holder: SharedHolder<NodeId>,
     /// A plain lock: held for a few comparisons, never over an await.
     grantor: Mutex<Grantor<NodeId>>,
+    /// Whether openraft may stand for election. Changed under the grantor's lock, together with openraft's own switch.
+    may_stand: AtomicBool,
+    /// Whether this node is fit to lead.
+    is_fit: AtomicBool,
+    /// Told when a promise was made or lifted, so that somebody has to look anew when standing is allowed.
+    promises: Notify,
     /// The term that this node was elected in and has not voted itself out of, [`NO_TERM`] otherwise.
     elected: AtomicU64,
     /// The same term once an entry of it is applied here: the inherited log is applied, so that timestamps may be
     /// issued. A transfer takes the lease away but not this.
     leading: AtomicU64,
-    /// When a message of a leader was last accepted, in nanoseconds of the monotonic clock; zero where none was.
+    /// When a message of a leader was last promised, in nanoseconds of the monotonic clock; zero where none was.
     heard_ns: AtomicU64,
+    /// How new the state here is known to be.
+    freshness: Mutex<Freshness>,
     /// Told when `leading` is set.
     begins_to_lead: Notify,
 }
@@ -67,13 +80,15 @@ impl LeaseFeed {
     /// The lease of a node that starts now.
     ///
     /// `configs` are the possibly active memberships by the index of their entries: the applied one and every newer
-    /// one in the log. `now` is the grantor's clock; see `promise`.
+    /// one in the log. `longest_promise` is the longest that this node may have given before it started. `now` is the
+    /// grantor's clock; see `promise`. `base` is drawn at random.
     pub fn start(
         me: NodeId,
-        timing: Timing,
+        (timing, longest_promise): (Timing, Duration),
         configs: Vec<(u64, Voters<NodeId>)>,
         vote: Option<&Vote>,
         now: Moment,
+        base: u64,
     ) -> Self {
         let outstanding = match vote.map(|vote| vote.leader_id.voted_for) {
             Some(last) => Outstanding::judge(&me, configs.iter().map(|(_, voters)| voters), Some(&last)),
@@ -81,13 +96,20 @@ impl LeaseFeed {
             None => Outstanding::Impossible,
         };
         let outstanding = if rules::is_kept(Rule::HoldDown) { outstanding } else { Outstanding::Impossible };
+        let is_before_kept = rules::is_kept(Rule::HoldDownForThePromiseBefore);
+        let longest_promise = if is_before_kept { longest_promise } else { Duration::ZERO };
         LeaseFeed {
             me,
-            grantor: Mutex::new(Grantor::start(grantors(timing), now, outstanding)),
+            timing,
+            grantor: Mutex::new(Grantor::start(grantors(timing), now, outstanding, longest_promise)),
+            may_stand: AtomicBool::new(false),
+            is_fit: AtomicBool::new(true),
+            promises: Notify::new(),
             holder: SharedHolder::new(Holder::new(me, timing, configs)),
             elected: AtomicU64::new(NO_TERM),
             leading: AtomicU64::new(NO_TERM),
             heard_ns: AtomicU64::new(0),
+            freshness: Mutex::new(Freshness::new(base)),
             begins_to_lead: Notify::new(),
         }
     }
@@ -110,6 +132,11 @@ impl LeaseFeed {
         Some(self.leading.load(Ordering::Acquire)).filter(|term| *term != NO_TERM)
     }
 
+    /// For how long this node promises a leader not to elect another.
+    pub fn promise_length(&self) -> Duration {
+        self.timing.promise()
+    }
+
     /// Waits until this node leads with its inherited log applied.
     pub async fn wait_leading(&self) {
         loop {
@@ -127,6 +154,10 @@ impl LeaseFeed {
     pub(super) fn vote_is_saved(&self, vote: &Vote) {
         let (term, node) = (vote.leader_id.term, vote.leader_id.voted_for);
         let is_elected = node == self.me && vote.committed;
+        if node != self.me && !vote.committed {
+            // Somebody else stands, with this node's help: see `Group::gate_elections`.
+            self.promises.notify_one();
+        }
         if self.elected.swap(if is_elected { term } else { NO_TERM }, Ordering::AcqRel) != term || !is_elected {
             self.leading.store(NO_TERM, Ordering::Release);
         }
@@ -178,8 +209,9 @@ impl LeaseFeed {
         self.holder.update(|holder| holder.configs_truncated(from));
     }
 
-    pub(super) fn peer_accepted(&self, term: u64, peer: NodeId, sent_at: Moment) {
-        self.holder.update(|holder| holder.acked(term, &peer, sent_at));
+    pub(super) fn peer_accepted(&self, term: u64, peer: NodeId, sent_at: Moment, promised: Duration) {
+        let promised = if rules::is_kept(Rule::CountWhatWasPromised) { promised } else { self.timing.promise() };
+        self.holder.update(|holder| holder.acked(term, &peer, sent_at, promised));
     }
 
     pub(super) fn transfer_starts(&self) {
@@ -194,19 +226,27 @@ impl LeaseFeed {
         self.holder.update(Holder::shut_down);
     }
 
-    /// A message of `leader` was accepted: promise it not to help anybody else for a while.
+    /// A message of `leader` was accepted: promise it not to help anybody else for a while, oneself included. Gives for how
+    /// long. `forbid` is called where this node could have stood for election until now.
     ///
     /// The grantor's clock is the monotonic one, everywhere: if it stands still while the machine is suspended, the
     /// promise lasts longer than it must, which is safe.
-    pub(super) fn promise(&self, now: Moment, leader: NodeId, term: u64) {
+    pub(super) fn promise(&self, now: Moment, leader: NodeId, term: u64, forbid: impl FnOnce()) -> Duration {
         if !rules::is_kept(Rule::GrantorPromises) {
-            return;
+            return self.timing.promise();
         }
-        self.grantor.lock().accepted(now, &leader, term);
+        let mut grantor = self.grantor.lock();
+        let promised = grantor.accepted(now, &leader, term);
         self.heard_ns.store(now.as_nanos(), Ordering::Relaxed);
+        if !promised.is_zero() && rules::is_kept(Rule::AskOneself) && self.may_stand.swap(false, Ordering::Relaxed) {
+            forbid();
+            self.promises.notify_one();
+        }
+        // A grantor that a test has made forgetful says what it should have promised.
+        if rules::is_kept(Rule::PromiseOutlastsBelief) { promised } else { self.timing.promise() }
     }
 
-    /// When a leader was last heard; `None` where none was. For reads that may be a little old, and for display.
+    /// When a leader was last heard, whatever it said; `None` where none was. That says nothing about the state here.
     pub fn heard_at(&self) -> Option<Moment> {
         Some(self.heard_ns.load(Ordering::Relaxed)).filter(|heard| *heard != 0).map(Moment::from_nanos)
     }
@@ -214,6 +254,77 @@ impl LeaseFeed {
     /// The leader of `term` gives its lease away: promises to it bind no longer.
     pub(super) fn release(&self, term: u64) {
         self.grantor.lock().transferred(term);
+        self.promises.notify_one();
+    }
+
+    /// Lets this node stand for election, by calling `allow`, where its own grantor would vote for it. Otherwise gives the
+    /// moment from which asking again may help.
+    ///
+    /// Under the same lock as `promise`: whatever is promised later forbids it again, and is handed to openraft later still.
+    /// So openraft stands before it accepts that message, and then refuses it, or does not stand.
+    pub(super) fn let_stand(&self, now: Moment, allow: impl FnOnce()) -> Result<(), Moment> {
+        let grantor = self.grantor.lock();
+        if !self.is_fit.load(Ordering::Relaxed) {
+            return Err(now.plus(UNFIT_LOOK));
+        }
+        match grantor.may_grant(now, &self.me) {
+            Err(Refusal::HoldDown { until }) => return Err(until),
+            Err(Refusal::Promised { until, .. }) if rules::is_kept(Rule::AskOneself) => return Err(until),
+            Err(Refusal::Promised { .. }) | Ok(()) => {}
+        }
+        self.may_stand.store(true, Ordering::Relaxed);
+        allow();
+        Ok(())
+    }
+
+    /// Says whether this node is fit to lead. One that is not does not stand: `forbid` is called where it could have.
+    pub(super) fn set_fit(&self, is_fit: bool, forbid: impl FnOnce()) {
+        let _grantor = self.grantor.lock();
+        self.is_fit.store(is_fit, Ordering::Relaxed);
+        if !is_fit && self.may_stand.swap(false, Ordering::Relaxed) {
+            forbid();
+        }
+        self.promises.notify_one();
+    }
+
+    /// The leader that this node has promised not to elect anybody else, while that binds: known without openraft, which
+    /// may be waiting for the disk.
+    pub(super) fn follows(&self, now: Moment) -> Option<NodeId> {
+        match self.grantor.lock().may_grant(now, &self.me) {
+            Err(Refusal::Promised { to, .. }) => Some(to),
+            Err(Refusal::HoldDown { .. }) | Ok(()) => None,
+        }
+    }
+
+    /// Waits until a promise was made that forbids to stand, or one was lifted.
+    pub(super) async fn promises_change(&self) {
+        self.promises.notified().await;
+    }
+
+    /// What a leader is asked to send back, so that it can be told how new the state here is.
+    pub(super) fn mark(&self, now_ns: u64) -> u64 {
+        self.freshness.lock().mark(now_ns)
+    }
+
+    /// When a mark that came back was made, on the monotonic clock.
+    pub(super) fn moment_of(&self, mark: u64, now_ns: u64) -> Option<u64> {
+        self.freshness.lock().moment_of(mark, now_ns)
+    }
+
+    /// A leader with a lease has said how far it has applied its log. So far is it applied here.
+    pub(super) fn attested(&self, said: Attestation, now_ns: u64, applied_next: u64) {
+        if !rules::is_kept(Rule::KnownAge) {
+            let mut freshness = self.freshness.lock();
+            let spoken_to = Attestation { mark: freshness.mark(now_ns), applied_next: 0 };
+            return freshness.heard(spoken_to, now_ns, applied_next);
+        }
+        self.freshness.lock().heard(said, now_ns, applied_next);
+    }
+
+    /// The latest moment of the monotonic clock up to which the state here, applied so far, is known to show everything
+    /// that was acknowledged; `None` where nothing is known.
+    pub fn fresh_since(&self, applied_next: u64) -> Option<u64> {
+        self.freshness.lock().since(applied_next)
     }
 
     /// How long this node, restarted, must not help anybody to power, itself included.
@@ -254,7 +365,7 @@ mod tests {
     /// The lease of node 1 in a group of these voters, started at 0 after this last vote.
     fn start(nodes: &[NodeId], vote: Option<Vote>) -> LeaseFeed {
         let timing = Timing::for_election_timeout(LEASE).unwrap();
-        LeaseFeed::start(1, timing, vec![(0, voters(&membership(nodes)))], vote.as_ref(), at(0))
+        LeaseFeed::start(1, (timing, LEASE), vec![(0, voters(&membership(nodes)))], vote.as_ref(), at(0), 0)
     }
 
     /// A sole voter that was elected in term 2 and has applied its first entry.
@@ -304,9 +415,9 @@ mod tests {
         let feed = leading_alone();
         feed.membership_is_appended(5, &membership(&[1, 2]));
         assert!(!holds(&feed, 0));
-        feed.peer_accepted(2, 2, at(100));
-        assert!(holds(&feed, 900));
-        assert!(!holds(&feed, 990), "0.9 of the lease less the margin");
+        feed.peer_accepted(2, 2, at(100), LEASE);
+        assert!(holds(&feed, 880));
+        assert!(!holds(&feed, 890), "0.8 of the lease less the margin");
         feed.log_is_cut(5);
         assert!(holds(&feed, 5_000), "the entry never was");
     }
@@ -327,16 +438,16 @@ mod tests {
         feed.vote_is_saved(&Vote::new_committed(2, 1));
         feed.entry_is_applied(2);
         feed.membership_is_appended(5, &membership(&[2, 3]));
-        feed.peer_accepted(2, 2, at(100));
+        feed.peer_accepted(2, 2, at(100), LEASE);
         assert!(!holds(&feed, 200), "of the new voters one is no majority");
-        feed.peer_accepted(2, 3, at(100));
+        feed.peer_accepted(2, 3, at(100), LEASE);
         assert!(holds(&feed, 200));
         assert_eq!(feed.leading_term(), Some(2));
         feed.membership_is_applied(5, &membership(&[2, 3]));
         assert!(!holds(&feed, 200));
         assert_eq!(feed.leading_term(), None);
         feed.entry_is_applied(2);
-        feed.peer_accepted(2, 2, at(300));
+        feed.peer_accepted(2, 2, at(300), LEASE);
         assert!(!holds(&feed, 200), "not again in this term");
         assert_eq!(feed.leading_term(), None);
     }
@@ -346,7 +457,7 @@ mod tests {
         let feed = start(&[1, 2], None);
         feed.vote_is_saved(&Vote::new_committed(2, 1));
         feed.entry_is_applied(2);
-        feed.peer_accepted(2, 2, at(100));
+        feed.peer_accepted(2, 2, at(100), LEASE);
         assert!(holds(&feed, 200));
         assert!(!feed.holds(|| None));
         feed.shut_down();
@@ -356,10 +467,26 @@ mod tests {
     #[test]
     fn a_restarted_voter_of_many_holds_down_and_a_sole_one_does_not() {
         let many = start(&[1, 2, 3], Some(Vote::new_committed(4, 2)));
-        assert_eq!(many.hold_down(at(0)), LEASE * 11 / 10);
+        assert_eq!(many.hold_down(at(0)), LEASE * 111 / 100);
         assert!(many.may_grant(at(1_000), 3).is_err());
-        assert!(many.may_grant(at(1_101), 3).is_ok());
+        assert!(many.may_grant(at(1_111), 3).is_ok());
         let alone = start(&[1], Some(Vote::new_committed(4, 1)));
         assert_eq!(alone.hold_down(at(0)), Duration::ZERO);
+    }
+
+    /// However late the look comes that allows it: what was promised before is over, and what is promised then forbids it.
+    #[test]
+    fn standing_is_allowed_once_nothing_forbids_it_and_forbidden_with_the_next_promise() {
+        let feed = start(&[1, 2, 3], Some(Vote::new_committed(4, 2)));
+        let allowed = std::cell::Cell::new(false);
+        assert_eq!(feed.let_stand(at(1_109), || allowed.set(true)), Err(at(1_110)));
+        assert!(!allowed.get());
+        assert_eq!(feed.let_stand(at(60_000), || allowed.set(true)), Ok(()));
+        assert!(allowed.get(), "also where the hold-down was over before anybody looked");
+        assert_eq!(feed.promise(at(60_001), 2, 4, || allowed.set(false)), LEASE);
+        assert!(!allowed.get());
+        assert_eq!(feed.let_stand(at(61_000), || allowed.set(true)), Err(at(61_001)));
+        feed.release(4);
+        assert_eq!(feed.let_stand(at(61_000), || allowed.set(true)), Ok(()));
     }
 }

@@ -2,12 +2,16 @@
 //!
 //! ```text
 //! request   format (1) · kind (1) · group · body
-//!   append    vote · previous log id? · commit? · n entries (each with its length)
+//!   append    mark · applied + 1 · median wall time (0 each for "none") · vote · previous log id? · commit? · n entries
+//!             (each with its length)
 //!   vote      vote · last log id? · transfer (1)          pre-vote: the same
 //!   transfer  vote · target node · last log id?
 //!   kinds 5 to 7: parts of a snapshot, see `snapshot_message`
 //! response  format (1) · tag (1) · …
+//!   append    format (1) · promised µs · wall time · mark · tag (1) · …
 //! ```
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use dynamo_engine::codec::{finish, get_bool, get_bytes, get_u8, get_u32, get_u64, put_bool, put_bytes, put_u64};
@@ -19,6 +23,7 @@ use openraft::raft::{
 use super::codec::{
     CodecError, LOG_FORMAT, decode_entry, get_log_id_option, get_vote, put_entry, put_log_id_option, put_vote,
 };
+use super::freshness::Attestation;
 use super::snapshot_message::{KIND_BEGIN, KIND_CHUNK, KIND_END, SnapshotMessage};
 use super::types::Types;
 use crate::env::Env;
@@ -40,7 +45,7 @@ const TRANSFER_NOT_FLUSHED: u8 = 2;
 /// What one replica asks of another.
 pub enum Message<E: Env> {
     /// Append entries, or with none of them: a heartbeat.
-    Append(AppendEntriesRequest<Types<E>>),
+    Append(AppendEntriesRequest<Types<E>>, LeaderWord),
     /// Vote for the sender.
     Vote(VoteRequest<Types<E>>),
     /// Would you vote for the sender?
@@ -51,10 +56,40 @@ pub enum Message<E: Env> {
     Snapshot(SnapshotMessage),
 }
 
+/// What a leader says beside an append.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeaderWord {
+    /// The last mark that came from this follower; [`NO_MARK`](super::freshness::NO_MARK) where none did.
+    pub mark: u64,
+    /// How far the leader has applied its log, where its lease held after that: then nobody else can have acknowledged
+    /// anything.
+    pub applied_next: Option<u64>,
+    /// What most members' wall clocks show, in milliseconds since 1970; `None` where that is not known.
+    pub median_wall_ms: Option<u64>,
+}
+
+impl LeaderWord {
+    /// How new the follower's state is once it has applied as much.
+    pub fn attestation(&self) -> Option<Attestation> {
+        self.applied_next.map(|applied_next| Attestation { mark: self.mark, applied_next })
+    }
+}
+
+/// What a follower says beside its answer to an append.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FollowerWord {
+    /// For how long it has promised to elect nobody else, from when the append arrived; zero for "not at all".
+    pub promised: Duration,
+    /// What its wall clock shows, in milliseconds since 1970.
+    pub wall_ms: u64,
+    /// What the leader is to send back with its next message.
+    pub mark: u64,
+}
+
 /// The bytes of a request to `group`.
 pub fn encode<E: Env>(group: u32, message: &Message<E>) -> Bytes {
     let kind = match message {
-        Message::Append(_) => KIND_APPEND,
+        Message::Append(..) => KIND_APPEND,
         Message::Vote(_) => KIND_VOTE,
         Message::PreVote(_) => KIND_PRE_VOTE,
         Message::Transfer(_) => KIND_TRANSFER,
@@ -63,7 +98,7 @@ pub fn encode<E: Env>(group: u32, message: &Message<E>) -> Bytes {
     let mut out = vec![LOG_FORMAT, kind];
     put_u64(&mut out, u64::from(group));
     match message {
-        Message::Append(request) => put_append(&mut out, request),
+        Message::Append(request, word) => put_append(&mut out, request, word),
         Message::Vote(request) | Message::PreVote(request) => {
             put_vote(&mut out, &request.vote);
             put_log_id_option(&mut out, request.last_log_id.as_ref());
@@ -79,7 +114,10 @@ pub fn encode<E: Env>(group: u32, message: &Message<E>) -> Bytes {
     out.into()
 }
 
-fn put_append<E: Env>(out: &mut Vec<u8>, request: &AppendEntriesRequest<Types<E>>) {
+fn put_append<E: Env>(out: &mut Vec<u8>, request: &AppendEntriesRequest<Types<E>>, word: &LeaderWord) {
+    put_u64(out, word.mark);
+    put_u64(out, word.applied_next.map_or(0, |applied_next| applied_next + 1));
+    put_u64(out, word.median_wall_ms.unwrap_or(0));
     put_vote(out, &request.vote);
     put_log_id_option(out, request.prev_log_id.as_ref());
     put_log_id_option(out, request.leader_commit.as_ref());
@@ -103,7 +141,10 @@ pub fn decode<E: Env>(bytes: &Bytes) -> Result<(u32, Message<E>), CodecError> {
     let kind = get_u8(input)?;
     let group = get_u32(input)?;
     let message = match kind {
-        KIND_APPEND => Message::Append(get_append(bytes, input)?),
+        KIND_APPEND => {
+            let word = get_leader_word(input)?;
+            Message::Append(get_append(bytes, input)?, word)
+        }
         KIND_VOTE => Message::Vote(get_vote_request(input)?),
         KIND_PRE_VOTE => Message::PreVote(get_vote_request(input)?),
         KIND_TRANSFER => {
@@ -129,6 +170,13 @@ pub fn group_of(mut request: &[u8]) -> Result<u32, CodecError> {
     Ok(get_u32(input)?)
 }
 
+fn get_leader_word(input: &mut &[u8]) -> Result<LeaderWord, CodecError> {
+    let mark = get_u64(input)?;
+    let applied_next = get_u64(input)?.checked_sub(1);
+    let median_wall_ms = Some(get_u64(input)?).filter(|wall_ms| *wall_ms != 0);
+    Ok(LeaderWord { mark, applied_next, median_wall_ms })
+}
+
 fn get_append<E: Env>(whole: &Bytes, input: &mut &[u8]) -> Result<AppendEntriesRequest<Types<E>>, CodecError> {
     let vote = get_vote(input)?;
     let prev_log_id = get_log_id_option(input)?;
@@ -148,8 +196,12 @@ fn get_vote_request<E: Env>(input: &mut &[u8]) -> Result<VoteRequest<Types<E>>, 
 }
 
 /// The bytes of the answer to [`Message::Append`].
-pub fn encode_append_response<E: Env>(response: &AppendEntriesResponse<Types<E>>) -> Bytes {
+pub fn encode_append_response<E: Env>(word: &FollowerWord, response: &AppendEntriesResponse<Types<E>>) -> Bytes {
     let mut out = vec![LOG_FORMAT];
+    // Rounded down: no more is promised than is kept.
+    put_u64(&mut out, u64::try_from(word.promised.as_micros()).unwrap_or(u64::MAX));
+    put_u64(&mut out, word.wall_ms);
+    put_u64(&mut out, word.mark);
     match response {
         AppendEntriesResponse::Success => out.push(APPEND_SUCCESS),
         AppendEntriesResponse::PartialSuccess(log_id) => {
@@ -169,9 +221,13 @@ pub fn encode_append_response<E: Env>(response: &AppendEntriesResponse<Types<E>>
 ///
 /// # Errors
 /// When this program does not understand it.
-pub fn decode_append_response<E: Env>(mut bytes: &[u8]) -> Result<AppendEntriesResponse<Types<E>>, CodecError> {
+pub fn decode_append_response<E: Env>(
+    mut bytes: &[u8],
+) -> Result<(FollowerWord, AppendEntriesResponse<Types<E>>), CodecError> {
     let input = &mut bytes;
     check_format(input)?;
+    let promised = Duration::from_micros(get_u64(input)?);
+    let word = FollowerWord { promised, wall_ms: get_u64(input)?, mark: get_u64(input)? };
     let response = match get_u8(input)? {
         APPEND_SUCCESS => AppendEntriesResponse::Success,
         APPEND_PARTIAL => AppendEntriesResponse::PartialSuccess(get_log_id_option(input)?),
@@ -180,7 +236,7 @@ pub fn decode_append_response<E: Env>(mut bytes: &[u8]) -> Result<AppendEntriesR
         other => return Err(CodecError::Kind(other)),
     };
     finish(input)?;
-    Ok(response)
+    Ok((word, response))
 }
 
 /// The bytes of the answer to [`Message::Vote`] and [`Message::PreVote`].
@@ -278,10 +334,10 @@ mod tests {
 
     #[test]
     fn golden_bytes() {
-        let bytes = encode::<TokioEnv>(9, &Message::Append(append()));
+        let bytes = encode::<TokioEnv>(9, &Message::Append(append(), LeaderWord::default()));
         assert_eq!(
             &bytes[..],
-            b"\x01\x01\x09\x01\x03\x01\x01\x01\x03\x06\x00\x02\x04\x01\x03\x07\x00\x04\x01\x03\x08\x00"
+            b"\x01\x01\x09\x00\x00\x00\x01\x03\x01\x01\x01\x03\x06\x00\x02\x04\x01\x03\x07\x00\x04\x01\x03\x08\x00"
         );
         assert_eq!(group_of(&bytes), Ok(9));
     }
@@ -291,8 +347,9 @@ mod tests {
         let mut asked = VoteRequest::new(Vote::new(4, 2), Some(at(8)));
         asked.leadership_transfer = true;
         let transfer = TransferLeaderRequest::new(Vote::new_committed(3, 1), 2, Some(at(8)));
+        let word = LeaderWord { mark: u64::MAX, applied_next: Some(0), median_wall_ms: Some(1_700_000_000_000) };
         let messages: [Message<TokioEnv>; 4] = [
-            Message::Append(append()),
+            Message::Append(append(), word),
             Message::Vote(asked.clone()),
             Message::PreVote(asked.clone()),
             Message::Transfer(transfer.clone()),
@@ -302,7 +359,9 @@ mod tests {
             let (group, read) = decode::<TokioEnv>(&bytes).unwrap();
             assert_eq!(group, 300);
             match (message, read) {
-                (Message::Append(sent), Message::Append(read)) => assert_eq!(format!("{sent:?}"), format!("{read:?}")),
+                (Message::Append(sent, said), Message::Append(read, heard)) => {
+                    assert_eq!((format!("{sent:?}"), *said), (format!("{read:?}"), heard));
+                }
                 (Message::Vote(sent), Message::Vote(read)) => assert_eq!(*sent, read),
                 (Message::PreVote(sent), Message::PreVote(read)) => assert_eq!(*sent, read),
                 (Message::Transfer(sent), Message::Transfer(read)) => assert_eq!(*sent, read),
@@ -323,7 +382,9 @@ mod tests {
             Response::Conflict,
             Response::HigherVote(Vote::new(9, 3)),
         ] {
-            assert_eq!(decode_append_response::<TokioEnv>(&encode_append_response(&response)).unwrap(), response);
+            let word = FollowerWord { promised: Duration::from_millis(1_600), wall_ms: 1_700_000_000_000, mark: 9 };
+            let bytes = encode_append_response(&word, &response);
+            assert_eq!(decode_append_response::<TokioEnv>(&bytes).unwrap(), (word, response));
         }
         let vote: VoteResponse<Types<TokioEnv>> = VoteResponse::new(Vote::new(4, 2), Some(at(8)), true);
         assert_eq!(decode_vote_response::<TokioEnv>(&encode_vote_response(&vote)).unwrap(), vote);

@@ -20,6 +20,7 @@
 pub mod codec;
 mod durable;
 pub mod floor;
+mod freshness;
 mod group;
 pub mod incoming;
 mod keys;
@@ -47,6 +48,7 @@ mod tail;
 mod tests;
 pub mod types;
 mod wal;
+mod wall_clocks;
 
 pub use group::{Deliver, Group, GroupContext, GroupError, Pace, ProposeError, ReadIndexError, RecoveredGroup};
 pub use machine::{StateError, persisted_applied};
@@ -55,3 +57,4 @@ pub use overview::{Follower, GroupOverview};
 pub use published::{OpenTransactions, Published};
 pub use serve::ServeError;
 pub use wal::Wal;
+pub use wall_clocks::{AHEAD_MAX_MS, WallClocks};

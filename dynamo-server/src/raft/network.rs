@@ -4,6 +4,10 @@
 //! handed to anything that could deliver it, and credits the lease with exactly that time when exactly that message is
 //! answered: openraft's own bookkeeping credits a late answer with the send time of a later message.
 //!
+//! openraft's default way of sending a stream of appends calls [`Connection::append_entries`] for one after the other. Its
+//! read-index relies on that: with two of them under way it would count the late answer to the first as one to the second,
+//! which perhaps nobody has received. A test counts them.
+//!
 //! A group with one voter never makes a connection.
 
 use std::future::Future;
@@ -21,13 +25,16 @@ use openraft::raft::{
 };
 use openraft::{AnyError, OptionalSend, RaftNetworkFactory, RaftNetworkV2, Snapshot};
 
+use super::freshness::NO_MARK;
 use super::lease_feed::LeaseFeed;
-use super::message::{self, Message};
+use super::message::{self, LeaderWord, Message};
+use super::published::Published;
 use super::rules::{self, Rule};
 use super::snapshot::ShardSnapshot;
 use super::snapshot_message::SnapshotMessage;
 use super::snapshot_send;
 use super::types::{CommittedLeaderId, Member, NodeId, Types, Vote};
+use super::wall_clocks::WallClocks;
 use crate::env::{ANY_INCARNATION, Env, Lane, PeerRequest, Transport, TransportError};
 
 /// Makes a group's connections.
@@ -35,13 +42,21 @@ pub struct Connections<E> {
     env: E,
     group: u32,
     lease: Arc<LeaseFeed>,
+    published: Arc<Published>,
+    wall_clocks: Arc<WallClocks>,
     chunk_bytes: usize,
 }
 
 impl<E: Env> Connections<E> {
-    /// The connections of `group`, over which snapshots go in chunks of about so many bytes.
-    pub fn new(env: E, group: u32, lease: Arc<LeaseFeed>, chunk_bytes: usize) -> Self {
-        Connections { env, group, lease, chunk_bytes }
+    /// The connections of the group that has this lease and publishes so, over which snapshots go in chunks of about so
+    /// many bytes.
+    pub fn new(
+        env: E,
+        group: u32,
+        (lease, published, wall_clocks): (Arc<LeaseFeed>, Arc<Published>, Arc<WallClocks>),
+        chunk_bytes: usize,
+    ) -> Self {
+        Connections { env, group, lease, published, wall_clocks, chunk_bytes }
     }
 
     fn connect(&self, peer: NodeId, member: &Member, lane: Lane) -> Connection<E> {
@@ -49,6 +64,9 @@ impl<E: Env> Connections<E> {
             env: self.env.clone(),
             group: self.group,
             lease: Arc::clone(&self.lease),
+            published: Arc::clone(&self.published),
+            wall_clocks: Arc::clone(&self.wall_clocks),
+            mark: NO_MARK,
             peer,
             address: member.addr.clone(),
             lane,
@@ -78,6 +96,10 @@ pub struct Connection<E> {
     env: E,
     group: u32,
     lease: Arc<LeaseFeed>,
+    published: Arc<Published>,
+    wall_clocks: Arc<WallClocks>,
+    /// The last mark that the peer has sent with an answer.
+    mark: u64,
     peer: NodeId,
     address: String,
     lane: Lane,
@@ -149,13 +171,23 @@ impl<E: Env> RaftNetworkV2<Types<E>> for Connection<E> {
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<Types<E>>, RPCError<Types<E>>> {
         let term = request.vote.leader_id.term;
+        // Before the look at the lease: as much was applied while nobody else could have acknowledged anything.
+        let applied_next = self.published.applied_next();
         let sent_at = E::boot_ns().map(Moment::from_nanos);
-        let answer = self.call(Message::Append(request), option.soft_ttl()).await?;
-        let response = message::decode_append_response(&answer).map_err(unreachable)?;
+        let asked_ns = E::monotonic_ns();
+        let word = LeaderWord {
+            mark: self.mark,
+            applied_next: (self.mark != NO_MARK && self.lease.holds(|| sent_at)).then_some(applied_next),
+            median_wall_ms: self.wall_clocks.median(asked_ns),
+        };
+        let answer = self.call(Message::Append(request, word), option.soft_ttl()).await?;
+        let (word, response) = message::decode_append_response(&answer).map_err(unreachable)?;
+        self.mark = word.mark;
+        self.wall_clocks.follower_said(self.peer, word.wall_ms, asked_ns, E::wall_ms(), E::monotonic_ns());
         let is_accepted = !matches!(response, AppendEntriesResponse::HigherVote(_));
         let sent_at = if rules::is_kept(Rule::AnchorAtSend) { sent_at } else { E::boot_ns().map(Moment::from_nanos) };
         if let (true, Some(sent_at)) = (is_accepted, sent_at) {
-            self.lease.peer_accepted(term, self.peer, sent_at);
+            self.lease.peer_accepted(term, self.peer, sent_at, word.promised);
         }
         Ok(response)
     }

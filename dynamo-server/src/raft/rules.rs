@@ -24,6 +24,17 @@ pub enum Rule {
     TransferRevokes,
     /// A restarted voter helps nobody to power for one lease.
     HoldDown,
+    /// ... namely for as long as it may have promised before its restart, whatever it promises now.
+    HoldDownForThePromiseBefore,
+    /// A leader counts on a follower for as long as that one has promised, not for as long as it would itself.
+    CountWhatWasPromised,
+    /// Whoever has promised a leader not to elect anybody else does not elect itself either.
+    AskOneself,
+    /// A replica that may be a little old is one of which it is known what it shows, not one that was spoken to a moment
+    /// ago.
+    KnownAge,
+    /// No node stamps anything with a wall time that is far ahead of most members'.
+    MostClocksAreRight,
 }
 
 #[cfg(any(test, feature = "fault-injection"))]

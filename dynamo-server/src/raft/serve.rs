@@ -5,11 +5,15 @@
 //!
 //! - An append is promised *before* openraft sees it: whatever votes are granted from then on are refused, so no
 //!   acknowledgement can leave after a vote for another node. Promising a message that openraft then rejects costs at
-//!   most one lease of waiting; one from a term that is visibly over is not promised at all.
+//!   most one lease of waiting; one from a term that is visibly over is not promised at all. The answer says for how long
+//!   it is promised, and the leader counts on that: so nodes may be told different election timeouts.
+//! - While a promise stands, openraft must not stand for election itself: its switch is off ([`Group::gate_elections`]).
 //! - The last part of a snapshot is promised as an append is.
 //! - A vote is looked at *twice*: a message of the leader may have been accepted while openraft was deciding, and an
 //!   answer that is withheld is only an answer lost on the way.
 //! - A transfer lifts the promise made to the leader that says so: it has given its lease away before.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use lease::Moment;
@@ -17,10 +21,10 @@ use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest, V
 
 use super::codec::CodecError;
 use super::group::Group;
-use super::message::{self, Message};
+use super::message::{self, FollowerWord, LeaderWord, Message};
 use super::rules::{self, Rule};
 use super::snapshot_message::{Refusal, SnapshotAnswer};
-use super::types::{Types, Vote};
+use super::types::{NodeId, Types, Vote};
 use crate::env::Env;
 
 /// Why a peer gets no answer.
@@ -47,10 +51,7 @@ impl<E: Env> Group<E> {
             Err(error) => return Err(error.into()),
         };
         match request {
-            Message::Append(request) => {
-                let response = self.serve_append(request).await?;
-                Ok(message::encode_append_response::<E>(&response))
-            }
+            Message::Append(request, word) => self.serve_append(request, word).await,
             Message::Vote(request) => {
                 Ok(message::encode_vote_response::<E>(&self.serve_vote(request, Kind::Vote).await?))
             }
@@ -69,18 +70,38 @@ impl<E: Env> Group<E> {
     async fn serve_append(
         &self,
         request: AppendEntriesRequest<Types<E>>,
-    ) -> Result<AppendEntriesResponse<Types<E>>, ServeError> {
-        self.promise_to(&request.vote);
-        self.raft().append_entries(request).await.map_err(|_| ServeError::Stopped)
+        word: LeaderWord,
+    ) -> Result<Bytes, ServeError> {
+        let leader = request.vote.leader_id.voted_for;
+        let promised = self.promise_to(&request.vote);
+        let response = self.raft().append_entries(request).await.map_err(|_| ServeError::Stopped)?;
+        let now_ns = E::monotonic_ns();
+        if !matches!(response, AppendEntriesResponse::HigherVote(_)) {
+            self.heard(leader, &word, now_ns);
+        }
+        let word = FollowerWord { promised, wall_ms: E::wall_ms(), mark: self.lease().mark(now_ns) };
+        Ok(message::encode_append_response::<E>(&word, &response))
     }
 
-    /// Promises the leader that has this vote not to help anybody else for a while.
-    pub(super) fn promise_to(&self, vote: &Vote) {
+    /// What a leader has said beside an append that was accepted.
+    fn heard(&self, leader: NodeId, word: &LeaderWord, now_ns: u64) {
+        if let Some(attestation) = word.attestation() {
+            self.lease().attested(attestation, now_ns, self.published().applied_next());
+        }
+        if let Some((median_ms, asked_ns)) = word.median_wall_ms.zip(self.lease().moment_of(word.mark, now_ns)) {
+            self.wall_clocks().leader_said(leader, median_ms, asked_ns);
+        }
+    }
+
+    /// Promises the leader that has this vote not to help anybody else for a while; gives for how long.
+    pub(super) fn promise_to(&self, vote: &Vote) -> Duration {
         let leader = vote.leader_id;
         let is_over = self.log().vote().is_some_and(|vote| vote.leader_id.term > leader.term);
-        if !is_over {
-            self.lease().promise(now::<E>(), leader.voted_for, leader.term);
+        if is_over {
+            return Duration::ZERO;
         }
+        let forbid = || self.raft().runtime_config().elect(false);
+        self.lease().promise(now::<E>(), leader.voted_for, leader.term, forbid)
     }
 
     async fn serve_vote(
@@ -124,6 +145,6 @@ enum Kind {
 }
 
 /// The grantor's clock; see [`LeaseFeed::promise`](super::lease_feed::LeaseFeed).
-fn now<E: Env>() -> Moment {
+pub(super) fn now<E: Env>() -> Moment {
     Moment::from_nanos(E::monotonic_ns())
 }

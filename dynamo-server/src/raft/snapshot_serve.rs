@@ -91,6 +91,7 @@ impl<E: Env> Group<E> {
         let Some(staged) = self.staging().hand_over(transfer) else {
             return Ok(SnapshotAnswer::Refused(Refusal::Busy));
         };
+        // Nobody counts on it: what is promised here is said with no answer.
         self.promise_to(&vote);
         let (raft, staging) = (self.raft().clone(), Arc::clone(self.staging()));
         let snapshot = Snapshot { meta, snapshot: ShardSnapshot::Staged(staged) };

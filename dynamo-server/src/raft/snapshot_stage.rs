@@ -8,12 +8,15 @@
 //!            begin                 end               install
 //!  (nothing) ─────▶ taking chunks ─────▶ complete ─────────▶ installed
 //!                    │  a newer begin, no chunk for IDLE_MAX, bad content, the group stops: thrown away
+//!
+//! Complete, it is handed over to openraft, and from then on waits for as long as the installation takes to come.
 //! ```
 //!
 //! There is one transfer per group. What is replaced is the content of the shard as it was here when the transfer began
 //! and as it is there; `Machine` looks after what came in between.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -78,6 +81,25 @@ pub(super) struct Transfer {
     pub(super) meta: SnapshotMeta,
     ranges: Arc<Vec<RowRange>>,
     work: mpsc::Sender<Work>,
+    fate: Arc<Fate>,
+}
+
+/// Whether a transfer is handed over or given up: one of the two, whichever is first, for good.
+#[derive(Default)]
+struct Fate(AtomicU8);
+
+impl Fate {
+    const OPEN: u8 = 0;
+    const HANDED_OVER: u8 = 1;
+    const GIVEN_UP: u8 = 2;
+
+    /// Whether that is what became of it.
+    fn decide(&self, fate: u8) -> bool {
+        match self.0.compare_exchange(Fate::OPEN, fate, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => true,
+            Err(decided) => decided == fate,
+        }
+    }
 }
 
 /// A complete snapshot that waits to be installed. Dropped, it leaves no trace.
@@ -109,8 +131,9 @@ impl Staging {
     ) -> Transfer {
         let (work, mailbox) = mpsc::channel(MAILBOX);
         let replaced = Arc::new(replaced);
-        let task = Task { store, replaced: Arc::clone(&replaced), sent, mailbox };
-        let transfer = Transfer { vote, id, meta, ranges: replaced, work };
+        let fate = Arc::new(Fate::default());
+        let task = Task { store, replaced: Arc::clone(&replaced), sent, mailbox, fate: Arc::clone(&fate) };
+        let transfer = Transfer { vote, id, meta, ranges: replaced, work, fate };
         self.inner.lock().slot = Slot::Taking(transfer.clone());
         E::spawn(task.run::<E>());
         transfer
@@ -125,7 +148,8 @@ impl Staging {
     /// another message was quicker.
     pub(super) fn hand_over(&self, transfer: Transfer) -> Option<StagedSnapshot> {
         let slot = &mut self.inner.lock().slot;
-        if !matches!(slot, Slot::Taking(current) if current.id == transfer.id) {
+        let is_taken = matches!(slot, Slot::Taking(current) if current.id == transfer.id);
+        if !is_taken || !transfer.fate.decide(Fate::HANDED_OVER) {
             return None;
         }
         *slot = Slot::Installing(transfer.id);
@@ -217,11 +241,25 @@ struct Task {
     replaced: Arc<Vec<RowRange>>,
     sent: Vec<RowRange>,
     mailbox: mpsc::Receiver<Work>,
+    fate: Arc<Fate>,
 }
 
 impl Task {
+    /// What is asked next; `None` once nobody can ask any more, or the sender says nothing for too long. A snapshot that is
+    /// handed over waits for its installation however long that takes: the log here relies on it.
+    async fn next<E: Env>(&mut self) -> Option<Work> {
+        loop {
+            match E::timeout(IDLE_MAX, self.mailbox.recv()).await {
+                Some(work) => return work,
+                None if self.fate.decide(Fate::GIVEN_UP) => return None,
+                None => {}
+            }
+        }
+    }
+
     async fn run<E: Env>(mut self) {
-        let begun = self.store.ingest().and_then(|mut load| {
+        let store = Arc::clone(&self.store);
+        let begun = store.ingest().and_then(|mut load| {
             self.replaced.iter().try_for_each(|range| load.replace(&range.start, &range.end))?;
             Ok(load)
         });
@@ -229,9 +267,10 @@ impl Task {
             Ok(load) => load,
             Err(error) => return tracing::warn!(%error, "a snapshot cannot be staged"),
         };
-        let mut stage = Stage { load, sent: &self.sent, range: 0, last: Vec::new(), chunks: 0, rows: 0 };
+        let sent = std::mem::take(&mut self.sent);
+        let mut stage = Stage { load, sent: &sent, range: 0, last: Vec::new(), chunks: 0, rows: 0 };
         // A sender whose answer is not awaited any more has given up, or asks again.
-        while let Some(Some(work)) = E::timeout(IDLE_MAX, self.mailbox.recv()).await {
+        while let Some(work) = self.next::<E>().await {
             match work {
                 Work::Chunk { number, rows, answer } => {
                     let staged = if number == stage.chunks { E::in_place(|| stage.take(&rows)) } else { Ok(()) };

@@ -29,6 +29,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use openraft::storage::IOFlushed;
@@ -62,6 +63,25 @@ const SYNC_NS_AT_FIRST: u64 = 1_000_000;
 
 /// Syncs that take no longer are none: the store is in memory.
 const NO_SYNC_NS_MAX: u64 = 20_000;
+
+/// Nothing waits for the disk.
+const IDLE: u64 = 0;
+
+/// The disk is at work until this is dropped.
+struct Busy<'a>(&'a AtomicU64);
+
+impl<'a> Busy<'a> {
+    fn begin(since: &'a AtomicU64, began_ns: u64) -> Busy<'a> {
+        since.store(began_ns, Ordering::Relaxed);
+        Busy(since)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.store(IDLE, Ordering::Relaxed);
+    }
+}
 
 enum Request<E: Env> {
     Append {
@@ -111,6 +131,8 @@ struct Shared<E: Env> {
     with_worker: AtomicUsize,
     /// The time of a sync, averaged over the last few, in nanoseconds.
     sync_ns: AtomicU64,
+    /// Since when the writer has been waiting for the disk, on the monotonic clock; [`IDLE`] while it does not.
+    busy_since_ns: AtomicU64,
     /// Appends that were written in place.
     written_in_place: AtomicU64,
     /// Whether anything was written since the floor was asked for last.
@@ -136,6 +158,7 @@ impl<E: Env> Wal<E> {
             writer: Mutex::new(Some(writer)),
             with_worker: AtomicUsize::new(0),
             sync_ns: AtomicU64::new(SYNC_NS_AT_FIRST),
+            busy_since_ns: AtomicU64::new(IDLE),
             written_in_place: AtomicU64::new(0),
             beyond_floor: AtomicBool::new(false),
             in_place,
@@ -160,8 +183,12 @@ impl<E: Env> Wal<E> {
         let request = Request::Append { group, records, committed, durable, done };
         if self.shared.wants_in_place() {
             let began_ns = E::monotonic_ns();
-            E::disk_pause().await;
-            match self.shared.write_in_place(request, began_ns) {
+            let written = {
+                let _busy = Busy::begin(&self.shared.busy_since_ns, began_ns);
+                E::disk_pause().await;
+                self.shared.write_in_place(request, began_ns)
+            };
+            match written {
                 None => Ok(()),
                 Some(request) => self.send(request).await,
             }
@@ -212,6 +239,14 @@ impl<E: Env> Wal<E> {
         if self.shared.beyond_floor.swap(false, Ordering::Relaxed) {
             // An error means that the log was closed, which recorded the floor.
             let _ = self.send(Request::Floor).await;
+        }
+    }
+
+    /// For how long the oldest request has been waiting for the disk, from when the disk was asked; zero while none does.
+    pub fn waits_for(&self) -> Duration {
+        match self.shared.busy_since_ns.load(Ordering::Relaxed) {
+            IDLE => Duration::ZERO,
+            since_ns => Duration::from_nanos(E::monotonic_ns().saturating_sub(since_ns)),
         }
     }
 
@@ -351,6 +386,7 @@ impl<E: Env> Worker<E> {
                 gathered.push(next);
             }
             let began_ns = E::monotonic_ns();
+            let _busy = Busy::begin(&shared.busy_since_ns, began_ns);
             E::disk_pause().await;
             if let Some(closed) = self.write(&mut gathered, began_ns) {
                 // Nobody has to wait.

@@ -29,7 +29,7 @@ pub use sequencer::{
 
 use self::read_round::ReadRounds;
 use crate::env::Env;
-use crate::raft::Group;
+use crate::raft::{Group, WallClocks};
 
 /// The part of a request's time that it may spend waiting for its turn where there is more work than the shard can do.
 /// The rest is for the log, a leader that changes, and index entries.
@@ -44,11 +44,17 @@ pub struct Shard<E: Env> {
 }
 
 impl<E: Env> Shard<E> {
-    /// Opens the ways into a running group of the node with this clock, whose requests have so much time.
-    pub fn new(group: Group<E>, clock: Arc<NodeClock>, request_deadline: Duration) -> Self {
+    /// Opens the ways into a running group of the node with these clocks, whose requests have so much time.
+    pub fn new(
+        group: Group<E>,
+        clock: Arc<NodeClock>,
+        wall_clocks: Arc<WallClocks>,
+        request_deadline: Duration,
+    ) -> Self {
         let group = Arc::new(group);
+        let wait_max = request_deadline / QUEUE_PART_OF_DEADLINE;
         Shard {
-            sequencer: Sequencer::start(Arc::clone(&group), clock, request_deadline / QUEUE_PART_OF_DEADLINE),
+            sequencer: Sequencer::start(Arc::clone(&group), clock, wall_clocks, wait_max),
             group,
             rounds: Arc::default(),
             arrivals: Arrivals::default(),
@@ -117,15 +123,16 @@ impl<E: Env> Shard<E> {
         self.group.lease().holds(|| E::boot_ns().map(lease::Moment::from_nanos))
     }
 
-    /// Whether the state here is at most so much older than what the shard acknowledges: this node had its lease, or
-    /// heard the leader, that long ago at most.
+    /// Whether the state here shows everything that was acknowledged so long ago or earlier: this node had its lease
+    /// then, or knows from the leader what must be applied.
     pub fn is_recent(&self, age_max: Duration) -> bool {
         let age_ns = u64::try_from(age_max.as_nanos()).unwrap_or(u64::MAX);
         let lease = self.group.lease();
         let led = || E::boot_ns().map(|now| lease::Moment::from_nanos(now.saturating_sub(age_ns)));
-        let heard =
-            || lease.heard_at().is_some_and(|heard| E::monotonic_ns() <= heard.as_nanos().saturating_add(age_ns));
-        if lease.leading_term().is_some() { lease.holds(led) } else { heard() }
+        let applied_next = self.group.published().applied_next();
+        let is_fresh =
+            || lease.fresh_since(applied_next).is_some_and(|at| E::monotonic_ns() <= at.saturating_add(age_ns));
+        if lease.leading_term().is_some() { lease.holds(led) } else { is_fresh() }
     }
 
     /// Whether the shard's leader, as this node knows it, was heard that long ago at most; where this node leads, a quorum.
@@ -133,7 +140,11 @@ impl<E: Env> Shard<E> {
     pub fn is_in_contact(&self, age_max: Duration) -> bool {
         match self.group.lease().leading_term() {
             Some(_) => self.has_lease() || self.group.quorum_answered_within(age_max),
-            None => self.is_recent(age_max),
+            None => {
+                let age_ns = u64::try_from(age_max.as_nanos()).unwrap_or(u64::MAX);
+                let heard = self.group.lease().heard_at();
+                heard.is_some_and(|heard| E::monotonic_ns() <= heard.as_nanos().saturating_add(age_ns))
+            }
         }
     }
 

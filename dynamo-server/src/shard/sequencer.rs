@@ -20,6 +20,8 @@
 //! its time is over is refused, too, and its bytes are free at once; only one whose command is in an entry has to be
 //! told that the outcome is not known.
 //!
+//! Wall time is this node's own, unless that is far ahead of most members' (`raft/wall_clocks.rs`).
+//!
 //! Timestamps rise strictly in log order because one task assigns them and submits in order. Each is below the
 //! ceiling that its own entry carries; a new term starts at the ceiling that the shard has applied, so no two leaders
 //! ever issue the same or an inverted timestamp. Nothing is stamped before the inherited log is applied.
@@ -39,7 +41,8 @@ use super::admission::{Admission, Drain, LIMIT_NONE, share};
 use super::ticket::Ticket;
 use super::{Deadline, ShardError};
 use crate::env::Env;
-use crate::raft::{Group, ProposeError};
+use crate::log_limit::LogLimit;
+use crate::raft::{Group, ProposeError, WallClocks};
 
 /// Commands that wait to be drained. At the rate of a fast disk this is some milliseconds of work; more waiting would
 /// only time out later. When it is full the request is told to come back.
@@ -163,7 +166,12 @@ impl Sequencer {
     /// Starts the task of `group`'s sequencer; it ends when the group stops or the last handle is dropped. What it
     /// stamps is later than everything that `node_clock` has seen by then. Where the queue would go on making commands
     /// wait for longer than about `wait_max`, more are refused.
-    pub fn start<E: Env>(group: Arc<Group<E>>, node_clock: Arc<NodeClock>, wait_max: Duration) -> Self {
+    pub fn start<E: Env>(
+        group: Arc<Group<E>>,
+        node_clock: Arc<NodeClock>,
+        wall_clocks: Arc<WallClocks>,
+        wait_max: Duration,
+    ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_COMMANDS_MAX + RESERVE_COMMANDS);
         let load = Arc::new(Load {
             bytes: AtomicUsize::new(0),
@@ -179,6 +187,8 @@ impl Sequencer {
             slots: Arc::new(Semaphore::new(ENTRIES_IN_FLIGHT_MAX)),
             clock: None,
             node_clock,
+            wall_clocks,
+            behind_log: LogLimit::default(),
             counters: Arc::clone(&counters),
             spare: None,
         };
@@ -307,6 +317,10 @@ struct Task<E: Env> {
     clock: Option<(u64, Clock)>,
     /// The hybrid time of the whole node.
     node_clock: Arc<NodeClock>,
+    /// What this node's wall time is worth.
+    wall_clocks: Arc<WallClocks>,
+    /// Lines about a wall clock that is behind.
+    behind_log: LogLimit,
     counters: Arc<SequencerCounters>,
     /// A command that no longer fitted the last entry.
     spare: Option<Waiting>,
@@ -403,13 +417,13 @@ impl<E: Env> Task<E> {
                 &mut stale.insert((term, resumed)).1
             }
         };
-        let stamped_ms = E::wall_ms();
+        let stamped_ms = self.wall_clocks.believed(E::wall_ms(), E::monotonic_ns());
         // A node takes over no time that is too far ahead, but its own wall clock may have been set back since.
-        if clock.observe(self.node_clock.reading(stamped_ms), stamped_ms).is_err() {
-            tracing::warn!(
-                shard = self.group.shard().0,
-                "the wall clock was set back; timestamps go on from the log's"
-            );
+        if clock.observe(self.node_clock.reading(stamped_ms), stamped_ms).is_err()
+            && let Some(left_out) = self.behind_log.permits::<E>()
+        {
+            let shard = self.group.shard().0;
+            tracing::warn!(shard, left_out, "the wall clock was set back; timestamps go on from the log's");
         }
         let stamp = |command: Command| {
             if let Some(decided) = command.decided_at() {

@@ -29,11 +29,11 @@ fn ms(ms: u64) -> Moment {
     Moment::from_nanos(ms * 1_000_000)
 }
 
-/// By definition: the last message accepted binds, if it is younger than a lease, of somebody else than the
-/// candidate, and its term was not given away before or after.
+/// By definition: of the messages accepted whose term was not given away before, the last one of the newest term binds, if it
+/// is younger than a lease, of somebody else than the candidate, and its term was not given away after.
 fn may_grant(history: &[Event], candidate: u8, held_down: bool) -> bool {
     let now: u64 = history.iter().map(|event| if let Event::Wait(span) = event { *span } else { 0 }).sum();
-    if held_down && now < LEASE_MS * 11 / 10 {
+    if held_down && now < LEASE_MS * 111 / 100 {
         return false;
     }
     let released = |upto: &[Event]| {
@@ -44,7 +44,10 @@ fn may_grant(history: &[Event], candidate: u8, held_down: bool) -> bool {
     for (index, event) in history.iter().enumerate() {
         match event {
             Event::Wait(span) => clock += span,
-            Event::Accepted { leader, term } if Some(*term) > released(&history[..index]) => {
+            Event::Accepted { leader, term }
+                if Some(*term) > released(&history[..index])
+                    && binding.is_none_or(|(_, newest, _)| newest <= *term) =>
+            {
                 binding = Some((*leader, *term, clock));
             }
             _ => {}
@@ -59,11 +62,11 @@ fn may_grant(history: &[Event], candidate: u8, held_down: bool) -> bool {
 fn check(history: &[Event], outstanding: Outstanding) {
     let timing = Timing::for_election_timeout(Duration::from_millis(LEASE_MS)).unwrap();
     let mut now = 5;
-    let mut grantor = Grantor::start(timing, ms(now), outstanding);
+    let mut grantor = Grantor::start(timing, ms(now), outstanding, Duration::ZERO);
     for event in history {
         match *event {
             Event::Wait(span) => now += span,
-            Event::Accepted { leader, term } => grantor.accepted(ms(now), &leader, term),
+            Event::Accepted { leader, term } => drop(grantor.accepted(ms(now), &leader, term)),
             Event::Transferred { term } => grantor.transferred(term),
         }
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use lease::{Holder, Moment, Timing, Vote, Voters};
 use proptest::prelude::*;
 
-const BELIEF_MS: u64 = 80;
+const LEASE: Duration = Duration::from_millis(100);
+const BELIEF_MS: u64 = 70;
 const ME: u8 = 1;
 
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +131,7 @@ fn possible(events: impl IntoIterator<Item = Event>) -> Vec<Event> {
 }
 
 fn check(history: &[Event]) {
-    let timing = Timing::for_election_timeout(Duration::from_millis(100)).unwrap();
+    let timing = Timing::for_election_timeout(LEASE).unwrap();
     let mut holder = Holder::new(ME, timing, [(0, voters(0))]);
     let (mut appended, mut applied) = (0, 0);
     for event in history {
@@ -138,7 +139,9 @@ fn check(history: &[Event]) {
         match *event {
             Event::Vote { term, node, committed } => holder.vote_saved(Vote { term, node, committed }),
             Event::OwnTermApplied { term } => holder.own_term_applied(term),
-            Event::Acked { term, peer, sent_ms } => holder.acked(term, &peer, Moment::from_nanos(sent_ms * 1_000_000)),
+            Event::Acked { term, peer, sent_ms } => {
+                holder.acked(term, &peer, Moment::from_nanos(sent_ms * 1_000_000), LEASE);
+            }
             Event::ConfigAppended => {
                 appended += 1;
                 holder.config_appended(appended, voters(appended as usize));

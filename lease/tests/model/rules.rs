@@ -11,8 +11,14 @@ pub enum Rule {
     CountEveryConfiguration,
     /// 2: the grantors' promise is longer than the holder's belief.
     PromiseOutlastsBelief,
+    /// 2: ... by more than clocks differ that are slewed as fast as the system lets them be.
+    BeliefCoversSlew,
+    /// 2: the holder counts on what was promised, not on what it would promise itself.
+    CountWhatWasPromised,
     /// 2: whoever promised refuses to vote for another.
     RefuseVotes,
+    /// 2: ... and does not stand itself.
+    AskOneself,
     /// 3: no lease before an entry of the own term is applied.
     OwnTermGate,
     /// 4: a transfer revokes the lease before anyone hears of it.
@@ -21,6 +27,8 @@ pub enum Rule {
     NoLeaseAfterTransfer,
     /// 5: a restarted voter holds back.
     HoldDownAfterRestart,
+    /// 5: ... for as long as it may have promised before, whatever it is told now.
+    HoldDownForThePromiseBefore,
     /// 5: a sole voter holds back too if the last one it followed was another node.
     HoldDownUnlessFollowedNobody,
     /// 6: the holder's clock counts suspend.

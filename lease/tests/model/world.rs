@@ -6,7 +6,9 @@
 //! which endanger the lease by being late, may come any time or never. A partition is a message never sent, a pause
 //! is a node that does nothing while the clocks move on.
 //!
-//! A clock tick is 20 ms of true time; the lease is 100 ms, so the belief is 80 ms and the hold-down 110 ms.
+//! A clock tick is 100 ms of true time; the lease is 440 ms, so the belief is 342 ms and the hold-down 488 ms. With clocks
+//! 10 % slow and fast that is as tight as ticks can make it: three of the slow holder's ticks are 270 ms and four 360, four
+//! of a fast grantor's are 440.
 
 use std::time::Duration;
 
@@ -16,11 +18,14 @@ use crate::explorer::Model;
 use crate::rules::Rule;
 
 pub const NODES: usize = 3;
-const LEASE: Duration = Duration::from_millis(100);
+/// The election timeout of every node, unless the bounds say otherwise.
+pub const LEASE_MS: u16 = 440;
 /// A promise shorter than the belief, for [`Rule::PromiseOutlastsBelief`] switched off.
-const SHORT_LEASE: Duration = Duration::from_millis(60);
+const SHORT_LEASE_MS: u16 = 260;
+/// A lease of which eight tenths are as much as nine tenths of [`LEASE_MS`], for [`Rule::BeliefCoversSlew`] switched off.
+const LONG_LEASE_MS: u16 = LEASE_MS * 9 / 8;
 /// Milliseconds that a true clock advances in one tick.
-pub const TRUE_RATE: u16 = 20;
+pub const TRUE_RATE: u16 = 100;
 
 type NodeId = u8;
 
@@ -39,6 +44,10 @@ pub struct Bounds {
     pub reads: u8,
     /// Milliseconds that each node's clock advances in one tick.
     pub rates: [u16; NODES],
+    /// The election timeout that each node is told.
+    pub leases_ms: [u16; NODES],
+    /// And the one that it is told when it restarts.
+    pub restarted_lease_ms: u16,
     /// The configurations that the group goes through, one entry each; the first one is there from the beginning.
     pub configs: Vec<Vec<Vec<NodeId>>>,
     /// The rule that is switched off, if any.
@@ -56,6 +65,8 @@ impl Bounds {
             confirms: 0,
             reads: 0,
             rates: [TRUE_RATE; NODES],
+            leases_ms: [LEASE_MS; NODES],
+            restarted_lease_ms: LEASE_MS,
             configs: vec![vec![vec![0, 1, 2]]],
             off: None,
         }
@@ -144,6 +155,8 @@ pub struct World {
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Node {
     clock_ms: u16,
+    /// The election timeout that it was told at its start.
+    lease_ms: u16,
     /// Durable.
     vote: Vote<NodeId>,
     /// Durable.
@@ -176,6 +189,7 @@ struct Ack {
     from: NodeId,
     term: u64,
     sent_ms: u16,
+    promised: Duration,
     holds: u8,
 }
 
@@ -201,15 +215,15 @@ fn at(ms: u16) -> Moment {
     Moment::from_nanos(ms as u64 * 1_000_000)
 }
 
-fn timing() -> Timing {
-    Timing::for_election_timeout(LEASE).expect("100 ms is a sensible election timeout")
+fn timing(lease_ms: u16) -> Timing {
+    Timing::for_election_timeout(Duration::from_millis(lease_ms as u64)).expect("a sensible election timeout")
 }
 
 impl World {
     /// A group in which nobody leads yet.
     pub fn new(bounds: Bounds) -> World {
         let bounds = std::rc::Rc::new(bounds);
-        let nodes = (0..NODES as NodeId).map(|id| Node::new(id, &bounds)).collect();
+        let nodes = (0..NODES as NodeId).map(|id| Node::new(id, bounds.leases_ms[id as usize], &bounds)).collect();
         World {
             bounds,
             ticks: 0,
@@ -290,7 +304,8 @@ impl World {
         let position = |node: &Node| (node.log.last().map_or(0, |entry| entry.term), node.log.len());
         let is_up_to_date = position(candidate) >= position(voter);
         let stands = !candidate.leads && has_quorum && is_up_to_date && term <= self.bounds.terms as u64;
-        (stands && self.may_grant(node, node) && self.may_grant(asks, node)).then_some(term)
+        let may_stand = self.is_off(Rule::AskOneself) || self.may_grant(node, node);
+        (stands && may_stand && (asks == node || self.may_grant(asks, node))).then_some(term)
     }
 
     /// Whether the nodes for which `has` is true are a quorum of the newest configuration in the log of `node`.
@@ -389,8 +404,14 @@ impl World {
             self.save_vote(to, vote);
         }
         let follower = &mut self.nodes[to as usize];
-        follower.grantor.accepted(at(follower.clock_ms), &from, vote.term);
-        Ack { to: from, from: to, term: vote.term, sent_ms, holds: 0 }
+        let promised = follower.grantor.accepted(at(follower.clock_ms), &from, vote.term);
+        let lease_ms = self.nodes[from as usize].lease_ms;
+        let promised = match self.bounds.off {
+            Some(Rule::PromiseOutlastsBelief | Rule::CountWhatWasPromised) => timing(lease_ms).promise(),
+            Some(Rule::BeliefCoversSlew) => timing(LONG_LEASE_MS).promise(),
+            _ => promised,
+        };
+        Ack { to: from, from: to, term: vote.term, sent_ms, promised, holds: 0 }
     }
 
     /// Remembers when the newest message was sent; nobody asks unless the rule is off, and then it would only
@@ -412,7 +433,7 @@ impl World {
             Some(Rule::PairAcknowledgements) => leader.sent[ack.from as usize],
             _ => ack.sent_ms,
         };
-        self.feed(ack.to, |holder| holder.acked(ack.term, &ack.from, at(sent_ms)));
+        self.feed(ack.to, |holder| holder.acked(ack.term, &ack.from, at(sent_ms), ack.promised));
         let matched = &mut self.nodes[ack.to as usize].matched[ack.from as usize];
         *matched = ack.holds.max(*matched);
         self.commit(ack.to);
@@ -502,9 +523,15 @@ impl World {
             Some(Rule::HoldDownAfterRestart) => Outstanding::Impossible,
             _ => Outstanding::judge(&node, configs.iter().map(|(_, voters)| voters), last_vote_for.as_ref()),
         };
-        let mut fresh = Node::new(node, &bounds);
-        fresh.grantor = Grantor::start(grantor_timing(&bounds), at(old.clock_ms), outstanding);
-        fresh.holder = Holder::new(node, timing(), configs);
+        let lease_ms = bounds.restarted_lease_ms;
+        let mut fresh = Node::new(node, lease_ms, &bounds);
+        let promised_before = match off {
+            Some(Rule::HoldDownForThePromiseBefore) => Duration::ZERO,
+            _ => timing(old.lease_ms).promise(),
+        };
+        let timing = grantor_timing(lease_ms, &bounds);
+        fresh.grantor = Grantor::start(timing, at(old.clock_ms), outstanding, promised_before);
+        fresh.holder = Holder::new(node, holder_timing(lease_ms, &bounds), configs);
         fresh.published = (fresh.holder.generation(), fresh.holder.deadline());
         fresh.clock_ms = old.clock_ms;
         fresh.vote = old.vote;
@@ -525,8 +552,9 @@ impl World {
             // What a tracker without memory would do: revoke once, then go on counting acknowledgements.
             let bounds = self.bounds.clone();
             let configs = self.nodes[from as usize].configs(&bounds);
+            let lease_ms = self.nodes[from as usize].lease_ms;
             self.feed(from, |holder| {
-                *holder = Holder::new(from, timing(), configs);
+                *holder = Holder::new(from, timing(lease_ms), configs);
                 holder.vote_saved(Vote { term, node: from, committed: true });
                 holder.own_term_applied(term);
             });
@@ -553,7 +581,7 @@ impl World {
         let is_off = self.is_off(Rule::GenerationBeforeOperation);
         let node = &mut self.nodes[confirm.leader as usize];
         let captured = if is_off { node.word.generation() } else { confirm.captured };
-        if let Some(renewed) = node.word.renewed(captured, at(confirm.sent_ms).plus(timing().belief())) {
+        if let Some(renewed) = node.word.renewed(captured, at(confirm.sent_ms).plus(timing(node.lease_ms).belief())) {
             node.word = renewed;
         }
     }
@@ -626,10 +654,12 @@ impl World {
 }
 
 impl Node {
-    fn new(id: NodeId, bounds: &Bounds) -> Node {
-        let holder = Holder::new(id, timing(), [(0, voters(bounds, 0))]);
+    fn new(id: NodeId, lease_ms: u16, bounds: &Bounds) -> Node {
+        let holder = Holder::new(id, holder_timing(lease_ms, bounds), [(0, voters(bounds, 0))]);
+        let timing = grantor_timing(lease_ms, bounds);
         Node {
             clock_ms: 0,
+            lease_ms,
             vote: Vote { term: 0, node: id, committed: false },
             log: Vec::new(),
             applied: 0,
@@ -640,7 +670,7 @@ impl Node {
             published: (holder.generation(), holder.deadline()),
             holder,
             word: Word::REVOKED,
-            grantor: Grantor::start(grantor_timing(bounds), Moment::NEVER, Outstanding::Impossible),
+            grantor: Grantor::start(timing, Moment::NEVER, Outstanding::Impossible, Duration::ZERO),
         }
     }
 
@@ -664,9 +694,12 @@ fn voters(bounds: &Bounds, config: u8) -> Voters<NodeId> {
     Voters::joint(bounds.configs[config as usize].iter().cloned())
 }
 
-fn grantor_timing(bounds: &Bounds) -> Timing {
-    let lease = if bounds.off == Some(Rule::PromiseOutlastsBelief) { SHORT_LEASE } else { LEASE };
-    Timing::for_election_timeout(lease).expect("a sensible election timeout")
+fn grantor_timing(lease_ms: u16, bounds: &Bounds) -> Timing {
+    timing(if bounds.off == Some(Rule::PromiseOutlastsBelief) { SHORT_LEASE_MS } else { lease_ms })
+}
+
+fn holder_timing(lease_ms: u16, bounds: &Bounds) -> Timing {
+    timing(if bounds.off == Some(Rule::BeliefCoversSlew) { LONG_LEASE_MS } else { lease_ms })
 }
 
 impl Model for World {

@@ -30,6 +30,10 @@ pub fn wall_ms(true_ms: u64) -> u64 {
 #[inline(always)]
 pub fn before_sync() {}
 
+/// Work that may wait for the disk is about to begin: it takes the time that it takes.
+#[inline(always)]
+pub fn before_blocking() {}
+
 /// How much room the disk has: what the file system says.
 #[inline(always)]
 pub fn free_bytes(true_bytes: Option<u64>) -> Option<u64> {

@@ -40,6 +40,8 @@ pub enum Fault {
     MendClocks,
     /// Every synced write takes at least this long.
     SlowDisk(Duration),
+    /// Work that may wait for the disk takes at least this long, in the pool for it.
+    SlowReads(Duration),
     /// The disk says that so many bytes are free.
     FreeBytes(u64),
     /// The log is shortened when it is longer than this.
@@ -94,6 +96,7 @@ struct Injected {
     boot_true_ns: AtomicU64,
     wall_ms: AtomicI64,
     sync: Mutex<Duration>,
+    reads: Mutex<Duration>,
     free_bytes: AtomicU64,
     log_bytes: AtomicU64,
 }
@@ -131,9 +134,25 @@ pub fn wall_ms(true_ms: u64) -> u64 {
 
 /// A synchronous write is about to begin. Blocks the thread, as a disk does.
 pub fn before_sync() {
-    let pause = *INJECTED.sync.lock();
-    if !pause.is_zero() {
-        std::thread::sleep(pause);
+    hold_up(&INJECTED.sync);
+}
+
+/// Work in the pool is about to begin. Blocks the thread, as a disk does.
+pub fn before_blocking() {
+    hold_up(&INJECTED.reads);
+}
+
+/// Blocks the thread for as long as it is told, or until that is taken back.
+fn hold_up(pause: &Mutex<Duration>) {
+    let mut passed = Duration::ZERO;
+    loop {
+        let left = pause.lock().saturating_sub(passed);
+        if left.is_zero() {
+            return;
+        }
+        let step = left.min(Duration::from_millis(10));
+        std::thread::sleep(step);
+        passed += step;
     }
 }
 
@@ -172,6 +191,7 @@ impl Injected {
             boot_true_ns: AtomicU64::new(0),
             wall_ms: AtomicI64::new(0),
             sync: Mutex::default(),
+            reads: Mutex::default(),
             free_bytes: AtomicU64::new(TRUE_SPACE),
             log_bytes: AtomicU64::new(TRUE_SPACE),
         }
@@ -196,10 +216,12 @@ impl Injected {
                 self.wall_ms.store(0, Ordering::Relaxed);
             }
             Fault::SlowDisk(pause) => *self.sync.lock() = pause,
+            Fault::SlowReads(pause) => *self.reads.lock() = pause,
             Fault::FreeBytes(bytes) => self.free_bytes.store(bytes, Ordering::Relaxed),
             Fault::LogBytes(bytes) => self.log_bytes.store(bytes, Ordering::Relaxed),
             Fault::MendDisk => {
                 *self.sync.lock() = Duration::ZERO;
+                *self.reads.lock() = Duration::ZERO;
                 self.free_bytes.store(TRUE_SPACE, Ordering::Relaxed);
                 self.log_bytes.store(TRUE_SPACE, Ordering::Relaxed);
             }

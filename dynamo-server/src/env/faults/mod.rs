@@ -10,7 +10,8 @@
 //! | [`arrives`], [`leaves`] | the TCP transport, both of its ends | cuts, one way or both; delays |
 //! | [`boot_ns`] | the clock of leases | another rate, jumps forward |
 //! | [`wall_ms`] | the clock that stamps commands | jumps |
-//! | [`before_sync`] | the thread of the write-ahead log | a slow disk |
+//! | [`before_sync`] | the thread of the write-ahead log | a slow disk, one that hangs |
+//! | [`before_blocking`] | the pool of reads that wait for the disk | a disk on which reads hang |
 //! | [`free_bytes`] | the watch over the disk's free space | a full disk |
 //! | [`log_bytes_max`] | the upkeep of the log | a short log, so that who was away needs a snapshot |
 //!
@@ -22,6 +23,8 @@ mod absent;
 mod injected;
 
 #[cfg(not(any(test, feature = "fault-injection")))]
-pub use self::absent::{arrives, before_sync, boot_ns, free_bytes, leaves, log_bytes_max, wall_ms};
+pub use self::absent::{arrives, before_blocking, before_sync, boot_ns, free_bytes, leaves, log_bytes_max, wall_ms};
 #[cfg(any(test, feature = "fault-injection"))]
-pub use self::injected::{Fault, arrives, before_sync, boot_ns, free_bytes, inject, leaves, log_bytes_max, wall_ms};
+pub use self::injected::{
+    Fault, arrives, before_blocking, before_sync, boot_ns, free_bytes, inject, leaves, log_bytes_max, wall_ms,
+};

@@ -15,7 +15,7 @@ mod suspension;
 use std::cell::Cell;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ordered_kv::memory::{MemoryLog, MemoryState};
@@ -29,7 +29,7 @@ pub use self::network::{Link, SimNetwork, SimTransport, Weather};
 use self::suspension::Suspension;
 use super::directory::Identity;
 use super::storage::{OpenError, Storage, Stores};
-use super::{Env, Task, ThreadWaits};
+use super::{Env, LeaseRecord, Task, ThreadWaits};
 
 thread_local! {
     /// The generator of the simulation on this thread.
@@ -91,11 +91,17 @@ pub struct SimNode {
     log: Arc<MemoryLog>,
     state: Arc<MemoryState>,
     identity: Identity,
+    /// On the disk.
+    lease: Arc<LeaseRecord>,
     tasks: Mutex<Vec<AbortHandle>>,
     /// The rate of its clock in thousandths of true time.
     clock_permille: u64,
+    /// How far its wall clock is ahead of the truth, in milliseconds.
+    wall_ahead_ms: AtomicI64,
     /// Synced writes that the disk still does before it hangs.
     syncs_left: watch::Sender<u64>,
+    /// Whether reads that are given to the pool hang.
+    reads_hang: watch::Sender<bool>,
     /// The longest sync of its disk, in microseconds.
     sync_us_max: AtomicU64,
     /// Whether tasks may wait for the disk where a thread would be held up.
@@ -121,9 +127,12 @@ impl SimNode {
             log: Arc::new(MemoryLog::with_crashes()),
             state: Arc::new(MemoryState::with_crashes()),
             identity,
+            lease: Arc::new(LeaseRecord::in_memory()),
             tasks: Mutex::new(Vec::new()),
             clock_permille,
+            wall_ahead_ms: AtomicI64::new(0),
             syncs_left: watch::Sender::new(u64::MAX),
+            reads_hang: watch::Sender::new(false),
             sync_us_max: AtomicU64::new(SYNC_US_MAX),
             may_block: AtomicBool::new(false),
             suspension: Arc::default(),
@@ -148,6 +157,11 @@ impl SimNode {
     /// Lets a sync of its disk take up to so many microseconds; `None` for what is usual.
     pub fn slow_disk(&self, sync_us_max: Option<u64>) {
         self.sync_us_max.store(sync_us_max.unwrap_or(SYNC_US_MAX), Ordering::Relaxed);
+    }
+
+    /// Sets its wall clock so far ahead of the truth, or behind it. The other clocks go on.
+    pub fn set_wall_ahead(&self, ms: i64) {
+        self.wall_ahead_ms.store(ms, Ordering::Relaxed);
     }
 
     /// Stops every task of the machine where it is, as SIGSTOP does; its clock goes on.
@@ -178,6 +192,11 @@ impl SimNode {
     /// Lets the disk go on.
     pub fn thaw_disk(&self) {
         self.syncs_left.send_replace(u64::MAX);
+    }
+
+    /// Lets reads in the pool hang from now on, or go on.
+    pub fn hang_reads(&self, hang: bool) {
+        self.reads_hang.send_replace(hang);
     }
 
     async fn wait_for_disk(&self) {
@@ -260,7 +279,8 @@ impl Env for SimEnv {
     }
 
     fn wall_ms() -> u64 {
-        WALL_MS_AT_ORIGIN + elapsed().as_millis() as u64
+        let ahead_ms = NODE.try_with(|node| node.wall_ahead_ms.load(Ordering::Relaxed)).unwrap_or(0);
+        (WALL_MS_AT_ORIGIN + elapsed().as_millis() as u64).saturating_add_signed(ahead_ms)
     }
 
     fn random() -> u64 {
@@ -302,6 +322,10 @@ impl Env for SimEnv {
         R: Send + 'static,
         W: FnOnce() -> R + Send + 'static,
     {
+        if let Ok(node) = NODE.try_with(Arc::clone) {
+            // The sender lives in the node.
+            let _ = node.reads_hang.subscribe().wait_for(|hang| !*hang).await;
+        }
         let result = work();
         // The world has moved on when the one who waits hears of it.
         Self::sleep(Duration::from_micros(chance_below(SYNC_US_MAX))).await;
@@ -338,6 +362,7 @@ impl Env for SimEnv {
             state: Arc::clone(&self.peers.machine.state) as _,
             directory: None,
             identity: Some(self.peers.machine.identity.clone()),
+            lease: Arc::clone(&self.peers.machine.lease),
         })
     }
 

@@ -17,7 +17,9 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::{SimEnv, SimNode, chance_below, elapsed};
-use crate::env::{Caller, Env, Identity, Introduction, PeerAnswer, PeerHost, PeerRequest, Transport, TransportError};
+use crate::env::{
+    Caller, Env, Identity, Introduction, Lane, PeerAnswer, PeerHost, PeerRequest, Transport, TransportError,
+};
 
 /// From which machine to which.
 pub type Link = (u64, u64);
@@ -56,6 +58,10 @@ struct Inner {
     messages: u64,
     /// Messages that a cut or the weather swallowed.
     lost: u64,
+    /// Calls that nobody has given up and that are not answered, by way and first bytes; and the most that there ever were at
+    /// once on the lane for entries.
+    under_way: BTreeMap<(Link, Lane, Bytes), u64>,
+    at_once_max: u64,
 }
 
 #[derive(Clone)]
@@ -121,6 +127,12 @@ impl SimNetwork {
     pub fn trace(&self) -> (u64, u64, u64) {
         let inner = self.inner.lock();
         (inner.trace, inner.messages, inner.lost)
+    }
+
+    /// The most calls of one kind and group that were ever under way at once from one machine to another on the lane for
+    /// entries, counted as long as the caller waits.
+    pub fn at_once_max(&self) -> u64 {
+        self.inner.lock().at_once_max
     }
 
     /// Sends a message on its way.
@@ -193,6 +205,37 @@ impl Inner {
     }
 }
 
+/// Bytes by which calls are told apart: format, kind and group of a message of Raft's, which is none of others'.
+const HEAD: usize = 3;
+
+/// A call that is under way until this is dropped.
+struct UnderWay<'a> {
+    network: &'a SimNetwork,
+    key: (Link, Lane, Bytes),
+}
+
+impl<'a> UnderWay<'a> {
+    fn begin(network: &'a SimNetwork, key: (Link, Lane, Bytes)) -> UnderWay<'a> {
+        let mut inner = network.inner.lock();
+        let count = inner.under_way.entry(key.clone()).or_default();
+        *count += 1;
+        let count = *count;
+        if key.1 == Lane::Data {
+            inner.at_once_max = inner.at_once_max.max(count);
+        }
+        UnderWay { network, key }
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.network.inner.lock();
+        if let Some(count) = inner.under_way.get_mut(&self.key) {
+            *count -= 1;
+        }
+    }
+}
+
 /// A machine's plug in the network, or the plug of a machine without any.
 #[derive(Clone)]
 pub struct SimTransport {
@@ -210,9 +253,11 @@ impl Transport for SimTransport {
 
     async fn call(&self, request: PeerRequest, limit: Duration) -> Result<PeerAnswer, TransportError> {
         let Some(network) = &self.network else { return Err(TransportError::NotSent) };
-        let PeerRequest { to, incarnation: means, body, .. } = request;
+        let PeerRequest { to, incarnation: means, body, lane, .. } = request;
         let caller = Caller { node: self.machine.id(), incarnation: self.machine.incarnation(), means };
         let way = network.send((caller.node, to), &body);
+        let head = body.slice(..HEAD.min(body.len()));
+        let _under_way = UnderWay::begin(network, ((caller.node, to), lane, head));
         let (answer, answered) = oneshot::channel();
         // No task of the sending machine: what is sent is sent.
         tokio::spawn(Arc::clone(network).carry(caller, to, body, way, answer));
@@ -251,7 +296,7 @@ mod tests {
     use futures::future::BoxFuture;
 
     use super::*;
-    use crate::env::{AgreedSettings, Lane, Standing};
+    use crate::env::{AgreedSettings, Standing};
 
     struct Echo(Identity);
 

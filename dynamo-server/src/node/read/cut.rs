@@ -77,7 +77,7 @@ impl<E: Env> Node<E> {
         let mut servings = Vec::with_capacity(parts.len());
         for (part, need) in parts.iter().zip(needs) {
             terms.push(part.shard.group().lease().leading_term());
-            if !self.is_open(handler, part.shard) {
+            if !self.is_open(handler, part.shard).await {
                 return Ok(None);
             }
             if part.shard.epoch() != part.epoch || !super::is_current(read.plan(), part.shard) {

@@ -40,7 +40,7 @@ impl<E: Env> Node<E> {
             if asked.is_empty() {
                 let mut open = Vec::new();
                 while let Some(owner) = owners.peek() {
-                    if !self.is_open_for(handler, &read, owner)? {
+                    if !self.is_open_for(handler, &read, owner).await? {
                         break;
                     }
                     open.push(owner.range);
@@ -71,9 +71,9 @@ impl<E: Env> Node<E> {
     }
 
     /// Whether a span is led here and lets the page through at once.
-    fn is_open_for(&self, handler: Handler, read: &Execution, owner: &Owner) -> Result<bool, ReadFailure> {
+    async fn is_open_for(&self, handler: Handler, read: &Execution, owner: &Owner) -> Result<bool, ReadFailure> {
         let shard = self.shard(owner.shard)?;
-        if !self.is_open(handler, shard) {
+        if !self.is_open(handler, shard).await {
             return Ok(false);
         }
         if shard.epoch() != owner.epoch || !super::is_current(read.plan(), shard) {

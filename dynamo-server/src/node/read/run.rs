@@ -84,8 +84,24 @@ impl<E: Env> Node<E> {
         }
         let place = self.blocking_place(deadline).await?;
         let waiting = Waiting::default();
-        let run = BlockingRead { read, sources, store: self.pooled(place), gone: waiting.gone(), deadline };
-        E::blocking(move || run.run::<E>()).await.map_err(|error| self.faulty(error).into())
+        let run = BlockingRead { read, sources, store: self.pooled(&place), gone: waiting.gone(), deadline };
+        self.run_pooled(place, move || run.run::<E>(), deadline).await
+    }
+
+    /// Runs a read in the pool, for as long as its request may take. One that hangs keeps its thread, and gives its place to
+    /// the next.
+    async fn run_pooled<R: Send + 'static>(
+        &self,
+        place: PoolPlace,
+        run: impl FnOnce() -> Result<R, ReadError> + Send + 'static,
+        deadline: Deadline,
+    ) -> Result<R, ReadFailure> {
+        let ran = E::timeout(deadline.remaining::<E>(), E::blocking(run)).await;
+        drop(place);
+        match ran {
+            Some(ran) => ran.map_err(|error| self.faulty(error).into()),
+            None => Err(ShardError::DeadlinePassed.into()),
+        }
     }
 
     /// Reads what is needed of a shard that is fenced.
@@ -112,8 +128,8 @@ impl<E: Env> Node<E> {
             Err(error) => return Err(self.faulty(error).into()),
         }
         let place = self.blocking_place(deadline).await?;
-        let run = BlockingServe { servings, store: self.pooled(place) };
-        E::blocking(move || run.run::<E>()).await.map_err(|error| self.faulty(error).into())
+        let run = BlockingServe { servings, store: self.pooled(&place) };
+        self.run_pooled(place, move || run.run::<E>(), deadline).await
     }
 
     /// Reads on the calling thread. What memory lacks is [`StoreError::NotCached`] unless the kernel is likely to have it.
@@ -146,29 +162,41 @@ impl<E: Env> Node<E> {
         error
     }
 
-    async fn blocking_place(&self, deadline: Deadline) -> Result<OwnedSemaphorePermit, ShardError> {
-        let place = E::timeout(deadline.remaining::<E>(), Arc::clone(&self.blocking).acquire_owned()).await;
-        let Some(Ok(place)) = place else { return Err(ShardError::Overloaded) };
+    async fn blocking_place(&self, deadline: Deadline) -> Result<PoolPlace, ShardError> {
+        let places = async {
+            let place = Arc::clone(&self.blocking).acquire_owned().await.ok()?;
+            let thread = Arc::clone(&self.blocking_threads).acquire_owned().await.ok()?;
+            Some(PoolPlace { _place: place, thread: Arc::new(thread) })
+        };
+        let place = E::timeout(deadline.remaining::<E>(), places).await.flatten().ok_or(ShardError::Overloaded)?;
         self.reads.blocking.fetch_add(1, Ordering::Relaxed);
         Ok(place)
     }
 
-    fn pooled(&self, place: OwnedSemaphorePermit) -> PooledStore {
+    fn pooled(&self, place: &PoolPlace) -> PooledStore {
         PooledStore {
             state: Arc::clone(&self.stores.state),
             reads: Arc::clone(&self.reads),
             residence: Arc::clone(&self.residence),
-            _place: place,
+            _thread: Arc::clone(&place.thread),
         }
     }
 }
 
-/// The store for a read that may wait for the disk, with the read's place in the pool.
+/// What a read in the pool takes up.
+struct PoolPlace {
+    /// Among the reads whose requests wait for them.
+    _place: OwnedSemaphorePermit,
+    /// Among all, those that hang included; given back by whoever of request and thread is later.
+    thread: Arc<OwnedSemaphorePermit>,
+}
+
+/// The store for a read that may wait for the disk, with the read's thread in the pool.
 struct PooledStore {
     state: Arc<dyn StateStore>,
     reads: Arc<StoreReads>,
     residence: Arc<Residence>,
-    _place: OwnedSemaphorePermit,
+    _thread: Arc<OwnedSemaphorePermit>,
 }
 
 impl PooledStore {

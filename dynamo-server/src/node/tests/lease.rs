@@ -15,7 +15,7 @@ use crate::node::{FaultSignal, REQUEST_DEADLINE};
 use crate::raft::floor::Floor;
 use crate::raft::snapshot::SNAPSHOT_CHUNK_BYTES;
 use crate::raft::types::Member;
-use crate::raft::{Group, GroupContext, Pace, RecoveredGroup, Wal};
+use crate::raft::{Group, GroupContext, Pace, RecoveredGroup, Wal, WallClocks};
 use crate::shard::{Deadline, Shard, ShardError};
 
 /// A shard of a sole voter that stands for election but does not wait for the result.
@@ -30,6 +30,8 @@ async fn standing(machine: &Arc<SimNode>) -> Arc<Shard<SimEnv>> {
         env,
         node: 1,
         pace: Pace::default(),
+        longest_promise: Duration::ZERO,
+        wall_clocks: Arc::new(WallClocks::new(1)),
         snapshot_chunk_bytes: SNAPSHOT_CHUNK_BYTES,
         log: Arc::clone(&stores.log),
         state: stores.state,
@@ -39,7 +41,7 @@ async fn standing(machine: &Arc<SimNode>) -> Arc<Shard<SimEnv>> {
     let group = Group::start(&context, recovered).await.unwrap();
     group.initialize(BTreeMap::from([(1, Member::new(""))])).await.unwrap();
     group.stand().await.unwrap();
-    Arc::new(Shard::new(group, Arc::default(), REQUEST_DEADLINE))
+    Arc::new(Shard::new(group, Arc::default(), Arc::new(WallClocks::new(1)), REQUEST_DEADLINE))
 }
 
 /// Design §3.1, rule 3. A new leader's blank entry is in its third synced write, after its first membership and vote and

@@ -88,7 +88,13 @@ impl<E: Env> Node<E> {
         self.prepare(&mut parts, prepares, deadline).await;
         reach(Step::AfterPrepare).await;
         let answer = match parts.verdict() {
-            parts::Verdict::Commit { at, prepares } => return self.commit(parts, at, prepares, client, deadline).await,
+            parts::Verdict::Commit { at, prepares } if self.takes_over(at) => {
+                return self.commit(parts, at, prepares, client, deadline).await;
+            }
+            parts::Verdict::Commit { .. } => {
+                self.release(&parts).await;
+                Err(ShardError::NotConfirmed)
+            }
             parts::Verdict::Replay => {
                 self.release(&parts).await;
                 self.look(&mut parts, &transaction, deadline).await;
@@ -101,6 +107,18 @@ impl<E: Env> Node<E> {
         };
         // The client may have gone.
         drop(client.finished.send(answer));
+    }
+
+    /// Whether a transaction may be committed at a time that a shard has prepared it at. A commit takes that time to all of
+    /// its shards, for good, so one whose clock is wrong must not name it.
+    fn takes_over(&self, at: Timestamp) -> bool {
+        let taken = self.clock.observe(at, self.wall_ms());
+        if let Err(error) = &taken
+            && let Some(left_out) = self.wall_log.permits::<E>()
+        {
+            tracing::warn!(%error, left_out, "a transaction is given up: a shard prepares it too far in the future");
+        }
+        taken.is_ok()
     }
 
     /// Asks all shards at once, and waits for all of them.

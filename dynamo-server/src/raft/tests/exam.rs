@@ -27,7 +27,8 @@ impl StoreBuilder<Types<SimEnv>, GroupLog<SimEnv>, Machine<SimEnv>, ()> for Fres
         let stores = SimEnv::new(&SimNode::new(0, 1)).open(&Storage::Memory).unwrap();
         let fault = FaultSignal::default();
         let timing = Timing::for_election_timeout(std::time::Duration::from_secs(1)).unwrap();
-        let lease = Arc::new(LeaseFeed::start(0, timing, Vec::new(), None, Moment::from_nanos(SimEnv::monotonic_ns())));
+        let now = Moment::from_nanos(SimEnv::monotonic_ns());
+        let lease = Arc::new(LeaseFeed::start(0, (timing, timing.promise()), Vec::new(), None, now, 0));
         let recovered = RecoveredLog::read(&*stores.log, SHARD.0, &Floor::default(), None).unwrap();
         let wal = Wal::start(Arc::clone(&stores.log), Floor::default(), fault.clone(), None);
         let log = GroupLog::new(SHARD.0, stores.log, wal, Arc::clone(&lease), recovered);

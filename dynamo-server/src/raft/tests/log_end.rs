@@ -88,7 +88,7 @@ async fn live(machine: &Arc<SimNode>, model: &mut Model) -> Result<(), String> {
     stores.log.record_floor(&found.encode()).unwrap();
     let timing = Timing::for_election_timeout(Duration::from_secs(1)).unwrap();
     let now = Moment::from_nanos(SimEnv::monotonic_ns());
-    let lease = Arc::new(LeaseFeed::start(1, timing, Vec::new(), None, now));
+    let lease = Arc::new(LeaseFeed::start(1, (timing, timing.promise()), Vec::new(), None, now, 0));
     let wal = Wal::start(Arc::clone(&stores.log), found, FaultSignal::default(), None);
     let mut log = GroupLog::new(GROUP, stores.log, wal.clone(), lease, recovered);
     for _ in 0..1 + chance_below(STEPS) {

@@ -99,3 +99,17 @@ fn a_transfer_that_falls_silent_is_thrown_away_and_a_newer_one_takes_its_place()
         assert!(staging.hand_over(new).is_none(), "the group has stopped");
     });
 }
+
+/// Whoever applies may be busy for longer than a sender may be silent.
+#[test]
+fn what_is_handed_over_waits_for_its_installation() {
+    run(67, async {
+        let (store, staging, transfer) = begin();
+        assert_eq!(transfer.chunk(0, rows(&[b"b2"])).await, Ok(1));
+        assert_eq!(transfer.end(1, 1).await, Ok(()));
+        let staged = staging.hand_over(transfer).unwrap();
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        staged.commit().await.unwrap();
+        assert!(value(&store, b"b2").is_some());
+    });
+}

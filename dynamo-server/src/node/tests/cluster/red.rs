@@ -21,6 +21,15 @@ fn finds_a_stale_read(scenario: Scenario, broken: Option<Rule>) -> bool {
 }
 
 #[test]
+fn without_believing_most_clocks() {
+    let found = (0..SEEDS_MAX).find_map(|seed| {
+        let verdict = judge(Scenario::WrongWallClocks, seed, Some(Rule::MostClocksAreRight));
+        verdict.wrong.filter(|wrong| wrong.contains("ahead of all right clocks"))
+    });
+    assert!(found.is_some());
+}
+
+#[test]
 fn without_the_hold_down() {
     assert!(finds_a_stale_read(Scenario::CutLeaderAndRestartVoter, Some(Rule::HoldDown)));
 }

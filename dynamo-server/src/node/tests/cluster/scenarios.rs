@@ -3,6 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use lease::RATE_ERROR_PERMILLE;
+
 use super::clients::Record;
 use super::world::{NODES, Plan, World};
 use crate::env::sim::{SimEnv, Weather, chance_below};
@@ -40,6 +42,12 @@ pub enum Scenario {
     SnapshotUnderFire,
     /// The leaderships of all shards move all the time.
     ManyTransfers,
+    /// Nodes are told other election timeouts when they restart, as in a rolling change of the flag, and leaders are cut off.
+    DifferingSettings,
+    /// Wall clocks are set an hour ahead and back, on any machine, while leaders come and go.
+    WrongWallClocks,
+    /// Disks hang for seconds, the leader's or any other.
+    HungDisks,
     /// The leader's clock runs at less than half its rate: what no lease survives.
     ClockFarBeyondTheBound,
 }
@@ -53,7 +61,7 @@ const SHARDS: u32 = 3;
 const SLOW: u64 = 1;
 
 /// What a cluster must survive.
-pub const WITHIN_THE_BOUNDS: [Scenario; 14] = [
+pub const WITHIN_THE_BOUNDS: [Scenario; 17] = [
     CutLeaderAndRestartVoter,
     SlowFollowerDisks,
     TransferWithLostMessages,
@@ -68,15 +76,22 @@ pub const WITHIN_THE_BOUNDS: [Scenario; 14] = [
     AwayForLong,
     SnapshotUnderFire,
     ManyTransfers,
+    DifferingSettings,
+    WrongWallClocks,
+    HungDisks,
 ];
 
 async fn pause(ms_min: u64, ms_spread: u64) {
     tokio::time::sleep(Duration::from_millis(ms_min + chance_below(ms_spread))).await;
 }
 
-/// A clock rate within the bound of 50 thousandths.
+/// The clock rates at the edges of the bound, in thousandths.
+const SLOWEST: u64 = 1_000 - RATE_ERROR_PERMILLE;
+const FASTEST: u64 = 1_000 + RATE_ERROR_PERMILLE;
+
+/// A clock rate within the bound.
 fn rate() -> u64 {
-    950 + chance_below(101)
+    SLOWEST + chance_below(FASTEST - SLOWEST + 1)
 }
 
 impl Scenario {
@@ -86,14 +101,15 @@ impl Scenario {
             SkewedClocks => Plan { clocks: vec![rate(), rate(), rate()], ..Plan::default() },
             // The holder slow and the grantors fast, as far as the bound allows; whoever leads is not known yet.
             CutLeaderAndRestartVoter | LateAcknowledgements | StandingCandidate => {
-                let mut clocks = vec![1_050; 3];
-                clocks[chance_below(3) as usize] = 950;
-                let late = Pace { heartbeat: Duration::from_millis(950), ..Pace::default() };
-                let pace = if self == LateAcknowledgements { late } else { Pace::default() };
+                let mut clocks = vec![FASTEST; 3];
+                clocks[chance_below(3) as usize] = SLOWEST;
+                let usual = Plan::default().pace;
+                let late = Pace { heartbeat: Duration::from_millis(950), ..usual };
+                let pace = if self == LateAcknowledgements { late } else { usual };
                 Plan { clocks, pace, ..Plan::default() }
             }
             ClockFarBeyondTheBound => Plan { clocks: vec![400, 1_000, 1_000], ..Plan::default() },
-            Everything | ManyTransfers => Plan { shards: SHARDS, ..Plan::default() },
+            Everything | ManyTransfers | WrongWallClocks | HungDisks => Plan { shards: SHARDS, ..Plan::default() },
             RemovedLeader => Plan { clocks: vec![1_000; 5], shards: SHARDS, ..Plan::default() },
             GrowingCluster => Plan { clocks: vec![1_000; 5], founders: 1, shards: SHARDS, ..Plan::default() },
             AwayForLong | SnapshotUnderFire => {
@@ -123,6 +139,9 @@ impl Scenario {
                 AwayForLong => away_for_long(world, record).await,
                 SnapshotUnderFire => snapshot_under_fire(world, record).await,
                 ManyTransfers => many_transfers(world).await,
+                DifferingSettings => differing_settings(world).await,
+                WrongWallClocks => wrong_wall_clocks(world).await,
+                HungDisks => hung_disks(world).await,
             }
             world.mend().await;
             record.allow_writes(true);
@@ -348,6 +367,51 @@ async fn many_transfers(world: &World) {
     for _ in 0..15 {
         world.transfer(chance_below(u64::from(SHARDS)) as u32, 1 + chance_below(NODES)).await;
         pause(50, 600).await;
+    }
+}
+
+/// Whoever restarts is told something else; then the leader is cut off from whoever could still be told by it.
+async fn differing_settings(world: &World) {
+    let paces = [500, 1_000, 2_000, 4_000].map(|ms| Pace::for_election_timeout(Duration::from_millis(ms)));
+    let one = 1 + chance_below(NODES);
+    world.set_pace(one, paces[chance_below(4) as usize]);
+    world.restart(one).await;
+    pause(2_000, 2_000).await;
+    let leader = world.leader().unwrap_or(1);
+    let others = world.others(leader);
+    let voter = others[chance_below(2) as usize];
+    world.isolate(leader);
+    world.set_pace(voter, paces[chance_below(4) as usize]);
+    world.restart(voter).await;
+    pause(4_000, 2_000).await;
+}
+
+async fn hung_disks(world: &World) {
+    let one = if chance_below(2) == 0 { world.some_leader().await } else { 1 + chance_below(NODES) };
+    world.machine(one).freeze_disk_after(chance_below(4));
+    pause(3_000, 5_000).await;
+    if chance_below(2) == 0 {
+        world.isolate(one);
+        pause(1_000, 2_000).await;
+    }
+    world.machine(one).thaw_disk();
+    pause(500, 1_000).await;
+}
+
+async fn wrong_wall_clocks(world: &World) {
+    // Most clocks are right, and were within the last seconds.
+    pause(4_000, 1).await;
+    let one = 1 + chance_below(NODES);
+    for _ in 0..6 {
+        let ahead_ms = [3_600_000, 86_400_000, -3_600_000, 1_500, 0][chance_below(5) as usize];
+        world.machine(one).set_wall_ahead(ahead_ms);
+        match chance_below(4) {
+            0 => world.restart(one).await,
+            1 => world.transfer(chance_below(u64::from(SHARDS)) as u32, one).await,
+            2 => world.isolate(one),
+            _ => world.network.heal(),
+        }
+        pause(300, 1_500).await;
     }
 }
 

@@ -6,9 +6,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lease::RATE_ERROR_PERMILLE;
+use parking_lot::Mutex;
+
 use super::super::fixture::{get, put};
 use super::world::{Plan, World};
 use crate::env::sim::{SimEnv, Weather, run};
+use crate::guard::EventualReads;
+use crate::raft::Pace;
 use crate::raft::rules::{self, Rule};
 use crate::shard::Deadline;
 
@@ -101,7 +106,7 @@ async fn asked_again_and_again(clocks: [u64; 3]) -> Found {
     overtake(&world).await
 }
 
-const WORST_CLOCKS: [u64; 3] = [950, 1_050, 1_050];
+const WORST_CLOCKS: [u64; 3] = [1_000 - RATE_ERROR_PERMILLE, 1_000 + RATE_ERROR_PERMILLE, 1_000 + RATE_ERROR_PERMILLE];
 
 #[test]
 fn grantors_promise() {
@@ -159,4 +164,129 @@ async fn three_instead_of_one(broken: Option<Rule>) -> Found {
 fn every_membership_that_may_be_active_counts() {
     assert_eq!(play(|| three_instead_of_one(Some(Rule::EveryMembership)), None), Found::StaleRead);
     assert_eq!(play(|| three_instead_of_one(None), None), Found::Refused);
+}
+
+/// The paces of a node that was restarted in a rolling change of its election timeout, and of one that was not yet.
+fn long() -> Pace {
+    Pace::for_election_timeout(Duration::from_secs(5))
+}
+
+fn short() -> Pace {
+    Pace::for_election_timeout(Duration::from_millis(1_600))
+}
+
+/// The leader is told a longer election timeout than the others. It is cut off from one of them until that one has promised
+/// nothing for long, and then from the other one.
+async fn leader_with_a_longer_lease() -> Found {
+    let world = World::found(Plan { pace: short(), ..Plan::default() }).await;
+    world.set_pace(LEADER, long());
+    world.restart(LEADER).await;
+    let_lead(&world).await;
+    write(&world, LEADER, "old").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    world.isolate(SUCCESSOR);
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(read(&world, LEADER).await.as_deref(), Some("old"), "the voter alone makes its majority");
+    world.isolate(LEADER);
+    world.network.restore((SUCCESSOR, VOTER));
+    world.network.restore((VOTER, SUCCESSOR));
+    overtake(&world).await
+}
+
+#[test]
+fn a_leader_counts_on_what_was_promised() {
+    assert_eq!(play(leader_with_a_longer_lease, Some(Rule::CountWhatWasPromised)), Found::StaleRead);
+    assert_eq!(play(leader_with_a_longer_lease, None), Found::Refused);
+}
+
+/// The voter has promised for a long time, and is told a shorter one when it restarts.
+async fn voter_restarted_with_a_shorter_lease() -> Found {
+    let world = World::found(Plan { pace: long(), ..Plan::default() }).await;
+    let_lead(&world).await;
+    write(&world, LEADER, "old").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    world.isolate(SUCCESSOR);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(read(&world, LEADER).await.as_deref(), Some("old"), "the voter alone makes its majority");
+    world.isolate(LEADER);
+    world.network.restore((SUCCESSOR, VOTER));
+    world.network.restore((VOTER, SUCCESSOR));
+    world.set_pace(VOTER, short());
+    world.restart(VOTER).await;
+    overtake(&world).await
+}
+
+#[test]
+fn a_restarted_voter_holds_down_for_what_it_promised_before() {
+    let broken = Some(Rule::HoldDownForThePromiseBefore);
+    assert_eq!(play(voter_restarted_with_a_shorter_lease, broken), Found::StaleRead);
+    assert_eq!(play(voter_restarted_with_a_shorter_lease, None), Found::Refused);
+}
+
+/// The leader of two removes itself, so that the other one needs nobody any more. The entry that says so has arrived, the
+/// answer has not, when the leader is cut off.
+async fn leader_that_removes_itself() -> Found {
+    let world = World::found(Plan { clocks: vec![1_000; 2], founders: 2, ..Plan::default() }).await;
+    let_lead(&world).await;
+    write(&world, LEADER, "old").await;
+    let late = Weather { delay_us_min: 150_000, delay_us_max: 150_000, loss_permille: 0 };
+    world.network.set_weather((SUCCESSOR, LEADER), late);
+    let node = world.node(LEADER).expect("it runs");
+    let _changing = world.machine(LEADER).spawn(async move {
+        let voters = BTreeSet::from([SUCCESSOR]);
+        node.system().group().replace_voters(voters, Deadline::after::<SimEnv>(PATIENCE)).await
+    });
+    let is_alone = |world: &Arc<World>| {
+        let members = world.node(SUCCESSOR).expect("it runs").system().group().members();
+        members.voters.len() == 1 && !members.is_joint
+    };
+    let changing = async {
+        while !is_alone(&world) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, changing).await.expect("the last entry of the change arrives");
+    world.isolate(LEADER);
+    overtake(&world).await
+}
+
+#[test]
+fn whoever_promised_does_not_elect_itself() {
+    assert_eq!(play(leader_that_removes_itself, Some(Rule::AskOneself)), Found::StaleRead);
+    assert_eq!(play(leader_that_removes_itself, None), Found::Refused);
+}
+
+/// What a replica answers that was cut off for seconds and then hears its leader's heartbeats, but no entries yet.
+async fn heard_but_not_caught_up() -> Option<String> {
+    let world = World::found(Plan { eventual_reads: EventualReads::AnyReplica, ..Plan::default() }).await;
+    let_lead(&world).await;
+    write(&world, LEADER, "old").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.isolate(SUCCESSOR);
+    write(&world, LEADER, "new").await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let entries_lost = Arc::new(Mutex::new(0_u64));
+    let lost = Arc::clone(&entries_lost);
+    world.network.heal();
+    world.network.lose(move |link, message| {
+        let carries_entries = link == (LEADER, SUCCESSOR) && message.len() > 64;
+        *lost.lock() += u64::from(carries_entries);
+        carries_entries
+    });
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert!(*entries_lost.lock() > 0, "what it lacks was sent and lost");
+    read(&world, SUCCESSOR).await
+}
+
+/// Answers seconds old where it is not known how old they are; none of that otherwise.
+#[test]
+fn a_replica_knows_how_old_its_answers_are() {
+    let play = |broken| {
+        rules::break_rule(broken);
+        let found = run(67, heard_but_not_caught_up());
+        rules::break_rule(None);
+        found
+    };
+    assert_eq!(play(Some(Rule::KnownAge)).as_deref(), Some("old"));
+    assert_ne!(play(None).as_deref(), Some("old"));
 }

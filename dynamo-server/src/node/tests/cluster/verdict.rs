@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use hlc::SKEW_BOUND_MS;
+
 use super::clients::{self, Record};
 use super::scenarios::Scenario;
 use super::world::{World, true_ns};
-use crate::env::sim::run;
+use crate::env::Env;
+use crate::env::sim::{SimEnv, run};
 use crate::raft::rules::{self, Rule};
 
 /// How long clients go on after everything was mended.
@@ -65,8 +68,11 @@ async fn live(scenario: Scenario) -> Verdict {
         tokio::time::sleep(Duration::from_secs(1)).await;
         replicas = world.replicas();
     }
+    let (ceiling_ms, now_ms) = (world.ceiling_ms(), SimEnv::wall_ms());
     let wrong = if let Some(violation) = record.violation() {
         Some(violation)
+    } else if ceiling_ms > now_ms + SKEW_BOUND_MS {
+        Some(format!("a shard's time is {} ms ahead of all right clocks", ceiling_ms - now_ms))
     } else if record.last_write_ns.load(Ordering::Relaxed) <= mended {
         Some("nothing was written after everything was mended".to_owned())
     } else if replicas.iter().any(|replica| *replica != replicas[0]) {

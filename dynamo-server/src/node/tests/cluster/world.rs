@@ -12,6 +12,7 @@ use shard_router::ShardId;
 use super::super::fixture::TABLE;
 use crate::env::sim::{SimEnv, SimNetwork, SimNode, Weather, chance_below};
 use crate::env::{Env, Storage};
+use crate::guard::EventualReads;
 use crate::node::{ClusterOptions, LOG_BYTES_MAX, Node, NodeOptions};
 use crate::raft::snapshot::SNAPSHOT_CHUNK_BYTES;
 use crate::raft::{MemberChange, Pace};
@@ -45,6 +46,8 @@ pub struct World {
     present: Mutex<BTreeSet<u64>>,
     /// The running nodes.
     nodes: Mutex<BTreeMap<u64, Arc<Node<SimEnv>>>>,
+    /// Machines that are told another pace than the plan's when they start.
+    paces: Mutex<BTreeMap<u64, Pace>>,
 }
 
 /// How a cluster is built.
@@ -56,6 +59,7 @@ pub struct Plan {
     pub founders: u64,
     pub shards: u32,
     pub pace: Pace,
+    pub eventual_reads: EventualReads,
     pub log_bytes_max: u64,
     pub snapshot_chunk_bytes: usize,
 }
@@ -66,7 +70,9 @@ impl Default for Plan {
             clocks: vec![1_000; NODES as usize],
             founders: NODES,
             shards: 1,
-            pace: Pace::default(),
+            // What the scenarios are written for.
+            pace: Pace::for_election_timeout(Duration::from_secs(2)),
+            eventual_reads: EventualReads::default(),
             log_bytes_max: LOG_BYTES_MAX,
             snapshot_chunk_bytes: SNAPSHOT_CHUNK_BYTES,
         }
@@ -88,12 +94,25 @@ impl World {
             cluster_id,
             plan,
             nodes: Mutex::default(),
+            paces: Mutex::default(),
         });
         for id in 1..=world.plan.founders {
             world.start(id).await;
         }
         world.create_table().await;
         world
+    }
+
+    /// Tells a machine another pace from its next start on.
+    pub fn set_pace(&self, id: u64, pace: Pace) {
+        self.paces.lock().insert(id, pace);
+    }
+
+    /// The highest physical part, in milliseconds since 1970, of what the running nodes' shards may have stamped.
+    pub fn ceiling_ms(&self) -> u64 {
+        let nodes = self.nodes.lock();
+        let shards = nodes.values().flat_map(|node| node.shards.iter());
+        shards.map(|shard| shard.group().published().ceiling().physical_ms()).max().unwrap_or(0)
     }
 
     /// The machines of the world, also those that stand by or have left.
@@ -129,7 +148,8 @@ impl World {
             cluster: Some(cluster),
             shards: self.plan.shards,
             request_deadline: REQUEST_DEADLINE,
-            pace: self.plan.pace,
+            pace: self.paces.lock().get(&id).copied().unwrap_or(self.plan.pace),
+            eventual_reads: self.plan.eventual_reads,
             log_bytes_max: self.plan.log_bytes_max,
             snapshot_chunk_bytes: self.plan.snapshot_chunk_bytes,
             ..NodeOptions::default()
@@ -269,6 +289,8 @@ impl World {
         self.network.heal();
         for (id, machine) in &self.machines {
             machine.slow_disk(None);
+            machine.set_wall_ahead(0);
+            machine.thaw_disk();
             machine.resume();
             if self.node(*id).is_none() && self.present.lock().contains(id) {
                 self.start(*id).await;

@@ -1,0 +1,115 @@
+//! Whether this node is fit to lead, and what it does where it is not.
+//!
+//! A leader whose disk does not answer is worse than one that is dead: it keeps its lease, everybody goes on asking it, and
+//! nothing that it takes is ever done. Raft does not notice, because heartbeats need no disk. So a task looks at the log's
+//! writer several times a second:
+//!
+//! ```text
+//!   oldest request older than DISK_WAIT_MAX ─▶ not electable; the followers are asked to take over
+//!   still led STEP_DOWN_AFTER later         ─▶ no more heartbeats: the followers elect one of theirs
+//!   the disk answers                        ─▶ electable, heartbeats
+//! ```
+//!
+//! It looks, too, whether the groups still run: a group of which only the Raft task has ended would otherwise be noticed by
+//! the next proposal, which a follower never gets.
+
+use std::sync::Weak;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::health::Impairment;
+use super::options::HANGING_READS_MAX;
+use super::{HAND_OVER_MAX, Node};
+use crate::env::Env;
+use crate::raft::AHEAD_MAX_MS;
+
+/// How old the oldest request to the log may be. Longer than a disk takes that is only busy; shorter than what a request has
+/// by default, so that one which comes meanwhile is done by the next leader.
+pub const DISK_WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// How long the followers have to take over.
+const STEP_DOWN_AFTER: Duration = Duration::from_secs(1);
+
+/// How often is looked.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What was found by the last look.
+#[derive(Debug, Default)]
+pub(super) struct Fitness {
+    /// For how long the disk has not answered, in milliseconds; zero while it does, as far as that is too long.
+    stalled_ms: AtomicU64,
+}
+
+/// Looks until the node is dropped.
+pub(super) async fn watch<E: Env>(node: Weak<Node<E>>) {
+    loop {
+        {
+            let Some(node) = node.upgrade() else { return };
+            node.judge_fitness();
+        }
+        E::sleep(LOOK).await;
+    }
+}
+
+impl<E: Env> Node<E> {
+    fn judge_fitness(&self) {
+        self.shards.iter().for_each(|shard| shard.group().check_running());
+        let waits = self.wal.waits_for();
+        let stalled = if waits < DISK_WAIT_MAX { Duration::ZERO } else { waits };
+        let stalled_ms = u64::try_from(stalled.as_millis()).unwrap_or(u64::MAX);
+        let before_ms = self.fitness.stalled_ms.swap(stalled_ms, Ordering::Relaxed);
+        match (before_ms, stalled_ms) {
+            (0, 0) => return,
+            (0, _) => self.disk_stalls(),
+            (_, 0) => {
+                tracing::warn!(for_ms = before_ms, "the disk of the log answers again");
+                self.shards.iter().for_each(|shard| shard.group().set_fit(true));
+                return;
+            }
+            _ => {}
+        }
+        if stalled >= DISK_WAIT_MAX + STEP_DOWN_AFTER {
+            self.shards.iter().for_each(|shard| shard.group().fall_silent());
+        }
+    }
+
+    fn disk_stalls(&self) {
+        tracing::error!("the disk of the log does not answer: others are to lead what this node leads");
+        for shard in &self.shards {
+            let group = std::sync::Arc::clone(shard.group());
+            group.set_fit(false);
+            self.start_task(async move { group.hand_over(HAND_OVER_MAX).await });
+        }
+    }
+
+    /// What makes this node unfit to lead, or its clock or disk something to look after.
+    pub(super) fn unfitness(&self) -> Vec<Impairment> {
+        let mut found = Vec::new();
+        let stalled_ms = self.fitness.stalled_ms.load(Ordering::Relaxed);
+        if stalled_ms > 0 {
+            let leads = self.shards.iter().any(|shard| shard.group().lease().leading_term().is_some());
+            found.push(Impairment::DiskStalled { for_s: stalled_ms / 1_000, leads });
+        }
+        let count = self.reads_hanging();
+        if count > 0 {
+            found.push(Impairment::ReadsHang { count, are_too_many: count >= HANGING_READS_MAX as u64 });
+        }
+        let ahead_ms = self.wall_clocks.ahead_ms(E::wall_ms(), E::monotonic_ns()).unwrap_or(0);
+        if ahead_ms.unsigned_abs() > AHEAD_MAX_MS {
+            found.push(Impairment::ClockApart { ahead_ms });
+        }
+        found
+    }
+
+    /// For how long the disk of the log has not answered, where that is too long; in milliseconds.
+    pub(super) fn disk_stalled_ms(&self) -> u64 {
+        self.fitness.stalled_ms.load(Ordering::Relaxed)
+    }
+
+    /// Reads whose requests were given up while they wait for the disk.
+    pub(super) fn reads_hanging(&self) -> u64 {
+        let threads = self.blocking_reads_max + HANGING_READS_MAX - self.blocking_threads.available_permits();
+        let waited_for = self.blocking_reads_max - self.blocking.available_permits();
+        threads.saturating_sub(waited_for) as u64
+    }
+}
