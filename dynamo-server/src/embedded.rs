@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use crate::cluster::join::{self, Joiner};
 use crate::config::{ClusterConfig, Config, Entry};
-use crate::env::{Directory, Env, Identity, OpenError, TcpTransport, Terms, TokioEnv};
+use crate::env::{Directory, Env, Identity, OpenError, Secret, TcpTransport, Terms, TokioEnv};
 use crate::http::{EventLoops, HttpServer, Service};
 use crate::metrics::Metrics;
 use crate::node::{ClusterOptions, Node, NodeError, NodeOptions, StorageOptions};
@@ -43,6 +43,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The cluster's secret cannot be used.
+    #[error("cluster-secret-file: {0}")]
+    Secret(String),
     /// The cluster to join could not be asked.
     #[error("cannot join: {0}")]
     Join(String),
@@ -72,7 +75,9 @@ impl Server {
     pub async fn start_on(config: Config, loops: EventLoops) -> Result<Server, StartError> {
         let env = match &config.cluster {
             None => TokioEnv::new(),
-            Some(cluster) => TokioEnv::with_peers(open_peer_port(&cluster.peer_listen, terms(&config)).await?),
+            Some(cluster) => {
+                TokioEnv::with_peers(open_peer_port(&cluster.peer_listen, terms(&config, cluster)?).await?)
+            }
         };
         let found = found_cluster(&config, &env).await?;
         let options = node_options(&config, found.as_ref());
@@ -143,8 +148,9 @@ impl Server {
 }
 
 /// What the node takes for granted between itself and its peers.
-fn terms(config: &Config) -> Terms {
-    Terms { secret: None, settings: node_options(config, None).agreed() }
+fn terms(config: &Config, cluster: &ClusterConfig) -> Result<Terms, StartError> {
+    let secret = cluster.secret_file.as_deref().map(Secret::read).transpose().map_err(StartError::Secret)?;
+    Ok(Terms { secret, settings: node_options(config, None).agreed() })
 }
 
 /// Opens the port for peers at the first address that `address` stands for.

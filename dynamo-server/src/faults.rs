@@ -176,6 +176,7 @@ fn rule_named(name: &str) -> Option<Rule> {
         "ask-oneself" => Some(Rule::AskOneself),
         "known-age" => Some(Rule::KnownAge),
         "most-clocks-are-right" => Some(Rule::MostClocksAreRight),
+        "incarnations" => Some(Rule::Incarnations),
         _ => None,
     }
 }

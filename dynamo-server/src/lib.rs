@@ -18,6 +18,7 @@ pub mod config;
 mod embedded;
 #[cfg(any(test, feature = "fault-injection"))]
 pub mod faults;
+mod fnv;
 pub mod healthcheck;
 pub mod http;
 mod in_flight;

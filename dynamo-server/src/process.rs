@@ -28,6 +28,9 @@ pub fn run() -> ExitCode {
     }
     let config = match cli.command {
         Some(Command::Healthcheck { url, need }) => return healthcheck::run(url.as_deref(), need, &cli.settings),
+        Some(Command::Recover { data_dir, survivors, confirm }) => {
+            return cluster::recover::run(&data_dir, &survivors, confirm.as_deref());
+        }
         Some(Command::Cluster(command)) => return cluster::command::run(&command, &cli.settings),
         Some(Command::Join { peer_address, learner, settings }) => {
             Config::load_joining(settings.over(cli.settings), &JoinRequest { peer_address, promote: !learner })

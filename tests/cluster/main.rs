@@ -9,6 +9,7 @@ mod dropped_packets;
 mod faults;
 mod figures;
 mod full_disk;
+mod identity;
 mod overload;
 mod rules;
 mod settings_and_stalls;

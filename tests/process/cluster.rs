@@ -110,6 +110,10 @@ async fn an_operator_sees_three_nodes_and_moves_their_leaders() {
         (&["transfer", "--shard", "0", "--to", "9"], "does not vote"),
         (&["add", "--node", "9", "--address", "nowhere"], "HOST:PORT"),
         (&["promote", "--node", "9"], "is no member"),
+        (&["remove", "--node", "99"], "node 99 is no member"),
+        (&["replace", "--node", "99"], "node 99 is no member"),
+        (&["add", "--node", "0", "--address", "127.0.0.1:1"], "begin at 1"),
+        (&["add", "--node", "9", "--address", "127.0.0.1:1"], "no node answers at 127.0.0.1:1"),
     ] {
         let refused = cluster(&nodes[0], arguments).expect_err("refused");
         assert!(refused.contains(reason), "{arguments:?}: {refused}");
@@ -145,5 +149,17 @@ fn a_dead_node_is_replaced_by_one_that_joins() {
     let healed = wait_for(&nodes[0], "a cluster that is well", is_healthy);
     assert_eq!(of_nodes(&healed, "node"), [1, 2, 4]);
     assert_eq!(of_nodes(&healed, "votes_on"), [SHARDS; 3]);
-    cluster(&nodes[0], &["remove", "--node", "3"]).expect("what is done stays done");
+    let gone = cluster(&nodes[0], &["remove", "--node", "3"]).expect_err("what is done stays done");
+    assert!(gone.contains("node 3 is no member"), "{gone}");
+    // Nor does the dead one come back: it is told what it is, by those who know.
+    let third = start(folder.path(), 3, &["--peers", &peers]);
+    let began = Instant::now();
+    loop {
+        let health = third.get("/health/ready");
+        if health.contains("node 3 was removed from its cluster") {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "{health}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }

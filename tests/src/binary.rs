@@ -1,7 +1,7 @@
 //! The real `dynamo-server` binary as a child process.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -92,6 +92,17 @@ impl Process {
     /// Its address as a URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// What a page says; empty when nobody answers.
+    pub fn get(&self, path: &str) -> String {
+        let mut answer = String::new();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let asked = TcpStream::connect(self.address).and_then(|mut stream| {
+            stream.write_all(request.as_bytes())?;
+            stream.read_to_string(&mut answer)
+        });
+        if asked.is_ok() { answer } else { String::new() }
     }
 
     /// `kill -9`: no chance to flush or say goodbye.

@@ -1,14 +1,19 @@
 //! Changes of the cluster that operators ask for, and what must hold before they are made.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use shard_router::ShardId;
 
 use super::status::ClusterStatus;
 use crate::env::Env;
-use crate::node::Node;
+use crate::node::{Admission, Node};
+use crate::raft::types::Member;
 use crate::raft::{MemberChange, MembershipError};
 use crate::shard::{Deadline, ShardError};
+
+/// How long a node that is to be a member may take to say who it is.
+const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// A change of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +24,16 @@ pub enum ClusterChange {
         node: u64,
         /// Where it listens for its peers.
         address: String,
+        /// The incarnation that it must have; `None` for the one that is found there.
+        incarnation: Option<u64>,
+    },
+    /// A member that has lost its data, and runs on new ones, is a member with these: it gets a copy of every shard, and
+    /// the vote if it had one.
+    Replace {
+        /// The member.
+        node: u64,
+        /// Where it listens for its peers now; `None` for where it did.
+        address: Option<String>,
     },
     /// A learner gets a vote on every shard, once it has caught up.
     Promote {
@@ -62,20 +77,35 @@ impl<E: Env> Node<E> {
         change: &ClusterChange,
         deadline: Deadline,
     ) -> Result<String, ClusterChangeError> {
+        // One deadline for everything: whatever a step waits for, the operator is answered.
+        let changing = E::timeout(deadline.remaining::<E>(), self.change_within(change, deadline));
+        changing.await.unwrap_or_else(|| Err(ClusterChangeError::Unfinished("the time is over".to_owned())))
+    }
+
+    async fn change_within(&self, change: &ClusterChange, deadline: Deadline) -> Result<String, ClusterChangeError> {
+        if let Admission::Refused(reason) = &*self.admission() {
+            return Err(ClusterChangeError::Refused(format!("this node cannot change the cluster: {reason}")));
+        }
         match change {
-            ClusterChange::Add { node, address } => {
-                let change = MemberChange::AddLearner { node: *node, address: address.clone() };
+            ClusterChange::Add { node, address, incarnation } => {
                 self.check_address_is_free(*node, address)?;
-                self.change_everywhere(&change, deadline).await?;
+                let member = self.who_is_at(*node, address).await?;
+                if incarnation.is_some_and(|incarnation| incarnation != member.incarnation) {
+                    return Err(ClusterChangeError::Refused(format!("another node {node} listens at {address}")));
+                }
+                self.change_everywhere(&MemberChange::AddLearner { node: *node, member }, deadline).await?;
                 Ok(format!("node {node} at {address} is a member of all {} shards", self.shards().count()))
             }
+            ClusterChange::Replace { node, address } => self.replace(*node, address.as_deref(), deadline).await,
             ClusterChange::Promote { node } => {
                 self.change_everywhere(&MemberChange::Promote { node: *node }, deadline).await?;
                 Ok(format!("node {node} votes on all {} shards", self.shards().count()))
             }
             ClusterChange::Remove { node, force } => {
+                let status = ClusterStatus::gather(self).await;
+                check_is_member(&status, *node)?;
                 if !force {
-                    check_others_go_on(&ClusterStatus::gather(self).await, *node)?;
+                    check_others_go_on(&status, *node)?;
                 }
                 self.change_everywhere(&MemberChange::Remove { node: *node }, deadline).await?;
                 Ok(format!("node {node} is no member any more: stop it, and never use its number again"))
@@ -84,10 +114,51 @@ impl<E: Env> Node<E> {
         }
     }
 
+    /// Every group is without the lost data before the new ones are a member of any. Asked again, it goes on: groups that
+    /// know the new data already are left as they are.
+    async fn replace(
+        &self,
+        node: u64,
+        address: Option<&str>,
+        deadline: Deadline,
+    ) -> Result<String, ClusterChangeError> {
+        let status = ClusterStatus::gather(self).await;
+        let known = check_is_member(&status, node)?;
+        let address = address.unwrap_or(&known.address);
+        self.check_address_is_free(node, address)?;
+        let member = self.who_is_at(node, address).await?;
+        check_others_go_on(&status, node)?;
+        self.change_everywhere(&MemberChange::Replace { node, member }, deadline).await?;
+        self.change_everywhere(&MemberChange::Promote { node }, deadline).await?;
+        Ok(format!("node {node} at {address} votes on all {} shards, with its new data", self.shards().count()))
+    }
+
+    /// The node that listens at `address`: the one that is meant, of this cluster.
+    async fn who_is_at(&self, node: u64, address: &str) -> Result<Member, ClusterChangeError> {
+        if node == 0 {
+            return Err(ClusterChangeError::Refused("node numbers begin at 1".to_owned()));
+        }
+        if node == self.identity().node_id {
+            return Ok(Member::new(address, self.identity().incarnation));
+        }
+        let asked = self.inquire(node, address, ANSWER_MAX).await;
+        let found = asked.map_err(|reason| {
+            ClusterChangeError::Refused(format!("no node answers at {address} ({reason}): start it first"))
+        })?;
+        if found.identity.cluster_id != self.identity().cluster_id {
+            return Err(ClusterChangeError::Refused(format!("the node at {address} belongs to another cluster")));
+        }
+        if found.identity.node_id != node {
+            return Err(ClusterChangeError::Refused(format!(
+                "at {address} listens node {}, not node {node}",
+                found.identity.node_id
+            )));
+        }
+        Ok(Member::new(address, found.identity.incarnation))
+    }
+
     fn check_address_is_free(&self, node: u64, address: &str) -> Result<(), ClusterChangeError> {
-        let members = self.members();
-        match members.voters.iter().chain(&members.learners).find(|(other, taken)| **other != node && *taken == address)
-        {
+        match self.members().iter().find(|(other, member)| *other != node && member.address == address) {
             Some((other, _)) => Err(ClusterChangeError::Refused(format!("{address} is the address of node {other}"))),
             None => Ok(()),
         }
@@ -98,9 +169,9 @@ impl<E: Env> Node<E> {
             MembershipError::NoMember(node) => {
                 ClusterChangeError::Refused(format!("node {node} is no member: add it first"))
             }
-            MembershipError::OtherAddress { .. } | MembershipError::LastVoter(_) => {
-                ClusterChangeError::Refused(failure.error.to_string())
-            }
+            MembershipError::OtherAddress { .. }
+            | MembershipError::OtherIncarnation(_)
+            | MembershipError::LastVoter(_) => ClusterChangeError::Refused(failure.error.to_string()),
             _ => ClusterChangeError::Unfinished(failure.to_string()),
         })
     }
@@ -137,6 +208,16 @@ impl<E: Env> Node<E> {
     }
 }
 
+/// The member as some shard knows it.
+fn check_is_member(status: &ClusterStatus, node: u64) -> Result<Member, ClusterChangeError> {
+    let members = status.shards().into_iter().find_map(|shard| shard.members.get(node).cloned());
+    members.ok_or_else(|| {
+        ClusterChangeError::Refused(format!(
+            "node {node} is no member of any shard: it never was, or was removed before"
+        ))
+    })
+}
+
 /// Whether every shard keeps a majority that can be reached when `node` is gone.
 fn check_others_go_on(status: &ClusterStatus, node: u64) -> Result<(), ClusterChangeError> {
     let silent = status.silent();
@@ -168,5 +249,11 @@ mod tests {
         assert!(check_others_go_on(&example(), 3).is_ok());
         let refused = check_others_go_on(&example(), 1).unwrap_err().to_string();
         assert!(refused.contains("node 3 does not answer"), "{refused}");
+    }
+
+    #[test]
+    fn only_members_can_be_removed_or_replaced() {
+        assert_eq!(check_is_member(&example(), 3).unwrap().address, "127.0.0.1:7003");
+        assert!(check_is_member(&example(), 99).unwrap_err().to_string().contains("node 99 is no member"));
     }
 }

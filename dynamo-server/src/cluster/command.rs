@@ -40,6 +40,11 @@ fn request(action: &ClusterAction) -> (&'static str, &'static str, Vec<(&'static
         ClusterAction::Add { node, address } => {
             ("POST", "add", vec![("node", node.to_string()), ("address", address.clone())])
         }
+        ClusterAction::Replace { node, address } => {
+            let mut query = vec![("node", node.to_string())];
+            query.extend(address.clone().map(|address| ("address", address)));
+            ("POST", "replace", query)
+        }
         ClusterAction::Promote { node } => ("POST", "promote", vec![("node", node.to_string())]),
         ClusterAction::Remove { node, force } => {
             ("POST", "remove", vec![("node", node.to_string()), ("force", force.to_string())])

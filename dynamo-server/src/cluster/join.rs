@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::env::{Env, Identity, Transport as _};
+use crate::env::{ANY_INCARNATION, Env, Identity, Transport as _};
 use crate::node::Node;
 use crate::peer;
+use crate::raft::types::Member;
 use crate::shard::Deadline;
 
 /// How long a member may take for one attempt: a learner with much data has to catch up before it is promoted, which is
@@ -96,7 +97,9 @@ impl Joiner {
                 tracing::info!(node = me, "joined: this node is {role} of all its shards");
                 return;
             }
-            if let Err(reason) = self.ask(&node).await {
+            // Who was removed does not come back with the same data.
+            let asked = if node.is_refused() { Ok(()) } else { self.ask(&node).await };
+            if let Err(reason) = asked {
                 if reason != last_reason {
                     tracing::warn!("not a member yet: {reason}");
                 }
@@ -143,6 +146,7 @@ impl Joiner {
 
 async fn ask_one<E: Env>(node: &Node<E>, member: u64, address: &str, request: &[u8]) -> Result<(), String> {
     let deadline = Deadline::after::<E>(ATTEMPT_MAX);
-    let answer = super::question(node, member, address, peer::JOIN, request, deadline).await?;
+    let anybody_there = Member::new(address, ANY_INCARNATION);
+    let answer = super::question(node, member, anybody_there, peer::JOIN, request, deadline).await?;
     peer::join::decode(&answer).map_err(|error| format!("its answer cannot be read: {error}"))?
 }

@@ -6,12 +6,13 @@
 //! own addition in the same way.
 //!
 //! Over HTTP these are pages below `/cluster/` on the port for clients; `dynamo-server cluster …` ([`command`]) is a
-//! thin client of them.
+//! thin client of them. Only what is left when a majority is gone works offline, on a data directory ([`recover`]).
 
 pub mod change;
 pub mod command;
 pub mod join;
 mod json;
+pub mod recover;
 pub mod status;
 mod text;
 
@@ -23,18 +24,19 @@ use shard_router::ShardId;
 
 use crate::env::Env;
 use crate::node::{Attempt, Node};
+use crate::raft::types::Member;
 use crate::shard::Deadline;
 
-/// Asks the node at `address` something that is about no shard.
+/// Asks a node something that is about no shard.
 async fn question<E: Env>(
     node: &Node<E>,
     peer: u64,
-    address: &str,
+    member: Member,
     kind: u8,
     body: &[u8],
     deadline: Deadline,
 ) -> Result<Bytes, String> {
-    match node.ask_at(peer, address.to_owned(), ShardId(0), kind, body, deadline).await {
+    match node.ask_at(peer, member, ShardId(0), kind, body, deadline).await {
         Attempt::Answer(answer) => Ok(answer),
         Attempt::Lost => Err("it did not answer in time".to_owned()),
         Attempt::NotSent => Err("it cannot be reached".to_owned()),

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use crate::env::Env;
+use crate::env::{ANY_INCARNATION, Env};
 use crate::node::{Node, NodeStatus, ShardStatus};
 use crate::peer;
 use crate::raft::Members;
+use crate::raft::types::Member;
 use crate::shard::Deadline;
 
 /// How long a member may take to answer.
@@ -98,8 +99,7 @@ impl ClusterStatus {
         let own = node.status();
         let mut addresses = BTreeMap::new();
         for shard in &own.shards {
-            addresses.extend(shard.group.members.learners.clone());
-            addresses.extend(shard.group.members.voters.clone());
+            addresses.extend(shard.group.members.iter().map(|(node, member)| (node, member.address.clone())));
         }
         let me = own.node;
         let mut questions = Vec::new();
@@ -127,6 +127,7 @@ impl ClusterStatus {
     /// What is wrong, one sentence each; empty for a cluster that is well.
     pub fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
+        let shards = self.shards();
         for (node, report) in &self.nodes {
             match &report.status {
                 Err(reason) => complaints.push(format!("node {node} at {} does not answer: {reason}", report.address)),
@@ -136,6 +137,11 @@ impl ClusterStatus {
                 Ok(NodeStatus { stopped: Some(reason), .. }) => {
                     complaints.push(format!("node {node} stopped: {reason}"))
                 }
+                Ok(status) if self.has_other_data(*node, status, &shards) => complaints.push(format!(
+                    "node {node} at {} runs on other data than the member's: if those are lost, let it take their place: \
+                     dynamo-server cluster replace --node {node}",
+                    report.address
+                )),
                 Ok(status) if status.disk_full => {
                     complaints.push(format!(
                         "node {node} has too little room on its disk: it takes no writes that need some"
@@ -144,13 +150,15 @@ impl ClusterStatus {
                 Ok(_) => {}
             }
         }
-        for (node, status) in self.answers() {
+        for (node, status) in self.answers().filter(|(node, status)| !self.has_other_data(*node, status, &shards)) {
             complaints.extend(status.complaints.iter().map(|complaint| format!("node {node}: {complaint}")));
         }
         complaints.extend(self.differing_leases());
-        let shards = self.shards();
         for shard in shards.iter().filter(|shard| shard.leader.is_none()) {
             complaints.push(format!("shard {} has no leader", shard.shard));
+        }
+        for shard in &shards {
+            complaints.extend(self.unheard(shard));
         }
         for node in self.nodes.keys() {
             let Place { votes_on, learns } = place_of(*node, &shards);
@@ -173,9 +181,35 @@ impl ClusterStatus {
         (lengths.len() > 1).then(|| format!("the election timeouts differ: {}", each.join(", ")))
     }
 
-    /// Members that could not be asked.
+    /// Voters that answer for themselves, but not to the leader of a shard: they are of no use to it.
+    fn unheard(&self, shard: &ShardReport) -> Vec<String> {
+        let Some(leader) = shard.leader else { return Vec::new() };
+        let view = shard.replicas.get(&leader).and_then(|replica| replica.status.as_ref());
+        let followers = view.map(|view| &view.group.followers).into_iter().flatten();
+        let is_unheard = |node: &u64| self.nodes.get(node).is_some_and(|report| report.status.is_ok());
+        followers
+            .filter(|(node, follower)| {
+                !follower.is_heard && shard.members.voters.contains_key(node) && is_unheard(node)
+            })
+            .map(|(node, _)| {
+                format!("shard {}: its leader, node {leader}, gets no answers from node {node}", shard.shard)
+            })
+            .collect()
+    }
+
+    /// Members that could not be asked, or run on other data than the member's: they do not count.
     pub fn silent(&self) -> BTreeSet<u64> {
-        self.nodes.iter().filter(|(_, report)| report.status.is_err()).map(|(node, _)| *node).collect()
+        let shards = self.shards();
+        let is_silent = |(node, report): &(&u64, &NodeReport)| match &report.status {
+            Ok(status) => self.has_other_data(**node, status, &shards),
+            Err(_) => true,
+        };
+        self.nodes.iter().filter(is_silent).map(|(node, _)| *node).collect()
+    }
+
+    /// Whether some shard knows the node's number with another incarnation than it says of itself.
+    fn has_other_data(&self, node: u64, status: &NodeStatus, shards: &[ShardReport]) -> bool {
+        shards.iter().any(|shard| shard.members.get(node).is_some_and(|member| !member.is(status.incarnation)))
     }
 
     fn answers(&self) -> impl Iterator<Item = (u64, &NodeStatus)> {
@@ -203,7 +237,9 @@ pub fn place_of(node: u64, shards: &[ShardReport]) -> Place {
 
 async fn ask<E: Env>(node: &Node<E>, peer: u64, address: &str) -> (u64, NodeReport) {
     let deadline = Deadline::after::<E>(ANSWER_MAX);
-    let answer = super::question(node, peer, address, peer::STATUS, &[], deadline).await;
+    // Whatever runs there may answer: that it is not the member's data is to be seen.
+    let anybody_there = Member::new(address, ANY_INCARNATION);
+    let answer = super::question(node, peer, anybody_there, peer::STATUS, &[], deadline).await;
     let read = |answer: bytes::Bytes| {
         peer::status::decode(&answer).map_err(|error| format!("its answer cannot be read: {error}"))
     };
@@ -252,7 +288,7 @@ pub(super) mod tests {
     use crate::raft::{Follower, GroupOverview};
 
     fn members() -> Members {
-        let voters = [1, 2, 3].map(|node| (node, format!("127.0.0.1:700{node}"))).into();
+        let voters = [1, 2, 3].map(|node| (node, Member::new(format!("127.0.0.1:700{node}"), 0xbeef))).into();
         Members { voters, learners: BTreeMap::new(), is_joint: false }
     }
 
@@ -309,6 +345,17 @@ pub(super) mod tests {
             ["node 3 at 127.0.0.1:7003 does not answer: it cannot be reached", "shard 1 has no leader"]
         );
         assert_eq!(example().silent(), BTreeSet::from([3]));
+        let mut cut_off = example();
+        if let Some(Ok(second)) = cut_off.nodes.get_mut(&2).map(|report| &mut report.status) {
+            second.shards[0].group.followers.insert(1, Follower::default());
+        }
+        assert!(cut_off.complaints().contains(&"shard 0: its leader, node 2, gets no answers from node 1".to_owned()));
+        let mut lost = example();
+        if let Some(Ok(second)) = lost.nodes.get_mut(&2).map(|report| &mut report.status) {
+            second.incarnation = 0xf00d;
+        }
+        assert!(lost.complaints()[0].ends_with("cluster replace --node 2"), "{:?}", lost.complaints());
+        assert_eq!(lost.silent(), BTreeSet::from([2, 3]), "what it says does not count");
         let mut half_removed = example();
         for report in half_removed.nodes.values_mut().filter_map(|report| report.status.as_mut().ok()) {
             report.shards[1].group.members.voters.remove(&3);

@@ -52,6 +52,19 @@ pub enum Command {
         #[command(flatten)]
         settings: Box<Settings>,
     },
+    /// LAST RESORT, offline: make the survivors of a lost majority a cluster of their own. Writes that only the lost nodes
+    /// held are lost. Without --confirm it changes nothing and says what may be lost.
+    Recover {
+        /// The data directory of this survivor, whose server must not run
+        #[arg(long, default_value = crate::config::DEFAULT_DATA_DIR)]
+        data_dir: PathBuf,
+        /// All nodes that survive, by their numbers: 4,5. Run the command on each of them with the same list
+        #[arg(long, value_delimiter = ',', required = true)]
+        survivors: Vec<u64>,
+        /// The number of the new cluster, as a run without this has printed it
+        #[arg(long)]
+        confirm: Option<String>,
+    },
     /// Look at the cluster of a running server, or change it.
     Cluster(ClusterCommand),
 }
@@ -86,6 +99,16 @@ pub enum ClusterAction {
         /// Where the members reach it, HOST:PORT.
         #[arg(long)]
         address: String,
+    },
+    /// Let a member that has lost its data take part again: start it with its old flags and an empty data directory, then
+    /// ask any other member for this. It receives everything and votes; what lay on its lost disk counts no longer.
+    Replace {
+        /// Its number, which stays.
+        #[arg(long)]
+        node: u64,
+        /// Where the members reach it now, HOST:PORT [default: where they did]
+        #[arg(long)]
+        address: Option<String>,
     },
     /// Give a learner a vote on every shard, once it has caught up.
     Promote {
@@ -203,6 +226,13 @@ pub struct Settings {
     /// Address to listen on for peers [default: the one given for this node in --peers]
     #[arg(long, env = "DYNAMO_SERVER_PEER_LISTEN")]
     pub peer_listen: Option<String>,
+    /// File with the secret that all nodes of the cluster share, at least 16 bytes: who does not know it is no peer.
+    /// Needed, unless renounced, where peers are not all on this machine
+    #[arg(long, env = "DYNAMO_SERVER_CLUSTER_SECRET_FILE")]
+    pub cluster_secret_file: Option<PathBuf>,
+    /// Believe whoever reaches the port for peers, although peers are on other machines
+    #[arg(long, env = "DYNAMO_SERVER_NO_CLUSTER_SECRET", num_args = 0..=1, default_missing_value = "true")]
+    pub no_cluster_secret: Option<bool>,
     /// Longest wait before an election, which is also how long a lease lasts [default: 1000]
     #[arg(long, env = "DYNAMO_SERVER_ELECTION_TIMEOUT_MS")]
     pub election_timeout_ms: Option<u64>,
@@ -255,6 +285,8 @@ impl Settings {
             node_id: self.node_id.or(other.node_id),
             peers: self.peers.or(other.peers),
             peer_listen: self.peer_listen.or(other.peer_listen),
+            cluster_secret_file: self.cluster_secret_file.or(other.cluster_secret_file),
+            no_cluster_secret: self.no_cluster_secret.or(other.no_cluster_secret),
             election_timeout_ms: self.election_timeout_ms.or(other.election_timeout_ms),
             admin_from: self.admin_from.or(other.admin_from),
             shards: self.shards.or(other.shards),

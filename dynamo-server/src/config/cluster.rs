@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use super::{ConfigError, Settings};
 
@@ -22,6 +23,8 @@ pub struct ClusterConfig {
     pub peer_listen: String,
     /// How it becomes a member.
     pub entry: Entry,
+    /// The file with the secret that all nodes share; `None` where whoever reaches the port for peers is believed.
+    pub secret_file: Option<PathBuf>,
 }
 
 /// How a node becomes a member of its cluster. Of no meaning for one that is a member already.
@@ -84,8 +87,36 @@ pub(super) fn from_settings(
     }
     let peer_listen = settings.peer_listen.clone().unwrap_or_else(|| peer_address.clone());
     check_address("peer-listen", &peer_listen)?;
+    let addresses = members.values().chain([&peer_address, &peer_listen]);
+    let secret_file = secret_file(settings, addresses.map(String::as_str))?;
     let entry = join.map_or(Entry::Founder, |join| Entry::Joiner { promote: join.promote });
-    Ok(Some(ClusterConfig { node_id, members, peer_address, peer_listen, entry }))
+    Ok(Some(ClusterConfig { node_id, members, peer_address, peer_listen, entry, secret_file }))
+}
+
+/// The secret's file: a port that other machines reach must have one, or be left open knowingly.
+fn secret_file<'a>(
+    settings: &Settings,
+    mut addresses: impl Iterator<Item = &'a str>,
+) -> Result<Option<PathBuf>, ConfigError> {
+    match (&settings.cluster_secret_file, settings.no_cluster_secret.unwrap_or(false)) {
+        (Some(_), true) => Err(invalid("cluster-secret-file and no-cluster-secret exclude each other")),
+        (Some(path), false) => Ok(Some(path.clone())),
+        (None, true) => Ok(None),
+        (None, false) => match addresses.find(|address| !is_loopback(address)) {
+            None => Ok(None),
+            Some(address) => Err(invalid(format!(
+                "cluster-secret-file is missing: {address} is beyond this machine, and whoever reaches a port for peers may \
+                 do everything. Give all nodes the same secret, or say no-cluster-secret where the network is trusted"
+            ))),
+        },
+    }
+}
+
+/// Whether only this machine reaches an address.
+fn is_loopback(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// Where a joining node is reached: what `join` says, or what the list of members says about it.
@@ -162,7 +193,8 @@ mod tests {
     use super::*;
 
     fn settings(node_id: u64, peers: &str) -> Settings {
-        Settings { node_id: Some(node_id), peers: Some(peers.to_owned()), ..Settings::default() }
+        let no_cluster_secret = Some(true);
+        Settings { node_id: Some(node_id), peers: Some(peers.to_owned()), no_cluster_secret, ..Settings::default() }
     }
 
     fn reason(settings: &Settings, join: Option<&JoinRequest>) -> String {
@@ -198,6 +230,22 @@ mod tests {
             let text = reason(&settings(4, peers), Some(&join(address)));
             assert!(text.contains(said), "{peers}: {text}");
         }
+    }
+
+    #[test]
+    fn a_cluster_beyond_this_machine_needs_a_secret_or_renounces_it() {
+        let plain = |peers: &str| Settings { no_cluster_secret: None, ..settings(1, peers) };
+        let with_file = |settings| Settings { cluster_secret_file: Some("secret".into()), ..settings };
+        for local in ["1=127.0.0.1:1,2=127.0.0.1:2", "1=localhost:1,2=[::1]:2"] {
+            assert_eq!(from_settings(&plain(local), None).unwrap().unwrap().secret_file, None);
+        }
+        let remote = plain("1=127.0.0.1:1,2=b:2");
+        assert!(reason(&remote, None).contains("cluster-secret-file is missing: b:2"));
+        let listens = Settings { peer_listen: Some("0.0.0.0:1".to_owned()), ..plain("1=127.0.0.1:1,2=127.0.0.1:2") };
+        assert!(reason(&listens, None).contains("0.0.0.0:1"));
+        let secret = from_settings(&with_file(remote), None).unwrap().unwrap().secret_file;
+        assert_eq!(secret, Some(PathBuf::from("secret")));
+        assert!(reason(&with_file(settings(1, "1=a:1,2=b:2")), None).contains("exclude"));
     }
 
     #[test]

@@ -250,12 +250,17 @@ mod tests {
     #[test]
     fn a_cluster_is_named_by_flags_or_by_the_file() {
         let config =
-            load("--node-id 1 --peers 1=h1:7001,2=h2:7002 --in-memory --election-timeout-ms 500").expect("valid");
+            load("--node-id 1 --peers 1=h1:7001,2=h2:7002 --no-cluster-secret --in-memory --election-timeout-ms 500")
+                .expect("valid");
         assert_eq!(config.cluster.expect("a cluster").members[&2], "h2:7002");
         assert_eq!((config.election_timeout, config.admin_from), (Duration::from_millis(500), AdminFrom::Loopback));
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("c.toml");
-        std::fs::write(&path, "node-id = 2\npeers = \"1=h1:7001,2=h2:7002\"\nadmin-from = \"any\"\n").expect("written");
+        std::fs::write(
+            &path,
+            "node-id = 2\npeers = \"1=h1:7001,2=h2:7002\"\ncluster-secret-file = \"s\"\nadmin-from = \"any\"\n",
+        )
+        .expect("written");
         let config = load(&format!("--config {}", path.display())).expect("valid");
         assert_eq!((config.cluster.expect("a cluster").node_id, config.admin_from), (2, AdminFrom::Any));
         assert!(load("--election-timeout-ms 99").is_err());

@@ -7,6 +7,7 @@
 //!   lease    the longest lease that may have been promised (`lease_record`)
 //!   log/     the Raft logs of all groups and the floor they may not end below (ordered-kv, WAL on)
 //!   state/   the state of all groups (ordered-kv, WAL off)
+//!   recovery while its cluster is changed by hand: the number of the cluster that it is to belong to
 //! ```
 //!
 //! A directory whose disk was replaced or wiped must come back as a new node, since a voter that forgot its vote can
@@ -22,6 +23,7 @@ pub const DIRECTORY_FORMAT: u32 = 1;
 
 const IDENTITY_FILE: &str = "node";
 const LOCK_FILE: &str = "lock";
+const RECOVERY_FILE: &str = "recovery";
 const IDENTITY_TITLE: &str = "dynamo-server node";
 
 /// Whose data a directory holds. Fixed when the directory is created.
@@ -51,6 +53,9 @@ pub enum DirectoryError {
         /// The format that it states.
         found: u32,
     },
+    /// The recovery of its cluster was begun and not ended.
+    #[error("the data directory {0} is in the middle of `dynamo-server recover`: run that again, as it was run before")]
+    InRecovery(PathBuf),
     /// Its identity file is damaged.
     #[error("the identity file {path} is damaged: {reason}")]
     Damaged {
@@ -122,6 +127,39 @@ impl Directory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(DirectoryError::Io { path, source }),
         }
+    }
+
+    /// The number of the cluster that a recovery was begun for and not ended.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn recovery(&self) -> Result<Option<String>, DirectoryError> {
+        let path = self.part(RECOVERY_FILE);
+        match std::fs::read_to_string(&path) {
+            Ok(cluster) => Ok(Some(cluster)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(DirectoryError::Io { path, source }),
+        }
+    }
+
+    /// Notes that the directory is being changed to belong to another cluster; nobody starts on it until
+    /// [`Directory::end_recovery`]. Durable on return.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn begin_recovery(&self, cluster: &str) -> Result<(), DirectoryError> {
+        let path = self.part(RECOVERY_FILE);
+        replace_file(&path, cluster.as_bytes()).map_err(|source| DirectoryError::Io { path, source })
+    }
+
+    /// The directory is whole again, and has this identity.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn end_recovery(&self, identity: &Identity) -> Result<(), DirectoryError> {
+        self.write_identity(identity)?;
+        let path = self.part(RECOVERY_FILE);
+        std::fs::remove_file(&path).map_err(|source| DirectoryError::Io { path, source })
     }
 
     /// Writes the identity; durable on return.

@@ -71,7 +71,7 @@ impl Stores {
     /// As [`Env::open`](super::Env::open).
     pub fn open(storage: &Storage) -> Result<Stores, OpenError> {
         match storage {
-            Storage::Directory(path) => open_directory(path),
+            Storage::Directory(path) => open_directory(path, false),
             Storage::Memory => Ok(Stores {
                 log: Arc::new(MemoryLog::new()),
                 state: Arc::new(MemoryState::new()),
@@ -80,6 +80,14 @@ impl Stores {
                 lease: Arc::new(LeaseRecord::in_memory()),
             }),
         }
+    }
+
+    /// Opens a directory also where its recovery was begun and not ended.
+    ///
+    /// # Errors
+    /// As [`Env::open`](super::Env::open).
+    pub fn open_to_recover(path: &Path) -> Result<Stores, OpenError> {
+        open_directory(path, true)
     }
 
     /// Writes down whose data this is; durable on return where the stores are. The log's first floor is recorded before, so
@@ -113,15 +121,18 @@ impl Stores {
 }
 
 #[cfg(not(feature = "rocksdb"))]
-fn open_directory(path: &Path) -> Result<Stores, OpenError> {
+fn open_directory(path: &Path, _may_be_in_recovery: bool) -> Result<Stores, OpenError> {
     Err(OpenError::NoDisk(path.to_owned()))
 }
 
 #[cfg(feature = "rocksdb")]
-fn open_directory(path: &Path) -> Result<Stores, OpenError> {
+fn open_directory(path: &Path, may_be_in_recovery: bool) -> Result<Stores, OpenError> {
     use ordered_kv::rocks::{LogOptions, StateOptions, open_log, open_state};
 
     let directory = Directory::open(path)?;
+    if !may_be_in_recovery && directory.recovery()?.is_some() {
+        return Err(DirectoryError::InRecovery(path.to_owned()).into());
+    }
     let identity = directory.identity()?;
     let lease = Arc::new(LeaseRecord::open(&directory)?);
     let (log_path, state_path) = (directory.part("log"), directory.part("state"));

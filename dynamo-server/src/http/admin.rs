@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /cluster/status` | |
 //! | `POST /cluster/add` | `node`, `address` |
+//! | `POST /cluster/replace` | `node`, `address` |
 //! | `POST /cluster/promote` | `node` |
 //! | `POST /cluster/remove` | `node`, `force=true` |
 //! | `POST /cluster/transfer` | `shard` (a number or `all`), `to` |
@@ -56,7 +57,7 @@ pub async fn answer<E: Env>(node: &Node<E>, admin_from: AdminFrom, client: IpAdd
                 false => plain(StatusCode::OK, "application/json", status.to_json()),
             }
         }
-        (&Method::POST, "add" | "promote" | "remove" | "transfer") => {
+        (&Method::POST, "add" | "replace" | "promote" | "remove" | "transfer") => {
             if let Err(reason) = may_change(admin_from, client, head) {
                 return told(&query, StatusCode::FORBIDDEN, reason);
             }
@@ -65,10 +66,14 @@ pub async fn answer<E: Env>(node: &Node<E>, admin_from: AdminFrom, client: IpAdd
                 Err(reason) => told(&query, StatusCode::BAD_REQUEST, &reason),
             }
         }
-        (_, "status" | "add" | "promote" | "remove" | "transfer") => {
+        (_, "status" | "add" | "replace" | "promote" | "remove" | "transfer") => {
             told(&query, StatusCode::METHOD_NOT_ALLOWED, "status is read with GET, changes are made with POST")
         }
-        _ => told(&query, StatusCode::NOT_FOUND, "there is no such page; see status, add, promote, remove, transfer"),
+        _ => told(
+            &query,
+            StatusCode::NOT_FOUND,
+            "there is no such page; see status, add, replace, promote, remove, transfer",
+        ),
     }
 }
 
@@ -104,9 +109,13 @@ fn may_change(admin_from: AdminFrom, client: IpAddr, head: &Parts) -> Result<(),
 
 fn change_of(page: &str, query: &Query<'_>) -> Result<ClusterChange, String> {
     Ok(match page {
-        "add" => ClusterChange::Add { node: query.number("node")?, address: query.address()? },
-        "promote" => ClusterChange::Promote { node: query.number("node")? },
-        "remove" => ClusterChange::Remove { node: query.number("node")?, force: query.get("force") == Some("true") },
+        "add" => ClusterChange::Add { node: query.node()?, address: query.address()?, incarnation: None },
+        "replace" => {
+            let address = query.get("address").map(|_| query.address()).transpose()?;
+            ClusterChange::Replace { node: query.node()?, address }
+        }
+        "promote" => ClusterChange::Promote { node: query.node()? },
+        "remove" => ClusterChange::Remove { node: query.node()?, force: query.get("force") == Some("true") },
         _ => {
             let shard = match query.get("shard") {
                 Some("all") => None,
@@ -132,6 +141,13 @@ impl<'a> Query<'a> {
     fn number(&self, name: &str) -> Result<u64, String> {
         let text = self.get(name).ok_or_else(|| format!("the parameter {name} is missing"))?;
         text.parse().map_err(|_| format!("{name}={text} is not a number"))
+    }
+
+    fn node(&self) -> Result<u64, String> {
+        match self.number("node")? {
+            0 => Err("node numbers begin at 1".to_owned()),
+            node => Ok(node),
+        }
     }
 
     fn address(&self) -> Result<String, String> {
@@ -181,7 +197,10 @@ mod tests {
     #[test]
     fn parameters_are_read_or_missed_by_name() {
         let add = change_of("add", &Query("format=text&node=4&address=h:7004"));
-        assert_eq!(add, Ok(ClusterChange::Add { node: 4, address: "h:7004".to_owned() }));
+        assert_eq!(add, Ok(ClusterChange::Add { node: 4, address: "h:7004".to_owned(), incarnation: None }));
+        assert!(change_of("add", &Query("node=0&address=h:7004")).unwrap_err().contains("begin at 1"));
+        let replace = change_of("replace", &Query("node=2"));
+        assert_eq!(replace, Ok(ClusterChange::Replace { node: 2, address: None }));
         let all = change_of("transfer", &Query("shard=all&to=2"));
         assert_eq!(all, Ok(ClusterChange::Transfer { shard: None, to: 2 }));
         let one = change_of("transfer", &Query("shard=3&to=2"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dynamo_engine::context::RequestContext;
-use dynamo_protocol::error::ApiError;
+use dynamo_protocol::error::{ApiError, ErrorKind};
 use dynamo_protocol::ops::{Operation, check_json};
 use dynamo_protocol::sigv4;
 use futures::future::BoxFuture;
@@ -146,6 +146,10 @@ impl<E: Env> Service<E> {
         // A body that is not JSON is reported before credentials are.
         let region = sigv4::authorize(text(headers, &AUTHORIZATION), date)
             .or_else(|refused| check_json(body).and(Err(refused)))?;
+        if self.node.is_refused() {
+            let reason = self.node.admission().reason().unwrap_or_default().to_owned();
+            return Err(ApiError::new(ErrorKind::ServiceUnavailable, reason));
+        }
         let _answering = self.node.in_flight().enter();
         let timer = self.metrics.start(operation, E::monotonic_ns());
         let context = RequestContext::for_region(&region);

@@ -8,6 +8,7 @@
 //! ```text
 //!                       reads   writes   catalog
 //! stopped, stopping       x       x         x
+//! not admitted            x       x         x
 //! the log's disk stalls           x         x       while this node leads anything
 //! too many reads hang     x
 //! no leader / quorum      x       x         x       catalog: of the system group's shard alone
@@ -55,6 +56,8 @@ pub enum Impairment {
     Stopped(String),
     /// It was told to stop.
     Stopping,
+    /// It takes no part in its cluster: the cluster is not founded yet, or does not know the node's data.
+    NotAdmitted(String),
     /// Nobody is known to lead a shard.
     NoLeader {
         /// The shard.
@@ -97,7 +100,7 @@ impl Impairment {
     /// Whether it keeps the node from this.
     pub fn prevents(&self, capability: Capability) -> bool {
         match self {
-            Impairment::Stopped(_) | Impairment::Stopping => true,
+            Impairment::Stopped(_) | Impairment::Stopping | Impairment::NotAdmitted(_) => true,
             Impairment::NoLeader { shard } | Impairment::NoQuorum { shard } => {
                 capability != Capability::Catalog || *shard == SYSTEM_SHARD
             }
@@ -116,7 +119,10 @@ impl Impairment {
     /// putting the nodes' views side by side, is not complained about twice.
     pub fn is_complaint(&self) -> bool {
         match self {
-            Impairment::DiskStalled { .. } | Impairment::ReadsHang { .. } | Impairment::ClockApart { .. } => true,
+            Impairment::NotAdmitted(_)
+            | Impairment::DiskStalled { .. }
+            | Impairment::ReadsHang { .. }
+            | Impairment::ClockApart { .. } => true,
             Impairment::Stopped(_)
             | Impairment::Stopping
             | Impairment::NoLeader { .. }
@@ -135,6 +141,7 @@ impl fmt::Display for Impairment {
         match self {
             Impairment::Stopped(reason) => write!(f, "stopped: {reason}"),
             Impairment::Stopping => f.write_str("the node is stopping"),
+            Impairment::NotAdmitted(reason) => write!(f, "the node takes no part: {reason}"),
             Impairment::NoLeader { shard } => write!(f, "no leader of shard {shard} is known"),
             Impairment::NoQuorum { shard } => write!(f, "no quorum of shard {shard} was heard lately"),
             Impairment::DiskStalled { for_s, .. } => write!(f, "the disk of the log has not answered for {for_s} s"),
@@ -277,6 +284,7 @@ mod tests {
             (vec![lost(3)], [false, false, true]),
             (vec![Impairment::NoLeader { shard: 1 }, full(0)], [false, false, false]),
             (vec![Impairment::Stopping], [false, false, false]),
+            (vec![Impairment::NotAdmitted("removed".to_owned())], [false, false, false]),
             (vec![stopped], [false, false, false]),
         ] {
             let health = health(&impairments);

@@ -3,6 +3,7 @@
 //! A request comes down here as a command or a read plan and goes to the shards that its tokens name; what comes back is
 //! an outcome or a body. Everything that makes this node special (identity, disk, faults, upkeep) lives here too.
 
+mod admission;
 pub mod balance;
 mod counters;
 mod ddl;
@@ -39,6 +40,7 @@ use shard_router::{ShardId, ShardMap};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 
+pub use self::admission::Admission;
 pub use self::counters::Counters;
 pub use self::fault::FaultSignal;
 pub use self::health::{Capability, Health, Impairment, ShardHealth};
@@ -84,6 +86,10 @@ pub struct Node<E: Env> {
     transport: E::Transport,
     /// What this node expects its peers to be set up with, too.
     agreed: AgreedSettings,
+    /// What stands between it and its cluster.
+    admission: admission::SharedAdmission,
+    /// A leader that has called within so many nanoseconds is one that calls.
+    called_within_ns: u64,
     /// Merged with the hybrid time of every message.
     clock: Arc<NodeClock>,
     /// What the members' wall clocks say about this node's.
@@ -193,6 +199,7 @@ impl<E: Env> Node<E> {
     fn impairments(&self) -> Vec<Impairment> {
         let mut found = Vec::new();
         found.extend(self.fault.reason().map(|reason| Impairment::Stopped(reason.to_owned())));
+        found.extend(self.not_admitted().map(Impairment::NotAdmitted));
         if *self.stopping.borrow() {
             found.push(Impairment::Stopping);
         }

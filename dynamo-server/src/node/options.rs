@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::env::Storage;
 use crate::env::settings::{self, AgreedSettings};
+use crate::fnv;
 use crate::guard::{EventualReads, ReadMode};
 use crate::raft::Pace;
 use crate::raft::snapshot::SNAPSHOT_CHUNK_BYTES;
@@ -28,8 +29,8 @@ pub const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
 pub struct ClusterOptions {
     /// This node.
     pub node_id: u64,
-    /// Where the members listen for their peers, this node included. Founding members must each be given the same; who
-    /// belongs to the cluster later is in its log.
+    /// Where the members listen for their peers, this node included. Founding members must each be given the same, and the
+    /// one with the lowest number founds the cluster once all of them run; who belongs to it later is in its log.
     pub members: BTreeMap<u64, String>,
     /// The number of a cluster that exists already ([`Identity::cluster_id`](crate::env::Identity), the same on every
     /// member): a new node begins empty and waits to be added. `None` for a founding member, and for a node that comes
@@ -42,11 +43,8 @@ impl ClusterOptions {
     /// (FNV-1a, 128 bits, over the members in the order of their ids). It is written down once and then stays, whatever
     /// becomes of the members.
     pub fn founding_id(&self) -> u128 {
-        const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-        const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
         let members = self.members.iter().map(|(node, address)| format!("{node}={address},"));
-        let text: String = members.collect();
-        text.bytes().fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME))
+        fnv::hash_128(&members.collect::<String>())
     }
 }
 

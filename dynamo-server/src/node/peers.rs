@@ -8,8 +8,9 @@ use futures::future::BoxFuture;
 
 use super::Node;
 use crate::env::settings::{self, AgreedSettings};
-use crate::env::{Caller, Env, Identity, Introduction, PeerHost, Standing, Transport};
+use crate::env::{ANY_INCARNATION, Caller, Env, Identity, Introduction, PeerHost, Standing, Transport};
 use crate::peer::{self, Header};
+use crate::raft::rules::{self, Rule};
 use crate::raft::{ServeError, message};
 
 /// Why a peer gets no answer.
@@ -19,6 +20,10 @@ enum Refusal {
     Replica(#[from] ServeError),
     #[error("a peer's request cannot be read: {0}")]
     Service(#[from] DecodeError),
+    #[error("other data are meant than lie here")]
+    NotMeant,
+    #[error("node {node} asks for service {kind} and is no member")]
+    NoMember { node: u64, kind: u8 },
 }
 
 /// What the transport knows of a node.
@@ -56,16 +61,24 @@ impl<E: Env> Node<E> {
     }
 
     /// Whether this node has taken part in a group: it holds a vote or an entry.
-    fn has_data(&self) -> bool {
+    pub(super) fn has_data(&self) -> bool {
         self.shards.iter().any(|shard| shard.group().log().vote().is_some() || shard.group().log().last().is_some())
     }
 
-    /// What the node of this number and incarnation is, by the memberships that are known here.
-    fn standing_of(&self, _node: u64, _incarnation: u64) -> Standing {
-        Standing::Unknown
+    /// What the node of this number and incarnation is, by the memberships that are known here: a member where it is one of
+    /// any group.
+    pub(super) fn standing_of(&self, node: u64, incarnation: u64) -> Standing {
+        let rank = |standing: &Standing| match standing {
+            Standing::Unknown => 0,
+            Standing::Stranger => 1,
+            Standing::OtherIncarnation => 2,
+            Standing::Member => 3,
+        };
+        let standings = self.shards.iter().map(|shard| shard.group().standing_of(node, incarnation));
+        standings.max_by_key(rank).unwrap_or(Standing::Unknown)
     }
 
-    /// A peer has named its settings: where they differ from the ones here, that is said.
+    /// A peer has named its settings: where they differ from the ones here, that is said until they do not.
     fn hear_settings(&self, node: u64, there: &AgreedSettings) {
         for (setting, here, there) in self.agreed.differences(there) {
             let name = settings::name(setting);
@@ -74,24 +87,31 @@ impl<E: Env> Node<E> {
         }
     }
 
-    async fn serve_peer(&self, request: &Bytes) -> Result<Option<Bytes>, Refusal> {
+    async fn serve_peer(&self, caller: Caller, request: &Bytes) -> Result<Option<Bytes>, Refusal> {
         if self.fault.reason().is_some() {
             return Err(ServeError::Stopped.into());
         }
+        let is_meant = caller.means == ANY_INCARNATION || caller.means == self.identity.incarnation;
+        if !is_meant && rules::is_kept(Rule::Incarnations) {
+            return Err(Refusal::NotMeant);
+        }
         if peer::is_service(request) {
-            return Ok(Some(self.serve_request(request).await?));
+            return Ok(Some(self.serve_request(caller, request).await?));
         }
         let group = message::group_of(request).map_err(ServeError::from)?;
         match self.shards.iter().find(|shard| shard.id().0 == group) {
-            Some(shard) => Ok(Some(shard.group().serve(request).await?)),
+            Some(shard) => Ok(Some(shard.group().serve(caller, request).await?)),
             None => Ok(None),
         }
     }
 
-    async fn serve_request(&self, mut request: &[u8]) -> Result<Bytes, DecodeError> {
+    async fn serve_request(&self, caller: Caller, mut request: &[u8]) -> Result<Bytes, Refusal> {
         let header = Header::decode(&mut request)?;
+        if !self.may_ask(caller, &header) {
+            return Err(Refusal::NoMember { node: caller.node, kind: header.kind });
+        }
         self.observe_clock(header.clock);
-        match header.kind {
+        let answer = match header.kind {
             peer::PROPOSE => peer::propose::serve(self, header, request).await,
             peer::FETCH => peer::fetch::serve(self, header, request).await,
             peer::INDEX_WAIT => peer::index_wait::serve(self, header, request).await,
@@ -102,17 +122,36 @@ impl<E: Env> Node<E> {
             peer::ROOM => peer::room::serve(self, header, request).await,
             peer::PAUSE_BALANCING => peer::transfer::serve_pause(self, header, request).await,
             // Boxed: it asks peers itself, and its future would contain itself otherwise.
-            peer::JOIN => Box::pin(peer::join::serve(self, header, request)).await,
+            peer::JOIN => Box::pin(peer::join::serve(self, caller, header, request)).await,
             tag => Err(DecodeError::Tag { what: "service", tag }),
+        };
+        Ok(answer?)
+    }
+
+    /// Whether a caller may ask for a service: its status anybody, to be added whoever asks for itself, everything else
+    /// only members.
+    fn may_ask(&self, caller: Caller, header: &Header) -> bool {
+        if matches!(header.kind, peer::STATUS | peer::JOIN) {
+            return true;
         }
+        // As a rule the shard itself knows; while members change, some know more than others.
+        let of_shard = self.shard(header.shard).map(|shard| shard.group().standing_of(caller.node, caller.incarnation));
+        of_shard == Ok(Standing::Member) || self.standing_of(caller.node, caller.incarnation) == Standing::Member
     }
 }
 
-async fn answer<E: Env>(node: Weak<Node<E>>, _caller: Caller, request: Bytes) -> Option<Bytes> {
+async fn answer<E: Env>(node: Weak<Node<E>>, caller: Caller, request: Bytes) -> Option<Bytes> {
     let node = node.upgrade()?;
-    match node.serve_peer(&request).await {
+    match node.serve_peer(caller, &request).await {
         Ok(response) => response,
         Err(Refusal::Replica(ServeError::Stopped)) => None,
+        // It asks again and again; the status of the cluster complains about it.
+        Err(
+            error @ (Refusal::NotMeant | Refusal::NoMember { .. } | Refusal::Replica(ServeError::OtherIncarnation(_))),
+        ) => {
+            tracing::debug!(%error, "a peer gets no answer");
+            None
+        }
         Err(error) => {
             tracing::warn!(%error, "a peer gets no answer");
             None

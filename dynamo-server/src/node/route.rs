@@ -18,9 +18,10 @@ use shard_router::{ShardId, Token};
 
 use super::room::Need;
 use super::{Node, lanes};
-use crate::env::{ANY_INCARNATION, Env, Lane, PeerRequest, Transport, TransportError};
+use crate::env::{Env, Lane, PeerRequest, Transport, TransportError};
 use crate::guard::Handler;
 use crate::peer::{self, Header};
+use crate::raft::types::Member;
 use crate::shard::{Deadline, Shard, ShardError};
 
 /// How long a request that finds no leader waits before it looks again. An election takes a hundred times as long.
@@ -338,16 +339,16 @@ impl<E: Env> Node<E> {
     /// Asks a peer to do something for `shard`, and takes over its hybrid time.
     pub(crate) async fn ask(&self, peer: u64, shard: ShardId, kind: u8, body: &[u8], deadline: Deadline) -> Attempt {
         // A node that is being removed is a member of some groups and not of others, and may still lead this one.
-        let own = self.shards.get(shard.0 as usize).and_then(|own| own.group().address_of(peer));
-        let Some(address) = own.or_else(|| self.system().group().address_of(peer)) else { return Attempt::NotSent };
-        self.ask_at(peer, address, shard, kind, body, deadline).await
+        let own = self.shards.get(shard.0 as usize).and_then(|own| own.group().member(peer));
+        let Some(member) = own.or_else(|| self.system().group().member(peer)) else { return Attempt::NotSent };
+        self.ask_at(peer, member, shard, kind, body, deadline).await
     }
 
-    /// As [`Node::ask`], of a peer that may be no member, or not yet.
+    /// As [`Node::ask`], of a peer that may be no member, or not yet, or not with these data.
     pub(crate) async fn ask_at(
         &self,
         peer: u64,
-        address: String,
+        member: Member,
         shard: ShardId,
         kind: u8,
         body: &[u8],
@@ -357,12 +358,12 @@ impl<E: Env> Node<E> {
         if remaining.is_zero() {
             return Attempt::NotSent;
         }
+        let Member { address, incarnation } = member;
         let header = Header { kind, shard, remaining, clock: self.clock_reading() };
         let mut message = Vec::with_capacity(32 + body.len());
         header.encode(&mut message);
         message.extend_from_slice(body);
-        let request =
-            PeerRequest { to: peer, incarnation: ANY_INCARNATION, address, lane: Lane::Requests, body: message.into() };
+        let request = PeerRequest { to: peer, incarnation, address, lane: Lane::Requests, body: message.into() };
         let answer = match self.transport.call(request, remaining).await {
             Ok(answer) => answer.body,
             Err(TransportError::NotSent) => return Attempt::NotSent,

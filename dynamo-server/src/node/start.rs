@@ -17,8 +17,10 @@ use super::lanes::Courier;
 use super::options::HANGING_READS_MAX;
 use super::room::{self, Floors};
 use super::upkeep::Upkeep;
-use super::{ClusterOptions, FaultSignal, Node, NodeOptions, balance, ddl, fitness, off_loop, share_room, transaction};
-use crate::env::{Env, Identity, OpenError, Stores};
+use super::{
+    ClusterOptions, FaultSignal, Node, NodeOptions, admission, balance, ddl, fitness, off_loop, share_room, transaction,
+};
+use crate::env::{ANY_INCARNATION, Env, Identity, OpenError, Stores};
 use crate::guard::LeaseGuard;
 use crate::in_flight::InFlight;
 use crate::log_limit::LogLimit;
@@ -72,6 +74,12 @@ pub enum NodeError {
          cluster: start it without --node-id and --peers, or give the cluster a new data directory"
     )]
     IsAlone,
+    /// There are data, and nothing says whose.
+    #[error(
+        "the data directory has data but no identity (the file `node` is missing): nobody knows whose they are; restore the \
+         file, or give the node a new data directory"
+    )]
+    NoIdentity,
     /// The node is no member of the cluster that it is to found.
     #[error("node {0} is not among the members of its cluster")]
     NoMember(u64),
@@ -100,11 +108,17 @@ impl<E: Env> Node<E> {
     /// [`NodeError`], with nothing left running.
     pub async fn start(options: NodeOptions, env: E) -> Result<Arc<Node<E>>, NodeError> {
         let mut stores = E::in_place(|| env.open(&options.storage))?;
-        let identity = identify::<E>(&mut stores, &options)?;
+        let identity = identify::<E>(&stores, &options)?;
         let fault = FaultSignal::default();
         let map = ShardMap::even(identity.shards as usize).ok_or(NodeError::Shards(identity.shards))?;
         let map = Arc::new(map);
         let recovered = E::in_place(|| recover(&stores, &map))?;
+        if stores.identity.is_none() {
+            if recovered.iter().any(RecoveredGroup::has_data) {
+                return Err(NodeError::NoIdentity);
+            }
+            E::in_place(|| stores.adopt(identity.clone()))?;
+        }
         let floor = Floor { groups: recovered.iter().map(|group| (group.shard().0, group.floor())).collect() };
         let in_flight = Arc::new(InFlight::default());
         let in_place = options.cluster.is_none().then(|| Arc::clone(&in_flight));
@@ -124,7 +138,7 @@ impl<E: Env> Node<E> {
             fault: fault.clone(),
         };
         let clock = Arc::new(NodeClock::new());
-        let groups = start_groups(&context, recovered, options.cluster.as_ref(), identity.cluster_id).await?;
+        let groups = start_groups(&context, recovered, options.cluster.as_ref(), &identity).await?;
         let open = |group| Shard::new(group, Arc::clone(&clock), Arc::clone(&wall_clocks), options.request_deadline);
         let shard = |group| Arc::new(open(group));
         let shards = groups.into_iter().map(shard).collect();
@@ -140,6 +154,8 @@ impl<E: Env> Node<E> {
             is_alone: options.cluster.is_none(),
             transport: env.transport().clone(),
             agreed: options.agreed(),
+            admission: admission::SharedAdmission::default(),
+            called_within_ns: u64::try_from(options.pace.election_timeout_max.as_nanos()).unwrap_or(u64::MAX),
             clock,
             wall_clocks,
             wall_log: LogLimit::default(),
@@ -162,6 +178,7 @@ impl<E: Env> Node<E> {
             stopping: watch::Sender::new(false),
             tasks: Mutex::default(),
         });
+        node.listen_to_peers(env.transport());
         node.start_tasks(&options);
         node.start_until_stopped(fitness::watch(Arc::downgrade(&node)));
         node.forget_promise(longest_promise, options.pace.election_timeout_max);
@@ -174,7 +191,6 @@ impl<E: Env> Node<E> {
         if node.shards.len() > 1 {
             node.start_task(transaction::keeper(Arc::downgrade(&node)));
         }
-        node.listen_to_peers(env.transport());
         Ok(node)
     }
 
@@ -219,6 +235,9 @@ impl<E: Env> Node<E> {
             stopping: self.stopping.subscribe(),
         };
         self.start_task(upkeep.run());
+        if let Some(cluster) = &options.cluster {
+            self.start_task(admission::run(Arc::downgrade(self), cluster.clone()));
+        }
         for shard in &self.shards {
             let group = Arc::clone(shard.group());
             self.start_until_stopped(async move { group.gate_elections().await });
@@ -237,8 +256,8 @@ fn remember_promise<E: Env>(stores: &Stores, own: Duration) -> Result<Duration, 
     Ok(longest)
 }
 
-/// The identity of the data; a new one for new data.
-fn identify<E: Env>(stores: &mut Stores, options: &NodeOptions) -> Result<Identity, NodeError> {
+/// The identity of the data; a new one, not yet written down, for new data.
+fn identify<E: Env>(stores: &Stores, options: &NodeOptions) -> Result<Identity, NodeError> {
     let shards = options.shards;
     let asked = options.cluster.as_ref().map(|cluster| cluster.node_id);
     if let (Some(asked), Some(cluster)) = (asked, &options.cluster)
@@ -259,9 +278,12 @@ fn identify<E: Env>(stores: &mut Stores, options: &NodeOptions) -> Result<Identi
         None => u128::from(E::random()) << 64 | u128::from(E::random()),
         Some(cluster) => cluster.joins.unwrap_or_else(|| cluster.founding_id()),
     };
-    let identity = Identity { cluster_id, node_id: asked.unwrap_or(FIRST_NODE), incarnation: E::random(), shards };
-    stores.adopt(identity.clone())?;
-    Ok(identity)
+    Ok(Identity { cluster_id, node_id: asked.unwrap_or(FIRST_NODE), incarnation: new_incarnation::<E>(), shards })
+}
+
+/// A number that no data have had before: drawn, since nobody could be asked who remembers all of them.
+fn new_incarnation<E: Env>() -> u64 {
+    E::random().max(ANY_INCARNATION + 1)
 }
 
 /// Reads all groups and compares their logs with what was known of them. What was found becomes the new floor, so that
@@ -287,11 +309,11 @@ async fn start_groups<E: Env>(
     context: &GroupContext<E>,
     recovered: Vec<RecoveredGroup>,
     cluster: Option<&ClusterOptions>,
-    cluster_id: u128,
+    identity: &Identity,
 ) -> Result<Vec<Group<E>>, NodeError> {
     let mut starts = Vec::with_capacity(recovered.len());
     for group in recovered {
-        starts.push(start_group(context, group, cluster, cluster_id));
+        starts.push(start_group(context, group, cluster, identity));
     }
     let (mut groups, mut failure) = (Vec::new(), None);
     for started in join_all(starts).await {
@@ -299,6 +321,9 @@ async fn start_groups<E: Env>(
             Ok(group) => groups.push(group),
             Err(error) => failure = failure.or(Some(error)),
         }
+    }
+    if let (None, Some(cluster)) = (&failure, cluster) {
+        failure = go_on_founding(&groups, cluster, identity).await.err();
     }
     match failure {
         None => Ok(groups),
@@ -315,23 +340,27 @@ async fn start_group<E: Env>(
     context: &GroupContext<E>,
     group: RecoveredGroup,
     cluster: Option<&ClusterOptions>,
-    cluster_id: u128,
+    identity: &Identity,
 ) -> Result<Group<E>, NodeError> {
     match cluster {
-        None => start_alone(context, group).await,
-        Some(cluster) => start_member(context, group, cluster, cluster_id).await,
+        None => start_alone(context, group, identity.incarnation).await,
+        Some(cluster) => start_member(context, group, cluster).await,
     }
 }
 
 /// Starts a group whose only member is this node, and waits until it leads.
-async fn start_alone<E: Env>(context: &GroupContext<E>, group: RecoveredGroup) -> Result<Group<E>, NodeError> {
+async fn start_alone<E: Env>(
+    context: &GroupContext<E>,
+    group: RecoveredGroup,
+    incarnation: u64,
+) -> Result<Group<E>, NodeError> {
     let shard = group.shard().0;
     if group.members().keys().any(|node| *node != context.node) {
         return Err(NodeError::IsMember(context.node));
     }
     let group = Group::start(context, group).await?;
     group.wait_hold_down().await;
-    group.initialize(BTreeMap::from([(context.node, Member::new(""))])).await?;
+    group.initialize(BTreeMap::from([(context.node, Member::new("", incarnation))])).await?;
     group.stand().await.map_err(|_| fault_of(context, shard))?;
     match E::timeout(ELECTION_WAIT, group.lease().wait_leading()).await {
         Some(()) => Ok(group),
@@ -342,29 +371,41 @@ async fn start_alone<E: Env>(context: &GroupContext<E>, group: RecoveredGroup) -
     }
 }
 
-/// Starts a group of several founding members, or of a cluster that already is. Who leads it is found out later, by
-/// the members together. Only a founder writes the first entry: a node that joined, and comes back before it has heard
-/// of anybody, would found a cluster of its own.
+/// Starts a group of a cluster. Who leads it is found out later, by the members together; who the first members are, see
+/// [`admission`].
 async fn start_member<E: Env>(
     context: &GroupContext<E>,
     group: RecoveredGroup,
     cluster: &ClusterOptions,
-    cluster_id: u128,
 ) -> Result<Group<E>, NodeError> {
-    match (group.members().get(&context.node), cluster.members.get(&context.node)) {
+    let members = group.members();
+    match (members.get(&context.node).map(|member| &member.address), cluster.members.get(&context.node)) {
         (Some(known), Some(given)) if known.is_empty() && !given.is_empty() => return Err(NodeError::IsAlone),
         (Some(known), Some(given)) if known != given && group.shard() == SYSTEM => {
             tracing::warn!("the members know this node by {known}; that it is given {given} now changes nothing");
         }
         _ => {}
     }
-    let group = Group::start(context, group).await?;
-    if cluster.joins.is_none() && cluster.founding_id() == cluster_id {
-        let members = cluster.members.iter().map(|(node, address)| (*node, Member::new(address))).collect();
-        // Every founder writes the same first entry, so it does not matter which of them wins the first election.
-        group.initialize(members).await?;
+    Ok(Group::start(context, group).await?)
+}
+
+/// A founder that died while it founded has done so in some groups only, each of which has the same members. It goes on.
+async fn go_on_founding<E: Env>(
+    groups: &[Group<E>],
+    cluster: &ClusterOptions,
+    identity: &Identity,
+) -> Result<(), NodeError> {
+    let is_first = cluster.members.keys().next() == Some(&identity.node_id);
+    if !is_first || cluster.joins.is_some() || cluster.founding_id() != identity.cluster_id {
+        return Ok(());
     }
-    Ok(group)
+    let members = groups.iter().map(|group| group.members()).find(|members| members.get(identity.node_id).is_some());
+    let Some(members) = members else { return Ok(()) };
+    let members: BTreeMap<u64, Member> = members.iter().map(|(node, member)| (node, member.clone())).collect();
+    for group in groups.iter().filter(|group| group.log().last().is_none() && group.log().vote().is_none()) {
+        group.initialize(members.clone()).await?;
+    }
+    Ok(())
 }
 
 fn fault_of<E: Env>(context: &GroupContext<E>, shard: u32) -> NodeError {

@@ -1,7 +1,8 @@
 //! Changing the members of a group that another node leads.
 //!
 //! ```text
-//! request   01 · node · address   |   02 · node   |   03 · node            add as learner, promote, remove
+//! request   01 · node · member   |   02 · node   |   03 · node   |   04 · node · member   add, promote, remove, replace
+//! member    address · incarnation
 //! response  00   |   a refusal (1) · what it is about
 //! ```
 
@@ -11,12 +12,14 @@ use dynamo_engine::codec::{DecodeError, finish, get_option, get_str, get_u8, get
 use super::{Header, response};
 use crate::env::Env;
 use crate::node::Node;
+use crate::raft::types::Member;
 use crate::raft::{MemberChange, MembershipError};
 use crate::shard::Deadline;
 
 const ADD_LEARNER: u8 = 1;
 const PROMOTE: u8 = 2;
 const REMOVE: u8 = 3;
+const REPLACE: u8 = 4;
 
 const DONE: u8 = 0;
 const NOT_LEADER: u8 = 1;
@@ -27,6 +30,7 @@ const LAST_VOTER: u8 = 5;
 const IN_PROGRESS: u8 = 6;
 const UNKNOWN: u8 = 7;
 const STOPPED: u8 = 8;
+const OTHER_INCARNATION: u8 = 9;
 
 /// The body of a request.
 pub fn encode(change: &MemberChange) -> Vec<u8> {
@@ -35,10 +39,12 @@ pub fn encode(change: &MemberChange) -> Vec<u8> {
         MemberChange::AddLearner { .. } => ADD_LEARNER,
         MemberChange::Promote { .. } => PROMOTE,
         MemberChange::Remove { .. } => REMOVE,
+        MemberChange::Replace { .. } => REPLACE,
     });
     put_u64(&mut out, change.node());
-    if let MemberChange::AddLearner { address, .. } = change {
-        put_str(&mut out, address);
+    if let MemberChange::AddLearner { member, .. } | MemberChange::Replace { member, .. } = change {
+        put_str(&mut out, &member.address);
+        put_u64(&mut out, member.incarnation);
     }
     out
 }
@@ -59,6 +65,7 @@ pub fn decode(mut body: &[u8]) -> Result<Result<(), MembershipError>, DecodeErro
         IN_PROGRESS => Err(MembershipError::InProgress),
         UNKNOWN => Err(MembershipError::Unknown),
         STOPPED => Err(MembershipError::Stopped),
+        OTHER_INCARNATION => Err(MembershipError::OtherIncarnation(get_u64(input)?)),
         tag => return Err(DecodeError::Tag { what: "refusal", tag }),
     };
     finish(input)?;
@@ -83,11 +90,16 @@ fn get_change(input: &mut &[u8]) -> Result<MemberChange, DecodeError> {
     let kind = get_u8(input)?;
     let node = get_u64(input)?;
     Ok(match kind {
-        ADD_LEARNER => MemberChange::AddLearner { node, address: get_str(input)? },
+        ADD_LEARNER => MemberChange::AddLearner { node, member: get_member(input)? },
+        REPLACE => MemberChange::Replace { node, member: get_member(input)? },
         PROMOTE => MemberChange::Promote { node },
         REMOVE => MemberChange::Remove { node },
         tag => return Err(DecodeError::Tag { what: "change of members", tag }),
     })
+}
+
+fn get_member(input: &mut &[u8]) -> Result<Member, DecodeError> {
+    Ok(Member::new(get_str(input)?, get_u64(input)?))
 }
 
 fn put_answer(out: &mut Vec<u8>, result: &Result<(), MembershipError>) {
@@ -105,6 +117,7 @@ fn put_answer(out: &mut Vec<u8>, result: &Result<(), MembershipError>) {
             put_about(out, OTHER_ADDRESS, *node);
             put_str(out, address);
         }
+        MembershipError::OtherIncarnation(node) => put_about(out, OTHER_INCARNATION, *node),
         MembershipError::NotCaughtUp(node) => put_about(out, NOT_CAUGHT_UP, *node),
         MembershipError::LastVoter(node) => put_about(out, LAST_VOTER, *node),
         MembershipError::InProgress => out.push(IN_PROGRESS),
@@ -124,9 +137,11 @@ mod tests {
 
     #[test]
     fn changes_are_read_back() {
-        let add = MemberChange::AddLearner { node: 300, address: "host:1".to_owned() };
-        assert_eq!(encode(&add), b"\x01\xac\x02\x06host:1");
-        for change in [add, MemberChange::Promote { node: 4 }, MemberChange::Remove { node: 5 }] {
+        let member = Member::new("host:1", 7);
+        let add = MemberChange::AddLearner { node: 300, member: member.clone() };
+        assert_eq!(encode(&add), b"\x01\xac\x02\x06host:1\x07");
+        let replace = MemberChange::Replace { node: 6, member };
+        for change in [add, MemberChange::Promote { node: 4 }, MemberChange::Remove { node: 5 }, replace] {
             assert_eq!(get_change(&mut &encode(&change)[..]), Ok(change));
         }
         assert!(get_change(&mut &[9, 1][..]).is_err());
@@ -139,6 +154,7 @@ mod tests {
             Err(MembershipError::NotLeader { leader: Some(3) }),
             Err(MembershipError::NoMember(2)),
             Err(MembershipError::OtherAddress { node: 2, address: "elsewhere".to_owned() }),
+            Err(MembershipError::OtherIncarnation(2)),
             Err(MembershipError::NotCaughtUp(2)),
             Err(MembershipError::LastVoter(2)),
             Err(MembershipError::InProgress),

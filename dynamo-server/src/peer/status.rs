@@ -5,7 +5,7 @@
 //! response  node · cluster (16, BE) · incarnation (8, BE) · version · fault? · disk full (1) · n complaints · lease ms ·
 //!           n shards
 //!   shard     number · leads (1) · lease (1) · term · leader? · members · last? · committed? · applied? · n followers
-//!   members   joint (1) · n voters, n learners: node · address
+//!   members   joint (1) · n voters, n learners: node · address · incarnation
 //!   follower  node · matched? · heard (1)
 //! ```
 
@@ -20,6 +20,7 @@ use dynamo_engine::codec::{
 use super::{Header, response};
 use crate::env::Env;
 use crate::node::{Node, NodeStatus, ShardStatus};
+use crate::raft::types::Member;
 use crate::raft::{Follower, GroupOverview, Members};
 
 /// Does what a peer asks.
@@ -83,8 +84,8 @@ fn put_shard(out: &mut Vec<u8>, shard: &ShardStatus) {
     put_u64(out, group.term);
     put_number(out, group.leader);
     put_bool(out, group.members.is_joint);
-    put_addresses(out, &group.members.voters);
-    put_addresses(out, &group.members.learners);
+    put_members(out, &group.members.voters);
+    put_members(out, &group.members.learners);
     put_number(out, group.last);
     put_number(out, group.committed);
     put_number(out, group.applied);
@@ -100,7 +101,7 @@ fn get_shard(input: &mut &[u8]) -> Result<ShardStatus, DecodeError> {
     let (shard, leads, has_lease) = (get_u32(input)?, get_bool(input)?, get_bool(input)?);
     let (term, leader) = (get_u64(input)?, get_option(input, get_u64)?);
     let is_joint = get_bool(input)?;
-    let members = Members { is_joint, voters: get_addresses(input)?, learners: get_addresses(input)? };
+    let members = Members { is_joint, voters: get_members(input)?, learners: get_members(input)? };
     let (last, committed) = (get_option(input, get_u64)?, get_option(input, get_u64)?);
     let applied = get_option(input, get_u64)?;
     let followers = get_list(input, |input| {
@@ -116,16 +117,18 @@ fn put_number(out: &mut Vec<u8>, number: Option<u64>) {
     put_option(out, number.as_ref(), |out, number| put_u64(out, *number));
 }
 
-fn put_addresses(out: &mut Vec<u8>, addresses: &BTreeMap<u64, String>) {
-    let addresses: Vec<_> = addresses.iter().collect();
-    put_list(out, &addresses, |out, (node, address)| {
+fn put_members(out: &mut Vec<u8>, members: &BTreeMap<u64, Member>) {
+    let members: Vec<_> = members.iter().collect();
+    put_list(out, &members, |out, (node, member)| {
         put_u64(out, **node);
-        put_str(out, address);
+        put_str(out, &member.address);
+        put_u64(out, member.incarnation);
     });
 }
 
-fn get_addresses(input: &mut &[u8]) -> Result<BTreeMap<u64, String>, DecodeError> {
-    Ok(get_list(input, |input| Ok((get_u64(input)?, get_str(input)?)))?.into_iter().collect())
+fn get_members(input: &mut &[u8]) -> Result<BTreeMap<u64, Member>, DecodeError> {
+    let get_member = |input: &mut &[u8]| Ok((get_u64(input)?, Member::new(get_str(input)?, get_u64(input)?)));
+    Ok(get_list(input, get_member)?.into_iter().collect())
 }
 
 #[cfg(test)]
@@ -138,8 +141,8 @@ mod tests {
             term: 7,
             leader: Some(1),
             members: Members {
-                voters: BTreeMap::from([(1, "a:1".to_owned()), (2, "b:2".to_owned())]),
-                learners: BTreeMap::from([(3, "c:3".to_owned())]),
+                voters: BTreeMap::from([(1, Member::new("a:1", 7)), (2, Member::new("b:2", 300))]),
+                learners: BTreeMap::from([(3, Member::new("c:3", 9))]),
                 is_joint: true,
             },
             last: Some(300),

@@ -6,7 +6,7 @@
 //! ```text
 //! entry       format (1) · term · index · kind (1) · body      body: engine entry | membership | nothing
 //! vote        format (1) · term · node · committed (1)
-//! membership  n configs · (n voters · node …) … · n members · (node · address) …
+//! membership  n configs · (n voters · node …) … · n members · (node · address · incarnation) …
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,13 +20,26 @@ use openraft::EntryPayload;
 
 use super::payload::Payload;
 use super::types::{CommittedLeaderId, LogEntry, LogId, Member, Membership, StoredMembership, Vote};
+use crate::env::ANY_INCARNATION;
 
 /// The format of everything in this file.
 pub const LOG_FORMAT: u8 = 1;
 
 const KIND_BLANK: u8 = 0;
 const KIND_COMMANDS: u8 = 1;
-const KIND_MEMBERSHIP: u8 = 2;
+/// A membership without incarnations, as it was written at first.
+const KIND_MEMBERSHIP_WITHOUT: u8 = 2;
+const KIND_MEMBERSHIP: u8 = 3;
+
+/// The format of stored memberships; format 1 had no incarnations.
+const STORED_MEMBERSHIP_FORMAT: u8 = 2;
+
+/// Whether incarnations stand in a membership.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Incarnations {
+    Written,
+    Absent,
+}
 
 /// Bytes that this program cannot read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,7 +112,8 @@ pub fn get_entry(whole: &Bytes, input: &mut &[u8]) -> Result<LogEntry, CodecErro
     let payload = match get_u8(input)? {
         KIND_BLANK => EntryPayload::Blank,
         KIND_COMMANDS => EntryPayload::Normal(Payload::decode(whole.slice_ref(get_bytes(input)?))?),
-        KIND_MEMBERSHIP => EntryPayload::Membership(get_membership(input)?),
+        KIND_MEMBERSHIP => EntryPayload::Membership(get_membership(input, Incarnations::Written)?),
+        KIND_MEMBERSHIP_WITHOUT => EntryPayload::Membership(get_membership(input, Incarnations::Absent)?),
         other => return Err(CodecError::Kind(other)),
     };
     Ok(LogEntry { log_id, payload })
@@ -113,7 +127,7 @@ pub fn is_membership(bytes: &[u8]) -> Result<bool, CodecError> {
     let mut input = bytes;
     check_format(&mut input)?;
     get_log_id(&mut input)?;
-    Ok(get_u8(&mut input)? == KIND_MEMBERSHIP)
+    Ok(matches!(get_u8(&mut input)?, KIND_MEMBERSHIP | KIND_MEMBERSHIP_WITHOUT))
 }
 
 /// Appends a log id.
@@ -163,7 +177,7 @@ pub fn get_vote(input: &mut &[u8]) -> Result<Vote, CodecError> {
 }
 
 /// Appends a membership.
-pub fn put_membership(out: &mut Vec<u8>, membership: &Membership) {
+fn put_membership(out: &mut Vec<u8>, membership: &Membership) {
     put_list(out, membership.get_joint_config(), |out, voters| {
         let voters: Vec<u64> = voters.iter().copied().collect();
         put_list(out, &voters, |out, voter| put_u64(out, *voter));
@@ -171,24 +185,28 @@ pub fn put_membership(out: &mut Vec<u8>, membership: &Membership) {
     let members: Vec<(&u64, &Member)> = membership.nodes().collect();
     put_list(out, &members, |out, (node, member)| {
         put_u64(out, **node);
-        put_str(out, &member.addr);
+        put_str(out, &member.address);
+        put_u64(out, member.incarnation);
     });
 }
 
 /// Reads a membership.
-///
-/// # Errors
-/// When the input is cut off or contradicts itself.
-pub fn get_membership(input: &mut &[u8]) -> Result<Membership, CodecError> {
+fn get_membership(input: &mut &[u8], incarnations: Incarnations) -> Result<Membership, CodecError> {
     let configs: Vec<BTreeSet<u64>> = get_list(input, |input| Ok(get_list(input, get_u64)?.into_iter().collect()))?;
     let members: BTreeMap<u64, Member> =
-        get_list(input, |input| Ok((get_u64(input)?, Member { addr: get_str(input)? })))?.into_iter().collect();
+        get_list(input, |input| Ok((get_u64(input)?, get_member(input, incarnations)?)))?.into_iter().collect();
     Membership::new(configs, members).map_err(|_| CodecError::Membership)
+}
+
+fn get_member(input: &mut &[u8], incarnations: Incarnations) -> Result<Member, DecodeError> {
+    let address = get_str(input)?;
+    let incarnation = if incarnations == Incarnations::Written { get_u64(input)? } else { ANY_INCARNATION };
+    Ok(Member { address, incarnation })
 }
 
 /// Appends a membership with the entry that made it.
 pub fn put_stored_membership(out: &mut Vec<u8>, stored: &StoredMembership) {
-    out.push(LOG_FORMAT);
+    out.push(STORED_MEMBERSHIP_FORMAT);
     put_log_id_option(out, stored.log_id().as_ref());
     put_membership(out, stored.membership());
 }
@@ -196,11 +214,15 @@ pub fn put_stored_membership(out: &mut Vec<u8>, stored: &StoredMembership) {
 /// Reads a membership with the entry that made it.
 ///
 /// # Errors
-/// As [`get_membership`].
+/// When the input is cut off, of another format, or contradicts itself.
 pub fn get_stored_membership(input: &mut &[u8]) -> Result<StoredMembership, CodecError> {
-    check_format(input)?;
+    let incarnations = match get_u8(input)? {
+        LOG_FORMAT => Incarnations::Absent,
+        STORED_MEMBERSHIP_FORMAT => Incarnations::Written,
+        other => return Err(CodecError::Format(other)),
+    };
     let log_id = get_log_id_option(input)?;
-    Ok(StoredMembership::new(log_id, get_membership(input)?))
+    Ok(StoredMembership::new(log_id, get_membership(input, incarnations)?))
 }
 
 #[cfg(test)]
@@ -212,7 +234,7 @@ mod tests {
     }
 
     fn joint() -> Membership {
-        let members = [(1, Member::new("a:1")), (2, Member::new("b:2")), (3, Member::new("c:3"))];
+        let members = [(1, Member::new("a:1", 7)), (2, Member::new("b:2", 300)), (3, Member::new("c:3", 9))];
         Membership::new(vec![BTreeSet::from([1]), BTreeSet::from([1, 2])], BTreeMap::from(members)).unwrap()
     }
 
@@ -228,7 +250,10 @@ mod tests {
 
         let mut out = Vec::new();
         put_entry(&mut out, &LogEntry { log_id: log_id(1, 0), payload: EntryPayload::Membership(joint()) });
-        assert_eq!(out, b"\x01\x01\x00\x02\x02\x01\x01\x02\x01\x02\x03\x01\x03a:1\x02\x03b:2\x03\x03c:3");
+        assert_eq!(
+            out,
+            b"\x01\x01\x00\x03\x02\x01\x01\x02\x01\x02\x03\x01\x03a:1\x07\x02\x03b:2\xac\x02\x03\x03c:3\x09"
+        );
     }
 
     #[test]
@@ -248,6 +273,17 @@ mod tests {
         let mut out = Vec::new();
         put_stored_membership(&mut out, &stored);
         assert_eq!(get_stored_membership(&mut &out[..]).unwrap(), stored);
+    }
+
+    /// Members without an incarnation are those that any data may belong to.
+    #[test]
+    fn memberships_without_incarnations_are_read() {
+        let entry = b"\x01\x01\x00\x02\x01\x01\x01\x01\x01\x03a:1";
+        let entry = decode_entry(&Bytes::from_static(entry)).unwrap();
+        let EntryPayload::Membership(read) = &entry.payload else { panic!("{entry:?}") };
+        assert_eq!(read.get_node(&1), Some(&Member::new("a:1", ANY_INCARNATION)));
+        let stored = get_stored_membership(&mut &b"\x01\x01\x01\x02\x01\x01\x01\x01\x01\x03a:1"[..]).unwrap();
+        assert_eq!(stored.membership(), read);
     }
 
     #[test]

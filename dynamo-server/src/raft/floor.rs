@@ -64,6 +64,17 @@ pub enum LogEndError {
         /// The first index that is missing.
         missing: u64,
     },
+    /// The state lacks what the log has dropped because the state had it.
+    #[error(
+        "the state of shard {group} lacks entries that its log holds no longer (up to index {purged}): the state is lost or \
+         damaged"
+    )]
+    State {
+        /// The group.
+        group: u32,
+        /// The last index that was purged.
+        purged: u64,
+    },
     /// It has forgotten a vote.
     #[error("the log of shard {group} holds the vote {found:?} but {known} was saved: the log is damaged")]
     Vote {

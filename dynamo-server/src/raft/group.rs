@@ -115,7 +115,18 @@ impl RecoveredGroup {
         let state = RecoveredState::read(store, shard, Arc::clone(map)).map_err(state_error)?;
         finish_installing(shard.0, log, store, applied)?;
         let log = RecoveredLog::read(log, shard.0, floor, applied)?;
+        if log.purged() > applied {
+            return Err(
+                LogEndError::State { group: shard.0, purged: log.purged().map_or(0, |purged| purged.index()) }.into()
+            );
+        }
         Ok(RecoveredGroup { shard, state, log })
+    }
+
+    /// Whether the group holds a vote, an entry or state.
+    pub fn has_data(&self) -> bool {
+        let floor = self.log.floor();
+        floor.vote.is_some() || floor.last.is_some() || self.state.applied.is_some()
     }
 
     /// The shard.
@@ -123,13 +134,12 @@ impl RecoveredGroup {
         self.shard
     }
 
-    /// The members, voters and learners, by the newest membership that lies here, and where they listen. Empty for a new
-    /// group.
-    pub fn members(&self) -> BTreeMap<NodeId, String> {
-        let address = |(node, member): (&NodeId, &Member)| (*node, member.addr.clone());
+    /// The members, voters and learners, by the newest membership that lies here. Empty for a new group.
+    pub fn members(&self) -> BTreeMap<NodeId, Member> {
+        let owned = |(node, member): (&NodeId, &Member)| (*node, member.clone());
         match self.log.newest_members() {
-            Some(members) => members.iter().map(address).collect(),
-            None => self.state.membership.membership().nodes().map(address).collect(),
+            Some(members) => members.clone(),
+            None => self.state.membership.membership().nodes().map(owned).collect(),
         }
     }
 
@@ -469,13 +479,6 @@ impl<E: Env> Group<E> {
     /// Who leads, as far as this node knows.
     pub fn leader(&self) -> Option<NodeId> {
         self.raft.metrics().borrow_watched().current_leader
-    }
-
-    /// Where the node listens for its peers, as the group's membership says.
-    pub fn address_of(&self, node: NodeId) -> Option<String> {
-        let metrics = self.raft.metrics();
-        let metrics = metrics.borrow_watched();
-        metrics.membership_config.nodes().find(|(id, _)| **id == node).map(|(_, member)| member.addr.clone())
     }
 
     /// The node to ask instead of this one; `None` where this is the one, or none is known. Where openraft knows none, perhaps

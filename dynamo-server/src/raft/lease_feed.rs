@@ -354,7 +354,7 @@ mod tests {
     const LEASE: Duration = Duration::from_secs(1);
 
     fn membership(nodes: &[NodeId]) -> Membership {
-        let members: BTreeMap<NodeId, Member> = nodes.iter().map(|node| (*node, Member::new(""))).collect();
+        let members: BTreeMap<NodeId, Member> = nodes.iter().map(|node| (*node, Member::default())).collect();
         Membership::new(vec![nodes.iter().copied().collect()], members).unwrap()
     }
 

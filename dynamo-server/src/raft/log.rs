@@ -115,6 +115,11 @@ impl RecoveredLog {
         self.vote.as_ref()
     }
 
+    /// The last entry that was purged: what it and all before it did is in the state.
+    pub fn purged(&self) -> Option<LogId> {
+        self.purged
+    }
+
     /// The memberships in the log by the index of their entries. Together with the applied one these are all that may
     /// be active.
     pub fn memberships(&self) -> Vec<(u64, Voters<NodeId>)> {

@@ -22,7 +22,7 @@ use openraft::errors::{ChangeMembershipError, ClientWriteError, RaftError};
 
 use super::group::Group;
 use super::types::{Member, NodeId};
-use crate::env::Env;
+use crate::env::{Env, Standing};
 use crate::shard::Deadline;
 
 /// How often a change that has to wait for another one, or for a learner, looks again.
@@ -39,8 +39,8 @@ pub enum MemberChange {
     AddLearner {
         /// The node.
         node: NodeId,
-        /// Where it listens for its peers.
-        address: String,
+        /// Where it listens for its peers, and the incarnation of its data.
+        member: Member,
     },
     /// A learner that has caught up gets a vote.
     Promote {
@@ -52,15 +52,25 @@ pub enum MemberChange {
         /// The member.
         node: NodeId,
     },
+    /// A member whose data are lost is removed, and the same number comes back as a learner with other data: the only way
+    /// in which a number is used twice. In between, the group is without it; so the old data and the new are never
+    /// members at the same time.
+    Replace {
+        /// The node.
+        node: NodeId,
+        /// Where it listens for its peers now, and the incarnation of its new data.
+        member: Member,
+    },
 }
 
 impl MemberChange {
     /// The node that the change is about.
     pub fn node(&self) -> NodeId {
         match self {
-            MemberChange::AddLearner { node, .. } | MemberChange::Promote { node } | MemberChange::Remove { node } => {
-                *node
-            }
+            MemberChange::AddLearner { node, .. }
+            | MemberChange::Promote { node }
+            | MemberChange::Remove { node }
+            | MemberChange::Replace { node, .. } => *node,
         }
     }
 }
@@ -85,6 +95,9 @@ pub enum MembershipError {
         /// Where it listens.
         address: String,
     },
+    /// A node number stands for one data directory.
+    #[error("node {0} is a member already, with another data directory; see cluster replace")]
+    OtherIncarnation(NodeId),
     /// The learner lacks too much of the log; nothing was done. Ask again later.
     #[error("node {0} has not caught up")]
     NotCaughtUp(NodeId),
@@ -106,19 +119,38 @@ pub enum MembershipError {
 /// The members of a group as one of its nodes knows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Members {
-    /// Those that vote, in the old or the new majority, and where they listen.
-    pub voters: BTreeMap<NodeId, String>,
+    /// Those that vote, in the old or the new majority.
+    pub voters: BTreeMap<NodeId, Member>,
     /// Those that are only sent everything.
-    pub learners: BTreeMap<NodeId, String>,
+    pub learners: BTreeMap<NodeId, Member>,
     /// Whether the voters are changing: two majorities have to agree.
     pub is_joint: bool,
 }
 
 impl Members {
-    /// Where a member listens.
-    pub fn address(&self, node: NodeId) -> Option<&str> {
-        self.voters.get(&node).or_else(|| self.learners.get(&node)).map(String::as_str)
+    /// A member, voter or learner.
+    pub fn get(&self, node: NodeId) -> Option<&Member> {
+        self.voters.get(&node).or_else(|| self.learners.get(&node))
     }
+
+    /// All of them, voters first.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Member)> {
+        self.voters.iter().chain(&self.learners).map(|(node, member)| (*node, member))
+    }
+}
+
+/// What it takes to be without a node.
+fn remove(members: &Members, node: NodeId) -> Result<Step, MembershipError> {
+    let of_node = BTreeSet::from([node]);
+    Ok(if members.voters.len() == 1 && members.voters.contains_key(&node) {
+        return Err(MembershipError::LastVoter(node));
+    } else if members.voters.contains_key(&node) {
+        Step::Change(ChangeMembers::RemoveVoters(of_node))
+    } else if members.learners.contains_key(&node) {
+        Step::Change(ChangeMembers::RemoveNodes(of_node))
+    } else {
+        Step::Done
+    })
 }
 
 /// What a change comes to for these members.
@@ -131,6 +163,26 @@ enum Step {
 }
 
 impl<E: Env> Group<E> {
+    /// What the node with this number and incarnation is to the group, as this node knows its members.
+    pub fn standing_of(&self, node: NodeId, incarnation: u64) -> Standing {
+        let metrics = self.raft().metrics();
+        let metrics = metrics.borrow_watched();
+        let membership = metrics.membership_config.membership();
+        match membership.get_node(&node) {
+            Some(member) if member.is(incarnation) => Standing::Member,
+            Some(_) => Standing::OtherIncarnation,
+            None if membership.nodes().next().is_some() => Standing::Stranger,
+            None => Standing::Unknown,
+        }
+    }
+
+    /// A member, as this node knows it.
+    pub fn member(&self, node: NodeId) -> Option<Member> {
+        let metrics = self.raft().metrics();
+        let metrics = metrics.borrow_watched();
+        metrics.membership_config.membership().get_node(&node).cloned()
+    }
+
     /// The members as this node knows them.
     pub fn members(&self) -> Members {
         let metrics = self.raft().metrics();
@@ -140,7 +192,7 @@ impl<E: Env> Group<E> {
         let mut members = Members { is_joint: membership.get_joint_config().len() > 1, ..Members::default() };
         for (node, member) in membership.nodes() {
             let of_kind = if voters.contains(node) { &mut members.voters } else { &mut members.learners };
-            of_kind.insert(*node, member.addr.clone());
+            of_kind.insert(*node, member.clone());
         }
         members
     }
@@ -189,17 +241,25 @@ impl<E: Env> Group<E> {
         let is_settled = !members.is_joint;
         let of = |node: NodeId| BTreeSet::from([node]);
         Ok(match change {
-            MemberChange::AddLearner { node, address } => match members.address(*node) {
-                Some(known) if known != address => {
-                    return Err(MembershipError::OtherAddress { node: *node, address: known.to_owned() });
+            MemberChange::AddLearner { node, member } => match members.get(*node) {
+                Some(known) if known.address != member.address => {
+                    return Err(MembershipError::OtherAddress { node: *node, address: known.address.clone() });
+                }
+                Some(known) if !known.is(member.incarnation) => {
+                    return Err(MembershipError::OtherIncarnation(*node));
                 }
                 Some(_) => Step::Done,
-                None => Step::Change(ChangeMembers::AddNodes(BTreeMap::from([(*node, Member::new(address))]))),
+                None => Step::Change(ChangeMembers::AddNodes(BTreeMap::from([(*node, member.clone())]))),
+            },
+            MemberChange::Replace { node, member } => match members.get(*node) {
+                Some(known) if known == member => Step::Done,
+                Some(_) => remove(&members, *node)?,
+                None => Step::Change(ChangeMembers::AddNodes(BTreeMap::from([(*node, member.clone())]))),
             },
             MemberChange::Promote { node } => {
                 if members.voters.contains_key(node) && is_settled {
                     Step::Done
-                } else if members.address(*node).is_none() {
+                } else if members.get(*node).is_none() {
                     return Err(MembershipError::NoMember(*node));
                 } else if members.learners.contains_key(node) && !self.has_caught_up(*node) {
                     Step::Wait
@@ -207,17 +267,7 @@ impl<E: Env> Group<E> {
                     Step::Change(ChangeMembers::AddVoterIds(of(*node)))
                 }
             }
-            MemberChange::Remove { node } => {
-                if members.voters.len() == 1 && members.voters.contains_key(node) {
-                    return Err(MembershipError::LastVoter(*node));
-                } else if members.voters.contains_key(node) {
-                    Step::Change(ChangeMembers::RemoveVoters(of(*node)))
-                } else if members.learners.contains_key(node) {
-                    Step::Change(ChangeMembers::RemoveNodes(of(*node)))
-                } else {
-                    Step::Done
-                }
-            }
+            MemberChange::Remove { node } => remove(&members, *node)?,
         })
     }
 

@@ -33,6 +33,7 @@ mod network;
 mod overview;
 mod payload;
 mod published;
+pub mod remake;
 mod reply;
 pub mod rules;
 mod runtime;

@@ -68,7 +68,7 @@ impl<E: Env> Connections<E> {
             wall_clocks: Arc::clone(&self.wall_clocks),
             mark: NO_MARK,
             peer,
-            address: member.addr.clone(),
+            member: member.clone(),
             lane,
             chunk_bytes: self.chunk_bytes,
         }
@@ -101,7 +101,8 @@ pub struct Connection<E> {
     /// The last mark that the peer has sent with an answer.
     mark: u64,
     peer: NodeId,
-    address: String,
+    /// As the membership names it: only its own data answer.
+    member: Member,
     lane: Lane,
     /// Bytes of rows in one chunk of a snapshot.
     chunk_bytes: usize,
@@ -118,14 +119,20 @@ impl<E: Env> Connection<E> {
         message: Message<E>,
         limit: Duration,
     ) -> Result<bytes::Bytes, RPCError<Types<E>>> {
-        let request = PeerRequest {
-            to: self.peer,
-            incarnation: ANY_INCARNATION,
-            address: self.address.clone(),
-            lane,
-            body: message::encode(self.group, &message),
-        };
-        self.env.transport().call(request, limit).await.map(|answer| answer.body).map_err(unreachable)
+        self.ask(lane, message::encode(self.group, &message), limit).await.map_err(unreachable)
+    }
+
+    /// The answer of the member, of no other incarnation under its number: what that one has stored or promised is not
+    /// what this group relies on.
+    async fn ask(&self, lane: Lane, body: bytes::Bytes, limit: Duration) -> Result<bytes::Bytes, TransportError> {
+        let is_kept = rules::is_kept(Rule::Incarnations);
+        let incarnation = if is_kept { self.member.incarnation } else { ANY_INCARNATION };
+        let request = PeerRequest { to: self.peer, incarnation, address: self.member.address.clone(), lane, body };
+        let answer = self.env.transport().call(request, limit).await?;
+        if is_kept && !self.member.is(answer.incarnation) {
+            return Err(TransportError::Unreachable);
+        }
+        Ok(answer.body)
     }
 }
 
@@ -147,14 +154,7 @@ impl<E: Env> Connection<E> {
         limit: Duration,
     ) -> Result<bytes::Bytes, TransportError> {
         let body = message::encode(self.group, &Message::<E>::Snapshot(message.clone()));
-        let request = PeerRequest {
-            to: self.peer,
-            incarnation: ANY_INCARNATION,
-            address: self.address.clone(),
-            lane: Lane::Snapshot,
-            body,
-        };
-        self.env.transport().call(request, limit).await.map(|answer| answer.body)
+        self.ask(Lane::Snapshot, body, limit).await
     }
 }
 

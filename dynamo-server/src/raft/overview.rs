@@ -92,12 +92,13 @@ impl<E: Env> Group<E> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::types::Member;
     use super::*;
 
     #[test]
     fn a_successor_votes_is_heard_and_has_the_log() {
-        let voters = [1, 2, 3, 4].map(|node| (node, String::new())).into();
-        let learners = [(5, String::new())].into();
+        let voters = [1, 2, 3, 4].map(|node| (node, Member::default())).into();
+        let learners = [(5, Member::default())].into();
         let follower = |matched, is_heard| Follower { matched: Some(matched), is_heard };
         let overview = GroupOverview {
             members: Members { voters, learners, is_joint: false },

@@ -35,6 +35,9 @@ pub enum Rule {
     KnownAge,
     /// No node stamps anything with a wall time that is far ahead of most members'.
     MostClocksAreRight,
+    /// What counts is said by the member's own data: neither a vote nor an acknowledgement of another incarnation under
+    /// its number does.
+    Incarnations,
 }
 
 #[cfg(any(test, feature = "fault-injection"))]

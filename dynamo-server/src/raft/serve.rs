@@ -12,11 +12,16 @@
 //! - A vote is looked at *twice*: a message of the leader may have been accepted while openraft was deciding, and an
 //!   answer that is withheld is only an answer lost on the way.
 //! - A transfer lifts the promise made to the leader that says so: it has given its lease away before.
+//!
+//! A caller whose incarnation is not the one that the membership here names for its number is heard only where its log goes
+//! as far as that membership's own entry: then it may know of a later one, in which its data took the old ones' place. Data
+//! that were lost have no log. Nor does a caller that means other data than lie here get an answer.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use lease::Moment;
+use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest, VoteResponse};
 
 use super::codec::CodecError;
@@ -24,8 +29,8 @@ use super::group::Group;
 use super::message::{self, FollowerWord, LeaderWord, Message};
 use super::rules::{self, Rule};
 use super::snapshot_message::{Refusal, SnapshotAnswer};
-use super::types::{NodeId, Types, Vote};
-use crate::env::Env;
+use super::types::{LogId, NodeId, Types, Vote};
+use crate::env::{Caller, Env};
 
 /// Why a peer gets no answer.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +38,26 @@ pub enum ServeError {
     /// The message is not for this program.
     #[error("a peer's message cannot be read: {0}")]
     Message(#[from] CodecError),
+    /// The caller has the number of a member whose data are others.
+    #[error("node {0} is a member with other data than the caller's; see cluster replace")]
+    OtherIncarnation(u64),
     /// The group has stopped on this node.
     #[error("the shard has stopped on this node")]
     Stopped,
+}
+
+/// How far the caller's log goes, as far as a message shows it. `None` for a message that goes on with what an earlier one
+/// has begun.
+fn reach<E: Env>(message: &Message<E>) -> Option<Option<LogId>> {
+    Some(match message {
+        Message::Append(request, _) => {
+            let last = request.entries.last().map(|entry| entry.log_id);
+            last.max(request.prev_log_id).max(request.leader_commit)
+        }
+        Message::Vote(request) | Message::PreVote(request) => request.last_log_id,
+        Message::Transfer(request) => request.last_log_id().copied(),
+        Message::Snapshot(message) => return message.last_log_id(),
+    })
 }
 
 impl<E: Env> Group<E> {
@@ -43,13 +65,16 @@ impl<E: Env> Group<E> {
     ///
     /// # Errors
     /// When there is no answer; the peer then hears nothing, as if the message had been lost.
-    pub async fn serve(&self, request: &Bytes) -> Result<Bytes, ServeError> {
+    pub async fn serve(&self, caller: Caller, request: &Bytes) -> Result<Bytes, ServeError> {
         let request = match message::decode::<E>(request) {
             Ok((_, request)) => request,
             // Only parts of snapshots carry one. Their sender is told, and sends the same once more.
             Err(CodecError::Checksum) => return Ok(SnapshotAnswer::Refused(Refusal::Checksum).encode()),
             Err(error) => return Err(error.into()),
         };
+        if !self.may_hear(caller, &request) {
+            return Err(ServeError::OtherIncarnation(caller.node));
+        }
         match request {
             Message::Append(request, word) => self.serve_append(request, word).await,
             Message::Vote(request) => {
@@ -64,6 +89,22 @@ impl<E: Env> Group<E> {
                 Ok(message::encode_transfer_response::<E>(&response))
             }
             Message::Snapshot(message) => Ok(self.serve_snapshot(message).await?.encode()),
+        }
+    }
+
+    /// Whether the caller is the member that has its number, or may know of a membership in which it is.
+    fn may_hear(&self, caller: Caller, message: &Message<E>) -> bool {
+        if !rules::is_kept(Rule::Incarnations) {
+            return true;
+        }
+        let metrics = self.raft().metrics();
+        let metrics = metrics.borrow_watched();
+        let known = &metrics.membership_config;
+        match known.membership().get_node(&caller.node) {
+            Some(member) => {
+                member.is(caller.incarnation) || reach(message).is_none_or(|reach| reach >= *known.log_id())
+            }
+            None => true,
         }
     }
 

@@ -20,7 +20,7 @@ use super::codec::{
     put_stored_membership, put_vote,
 };
 use super::incoming::{get_range, put_range};
-use super::types::{SnapshotMeta, Vote};
+use super::types::{LogId, SnapshotMeta, Vote};
 
 pub(super) const KIND_BEGIN: u8 = 5;
 pub(super) const KIND_CHUNK: u8 = 6;
@@ -101,6 +101,14 @@ pub enum Refusal {
 const REFUSALS: [Refusal; 5] = [Refusal::Transfer, Refusal::Checksum, Refusal::Content, Refusal::Busy, Refusal::Store];
 
 impl SnapshotMessage {
+    /// Up to where the snapshot goes, where this message says it: the first one of a transfer.
+    pub(super) fn last_log_id(&self) -> Option<Option<LogId>> {
+        match &self.part {
+            SnapshotPart::Begin { meta, .. } => Some(meta.last_log_id),
+            SnapshotPart::Chunk { .. } | SnapshotPart::End { .. } => None,
+        }
+    }
+
     pub(super) fn kind(&self) -> u8 {
         match self.part {
             SnapshotPart::Begin { .. } => KIND_BEGIN,

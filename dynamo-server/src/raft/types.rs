@@ -14,12 +14,10 @@ use openraft::{EntryPayload, OptionalSend, RaftTypeConfig};
 use super::payload::{Applied, Payload};
 use super::reply::Reply;
 use super::runtime::EnvRuntime;
-use crate::env::Env;
+use crate::env::{ANY_INCARNATION, Env};
 
 /// A node's number in the cluster.
 pub type NodeId = u64;
-/// Where a member of a group listens for its peers.
-pub type Member = openraft::BasicNode;
 /// Who claims to lead in which term.
 pub type LeaderId = leader_id_std::LeaderId<u64, NodeId>;
 /// The leader id as log entries carry it: the term alone.
@@ -53,6 +51,28 @@ pub type Membership = openraft::Membership<NodeId, Member>;
 pub type StoredMembership = openraft::StoredMembership<CommittedLeaderId, NodeId, Member>;
 /// What a snapshot of a group covers.
 pub type SnapshotMeta = openraft::SnapshotMeta<CommittedLeaderId, NodeId, Member>;
+
+/// A member of a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Member {
+    /// Where it listens for its peers; empty for a node that is alone.
+    pub address: String,
+    /// The incarnation of its data: what another one says under the same number does not count.
+    /// [`ANY_INCARNATION`] in memberships that were written before incarnations stood in them.
+    pub incarnation: u64,
+}
+
+impl Member {
+    /// The member with this incarnation that listens at `address`.
+    pub fn new(address: impl Into<String>, incarnation: u64) -> Member {
+        Member { address: address.into(), incarnation }
+    }
+
+    /// Whether data of this incarnation are the member's.
+    pub fn is(&self, incarnation: u64) -> bool {
+        self.incarnation == ANY_INCARNATION || self.incarnation == incarnation
+    }
+}
 
 /// The type configuration of a group in the environment `E`.
 pub struct Types<E>(PhantomData<fn() -> E>);

@@ -205,7 +205,10 @@ impl Fleet {
         }
         if shape.has_namespaces {
             // The nemesis, who changes the members, is another machine to the node.
+            let secret = self.folder().join("secret");
+            std::fs::write(&secret, "known to all of them").expect("written");
             arguments.extend([format!("--host={}", self.machine(id).address), "--admin-from=any".to_owned()]);
+            arguments.push(format!("--cluster-secret-file={}", secret.display()));
         }
         arguments.extend(shape.flags.iter().cloned());
         arguments
@@ -450,6 +453,15 @@ impl Fleet {
         machine.is_paused = false;
     }
 
+    /// kill -9, and the disk is lost with everything on it.
+    pub fn wipe(&mut self, id: u64) {
+        self.kill(id);
+        match std::fs::remove_dir_all(self.data_dir(id)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("the data of node {id}: {error}"),
+            _ => {}
+        }
+    }
+
     /// SIGTERM, then waits for the end; the exit code.
     pub fn terminate(&mut self, id: u64) -> Option<i32> {
         self.signal(id, libc::SIGTERM);
@@ -554,8 +566,12 @@ impl Fleet {
         loop {
             let mut client = Client::new(self.address(through));
             let answer = client.plain("POST", &path, "", Duration::from_secs(12)).await;
-            if matches!(answer, Some((200, _))) {
-                return;
+            // Who was removed by an attempt whose answer was lost is no member the next time.
+            let is_gone = |text: &str| change.starts_with("remove") && text.contains("is no member of any shard");
+            match &answer {
+                Some((200, _)) => return,
+                Some((409, text)) if is_gone(text) => return,
+                _ => {}
             }
             assert!(began.elapsed() < ELECTION_MAX, "{change} is not done: {answer:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -52,6 +52,11 @@ pub enum Harm {
     Snapshot,
     /// A node joins; then it leads what it can; then it is removed.
     JoinAndRemove,
+    /// The disk of a node is lost while it runs or is down, the node comes back empty under its number, and after a while
+    /// the others are told to take it back.
+    Wipe,
+    /// As [`Harm::Wipe`], and all nodes are killed at once and start again before the empty one is taken back.
+    WipeAndKillAll,
     /// A member, at first a founding one, is removed, perhaps after it has died, and a new node joins in its place.
     Replace,
 }
@@ -60,7 +65,7 @@ use Harm::*;
 
 impl Harm {
     /// What any cluster must survive.
-    pub const ALL: [Harm; 20] = [
+    pub const ALL: [Harm; 22] = [
         CutLeader,
         CutAny,
         DeafLeader,
@@ -80,12 +85,14 @@ impl Harm {
         Transfer,
         Snapshot,
         JoinAndRemove,
+        Wipe,
+        WipeAndKillAll,
         Replace,
     ];
 
     /// A shorter list for a short run: one of each family.
-    pub const SHORT: [Harm; 9] =
-        [CutLeader, PauseLeader, CutLeaderKillVoter, WallJump, SlowDisk, Transfer, MuteLeader, Snapshot, Replace];
+    pub const SHORT: [Harm; 10] =
+        [CutLeader, PauseLeader, CutLeaderKillVoter, WallJump, SlowDisk, Transfer, MuteLeader, Snapshot, Wipe, Replace];
 
     /// Whether it can be done to such a cluster.
     pub fn is_possible(self, shape: &Shape) -> bool {
@@ -164,6 +171,8 @@ impl Nemesis {
                 }
             }
             JoinAndRemove => return self.join_and_remove(fleet).await,
+            Wipe => return self.wipe(fleet, any, false).await,
+            WipeAndKillAll => return self.wipe(fleet, any, true).await,
             Replace => return self.replace(fleet, any).await,
         }
         tokio::time::sleep(Duration::from_millis(while_ms)).await;
@@ -212,6 +221,29 @@ impl Nemesis {
         let comes = fleet.succeed(goes);
         fleet.join(comes).unwrap_or_else(|log| panic!("node {comes} does not join:\n{log}"));
         fleet.wait_joined(comes).await;
+    }
+
+    /// The number stays; what lay on the disk does not. Until the members are told, the empty disk must count for nothing.
+    async fn wipe(&mut self, fleet: &mut Fleet, lost: u64, kill_all: bool) {
+        let lease_ms = fleet.shape().election_timeout.as_millis() as u64;
+        fleet.wipe(lost);
+        if self.rng.below(2) == 0 {
+            tokio::time::sleep(Duration::from_millis(self.rng.between(0, 2 * lease_ms))).await;
+        }
+        start(fleet, lost);
+        tokio::time::sleep(Duration::from_millis(self.rng.between(0, 3 * lease_ms))).await;
+        if kill_all {
+            fleet.ids().into_iter().for_each(|id| fleet.kill(id));
+            // Whoever comes first finds the empty one.
+            start(fleet, lost);
+            for id in fleet.others(lost) {
+                start(fleet, id);
+                tokio::time::sleep(Duration::from_millis(self.rng.between(0, 2 * lease_ms))).await;
+            }
+        }
+        self.mend(fleet).await;
+        let through = self.rng.pick(&fleet.others(lost));
+        fleet.change(through, &format!("replace?node={lost}")).await;
     }
 
     async fn transfer_all(&mut self, fleet: &Fleet) {

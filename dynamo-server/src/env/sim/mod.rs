@@ -88,11 +88,8 @@ fn elapsed() -> Duration {
 
 /// One simulated machine: its disk, its clock, and the tasks that run on it.
 pub struct SimNode {
-    log: Arc<MemoryLog>,
-    state: Arc<MemoryState>,
-    identity: Identity,
-    /// On the disk.
-    lease: Arc<LeaseRecord>,
+    id: u64,
+    disk: Mutex<Disk>,
     tasks: Mutex<Vec<AbortHandle>>,
     /// The rate of its clock in thousandths of true time.
     clock_permille: u64,
@@ -107,6 +104,25 @@ pub struct SimNode {
     /// Whether tasks may wait for the disk where a thread would be held up.
     may_block: AtomicBool,
     suspension: Arc<Suspension>,
+}
+
+/// What lies on a machine's disk.
+struct Disk {
+    log: Arc<MemoryLog>,
+    state: Arc<MemoryState>,
+    identity: Identity,
+    lease: Arc<LeaseRecord>,
+}
+
+impl Disk {
+    fn new(identity: Identity) -> Disk {
+        Disk {
+            log: Arc::new(MemoryLog::with_crashes()),
+            state: Arc::new(MemoryState::with_crashes()),
+            identity,
+            lease: Arc::new(LeaseRecord::in_memory()),
+        }
+    }
 }
 
 impl SimNode {
@@ -124,10 +140,8 @@ impl SimNode {
     pub fn in_cluster(node_id: u64, shards: u32, clock_permille: u64, cluster_id: u128) -> Arc<SimNode> {
         let identity = Identity { cluster_id, node_id, incarnation: node_id, shards };
         Arc::new(SimNode {
-            log: Arc::new(MemoryLog::with_crashes()),
-            state: Arc::new(MemoryState::with_crashes()),
-            identity,
-            lease: Arc::new(LeaseRecord::in_memory()),
+            id: node_id,
+            disk: Mutex::new(Disk::new(identity)),
             tasks: Mutex::new(Vec::new()),
             clock_permille,
             wall_ahead_ms: AtomicI64::new(0),
@@ -141,12 +155,18 @@ impl SimNode {
 
     /// Its node id.
     pub fn id(&self) -> u64 {
-        self.identity.node_id
+        self.id
     }
 
-    /// Its incarnation.
+    /// The incarnation of what is on its disk.
     pub fn incarnation(&self) -> u64 {
-        self.identity.incarnation
+        self.disk.lock().identity.incarnation
+    }
+
+    /// Puts an empty disk in place of the one there was. The machine must be off.
+    pub fn wipe(&self) {
+        let mut disk = self.disk.lock();
+        *disk = Disk::new(Identity { incarnation: chance(), ..disk.identity.clone() });
     }
 
     /// Lets half of the writes of the log be made where they are asked for.
@@ -175,13 +195,13 @@ impl SimNode {
     }
 
     /// The disk's log, to switch syncing off or make it fail.
-    pub fn log(&self) -> &MemoryLog {
-        &self.log
+    pub fn log(&self) -> Arc<MemoryLog> {
+        Arc::clone(&self.disk.lock().log)
     }
 
     /// The disk's state store.
-    pub fn state(&self) -> &MemoryState {
-        &self.state
+    pub fn state(&self) -> Arc<MemoryState> {
+        Arc::clone(&self.disk.lock().state)
     }
 
     /// Lets the disk hang after this many more synced writes.
@@ -231,8 +251,8 @@ impl SimNode {
             tokio::task::yield_now().await;
         }
         self.suspension.end();
-        self.log.crash(chance());
-        self.state.crash(chance());
+        self.log().crash(chance());
+        self.state().crash(chance());
     }
 }
 
@@ -357,12 +377,13 @@ impl Env for SimEnv {
     }
 
     fn open(&self, _storage: &Storage) -> Result<Stores, OpenError> {
+        let disk = self.peers.machine.disk.lock();
         Ok(Stores {
-            log: Arc::clone(&self.peers.machine.log) as _,
-            state: Arc::clone(&self.peers.machine.state) as _,
+            log: Arc::clone(&disk.log) as _,
+            state: Arc::clone(&disk.state) as _,
             directory: None,
-            identity: Some(self.peers.machine.identity.clone()),
-            lease: Arc::clone(&self.peers.machine.lease),
+            identity: Some(disk.identity.clone()),
+            lease: Arc::clone(&disk.lease),
         })
     }
 

@@ -7,6 +7,7 @@ use super::fixture::{create_table, get, put, table};
 use crate::env::{DirectoryError, OpenError, Storage, TokioEnv};
 use crate::node::{Node, NodeError, NodeOptions};
 use crate::raft::GroupError;
+use crate::raft::floor::LogEndError;
 
 fn options(dir: &Path) -> NodeOptions {
     NodeOptions { storage: Storage::Directory(dir.to_owned()), free_bytes_min: Some(0), ..NodeOptions::default() }
@@ -69,6 +70,11 @@ async fn the_log_stays_within_its_bound() {
     assert!(get(&node, "key-3").await.unwrap().contains(&value));
     put(&node, "last", "2").await.unwrap();
     close(node).await;
+
+    // What the log has dropped is nowhere but in the state.
+    std::fs::remove_dir_all(dir.path().join("state")).unwrap();
+    let refused = open(dir.path()).await.err();
+    assert!(matches!(refused, Some(NodeError::Group(GroupError::LogEnd(LogEndError::State { .. })))), "{refused:?}");
 }
 
 /// RocksDB's log files in the node's log.

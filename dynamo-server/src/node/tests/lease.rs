@@ -39,7 +39,7 @@ async fn standing(machine: &Arc<SimNode>) -> Arc<Shard<SimEnv>> {
         fault,
     };
     let group = Group::start(&context, recovered).await.unwrap();
-    group.initialize(BTreeMap::from([(1, Member::new(""))])).await.unwrap();
+    group.initialize(BTreeMap::from([(1, Member::default())])).await.unwrap();
     group.stand().await.unwrap();
     Arc::new(Shard::new(group, Arc::default(), Arc::new(WallClocks::new(1)), REQUEST_DEADLINE))
 }

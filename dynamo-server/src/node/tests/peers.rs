@@ -8,10 +8,19 @@ use std::time::Duration;
 
 use dynamo_engine::catalog::Catalog;
 
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use shard_router::ShardId;
+
 use super::fixture::{TABLE, applied_value, create_table, get, put};
-use crate::env::{Storage, TcpTransport, TokioEnv};
+use crate::env::{
+    AgreedSettings, Caller, Identity, Introduction, Lane, PeerHost, PeerRequest, Standing, Storage, TcpTransport,
+    TokioEnv, Transport,
+};
 use crate::node::{ClusterOptions, Node, NodeError, NodeOptions};
-use crate::raft::Pace;
+use crate::peer::{self, Header};
+use crate::raft::types::Member;
+use crate::raft::{MemberChange, Pace};
 
 /// Quick, so that the test is; slow enough for a busy machine.
 const PACE: Pace = Pace {
@@ -136,10 +145,24 @@ async fn a_node_is_alone_or_a_member_and_its_data_remembers_which() {
     let node = start(dir.path(), 1, &members, TcpTransport::default()).await.unwrap();
     node.shutdown().await;
     drop(node);
-    let two = Members::from([(1, "127.0.0.1:1".to_owned()), (2, "127.0.0.1:2".to_owned())]);
-    let node = start(dir.path(), 2, &two, TcpTransport::default()).await.unwrap();
-    node.shutdown().await;
-    drop(node);
+    let mut ports = Vec::new();
+    for _ in 0..2 {
+        ports.push(TcpTransport::open((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap());
+    }
+    let two: Members = (1..).zip(ports.iter().map(|port| port.address().unwrap().to_string())).collect();
+    let founders = tempfile::tempdir().unwrap();
+    let mut nodes = Nodes::new();
+    for (id, port) in (1..).zip(ports) {
+        nodes.insert(id, start(founders.path(), id, &two, port).await.unwrap());
+    }
+    leader(&nodes).await;
+    let second = Arc::clone(&nodes[&2]);
+    wait_for("membership", || second.members().get(2).cloned()).await;
+    drop(second);
+    for node in nodes.into_values() {
+        node.shutdown().await;
+    }
+    std::fs::rename(place(founders.path(), 2), place(dir.path(), 2)).unwrap();
     let refused = start_alone(place(dir.path(), 2)).await.err();
     assert!(matches!(refused, Some(NodeError::IsMember(2))), "{refused:?}");
 
@@ -150,6 +173,54 @@ async fn a_node_is_alone_or_a_member_and_its_data_remembers_which() {
     std::fs::rename(place(dir.path(), 3), place(dir.path(), 1)).unwrap();
     let refused = start(dir.path(), 1, &two, TcpTransport::default()).await.err();
     assert!(matches!(refused, Some(NodeError::IsAlone)), "{refused:?}");
+}
+
+/// Whoever reaches the port may ask how things are. What changes the cluster, or touches data, is for members.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_on_the_port_for_peers_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = TcpTransport::open((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+    let address = port.address().unwrap().to_string();
+    let members = Members::from([(1, address.clone())]);
+    let node = start(dir.path(), 1, &members, port).await.unwrap();
+    wait_for("leader", || node.health().shards[0].leading_term).await;
+    let member = node.members().get(1).cloned().expect("it has founded");
+    assert_eq!(member.incarnation, node.identity().incarnation);
+
+    struct Nobody(Identity);
+    impl PeerHost for Nobody {
+        fn introduce(&self, _node: u64, _incarnation: u64) -> Introduction {
+            Introduction { identity: self.0.clone(), has_data: false, standing: Standing::Unknown }
+        }
+        fn answer(&self, _caller: Caller, _request: Bytes) -> BoxFuture<'static, Option<Bytes>> {
+            Box::pin(async { None })
+        }
+        fn hear_settings(&self, _node: u64, _settings: &AgreedSettings) {}
+    }
+    let stranger = TcpTransport::open((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+    // A number that is free, and the member's own with other data.
+    let me = Identity { node_id: 9, incarnation: 5, ..node.identity().clone() };
+    stranger.listen(&me, Arc::new(Nobody(me.clone())));
+    let ask = async |kind: u8, body: Vec<u8>| {
+        let remaining = Duration::from_secs(2);
+        let header = Header { kind, shard: ShardId(0), remaining, clock: hlc::Timestamp(0) };
+        let mut message = Vec::new();
+        header.encode(&mut message);
+        message.extend(body);
+        let (to, lane) = (1, Lane::Requests);
+        let request = PeerRequest { to, incarnation: 0, address: address.clone(), lane, body: message.into() };
+        stranger.call(request, remaining).await.is_ok()
+    };
+    assert!(ask(peer::STATUS, Vec::new()).await);
+    let add = MemberChange::AddLearner { node: 9, member: Member::new("h:9", 5) };
+    assert!(!ask(peer::CHANGE_MEMBERS, peer::change_members::encode(&add)).await);
+    for kind in [peer::PROPOSE, peer::FETCH, peer::READ_INDEX, peer::TRANSFER, peer::PAUSE_BALANCING] {
+        assert!(!ask(kind, vec![0; 16]).await, "kind {kind}");
+    }
+    // It may ask for itself, and for nobody else.
+    assert!(ask(peer::JOIN, peer::join::encode_promote(1)).await, "it is told that it may not");
+    assert_eq!(node.members().iter().count(), 1);
+    node.shutdown().await;
 }
 
 /// The log of the others is dropped while a node is away, so that only a snapshot helps it, and one of several megabytes.

@@ -32,8 +32,8 @@ enum Reached {
 }
 
 fn reached(machine: &SimNode, applied_before: u64) -> Reached {
-    let note = Incoming::read(machine.log(), 0).expect("a note that can be read");
-    let applied = persisted_applied(machine.state(), ShardId(0)).expect("a state that can be read");
+    let note = Incoming::read(&*machine.log(), 0).expect("a note that can be read");
+    let applied = persisted_applied(&*machine.state(), ShardId(0)).expect("a state that can be read");
     match note {
         Some(note) if applied >= Some(note.upto) => Reached::Installed,
         Some(_) => Reached::Noted,
@@ -50,7 +50,7 @@ async fn die_after(writes: u64) -> Reached {
     let away = world.others(leader)[0];
     world.kill(away).await;
     let machine = world.machine(away);
-    let applied_before = persisted_applied(machine.state(), ShardId(0)).expect("a state that can be read");
+    let applied_before = persisted_applied(&*machine.state(), ShardId(0)).expect("a state that can be read");
     let applied_before = applied_before.map_or(0, |applied| applied.index());
     for number in 0..20 {
         let node = world.node(leader).expect("it runs");

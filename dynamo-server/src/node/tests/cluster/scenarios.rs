@@ -48,6 +48,11 @@ pub enum Scenario {
     WrongWallClocks,
     /// Disks hang for seconds, the leader's or any other.
     HungDisks,
+    /// A follower misses writes that the two others acknowledge; both die, one of them loses its disk, and the follower and
+    /// the empty disk are a majority by their numbers.
+    LostDisk,
+    /// Disks are exchanged for empty ones at any time, while machines restart and messages are late and lost.
+    ExchangedDisks,
     /// The leader's clock runs at less than half its rate: what no lease survives.
     ClockFarBeyondTheBound,
 }
@@ -61,7 +66,7 @@ const SHARDS: u32 = 3;
 const SLOW: u64 = 1;
 
 /// What a cluster must survive.
-pub const WITHIN_THE_BOUNDS: [Scenario; 17] = [
+pub const WITHIN_THE_BOUNDS: [Scenario; 19] = [
     CutLeaderAndRestartVoter,
     SlowFollowerDisks,
     TransferWithLostMessages,
@@ -79,6 +84,8 @@ pub const WITHIN_THE_BOUNDS: [Scenario; 17] = [
     DifferingSettings,
     WrongWallClocks,
     HungDisks,
+    LostDisk,
+    ExchangedDisks,
 ];
 
 async fn pause(ms_min: u64, ms_spread: u64) {
@@ -109,7 +116,9 @@ impl Scenario {
                 Plan { clocks, pace, ..Plan::default() }
             }
             ClockFarBeyondTheBound => Plan { clocks: vec![400, 1_000, 1_000], ..Plan::default() },
-            Everything | ManyTransfers | WrongWallClocks | HungDisks => Plan { shards: SHARDS, ..Plan::default() },
+            Everything | ManyTransfers | WrongWallClocks | HungDisks | ExchangedDisks => {
+                Plan { shards: SHARDS, ..Plan::default() }
+            }
             RemovedLeader => Plan { clocks: vec![1_000; 5], shards: SHARDS, ..Plan::default() },
             GrowingCluster => Plan { clocks: vec![1_000; 5], founders: 1, shards: SHARDS, ..Plan::default() },
             AwayForLong | SnapshotUnderFire => {
@@ -142,6 +151,8 @@ impl Scenario {
                 DifferingSettings => differing_settings(world).await,
                 WrongWallClocks => wrong_wall_clocks(world).await,
                 HungDisks => hung_disks(world).await,
+                LostDisk => lost_disk(world).await,
+                ExchangedDisks => exchanged_disks(world).await,
             }
             world.mend().await;
             record.allow_writes(true);
@@ -413,6 +424,60 @@ async fn wrong_wall_clocks(world: &World) {
         }
         pause(300, 1_500).await;
     }
+}
+
+async fn lost_disk(world: &World) {
+    let behind = 1 + chance_below(NODES);
+    world.isolate(behind);
+    // The two others elect a leader, if it was the leader, and acknowledge.
+    pause(3_000, 1_500).await;
+    let mut others = world.others(behind);
+    others.swap(0, chance_below(2) as usize);
+    let (lost, away) = (others[0], others[1]);
+    if chance_below(2) == 0 {
+        world.kill(behind).await;
+    }
+    world.kill(away).await;
+    world.wipe(lost).await;
+    world.network.heal();
+    world.start(lost).await;
+    if world.node(behind).is_none() {
+        world.start(behind).await;
+    }
+    pause(4_000, 2_000).await;
+}
+
+async fn exchanged_disks(world: &World) {
+    world.set_weather(Weather { delay_us_min: 100, delay_us_max: 15_000, loss_permille: 20 });
+    let lost = 1 + chance_below(NODES);
+    let others = world.others(lost);
+    world.wipe(lost).await;
+    if chance_below(2) == 0 {
+        pause(0, 1_000).await;
+    }
+    world.start(lost).await;
+    for _ in 0..3 {
+        pause(100, 900).await;
+        match chance_below(4) {
+            0 => world.restart(others[chance_below(2) as usize]).await,
+            // Once more: an incarnation that never was a member goes, another comes.
+            1 => {
+                world.wipe(lost).await;
+                world.start(lost).await;
+            }
+            2 => {
+                for id in world.machines() {
+                    world.kill(id).await;
+                }
+                for id in [lost, others[0], others[1]] {
+                    pause(0, 600).await;
+                    world.start(id).await;
+                }
+            }
+            _ => world.transfer(chance_below(u64::from(SHARDS)) as u32, others[0]).await,
+        }
+    }
+    pause(1_000, 1_000).await;
 }
 
 /// The machine whose clock is slow leads, and is cut off.

@@ -15,6 +15,7 @@ use crate::env::{Env, Storage};
 use crate::guard::EventualReads;
 use crate::node::{ClusterOptions, LOG_BYTES_MAX, Node, NodeOptions};
 use crate::raft::snapshot::SNAPSHOT_CHUNK_BYTES;
+use crate::raft::types::Member;
 use crate::raft::{MemberChange, Pace};
 use crate::shard::Deadline;
 
@@ -48,6 +49,8 @@ pub struct World {
     nodes: Mutex<BTreeMap<u64, Arc<Node<SimEnv>>>>,
     /// Machines that are told another pace than the plan's when they start.
     paces: Mutex<BTreeMap<u64, Pace>>,
+    /// Members whose disks were exchanged, and which the cluster has not taken back.
+    wiped: Mutex<BTreeSet<u64>>,
 }
 
 /// How a cluster is built.
@@ -95,6 +98,7 @@ impl World {
             plan,
             nodes: Mutex::default(),
             paces: Mutex::default(),
+            wiped: Mutex::default(),
         });
         for id in 1..=world.plan.founders {
             world.start(id).await;
@@ -167,6 +171,24 @@ impl World {
         self.machine(id).kill().await;
     }
 
+    /// Cuts a machine's power and puts an empty disk into it. It is off afterwards.
+    pub async fn wipe(&self, id: u64) {
+        self.kill(id).await;
+        self.machine(id).wipe();
+        self.wiped.lock().insert(id);
+    }
+
+    /// Lets the cluster take back a machine with another disk.
+    async fn replace(&self, id: u64) {
+        self.change(&MemberChange::Replace { node: id, member: self.member(id) }).await;
+        self.change(&MemberChange::Promote { node: id }).await;
+        self.wiped.lock().remove(&id);
+    }
+
+    fn member(&self, id: u64) -> Member {
+        Member::new("", self.machine(id).incarnation())
+    }
+
     /// Stops a node in order.
     pub async fn stop(&self, id: u64) {
         let node = self.nodes.lock().remove(&id).expect("it runs");
@@ -183,7 +205,7 @@ impl World {
     pub async fn admit(&self, id: u64) {
         self.present.lock().insert(id);
         self.start(id).await;
-        self.change(&MemberChange::AddLearner { node: id, address: String::new() }).await;
+        self.change(&MemberChange::AddLearner { node: id, member: self.member(id) }).await;
     }
 
     /// Makes a machine that stands by a voter of every group, while the cluster goes on.
@@ -296,6 +318,10 @@ impl World {
                 self.start(*id).await;
             }
         }
+        let wiped = self.wiped.lock().clone();
+        for id in wiped {
+            self.replace(id).await;
+        }
     }
 
     async fn create_table(&self) {
@@ -329,7 +355,7 @@ impl World {
 }
 
 fn removes(change: &MemberChange, id: u64) -> bool {
-    matches!(change, MemberChange::Remove { node } if *node == id)
+    matches!(change, MemberChange::Remove { node } | MemberChange::Replace { node, .. } if *node == id)
 }
 
 /// FNV-1a over all rows.
