@@ -18,6 +18,7 @@
 //! | `disk reads 60000` | a read that is given to the pool for the disk takes at least a minute |
 //! | `disk free 0` | the disk says that it is full |
 //! | `disk log 1000` | the log is shortened when it has more than 1,000 bytes |
+//! | `poison 4711` | applying an entry that contains these digits panics; 0 for none |
 //! | `mend disk` | no more of that |
 //! | `break hold-down` | a rule of lease safety is broken: see [`Rule`]; of two, the later one |
 //! | `keep rules` | all of them are kept again |
@@ -144,6 +145,7 @@ fn orders(line: &str) -> Option<Vec<Order>> {
         ("disk", "reads") => vec![Order::Inject(Fault::SlowReads(millis(&mut words)?))],
         ("disk", "free") => vec![Order::Inject(Fault::FreeBytes(number(&mut words)?))],
         ("disk", "log") => vec![Order::Inject(Fault::LogBytes(number(&mut words)?))],
+        ("poison", number) => vec![Order::Inject(Fault::Poison(number.parse().ok()?))],
         ("mend", "disk") => vec![Order::Inject(Fault::MendDisk)],
         ("break", rule) => vec![Order::Break(Some(rule_named(rule)?))],
         ("keep", "rules") => vec![Order::Break(None)],

@@ -27,6 +27,7 @@ mod log_output;
 pub mod metrics;
 pub mod ops;
 pub mod process;
+pub mod skip_entry;
 mod threads;
 
 pub mod env;

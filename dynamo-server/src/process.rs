@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Cli, ClusterConfig, Command, Config, JoinRequest};
 use crate::threads::Threads;
-use crate::{Server, cluster, healthcheck, log_output};
+use crate::{Server, cluster, healthcheck, log_output, skip_entry};
 
 /// Does what the arguments and environment of this process say, until it is told to stop.
 pub fn run() -> ExitCode {
@@ -30,6 +30,9 @@ pub fn run() -> ExitCode {
         Some(Command::Healthcheck { url, need }) => return healthcheck::run(url.as_deref(), need, &cli.settings),
         Some(Command::Recover { data_dir, survivors, confirm }) => {
             return cluster::recover::run(&data_dir, &survivors, confirm.as_deref());
+        }
+        Some(Command::SkipEntry { shard, entry, yes, settings }) => {
+            return skip_entry::run(shard, entry, yes, &settings.over(cli.settings));
         }
         Some(Command::Cluster(command)) => return cluster::command::run(&command, &cli.settings),
         Some(Command::Join { peer_address, learner, settings }) => {

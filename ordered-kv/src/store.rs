@@ -102,6 +102,12 @@ pub trait StateStore: Reader + 'static {
     /// [`StoreError::Io`], [`StoreError::Full`], [`StoreError::Corruption`]: nothing of the batch is visible.
     fn write(&self, batch: &WriteBatch) -> Result<(), StoreError>;
 
+    /// Whether a write now may wait for the disk: so much is still to be written out that the store slows writers down.
+    /// Cheap, and right as a rule; never in memory.
+    fn may_stall(&self) -> bool {
+        false
+    }
+
     /// The newest value under `key` if memory can tell.
     ///
     /// # Errors
@@ -128,6 +134,10 @@ pub trait StateStore: Reader + 'static {
     ///
     /// As [`StateStore::write`]; a failed flush leaves it open what is durable, so the node should stop.
     fn flush(&self) -> Result<(), StoreError>;
+
+    /// Gives back the room of what was deleted between `start` and before `end` (empty: without end). Blocks, as long as it
+    /// takes to rewrite what else lies in the files that overlap; nothing in memory.
+    fn reclaim(&self, _start: &[u8], _end: &[u8]) {}
 
     /// Writes a copy of the flushed state to the new directory `dir`, by hard links where the file system can.
     ///

@@ -4,8 +4,10 @@
 //! The disk is a small one that the test mounts. Where that is not permitted the test says so and is passed over; writes
 //! that are refused below the floor of free space are tested in `dynamo-server` without one.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+use tests::cluster::client::{Client, Reply};
 use tests::cluster::fleet::{Fleet, Shape};
 use tests::cluster::rng::Rng;
 use tests::cluster::run::{Plan, start_clients, wait_healed};
@@ -16,6 +18,10 @@ const DISK_BYTES: u64 = 320 << 20;
 
 /// How long the disk is full.
 const WHILE_FULL: Duration = Duration::from_secs(4);
+
+/// How long one request may take, and something that must come.
+const LIMIT: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The node with the small disk.
 const VICTIM: u64 = 3;
@@ -81,4 +87,156 @@ async fn a_full_disk_loses_nothing_and_the_node_comes_back() {
     let verdict = workload.record.judge();
     println!("{verdict}");
     assert_eq!(verdict.wrong, Vec::<String>::new(), "{verdict}");
+}
+
+/// Between the floor and its reserve, on any disk of some gigabytes.
+const SHORT: &str = "disk free 120000000";
+
+async fn call(fleet: &Fleet, node: u64, operation: &str, body: &Value) -> Reply {
+    Client::new(fleet.address(node)).call(operation, body, LIMIT).await
+}
+
+fn is_short(reply: &Reply) -> bool {
+    matches!(reply, Reply::Refused { kind, .. } if kind.starts_with("ServiceUnavailable"))
+}
+
+fn table(name: &str) -> Value {
+    json!({
+        "TableName": name, "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    })
+}
+
+fn item(key: u64) -> Value {
+    json!({"TableName": "kept", "Item": {"pk": {"S": key.to_string()}, "v": {"S": "x"}}})
+}
+
+fn key(key: u64) -> Value {
+    json!({"TableName": "kept", "Key": {"pk": {"S": key.to_string()}}})
+}
+
+/// Asks until the reply is as wanted: the disk is looked at now and then, and leaders move.
+async fn at_last(fleet: &Fleet, node: u64, operation: &str, body: &Value, wanted: impl Fn(&Reply) -> bool) {
+    let began = Instant::now();
+    loop {
+        let reply = call(fleet, node, operation, body).await;
+        if wanted(&reply) {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "{operation} through node {node}: {reply:?}\n{}", fleet.log(node));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn is_done(reply: &Reply) -> bool {
+    matches!(reply, Reply::Done(_))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn below_the_floor_what_frees_room_goes_on_and_what_grows_does_not() {
+    let fleet = Fleet::found(Shape { nodes: 1, shards: 2, ..Shape::default() }).await;
+    at_last(&fleet, 1, "CreateTable", &table("kept"), is_done).await;
+    for number in 0..8 {
+        at_last(&fleet, 1, "PutItem", &item(number), is_done).await;
+    }
+    fleet.must(1, SHORT).await;
+    at_last(&fleet, 1, "PutItem", &item(8), is_short).await;
+    let grows = json!({"TransactItems": [{"Put": item(0)}, {"Put": item(1)}, {"Put": item(2)}, {"Put": item(3)}]});
+    assert!(is_short(&call(&fleet, 1, "TransactWriteItems", &grows).await));
+    assert!(is_short(&call(&fleet, 1, "CreateTable", &table("other")).await));
+    let frees: Vec<Value> = (0..6).map(|number| json!({"Delete": key(number)})).collect();
+    let reply = call(&fleet, 1, "TransactWriteItems", &json!({"TransactItems": frees})).await;
+    assert!(is_done(&reply), "on both shards: {reply:?}");
+    let reply = call(&fleet, 1, "DeleteItem", &key(6)).await;
+    assert!(is_done(&reply), "{reply:?}");
+    assert_eq!(call(&fleet, 1, "GetItem", &key(6)).await, Reply::Done(json!({})));
+    // The reserve is for what ends something.
+    fleet.must(1, "disk free 1000000").await;
+    at_last(&fleet, 1, "DeleteItem", &key(7), is_short).await;
+    fleet.must(1, SHORT).await;
+    at_last(&fleet, 1, "DeleteTable", &json!({"TableName": "kept"}), is_done).await;
+    fleet.must(1, "mend disk").await;
+    at_last(&fleet, 1, "CreateTable", &table("kept"), is_done).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_without_room_lets_others_lead_and_a_majority_without_stops_what_grows() {
+    let shape = Shape { shards: 4, election_timeout: Duration::from_millis(600), ..Shape::default() };
+    let fleet = Fleet::found(shape).await;
+    at_last(&fleet, 1, "CreateTable", &table("kept"), is_done).await;
+    for shard in 0..fleet.shape().shards {
+        let leader = fleet.some_leader(shard).await;
+        if leader != 1 {
+            fleet.order(leader, &format!("transfer {shard} 1")).await;
+        }
+    }
+    fleet.must(1, SHORT).await;
+    // Nothing is led where the room is short any more, and its clients notice nothing.
+    let began = Instant::now();
+    loop {
+        let views = fleet.shards(1).await;
+        if views.iter().all(|view| !view.leads && view.leader.is_some()) {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "node 1 leads: {views:?}\n{}", fleet.log(1));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for number in 0..16 {
+        at_last(&fleet, 1, "PutItem", &item(number), is_done).await;
+    }
+    let (_, status) = fleet.plain(3, "GET", "/cluster/status", "").await.expect("an answer");
+    assert!(status.contains("node 1 has too little room on its disk"), "{status}");
+    // Two of three: their disks would be filled by the third.
+    fleet.must(2, SHORT).await;
+    for number in 0..16 {
+        at_last(&fleet, 3, "PutItem", &item(number), is_short).await;
+        let reply = call(&fleet, 3, "DeleteItem", &key(number)).await;
+        assert!(is_done(&reply), "{reply:?}");
+    }
+    // The third has room itself, and hears of the others' within a second.
+    let began = Instant::now();
+    while fleet.plain(3, "GET", "/health/ready?need=writes", "").await.is_none_or(|(status, _)| status != 503) {
+        assert!(began.elapsed() < PATIENCE, "node 3 cannot write, and is ready to");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for node in [1, 2] {
+        fleet.must(node, "mend disk").await;
+    }
+    at_last(&fleet, 3, "PutItem", &item(0), is_done).await;
+}
+
+/// The default floor fits a small disk: it takes writes, refuses them before it is full, and takes them again once a table is
+/// deleted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_of_200_mb_takes_writes() {
+    let mut fleet = Fleet::prepare(Shape { nodes: 1, shards: 1, ..Shape::default() });
+    if let Err(error) = fleet.give_small_disk(1, 200_000_000) {
+        println!("PASSED OVER: a small disk cannot be mounted here: {error}");
+        return;
+    }
+    fleet.start(1).unwrap_or_else(|log| panic!("it did not start:\n{log}"));
+    fleet.wait_live(1).await;
+    at_last(&fleet, 1, "CreateTable", &table("kept"), is_done).await;
+    // What does not compress, so that the disk fills.
+    let mut rng = Rng::new(1);
+    let mut refused_at = None;
+    for number in 0..600_u64 {
+        let value: String = (0..300_000).map(|_| char::from(b'a' + (rng.below(26) as u8))).collect();
+        let body = json!({"TableName": "kept", "Item": {"pk": {"S": number.to_string()}, "v": {"S": value}}});
+        match call(&fleet, 1, "PutItem", &body).await {
+            Reply::Done(_) => {}
+            reply if is_short(&reply) => {
+                refused_at = Some(number);
+                break;
+            }
+            reply => panic!("item {number}: {reply:?}\n{}", fleet.log(1)),
+        }
+    }
+    let refused_at = refused_at.expect("the disk is smaller than this");
+    assert!(refused_at > 20, "it takes writes first: {refused_at}");
+    println!("the disk took {refused_at} items of 300 kB");
+    at_last(&fleet, 1, "DeleteTable", &json!({"TableName": "kept"}), is_done).await;
+    at_last(&fleet, 1, "CreateTable", &table("kept"), is_done).await;
+    at_last(&fleet, 1, "PutItem", &item(0), is_done).await;
 }

@@ -11,5 +11,6 @@ mod figures;
 mod full_disk;
 mod identity;
 mod overload;
+mod poison;
 mod rules;
 mod settings_and_stalls;

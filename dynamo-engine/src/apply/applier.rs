@@ -81,6 +81,12 @@ impl<'a> Applier<'a> {
         }
     }
 
+    /// Bytes of rows read and written since this was last called: what the work of a command amounts to, however small
+    /// the command is. For whoever has to share its thread.
+    pub fn take_work(&self) -> usize {
+        self.overlay.take_work()
+    }
+
     /// Ends the entry: everything that changed goes into `batch`.
     pub fn finish(mut self, batch: &mut WriteBatch) {
         if (self.shard.ceiling, self.shard.high_water) != self.clock_before {

@@ -4,6 +4,7 @@
 //! the last one wins, and go into the batch in key order: range deletes first, since a point change that came before a
 //! range delete of its key is dropped with it.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -19,6 +20,8 @@ pub struct Overlay<'a> {
     rows: BTreeMap<Vec<u8>, Option<Value>>,
     /// Ranges deleted; rows below them in the store are gone, rows in `rows` came later.
     dropped: Vec<RowRange>,
+    /// Bytes read and written since they were last asked for.
+    work: Cell<usize>,
 }
 
 /// Rows that a scan found.
@@ -32,7 +35,7 @@ pub struct Scanned {
 impl<'a> Overlay<'a> {
     /// No changes yet.
     pub fn new(reader: &'a dyn Reader) -> Overlay<'a> {
-        Overlay { reader, rows: BTreeMap::new(), dropped: Vec::new() }
+        Overlay { reader, rows: BTreeMap::new(), dropped: Vec::new(), work: Cell::new(0) }
     }
 
     /// The value under `key` as it will be.
@@ -40,20 +43,34 @@ impl<'a> Overlay<'a> {
     /// # Errors
     /// [`Fault::Store`].
     pub fn get(&self, key: &[u8]) -> Result<Option<Value>, Fault> {
-        match self.rows.get(key) {
-            Some(change) => Ok(change.clone()),
-            None if self.is_dropped(key) => Ok(None),
-            None => Ok(self.reader.get(key)?),
-        }
+        let value = match self.rows.get(key) {
+            Some(change) => change.clone(),
+            None if self.is_dropped(key) => None,
+            None => self.reader.get(key)?,
+        };
+        self.count(key.len() + value.as_ref().map_or(0, |value| value.len()));
+        Ok(value)
+    }
+
+    /// Bytes read and written since this was last called: keys and values, each time that they were.
+    pub fn take_work(&self) -> usize {
+        self.work.take()
+    }
+
+    fn count(&self, bytes: usize) {
+        self.work.set(self.work.get() + bytes);
     }
 
     /// Stores `value` under `key`.
     pub fn put(&mut self, key: Vec<u8>, value: impl Into<Value>) {
-        self.rows.insert(key, Some(value.into()));
+        let value = value.into();
+        self.count(key.len() + value.len());
+        self.rows.insert(key, Some(value));
     }
 
     /// Removes `key`.
     pub fn delete(&mut self, key: Vec<u8>) {
+        self.count(key.len());
         self.rows.insert(key, None);
     }
 
@@ -73,9 +90,13 @@ impl<'a> Overlay<'a> {
         let mut changes = self.rows.range::<[u8], _>((Bound::Included(&range.start[..]), end)).peekable();
         let (mut found, mut bytes) = (Vec::new(), 0);
         let mut stored = cursor.next()?.map(own);
+        // What is read without being found (deleted in this entry) is little beside the rest.
         while found.len() < limit && bytes < bytes_max {
             let take_change = match (&stored, changes.peek()) {
-                (None, None) => return Ok(Scanned { rows: found, exhausted: true }),
+                (None, None) => {
+                    self.count(bytes);
+                    return Ok(Scanned { rows: found, exhausted: true });
+                }
                 (Some(_), None) => false,
                 (None, Some(_)) => true,
                 (Some((key, _)), Some((changed, _))) => *changed <= key,
@@ -96,6 +117,7 @@ impl<'a> Overlay<'a> {
                 stored = cursor.next()?.map(own);
             }
         }
+        self.count(bytes);
         Ok(Scanned { rows: found, exhausted: false })
     }
 

@@ -79,6 +79,31 @@ pub enum Command {
     TrimLane(TrimLane),
 }
 
+impl Command {
+    /// A word for its kind, for operators.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Command::Noop => "no-op",
+            Command::RaiseCeiling => "raise ceiling",
+            Command::Write(write) => match write.change {
+                Change::Put(_) => "put",
+                Change::Update(_) => "update",
+                Change::Delete => "delete",
+                Change::Check => "condition check",
+            },
+            Command::Transact(_) => "transaction",
+            Command::Ddl(_) => "change of the catalog",
+            Command::BackfillStep(_) => "backfill step",
+            Command::Prepare(_) => "prepare",
+            Command::Decide(_) => "decide",
+            Command::Resolve(_) => "resolve",
+            Command::Forget(_) => "forget",
+            Command::ApplyLane(_) => "index entries",
+            Command::TrimLane(_) => "trim of index entries",
+        }
+    }
+}
+
 /// One action on one item.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ItemWrite {

@@ -21,6 +21,7 @@ enum Kind {
     Membership = 0x08,
     Backfill = 0x09,
     TokenName = 0x0A,
+    Skipped = 0x0B,
     Prepared = 0x20,
     Decision = 0x21,
     Deletions = 0x22,
@@ -60,6 +61,11 @@ pub fn shard_prefix(shard: ShardId) -> Vec<u8> {
 /// The applied log index, written by the log's driver into the same batch.
 pub fn applied(shard: ShardId) -> Vec<u8> {
     key(shard, Kind::Applied)
+}
+
+/// The log entries that an operator had this shard skip; absent where there are none. Written by the log's driver.
+pub fn skipped(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::Skipped)
 }
 
 /// Ceiling, high-water timestamp and other scalars that every entry may change.
@@ -219,6 +225,7 @@ mod tests {
         assert_eq!(parse_token_queue(ShardId(2), &queued), None);
         assert_eq!(era(ShardId(3)), [0x01, 0, 0, 0, 3, 0x40]);
         assert_eq!(token_name(ShardId(1), "abc"), b"\x01\0\0\0\x01\x0Aabc");
+        assert_eq!(skipped(ShardId(1)), [0x01, 0, 0, 0, 1, 0x0B]);
         assert_eq!(prepared(ShardId(1), 2), [&[1, 0, 0, 0, 1, 0x20][..], &[0; 15], &[2]].concat());
         assert_eq!(decision(ShardId(1), 2), [&[1, 0, 0, 0, 1, 0x21][..], &[0; 15], &[2]].concat());
         assert_eq!(deletions(ShardId(1)), [1, 0, 0, 0, 1, 0x22]);

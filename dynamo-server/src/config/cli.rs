@@ -65,6 +65,21 @@ pub enum Command {
         #[arg(long)]
         confirm: Option<String>,
     },
+    /// Have a shard of a stopped node skip a log entry that no replica can apply. What the entry was to do is lost.
+    SkipEntry {
+        /// The shard that stands still.
+        #[arg(long)]
+        shard: u32,
+        /// The entry as the status names it: TERM-INDEX
+        #[arg(long, value_parser = crate::skip_entry::parse_entry)]
+        entry: (u64, u64),
+        /// Do it; without this flag it only says what would be done.
+        #[arg(long)]
+        yes: bool,
+        /// Names the node's data directory.
+        #[command(flatten)]
+        settings: Box<Settings>,
+    },
     /// Look at the cluster of a running server, or change it.
     Cluster(ClusterCommand),
 }

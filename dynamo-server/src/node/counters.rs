@@ -90,6 +90,10 @@ pub struct Counters {
     pub read_rounds: u64,
     /// Bytes of Raft log that are not purged, roughly.
     pub log_bytes: u64,
+    /// The most bytes of rows that applying read and wrote in one turn, since the start.
+    pub apply_turn_bytes_max: u64,
+    /// Shards that stand still on this node.
+    pub shards_quarantined: u64,
     /// Index entries that were brought to other shards.
     pub index_delivered: u64,
     /// Writes acknowledged before their index entries had arrived on other shards.
@@ -124,6 +128,8 @@ impl Counters {
             ("lease_wait_nanoseconds_total", "Time that shard checks waited for a quorum", self.lease_wait_ns),
             ("read_index_rounds_total", "Rounds in which reads asked a quorum", self.read_rounds),
             ("raft_log_bytes", "Bytes of Raft log that are not purged", self.log_bytes),
+            ("apply_turn_bytes_max", "Most bytes of rows that one turn of applying touched", self.apply_turn_bytes_max),
+            ("shards_quarantined", "Shards that stand still on this node at an entry", self.shards_quarantined),
             ("index_delivered_total", "Index entries brought to other shards", self.index_delivered),
             ("index_ahead_total", "Writes acknowledged before their index entries arrived", self.index_ahead),
             ("index_lag_bytes", "Bytes of index entries that wait for other shards", self.index_lag_bytes),

@@ -12,6 +12,7 @@
 //! the log's disk stalls           x         x       while this node leads anything
 //! too many reads hang     x
 //! no leader / quorum      x       x         x       catalog: of the system group's shard alone
+//! a shard stands still here    x       x       catalog: of the system group's shard alone
 //! too little room of a shard      x         x       catalog: of the system group's shard alone
 //! ```
 
@@ -87,6 +88,13 @@ pub enum Impairment {
         /// Milliseconds; negative where it is behind.
         ahead_ms: i64,
     },
+    /// A shard stands still on this node. Others may serve it, which this node cannot tell any more.
+    Quarantined {
+        /// The shard.
+        shard: u32,
+        /// At which entry, and why.
+        what: String,
+    },
     /// Too little of this node's disk is free. By itself that prevents nothing: others may lead.
     DiskFull,
     /// A shard takes no writes that need room, where it is led or because of a majority of its voters.
@@ -101,7 +109,7 @@ impl Impairment {
     pub fn prevents(&self, capability: Capability) -> bool {
         match self {
             Impairment::Stopped(_) | Impairment::Stopping | Impairment::NotAdmitted(_) => true,
-            Impairment::NoLeader { shard } | Impairment::NoQuorum { shard } => {
+            Impairment::NoLeader { shard } | Impairment::NoQuorum { shard } | Impairment::Quarantined { shard, .. } => {
                 capability != Capability::Catalog || *shard == SYSTEM_SHARD
             }
             Impairment::DiskStalled { leads, .. } => *leads && capability != Capability::Reads,
@@ -122,7 +130,8 @@ impl Impairment {
             Impairment::NotAdmitted(_)
             | Impairment::DiskStalled { .. }
             | Impairment::ReadsHang { .. }
-            | Impairment::ClockApart { .. } => true,
+            | Impairment::ClockApart { .. }
+            | Impairment::Quarantined { .. } => true,
             Impairment::Stopped(_)
             | Impairment::Stopping
             | Impairment::NoLeader { .. }
@@ -152,6 +161,7 @@ impl fmt::Display for Impairment {
             Impairment::ClockApart { ahead_ms } => {
                 write!(f, "the wall clock is {} ms behind most members'", ahead_ms.unsigned_abs())
             }
+            Impairment::Quarantined { shard, what } => write!(f, "shard {shard} stands still at {what}"),
             Impairment::DiskFull => f.write_str("the disk is full: too little of it is free"),
             Impairment::NoRoom { shard } => write!(f, "shard {shard} takes no writes that need room"),
         }
@@ -283,6 +293,7 @@ mod tests {
             (vec![lost(0)], [false, false, false]),
             (vec![lost(3)], [false, false, true]),
             (vec![Impairment::NoLeader { shard: 1 }, full(0)], [false, false, false]),
+            (vec![Impairment::Quarantined { shard: 2, what: "entry 1-2".to_owned() }], [false, false, true]),
             (vec![Impairment::Stopping], [false, false, false]),
             (vec![Impairment::NotAdmitted("removed".to_owned())], [false, false, false]),
             (vec![stopped], [false, false, false]),

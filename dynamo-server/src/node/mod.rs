@@ -208,6 +208,10 @@ impl<E: Env> Node<E> {
         for shard in &self.shards {
             let number = shard.id().0;
             let voters = || shard.group().members().voters.into_keys().collect();
+            if let Some(quarantine) = shard.group().published().quarantine() {
+                found.push(Impairment::Quarantined { shard: number, what: quarantine.to_string() });
+                continue;
+            }
             match self.leader_of(shard) {
                 None => found.push(Impairment::NoLeader { shard: number }),
                 Some(_) if !shard.is_in_contact(self.contact_max) => {
@@ -268,6 +272,13 @@ impl<E: Env> Node<E> {
             lease_wait_ns: guard.wait_ns,
             read_rounds: sum(&Shard::read_rounds),
             log_bytes: sum(&|shard| shard.group().log().bytes()),
+            apply_turn_bytes_max: self
+                .shards
+                .iter()
+                .map(|shard| shard.group().published().turn_work_max())
+                .max()
+                .unwrap_or(0),
+            shards_quarantined: sum(&|shard| u64::from(shard.group().published().quarantine().is_some())),
             index_delivered: sum(&|shard| shard.arrivals().delivered()),
             index_ahead: sum(&|shard| shard.arrivals().ahead()),
             index_lag_bytes: sum(&|shard| shard.group().published().outbox_bytes()),

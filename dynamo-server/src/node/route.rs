@@ -290,11 +290,24 @@ impl<E: Env> Node<E> {
             if self.is_alone || shard.group().lease().leading_term().is_some() {
                 return Ok(Place::Here);
             }
+            if let Some(voter) = self.somebody_else(shard) {
+                return Ok(Place::At(voter));
+            }
             if let Some(leader) = shard.group().other_leader() {
                 return Ok(Place::At(leader));
             }
             self.pause(deadline).await?;
         }
+    }
+
+    /// Any other voter of a shard that stands still here: its group has left, and no longer knows who leads. Whoever is asked
+    /// does.
+    fn somebody_else(&self, shard: &Shard<E>) -> Option<u64> {
+        shard.group().published().quarantine()?;
+        let me = self.identity.node_id;
+        let others: Vec<u64> = shard.group().members().voters.into_keys().filter(|voter| *voter != me).collect();
+        let chance = usize::try_from(E::random() % others.len().max(1) as u64).unwrap_or(0);
+        others.get(chance).copied()
     }
 
     /// Where to turn after a refusal that named `leader`. Waits unless it names somebody new.

@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use super::lanes::Courier;
 use super::options::HANGING_READS_MAX;
 use super::room::{self, Floors};
-use super::upkeep::Upkeep;
+use super::upkeep::{Reclaim, Upkeep};
 use super::{
     ClusterOptions, FaultSignal, Node, NodeOptions, admission, balance, ddl, fitness, off_loop, share_room, transaction,
 };
@@ -231,6 +231,7 @@ impl<E: Env> Node<E> {
             log_bytes_max: room::log_bytes_max(options.log_bytes_max, disk_bytes),
             floors: Floors::of(options.free_bytes_min, disk_bytes),
             room: Arc::clone(&self.room),
+            reclaim: Reclaim::default(),
             fault: self.fault.clone(),
             stopping: self.stopping.subscribe(),
         };
@@ -361,10 +362,17 @@ async fn start_alone<E: Env>(
     let group = Group::start(context, group).await?;
     group.wait_hold_down().await;
     group.initialize(BTreeMap::from([(context.node, Member::new("", incarnation))])).await?;
-    group.stand().await.map_err(|_| fault_of(context, shard))?;
-    match E::timeout(ELECTION_WAIT, group.lease().wait_leading()).await {
-        Some(()) => Ok(group),
-        None => {
+    if group.stand().await.is_err() && group.published().quarantine().is_none() {
+        return Err(fault_of(context, shard));
+    }
+    // One that stands still at an entry never leads; the others serve.
+    let is_settled = {
+        let (leads, stands_still) = (pin!(group.lease().wait_leading()), pin!(group.published().wait_quarantined()));
+        E::timeout(ELECTION_WAIT, select(leads, stands_still)).await.is_some()
+    };
+    match is_settled {
+        true => Ok(group),
+        false => {
             group.shutdown().await;
             Err(fault_of(context, shard))
         }

@@ -1,20 +1,23 @@
 //! Keeping the disk small and the node honest about it.
 //!
-//! One task per node looks now and then at three things:
+//! One task per node looks now and then at four things:
 //!
 //! - *The log's end*: what was written since the last look is guarded by a new floor.
 //! - *Room*: how much of the disk is free; what follows from it stands in [`room`](super::room).
 //! - *The log*: past its bound the state is flushed, and each group drops its log up to the entry that the state store
 //!   says is persisted. So the log is never longer than what a restart has to replay.
+//! - *Deleted tables*: their rows are gone at once, and their room when the store compacts what is left; that is asked for
+//!   here, once all shards have deleted theirs.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use dynamo_engine::keyspace::RowRange;
 use tokio::sync::watch;
 
 use super::FaultSignal;
 use super::room::{Floors, Room};
-use crate::env::{Env, Stores, faults};
+use crate::env::{Env, Stores, Task, faults};
 use crate::raft::{Wal, persisted_applied};
 use crate::shard::Shard;
 
@@ -30,8 +33,22 @@ pub(super) struct Upkeep<E: Env> {
     pub(super) floors: Floors,
     pub(super) room: Arc<Room>,
     pub(super) fault: FaultSignal,
+    pub(super) reclaim: Reclaim,
     /// Becomes true when the node stops.
     pub(super) stopping: watch::Receiver<bool>,
+}
+
+/// Looks without a table deleted after which the room of those before is given back: the shards delete theirs one after the
+/// other, and each would only be looked through again.
+const QUIET_LOOKS: u32 = 4;
+
+/// Room that is to be given back.
+#[derive(Default)]
+pub(super) struct Reclaim {
+    ranges: Vec<RowRange>,
+    quiet_looks: u32,
+    /// Giving back what was before.
+    under_way: Option<Task<()>>,
 }
 
 impl<E: Env> Upkeep<E> {
@@ -40,6 +57,7 @@ impl<E: Env> Upkeep<E> {
         while !*self.stopping.borrow() {
             self.wal.guard_end().await;
             self.look_at_room();
+            self.look_at_deleted_tables();
             if self.log_bytes() > faults::log_bytes_max(self.log_bytes_max) {
                 self.shorten_logs().await;
             }
@@ -64,8 +82,40 @@ impl<E: Env> Upkeep<E> {
         }
     }
 
+    fn look_at_deleted_tables(&mut self) {
+        let before = self.reclaim.ranges.len();
+        for shard in &self.shards {
+            self.reclaim.ranges.extend(shard.group().published().take_dropped());
+        }
+        let is_quiet = self.reclaim.ranges.len() == before;
+        self.reclaim.quiet_looks = if is_quiet { self.reclaim.quiet_looks + 1 } else { 0 };
+        let is_busy = self.reclaim.under_way.as_ref().is_some_and(|task| !task.is_finished());
+        if before == 0 || self.reclaim.quiet_looks < QUIET_LOOKS || is_busy {
+            return;
+        }
+        let mut ranges = std::mem::take(&mut self.reclaim.ranges);
+        ranges.sort_unstable_by(|one, other| one.start.cmp(&other.start));
+        ranges.dedup();
+        let (state, fault) = (Arc::clone(&self.stores.state), self.fault.clone());
+        self.reclaim.under_way = Some(E::spawn(async move {
+            let work = move || {
+                state.flush()?;
+                ranges.iter().for_each(|range| state.reclaim(&range.start, &range.end));
+                Ok::<(), ordered_kv::StoreError>(())
+            };
+            if let Err(error) = E::blocking(work).await {
+                fault.raise(format!("flushing the state failed: {error}"));
+            }
+        }));
+    }
+
     fn log_bytes(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.group().log().bytes()).sum()
+        self.moving().map(|shard| shard.group().log().bytes()).sum()
+    }
+
+    /// The shards whose logs can be shortened: not those that stand still.
+    fn moving(&self) -> impl Iterator<Item = &Arc<Shard<E>>> {
+        self.shards.iter().filter(|shard| shard.group().published().quarantine().is_none())
     }
 
     async fn shorten_logs(&self) {
@@ -73,7 +123,7 @@ impl<E: Env> Upkeep<E> {
         if let Err(error) = E::blocking(move || state.flush()).await {
             return self.fault.raise(format!("flushing the state failed: {error}"));
         }
-        for shard in &self.shards {
+        for shard in self.moving() {
             let applied = match persisted_applied(&*self.stores.state, shard.id()) {
                 Ok(Some(applied)) => applied,
                 Ok(None) => continue,

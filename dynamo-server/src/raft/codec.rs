@@ -94,7 +94,8 @@ pub fn put_entry(out: &mut Vec<u8>, entry: &LogEntry) {
 /// Reads an entry that fills `bytes`; its commands share the allocation.
 ///
 /// # Errors
-/// When this program does not understand it; the group must stop on this node then, never skip.
+/// When this program does not understand it; the group must stop on this node then, never skip. Commands that it does not
+/// understand are no error here: see [`Payload`].
 pub fn decode_entry(bytes: &Bytes) -> Result<LogEntry, CodecError> {
     let mut input = &bytes[..];
     let entry = get_entry(bytes, &mut input)?;
@@ -111,7 +112,7 @@ pub fn get_entry(whole: &Bytes, input: &mut &[u8]) -> Result<LogEntry, CodecErro
     let log_id = get_log_id(input)?;
     let payload = match get_u8(input)? {
         KIND_BLANK => EntryPayload::Blank,
-        KIND_COMMANDS => EntryPayload::Normal(Payload::decode(whole.slice_ref(get_bytes(input)?))?),
+        KIND_COMMANDS => EntryPayload::Normal(Payload::decode(whole.slice_ref(get_bytes(input)?))),
         KIND_MEMBERSHIP => EntryPayload::Membership(get_membership(input, Incarnations::Written)?),
         KIND_MEMBERSHIP_WITHOUT => EntryPayload::Membership(get_membership(input, Incarnations::Absent)?),
         other => return Err(CodecError::Kind(other)),
@@ -284,6 +285,21 @@ mod tests {
         assert_eq!(read.get_node(&1), Some(&Member::new("a:1", ANY_INCARNATION)));
         let stored = get_stored_membership(&mut &b"\x01\x01\x01\x02\x01\x01\x01\x01\x01\x03a:1"[..]).unwrap();
         assert_eq!(stored.membership(), read);
+    }
+
+    #[test]
+    fn commands_of_a_newer_program_are_kept_as_they_are() {
+        let stranger = b"\x63 whatever it means";
+        let mut out = vec![LOG_FORMAT];
+        put_log_id(&mut out, &log_id(3, 300));
+        out.push(KIND_COMMANDS);
+        put_bytes(&mut out, stranger);
+        let read = decode_entry(&out.clone().into()).unwrap();
+        let EntryPayload::Normal(payload) = &read.payload else { panic!("commands") };
+        assert!(payload.entry().is_err());
+        let mut again = Vec::new();
+        put_entry(&mut again, &read);
+        assert_eq!(again, out);
     }
 
     #[test]

@@ -287,6 +287,11 @@ impl<E: Env> Group<E> {
         let raft = Raft::new(context.node, Arc::new(config), network, log.clone(), machine)
             .await
             .map_err(|error| GroupError::Raft { shard: shard.0, reason: error.to_string() })?;
+        published.set_running();
+        if published.quarantine().is_some() {
+            // It takes no part; what is wrong is said elsewhere.
+            drop(raft.shutdown().await);
+        }
         let staging = Arc::new(Staging::new(Arc::clone(&context.state)));
         let (is_stopping, fault) = (AtomicBool::new(false), context.fault.clone());
         Ok(Group { shard, map, raft, log, lease, published, staging, wall_clocks, is_stopping, fault })
@@ -299,6 +304,7 @@ impl<E: Env> Group<E> {
     pub async fn initialize(&self, members: BTreeMap<NodeId, Member>) -> Result<(), GroupError> {
         match self.raft.initialize(members).await {
             Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
+            Err(_) if self.published.quarantine().is_some() => Ok(()),
             Err(error) => Err(GroupError::Raft { shard: self.shard.0, reason: error.to_string() }),
         }
     }
@@ -394,7 +400,7 @@ impl<E: Env> Group<E> {
 
     /// A group that stopped without being told to has met a fault, if only a panic of its own.
     fn stopped(&self, fatal: &Fatal<Types<E>>) -> ProposeError {
-        if !matches!(fatal, Fatal::Stopped) {
+        if !matches!(fatal, Fatal::Stopped) && self.published.quarantine().is_none() {
             self.fault.raise(format!("shard {}: {fatal}", self.shard.0));
         }
         ProposeError::Stopped

@@ -4,18 +4,26 @@
 //! looked at. So what the state store persists is always a prefix of the log, and it says itself how long that prefix
 //! is; the store needs no log of its own. Then what changed is published, and the outcomes go to whoever waits.
 //!
-//! A fault (the store, a damaged row, an entry of a newer program) stops the group on this node; nothing is skipped.
+//! Where the store fails, the node stops. Where one entry cannot be applied (it panics, meets a damaged row, comes from a newer
+//! program) the shard alone stops on this node and names the entry: see [`quarantine`](super::quarantine). Nothing is
+//! skipped but what an operator has named ([`skip`](super::skip)).
+//!
+//! Applying shares its thread with the group's ticks and heartbeats. So it works in *turns*: after so many commands, or so many
+//! bytes of rows read and written ([`Turn`]), it lets others run, also in the middle of an entry; a small command may touch
+//! a large item. A batch that is large, or that the store may hold up, is written on another thread.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use dynamo_engine::apply::{Outcome, ShardState, apply_entry};
-use dynamo_engine::keyspace::local;
+use dynamo_engine::apply::ddl::{DdlOutcome, table_ids};
+use dynamo_engine::apply::{Applier, Fault, Outcome, ShardState};
+use dynamo_engine::keyspace::{local, table_ranges};
 use futures::{Stream, TryStreamExt};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, Snapshot};
 use ordered_kv::{Reader, StateStore, StoreError, WriteBatch};
-use shard_router::{Epoch, ShardId, ShardMap};
+use shard_router::{Epoch, ShardId, ShardMap, Token};
 
 use super::codec::{CodecError, get_log_id, get_stored_membership, put_log_id, put_stored_membership};
 use super::incoming::Incoming;
@@ -23,17 +31,23 @@ use super::lease_feed::LeaseFeed;
 use super::log::GroupLog;
 use super::payload::{Applied, Payload};
 use super::published::Published;
+use super::quarantine::{Quarantine, panic_text};
+use super::skip::{self, Skips};
 use super::snapshot::{ShardSnapshot, SnapshotPin, content};
 use super::snapshot_stage::StagedSnapshot;
 use super::types::{LogEntry, LogId, Membership, SnapshotMeta, StoredMembership, Types};
-use crate::env::Env;
+use crate::env::{Env, faults};
 use crate::node::FaultSignal;
 
-/// Commands after which applying lets other tasks run.
-const COMMANDS_PER_TURN_MAX: usize = 256;
+/// Commands after which applying lets other tasks run: about a millisecond.
+pub const COMMANDS_PER_TURN_MAX: usize = 256;
 
-/// An entry with more commands than this is applied where it does not hold up other tasks.
-const COMMANDS_INLINE_MAX: usize = 64;
+/// Bytes of rows read and written after which it does: about a millisecond of copying, and less than a transaction of one
+/// command may take.
+pub const WORK_PER_TURN_MAX: usize = 1 << 20;
+
+/// Bytes of a batch that is written where the others run. Copying a megabyte takes about as long as waking a thread twice.
+const WRITE_INLINE_BYTES_MAX: usize = 1 << 20;
 
 /// What the state store holds of a shard when the node starts.
 pub struct RecoveredState {
@@ -43,6 +57,8 @@ pub struct RecoveredState {
     pub applied: Option<LogId>,
     /// The last applied membership.
     pub membership: StoredMembership,
+    /// Entries that are to be skipped.
+    pub(super) skips: Skips,
 }
 
 /// The state of a shard cannot be read; the node must not start.
@@ -73,7 +89,8 @@ impl RecoveredState {
             Some(bytes) => get_stored_membership(&mut &bytes[..])?,
             None => StoredMembership::default(),
         };
-        Ok(RecoveredState { shard: ShardState::load(store, shard, map)?, applied, membership })
+        let skips = skip::read(store, shard)?;
+        Ok(RecoveredState { shard: ShardState::load(store, shard, map)?, applied, membership, skips })
     }
 
     /// What the shard publishes to begin with.
@@ -102,6 +119,8 @@ pub struct Machine<E: Env> {
     shard: ShardState,
     applied: Option<LogId>,
     membership: StoredMembership,
+    skips: Skips,
+    turn: Turn,
     /// The term of the last entry that the lease was told about.
     told_term: u64,
     lease: Arc<LeaseFeed>,
@@ -125,6 +144,8 @@ impl<E: Env> Machine<E> {
             shard: recovered.shard,
             applied: recovered.applied,
             membership: recovered.membership,
+            skips: recovered.skips,
+            turn: Turn::default(),
             told_term: 0,
             lease,
             published,
@@ -133,7 +154,7 @@ impl<E: Env> Machine<E> {
     }
 
     /// Applies one entry and publishes it.
-    fn apply_one(&mut self, entry: &LogEntry) -> io::Result<Applied> {
+    async fn apply_one(&mut self, entry: &LogEntry) -> io::Result<Applied> {
         debug_assert!(
             self.applied.is_none_or(|applied| applied < entry.log_id),
             "entries are applied in the order of the log"
@@ -141,7 +162,18 @@ impl<E: Env> Machine<E> {
         let mut batch = WriteBatch::new();
         let outcomes = match &entry.payload {
             EntryPayload::Blank => Vec::new(),
-            EntryPayload::Normal(payload) => self.apply_commands(payload, &mut batch)?,
+            EntryPayload::Normal(payload) if self.skips.contains(&skip::key_of(&entry.log_id)) => {
+                let (shard, entry) = (self.shard.id.0, entry.log_id);
+                tracing::error!(shard, %entry, %payload, "an operator has this entry skipped: nothing of it is applied");
+                Vec::new()
+            }
+            EntryPayload::Normal(payload) => match self.apply_commands(payload, &mut batch).await {
+                Ok(outcomes) => outcomes,
+                Err(Failure::Node(reason)) => return Err(self.stop(&reason)),
+                Err(Failure::Entry { command, reason }) => {
+                    return Err(self.quarantine(Quarantine::at(&entry.log_id, command, reason)));
+                }
+            },
             EntryPayload::Membership(membership) => {
                 self.remember_membership(entry.log_id, membership, &mut batch);
                 Vec::new()
@@ -150,21 +182,74 @@ impl<E: Env> Machine<E> {
         let mut applied = Vec::new();
         put_log_id(&mut applied, &entry.log_id);
         batch.put(&local::applied(self.shard.id), &applied);
-        self.store.write(&batch).map_err(|error| self.stop(&format!("writing the state failed: {error}")))?;
+        self.write(batch).await.map_err(|error| self.stop(&format!("writing the state failed: {error}")))?;
         self.applied = Some(entry.log_id);
         self.publish(entry, &outcomes);
         Ok(Applied(outcomes))
     }
 
-    fn apply_commands(&mut self, payload: &Payload, batch: &mut WriteBatch) -> io::Result<Vec<Outcome>> {
-        let entry = payload.entry();
-        let (shard, reader) = (&mut self.shard, &*self.store);
-        let result = if entry.commands.len() > COMMANDS_INLINE_MAX {
-            E::in_place(|| apply_entry(shard, reader, batch, entry))
-        } else {
-            apply_entry(shard, reader, batch, entry)
+    /// Applies the commands of an entry into `batch`, in turns.
+    async fn apply_commands(&mut self, payload: &Payload, batch: &mut WriteBatch) -> Result<Vec<Outcome>, Failure> {
+        let unreadable = |error: &dynamo_engine::command::DecodeError| {
+            Failure::of_entry("commands", format!("it cannot be read: {error}"))
         };
-        result.map_err(|fault| self.stop(&format!("applying an entry failed: {fault}")))
+        let entry = payload.entry().map_err(unreadable)?;
+        let mut applier = Applier::new(&mut self.shard, &*self.store, entry);
+        let mut outcomes = Vec::with_capacity(entry.commands.len());
+        for stamped in &entry.commands {
+            // After a panic or fault the shard's state is of no use any more, and is not used any more.
+            let applied = catch_unwind(AssertUnwindSafe(|| {
+                faults::before_apply(payload.bytes());
+                applier.apply(stamped)
+            }));
+            let command = stamped.command.name();
+            outcomes.push(match applied {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(Fault::Store(error))) => {
+                    return Err(Failure::Node(format!("applying an entry failed: the store failed: {error}")));
+                }
+                Ok(Err(fault)) => return Err(Failure::of_entry(command, format!("applying it failed: {fault}"))),
+                Err(panic) => {
+                    return Err(Failure::of_entry(command, format!("applying it panicked: {}", panic_text(&*panic))));
+                }
+            });
+            if self.turn.is_over_after(applier.take_work()) {
+                self.published.ends_turn(self.turn.end());
+                tokio::task::yield_now().await;
+            }
+        }
+        applier.finish(batch);
+        Ok(outcomes)
+    }
+
+    /// Writes a batch, here or where it holds nobody up.
+    async fn write(&self, batch: WriteBatch) -> Result<(), StoreError> {
+        if batch.as_bytes().len() <= WRITE_INLINE_BYTES_MAX && !self.store.may_stall() {
+            return self.store.write(&batch);
+        }
+        let store = Arc::clone(&self.store);
+        E::blocking(move || store.write(&batch)).await
+    }
+
+    /// What openraft is told of entries that are not applied: a running group ends by it. One that is being started would not
+    /// even be, and the node with it; so it hears nothing, and ends as soon as it has started ([`Group::start`]).
+    ///
+    /// [`Group::start`]: super::Group::start
+    fn stands_still(&self, quarantine: &Quarantine) -> io::Result<()> {
+        match self.published.is_running() {
+            true => Err(io::Error::other(format!("shard {} stands still: {quarantine}", self.shard.id.0))),
+            false => Ok(()),
+        }
+    }
+
+    /// Stops the shard on this node, and gives openraft its error.
+    fn quarantine(&self, quarantine: Quarantine) -> io::Error {
+        self.lease.shut_down();
+        let shard = self.shard.id.0;
+        tracing::error!(shard, %quarantine, "the shard stands still on this node: an entry cannot be applied");
+        let error = io::Error::other(format!("shard {shard} stands still: {quarantine}"));
+        self.published.set_quarantine(quarantine);
+        error
     }
 
     fn remember_membership(&mut self, log_id: LogId, membership: &Membership, batch: &mut WriteBatch) {
@@ -177,9 +262,10 @@ impl<E: Env> Machine<E> {
     fn publish(&mut self, entry: &LogEntry, outcomes: &[Outcome]) {
         if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Ddl(outcome) if outcome.changes_catalog())) {
             self.published.set_catalog(self.shard.catalog());
+            self.note_dropped(outcomes);
         }
         if let EntryPayload::Normal(payload) = &entry.payload
-            && payload.entry().commands.iter().any(|stamped| stamped.command.changes_locks())
+            && payload.entry().is_ok_and(|entry| entry.commands.iter().any(|stamped| stamped.command.changes_locks()))
         {
             self.published.set_transactions(&self.shard.locks);
         }
@@ -193,6 +279,14 @@ impl<E: Env> Machine<E> {
         if term != self.told_term {
             self.told_term = term;
             self.lease.entry_is_applied(term);
+        }
+    }
+
+    fn note_dropped(&self, outcomes: &[Outcome]) {
+        for outcome in outcomes {
+            if let Outcome::Ddl(DdlOutcome::Deleted(table) | DdlOutcome::Uninstalled(Some(table))) = outcome {
+                self.published.note_dropped(table_ranges(&table_ids(table), Token(0), Token(u64::MAX)));
+            }
         }
     }
 
@@ -230,8 +324,48 @@ impl<E: Env> Drop for Machine<E> {
     fn drop(&mut self) {
         // Whoever waits for an outcome would wait for ever, and so would everybody after it.
         if std::thread::panicking() {
-            self.fault.raise(format!("shard {}: applying an entry panicked", self.shard.id.0));
+            let next = LogId::new(
+                super::types::CommittedLeaderId::new(self.told_term),
+                self.applied.map_or(0, |applied| applied.index() + 1),
+            );
+            self.quarantine(Quarantine::at(&next, "unknown", "what follows the entry before panicked"));
         }
+    }
+}
+
+/// Why an entry was not applied.
+enum Failure {
+    /// The node's disk: the node stops.
+    Node(String),
+    /// The entry, or what it met: the shard stops.
+    Entry { command: &'static str, reason: String },
+}
+
+impl Failure {
+    fn of_entry(command: &'static str, reason: String) -> Failure {
+        Failure::Entry { command, reason }
+    }
+}
+
+/// What was done since other tasks could run.
+#[derive(Clone, Copy, Debug, Default)]
+struct Turn {
+    commands: usize,
+    /// Bytes of rows read and written.
+    work: usize,
+}
+
+impl Turn {
+    /// Whether it is time to let others run after one more command that did so much.
+    fn is_over_after(&mut self, work: usize) -> bool {
+        self.commands += 1;
+        self.work += work;
+        self.commands >= COMMANDS_PER_TURN_MAX || self.work >= WORK_PER_TURN_MAX
+    }
+
+    /// Begins a new one; the work of the last.
+    fn end(&mut self) -> usize {
+        std::mem::take(self).work
     }
 }
 
@@ -247,7 +381,9 @@ impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
     where
         S: Stream<Item = io::Result<EntryResponder<Types<E>>>> + Unpin + OptionalSend,
     {
-        let mut commands = 0;
+        if let Some(quarantine) = self.published.quarantine() {
+            return self.stands_still(&quarantine);
+        }
         while let Some((entry, responder)) = entries.try_next().await? {
             if let Some(durable) = self.log.still_volatile(entry.log_id.index()) {
                 tokio::select! {
@@ -255,14 +391,13 @@ impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
                     reason = self.fault.raised() => return Err(io::Error::other(reason)),
                 }
             }
-            let applied = self.apply_one(&entry)?;
-            commands += applied.0.len();
+            let applied = match (self.apply_one(&entry).await, self.published.quarantine()) {
+                (Ok(applied), _) => applied,
+                (Err(_), Some(quarantine)) => return self.stands_still(&quarantine),
+                (Err(error), None) => return Err(error),
+            };
             if let Some(responder) = responder {
                 responder.send(applied);
-            }
-            if commands >= COMMANDS_PER_TURN_MAX {
-                commands = 0;
-                tokio::task::yield_now().await;
             }
         }
         Ok(())
@@ -287,6 +422,7 @@ impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
         self.shard = recovered.shard;
         self.applied = recovered.applied;
         self.membership = recovered.membership;
+        self.skips = recovered.skips;
         if let Some(log_id) = self.membership.log_id() {
             self.lease.membership_is_installed(log_id.index(), self.membership.membership());
         }

@@ -2,6 +2,10 @@
 //!
 //! A leader encodes once; the bytes go to the disk and to every follower. A follower decodes once, when the entry
 //! arrives; apply uses what was decoded. Both sides share one allocation.
+//!
+//! Bytes that this program does not understand (a newer leader's) are an entry all the same: it is kept and agreed on as any
+//! other, and only who has to apply it learns that it cannot, and says so ([`quarantine`](super::quarantine)). A follower
+//! that refused to take it would be left behind in silence.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +19,7 @@ use dynamo_engine::command::{DecodeError, Entry};
 pub struct Payload(Arc<Content>);
 
 struct Content {
-    entry: Entry,
+    entry: Result<Entry, DecodeError>,
     bytes: Bytes,
 }
 
@@ -24,21 +28,20 @@ impl Payload {
     pub fn encode(entry: Entry) -> Self {
         let mut bytes = Vec::new();
         entry.encode(&mut bytes);
-        Payload(Arc::new(Content { entry, bytes: bytes.into() }))
+        Payload(Arc::new(Content { entry: Ok(entry), bytes: bytes.into() }))
     }
 
-    /// Decodes an entry from a log or a peer.
-    ///
-    /// # Errors
-    /// When this program does not understand the bytes; the group must stop on this node then.
-    pub fn decode(bytes: Bytes) -> Result<Self, DecodeError> {
-        let entry = Entry::decode(&bytes)?;
-        Ok(Payload(Arc::new(Content { entry, bytes })))
+    /// Takes an entry from a log or a peer.
+    pub fn decode(bytes: Bytes) -> Self {
+        Payload(Arc::new(Content { entry: Entry::decode(&bytes), bytes }))
     }
 
     /// The decoded entry.
-    pub fn entry(&self) -> &Entry {
-        &self.0.entry
+    ///
+    /// # Errors
+    /// When this program does not understand the bytes; the shard must stop on this node then, and never skip it.
+    pub fn entry(&self) -> Result<&Entry, &DecodeError> {
+        self.0.entry.as_ref()
     }
 
     /// The encoded entry.
@@ -55,7 +58,10 @@ impl fmt::Debug for Payload {
 
 impl fmt::Display for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} commands in {} bytes", self.0.entry.commands.len(), self.0.bytes.len())
+        match &self.0.entry {
+            Ok(entry) => write!(f, "{} commands in {} bytes", entry.commands.len(), self.0.bytes.len()),
+            Err(error) => write!(f, "{} bytes that cannot be read: {error}", self.0.bytes.len()),
+        }
     }
 }
 

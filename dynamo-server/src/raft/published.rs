@@ -5,16 +5,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use dynamo_engine::apply::two_phase::{Decision, Locks, PreparedTransaction};
 use dynamo_engine::catalog::MemoryCatalog;
 use dynamo_engine::command::TransactionId;
+use dynamo_engine::keyspace::RowRange;
 use dynamo_engine::lane::{Lanes, OutLane};
 use hlc::Timestamp;
+use parking_lot::Mutex;
 use shard_router::{Epoch, ShardId};
 use tokio::sync::watch;
+
+use super::quarantine::Quarantine;
 
 /// Where a group's applied state stands on this node.
 pub struct Published {
@@ -33,6 +37,14 @@ pub struct Published {
     lanes: watch::Sender<BTreeMap<ShardId, OutLane>>,
     /// What those transactions are. Replaced as a whole, since few are open at a time.
     transactions: ArcSwap<OpenTransactions>,
+    /// Where tables were that are gone, for whoever gives their room back.
+    dropped: Mutex<Vec<RowRange>>,
+    /// The most work that applying did in one turn, in bytes.
+    turn_work_max: AtomicU64,
+    /// Whether the group takes part, rather than being started.
+    is_running: AtomicBool,
+    /// Why the shard stands still on this node; `None` as a rule.
+    quarantine: watch::Sender<Option<Arc<Quarantine>>>,
 }
 
 /// The transactions across shards that are under way in a shard.
@@ -56,6 +68,10 @@ impl Published {
             locks: AtomicU64::new(0),
             lanes: watch::Sender::new(lanes.out().clone()),
             transactions: ArcSwap::default(),
+            dropped: Mutex::default(),
+            turn_work_max: AtomicU64::new(0),
+            is_running: AtomicBool::new(false),
+            quarantine: watch::Sender::new(None),
         }
     }
 
@@ -95,6 +111,55 @@ impl Published {
     /// The transactions across shards that are under way here.
     pub fn transactions(&self) -> Arc<OpenTransactions> {
         self.transactions.load_full()
+    }
+
+    /// The ranges of tables that were deleted here since this was last called.
+    pub fn take_dropped(&self) -> Vec<RowRange> {
+        std::mem::take(&mut *self.dropped.lock())
+    }
+
+    pub(super) fn note_dropped(&self, ranges: Vec<RowRange>) {
+        self.dropped.lock().extend(ranges);
+    }
+
+    /// The most bytes of rows that applying read and wrote between two moments at which it let other tasks run.
+    pub fn turn_work_max(&self) -> u64 {
+        self.turn_work_max.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn ends_turn(&self, work: usize) {
+        self.turn_work_max.fetch_max(work as u64, Ordering::Relaxed);
+    }
+
+    /// Why the shard stands still on this node, if it does.
+    pub fn quarantine(&self) -> Option<Arc<Quarantine>> {
+        self.quarantine.borrow().clone()
+    }
+
+    /// Waits until the shard stands still on this node.
+    pub async fn wait_quarantined(&self) {
+        // The sender lives in `self`, so the channel cannot be closed while anybody waits.
+        let _ = self.quarantine.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// Whether the group has started.
+    pub(super) fn is_running(&self) -> bool {
+        self.is_running.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_running(&self) {
+        self.is_running.store(true, Ordering::Relaxed);
+    }
+
+    /// The first reason stays.
+    pub(super) fn set_quarantine(&self, quarantine: Quarantine) {
+        self.quarantine.send_if_modified(|known| match known {
+            Some(_) => false,
+            None => {
+                *known = Some(Arc::new(quarantine));
+                true
+            }
+        });
     }
 
     /// The index behind the last applied entry.

@@ -82,7 +82,7 @@ impl Source {
     /// When it cannot be read.
     pub(super) fn open(pin: &SnapshotPin, chunk_bytes: usize) -> Result<Source, StateError> {
         let view = pin.store.view();
-        let RecoveredState { shard, applied, membership } =
+        let RecoveredState { shard, applied, membership, .. } =
             RecoveredState::read(&*view, pin.shard, Arc::clone(&pin.map))?;
         let meta = SnapshotMeta { last_log_id: applied, last_membership: membership };
         Ok(Source { view, meta, ranges: content(&shard), range: 0, from: None, chunk_bytes })

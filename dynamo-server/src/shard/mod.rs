@@ -23,8 +23,8 @@ pub use arrivals::{Arrivals, INDEX_WAIT_MAX};
 pub use deadline::Deadline;
 pub use error::ShardError;
 pub use sequencer::{
-    ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, ENTRY_COMMANDS_MAX, QUEUE_BYTES_MAX, QUEUE_COMMANDS_MAX, Sequencer,
-    SequencerCounters,
+    ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, ENTRY_COMMANDS_MAX, ENTRY_EFFECT_BYTES_MAX, QUEUE_BYTES_MAX,
+    QUEUE_COMMANDS_MAX, Sequencer, SequencerCounters,
 };
 
 use self::read_round::ReadRounds;
@@ -80,6 +80,12 @@ impl<E: Env> Shard<E> {
     /// The sequencer's counters.
     pub fn counters(&self) -> &SequencerCounters {
         self.sequencer.counters()
+    }
+
+    /// Lets nothing into the log until the result is dropped.
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub async fn hold(&self) -> impl Drop + use<E> {
+        self.sequencer.hold().await
     }
 
     /// Takes up room in the queue until the result is dropped.

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use dynamo_engine::apply::Outcome;
+use dynamo_engine::apply::{Outcome, WriteOutcome};
 use dynamo_engine::command::{Change, Command, Entry, Stamped};
 use dynamo_engine::lane::LaneMutation;
 use hlc::{Clock, NodeClock};
@@ -63,6 +63,10 @@ pub const ENTRY_COMMANDS_MAX: usize = 512;
 
 /// Bytes of commands after which an entry is closed. One command may be larger by itself.
 pub const ENTRY_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes of rows that the commands of one entry may be expected to touch when it is applied, going by those before. A
+/// small update may read and write a large item.
+pub const ENTRY_EFFECT_BYTES_MAX: usize = 8 << 20;
 
 /// Entries under way: one is being written, one waits for the writer, one is being applied. Each further one would only
 /// make all of them smaller, and an entry costs as much as several of its commands.
@@ -123,6 +127,8 @@ struct Load {
     waiting: AtomicUsize,
     /// Shares that may wait; see [`Admission`].
     limit: AtomicUsize,
+    /// Bytes of rows that a command touches, going by the last entries: their average, of which the largest fades.
+    effect: AtomicUsize,
 }
 
 impl Load {
@@ -148,6 +154,19 @@ impl Load {
         self.waiting.fetch_sub(share(bytes), Ordering::Relaxed);
     }
 
+    /// Commands that one entry may have, by what those before have touched.
+    fn commands_max(&self) -> usize {
+        let by_effect = ENTRY_EFFECT_BYTES_MAX / self.effect.load(Ordering::Relaxed).max(1);
+        by_effect.clamp(1, ENTRY_COMMANDS_MAX)
+    }
+
+    /// Takes note of what the commands of an entry have touched.
+    fn learn(&self, outcomes: &[Outcome]) {
+        let touched: usize = outcomes.iter().map(touched_bytes).sum();
+        let faded = self.effect.load(Ordering::Relaxed) / 4 * 3;
+        self.effect.store(faded.max(touched / outcomes.len().max(1)), Ordering::Relaxed);
+    }
+
     /// Bytes are no longer under way.
     fn leave(&self, bytes: usize) {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
@@ -160,6 +179,9 @@ pub struct Sequencer {
     load: Arc<Load>,
     counters: Arc<SequencerCounters>,
     task: AbortHandle,
+    /// For tests that hold the shard.
+    #[cfg(any(test, feature = "fault-injection"))]
+    slots: Arc<Semaphore>,
 }
 
 impl Sequencer {
@@ -177,14 +199,18 @@ impl Sequencer {
             bytes: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             limit: AtomicUsize::new(LIMIT_NONE),
+            effect: AtomicUsize::new(0),
         });
         let counters = Arc::new(SequencerCounters::default());
+        let slots = Arc::new(Semaphore::new(ENTRIES_IN_FLIGHT_MAX));
+        #[cfg(any(test, feature = "fault-injection"))]
+        let for_tests = Arc::clone(&slots);
         let task = Task {
             group,
             waiting,
             load: Arc::clone(&load),
             admission: Admission::new(wait_max),
-            slots: Arc::new(Semaphore::new(ENTRIES_IN_FLIGHT_MAX)),
+            slots,
             clock: None,
             node_clock,
             wall_clocks,
@@ -193,7 +219,14 @@ impl Sequencer {
             spare: None,
         };
         let task = E::spawn(task.run()).abort_handle();
-        Sequencer { queue, load, counters, task }
+        Sequencer {
+            queue,
+            load,
+            counters,
+            task,
+            #[cfg(any(test, feature = "fault-injection"))]
+            slots: for_tests,
+        }
     }
 
     /// Ends the task. Whoever waits is told that the outcome is not known; later proposals, that the shard has stopped.
@@ -239,6 +272,13 @@ impl Sequencer {
     /// What it has done so far.
     pub fn counters(&self) -> &SequencerCounters {
         &self.counters
+    }
+
+    /// Lets nothing into the log until the result is dropped, as if the shard had no leader.
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub async fn hold(&self) -> impl Drop + use<> {
+        let all = u32::try_from(ENTRIES_IN_FLIGHT_MAX).expect("a few");
+        Arc::clone(&self.slots).acquire_many_owned(all).await.expect("the slots are never closed")
     }
 
     /// Takes up room for so many bytes until the result is dropped, as commands under way do.
@@ -301,6 +341,21 @@ fn weight(command: &Command) -> usize {
     }
 }
 
+/// Bytes of the rows that a command has read and written, as far as its outcome shows.
+fn touched_bytes(outcome: &Outcome) -> usize {
+    let row = |row: &Option<ordered_kv::Value>| row.as_ref().map_or(0, |row| row.len());
+    let written = |write: &WriteOutcome| row(&write.old) + row(&write.new);
+    match outcome {
+        Outcome::Written(write) => written(write),
+        Outcome::ConditionFailed { item } => row(item),
+        Outcome::Transacted { actions, .. }
+        | Outcome::Prepared { actions, .. }
+        | Outcome::Decided { actions, .. }
+        | Outcome::Resolved { actions } => actions.iter().map(written).sum(),
+        _ => 0,
+    }
+}
+
 fn encoded_bytes(command: &Command) -> usize {
     let mut bytes = Vec::new();
     command.encode(&mut bytes);
@@ -348,6 +403,7 @@ impl<E: Env> Task<E> {
     /// Takes what waits, as much as fits one entry. What was withdrawn takes no room.
     fn drain(&mut self, first: Waiting) -> Round {
         let mut round = Round::default();
+        let commands_max = self.load.commands_max();
         let mut next = Some(first);
         while let Some(waiting) = next {
             let is_too_much = !round.commands.is_empty() && round.bytes + waiting.bytes > ENTRY_BYTES_MAX;
@@ -359,7 +415,7 @@ impl<E: Env> Task<E> {
                 self.load.leave_queue(waiting.bytes);
                 round.push(command, waiting);
             }
-            if round.commands.len() >= ENTRY_COMMANDS_MAX {
+            if round.commands.len() >= commands_max {
                 break;
             }
             next = self.waiting.try_recv().ok();
@@ -395,7 +451,11 @@ impl<E: Env> Task<E> {
         };
         self.counters.entries.fetch_add(1, Ordering::Relaxed);
         self.counters.commands.fetch_add(entry.commands.len() as u64, Ordering::Relaxed);
+        let load = Arc::clone(&self.load);
         let deliver = move |result: Result<Vec<Outcome>, ProposeError>| {
+            if let Ok(outcomes) = &result {
+                load.learn(outcomes);
+            }
             drop(slot);
             drop(weight);
             deliver(result, answers);

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use rocksdb::checkpoint::Checkpoint;
-use rocksdb::{Cache, DB, FlushOptions, Options, WriteBufferManager, WriteOptions, properties};
+use rocksdb::{Cache, CompactOptions, DB, FlushOptions, Options, WriteBufferManager, WriteOptions, properties};
 
 use super::fault::convert;
 use super::files;
@@ -22,6 +23,7 @@ use crate::{Cursor, Direction, Ingest, KeyRange, Reader, StateStore, StoreError,
 pub fn open_state(dir: &Path, options: &StateOptions) -> Result<RocksState, StoreError> {
     files::create_dir(dir)?;
     ingest::clear(dir)?;
+    let stall_bytes = options.write_buffers_bytes_max / 4 * 3;
     let Prepared { options, cache, write_buffers } = options.prepare();
     let db = Arc::new(DB::open(&options, dir).map_err(convert)?);
     let mut write_options = WriteOptions::default();
@@ -34,6 +36,9 @@ pub fn open_state(dir: &Path, options: &StateOptions) -> Result<RocksState, Stor
         options,
         cache,
         write_buffers,
+        stall_bytes,
+        questions: AtomicU32::new(0),
+        is_slowed: AtomicBool::new(false),
         dir: dir.to_owned(),
         db,
     })
@@ -49,9 +54,18 @@ pub struct RocksState {
     options: Options,
     cache: Cache,
     write_buffers: WriteBufferManager,
+    /// Bytes in write buffers from which on a write may have to wait.
+    stall_bytes: usize,
+    /// Counts the questions whether a write may wait, of which only some ask RocksDB.
+    questions: AtomicU32,
+    /// What it answered last.
+    is_slowed: AtomicBool,
     dir: PathBuf,
     db: Arc<DB>,
 }
+
+/// Of how many questions whether a write may wait one asks RocksDB for its own slowing down, which takes a lock there.
+const STALL_QUESTIONS: u32 = 64;
 
 /// Where the memory of a state instance goes, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,6 +127,15 @@ impl StateStore for RocksState {
         self.db.write_opt(batch, &self.write_options).map_err(convert)
     }
 
+    fn may_stall(&self) -> bool {
+        if self.questions.fetch_add(1, Ordering::Relaxed).is_multiple_of(STALL_QUESTIONS) {
+            let stopped = self.property(properties::IS_WRITE_STOPPED);
+            let is_slowed = stopped + self.property(properties::ACTUAL_DELAYED_WRITE_RATE) > 0;
+            self.is_slowed.store(is_slowed, Ordering::Relaxed);
+        }
+        self.write_buffers.get_usage() >= self.stall_bytes || self.is_slowed.load(Ordering::Relaxed)
+    }
+
     fn get_persisted(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
         self.persisted.get(key)
     }
@@ -121,6 +144,14 @@ impl StateStore for RocksState {
         let mut options = FlushOptions::new();
         options.set_wait(true);
         self.db.flush_opt(&options).map_err(convert)
+    }
+
+    fn reclaim(&self, start: &[u8], end: &[u8]) {
+        let mut options = CompactOptions::default();
+        // The store's own compactions, which writers may wait for, go on meanwhile.
+        options.set_exclusive_manual_compaction(false);
+        let end = (!end.is_empty()).then_some(end);
+        self.db.compact_range_opt(Some(start), end, &options);
     }
 
     fn checkpoint(&self, dir: &Path) -> Result<(), StoreError> {

@@ -40,6 +40,10 @@ pub fn free_bytes(true_bytes: Option<u64>) -> Option<u64> {
     true_bytes
 }
 
+/// An entry with these bytes is about to be applied: it is.
+#[inline(always)]
+pub fn before_apply(_entry: &[u8]) {}
+
 /// How long the log may be: as it was set up.
 #[inline(always)]
 pub fn log_bytes_max(true_max: u64) -> u64 {

@@ -46,6 +46,8 @@ pub enum Fault {
     FreeBytes(u64),
     /// The log is shortened when it is longer than this.
     LogBytes(u64),
+    /// Applying an entry panics where its bytes contain this number as digits; 0 for none.
+    Poison(u64),
     /// The disk is as it is, and the log as long as it was set up.
     MendDisk,
 }
@@ -99,6 +101,7 @@ struct Injected {
     reads: Mutex<Duration>,
     free_bytes: AtomicU64,
     log_bytes: AtomicU64,
+    poison: AtomicU64,
 }
 
 static INJECTED: LazyLock<Injected> = LazyLock::new(Injected::nothing);
@@ -164,6 +167,19 @@ pub fn free_bytes(true_bytes: Option<u64>) -> Option<u64> {
     }
 }
 
+/// An entry with these bytes is about to be applied.
+///
+/// # Panics
+/// Where the entry is poisoned.
+pub fn before_apply(entry: &[u8]) {
+    let poison = INJECTED.poison.load(Ordering::Relaxed);
+    if poison != 0 {
+        let digits = poison.to_string();
+        let is_poisoned = entry.windows(digits.len()).any(|window| window == digits.as_bytes());
+        assert!(!is_poisoned, "the entry holds the poison {digits}");
+    }
+}
+
 /// How long the log may be.
 pub fn log_bytes_max(true_max: u64) -> u64 {
     match INJECTED.log_bytes.load(Ordering::Relaxed) {
@@ -194,6 +210,7 @@ impl Injected {
             reads: Mutex::default(),
             free_bytes: AtomicU64::new(TRUE_SPACE),
             log_bytes: AtomicU64::new(TRUE_SPACE),
+            poison: AtomicU64::new(0),
         }
     }
 
@@ -218,6 +235,7 @@ impl Injected {
             Fault::SlowDisk(pause) => *self.sync.lock() = pause,
             Fault::SlowReads(pause) => *self.reads.lock() = pause,
             Fault::FreeBytes(bytes) => self.free_bytes.store(bytes, Ordering::Relaxed),
+            Fault::Poison(number) => self.poison.store(number, Ordering::Relaxed),
             Fault::LogBytes(bytes) => self.log_bytes.store(bytes, Ordering::Relaxed),
             Fault::MendDisk => {
                 *self.sync.lock() = Duration::ZERO;

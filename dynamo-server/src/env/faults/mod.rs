@@ -13,6 +13,7 @@
 //! | [`before_sync`] | the thread of the write-ahead log | a slow disk, one that hangs |
 //! | [`before_blocking`] | the pool of reads that wait for the disk | a disk on which reads hang |
 //! | [`free_bytes`] | the watch over the disk's free space | a full disk |
+//! | [`before_apply`] | the state machine | an entry that panics |
 //! | [`log_bytes_max`] | the upkeep of the log | a short log, so that who was away needs a snapshot |
 //!
 //! Which rules of lease safety are broken is kept with the rules (`raft/rules.rs`). What injects them is `crate::faults`.
@@ -23,8 +24,11 @@ mod absent;
 mod injected;
 
 #[cfg(not(any(test, feature = "fault-injection")))]
-pub use self::absent::{arrives, before_blocking, before_sync, boot_ns, free_bytes, leaves, log_bytes_max, wall_ms};
+pub use self::absent::{
+    arrives, before_apply, before_blocking, before_sync, boot_ns, free_bytes, leaves, log_bytes_max, wall_ms,
+};
 #[cfg(any(test, feature = "fault-injection"))]
 pub use self::injected::{
-    Fault, arrives, before_blocking, before_sync, boot_ns, free_bytes, inject, leaves, log_bytes_max, wall_ms,
+    Fault, arrives, before_apply, before_blocking, before_sync, boot_ns, free_bytes, inject, leaves, log_bytes_max,
+    wall_ms,
 };

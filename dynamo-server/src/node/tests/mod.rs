@@ -1,5 +1,6 @@
 //! A node from outside of its front: commands in, outcomes and rows out.
 
+mod apply_turns;
 mod batch;
 mod cluster;
 mod ddl;

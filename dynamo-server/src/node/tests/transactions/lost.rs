@@ -49,6 +49,46 @@ fn whichever_step_was_the_last_a_home_without_items_says_what_happened() {
     set_trap(None);
 }
 
+/// Recovering what needs a shard that cannot be reached holds up nothing that does not.
+#[test]
+fn a_shard_that_cannot_be_reached_holds_up_only_what_needs_it() {
+    const STUCK: usize = 1;
+    const FREE: usize = 3;
+    const OF_EACH: usize = 8;
+    run(119, async {
+        let machine = SimNode::new(1, SHARDS);
+        let node = start(&machine).await;
+        machine
+            .scope(async {
+                create_table(&node).await;
+                set_trap(Some(Rc::new(|step| step == Step::BeforeDecide)));
+                let mut hung = Vec::new();
+                for home in [STUCK, FREE] {
+                    for number in 0..OF_EACH {
+                        let ids = one_on_each_shard(&node, &format!("{home}-{number}-"));
+                        let actions = [put_action(&ids[home], "1"), put_action(&ids[2], "1")];
+                        let plan = transaction(&node, &actions, None);
+                        let first = plan.writes[0].token;
+                        hung.push(node.propose(first, command(plan), node.deadline()));
+                    }
+                }
+                assert!(futures::future::join_all(hung).await.iter().all(Result::is_err));
+                set_trap(None);
+                let prepared = |shard: usize| node.shards[shard].group().published().transactions().prepared.len();
+                assert_eq!([STUCK, 2, FREE].map(prepared), [OF_EACH, 2 * OF_EACH, OF_EACH]);
+                let held = node.shards[STUCK].hold().await;
+                // One time-out each, one after the other, would take forty seconds of this for the stuck shard alone.
+                SimEnv::sleep(Duration::from_secs(12)).await;
+                assert_eq!([STUCK, 2, FREE].map(prepared), [OF_EACH, OF_EACH, 0]);
+                drop(held);
+                SimEnv::sleep(SETTLED_AFTER).await;
+                assert_eq!(left_behind(&node), (0, 0));
+            })
+            .await;
+    });
+    set_trap(None);
+}
+
 /// One with items on this many shards.
 async fn lose_a_coordinator(node: &crate::node::Node<SimEnv>, step: Step, shards: u32) {
     create_table(node).await;

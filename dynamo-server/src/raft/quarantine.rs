@@ -1,0 +1,50 @@
+//! A shard that stands still on this node, because of one entry that cannot be applied here.
+//!
+//! An entry that panics, meets a damaged row or comes from a newer program is not skipped: replicas would diverge. Nor does it
+//! end the node: its other shards know nothing of it. So the shard alone leaves its group on this node, says which entry
+//! it was, and stays so until somebody acts. Where it is the entry's fault, every replica stops at the same one, and again
+//! after each start; where it is this node's, the other replicas go on without it.
+//!
+//! ```text
+//!  applied 4-118 │ 4-119 │ 5-120  ✗ put: applying it panicked │ 5-121 …  kept in the log, not applied
+//! ```
+//!
+//! The way out is the operator's (`docs/operating.md`): a program that can apply the entry, another replica's copy, or to
+//! [`skip`](super::skip) the entry on every replica.
+
+use std::fmt;
+
+use super::types::LogId;
+
+/// Why a shard stands still.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantine {
+    /// The term of the entry that was not applied.
+    pub term: u64,
+    /// Its index.
+    pub index: u64,
+    /// The kind of the command that failed, as far as it was understood.
+    pub command: String,
+    /// What happened.
+    pub reason: String,
+}
+
+impl Quarantine {
+    /// At this entry.
+    pub(super) fn at(log_id: &LogId, command: impl Into<String>, reason: impl Into<String>) -> Quarantine {
+        let term = log_id.committed_leader_id().term;
+        Quarantine { term, index: log_id.index(), command: command.into(), reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Quarantine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "entry {}-{} ({}): {}", self.term, self.index, self.command, self.reason)
+    }
+}
+
+/// The text that a panic carries.
+pub(super) fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given").to_owned()
+}

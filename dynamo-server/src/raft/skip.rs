@@ -1,0 +1,119 @@
+//! Entries that an operator has a shard skip: the way out where an entry can be applied nowhere.
+//!
+//! Written offline, into the state of each replica that stands at the entry ([`skip_entry`]), and obeyed when the entry is
+//! met: it is applied as if it had no commands. The list is a row of the shard, so a snapshot takes it along, and a comparison
+//! of replicas finds one that has applied what others have skipped.
+//!
+//! ```text
+//! skipped   format (1) · n × log id
+//! ```
+
+use std::collections::BTreeSet;
+
+use dynamo_engine::codec::{finish, get_list, get_u8, put_list};
+use dynamo_engine::keyspace::local;
+use ordered_kv::{Reader, StateStore, WriteBatch};
+use shard_router::ShardId;
+
+use super::codec::{CodecError, LOG_FORMAT, get_log_id, put_log_id};
+use super::machine::{StateError, persisted_applied};
+use super::types::{CommittedLeaderId, LogId};
+
+/// Entries to skip, by term and index.
+pub(super) type Skips = BTreeSet<(u64, u64)>;
+
+/// Why an entry is not going to be skipped.
+#[derive(Debug, thiserror::Error)]
+pub enum SkipError {
+    /// The state cannot be read or written.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The replica is past it.
+    #[error(
+        "shard {shard} has applied everything up to index {applied} here, that entry included: nothing was changed"
+    )]
+    Applied {
+        /// The shard.
+        shard: u32,
+        /// What is applied.
+        applied: u64,
+    },
+}
+
+/// The entries that the shard skips.
+///
+/// # Errors
+/// When they cannot be read.
+pub(super) fn read(store: &dyn Reader, shard: ShardId) -> Result<Skips, StateError> {
+    match store.get(&local::skipped(shard))? {
+        Some(bytes) => Ok(decode(&bytes)?),
+        None => Ok(Skips::new()),
+    }
+}
+
+/// Has a shard skip the entry of this term and index, once it comes to it. Durable on return. For a state that no node has
+/// open.
+///
+/// # Errors
+/// [`SkipError`]; nothing is changed then.
+pub fn skip_entry(store: &dyn StateStore, shard: ShardId, term: u64, index: u64) -> Result<(), SkipError> {
+    if let Some(applied) = persisted_applied(store, shard)?.filter(|applied| applied.index() >= index) {
+        return Err(SkipError::Applied { shard: shard.0, applied: applied.index() });
+    }
+    let mut skips = read(store, shard)?;
+    skips.insert((term, index));
+    let mut batch = WriteBatch::new();
+    batch.put(&local::skipped(shard), &encode(&skips));
+    store.write(&batch).and_then(|()| store.flush()).map_err(|error| SkipError::State(error.into()))
+}
+
+/// How an entry is named in the list.
+pub(super) fn key_of(log_id: &LogId) -> (u64, u64) {
+    (log_id.committed_leader_id().term, log_id.index())
+}
+
+fn encode(skips: &Skips) -> Vec<u8> {
+    let mut out = vec![LOG_FORMAT];
+    let skips: Vec<LogId> =
+        skips.iter().map(|(term, index)| LogId::new(CommittedLeaderId::new(*term), *index)).collect();
+    put_list(&mut out, &skips, put_log_id);
+    out
+}
+
+fn decode(mut bytes: &[u8]) -> Result<Skips, CodecError> {
+    let input = &mut bytes;
+    match get_u8(input)? {
+        LOG_FORMAT => {}
+        other => return Err(CodecError::Format(other)),
+    }
+    let skips: Vec<LogId> = get_list(input, get_log_id)?;
+    finish(input)?;
+    Ok(skips.iter().map(key_of).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use ordered_kv::memory::MemoryState;
+
+    use super::*;
+
+    #[test]
+    fn only_an_entry_that_is_not_applied_can_be_skipped() {
+        let (store, shard) = (MemoryState::new(), ShardId(3));
+        let mut applied = Vec::new();
+        put_log_id(&mut applied, &LogId::new(CommittedLeaderId::new(4), 119));
+        let mut batch = WriteBatch::new();
+        batch.put(&local::applied(shard), &applied);
+        store.write(&batch).unwrap();
+        store.flush().unwrap();
+        for wrong in [118, 119] {
+            assert!(matches!(skip_entry(&store, shard, 5, wrong), Err(SkipError::Applied { applied: 119, .. })));
+        }
+        skip_entry(&store, shard, 5, 120).unwrap();
+        skip_entry(&store, shard, 5, 120).unwrap();
+        let skips = read(&store, shard).unwrap();
+        assert_eq!(skips, Skips::from([(5, 120)]));
+        assert_eq!(encode(&skips), [LOG_FORMAT, 1, 5, 120]);
+        assert!(read(&store, ShardId(1)).unwrap().is_empty());
+    }
+}

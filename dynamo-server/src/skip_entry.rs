@@ -1,0 +1,77 @@
+//! `dynamo-server skip-entry`: has one shard of a stopped node skip an entry that can be applied nowhere. The way out where
+//! every replica stands still at the same entry; see `docs/operating.md`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use shard_router::ShardId;
+
+use crate::client::print;
+use crate::config::{DEFAULT_DATA_DIR, Settings};
+use crate::env::{Directory, Storage, Stores};
+use crate::log_output::say;
+use crate::raft::skip_entry;
+
+/// Says what would be lost, and does it where `is_sure`; 0 when it is done.
+pub fn run(shard: u32, entry: (u64, u64), is_sure: bool, settings: &Settings) -> ExitCode {
+    let directory = settings.data_dir.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR));
+    match skip(shard, entry, is_sure, directory) {
+        Ok(done) => {
+            print(&done);
+            ExitCode::SUCCESS
+        }
+        Err(reason) => {
+            say(&format!("dynamo-server: {reason}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn skip(shard: u32, (term, index): (u64, u64), is_sure: bool, directory: PathBuf) -> Result<String, String> {
+    // Before anything is opened: opening creates what is absent.
+    let identity = Directory::identity_in(&directory).map_err(|error| error.to_string())?;
+    let identity = identity.ok_or_else(|| format!("{} is no data directory of a node", directory.display()))?;
+    if shard >= identity.shards {
+        return Err(format!("the node has shards 0 to {}", identity.shards - 1));
+    }
+    let node = identity.node_id;
+    let what = format!(
+        "shard {shard} on node {node}: entry {term}-{index} is never applied here; whatever its commands were to do is not \
+         done, also where a client was told that it was. Do the same on every replica that stands still at this entry, and \
+         on none that has applied it: that one would differ from the others, and must be replaced"
+    );
+    if !is_sure {
+        return Err(format!("{what}. Nothing is done without --yes"));
+    }
+    let stores = Stores::open(&Storage::Directory(directory)).map_err(|error| error.to_string())?;
+    skip_entry(&*stores.state, ShardId(shard), term, index).map_err(|error| error.to_string())?;
+    Ok(format!("{what}. Done: the node may be started"))
+}
+
+/// Reads an entry's name, as the status shows it: term and index with a hyphen between them.
+///
+/// # Errors
+/// When it is none.
+pub fn parse_entry(text: &str) -> Result<(u64, u64), String> {
+    let parts = text.split_once('-').and_then(|(term, index)| Some((term.parse().ok()?, index.parse().ok()?)));
+    parts.ok_or_else(|| format!("{text} is no entry; one looks like 5-120"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_named_by_term_and_index() {
+        assert_eq!(parse_entry("5-120"), Ok((5, 120)));
+        assert!(["", "5", "5-", "-1", "five-1", "1-2-3"].iter().all(|text| parse_entry(text).is_err()));
+    }
+
+    #[test]
+    fn nothing_is_touched_without_yes_or_without_data() {
+        let folder = tempfile::tempdir().unwrap();
+        let absent = folder.path().join("absent");
+        assert!(skip(0, (1, 1), true, absent.clone()).is_err());
+        assert!(!absent.exists());
+    }
+}
