@@ -190,6 +190,7 @@ fn node_options(config: &Config, found: Option<&Identity>) -> NodeOptions {
         pace: Pace::for_election_timeout(config.election_timeout),
         request_deadline: config.request_deadline,
         free_bytes_min: config.free_disk_floor,
+        compare_replicas_every: config.compare_replicas_every,
         read_mode: config.read_mode,
         eventual_reads: config.eventual_reads,
         ..NodeOptions::default()

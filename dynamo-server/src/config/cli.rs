@@ -266,6 +266,9 @@ pub struct Settings {
     /// MiB of free disk below which writes that need room are refused [default: 256, on a small disk a tenth of it]
     #[arg(long, env = "DYNAMO_SERVER_FREE_DISK_FLOOR_MIB")]
     pub free_disk_floor_mib: Option<u32>,
+    /// Seconds between two comparisons of the replicas of each shard; 0 for none [default: 0]
+    #[arg(long, env = "DYNAMO_SERVER_COMPARE_REPLICAS_EVERY_S")]
+    pub compare_replicas_every_s: Option<u32>,
     /// How reads make sure that this node still leads [default: lease]
     #[arg(long, env = "DYNAMO_SERVER_READ_MODE", value_enum)]
     pub read_mode: Option<ReadModeSetting>,
@@ -308,6 +311,7 @@ impl Settings {
             request_deadline_ms: self.request_deadline_ms.or(other.request_deadline_ms),
             body_memory_mib: self.body_memory_mib.or(other.body_memory_mib),
             free_disk_floor_mib: self.free_disk_floor_mib.or(other.free_disk_floor_mib),
+            compare_replicas_every_s: self.compare_replicas_every_s.or(other.compare_replicas_every_s),
             read_mode: self.read_mode.or(other.read_mode),
             eventual_reads: self.eventual_reads.or(other.eventual_reads),
             cors: self.cors.or(other.cors),

@@ -66,6 +66,8 @@ pub struct Config {
     pub body_memory: usize,
     /// Free bytes on the disk below which only what frees room is taken; `None` for a floor that fits the disk.
     pub free_disk_floor: Option<u64>,
+    /// How often replicas are compared; `None` for never.
+    pub compare_replicas_every: Option<Duration>,
     /// How reads make sure that this node still leads.
     pub read_mode: ReadMode,
     /// Who answers reads that are not to be strongly consistent.
@@ -91,6 +93,7 @@ impl Default for Config {
             request_deadline: DEFAULT_REQUEST_DEADLINE,
             body_memory: BODY_MEMORY_DEFAULT,
             free_disk_floor: None,
+            compare_replicas_every: None,
             read_mode: ReadMode::default(),
             eventual_reads: EventualReads::default(),
             cors: Some("*".to_owned()),
@@ -188,6 +191,10 @@ impl Config {
             request_deadline: Duration::from_millis(deadline_ms),
             body_memory,
             free_disk_floor: settings.free_disk_floor_mib.map(|mib| u64::from(mib) << 20),
+            compare_replicas_every: settings
+                .compare_replicas_every_s
+                .filter(|seconds| *seconds > 0)
+                .map(|seconds| Duration::from_secs(seconds.into())),
             read_mode: settings.read_mode.map_or(default.read_mode, ReadMode::from),
             eventual_reads: settings.eventual_reads.map_or(default.eventual_reads, EventualReads::from),
             cors: match settings.cors {

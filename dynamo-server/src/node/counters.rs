@@ -92,6 +92,8 @@ pub struct Counters {
     pub log_bytes: u64,
     /// The most bytes of rows that applying read and wrote in one turn, since the start.
     pub apply_turn_bytes_max: u64,
+    /// Shards led here whose replicas differed when they were last compared.
+    pub shards_differing: u64,
     /// Shards that stand still on this node.
     pub shards_quarantined: u64,
     /// Index entries that were brought to other shards.
@@ -129,6 +131,7 @@ impl Counters {
             ("read_index_rounds_total", "Rounds in which reads asked a quorum", self.read_rounds),
             ("raft_log_bytes", "Bytes of Raft log that are not purged", self.log_bytes),
             ("apply_turn_bytes_max", "Most bytes of rows that one turn of applying touched", self.apply_turn_bytes_max),
+            ("shards_differing", "Shards led here whose replicas differed when last compared", self.shards_differing),
             ("shards_quarantined", "Shards that stand still on this node at an entry", self.shards_quarantined),
             ("index_delivered_total", "Index entries brought to other shards", self.index_delivered),
             ("index_ahead_total", "Writes acknowledged before their index entries arrived", self.index_ahead),

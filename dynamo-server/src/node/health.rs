@@ -95,6 +95,13 @@ pub enum Impairment {
         /// At which entry, and why.
         what: String,
     },
+    /// The replicas of a shard that this node leads differ.
+    ReplicasDiffer {
+        /// The shard.
+        shard: u32,
+        /// Which of them, and in what.
+        what: String,
+    },
     /// Too little of this node's disk is free. By itself that prevents nothing: others may lead.
     DiskFull,
     /// A shard takes no writes that need room, where it is led or because of a majority of its voters.
@@ -114,7 +121,7 @@ impl Impairment {
             }
             Impairment::DiskStalled { leads, .. } => *leads && capability != Capability::Reads,
             Impairment::ReadsHang { are_too_many, .. } => *are_too_many && capability == Capability::Reads,
-            Impairment::DiskFull | Impairment::ClockApart { .. } => false,
+            Impairment::DiskFull | Impairment::ReplicasDiffer { .. } | Impairment::ClockApart { .. } => false,
             Impairment::NoRoom { shard } => match capability {
                 Capability::Reads => false,
                 Capability::Writes => true,
@@ -131,6 +138,7 @@ impl Impairment {
             | Impairment::DiskStalled { .. }
             | Impairment::ReadsHang { .. }
             | Impairment::ClockApart { .. }
+            | Impairment::ReplicasDiffer { .. }
             | Impairment::Quarantined { .. } => true,
             Impairment::Stopped(_)
             | Impairment::Stopping
@@ -162,6 +170,7 @@ impl fmt::Display for Impairment {
                 write!(f, "the wall clock is {} ms behind most members'", ahead_ms.unsigned_abs())
             }
             Impairment::Quarantined { shard, what } => write!(f, "shard {shard} stands still at {what}"),
+            Impairment::ReplicasDiffer { shard, what } => write!(f, "the replicas of shard {shard} differ {what}"),
             Impairment::DiskFull => f.write_str("the disk is full: too little of it is free"),
             Impairment::NoRoom { shard } => write!(f, "shard {shard} takes no writes that need room"),
         }

@@ -5,6 +5,7 @@
 
 mod admission;
 pub mod balance;
+pub(crate) mod compare;
 mod counters;
 mod ddl;
 mod fault;
@@ -27,6 +28,7 @@ pub mod transaction;
 mod transfer;
 mod upkeep;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -118,6 +120,10 @@ pub struct Node<E: Env> {
     fault: FaultSignal,
     /// What spreads the leaders over the nodes.
     balancer: balance::SharedBalancer,
+    /// What differs between the replicas of shards led here, by shard.
+    differences: Mutex<BTreeMap<u32, String>>,
+    /// The place of the one shard that is read for a comparison.
+    comparing: Semaphore,
     /// Set to true when the node stops.
     stopping: watch::Sender<bool>,
     /// What this node has started and must end. Finished ones are forgotten now and then.
@@ -205,6 +211,11 @@ impl<E: Env> Node<E> {
         }
         found.extend(self.unfitness());
         found.extend(self.room.is_short().then_some(Impairment::DiskFull));
+        let differences = self.differences.lock();
+        found.extend(
+            differences.iter().map(|(shard, what)| Impairment::ReplicasDiffer { shard: *shard, what: what.clone() }),
+        );
+        drop(differences);
         for shard in &self.shards {
             let number = shard.id().0;
             let voters = || shard.group().members().voters.into_keys().collect();
@@ -278,6 +289,7 @@ impl<E: Env> Node<E> {
                 .map(|shard| shard.group().published().turn_work_max())
                 .max()
                 .unwrap_or(0),
+            shards_differing: self.differences.lock().len() as u64,
             shards_quarantined: sum(&|shard| u64::from(shard.group().published().quarantine().is_some())),
             index_delivered: sum(&|shard| shard.arrivals().delivered()),
             index_ahead: sum(&|shard| shard.arrivals().ahead()),

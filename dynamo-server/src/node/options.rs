@@ -74,6 +74,8 @@ pub struct NodeOptions {
     /// Free bytes on the disk below which nothing is taken that grows; `None` for a floor that fits the disk. See
     /// [`room`](super::room).
     pub free_bytes_min: Option<u64>,
+    /// How often the replicas of the shards led here are compared; `None` for never.
+    pub compare_replicas_every: Option<Duration>,
     /// See [`BLOCKING_READS_MAX`].
     pub blocking_reads_max: usize,
 }
@@ -101,6 +103,7 @@ impl Default for NodeOptions {
             log_bytes_max: LOG_BYTES_MAX,
             snapshot_chunk_bytes: SNAPSHOT_CHUNK_BYTES,
             free_bytes_min: None,
+            compare_replicas_every: None,
             blocking_reads_max: BLOCKING_READS_MAX,
         }
     }

@@ -119,6 +119,7 @@ impl<E: Env> Node<E> {
             peer::CHANGE_MEMBERS => peer::change_members::serve(self, header, request).await,
             peer::STATUS => peer::status::serve(self, header, request).await,
             peer::TRANSFER => peer::transfer::serve(self, header, request).await,
+            peer::COMPARE => peer::compare::serve(self, header, request).await,
             peer::ROOM => peer::room::serve(self, header, request).await,
             peer::PAUSE_BALANCING => peer::transfer::serve_pause(self, header, request).await,
             // Boxed: it asks peers itself, and its future would contain itself otherwise.

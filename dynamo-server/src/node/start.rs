@@ -18,7 +18,8 @@ use super::options::HANGING_READS_MAX;
 use super::room::{self, Floors};
 use super::upkeep::{Reclaim, Upkeep};
 use super::{
-    ClusterOptions, FaultSignal, Node, NodeOptions, admission, balance, ddl, fitness, off_loop, share_room, transaction,
+    ClusterOptions, FaultSignal, Node, NodeOptions, admission, balance, compare, ddl, fitness, off_loop, share_room,
+    transaction,
 };
 use crate::env::{ANY_INCARNATION, Env, Identity, OpenError, Stores};
 use crate::guard::LeaseGuard;
@@ -175,6 +176,8 @@ impl<E: Env> Node<E> {
             room: Arc::default(),
             fault,
             balancer: balance::balancer(options.pace.election_timeout_max),
+            differences: Mutex::default(),
+            comparing: Semaphore::new(1),
             stopping: watch::Sender::new(false),
             tasks: Mutex::default(),
         });
@@ -187,6 +190,9 @@ impl<E: Env> Node<E> {
         }
         if options.cluster.is_some() {
             node.start_task(share_room::run(Arc::downgrade(&node)));
+        }
+        if let Some(every) = options.compare_replicas_every.filter(|_| options.cluster.is_some()) {
+            node.start_task(compare::run(Arc::downgrade(&node), every));
         }
         if node.shards.len() > 1 {
             node.start_task(transaction::keeper(Arc::downgrade(&node)));

@@ -7,6 +7,7 @@
 //! - [`fetch`]: the rows that a plan needs of a shard, read at its leader.
 //! - [`read_index`]: how far a replica must have applied so that it shows everything acknowledged by now.
 //! - [`index_wait`]: until index entries that a shard has sent have arrived.
+//! - [`compare`]: a digest of a replica's rows.
 //! - [`room`]: whether the sender's disk has room.
 //! - [`status`], [`transfer`], [`join`]: what operators ask for; see [`crate::cluster`].
 //!
@@ -23,6 +24,7 @@
 //! message gets a later timestamp than what caused it.
 
 pub mod change_members;
+pub mod compare;
 pub mod failure;
 pub mod fetch;
 pub mod index_wait;
@@ -66,6 +68,8 @@ pub const PAUSE_BALANCING: u8 = 44;
 pub const JOIN: u8 = 45;
 /// [`room`].
 pub const ROOM: u8 = 46;
+/// [`compare`].
+pub const COMPARE: u8 = 49;
 
 /// What every request to a peer begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use dynamo_engine::apply::ddl::{DdlOutcome, table_ids};
 use dynamo_engine::apply::{Applier, Fault, Outcome, ShardState};
+use dynamo_engine::command::Command;
 use dynamo_engine::keyspace::{local, table_ranges};
 use futures::{Stream, TryStreamExt};
 use openraft::storage::{EntryResponder, RaftStateMachine};
@@ -26,6 +27,7 @@ use ordered_kv::{Reader, StateStore, StoreError, WriteBatch};
 use shard_router::{Epoch, ShardId, ShardMap, Token};
 
 use super::codec::{CodecError, get_log_id, get_stored_membership, put_log_id, put_stored_membership};
+use super::comparison::Mark;
 use super::incoming::Incoming;
 use super::lease_feed::LeaseFeed;
 use super::log::GroupLog;
@@ -184,6 +186,10 @@ impl<E: Env> Machine<E> {
         batch.put(&local::applied(self.shard.id), &applied);
         self.write(batch).await.map_err(|error| self.stop(&format!("writing the state failed: {error}")))?;
         self.applied = Some(entry.log_id);
+        if self.published.comparison().is_armed() && has_no_op(entry) {
+            let (index, view) = (entry.log_id.index(), self.store.view());
+            self.published.comparison().mark(Mark { index, view, ranges: content(&self.shard) });
+        }
         self.publish(entry, &outcomes);
         Ok(Applied(outcomes))
     }
@@ -333,6 +339,12 @@ impl<E: Env> Drop for Machine<E> {
     }
 }
 
+/// Whether this is the entry at which replicas are compared.
+fn has_no_op(entry: &LogEntry) -> bool {
+    let EntryPayload::Normal(payload) = &entry.payload else { return false };
+    payload.entry().is_ok_and(|entry| entry.commands.iter().any(|stamped| stamped.command == Command::Noop))
+}
+
 /// Why an entry was not applied.
 enum Failure {
     /// The node's disk: the node stops.
@@ -391,10 +403,11 @@ impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
                     reason = self.fault.raised() => return Err(io::Error::other(reason)),
                 }
             }
-            let applied = match (self.apply_one(&entry).await, self.published.quarantine()) {
-                (Ok(applied), _) => applied,
-                (Err(_), Some(quarantine)) => return self.stands_still(&quarantine),
-                (Err(error), None) => return Err(error),
+            let applied = match self.apply_one(&entry).await {
+                Ok(applied) => applied,
+                Err(error) => {
+                    return self.published.quarantine().map_or(Err(error), |quarantine| self.stands_still(&quarantine));
+                }
             };
             if let Some(responder) = responder {
                 responder.send(applied);

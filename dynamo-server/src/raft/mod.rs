@@ -18,6 +18,7 @@
 //! entry. openraft's types end here: what other modules see are entries, outcomes, indexes and node numbers.
 
 pub mod codec;
+mod comparison;
 mod durable;
 pub mod floor;
 mod freshness;
@@ -53,6 +54,7 @@ pub mod types;
 mod wal;
 mod wall_clocks;
 
+pub use comparison::{Comparison, Digest, Mark, Progress, RangeDigest, RangeReader};
 pub use group::{Deliver, Group, GroupContext, GroupError, Pace, ProposeError, ReadIndexError, RecoveredGroup};
 pub use machine::{COMMANDS_PER_TURN_MAX, StateError, WORK_PER_TURN_MAX, persisted_applied};
 pub use membership::{MemberChange, Members, MembershipError, PROMOTION_LAG_MAX};

@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use shard_router::{Epoch, ShardId};
 use tokio::sync::watch;
 
+use super::comparison::Comparison;
 use super::quarantine::Quarantine;
 
 /// Where a group's applied state stands on this node.
@@ -41,6 +42,8 @@ pub struct Published {
     dropped: Mutex<Vec<RowRange>>,
     /// The most work that applying did in one turn, in bytes.
     turn_work_max: AtomicU64,
+    /// This replica's part in a comparison.
+    comparison: Comparison,
     /// Whether the group takes part, rather than being started.
     is_running: AtomicBool,
     /// Why the shard stands still on this node; `None` as a rule.
@@ -70,6 +73,7 @@ impl Published {
             transactions: ArcSwap::default(),
             dropped: Mutex::default(),
             turn_work_max: AtomicU64::new(0),
+            comparison: Comparison::default(),
             is_running: AtomicBool::new(false),
             quarantine: watch::Sender::new(None),
         }
@@ -140,6 +144,11 @@ impl Published {
     pub async fn wait_quarantined(&self) {
         // The sender lives in `self`, so the channel cannot be closed while anybody waits.
         let _ = self.quarantine.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// This replica's part in the comparison of the shard's replicas.
+    pub fn comparison(&self) -> &Comparison {
+        &self.comparison
     }
 
     /// Whether the group has started.

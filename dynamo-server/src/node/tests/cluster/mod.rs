@@ -15,6 +15,7 @@
 //! | `tables` | tables over several shards while leaders come and go |
 //! | `installation` | a machine that dies at each step of installing a snapshot |
 //! | `late_disk` | a follower's disk hangs while others commit, then its power is cut |
+//! | `compare` | a replica that differs from the others |
 //! | `forwarded` | writes by way of another node, when their time is over |
 //! | `green` | with every rule kept no seed finds anything |
 //! | `red` | with one rule broken some seed does |
@@ -26,6 +27,7 @@
 
 mod basics;
 mod clients;
+mod compare;
 mod forwarded;
 mod green;
 mod installation;
