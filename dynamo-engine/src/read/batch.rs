@@ -51,7 +51,8 @@ impl BatchRead {
         self.tables.iter().flat_map(|table| &table.keys)
     }
 
-    pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    /// Items of more than `bytes_max` bytes together are [`ReadError::TooLong`].
+    pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>, bytes_max: usize) -> Result<(), ReadError> {
         let mut json = JsonWriter::new(out);
         let mut budget = REPLY_BYTES_MAX;
         json.begin_object();
@@ -59,7 +60,7 @@ impl BatchRead {
         let mut processed = Vec::with_capacity(self.tables.len());
         for table in &self.tables {
             json.key(table.report.table_name());
-            processed.push(table.read(views, &mut budget, &mut json)?);
+            processed.push(table.read(views, &mut budget, bytes_max, &mut json)?);
         }
         json.end_object();
         self.write_unprocessed(&processed, &mut json);
@@ -95,7 +96,13 @@ impl BatchRead {
 
 impl TableRead {
     /// Writes the array of the items found, until the budget of the reply is used up.
-    fn read(&self, views: &dyn Views, budget: &mut usize, json: &mut JsonWriter<'_>) -> Result<Processed, ReadError> {
+    fn read(
+        &self,
+        views: &dyn Views,
+        budget: &mut usize,
+        bytes_max: usize,
+        json: &mut JsonWriter<'_>,
+    ) -> Result<Processed, ReadError> {
         let mut processed = Processed { keys: 0, units: Units::default() };
         json.begin_array();
         for key in &self.keys {
@@ -110,6 +117,9 @@ impl TableRead {
                 break;
             }
             *budget -= bytes;
+            if REPLY_BYTES_MAX - *budget > bytes_max {
+                return Err(ReadError::TooLong);
+            }
             processed.keys += 1;
             processed.units += units(bytes, self.consistent);
             if let Some(item) = &item {

@@ -37,6 +37,7 @@ mod transaction;
 
 use std::sync::Arc;
 
+use dynamo_protocol::limits::{ITEM_BYTES_MAX, TRANSACTION_BYTES_MAX};
 use ordered_kv::Reader;
 use shard_router::Token;
 
@@ -160,6 +161,22 @@ impl ReadPlan {
         }
     }
 
+    /// How many bytes the reply may come to, about, whatever is found: what is set aside for it before anything is read.
+    /// Text of bytes is longer by a third, most else is shorter than its JSON by as much.
+    pub fn reply_bytes_max(&self) -> usize {
+        let of_items = |items: usize, most: usize| 2 * items.saturating_mul(ITEM_BYTES_MAX).min(most);
+        match &self.kind {
+            Kind::Point(_) => of_items(1, usize::MAX),
+            Kind::Batch(read) => of_items(read.keys().count(), batch::REPLY_BYTES_MAX),
+            Kind::Transact(read) => of_items(read.items.len(), TRANSACTION_BYTES_MAX),
+            Kind::Statement(read) => of_items(read.gets().count(), usize::MAX),
+            Kind::Page(read) => {
+                let rows = read.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+                of_items(rows, page::PAGE_BYTES_MAX + ITEM_BYTES_MAX)
+            }
+        }
+    }
+
     /// Whether the client asked for strongly consistent reads (in a batch: for at least one table).
     pub fn is_consistent(&self) -> bool {
         match &self.kind {
@@ -225,12 +242,12 @@ impl ReadPlan {
     fn run(&self, views: &dyn Views, out: &mut Vec<u8>, run: Run<'_>) -> Result<(), ReadError> {
         match &self.kind {
             Kind::Point(read) => read.execute(views, out),
-            Kind::Batch(read) => read.execute(views, out),
+            Kind::Batch(read) => read.execute(views, out, run.bytes_max()),
             Kind::Page(read) => match read.advance(&mut PageState::default(), views, out, run)? {
                 Step::Done => Ok(()),
                 Step::Needs(token) => Err(ReadError::Missing(token)),
             },
-            Kind::Transact(read) => read.execute(views, out),
+            Kind::Transact(read) => read.execute(views, out, run.bytes_max()),
             Kind::Statement(read) => read.execute(views, out, run),
         }
     }

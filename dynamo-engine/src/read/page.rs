@@ -96,6 +96,11 @@ impl<'a> Run<'a> {
 }
 
 impl Run<'_> {
+    /// See [`Run`].
+    pub fn bytes_max(&self) -> usize {
+        self.bytes_max
+    }
+
     /// Steps for the filters of what is no page, all of them together.
     pub fn steps(&self) -> Steps {
         Steps::new(self.steps_max.min(ROW_STEPS_MAX))

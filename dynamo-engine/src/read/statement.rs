@@ -73,6 +73,7 @@ impl StatementRead {
         })
     }
 
+    /// Where more is to be read behind the bytes of `run` it is [`ReadError::TooLong`].
     pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>, run: Run<'_>) -> Result<(), ReadError> {
         let steps = run.steps();
         let mut json = JsonWriter::new(out);
@@ -84,6 +85,9 @@ impl StatementRead {
         });
         json.begin_array();
         for slot in &self.slots {
+            if json.len() > run.bytes_max() {
+                return Err(ReadError::TooLong);
+            }
             match slot {
                 StatementSlot::Get(get) => {
                     let units = get.read(self.style, views, &mut json, &run, &steps)?;

@@ -38,7 +38,8 @@ pub(crate) struct TransactItem {
 }
 
 impl TransactRead {
-    pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    /// Items of more than `bytes_max` bytes together are [`ReadError::TooLong`].
+    pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>, bytes_max: usize) -> Result<(), ReadError> {
         let mut json = JsonWriter::new(out);
         let mut costs = Vec::with_capacity(self.items.len());
         let mut bytes_total = 0;
@@ -49,6 +50,9 @@ impl TransactRead {
             bytes_total += bytes;
             if bytes_total > TRANSACTION_BYTES_MAX {
                 return Err(ReadError::Client(too_large()));
+            }
+            if bytes_total > bytes_max {
+                return Err(ReadError::TooLong);
             }
             costs.push(units(bytes, true).doubled());
         }
