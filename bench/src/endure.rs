@@ -26,12 +26,15 @@ const STATE_OVER_PAYLOAD_MAX: f64 = 3.0;
 /// What the subcommand is told.
 #[derive(Debug, Args)]
 pub struct EndureArguments {
+    /// Measure a light client beside heavy neighbours instead: one row, of --interval seconds, for each kind of them
+    #[arg(long)]
+    neighbours: bool,
     /// Binary of dynamo-server [default: the one next to this binary]
     #[arg(long)]
-    server: Option<PathBuf>,
+    pub(crate) server: Option<PathBuf>,
     /// Start the server with so many shards
     #[arg(long)]
-    shards: Option<u32>,
+    pub(crate) shards: Option<u32>,
     /// The workload (see `bench list`)
     #[arg(long, default_value = "put")]
     workload: String,
@@ -52,19 +55,19 @@ pub struct EndureArguments {
     seconds: f64,
     /// Seconds of one row
     #[arg(long, default_value_t = 10.0)]
-    interval: f64,
+    pub(crate) interval: f64,
     /// Memory in MiB that the server must never exceed; the run fails if it does
     #[arg(long)]
     memory_max: Option<u64>,
     /// Folder below which the run makes its own, on the disk to be measured
     #[arg(long, default_value_os_t = std::env::temp_dir())]
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// Folder for the results
     #[arg(long, default_value = "bench/results")]
-    out: PathBuf,
+    pub(crate) out: PathBuf,
     /// Name of the results' file, after the date
     #[arg(long, default_value = "endure")]
-    label: String,
+    pub(crate) label: String,
 }
 
 /// What the intervals came to.
@@ -83,6 +86,9 @@ struct Worst {
 /// # Errors
 /// When the server does not start, refuses to be loaded or goes away.
 pub fn run(arguments: &EndureArguments) -> Result<bool> {
+    if arguments.neighbours {
+        return crate::neighbours::run(arguments);
+    }
     let folder = RunFolder::create(&arguments.folder)?;
     let kind = Kind::from_slug(&arguments.workload)
         .ok_or_else(|| Error::new(format!("no workload is called {}; see `bench list`", arguments.workload)))?;

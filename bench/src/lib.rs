@@ -33,6 +33,7 @@ mod error;
 mod group_commit;
 mod load;
 mod machine;
+mod neighbours;
 mod place;
 mod report;
 mod scale;

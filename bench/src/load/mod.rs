@@ -13,3 +13,4 @@ mod worker;
 pub use closed::{Closed, closed};
 pub use open::{Open, OpenOutcome, open};
 pub use tally::Outcome;
+pub use ticker::Ticker;

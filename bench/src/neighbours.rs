@@ -1,0 +1,238 @@
+//! What a light client notices of its neighbours.
+//!
+//! One connection asks for an item now and then, and is measured alone and beside each kind of heavy neighbour in turn. What
+//! counts is the ratio of its p99 beside them to its p99 alone: fair is a server that gives each connection its share,
+//! so that a light one waits for little more than what is being done at the moment.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use hlc::source::WallClock;
+use tokio::task::LocalSet;
+
+use crate::client::{Body, Caller, Connection, Endpoint, Template};
+use crate::endure::EndureArguments;
+use crate::error::{Context, Error, Result};
+use crate::load::Ticker;
+use crate::machine::{Machine, date_utc, monotonic_ns, resident};
+use crate::place::{RunFolder, command_line, next_to_this_binary, revision};
+use crate::session::progress;
+use crate::stats::Latency;
+use crate::target::{Launch, Process, Target};
+
+/// How much longer than alone a light client's p99 may be.
+const RATIO_MAX: f64 = 3.0;
+
+/// Between two requests of the light client.
+const PAUSE_NS: u64 = 5_000_000;
+
+const TABLE: &str = "bench_neighbours";
+
+/// Items of 1 KB in the table: a scan has pages of a megabyte to return.
+const ITEMS: usize = 4_000;
+
+/// Items in one BatchWriteItem.
+const BATCH: usize = 25;
+
+/// A rejected body's size.
+const REJECTED_BYTES: usize = 15_000_000;
+
+/// A kind of neighbour.
+#[derive(Clone, Copy, Debug)]
+enum Neighbours {
+    Nobody,
+    Scans,
+    Rejected,
+    Busy,
+}
+
+impl Neighbours {
+    const ALL: [Neighbours; 4] = [Neighbours::Nobody, Neighbours::Scans, Neighbours::Rejected, Neighbours::Busy];
+
+    fn name(self) -> &'static str {
+        match self {
+            Neighbours::Nobody => "alone",
+            Neighbours::Scans => "8 scan loops",
+            Neighbours::Rejected => "8 senders of rejected bodies of 15 MB",
+            Neighbours::Busy => "1,000 connections that get items",
+        }
+    }
+
+    fn connections(self) -> usize {
+        match self {
+            Neighbours::Nobody => 0,
+            Neighbours::Scans | Neighbours::Rejected => 8,
+            Neighbours::Busy => 1_000,
+        }
+    }
+
+    fn request(self, endpoint: &Endpoint) -> Vec<u8> {
+        match self {
+            Neighbours::Nobody | Neighbours::Busy => get(endpoint),
+            Neighbours::Scans => request(endpoint, "Scan", &format!(r#"{{"TableName":"{TABLE}"}}"#)),
+            // More writes than a batch may have.
+            Neighbours::Rejected => {
+                let put = r#"{"PutRequest":{"Item":{"k":{"S":"x"},"v":{"N":"1"}}}}"#;
+                let puts = vec![put; REJECTED_BYTES / (put.len() + 1)].join(",");
+                request(endpoint, "BatchWriteItem", &format!(r#"{{"RequestItems":{{"{TABLE}":[{puts}]}}}}"#))
+            }
+        }
+    }
+}
+
+fn request(endpoint: &Endpoint, operation: &str, body: &str) -> Vec<u8> {
+    Template::new(endpoint, operation, &Body::new(body)).fill(&[]).to_vec()
+}
+
+fn get(endpoint: &Endpoint) -> Vec<u8> {
+    request(
+        endpoint,
+        "GetItem",
+        &format!(r#"{{"TableName":"{TABLE}","Key":{{"k":{{"S":"7"}}}},"ConsistentRead":true}}"#),
+    )
+}
+
+/// Runs the rows; false when the ratio is out of bounds, or the light client was refused anything.
+///
+/// # Errors
+/// When the server does not start, refuses to be loaded or goes away.
+pub fn run(arguments: &EndureArguments) -> Result<bool> {
+    let folder = RunFolder::create(&arguments.folder)?;
+    let launch = Launch {
+        binary: arguments.server.clone().map_or_else(|| next_to_this_binary("dynamo-server"), Ok)?,
+        data: Some(folder.path().join("data")),
+        shards: arguments.shards,
+        arguments: Vec::new(),
+        log: folder.path().join("server.log"),
+    };
+    let target = Target::ours("dynamo-server", vec![Process::start(&launch)?.0]);
+    fill(&mut Caller::new(&target.endpoint)?)?;
+    let mut text = format!(
+        "# A light client's GetItem beside its neighbours, {}\n\nMachine: {}.  \nCommand: `{}`{}.\n\n\
+         | beside | p50 µs | p99 µs | max µs | p99 / alone | neighbours' requests/s | RSS MiB, peak |\n\
+         |---|---|---|---|---|---|---|\n",
+        date_utc(WallClock.now_ms()),
+        Machine::here(folder.path()),
+        command_line(),
+        revision().map(|commit| format!(", at commit {commit}")).unwrap_or_default(),
+    );
+    print!("{text}");
+    let time = Duration::try_from_secs_f64(arguments.interval).context(|| "--interval".to_owned())?;
+    let (mut alone_us, mut worst) = (f64::INFINITY, 0.0_f64);
+    for neighbours in Neighbours::ALL {
+        progress(neighbours.name());
+        let (latency, theirs) = beside(&target.endpoint, neighbours, time)?;
+        let p99_us = latency.quantile_us(0.99);
+        alone_us = if matches!(neighbours, Neighbours::Nobody) { p99_us } else { alone_us };
+        worst = worst.max(p99_us / alone_us);
+        let (_, peak) = target.pid.and_then(resident).unwrap_or_default();
+        let row = format!(
+            "| {} | {:.0} | {p99_us:.0} | {:.0} | {:.1} | {:.0} | {} |\n",
+            neighbours.name(),
+            latency.quantile_us(0.5),
+            latency.max_us(),
+            p99_us / alone_us,
+            theirs as f64 / time.as_secs_f64(),
+            peak >> 20,
+        );
+        print!("{row}");
+        text += &row;
+    }
+    let is_fine = worst <= RATIO_MAX;
+    let verdict = format!("\np99 at most {worst:.1} × alone (goal: {RATIO_MAX}).\n");
+    print!("{verdict}");
+    text += &verdict;
+    crate::scale::write(&arguments.out, &format!("{}-{}.md", date_utc(WallClock.now_ms()), arguments.label), &text)?;
+    Ok(is_fine)
+}
+
+fn fill(caller: &mut Caller) -> Result<()> {
+    caller.expect(
+        "CreateTable",
+        &format!(
+            r#"{{"TableName":"{TABLE}","BillingMode":"PAY_PER_REQUEST",
+                "AttributeDefinitions":[{{"AttributeName":"k","AttributeType":"S"}}],
+                "KeySchema":[{{"AttributeName":"k","KeyType":"HASH"}}]}}"#
+        ),
+    )?;
+    let value = "y".repeat(1_000);
+    for first in (0..ITEMS).step_by(BATCH) {
+        let put = |number| format!(r#"{{"PutRequest":{{"Item":{{"k":{{"S":"{number}"}},"v":{{"S":"{value}"}}}}}}}}"#);
+        let puts: Vec<String> = (first..first + BATCH).map(put).collect();
+        let body = format!(r#"{{"RequestItems":{{"{TABLE}":[{}]}}}}"#, puts.join(","));
+        caller.expect("BatchWriteItem", &body)?;
+    }
+    Ok(())
+}
+
+/// What the crowd and its end have in common.
+#[derive(Default)]
+struct Shared {
+    is_over: AtomicBool,
+    requests: AtomicU64,
+}
+
+/// The light client's latencies beside its neighbours, and how many requests those made.
+fn beside(endpoint: &Endpoint, neighbours: Neighbours, time: Duration) -> Result<(Latency, u64)> {
+    let shared = Arc::<Shared>::default();
+    thread::scope(|scope| {
+        let crowd = scope.spawn(|| crowd(endpoint, neighbours, &shared));
+        // They need a moment to get going.
+        thread::sleep(time / 10);
+        let latency = light(endpoint, time);
+        shared.is_over.store(true, Ordering::Relaxed);
+        crowd.join().unwrap_or_else(|_| Err(Error::new("a client thread panicked")))?;
+        Ok((latency?, shared.requests.load(Ordering::Relaxed)))
+    })
+}
+
+fn light(endpoint: &Endpoint, time: Duration) -> Result<Latency> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (request, mut latency) = (get(endpoint), Latency::default());
+        let mut connection = Connection::open(endpoint).await?;
+        let ticker = Ticker::new()?;
+        let end_ns = monotonic_ns() + time.as_nanos() as u64;
+        let mut due_ns = monotonic_ns();
+        while due_ns < end_ns {
+            ticker.until(due_ns).await?;
+            let began_ns = monotonic_ns();
+            let reply = connection.exchange(&request).await?;
+            if reply.status != 200 {
+                return Err(Error::new(format!("the light client got {}", reply.status)));
+            }
+            let now_ns = monotonic_ns();
+            latency.record(now_ns - began_ns);
+            due_ns = now_ns + PAUSE_NS;
+        }
+        Ok(latency)
+    })
+}
+
+fn crowd(endpoint: &Endpoint, neighbours: Neighbours, shared: &Arc<Shared>) -> Result<()> {
+    let request: Arc<[u8]> = neighbours.request(endpoint).into();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let local = LocalSet::new();
+    runtime.block_on(local.run_until(async {
+        let mut running = Vec::new();
+        for _ in 0..neighbours.connections() {
+            let connection = Connection::open(endpoint).await?;
+            let one = again_and_again(connection, Arc::clone(&request), Arc::clone(shared));
+            running.push(tokio::task::spawn_local(one));
+        }
+        for one in running {
+            one.await.context(|| "a connection's task".to_owned())??;
+        }
+        Ok(())
+    }))
+}
+
+async fn again_and_again(mut connection: Connection, request: Arc<[u8]>, shared: Arc<Shared>) -> std::io::Result<()> {
+    while !shared.is_over.load(Ordering::Relaxed) {
+        connection.exchange(&request).await?;
+        shared.requests.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(())
+}
