@@ -9,17 +9,22 @@
 //! ```
 
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use thiserror::Error;
+use tracing::info;
 
 use crate::cluster::join::{self, Joiner};
 use crate::config::{ClusterConfig, Config, Entry};
-use crate::env::{Directory, Env, Identity, OpenError, Secret, TcpTransport, Terms, TokioEnv};
-use crate::http::{EventLoops, HttpServer, Service};
+use crate::descriptors::{self, Descriptors, TooFew};
+use crate::env::{Directory, Env, Identity, OpenError, Secret, StoreOptions, TcpTransport, Terms, TokioEnv};
+use crate::http::{EventLoops, Hosts, HttpServer, Service, machine_name};
+use crate::memory::{self, Budget, MemoryShares};
 use crate::metrics::Metrics;
-use crate::node::{ClusterOptions, Node, NodeError, NodeOptions, StorageOptions};
+use crate::node::{BACKGROUND_READS_MIN, ClusterOptions, Node, NodeError, NodeOptions, StorageOptions};
 use crate::raft::Pace;
 
 /// A running server: the node with its storage, and the HTTP front.
@@ -35,6 +40,9 @@ pub enum StartError {
     /// The data could not be opened, or belongs to another node, process or version.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The system allows too few open files.
+    #[error(transparent)]
+    Descriptors(#[from] TooFew),
     /// The port for peers could not be bound.
     #[error("cannot listen for peers on {address}: {source}")]
     PeerListen {
@@ -73,6 +81,15 @@ impl Server {
     /// # Errors
     /// As [`Server::start`].
     pub async fn start_on(config: Config, loops: EventLoops) -> Result<Server, StartError> {
+        let processors = available_parallelism().map_or(1, NonZero::get);
+        let is_member = config.cluster.is_some();
+        let shares = Descriptors::share(descriptors::limit(), processors, is_member, config.max_connections)?;
+        let memory = MemoryShares::of(config.memory.unwrap_or_else(memory::default_bytes));
+        let mut limits = shares.connections;
+        limits.clients = limits.clients.min(memory.connections);
+        if limits.clients < config.max_connections {
+            info!("{} connections at most: the limit of open files, or the memory, allows no more", limits.clients);
+        }
         let env = match &config.cluster {
             None => TokioEnv::new(),
             Some(cluster) => {
@@ -80,17 +97,24 @@ impl Server {
             }
         };
         let found = found_cluster(&config, &env).await?;
-        let options = node_options(&config, found.as_ref());
+        let options = NodeOptions {
+            stores: store_options(&memory, &shares),
+            memory: Budget::new(memory.budget),
+            background_reads_max: BACKGROUND_READS_MIN.max(2 * processors),
+            ..node_options(&config, found.as_ref())
+        };
         let seed = TokioEnv::random();
         let peer_address = env.transport().address();
         let node = Node::start(options, env).await?;
+        let hosts = hosts(&config);
         if let Some(joiner) = config.cluster.and_then(joiner) {
             node.join(joiner);
         }
         let service = Service::new(node.clone(), Arc::new(Metrics::new()), config.cors.as_deref(), seed);
-        let service = Arc::new(service.with_admin_from(config.admin_from).with_body_memory(config.body_memory));
+        let service = service.with_admin_from(config.admin_from).with_body_memory(config.body_memory).with_hosts(hosts);
+        let service = Arc::new(service);
         let address = SocketAddr::new(config.host, config.port);
-        match HttpServer::start(address, service, loops).await {
+        match HttpServer::start(address, service, loops, limits).await {
             Ok(http) => Ok(Server { node, http, peer_address }),
             Err(source) => {
                 node.shutdown().await;
@@ -177,6 +201,13 @@ async fn found_cluster(config: &Config, env: &TokioEnv) -> Result<Option<Identit
     }
 }
 
+/// The names that the server answers to: those of the machine and of the cluster's members among them.
+fn hosts(config: &Config) -> Hosts {
+    let cluster = config.cluster.iter();
+    let members = cluster.flat_map(|cluster| cluster.members.values().chain([&cluster.peer_address]));
+    Hosts::new(config.allowed_hosts.as_deref()).and(members.map(String::as_str)).and(machine_name().as_deref())
+}
+
 /// The settings of the node, with the cluster that was `found` for one that joins.
 fn node_options(config: &Config, found: Option<&Identity>) -> NodeOptions {
     NodeOptions {
@@ -195,6 +226,14 @@ fn node_options(config: &Config, found: Option<&Identity>) -> NodeOptions {
         eventual_reads: config.eventual_reads,
         ..NodeOptions::default()
     }
+}
+
+fn store_options(memory: &MemoryShares, shares: &Descriptors) -> StoreOptions {
+    let files = |count: u64| i32::try_from(count).unwrap_or(i32::MAX);
+    let mut options = memory.stores.clone();
+    options.state_files = files(shares.state_files);
+    options.log_files = files(shares.log_files);
+    options
 }
 
 fn cluster_options(cluster: &ClusterConfig, found: Option<&Identity>) -> ClusterOptions {

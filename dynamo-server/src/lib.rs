@@ -15,6 +15,7 @@ mod allocator;
 mod client;
 pub mod cluster;
 pub mod config;
+mod descriptors;
 mod embedded;
 #[cfg(any(test, feature = "fault-injection"))]
 pub mod faults;
@@ -24,6 +25,7 @@ pub mod http;
 mod in_flight;
 mod log_limit;
 mod log_output;
+pub mod memory;
 pub mod metrics;
 pub mod ops;
 pub mod process;

@@ -15,6 +15,9 @@ use crate::node::{Capability, Counters, Health};
 const BUCKETS_S: [f64; 14] =
     [50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 500e-3, 1.0, 5.0];
 
+/// Upper bounds of the buckets of stalls, in seconds.
+const STALL_BUCKETS_S: [f64; 9] = [2e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 500e-3, 1.0, 5.0];
+
 /// The server's metrics. One series per operation is looked up at start, so that a request touches only atomics.
 pub struct Metrics {
     registry: Registry,
@@ -25,6 +28,16 @@ pub struct Metrics {
     pub bodies_late: IntCounter,
     /// Bytes that the bodies of requests take; set when the page is asked for.
     pub body_bytes: IntGauge,
+    /// Bytes that bodies and answers take together; set when the page is asked for.
+    pub memory_bytes: IntGauge,
+    /// Reads refused because answers that nobody has taken yet took all the room.
+    pub answers_refused: IntCounter,
+    /// For how long single turns of connections held up their event loops, where that was worth noting.
+    pub stalls: Histogram,
+    /// Connections that are open.
+    pub connections: IntGauge,
+    /// Requests refused because they came over a connection for which there was no place.
+    pub connections_refused: IntCounter,
     /// Connections closed because their client did not read its answers.
     pub connections_stalled: IntCounter,
 }
@@ -78,11 +91,41 @@ impl Metrics {
         let bodies_late = counter("dynamo_bodies_late_total", "Requests whose body was not there in time");
         let connections_stalled =
             counter("dynamo_connections_stalled_total", "Connections closed because their client read no answers");
-        let body_bytes =
-            IntGauge::new("dynamo_body_bytes", "Bytes of request bodies in memory, those in one piece left out")
-                .expect("the name is valid");
-        registry.register(Box::new(body_bytes.clone())).expect("registered once");
-        Metrics { registry, per_operation, bodies_refused, bodies_late, body_bytes, connections_stalled }
+        let connections_refused =
+            counter("dynamo_connections_refused_total", "Requests refused because all places for clients were taken");
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help).expect("the name is valid");
+            registry.register(Box::new(gauge.clone())).expect("registered once");
+            gauge
+        };
+        let answers_refused =
+            counter("dynamo_answers_refused_total", "Reads refused because bodies and answers took all the room");
+        let memory_bytes =
+            gauge("dynamo_memory_bytes", "Bytes of large bodies, and of answers that wait for their clients");
+        let stalls = Histogram::with_opts(
+            HistogramOpts::new(
+                "dynamo_event_loop_stall_seconds",
+                "Time that one turn of a connection held its event loop, from 1 ms on",
+            )
+            .buckets(STALL_BUCKETS_S.to_vec()),
+        )
+        .expect("the name is valid");
+        registry.register(Box::new(stalls.clone())).expect("registered once");
+        let body_bytes = gauge("dynamo_body_bytes", "Bytes of request bodies in memory, those in one piece left out");
+        let connections = gauge("dynamo_connections", "Connections that are open");
+        Metrics {
+            registry,
+            per_operation,
+            bodies_refused,
+            bodies_late,
+            body_bytes,
+            memory_bytes,
+            answers_refused,
+            stalls,
+            connections,
+            connections_refused,
+            connections_stalled,
+        }
     }
 
     /// Starts timing one request, at this reading of the monotonic clock.

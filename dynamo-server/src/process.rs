@@ -13,11 +13,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Cli, ClusterConfig, Command, Config, JoinRequest};
 use crate::threads::Threads;
-use crate::{Server, cluster, healthcheck, log_output, skip_entry};
+use crate::{Server, cluster, descriptors, healthcheck, log_output, skip_entry};
 
 /// Does what the arguments and environment of this process say, until it is told to stop.
 pub fn run() -> ExitCode {
     refuse_huge_pages();
+    keep_files_private();
     #[cfg(feature = "rocksdb")]
     crate::allocator::give_back_soon();
     give_back_large_blocks();
@@ -57,6 +58,12 @@ fn refuse_huge_pages() {
     }
 }
 
+/// Whatever this process creates is for its own user only: RocksDB asks for files that everybody may read.
+fn keep_files_private() {
+    // SAFETY: the call takes a number and cannot fail.
+    unsafe { libc::umask(0o077) };
+}
+
 #[cfg(feature = "fault-injection")]
 fn begin_with_faults(script: &str) -> Result<(), String> {
     let orders = crate::faults::script(script).map_err(|error| error.to_string())?;
@@ -94,6 +101,7 @@ fn serve(config: Config) -> ExitCode {
     if let Err(error) = start_log(&config) {
         return refuse(error);
     }
+    descriptors::raise();
     let threads = Threads::of(available_parallelism().map_or(1, NonZero::get), config.shards_of_new_data() == 1);
     let ended = match threads.start_node() {
         Ok(runtime) => runtime.block_on(run_server(config, threads)),

@@ -1,5 +1,8 @@
 //! Flags, environment, health and stopping of the real binary.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::json;
@@ -29,6 +32,35 @@ async fn sigterm_stops_cleanly_and_data_is_there_after_a_restart() {
     assert_eq!(server.terminate(), Some(0));
     let server = Process::durable(folder.path());
     assert_eq!(tables(&server).await, json!([TABLE]));
+}
+
+/// Folders are for their owner, files as well; a folder that an older build left open to all is closed.
+#[tokio::test]
+async fn data_is_for_the_user_of_the_process_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dir = folder.path().join("data");
+    create(&Process::durable(&dir)).await;
+    std::fs::set_permissions(&dir, Permissions::from_mode(0o755)).expect("set");
+    assert_eq!(tables(&Process::durable(&dir)).await, json!([TABLE]));
+    let mut folders = vec![dir];
+    let mut files = 0;
+    while let Some(dir) = folders.pop() {
+        assert_eq!(mode(&dir), 0o700, "{}", dir.display());
+        for entry in std::fs::read_dir(&dir).expect("readable") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                assert_eq!(mode(&path), 0o600, "{}", path.display());
+                files += 1;
+            }
+        }
+    }
+    assert!(files > 5, "{files} files");
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! The real binary as a process: flags, health, clean stop, and what kill -9 leaves behind.
 
 mod cluster;
+mod descriptors;
 mod documents;
 mod flags;
 mod kill;
 mod logging;
 mod manifests;
+mod memory;

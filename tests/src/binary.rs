@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -50,8 +51,30 @@ impl Process {
     /// # Errors
     /// What it wrote, when it ended instead of getting ready.
     pub fn start(arguments: &[&str]) -> Result<Process, String> {
-        let mut child = Command::new(path())
-            .args(arguments)
+        Process::spawn(Command::new(path()).args(arguments))
+    }
+
+    /// The same for a process that may have `soft` open files, and can raise that to `hard`.
+    ///
+    /// # Errors
+    /// As [`Process::start`].
+    pub fn start_with_files(arguments: &[&str], soft: u64, hard: u64) -> Result<Process, String> {
+        let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
+        let set_limit = move || {
+            // SAFETY: the structure outlives the call, which only reads it.
+            match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) } {
+                0 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            }
+        };
+        let mut command = Command::new(path());
+        // SAFETY: between fork and exec only a system call is made.
+        unsafe { command.pre_exec(set_limit) };
+        Process::spawn(command.args(arguments))
+    }
+
+    fn spawn(command: &mut Command) -> Result<Process, String> {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -103,6 +126,14 @@ impl Process {
             stream.read_to_string(&mut answer)
         });
         if asked.is_ok() { answer } else { String::new() }
+    }
+
+    /// The most memory that it has had, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs, on Linux");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel tells");
+        let kib: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
+        kib << 10
     }
 
     /// `kill -9`: no chance to flush or say goodbye.

@@ -72,6 +72,11 @@ impl Connection {
         self.stream.write_all(bytes).await.expect("sent");
     }
 
+    /// Closes this half of the connection; answers can still be read.
+    pub async fn finish_sending(&mut self) {
+        self.stream.shutdown().await.expect("the connection is open");
+    }
+
     /// Sends a request with the usual headers, `extra` ones, and `body`.
     pub async fn post(&mut self, operation: &str, extra: &[(&str, &str)], body: &[u8]) {
         let mut head = format!(

@@ -114,6 +114,30 @@ async fn reads_touch_the_store_as_often_as_they_must() {
     assert_eq!(bench.cost("Scan", json!({"TableName": "tbl"})).await, Cost { cursors: 1, ..NOTHING });
 }
 
+/// What would hold up the event loop is read elsewhere: a large batch, a large cut, whole pages.
+#[tokio::test]
+async fn large_reads_leave_the_event_loop() {
+    let mut bench = Bench::start().await;
+    let large = "y".repeat(100 << 10);
+    for name in ["a", "b", "c"] {
+        bench.call("PutItem", json!({"TableName": "tbl", "Item": {"k": {"S": name}, "v": {"S": large}}})).await;
+    }
+    let keys = json!([{"k": {"S": "a"}}, {"k": {"S": "b"}}]);
+    let gets: Vec<Value> =
+        ["a", "b"].map(|name| json!({"Get": {"TableName": "tbl", "Key": {"k": {"S": name}}}})).to_vec();
+    for (operation, body, elsewhere) in [
+        ("GetItem", key("a"), 0),
+        ("BatchGetItem", json!({"RequestItems": {"tbl": {"Keys": keys}}}), 1),
+        ("BatchGetItem", json!({"RequestItems": {"tbl": {"Keys": [{"k": {"S": "warm"}}, {"k": {"S": "x"}}]}}}), 0),
+        ("TransactGetItems", json!({"TransactItems": gets}), 1),
+        ("Scan", json!({"TableName": "tbl"}), 1),
+    ] {
+        let before = bench.counters().blocking_reads;
+        bench.call(operation, body).await;
+        assert_eq!(bench.counters().blocking_reads - before, elsewhere, "{operation}");
+    }
+}
+
 /// One lease check for each shard that is read, whatever the number of keys, and no more point reads than keys.
 #[tokio::test]
 async fn several_shards_are_checked_once_each() {

@@ -211,9 +211,9 @@ async fn browsers_may_call() {
         .await;
     let answer = connection.answer().await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.headers["access-control-allow-origin"], "*");
+    assert_eq!(answer.headers["access-control-allow-origin"], "http://localhost:3000");
     assert_eq!(answer.headers["access-control-allow-methods"], "POST");
     assert_eq!(answer.headers["access-control-allow-headers"], "x-amz-target");
     connection.post("ListTables", &[("Origin", "http://localhost:3000")], b"{}").await;
-    assert_eq!(connection.answer().await.headers["access-control-allow-origin"], "*");
+    assert_eq!(connection.answer().await.headers["access-control-allow-origin"], "http://localhost:3000");
 }

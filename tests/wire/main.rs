@@ -4,8 +4,10 @@ mod budget;
 mod envelope;
 mod limits;
 mod overload;
+mod protocol;
 mod script;
 mod stalled;
+mod strangers;
 
 use dynamo_server::Server;
 use serde_json::json;

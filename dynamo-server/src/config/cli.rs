@@ -260,6 +260,13 @@ pub struct Settings {
     /// Milliseconds until an unfinished request is answered with an error [default: 5000]
     #[arg(long, env = "DYNAMO_SERVER_REQUEST_DEADLINE_MS")]
     pub request_deadline_ms: Option<u64>,
+    /// Connections of clients at the same time, as far as the limit of open files allows; health and admin pages have some
+    /// more [default: 10000]
+    #[arg(long, env = "DYNAMO_SERVER_MAX_CONNECTIONS")]
+    pub max_connections: Option<u32>,
+    /// MiB of memory that the process may take, at least 192 [default: half of what the machine or the control group has]
+    #[arg(long, env = "DYNAMO_SERVER_MEMORY_MIB")]
+    pub memory_mib: Option<u32>,
     /// MiB that the bodies of all requests together may take, at least 32 [default: 256]
     #[arg(long, env = "DYNAMO_SERVER_BODY_MEMORY_MIB")]
     pub body_memory_mib: Option<u32>,
@@ -275,9 +282,14 @@ pub struct Settings {
     /// Who answers reads that are not to be strongly consistent [default: leader]
     #[arg(long, env = "DYNAMO_SERVER_EVENTUAL_READS", value_enum)]
     pub eventual_reads: Option<EventualReadsSetting>,
-    /// Origins that browsers may call from: * or a comma-separated list; empty for none [default: *]
+    /// Origins whose pages may call from a browser, separated by commas; `loopback` for those of this machine, * for all;
+    /// empty for none [default: loopback]
     #[arg(long, env = "DYNAMO_SERVER_CORS")]
     pub cors: Option<String>,
+    /// Names under which clients reach this server, separated by commas, *.NAME for all below one, * for any; addresses,
+    /// names without a dot and private names need not be listed
+    #[arg(long, env = "DYNAMO_SERVER_ALLOWED_HOSTS")]
+    pub allowed_hosts: Option<String>,
     /// How log lines look [default: text]
     #[arg(long, env = "DYNAMO_SERVER_LOG_FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
@@ -309,12 +321,15 @@ impl Settings {
             admin_from: self.admin_from.or(other.admin_from),
             shards: self.shards.or(other.shards),
             request_deadline_ms: self.request_deadline_ms.or(other.request_deadline_ms),
+            max_connections: self.max_connections.or(other.max_connections),
+            memory_mib: self.memory_mib.or(other.memory_mib),
             body_memory_mib: self.body_memory_mib.or(other.body_memory_mib),
             free_disk_floor_mib: self.free_disk_floor_mib.or(other.free_disk_floor_mib),
             compare_replicas_every_s: self.compare_replicas_every_s.or(other.compare_replicas_every_s),
             read_mode: self.read_mode.or(other.read_mode),
             eventual_reads: self.eventual_reads.or(other.eventual_reads),
             cors: self.cors.or(other.cors),
+            allowed_hosts: self.allowed_hosts.or(other.allowed_hosts),
             log_format: self.log_format.or(other.log_format),
             log_level: self.log_level.or(other.log_level),
             config: self.config.or(other.config),

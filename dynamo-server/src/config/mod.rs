@@ -19,7 +19,8 @@ pub use cluster::{ClusterConfig, Entry, JoinRequest};
 use thiserror::Error;
 
 use crate::guard::{EventualReads, ReadMode};
-use crate::http::{BODY_MEMORY_DEFAULT, BODY_MEMORY_MIN};
+use crate::http::{BODY_MEMORY_DEFAULT, BODY_MEMORY_MIN, CONNECTIONS_DEFAULT};
+use crate::memory::MEMORY_MIN;
 use crate::raft::Pace;
 
 /// Port of DynamoDB Local, which every tutorial and test suite assumes.
@@ -62,6 +63,10 @@ pub struct Config {
     pub admin_from: AdminFrom,
     /// Time from the first byte of a request's handling to its answer.
     pub request_deadline: Duration,
+    /// Connections of clients at the same time, if the limit of open files allows so many.
+    pub max_connections: usize,
+    /// Bytes of memory that the process may take; `None` for half of what the machine or the control group has.
+    pub memory: Option<usize>,
     /// Bytes that the bodies of all requests together may take.
     pub body_memory: usize,
     /// Free bytes on the disk below which only what frees room is taken; `None` for a floor that fits the disk.
@@ -72,8 +77,11 @@ pub struct Config {
     pub read_mode: ReadMode,
     /// Who answers reads that are not to be strongly consistent.
     pub eventual_reads: EventualReads,
-    /// Origins that browsers may call from: `*` or a comma-separated list; `None` answers no CORS headers.
+    /// Origins whose pages may call from a browser: a comma-separated list, in which `loopback` stands for those of this
+    /// machine and `*` for all; `None` for none.
     pub cors: Option<String>,
+    /// Names that the server answers to besides those that no stranger can own, as in `--allowed-hosts`.
+    pub allowed_hosts: Option<String>,
     /// Log lines as JSON instead of text.
     pub log_json: bool,
     /// Filter for log lines, in the syntax of `tracing_subscriber::EnvFilter`.
@@ -91,12 +99,15 @@ impl Default for Config {
             election_timeout: Pace::default().election_timeout_max,
             admin_from: AdminFrom::default(),
             request_deadline: DEFAULT_REQUEST_DEADLINE,
+            max_connections: CONNECTIONS_DEFAULT,
+            memory: None,
             body_memory: BODY_MEMORY_DEFAULT,
             free_disk_floor: None,
             compare_replicas_every: None,
             read_mode: ReadMode::default(),
             eventual_reads: EventualReads::default(),
-            cors: Some("*".to_owned()),
+            cors: Some("loopback".to_owned()),
+            allowed_hosts: None,
             log_json: false,
             log_filter: "info,openraft=error".to_owned(),
         }
@@ -168,6 +179,13 @@ impl Config {
         if deadline_ms == 0 {
             return Err(ConfigError::Invalid("request-deadline-ms must be at least 1".to_owned()));
         }
+        if settings.max_connections == Some(0) {
+            return Err(ConfigError::Invalid("max-connections must be at least 1".to_owned()));
+        }
+        let memory = settings.memory_mib.map(|mib| mib as usize * MIB);
+        if memory.is_some_and(|bytes| bytes < MEMORY_MIN) {
+            return Err(ConfigError::Invalid(format!("memory-mib must be at least {}", MEMORY_MIN / MIB)));
+        }
         let body_memory = settings.body_memory_mib.map_or(default.body_memory, |mib| mib as usize * MIB);
         if body_memory < BODY_MEMORY_MIN {
             return Err(ConfigError::Invalid(format!("body-memory-mib must be at least {}", BODY_MEMORY_MIN / MIB)));
@@ -189,6 +207,8 @@ impl Config {
             election_timeout,
             admin_from: settings.admin_from.unwrap_or_default(),
             request_deadline: Duration::from_millis(deadline_ms),
+            max_connections: settings.max_connections.map_or(default.max_connections, |count| count as usize),
+            memory,
             body_memory,
             free_disk_floor: settings.free_disk_floor_mib.map(|mib| u64::from(mib) << 20),
             compare_replicas_every: settings
@@ -202,6 +222,7 @@ impl Config {
                 Some(origins) => Some(origins),
                 None => default.cors,
             },
+            allowed_hosts: settings.allowed_hosts,
             log_json: settings.log_format.is_some_and(|format| format == cli::LogFormat::Json),
             log_filter: settings.log_level.unwrap_or(default.log_filter),
         })
@@ -300,6 +321,16 @@ mod tests {
         assert_eq!(load("").expect("valid").body_memory, 256 << 20);
         assert_eq!(load("--body-memory-mib 32").expect("valid").body_memory, 32 << 20);
         assert!(load("--body-memory-mib 31").is_err());
+        assert_eq!(load("").expect("valid").memory, None);
+        assert_eq!(load("--memory-mib 192").expect("valid").memory, Some(192 << 20));
+        assert!(load("--memory-mib 191").is_err());
+    }
+
+    #[test]
+    fn connections_are_ten_thousand_unless_said_otherwise() {
+        assert_eq!(load("").expect("valid").max_connections, 10_000);
+        assert_eq!(load("--max-connections 7").expect("valid").max_connections, 7);
+        assert!(load("--max-connections 0").is_err());
     }
 
     #[test]

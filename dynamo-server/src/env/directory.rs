@@ -13,9 +13,10 @@
 //! A directory whose disk was replaced or wiped must come back as a new node, since a voter that forgot its vote can
 //! elect two leaders; the incarnation, drawn when the directory is created, lets peers notice.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The layout of the directory and of what is in it. Raised by a change that older programs cannot read.
@@ -24,6 +25,16 @@ pub const DIRECTORY_FORMAT: u32 = 1;
 const IDENTITY_FILE: &str = "node";
 const LOCK_FILE: &str = "lock";
 const RECOVERY_FILE: &str = "recovery";
+/// The folder of the Raft logs.
+pub const LOG_PART: &str = "log";
+/// The folder of the state.
+pub const STATE_PART: &str = "state";
+/// Rights of the folders: their owner's alone. Whoever can read the files has all tables.
+const FOLDER_MODE: u32 = 0o700;
+/// Rights of the files.
+const FILE_MODE: u32 = 0o600;
+/// Rights that others would have.
+const OF_OTHERS: u32 = 0o077;
 const IDENTITY_TITLE: &str = "dynamo-server node";
 
 /// Whose data a directory holds. Fixed when the directory is created.
@@ -89,12 +100,14 @@ impl Directory {
     /// [`DirectoryError::InUse`] when another process holds it.
     pub fn open(path: &Path) -> Result<Directory, DirectoryError> {
         let io_error = |source| DirectoryError::Io { path: path.to_owned(), source };
-        std::fs::create_dir_all(path).map_err(io_error)?;
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(io_error)?;
+        make_private(path);
         let lock = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(FILE_MODE)
             .open(path.join(LOCK_FILE))
             .map_err(io_error)?;
         if !try_lock(&lock).map_err(io_error)? {
@@ -172,6 +185,27 @@ impl Directory {
     }
 }
 
+/// Keeps others out of a directory that was made with more rights: its parts, and all of it where it holds nothing else. A
+/// place that belongs to others, too (`/tmp`), is theirs to look after. Where the owner is somebody else, as of a mounted
+/// volume, it stays as it is.
+fn make_private(path: &Path) {
+    let parts = [LOG_PART, STATE_PART];
+    let is_ours = |name: &str| {
+        let stem = name.split('.').next().unwrap_or(name);
+        parts.contains(&stem) || [IDENTITY_FILE, LOCK_FILE, RECOVERY_FILE, super::lease_record::FILE].contains(&stem)
+    };
+    let mut names = std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let whole = names.all(|name| name.to_str().is_some_and(is_ours)).then(|| path.to_owned());
+    for folder in parts.map(|part| path.join(part)).into_iter().chain(whole) {
+        let Ok(found) = std::fs::metadata(&folder) else { continue };
+        if found.permissions().mode() & OF_OTHERS != 0
+            && let Err(error) = std::fs::set_permissions(&folder, Permissions::from_mode(FOLDER_MODE))
+        {
+            tracing::warn!(%error, "others may look into {}", folder.display());
+        }
+    }
+}
+
 fn try_lock(file: &File) -> io::Result<bool> {
     // SAFETY: the descriptor belongs to `file`, which outlives the call.
     let status = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
@@ -185,7 +219,7 @@ fn try_lock(file: &File) -> io::Result<bool> {
 /// Writes a small file so that after a crash either the old or the new content is there.
 pub(super) fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("new");
-    let mut file = File::create(&draft)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(&draft)?;
     file.write_all(content)?;
     file.sync_all()?;
     std::fs::rename(&draft, path)?;
@@ -243,6 +277,29 @@ mod tests {
         assert!(matches!(Directory::open(dir.path()), Err(DirectoryError::InUse(_))));
         drop(first);
         Directory::open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_directory_is_for_its_owner_and_a_shared_place_stays_shared() {
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let open_to_all = |path: &Path| std::fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let new = dir.path().join("new");
+        drop(Directory::open(&new).unwrap());
+        assert_eq!((mode(&new), mode(&new.join(LOCK_FILE)) & OF_OTHERS), (FOLDER_MODE, 0));
+
+        std::fs::create_dir(new.join(STATE_PART)).unwrap();
+        for path in [new.clone(), new.join(STATE_PART)] {
+            open_to_all(&path);
+        }
+        drop(Directory::open(&new).unwrap());
+        assert_eq!([mode(&new), mode(&new.join(STATE_PART))], [FOLDER_MODE; 2], "what an older build has made");
+
+        std::fs::write(new.join("of somebody else"), "").unwrap();
+        open_to_all(&new);
+        open_to_all(&new.join(STATE_PART));
+        drop(Directory::open(&new).unwrap());
+        assert_eq!([mode(&new), mode(&new.join(STATE_PART))], [0o755, FOLDER_MODE]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 
 use super::directory::{Directory, DirectoryError, replace_file};
 
-const FILE: &str = "lease";
+pub(super) const FILE: &str = "lease";
 const TITLE: &str = "dynamo-server lease";
 
 /// The record of one node.

@@ -30,7 +30,7 @@ use std::time::Duration;
 pub use self::directory::{Directory, DirectoryError, Identity};
 pub use self::lease_record::LeaseRecord;
 pub use self::settings::AgreedSettings;
-pub use self::storage::{OpenError, Storage, Stores};
+pub use self::storage::{LOG_MEMORY_BYTES, OpenError, Storage, StoreOptions, Stores};
 pub use self::tcp::{Secret, TcpTransport, Terms};
 pub use self::thread_waits::ThreadWaits;
 pub use self::tokio_env::TokioEnv;
@@ -89,6 +89,16 @@ pub trait Env: Clone + Send + Sync + Sized + 'static {
         R: Send + 'static,
         W: FnOnce() -> R + Send + 'static;
 
+    /// Runs long work that requests of others must not wait for: away from the threads that serve requests, and behind them
+    /// where processors are short. Callers bound how many run.
+    fn background<R, W>(work: W) -> impl Future<Output = R> + Send
+    where
+        R: Send + 'static,
+        W: FnOnce() -> R + Send + 'static,
+    {
+        Self::blocking(work)
+    }
+
     /// Runs work that takes long for a task, in place: the runtime may move its other tasks elsewhere meanwhile.
     fn in_place<R>(work: impl FnOnce() -> R) -> R;
 
@@ -107,7 +117,7 @@ pub trait Env: Clone + Send + Sync + Sized + 'static {
     ///
     /// # Errors
     /// When another process holds them, when they belong to another format version, when they cannot be read.
-    fn open(&self, storage: &Storage) -> Result<Stores, OpenError>;
+    fn open(&self, storage: &Storage, options: &StoreOptions) -> Result<Stores, OpenError>;
 
     /// The way to the peers.
     fn transport(&self) -> &Self::Transport;

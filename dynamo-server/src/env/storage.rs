@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ordered_kv::memory::{MemoryLog, MemoryState};
 use ordered_kv::{LogStore, StateStore, StoreError};
 
-use super::directory::{Directory, DirectoryError, Identity};
+use super::directory::{Directory, DirectoryError, Identity, LOG_PART};
 use super::faults;
 use super::lease_record::LeaseRecord;
 use crate::raft::floor::Floor;
@@ -18,6 +18,54 @@ pub enum Storage {
     Directory(PathBuf),
     /// In memory, through the same path: everything is gone with the process.
     Memory,
+}
+
+/// What the two stores of a node may take of memory and descriptors. In memory nothing of it has a meaning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// Blocks of the state kept in memory, in bytes.
+    pub state_cache_bytes: usize,
+    /// One write buffer of the state, in bytes.
+    pub state_buffer_bytes: usize,
+    /// All write buffers of the state together, in bytes.
+    pub state_buffers_bytes_max: usize,
+    /// Open table files of the state.
+    pub state_files: i32,
+    /// Open table files of the log.
+    pub log_files: i32,
+}
+
+/// As much as is of use with plenty of memory; the reasons stand in `ordered_kv::rocks`, and a test compares.
+impl Default for StoreOptions {
+    fn default() -> StoreOptions {
+        StoreOptions {
+            state_cache_bytes: 32 << 20,
+            state_buffer_bytes: 12 << 20,
+            state_buffers_bytes_max: 30 << 20,
+            state_files: 512,
+            log_files: 128,
+        }
+    }
+}
+
+/// What the log takes of memory, in bytes: one of its files is as long as one of its buffers, so that it is never less.
+pub const LOG_MEMORY_BYTES: usize = 24 << 20;
+
+#[cfg(feature = "rocksdb")]
+impl StoreOptions {
+    fn of_state(&self) -> ordered_kv::rocks::StateOptions {
+        ordered_kv::rocks::StateOptions {
+            block_cache_bytes: self.state_cache_bytes,
+            write_buffer_bytes: self.state_buffer_bytes,
+            write_buffers_bytes_max: self.state_buffers_bytes_max,
+            open_files_max: self.state_files,
+            ..Default::default()
+        }
+    }
+
+    fn of_log(&self) -> ordered_kv::rocks::LogOptions {
+        ordered_kv::rocks::LogOptions { open_files_max: self.log_files, ..Default::default() }
+    }
 }
 
 /// Why the stores of a node cannot be opened.
@@ -69,9 +117,9 @@ impl Stores {
     ///
     /// # Errors
     /// As [`Env::open`](super::Env::open).
-    pub fn open(storage: &Storage) -> Result<Stores, OpenError> {
+    pub fn open(storage: &Storage, options: &StoreOptions) -> Result<Stores, OpenError> {
         match storage {
-            Storage::Directory(path) => open_directory(path, false),
+            Storage::Directory(path) => open_directory(path, options, false),
             Storage::Memory => Ok(Stores {
                 log: Arc::new(MemoryLog::new()),
                 state: Arc::new(MemoryState::new()),
@@ -87,7 +135,7 @@ impl Stores {
     /// # Errors
     /// As [`Env::open`](super::Env::open).
     pub fn open_to_recover(path: &Path) -> Result<Stores, OpenError> {
-        open_directory(path, true)
+        open_directory(path, &StoreOptions::default(), true)
     }
 
     /// Writes down whose data this is; durable on return where the stores are. The log's first floor is recorded before, so
@@ -115,19 +163,21 @@ impl Stores {
 
     /// Bytes that can still be written to the disk; `None` where there is no disk or it does not say.
     pub fn free_bytes(&self) -> Option<u64> {
-        let log = self.directory.as_ref()?.part("log");
+        let log = self.directory.as_ref()?.part(LOG_PART);
         faults::free_bytes(ordered_kv::disk::free_bytes(&log).ok())
     }
 }
 
 #[cfg(not(feature = "rocksdb"))]
-fn open_directory(path: &Path, _may_be_in_recovery: bool) -> Result<Stores, OpenError> {
+fn open_directory(path: &Path, _options: &StoreOptions, _may_be_in_recovery: bool) -> Result<Stores, OpenError> {
     Err(OpenError::NoDisk(path.to_owned()))
 }
 
 #[cfg(feature = "rocksdb")]
-fn open_directory(path: &Path, may_be_in_recovery: bool) -> Result<Stores, OpenError> {
-    use ordered_kv::rocks::{LogOptions, StateOptions, open_log, open_state};
+fn open_directory(path: &Path, options: &StoreOptions, may_be_in_recovery: bool) -> Result<Stores, OpenError> {
+    use ordered_kv::rocks::{open_log, open_state};
+
+    use super::directory::STATE_PART;
 
     let directory = Directory::open(path)?;
     if !may_be_in_recovery && directory.recovery()?.is_some() {
@@ -135,11 +185,11 @@ fn open_directory(path: &Path, may_be_in_recovery: bool) -> Result<Stores, OpenE
     }
     let identity = directory.identity()?;
     let lease = Arc::new(LeaseRecord::open(&directory)?);
-    let (log_path, state_path) = (directory.part("log"), directory.part("state"));
+    let (log_path, state_path) = (directory.part(LOG_PART), directory.part(STATE_PART));
     // Opening is mostly waiting for syncs: the two wait at the same time.
     let (log, state) = std::thread::scope(|scope| {
-        let log = scope.spawn(|| open_log(&log_path, &LogOptions::default()));
-        let state = open_state(&state_path, &StateOptions::default());
+        let log = scope.spawn(|| open_log(&log_path, &options.of_log()));
+        let state = open_state(&state_path, &options.of_state());
         (log.join().expect("opening a store does not panic"), state)
     });
     let log = log.map_err(|source| OpenError::Store { part: "the log", source })?;
@@ -170,13 +220,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let storage = Storage::Directory(dir.path().to_owned());
         let identity = Identity { cluster_id: 1, node_id: 7, incarnation: 2, shards: 1 };
-        let mut stores = Stores::open(&storage).unwrap();
+        let mut stores = Stores::open(&storage, &StoreOptions::default()).unwrap();
         stores.adopt(identity).unwrap();
         drop(stores);
-        drop(Stores::open(&storage).expect("nothing was written yet, and nothing is missing"));
+        drop(
+            Stores::open(&storage, &StoreOptions::default()).expect("nothing was written yet, and nothing is missing"),
+        );
         std::fs::remove_dir_all(dir.path().join("log")).unwrap();
         for _ in 0..2 {
-            assert!(matches!(Stores::open(&storage), Err(OpenError::LogGone(7))));
+            assert!(matches!(Stores::open(&storage, &StoreOptions::default()), Err(OpenError::LogGone(7))));
         }
     }
 
@@ -184,7 +236,7 @@ mod tests {
     fn a_directory_is_used_or_refused_untouched() {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("data");
-        let opened = Stores::open(&Storage::Directory(place.clone()));
+        let opened = Stores::open(&Storage::Directory(place.clone()), &StoreOptions::default());
         if cfg!(feature = "rocksdb") {
             assert!(opened.is_ok() && place.exists());
         } else {
@@ -192,5 +244,16 @@ mod tests {
             assert!(refusal.contains("feature `rocksdb`") && refusal.contains("--in-memory"), "{refusal}");
             assert!(!place.exists());
         }
+    }
+
+    #[cfg(feature = "rocksdb")]
+    #[test]
+    fn plenty_is_what_the_stores_take_by_themselves() {
+        use ordered_kv::rocks::{LogOptions, StateOptions};
+
+        let options = StoreOptions::default();
+        assert_eq!((options.of_log(), options.of_state()), (LogOptions::default(), StateOptions::default()));
+        let log = LogOptions::default();
+        assert_eq!(log.block_cache_bytes + log.write_buffers_bytes_max, LOG_MEMORY_BYTES);
     }
 }

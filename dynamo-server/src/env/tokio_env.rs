@@ -4,7 +4,9 @@ use std::future::Future;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use super::storage::{OpenError, Storage, Stores};
+use tokio::runtime::Runtime;
+
+use super::storage::{OpenError, Storage, StoreOptions, Stores};
 use super::{Env, Task, TcpTransport, ThreadWaits, boot_clock, faults, thread_waits};
 
 /// Everything as the operating system gives it.
@@ -37,6 +39,48 @@ const MONOTONIC_START_NS: u64 = 1_000_000_000_000;
 /// About two and a half syncs of a quick disk. What takes longer is worth waking another thread for, and would make a
 /// request that arrives meanwhile wait for too long.
 const BLOCKED_MAX: Duration = Duration::from_micros(400);
+
+/// How far background work steps back for the threads that serve requests: with this niceness it gets a tenth of what they
+/// get where both want the processor, and all of it where they do not.
+const BACKGROUND_NICENESS: libc::c_int = 10;
+
+/// The threads for background work, of the whole process; they end when they have had nothing to do for a while. `None` where
+/// the system gives none.
+fn background_pool() -> Option<&'static Runtime> {
+    static POOL: OnceLock<Option<Runtime>> = OnceLock::new();
+    let start = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.thread_name("background").on_thread_start(step_back).build().ok()
+    };
+    POOL.get_or_init(start).as_ref()
+}
+
+/// Lowers the priority of the calling thread. Where the system refuses, or knows only processes, it stays as it is.
+fn step_back() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the call takes numbers; on Linux it concerns the calling thread alone.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, BACKGROUND_NICENESS);
+    }
+}
+
+/// The same work, behind the faults that tests inject.
+fn held_up<R>(work: impl FnOnce() -> R + Send + 'static) -> impl FnOnce() -> R + Send + 'static {
+    move || {
+        faults::before_blocking();
+        work()
+    }
+}
+
+/// The result of work in a pool.
+async fn ended<R>(work: tokio::task::JoinHandle<R>) -> R {
+    match work.await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime is being torn down, and this task with it.
+        Err(_) => std::future::pending().await,
+    }
+}
 
 impl Env for TokioEnv {
     type Transport = TcpTransport;
@@ -92,15 +136,17 @@ impl Env for TokioEnv {
         R: Send + 'static,
         W: FnOnce() -> R + Send + 'static,
     {
-        let work = move || {
-            faults::before_blocking();
-            work()
-        };
-        match tokio::task::spawn_blocking(work).await {
-            Ok(result) => result,
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            // The runtime is being torn down, and this task with it.
-            Err(_) => std::future::pending().await,
+        ended(tokio::task::spawn_blocking(held_up(work))).await
+    }
+
+    async fn background<R, W>(work: W) -> R
+    where
+        R: Send + 'static,
+        W: FnOnce() -> R + Send + 'static,
+    {
+        match background_pool() {
+            Some(pool) => ended(pool.spawn_blocking(held_up(work))).await,
+            None => Self::blocking(work).await,
         }
     }
 
@@ -128,8 +174,8 @@ impl Env for TokioEnv {
         thread_waits::thread_waits()
     }
 
-    fn open(&self, storage: &Storage) -> Result<Stores, OpenError> {
-        Stores::open(storage)
+    fn open(&self, storage: &Storage, options: &StoreOptions) -> Result<Stores, OpenError> {
+        Stores::open(storage, options)
     }
 
     fn transport(&self) -> &TcpTransport {

@@ -16,17 +16,18 @@
 //! has and a client in general has not is a login on the machine: changes are taken from the loopback interface only,
 //! unless configured otherwise ([`AdminFrom`]). A browser is on that machine, too, and would carry the wish of any page
 //! that it shows; so whatever a browser sends (it names the page's origin) is refused, and no page of these answers
-//! cross-origin requests. A proxy on the machine would lend its place to everybody, so what a proxy passes on (it says
-//! for whom) is refused as well.
+//! cross-origin requests. A proxy on the machine would lend its place to everybody, so what a proxy passes on is refused as
+//! well: it says so in one of many headers ([`is_passed_on`]), or leaves the `Host` by which its own client called.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use dynamo_protocol::json::JsonWriter;
-use http::header::{FORWARDED, HeaderName, ORIGIN};
+use http::header::{HOST, HeaderName, HeaderValue, ORIGIN};
 use http::request::Parts;
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
+use super::hosts::is_loopback_host;
 use super::respond::{Reply, plain};
 use crate::cluster::{ClusterChange, ClusterChangeError, ClusterStatus};
 use crate::config::AdminFrom;
@@ -43,7 +44,23 @@ const CHANGE_DEFAULT: Duration = Duration::from_secs(60);
 /// Time for a change at most.
 const CHANGE_MAX: Duration = Duration::from_secs(3_600);
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// Headers by which proxies say that they are one, or for whom they ask, beside those that begin with [`FORWARDED_PREFIX`].
+const OF_PROXIES: [&str; 13] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original-host",
+    "x-original-forwarded-for",
+    "x-envoy-external-address",
+    "x-azure-clientip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "fastly-client-ip",
+    "proxy-connection",
+];
+const FORWARDED_PREFIX: &str = "x-forwarded";
 
 /// The answer to a request from `client` for a page below [`PREFIX`].
 pub async fn answer<E: Env>(node: &Node<E>, admin_from: AdminFrom, client: IpAddr, head: &Parts) -> Reply {
@@ -101,10 +118,19 @@ fn may_change(admin_from: AdminFrom, client: IpAddr, head: &Parts) -> Result<(),
     if !client.to_canonical().is_loopback() {
         return Err("the cluster is changed from the node's own machine only, unless it runs with --admin-from any");
     }
-    if head.headers.contains_key(FORWARDED) || head.headers.contains_key(FORWARDED_FOR) {
+    if is_passed_on(&head.headers) {
         return Err("the cluster is not changed through a proxy, unless the node runs with --admin-from any");
     }
     Ok(())
+}
+
+/// Whether a request comes from somebody else than who has sent it.
+fn is_passed_on(headers: &HeaderMap) -> bool {
+    let is_of_proxy =
+        |name: &HeaderName| OF_PROXIES.contains(&name.as_str()) || name.as_str().starts_with(FORWARDED_PREFIX);
+    // Who asks on the machine itself asks for the machine itself.
+    let is_local = |host: &HeaderValue| host.to_str().is_ok_and(is_loopback_host);
+    headers.keys().any(is_of_proxy) || !headers.get(HOST).is_none_or(is_local)
 }
 
 fn change_of(page: &str, query: &Query<'_>) -> Result<ClusterChange, String> {
@@ -172,10 +198,10 @@ fn told(query: &Query<'_>, status: StatusCode, message: &str) -> Reply {
 mod tests {
     use super::*;
 
-    fn head(headers: &[(HeaderName, &str)]) -> Parts {
+    fn head(headers: &[(&str, &str)]) -> Parts {
         let mut request = http::Request::builder().uri("/cluster/remove");
         for (name, value) in headers {
-            request = request.header(name, *value);
+            request = request.header(*name, *value);
         }
         request.body(()).unwrap().into_parts().0
     }
@@ -185,13 +211,35 @@ mod tests {
         let local: IpAddr = "127.0.0.1".parse().unwrap();
         let mapped: IpAddr = "::ffff:127.0.0.1".parse().unwrap();
         let remote: IpAddr = "192.0.2.1".parse().unwrap();
-        let (plain, browser) = (head(&[]), head(&[(ORIGIN, "http://localhost")]));
-        let proxied = head(&[(FORWARDED_FOR, "192.0.2.1")]);
+        let (plain, browser) = (head(&[]), head(&[("origin", "http://localhost")]));
+        let proxied = head(&[("x-forwarded-for", "192.0.2.1")]);
         let may = |from, client, head: &Parts| may_change(from, client, head).is_ok();
         assert!(may(AdminFrom::Loopback, local, &plain) && may(AdminFrom::Loopback, mapped, &plain));
         assert!(!may(AdminFrom::Loopback, remote, &plain) && !may(AdminFrom::Loopback, local, &proxied));
         assert!(may(AdminFrom::Any, remote, &plain) && may(AdminFrom::Any, remote, &proxied));
         assert!(!may(AdminFrom::Loopback, local, &browser) && !may(AdminFrom::Any, remote, &browser));
+    }
+
+    #[test]
+    fn what_a_proxy_on_this_machine_passes_on_is_not_of_this_machine() {
+        let local: IpAddr = "127.0.0.1".parse().unwrap();
+        let may = |headers: &[(&str, &str)]| may_change(AdminFrom::Loopback, local, &head(headers)).is_ok();
+        for (name, value) in [
+            ("Via", "1.1 proxy"),
+            ("X-Real-IP", "192.0.2.1"),
+            ("Forwarded", "for=192.0.2.1"),
+            ("X-Forwarded-For", ""),
+            ("X-Forwarded-Proto", "https"),
+            ("X-Forwarded-Host", "db.example"),
+            ("CF-Connecting-IP", "192.0.2.1"),
+            ("Host", "db.example"),
+            ("Host", "10.0.0.1:8000"),
+        ] {
+            assert!(!may(&[(name, value)]), "{name}: {value}");
+        }
+        for host in ["localhost:8000", "127.0.0.1", "127.0.0.2:8000", "[::1]:8000"] {
+            assert!(may(&[("Host", host)]), "{host}");
+        }
     }
 
     #[test]

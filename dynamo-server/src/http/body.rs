@@ -30,6 +30,9 @@ pub const MAX_DRAINED_BYTES: usize = 64 * 1024 * 1024;
 pub const BODY_TIME_MAX: Duration = Duration::from_secs(60);
 /// What a body in several pieces gets at first; from there it doubles, so that nobody takes room by announcing much.
 const FIRST_ROOM_BYTES: usize = 64 * 1024;
+/// Bytes of one body after which the other connections of the loop have a turn: copying them takes some tens of
+/// microseconds.
+const TURN_BYTES: usize = 256 * 1024;
 /// Bytes that are unpacked at a time.
 const UNPACKED_AT_ONCE: usize = 16 * 1024;
 
@@ -47,8 +50,16 @@ pub enum BodyError {
     Late,
     /// The body does not unpack, or is packed in a way that we do not know. The service answers both with a 500.
     Garbled,
-    /// The client went away or sent a broken chunk.
+    /// It ended before its end, or its chunks, their extensions or the trailer are not as HTTP has them (RFC 9112, section
+    /// 7.1; extensions and trailers may have 16 KiB each).
     Broken,
+}
+
+impl BodyError {
+    /// Whether the client may have more of it to send, so that the connection has to be closed.
+    pub fn leaves_a_rest(&self) -> bool {
+        matches!(self, BodyError::TooLarge { drained: false } | BodyError::Late | BodyError::Broken)
+    }
 }
 
 /// A whole body, with the room that it takes until it is dropped.
@@ -114,14 +125,19 @@ async fn collect<'a, E: Env>(
         return Ok(Received { bytes: first, _room: budget.charge() });
     }
     let mut whole = Ok(Growing::new(budget, announced as usize));
-    let mut seen = 0;
+    let (mut seen, mut in_turn) = (0, 0);
     let mut next = Some(first);
     while let Some(data) = next {
         seen += data.len();
+        in_turn += data.len();
         if seen > MAX_DRAINED_BYTES {
             return Err(BodyError::TooLarge { drained: false });
         }
         whole = whole.and_then(|whole| whole.with(&data));
+        if in_turn >= TURN_BYTES {
+            in_turn = 0;
+            tokio::task::yield_now().await;
+        }
         next = pieces.next::<E>().await?;
     }
     // What is too large is so whether there was room or not.

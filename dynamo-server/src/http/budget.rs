@@ -7,8 +7,14 @@
 //!
 //! A body that arrives in one piece with nothing to follow, as nearly all do, pays nothing: it lies in its connection's
 //! read buffer, which is bounded by itself. So the common request touches nothing that event loops share.
+//!
+//! Bodies share the memory of the process with answers ([`crate::memory`]), and may take only a part of it: what comes in
+//! must not keep out what is to go out.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::memory::Budget;
 
 /// Room for bodies, unless the operator says otherwise: sixteen of the largest, or what the queues of four shards hold.
 pub const BODY_MEMORY_DEFAULT: usize = 256 << 20;
@@ -21,6 +27,8 @@ pub const BODY_MEMORY_MIN: usize = 32 << 20;
 pub struct BodyBudget {
     bytes_max: usize,
     bytes: AtomicUsize,
+    /// What bodies and answers have together.
+    whole: Arc<Budget>,
 }
 
 /// What one body has paid for; given back when dropped.
@@ -31,9 +39,9 @@ pub struct Charge<'a> {
 }
 
 impl BodyBudget {
-    /// Room for so many bytes.
-    pub fn new(bytes_max: usize) -> BodyBudget {
-        BodyBudget { bytes_max, bytes: AtomicUsize::new(0) }
+    /// So many bytes of the whole.
+    pub fn new(bytes_max: usize, whole: Arc<Budget>) -> BodyBudget {
+        BodyBudget { bytes_max, bytes: AtomicUsize::new(0), whole }
     }
 
     /// Bytes that are taken now.
@@ -52,9 +60,16 @@ impl Charge<'_> {
     #[must_use]
     pub fn grow_to(&mut self, bytes: usize) -> bool {
         let more = bytes.saturating_sub(self.bytes);
+        if !self.budget.whole.try_add(more) {
+            return false;
+        }
         let has_room = |taken: usize| taken.checked_add(more).filter(|taken| *taken <= self.budget.bytes_max);
         let is_paid = self.budget.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, has_room).is_ok();
-        self.bytes += if is_paid { more } else { 0 };
+        if is_paid {
+            self.bytes += more;
+        } else {
+            self.budget.whole.give_back(more);
+        }
         is_paid
     }
 }
@@ -62,6 +77,7 @@ impl Charge<'_> {
 impl Drop for Charge<'_> {
     fn drop(&mut self) {
         self.budget.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.whole.give_back(self.bytes);
     }
 }
 
@@ -76,7 +92,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_taken_is_what_was_paid_and_fits(steps in prop::collection::vec((0..6usize, prop::option::of(0..150usize)), 1..60)) {
-            let budget = BodyBudget::new(ROOM);
+            let whole = Budget::new(2 * ROOM);
+            let budget = BodyBudget::new(ROOM, Arc::clone(&whole));
             let mut charges: Vec<Charge<'_>> = (0..6).map(|_| budget.charge()).collect();
             let mut paid = [0; 6];
             for (who, size) in steps {
@@ -93,9 +110,21 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(budget.bytes(), paid.iter().sum::<usize>());
+                prop_assert_eq!(whole.bytes(), budget.bytes());
             }
             drop(charges);
-            prop_assert_eq!(budget.bytes(), 0);
+            prop_assert_eq!((budget.bytes(), whole.bytes()), (0, 0));
         }
+    }
+
+    #[test]
+    fn what_answers_have_taken_bodies_cannot_have() {
+        let whole = Budget::new(ROOM);
+        let budget = BodyBudget::new(ROOM, Arc::clone(&whole));
+        let answer = whole.take(ROOM - 10).unwrap();
+        let mut body = budget.charge();
+        assert!(!body.grow_to(11) && body.grow_to(10));
+        drop(answer);
+        assert!(body.grow_to(ROOM));
     }
 }

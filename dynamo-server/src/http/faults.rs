@@ -1,21 +1,18 @@
 //! `POST /faults`: a script of faults for this process. Only under the feature `fault-injection`.
 
-use http::{HeaderMap, StatusCode};
-use hyper::body::Incoming;
+use http::StatusCode;
 
-use super::body;
-use super::budget::BodyBudget;
 use super::respond::{Reply, plain};
 use crate::env::Env;
 use crate::faults;
 use crate::node::Node;
 
-/// Obeys the script in the body.
-pub(super) async fn answer<E: Env>(node: &Node<E>, headers: &HeaderMap, body: Incoming, budget: &BodyBudget) -> Reply {
-    let Ok(script) = body::read::<E>(headers, body, budget).await else {
+/// Obeys the script in the body, `None` where there is none.
+pub(super) async fn answer<E: Env>(node: &Node<E>, script: Option<&[u8]>) -> Reply {
+    let Some(script) = script else {
         return refused("the script could not be read");
     };
-    let orders = match faults::script(&String::from_utf8_lossy(&script)) {
+    let orders = match faults::script(&String::from_utf8_lossy(script)) {
         Ok(orders) => orders,
         Err(error) => return refused(error),
     };

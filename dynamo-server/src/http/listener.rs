@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,17 +11,19 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use prometheus::IntGauge;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tracing::{debug, warn};
+use tokio::sync::watch;
+use tracing::{debug, info, warn};
 
+use super::connections::{Caller, ConnectionLimits, GUEST_HEAD_TIMEOUT, Places};
+use super::ending::{Ending, HasProgress, Progress};
 use super::event_loops::EventLoops;
 use super::service::Service;
 use super::stall::Unstalled;
+use super::turns::Timed;
 use crate::env::{Env, Task};
 
-/// Most connections served at once. Further ones wait in the kernel's queue until one ends.
-pub const MAX_CONNECTIONS: usize = 10_000;
 /// A client must send a request's whole head within this time, counted from the answer before it, which also closes
 /// connections that idle for so long. (The body has [`BODY_TIME_MAX`](super::BODY_TIME_MAX).)
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
@@ -48,11 +50,12 @@ impl HttpServer {
         address: SocketAddr,
         service: Arc<Service<E>>,
         loops: EventLoops,
+        limits: ConnectionLimits,
     ) -> io::Result<HttpServer> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
-        let accepting = E::spawn(accept_loop(listener, service, loops, stopped));
+        let accepting = E::spawn(accept_loop(listener, service, loops, limits, stopped));
         Ok(HttpServer { address, stop, accepting })
     }
 
@@ -72,22 +75,20 @@ async fn accept_loop<E: Env>(
     listener: TcpListener,
     service: Arc<Service<E>>,
     loops: EventLoops,
+    limits: ConnectionLimits,
     mut stopped: watch::Receiver<bool>,
 ) {
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut places = Places::new(limits);
     loop {
-        let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
-        let (stream, client) = tokio::select! {
+        let arrival = async {
+            let (stream, from) = accept::<E>(&listener).await;
+            let (place, caller) = places.take(from.ip()).await;
+            (stream, place, caller)
+        };
+        let (stream, place, caller) = tokio::select! {
             () = wait_for_stop(&mut stopped) => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, from)) => (stream, from.ip()),
-                Err(error) => {
-                    warn!(%error, "accept failed");
-                    E::sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            },
+            arrived = arrival => arrived,
         };
         let stream = match stream.into_std() {
             Ok(stream) => stream,
@@ -98,16 +99,42 @@ async fn accept_loop<E: Env>(
         };
         let (service, watcher, seat) = (service.clone(), graceful.watcher(), loops.take_seat());
         let runtime = seat.runtime().clone();
-        runtime.spawn(async move {
-            if let Err(error) = serve(stream, client, service, watcher).await {
+        let stalls = service.metrics().stalls.clone();
+        let served = async move {
+            let counted = Counted::new(service.metrics().connections.clone());
+            if let Err(error) = serve(stream, caller, &service, watcher).await {
                 debug!(%error, "connection ended");
             }
-            drop((place, seat));
-        });
+            drop((place, seat, counted));
+        };
+        runtime.spawn(Timed::<E, _>::new(served, stalls));
     }
     drop(listener);
     if E::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_none() {
         warn!("requests still in flight after {DRAIN_TIMEOUT:?} were cut off");
+    }
+}
+
+/// The next connection. Where the system gives none, for want of descriptors mostly, it is asked again and again: some will
+/// be free when other connections end.
+async fn accept<E: Env>(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    let mut failures = 0_u64;
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => {
+                if failures > 0 {
+                    info!(failures, "connections are accepted again");
+                }
+                return accepted;
+            }
+            Err(error) => {
+                if failures == 0 {
+                    warn!(%error, "accept failed");
+                }
+                failures += 1;
+                E::sleep(ACCEPT_PAUSE).await;
+            }
+        }
     }
 }
 
@@ -118,8 +145,8 @@ async fn wait_for_stop(stopped: &mut watch::Receiver<bool>) {
 
 async fn serve<E: Env>(
     stream: std::net::TcpStream,
-    client: IpAddr,
-    service: Arc<Service<E>>,
+    caller: Caller,
+    service: &Arc<Service<E>>,
     watcher: Watcher,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
     // Registered with the loop that this runs on.
@@ -128,16 +155,56 @@ async fn serve<E: Env>(
         debug!(%error, "TCP_NODELAY not set");
     }
     let stream = Unstalled::<E, _>::new(stream, service.metrics().connections_stalled.clone());
+    let head_timeout = if caller.is_guest() { GUEST_HEAD_TIMEOUT } else { HEAD_TIMEOUT };
+    let line = Arc::new(Line { caller, service: Arc::clone(service) });
+    let stream = Ending::<E, _, _>::new(stream, Arc::clone(&line));
+    let own = Arc::clone(&line);
     let answer = service_fn(move |request| {
-        let service = service.clone();
-        async move { Ok::<_, Infallible>(service.answer(client, request).await) }
+        let line = Arc::clone(&own);
+        // Before the end of input is looked for, which is before the future is asked for anything.
+        line.caller.progress.begins();
+        async move { Ok::<_, Infallible>(line.service.answer(&line.caller, request).await) }
     });
     // No `pipeline_flush`: it holds replies back while unread input is there, so that the 431 or 400 for a head that
     // cannot be read was never sent.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(head_timeout)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), answer);
-    Ok(watcher.watch(connection).await?)
+    if !line.caller.is_guest() {
+        return Ok(watcher.watch(connection).await?);
+    }
+    tokio::select! {
+        ended = watcher.watch(connection) => Ok(ended?),
+        () = line.caller.told_to_leave() => Ok(()),
+    }
+}
+
+/// A connection that counts as open until it is dropped.
+struct Counted(IntGauge);
+
+impl Counted {
+    fn new(open: IntGauge) -> Counted {
+        open.inc();
+        Counted(open)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// A connection, as its requests and its stream see it: one thing to share among them.
+struct Line<E: Env> {
+    caller: Caller,
+    service: Arc<Service<E>>,
+}
+
+impl<E: Env> HasProgress for Arc<Line<E>> {
+    fn progress(&self) -> &Progress {
+        &self.caller.progress
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! A request passes these steps, and the first that objects answers (the order is DynamoDB's own):
 //!
+//! 0. `Host` and `Origin`: what a browser sends for a page that has no business here is refused ([`hosts`], [`cors`])
 //! 1. method and path: `POST /` is the API; `GET /` and the health and metrics paths are ours; anything else is 404
 //! 2. body read whole, within `body::MAX_BODY_BYTES`, [`BODY_TIME_MAX`] and the room for the bodies of all requests,
 //!    unpacked when its `Content-Encoding` says so
@@ -16,20 +17,28 @@ mod accept_encoding;
 pub mod admin;
 mod body;
 mod budget;
+mod connections;
 mod cors;
+mod ending;
 mod event_loops;
 #[cfg(feature = "fault-injection")]
 mod faults;
+mod hosts;
 mod listener;
 mod request_id;
 mod respond;
 mod service;
 mod stall;
+mod turns;
 
 pub use body::BODY_TIME_MAX;
 pub use budget::{BODY_MEMORY_DEFAULT, BODY_MEMORY_MIN};
+pub use connections::{CONNECTIONS_DEFAULT, CONNECTIONS_RESERVED_MAX, Caller, ConnectionLimits};
+pub use ending::{HALF_CLOSED_MAX, LINGER_MAX};
 pub use event_loops::EventLoops;
-pub use listener::{HttpServer, MAX_CONNECTIONS};
+pub use hosts::{Hosts, machine_name};
+pub use listener::HttpServer;
 pub use request_id::RequestIds;
 pub use service::Service;
 pub use stall::STALL_MAX;
+pub use turns::STALL_MIN;

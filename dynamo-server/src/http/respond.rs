@@ -12,6 +12,8 @@ use http_body_util::Full;
 
 use super::accept_encoding::Encoding;
 use super::request_id::REQUEST_ID_LEN;
+use crate::env::Env;
+use crate::memory::Taken;
 
 /// The response type of the whole front.
 pub type Reply = Response<Full<Bytes>>;
@@ -25,28 +27,61 @@ const NAME: HeaderValue = HeaderValue::from_static("Server");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const CRC32: HeaderName = HeaderName::from_static("x-amz-crc32");
 
-/// The answer to an API call.
-pub fn api(
+/// Answers from this size on are packed away from the event loop, a megabyte being some milliseconds of work, and count
+/// against the room of the process until their clients have them. Smaller ones wait in the kernel, if anywhere.
+pub const LARGE_ANSWER_BYTES: usize = 64 * 1024;
+
+/// What an API call came to.
+pub struct Outcome {
+    status: StatusCode,
+    body: Vec<u8>,
+}
+
+impl Outcome {
+    /// The bytes to send, packed or not.
+    pub fn bytes(&self) -> usize {
+        self.body.len()
+    }
+}
+
+impl From<Result<Vec<u8>, ApiError>> for Outcome {
+    fn from(result: Result<Vec<u8>, ApiError>) -> Outcome {
+        match result {
+            Ok(body) => Outcome { status: StatusCode::OK, body },
+            Err(error) => Outcome {
+                status: StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+                body: error.to_json(),
+            },
+        }
+    }
+}
+
+/// The answer to an API call. What is `taken` of the room is given back when the kernel has its last byte.
+pub async fn api<E: Env>(
     request: &HeaderMap,
     content_type: Option<HeaderValue>,
     id: [u8; REQUEST_ID_LEN],
-    result: Result<Vec<u8>, ApiError>,
+    outcome: Outcome,
+    taken: Option<Taken>,
 ) -> Reply {
-    let (status, body) = match result {
-        Ok(body) => (StatusCode::OK, body),
-        Err(error) => {
-            (StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), error.to_json())
-        }
+    let Outcome { status, body } = outcome;
+    let wanted = Encoding::wanted(request).filter(|_| body.len() >= MIN_COMPRESSED_BYTES);
+    let ((body, crc), encoding) = match wanted {
+        Some(_) if body.len() >= LARGE_ANSWER_BYTES => E::background(move || compress(wanted, body)).await,
+        _ => compress(wanted, body),
     };
-    let (body, encoding) = compress(request, body);
-    let mut reply = Response::new(Full::new(Bytes::from(body.0)));
+    let body = match taken {
+        None => Bytes::from(body),
+        Some(taken) => Bytes::from_owner(Held { body, _taken: taken }),
+    };
+    let mut reply = Response::new(Full::new(body));
     *reply.status_mut() = status;
     let headers = reply.headers_mut();
     headers.reserve(6);
     if let Ok(id) = HeaderValue::from_bytes(&id) {
         headers.insert(REQUEST_ID, id);
     }
-    headers.insert(CRC32, HeaderValue::from(body.1));
+    headers.insert(CRC32, HeaderValue::from(crc));
     headers.insert(SERVER, NAME);
     headers.insert(CONTENT_TYPE, content_type.unwrap_or(AMZ_JSON));
     if let Some(encoding) = encoding {
@@ -64,13 +99,23 @@ pub fn plain(status: StatusCode, content_type: &'static str, body: impl Into<Byt
     reply
 }
 
+/// A body, and the room that it takes.
+struct Held {
+    body: Vec<u8>,
+    _taken: Taken,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
 /// The bytes to send with their CRC32, and the encoding header when they were packed.
-fn compress(request: &HeaderMap, body: Vec<u8>) -> ((Vec<u8>, u32), Option<HeaderValue>) {
-    let (body, encoding) = match Encoding::wanted(request) {
-        Some(encoding) if body.len() >= MIN_COMPRESSED_BYTES => {
-            (pack(encoding, &body), Some(HeaderValue::from_static(encoding.name())))
-        }
-        _ => (body, None),
+fn compress(wanted: Option<Encoding>, body: Vec<u8>) -> ((Vec<u8>, u32), Option<HeaderValue>) {
+    let (body, encoding) = match wanted {
+        Some(encoding) => (pack(encoding, &body), Some(HeaderValue::from_static(encoding.name()))),
+        None => (body, None),
     };
     let crc = crc32fast::hash(&body);
     ((body, crc), encoding)
@@ -92,15 +137,11 @@ fn pack(encoding: Encoding, body: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use http::header::ACCEPT_ENCODING;
-
     use super::*;
 
     #[test]
     fn the_checksum_is_of_the_bytes_sent() {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let ((sent, crc), encoding) = compress(&headers, vec![b'a'; 10_000]);
+        let ((sent, crc), encoding) = compress(Some(Encoding::Gzip), vec![b'a'; 10_000]);
         assert!(encoding.is_some() && sent.len() < 1_000);
         assert_eq!(crc, crc32fast::hash(&sent));
     }

@@ -1,6 +1,5 @@
 //! One request from head to reply.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,19 +14,24 @@ use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use hyper::body::Incoming;
 
 use super::admin::{self, Query};
-use super::body::{self, BodyError};
+use super::body::{self, BodyError, Received};
 use super::budget::{BODY_MEMORY_DEFAULT, BodyBudget};
+use super::connections::Caller;
 use super::cors::Cors;
+use super::hosts::{Hosts, Misdirected};
 use super::request_id::RequestIds;
-use super::respond::{Reply, api, plain};
+use super::respond::{LARGE_ANSWER_BYTES, Outcome, Reply, api, plain};
 use crate::config::AdminFrom;
 use crate::env::Env;
+use crate::memory::Taken;
 use crate::metrics::Metrics;
 use crate::node::{Capability, Health, Node};
 use crate::ops::{self, Call};
 
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
+/// What the pages of a node's health begin with.
+const HEALTH: &str = "/health/";
 const UNKNOWN_OPERATION_XML: &str = "<UnknownOperationException/>\n";
 
 /// Answers requests for one node.
@@ -39,18 +43,22 @@ pub struct Service<E: Env> {
     admin_from: AdminFrom,
     /// Room for the bodies of requests.
     budget: BodyBudget,
+    /// Whom requests may be for.
+    hosts: Hosts,
 }
 
 impl<E: Env> Service<E> {
     /// A service in front of `node`; `seed` starts the request ids.
     pub fn new(node: Arc<Node<E>>, metrics: Arc<Metrics>, cors: Option<&str>, seed: u64) -> Service<E> {
+        let budget = BodyBudget::new(BODY_MEMORY_DEFAULT, Arc::clone(node.memory()));
         Service {
             node,
             ids: RequestIds::new(seed),
             cors: Cors::new(cors),
             metrics,
             admin_from: AdminFrom::default(),
-            budget: BodyBudget::new(BODY_MEMORY_DEFAULT),
+            budget,
+            hosts: Hosts::default(),
         }
     }
 
@@ -61,7 +69,12 @@ impl<E: Env> Service<E> {
 
     /// The same service, whose requests' bodies may take so many bytes together.
     pub fn with_body_memory(self, bytes: usize) -> Service<E> {
-        Service { budget: BodyBudget::new(bytes), ..self }
+        Service { budget: BodyBudget::new(bytes, Arc::clone(self.node.memory())), ..self }
+    }
+
+    /// The same service, which answers to these names.
+    pub fn with_hosts(self, hosts: Hosts) -> Service<E> {
+        Service { hosts, ..self }
     }
 
     /// Where it counts.
@@ -69,22 +82,80 @@ impl<E: Env> Service<E> {
         &self.metrics
     }
 
-    /// The answer to a `request` from `client`. Never fails: every mistake has an answer of its own.
-    pub async fn answer(&self, client: IpAddr, request: Request<Incoming>) -> Reply {
+    /// The answer to a `request` from `caller`. Never fails: every mistake has an answer of its own.
+    pub async fn answer(&self, caller: &Caller, request: Request<Incoming>) -> Reply {
         let (head, body) = request.into_parts();
-        if is_too_large(&head) {
-            let _ = body::read::<E>(&head.headers, body, &self.budget).await;
+        let reply = match self.check_direction(&head) {
+            Err(reply) => {
+                caller.progress.cut_off();
+                closing(reply)
+            }
+            Ok(()) if caller.is_guest() => closing(self.answer_guest(caller, &head, body).await),
+            Ok(()) => self.answer_client(caller, &head, body).await,
+        };
+        caller.progress.is_answered();
+        reply
+    }
+
+    /// Refuses what a browser sends for a page that has no business here.
+    fn check_direction(&self, head: &Parts) -> Result<(), Reply> {
+        let refused = |status, reason: &'static str| Err(plain(status, "text/plain", reason));
+        match self.hosts.check(head) {
+            // Whoever watches this server may know it by any name; there is nothing to be had on these pages.
+            _ if head.uri.path().starts_with(HEALTH) => {}
+            Err(Misdirected::Unclear) => return refused(StatusCode::BAD_REQUEST, "a request names one Host\n"),
+            Err(Misdirected::Stranger) => {
+                return refused(
+                    StatusCode::FORBIDDEN,
+                    "this server does not answer to that Host: see --allowed-hosts\n",
+                );
+            }
+            Ok(()) => {}
+        }
+        if head.method != Method::OPTIONS && !self.cors.admits(&head.headers) {
+            return refused(StatusCode::FORBIDDEN, "pages of that Origin may not call this server: see --cors\n");
+        }
+        Ok(())
+    }
+
+    /// The body of a request that `caller` sends.
+    async fn body(&self, caller: &Caller, headers: &HeaderMap, body: Incoming) -> Result<Received<'_>, BodyError> {
+        let received = body::read::<E>(headers, body, &self.budget).await;
+        if received.as_ref().is_err_and(BodyError::leaves_a_rest) {
+            caller.progress.cut_off();
+        }
+        received
+    }
+
+    /// The answer to one that came when there was no place for clients: the API is not for it.
+    async fn answer_guest(&self, caller: &Caller, head: &Parts, body: Incoming) -> Reply {
+        caller.asks();
+        if !is_call(&head.method, head.uri.path()) {
+            return self.answer_client(caller, head, body).await;
+        }
+        self.metrics.connections_refused.inc();
+        let _ = self.body(caller, &head.headers, body).await;
+        self.failure(&head.headers, None, self.ids.next(), ApiError::throughput_exceeded()).await
+    }
+
+    async fn answer_client(&self, caller: &Caller, head: &Parts, body: Incoming) -> Reply {
+        if is_too_large(head) {
+            let _ = self.body(caller, &head.headers, body).await;
             return plain(StatusCode::BAD_REQUEST, "text/plain", "");
         }
         let mut reply = match (&head.method, head.uri.path()) {
-            (&Method::POST, "/" | "") => self.call(&head.headers, body).await,
+            (method, path) if is_call(method, path) => self.call(caller, &head.headers, body).await,
             (_, path) if path.starts_with(admin::PREFIX) => {
                 // Boxed, as the operations are. Without the headers that let other origins read it.
-                let answer: BoxFuture<'_, _> = Box::pin(admin::answer(&self.node, self.admin_from, client, &head));
+                let answer: BoxFuture<'_, _> =
+                    Box::pin(admin::answer(&self.node, self.admin_from, caller.address, head));
                 return answer.await;
             }
             #[cfg(feature = "fault-injection")]
-            (&Method::POST, "/faults") => super::faults::answer(&self.node, &head.headers, body, &self.budget).await,
+            (&Method::POST, "/faults") => {
+                let script = self.body(caller, &head.headers, body).await.ok();
+                super::faults::answer(&self.node, script.as_deref()).await
+            }
             (&Method::OPTIONS, _) => return self.cors.preflight(&head.headers),
             (&Method::GET | &Method::HEAD, path) => self.page(path, &head.uri, &head.headers),
             _ => plain(StatusCode::NOT_FOUND, "text/xml", UNKNOWN_OPERATION_XML),
@@ -103,7 +174,9 @@ impl<E: Env> Service<E> {
             "/health/live" => plain(StatusCode::OK, "text/plain", "live\n"),
             "/health/ready" => readiness(&self.node.health(), uri.query().unwrap_or_default()),
             "/metrics" => {
-                self.metrics.body_bytes.set(i64::try_from(self.budget.bytes()).unwrap_or(i64::MAX));
+                let gauge = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
+                self.metrics.body_bytes.set(gauge(self.budget.bytes()));
+                self.metrics.memory_bytes.set(gauge(self.node.memory().bytes()));
                 plain(
                     StatusCode::OK,
                     "text/plain; version=0.0.4",
@@ -119,26 +192,56 @@ impl<E: Env> Service<E> {
         }
     }
 
-    async fn call(&self, headers: &HeaderMap, body: Incoming) -> Reply {
+    async fn call(&self, caller: &Caller, headers: &HeaderMap, body: Incoming) -> Reply {
         let id = self.ids.next();
         let content_type = match json_kind(headers) {
             Ok(kind) => kind,
             Err(()) => {
                 // The rest of the body is read, so that the connection stays in step.
-                let _ = body::read::<E>(headers, body, &self.budget).await;
+                let _ = self.body(caller, headers, body).await;
                 return plain(StatusCode::NOT_FOUND, "text/xml", UNKNOWN_OPERATION_XML);
             }
         };
-        let body = match body::read::<E>(headers, body, &self.budget).await {
+        let body = match self.body(caller, headers, body).await {
             Ok(body) => body,
-            Err(error) => return self.refused_body(error, headers, content_type, id),
+            Err(error) => return self.refused_body(error, headers, content_type, id).await,
         };
-        let target = text(headers, &TARGET).unwrap_or("");
-        let result = match Operation::from_target(target) {
+        let operation = Operation::from_target(text(headers, &TARGET).unwrap_or(""));
+        let result = match operation {
             None => check_json(&body).and_then(|()| Err(ApiError::unknown_operation())),
             Some(operation) => self.operation(operation, headers, body.bytes()).await,
         };
-        api(headers, content_type, id, result)
+        let (outcome, taken) = self.hold(operation, result.into());
+        api::<E>(headers, content_type, id, outcome, taken).await
+    }
+
+    /// Makes a large answer count until its client has it. Where there is no room for it, a read is throttled: nothing was
+    /// done. What was done, or is an error, is told all the same.
+    fn hold(&self, operation: Option<Operation>, outcome: Outcome) -> (Outcome, Option<Taken>) {
+        if outcome.bytes() < LARGE_ANSWER_BYTES {
+            return (outcome, None);
+        }
+        match self.node.memory().take(outcome.bytes()) {
+            Some(taken) => (outcome, Some(taken)),
+            None if operation.is_some_and(is_read) => {
+                self.metrics.answers_refused.inc();
+                (Err(ApiError::throughput_exceeded()).into(), None)
+            }
+            None => {
+                let taken = self.node.memory().take_anyway(outcome.bytes());
+                (outcome, Some(taken))
+            }
+        }
+    }
+
+    async fn failure(
+        &self,
+        headers: &HeaderMap,
+        content_type: Option<HeaderValue>,
+        id: [u8; super::request_id::REQUEST_ID_LEN],
+        error: ApiError,
+    ) -> Reply {
+        api::<E>(headers, content_type, id, Err(error).into(), None).await
     }
 
     async fn operation(&self, operation: Operation, headers: &HeaderMap, body: &Bytes) -> Result<Vec<u8>, ApiError> {
@@ -168,7 +271,7 @@ impl<E: Env> Service<E> {
         result
     }
 
-    fn refused_body(
+    async fn refused_body(
         &self,
         error: BodyError,
         headers: &HeaderMap,
@@ -177,7 +280,7 @@ impl<E: Env> Service<E> {
     ) -> Reply {
         match error {
             BodyError::TooLarge { drained } => {
-                let mut reply = api(headers, content_type, id, Err(ApiError::request_too_large()));
+                let mut reply = self.failure(headers, content_type, id, ApiError::request_too_large()).await;
                 *reply.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
                 if drained { reply } else { closing(reply) }
             }
@@ -185,19 +288,33 @@ impl<E: Env> Service<E> {
             // operation, and answers with a growing delay; it is what a full queue says, too.
             BodyError::NoRoom => {
                 self.metrics.bodies_refused.inc();
-                api(headers, content_type, id, Err(ApiError::throughput_exceeded()))
+                self.failure(headers, content_type, id, ApiError::throughput_exceeded()).await
             }
             BodyError::Late => {
                 self.metrics.bodies_late.inc();
                 closing(plain(StatusCode::REQUEST_TIMEOUT, "text/plain", ""))
             }
-            BodyError::Garbled | BodyError::Broken => {
-                let mut reply = api(headers, content_type, id, Err(ApiError::internal()));
+            BodyError::Broken => closing(plain(StatusCode::BAD_REQUEST, "text/plain", "")),
+            BodyError::Garbled => {
+                let mut reply = self.failure(headers, content_type, id, ApiError::internal()).await;
                 *reply.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
                 reply
             }
         }
     }
+}
+
+/// Whether it is a request to the API.
+fn is_call(method: &Method, path: &str) -> bool {
+    method == Method::POST && matches!(path, "/" | "")
+}
+
+/// Whether an operation changes nothing, so that it may be refused after it was carried out.
+fn is_read(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::GetItem | Operation::BatchGetItem | Operation::TransactGetItems | Operation::Query | Operation::Scan
+    )
 }
 
 /// The same reply, after which the connection is closed.

@@ -48,7 +48,9 @@ pub use self::fault::FaultSignal;
 pub use self::health::{Capability, Health, Impairment, ShardHealth};
 pub use self::membership::MembershipFailure;
 pub(crate) use self::off_loop::INLINE_BYTES_MAX;
-pub use self::options::{BLOCKING_READS_MAX, ClusterOptions, LOG_BYTES_MAX, NodeOptions, REQUEST_DEADLINE};
+pub use self::options::{
+    BACKGROUND_READS_MIN, BLOCKING_READS_MAX, ClusterOptions, LOG_BYTES_MAX, NodeOptions, REQUEST_DEADLINE,
+};
 pub(crate) use self::route::Attempt;
 pub use self::route::OnConflict;
 pub use self::start::NodeError;
@@ -62,6 +64,7 @@ use crate::env::{AgreedSettings, Env, Identity, Stores};
 use crate::guard::{EventualReads, LeaseGuard};
 use crate::in_flight::InFlight;
 use crate::log_limit::LogLimit;
+use crate::memory::Budget;
 use crate::raft::{Wal, WallClocks};
 use crate::shard::{Deadline, Shard};
 
@@ -113,6 +116,10 @@ pub struct Node<E: Env> {
     fitness: Arc<Fitness>,
     /// Places for work that would hold an event loop up; see `off_loop`.
     heavy: Arc<Semaphore>,
+    /// Places for long reads, in the background.
+    background: Arc<Semaphore>,
+    /// What the bodies of requests, and answers, may take together.
+    memory: Arc<Budget>,
     stores: Stores,
     wal: Wal<E>,
     /// How much room the disks have, here and elsewhere.
@@ -235,6 +242,11 @@ impl<E: Env> Node<E> {
             }
         }
         found
+    }
+
+    /// What the bodies of requests, and answers, may take together.
+    pub fn memory(&self) -> &Arc<Budget> {
+        &self.memory
     }
 
     /// The guard that reads pass.

@@ -1,8 +1,8 @@
 //! Work that would hold an event loop up.
 //!
 //! Reading and planning a request takes some nanoseconds for each byte of its body; up to [`INLINE_BYTES_MAX`] that is
-//! less than it costs to hand it to another thread and back, and no other client feels it. What is larger goes to the
-//! pool for what blocks, a few at a time, so that the loops keep at least half of the processors.
+//! less than it costs to hand it to another thread and back, and no other client feels it. What is larger is done in the
+//! background, a few at a time, so that the loops keep at least half of the processors.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(super) fn places() -> usize {
 }
 
 impl<E: Env> Node<E> {
-    /// Does `work` in the pool for what blocks.
+    /// Does `work` in the background.
     ///
     /// # Errors
     /// [`ShardError::Overloaded`] where others keep the pool busy until the deadline.
@@ -30,7 +30,7 @@ impl<E: Env> Node<E> {
     ) -> Result<R, ShardError> {
         let place = E::timeout(deadline.remaining::<E>(), Arc::clone(&self.heavy).acquire_owned()).await;
         let Some(Ok(place)) = place else { return Err(ShardError::Overloaded) };
-        Ok(E::blocking(move || {
+        Ok(E::background(move || {
             let result = work();
             drop(place);
             result

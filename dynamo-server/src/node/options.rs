@@ -1,12 +1,14 @@
 //! How a node is set up.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::env::Storage;
 use crate::env::settings::{self, AgreedSettings};
+use crate::env::{Storage, StoreOptions};
 use crate::fnv;
 use crate::guard::{EventualReads, ReadMode};
+use crate::memory::Budget;
 use crate::raft::Pace;
 use crate::raft::snapshot::SNAPSHOT_CHUNK_BYTES;
 
@@ -20,6 +22,11 @@ pub const BLOCKING_READS_MAX: usize = 64;
 /// Reads that hang at the disk, their requests given up, beyond which no more are begun. With [`BLOCKING_READS_MAX`] that is
 /// far from the threads that tokio starts at most (512), of which flushes need some.
 pub const HANGING_READS_MAX: usize = 128;
+
+/// Long reads (whole pages of scans) that run at the same time, at least; otherwise two for each processor. They are
+/// processor time, mostly, so more would only take it from one another and hold more pages in memory. Who waits gets
+/// the next place in the order of arrival, and a connection waits for one at a time: each gets its share.
+pub const BACKGROUND_READS_MIN: usize = 4;
 
 /// How long a request may take, all in all.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
@@ -53,6 +60,8 @@ impl ClusterOptions {
 pub struct NodeOptions {
     /// Where the data lives.
     pub storage: Storage,
+    /// What its stores may take.
+    pub stores: StoreOptions,
     /// The cluster to found or to come back to; `None` for a node that is alone.
     pub cluster: Option<ClusterOptions>,
     /// How many shards a new data directory gets; one that has another number is refused.
@@ -78,6 +87,10 @@ pub struct NodeOptions {
     pub compare_replicas_every: Option<Duration>,
     /// See [`BLOCKING_READS_MAX`].
     pub blocking_reads_max: usize,
+    /// See [`BACKGROUND_READS_MIN`].
+    pub background_reads_max: usize,
+    /// What the bodies of requests, and answers, may take together.
+    pub memory: Arc<Budget>,
 }
 
 impl NodeOptions {
@@ -93,6 +106,7 @@ impl Default for NodeOptions {
     fn default() -> Self {
         NodeOptions {
             storage: Storage::Memory,
+            stores: StoreOptions::default(),
             cluster: None,
             shards: 1,
             keeps_shards: false,
@@ -105,6 +119,8 @@ impl Default for NodeOptions {
             free_bytes_min: None,
             compare_replicas_every: None,
             blocking_reads_max: BLOCKING_READS_MAX,
+            background_reads_max: BACKGROUND_READS_MIN,
+            memory: Budget::new(usize::MAX),
         }
     }
 }

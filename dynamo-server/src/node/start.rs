@@ -108,7 +108,7 @@ impl<E: Env> Node<E> {
     /// # Errors
     /// [`NodeError`], with nothing left running.
     pub async fn start(options: NodeOptions, env: E) -> Result<Arc<Node<E>>, NodeError> {
-        let mut stores = E::in_place(|| env.open(&options.storage))?;
+        let mut stores = E::in_place(|| env.open(&options.storage, &options.stores))?;
         let identity = identify::<E>(&stores, &options)?;
         let fault = FaultSignal::default();
         let map = ShardMap::even(identity.shards as usize).ok_or(NodeError::Shards(identity.shards))?;
@@ -171,6 +171,8 @@ impl<E: Env> Node<E> {
             blocking_threads: Arc::new(Semaphore::new(options.blocking_reads_max + HANGING_READS_MAX)),
             blocking_reads_max: options.blocking_reads_max,
             fitness: Arc::default(),
+            background: Arc::new(Semaphore::new(options.background_reads_max)),
+            memory: Arc::clone(&options.memory),
             stores,
             wal,
             room: Arc::default(),

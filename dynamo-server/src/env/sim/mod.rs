@@ -28,7 +28,7 @@ pub use self::network::{Link, SimNetwork, SimTransport, Weather};
 
 use self::suspension::Suspension;
 use super::directory::Identity;
-use super::storage::{OpenError, Storage, Stores};
+use super::storage::{OpenError, Storage, StoreOptions, Stores};
 use super::{Env, LeaseRecord, Task, ThreadWaits};
 
 thread_local! {
@@ -376,7 +376,7 @@ impl Env for SimEnv {
         Self::sleep(Duration::from_micros(50 + chance_below(sync_us_max))).await;
     }
 
-    fn open(&self, _storage: &Storage) -> Result<Stores, OpenError> {
+    fn open(&self, _storage: &Storage, _options: &StoreOptions) -> Result<Stores, OpenError> {
         let disk = self.peers.machine.disk.lock();
         Ok(Stores {
             log: Arc::clone(&disk.log) as _,

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use crate::env::{Storage, TcpTransport, TokioEnv};
 use crate::guard::fault::{Fault, Faults};
 use crate::guard::{Checks, EventualReads, Handler};
-use crate::http::{EventLoops, HttpServer, Service};
+use crate::http::{ConnectionLimits, EventLoops, HttpServer, Service};
 use crate::metrics::Metrics;
 use crate::node::{ClusterOptions, Node, NodeOptions};
 use crate::raft::Pace;
@@ -102,9 +102,14 @@ impl Rig {
         for node in &nodes {
             let service = Service::new(Arc::clone(node), Arc::new(Metrics::new()), None, 1);
             fronts.push(
-                HttpServer::start((Ipv4Addr::LOCALHOST, 0).into(), Arc::new(service), EventLoops::here())
-                    .await
-                    .unwrap(),
+                HttpServer::start(
+                    (Ipv4Addr::LOCALHOST, 0).into(),
+                    Arc::new(service),
+                    EventLoops::here(),
+                    ConnectionLimits::default(),
+                )
+                .await
+                .unwrap(),
             );
         }
         let rig = Rig { nodes, fronts };

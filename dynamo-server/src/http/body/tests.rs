@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::env::TokioEnv;
+use crate::memory::Budget;
 
 /// A server that answers each request with what came of its body; with a body that came whole it waits for `go`.
 async fn listen(budget: Arc<BodyBudget>, go: Arc<Notify>) -> SocketAddr {
@@ -94,7 +95,7 @@ async fn until(budget: &BodyBudget, bytes: usize) {
 #[tokio::test]
 async fn bodies_that_take_the_room_keep_others_out_until_they_are_answered() {
     const LARGE: usize = 1 << 20;
-    let (budget, go) = (Arc::new(BodyBudget::new(2 * LARGE)), Arc::new(Notify::new()));
+    let (budget, go) = (Arc::new(BodyBudget::new(2 * LARGE, Budget::new(usize::MAX))), Arc::new(Notify::new()));
     let address = listen(Arc::clone(&budget), Arc::clone(&go)).await;
     let mut slow = [Client::open(address).await, Client::open(address).await];
     for client in &mut slow {
@@ -132,7 +133,7 @@ async fn bodies_that_take_the_room_keep_others_out_until_they_are_answered() {
 
 #[tokio::test]
 async fn what_is_announced_takes_no_room_before_it_is_sent() {
-    let (budget, go) = (Arc::new(BodyBudget::new(MAX_BODY_BYTES)), Arc::new(Notify::new()));
+    let (budget, go) = (Arc::new(BodyBudget::new(MAX_BODY_BYTES, Budget::new(usize::MAX))), Arc::new(Notify::new()));
     let address = listen(Arc::clone(&budget), go).await;
     let mut clients = Vec::new();
     for _ in 0..100 {
@@ -146,7 +147,7 @@ async fn what_is_announced_takes_no_room_before_it_is_sent() {
 
 #[tokio::test]
 async fn what_unpacks_to_more_than_there_is_room_for_is_refused() {
-    let (budget, go) = (Arc::new(BodyBudget::new(1 << 20)), Arc::new(Notify::new()));
+    let (budget, go) = (Arc::new(BodyBudget::new(1 << 20, Budget::new(usize::MAX))), Arc::new(Notify::new()));
     let address = listen(Arc::clone(&budget), go).await;
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(&vec![0; 4 << 20]).unwrap();
@@ -160,7 +161,7 @@ async fn what_unpacks_to_more_than_there_is_room_for_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_does_not_come_is_not_waited_for() {
-    let budget = Arc::new(BodyBudget::new(MAX_BODY_BYTES));
+    let budget = Arc::new(BodyBudget::new(MAX_BODY_BYTES, Budget::new(usize::MAX)));
     let address = listen(Arc::clone(&budget), Arc::new(Notify::new())).await;
     // Nothing after the head; and a byte now and then.
     let mut silent = Client::open(address).await;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dynamo_engine::catalog::MemoryCatalog;
 use dynamo_engine::read::remote::{Need, Supplied, Supply};
-use dynamo_engine::read::{Execution, ReadError, ShardViews, Step, Views};
+use dynamo_engine::read::{Execution, ReadError, ReadKind, ShardViews, Step, Views};
 use ordered_kv::{Reader, StateStore, StoreError};
 use shard_router::{ShardId, TokenRange};
 use tokio::sync::OwnedSemaphorePermit;
@@ -14,9 +14,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::residence::Residence;
 use crate::env::Env;
 use crate::guard::ReadFailure;
+use crate::memory::Taken;
 use crate::node::Node;
 use crate::node::counters::StoreReads;
 use crate::shard::{Deadline, Shard, ShardError};
+
+/// Room for what one shard supplies to a page: a megabyte and one row, as a rule.
+const SUPPLY_BYTES: usize = 2 << 20;
 
 /// What an execution reads from.
 pub(super) enum Sources {
@@ -74,21 +78,29 @@ impl<E: Env> Node<E> {
         sources: Sources,
         deadline: Deadline,
     ) -> Result<(Execution, Step), ReadFailure> {
-        if read.plan().is_short() || sources.are_supplied() {
+        let mut is_long = !read.plan().is_short();
+        if !is_long || sources.are_supplied() {
             let needs_view = read.plan().needs_view();
             match self.read_in_place(needs_view, |reader| sources.advance(&mut read, reader, Pace::Inline)) {
+                Err(ReadError::TooLong) => is_long = true,
                 Err(error) if error.is_not_cached() => {}
                 Ok(step) => return Ok((read, step)),
                 Err(error) => return Err(self.faulty(error).into()),
             }
         }
-        let place = self.blocking_place(deadline).await?;
+        let place = self.place(is_long, deadline).await?;
+        // Single items are no more than there are places for.
+        let taken = match read.plan().kind() {
+            ReadKind::GetItem => None,
+            _ => Some(self.room_for(read.plan().reply_bytes_max())?),
+        };
         let waiting = Waiting::default();
-        let run = BlockingRead { read, sources, store: self.pooled(&place), gone: waiting.gone(), deadline };
+        let store = self.pooled(&place, taken);
+        let run = BlockingRead { read, sources, store, gone: waiting.gone(), deadline };
         self.run_pooled(place, move || run.run::<E>(), deadline).await
     }
 
-    /// Runs a read in the pool, for as long as its request may take. One that hangs keeps its thread, and gives its place to
+    /// Runs a read in its pool, for as long as its request may take. One that hangs keeps its thread, and gives its place to
     /// the next.
     async fn run_pooled<R: Send + 'static>(
         &self,
@@ -96,7 +108,11 @@ impl<E: Env> Node<E> {
         run: impl FnOnce() -> Result<R, ReadError> + Send + 'static,
         deadline: Deadline,
     ) -> Result<R, ReadFailure> {
-        let ran = E::timeout(deadline.remaining::<E>(), E::blocking(run)).await;
+        let time = deadline.remaining::<E>();
+        let ran = match place.is_long {
+            true => E::timeout(time, E::background(run)).await,
+            false => E::timeout(time, E::blocking(run)).await,
+        };
         drop(place);
         match ran {
             Some(ran) => ran.map_err(|error| self.faulty(error).into()),
@@ -127,8 +143,9 @@ impl<E: Env> Node<E> {
             Ok(supply) => return Ok(supply),
             Err(error) => return Err(self.faulty(error).into()),
         }
-        let place = self.blocking_place(deadline).await?;
-        let run = BlockingServe { servings, store: self.pooled(&place) };
+        let place = self.place(false, deadline).await?;
+        let taken = self.room_for(servings.len() * SUPPLY_BYTES)?;
+        let run = BlockingServe { servings, store: self.pooled(&place, Some(taken)) };
         self.run_pooled(place, move || run.run::<E>(), deadline).await
     }
 
@@ -162,29 +179,38 @@ impl<E: Env> Node<E> {
         error
     }
 
-    async fn blocking_place(&self, deadline: Deadline) -> Result<PoolPlace, ShardError> {
+    async fn place(&self, is_long: bool, deadline: Deadline) -> Result<PoolPlace, ShardError> {
         let places = async {
-            let place = Arc::clone(&self.blocking).acquire_owned().await.ok()?;
+            let of_kind = if is_long { &self.background } else { &self.blocking };
+            let place = Arc::clone(of_kind).acquire_owned().await.ok()?;
             let thread = Arc::clone(&self.blocking_threads).acquire_owned().await.ok()?;
-            Some(PoolPlace { _place: place, thread: Arc::new(thread) })
+            Some(PoolPlace { is_long, _place: place, thread: Arc::new(thread) })
         };
         let place = E::timeout(deadline.remaining::<E>(), places).await.flatten().ok_or(ShardError::Overloaded)?;
         self.reads.blocking.fetch_add(1, Ordering::Relaxed);
         Ok(place)
     }
 
-    fn pooled(&self, place: &PoolPlace) -> PooledStore {
+    /// Room for what a read may come to, before it is read.
+    fn room_for(&self, bytes: usize) -> Result<Taken, ShardError> {
+        self.memory.take(bytes).ok_or(ShardError::Overloaded)
+    }
+
+    fn pooled(&self, place: &PoolPlace, taken: Option<Taken>) -> PooledStore {
         PooledStore {
             state: Arc::clone(&self.stores.state),
             reads: Arc::clone(&self.reads),
             residence: Arc::clone(&self.residence),
             _thread: Arc::clone(&place.thread),
+            _taken: taken,
         }
     }
 }
 
 /// What a read in the pool takes up.
 struct PoolPlace {
+    /// In the background, where it does not wait for the disk as much as it works.
+    is_long: bool,
     /// Among the reads whose requests wait for them.
     _place: OwnedSemaphorePermit,
     /// Among all, those that hang included; given back by whoever of request and thread is later.
@@ -197,6 +223,8 @@ struct PooledStore {
     reads: Arc<StoreReads>,
     residence: Arc<Residence>,
     _thread: Arc<OwnedSemaphorePermit>,
+    /// Until the read's result is there, which then counts itself.
+    _taken: Option<Taken>,
 }
 
 impl PooledStore {

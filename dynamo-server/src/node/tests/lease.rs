@@ -9,7 +9,7 @@ use shard_router::{ShardId, ShardMap};
 
 use crate::env::Env;
 use crate::env::sim::{SimEnv, SimNode, run};
-use crate::env::{Storage, Stores};
+use crate::env::{Storage, StoreOptions, Stores};
 use crate::guard::{Handler, LeaseGuard, ReadMode};
 use crate::node::{FaultSignal, REQUEST_DEADLINE};
 use crate::raft::floor::Floor;
@@ -21,7 +21,7 @@ use crate::shard::{Deadline, Shard, ShardError};
 /// A shard of a sole voter that stands for election but does not wait for the result.
 async fn standing(machine: &Arc<SimNode>) -> Arc<Shard<SimEnv>> {
     let env = SimEnv::new(machine);
-    let stores: Stores = env.open(&Storage::Memory).unwrap();
+    let stores: Stores = env.open(&Storage::Memory, &StoreOptions::default()).unwrap();
     let fault = FaultSignal::default();
     let recovered =
         RecoveredGroup::read(ShardId(0), &Arc::new(ShardMap::whole()), &*stores.log, &*stores.state, &Floor::default())

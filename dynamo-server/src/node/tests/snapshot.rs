@@ -9,7 +9,7 @@ use shard_router::{ShardId, ShardMap};
 
 use super::fixture::{create_table, put};
 use crate::env::sim::{SimEnv, SimNode, run};
-use crate::env::{Env, Storage};
+use crate::env::{Env, Storage, StoreOptions};
 use crate::node::{Node, NodeOptions};
 use crate::raft::snapshot::{SnapshotPin, StagedSnapshot};
 use crate::raft::types::SnapshotMeta;
@@ -39,7 +39,7 @@ async fn state_of_node(items: &[(&str, &str)]) -> Arc<dyn StateStore> {
         machine.scope(put(&node, id, value)).await.unwrap();
     }
     machine.scope(node.shutdown()).await;
-    SimEnv::new(&machine).open(&Storage::Memory).unwrap().state
+    SimEnv::new(&machine).open(&Storage::Memory, &StoreOptions::default()).unwrap().state
 }
 
 #[test]

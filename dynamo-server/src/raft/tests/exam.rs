@@ -8,7 +8,7 @@ use openraft::testing::log::{StoreBuilder, Suite};
 use shard_router::{ShardId, ShardMap};
 
 use crate::env::sim::{SimEnv, SimNode, run};
-use crate::env::{Env, Storage};
+use crate::env::{Env, Storage, StoreOptions};
 use crate::node::FaultSignal;
 use crate::raft::Wal;
 use crate::raft::floor::Floor;
@@ -24,7 +24,7 @@ struct Fresh;
 
 impl StoreBuilder<Types<SimEnv>, GroupLog<SimEnv>, Machine<SimEnv>, ()> for Fresh {
     async fn build(&self) -> Result<((), GroupLog<SimEnv>, Machine<SimEnv>), StorageError<Types<SimEnv>>> {
-        let stores = SimEnv::new(&SimNode::new(0, 1)).open(&Storage::Memory).unwrap();
+        let stores = SimEnv::new(&SimNode::new(0, 1)).open(&Storage::Memory, &StoreOptions::default()).unwrap();
         let fault = FaultSignal::default();
         let timing = Timing::for_election_timeout(std::time::Duration::from_secs(1)).unwrap();
         let now = Moment::from_nanos(SimEnv::monotonic_ns());

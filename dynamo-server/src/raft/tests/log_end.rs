@@ -11,7 +11,7 @@ use openraft::EntryPayload;
 use openraft::storage::{IOFlushed, RaftLogStorage};
 
 use crate::env::sim::{SimEnv, SimNode, chance_below, run};
-use crate::env::{Env, Storage};
+use crate::env::{Env, Storage, StoreOptions};
 use crate::node::FaultSignal;
 use crate::raft::Wal;
 use crate::raft::floor::Floor;
@@ -78,7 +78,7 @@ async fn step(log: &mut GroupLog<SimEnv>, model: &mut Model) {
 }
 
 async fn live(machine: &Arc<SimNode>, model: &mut Model) -> Result<(), String> {
-    let stores = SimEnv::new(machine).open(&Storage::Memory).unwrap();
+    let stores = SimEnv::new(machine).open(&Storage::Memory, &StoreOptions::default()).unwrap();
     let floor = stores.log.floor().unwrap().map_or_else(Floor::default, |bytes| Floor::decode(&bytes).unwrap());
     let recovered = RecoveredLog::read(&*stores.log, GROUP, &floor, None).map_err(|error| error.to_string())?;
     let found = Floor { groups: [(GROUP, recovered.floor())].into() };

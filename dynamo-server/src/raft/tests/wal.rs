@@ -8,7 +8,7 @@ use openraft::storage::IOFlushed;
 use ordered_kv::{LogStore, Reader};
 
 use crate::env::sim::{SimEnv, SimNode, run};
-use crate::env::{Env, Storage};
+use crate::env::{Env, Storage, StoreOptions};
 use crate::in_flight::InFlight;
 use crate::node::FaultSignal;
 use crate::raft::Wal;
@@ -44,7 +44,7 @@ fn with_wal_of<F: Future<Output = ()>>(
         let scope = Arc::clone(&machine);
         scope
             .scope(async move {
-                let stores = SimEnv::new(&machine).open(&Storage::Memory).unwrap();
+                let stores = SimEnv::new(&machine).open(&Storage::Memory, &StoreOptions::default()).unwrap();
                 let fault = FaultSignal::default();
                 let wal = Wal::start(stores.log, Floor::default(), fault.clone(), in_place);
                 story(machine, wal, fault).await;

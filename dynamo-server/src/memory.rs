@@ -1,0 +1,221 @@
+//! How much memory this process may take, and who gets it.
+//!
+//! Each thing that grows has a bound of its own, but bounds that were fixed one by one add up to whatever they add up to. So
+//! there is one figure for the process, by default half of what the machine, or its control group, has; and shares of
+//! it ([`MemoryShares::of`]):
+//!
+//! | share | what |
+//! |---|---|
+//! | fixed | the program itself, tails of the logs, what is being worked on |
+//! | stores | block caches and write buffers: as much as they have with plenty, less where the figure is small |
+//! | connections | a quarter of the rest: a read buffer for each of so many connections |
+//! | budget | all else: the bodies of requests and the answers that clients have not taken yet ([`Budget`]) |
+//!
+//! The budget is not set aside: it is a bound on what is counted, so an idle server takes no more than before. Where it is
+//! used up, reads are throttled before they begin and bodies are refused; small ones, which connections' buffers hold,
+//! are served as ever.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::env::{LOG_MEMORY_BYTES, StoreOptions};
+
+const MIB: usize = 1 << 20;
+
+/// The least that makes sense: the stores at their smallest, and room for some of the largest requests and answers.
+pub const MEMORY_MIN: usize = 192 * MIB;
+
+/// The process without any data and load (24 MiB), tails of logs, stacks, what an answer takes while it is made.
+const FIXED: usize = 32 * MIB;
+
+/// The read buffer of a connection, at the largest.
+pub const CONNECTION_BYTES: usize = 64 << 10;
+
+/// A figure from which on the stores are as large as they are with plenty of memory.
+const PLENTY: usize = 512 * MIB;
+
+/// The shares of the memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemoryShares {
+    /// Caches and write buffers.
+    pub stores: StoreOptions,
+    /// Connections whose buffers it can hold.
+    pub connections: usize,
+    /// Bytes for bodies and answers.
+    pub budget: usize,
+}
+
+impl MemoryShares {
+    /// Shares out `bytes`, at least [`MEMORY_MIN`].
+    pub fn of(bytes: usize) -> MemoryShares {
+        let mut stores = StoreOptions::default();
+        if bytes < PLENTY {
+            // In proportion, in whole MiB.
+            let scaled = |whole: usize| whole / MIB * bytes / PLENTY * MIB;
+            stores.state_cache_bytes = scaled(stores.state_cache_bytes);
+            stores.state_buffer_bytes = scaled(stores.state_buffer_bytes);
+            stores.state_buffers_bytes_max = scaled(stores.state_buffers_bytes_max);
+        }
+        let rest = bytes.saturating_sub(FIXED + stores_bytes(&stores));
+        MemoryShares { stores, connections: rest / 4 / CONNECTION_BYTES, budget: rest - rest / 4 }
+    }
+}
+
+fn stores_bytes(stores: &StoreOptions) -> usize {
+    LOG_MEMORY_BYTES + stores.state_cache_bytes + stores.state_buffers_bytes_max
+}
+
+/// What the process may take where nobody says: half of what there is, since the kernel's cache of the files and whatever
+/// else runs on the machine need some, too.
+pub fn default_bytes() -> usize {
+    let machine = machine_bytes();
+    let group = std::fs::read_to_string("/proc/self/cgroup").ok();
+    let group = group.and_then(|groups| group_bytes(Path::new("/sys/fs/cgroup"), &groups));
+    let available = [machine, group].into_iter().flatten().min().unwrap_or(2 * MEMORY_MIN as u64);
+    usize::try_from(available / 2).unwrap_or(usize::MAX).max(MEMORY_MIN)
+}
+
+fn machine_bytes() -> Option<u64> {
+    // SAFETY: the calls take numbers and return one.
+    let (pages, page) = unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
+    u64::try_from(pages).ok()?.checked_mul(u64::try_from(page).ok()?)
+}
+
+/// The tightest limit of the control groups that `groups` (`/proc/self/cgroup`) names, below `root`; of either version. A
+/// container often sees its own group as the root, whatever its name.
+fn group_bytes(root: &Path, groups: &str) -> Option<u64> {
+    let limits = groups.lines().filter_map(|line| {
+        let mut fields = line.splitn(3, ':');
+        let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
+        if controllers.is_empty() {
+            return tightest(root, path, "memory.max");
+        }
+        let is_memory = controllers.split(',').any(|controller| controller == "memory");
+        is_memory.then(|| tightest(&root.join("memory"), path, "memory.limit_in_bytes")).flatten()
+    });
+    limits.min()
+}
+
+/// The least limit of a group and those above it.
+fn tightest(root: &Path, path: &str, file: &str) -> Option<u64> {
+    let group: PathBuf = root.join(path.trim_start_matches('/'));
+    let groups = group.ancestors().take_while(|group| group.starts_with(root));
+    // "max", and what is no number, is no limit. Version 1 writes a number beyond all memory instead.
+    groups.filter_map(|group| std::fs::read_to_string(group.join(file)).ok()?.trim().parse().ok()).min()
+}
+
+/// Memory for bodies and answers. One counter: what is small is not counted, so the common request does not touch it.
+#[derive(Debug)]
+pub struct Budget {
+    bytes_max: usize,
+    bytes: AtomicUsize,
+}
+
+impl Budget {
+    /// So many bytes.
+    pub fn new(bytes_max: usize) -> Arc<Budget> {
+        Arc::new(Budget { bytes_max, bytes: AtomicUsize::new(0) })
+    }
+
+    /// Bytes that are taken now.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Takes so many bytes, if there is room for them.
+    pub fn take(self: &Arc<Self>, bytes: usize) -> Option<Taken> {
+        self.try_add(bytes).then(|| Taken { budget: Arc::clone(self), bytes })
+    }
+
+    /// Takes them whether there is room or not: for what cannot be refused any more.
+    pub fn take_anyway(self: &Arc<Self>, bytes: usize) -> Taken {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Taken { budget: Arc::clone(self), bytes }
+    }
+
+    /// Adds to what is taken; false, and nothing is added, where there is not so much room.
+    #[must_use]
+    pub fn try_add(&self, bytes: usize) -> bool {
+        let with = |taken: usize| taken.checked_add(bytes).filter(|taken| *taken <= self.bytes_max);
+        self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, with).is_ok()
+    }
+
+    /// Gives back what [`Budget::try_add`] has added.
+    pub fn give_back(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Bytes of a [`Budget`], given back when dropped.
+#[derive(Debug)]
+pub struct Taken {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.budget.give_back(self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_more_is_given_away_than_there_is(mib in MEMORY_MIN / MIB..100_000) {
+            let shares = MemoryShares::of(mib * MIB);
+            let all = FIXED + stores_bytes(&shares.stores) + shares.connections * CONNECTION_BYTES + shares.budget;
+            prop_assert!(all <= mib * MIB);
+            prop_assert!(shares.budget >= 2 * 16 * MIB && shares.connections > 100, "{:?}", shares);
+            prop_assert!(shares.stores.state_buffer_bytes >= 2 * MIB);
+        }
+    }
+
+    #[test]
+    fn with_plenty_the_stores_are_as_large_as_ever() {
+        assert_eq!(MemoryShares::of(PLENTY).stores, StoreOptions::default());
+        assert!(MemoryShares::of(4 << 30).connections >= 10_000);
+    }
+
+    #[test]
+    fn the_tightest_limit_of_the_control_groups_counts() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let limit = |groups: &str| group_bytes(root.path(), groups);
+        assert_eq!(limit("0::/a/b\n"), None);
+        write("a/b/memory.max", "max\n");
+        write("a/memory.max", "1000\n");
+        write("memory.max", "2000\n");
+        assert_eq!(limit("0::/a/b\n"), Some(1000));
+        assert_eq!(limit("0::/elsewhere\n"), Some(2000), "a group of another name space: its own is the root");
+        write("memory/c/memory.limit_in_bytes", "900\n");
+        write("memory/memory.limit_in_bytes", "9223372036854771712\n");
+        assert_eq!(limit("4:memory:/c\n1:cpu,cpuacct:/c\n"), Some(900));
+        assert_eq!(limit("4:cpu,memory:/c\n0::/a\n"), Some(900));
+        assert_eq!(limit("nonsense"), None);
+        assert!(default_bytes() >= MEMORY_MIN);
+    }
+
+    #[test]
+    fn what_is_taken_is_given_back() {
+        let budget = Budget::new(100);
+        let first = budget.take(60).unwrap();
+        assert!(budget.take(41).is_none());
+        let beyond = budget.take_anyway(60);
+        assert_eq!(budget.bytes(), 120);
+        drop(first);
+        assert!(budget.take(40).is_some() && budget.bytes() == 60);
+        drop(beyond);
+        assert_eq!(budget.bytes(), 0);
+    }
+}
