@@ -1,0 +1,79 @@
+//! The log in a directory of the file system, and what it does when there is no room.
+
+use std::io;
+use std::sync::Arc;
+
+use raft_log::{Batch, FileDisk, Log, LogError, MemoryDisk, Options};
+
+use crate::model::{Life, Model, open, options};
+use crate::random::Random;
+
+#[test]
+fn files_hold_what_memory_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("not/there");
+    let options = Options { zero_ahead_bytes: 512, ..options() };
+    let open = || Log::open(Arc::new(FileDisk::open(&path).unwrap()), &options).unwrap();
+    let mut random = Random::new(5);
+    let mut life = Life::new(open());
+    for _ in 0..6 {
+        (0..30).for_each(|_| life.step(&mut random).unwrap());
+        let model = life.now().clone();
+        drop(life.log);
+        let log = open();
+        assert_eq!(Model::of(&log).unwrap(), model);
+        life = Life::new(log);
+    }
+    let missing = Options { must_exist: true, ..options };
+    let elsewhere = FileDisk::open(&folder.path().join("empty")).unwrap();
+    assert_eq!(Log::open(Arc::new(elsewhere), &missing).unwrap_err(), LogError::Gone);
+}
+
+fn one(index: u64) -> Batch {
+    let mut batch = Batch::new();
+    batch.append(1, 1, index, &[7; 1_000], false);
+    batch
+}
+
+/// What does not fit is refused before it is acknowledged; the room for the next segment is known before it is needed.
+#[test]
+fn full_disk_is_known_ahead_and_loses_nothing() {
+    let disk = Arc::new(MemoryDisk::with_crashes());
+    let log = open(&disk).unwrap();
+    assert!(!log.is_short_of_room());
+    disk.set_free_bytes(Some(2 * 8192));
+    let mut index = 0;
+    while !log.is_short_of_room() {
+        log.write(one(index), true).unwrap();
+        index += 1;
+    }
+    let first_refused = (index..).find(|index| log.write(one(*index), true).is_err()).unwrap();
+    assert!(first_refused > index, "what is being written still fits");
+    assert!(matches!(log.write(one(0), true), Err(LogError::Full(_))), "nothing is written any more");
+    drop(log);
+    disk.crash(3);
+    let log = open(&disk).unwrap();
+    assert_eq!(log.last(1), Some(first_refused - 1));
+    disk.set_free_bytes(None);
+    log.settle().unwrap();
+    assert!(!log.is_short_of_room());
+    log.write(one(first_refused), true).unwrap();
+}
+
+#[test]
+fn failed_sync_ends_all_writing() {
+    let disk = Arc::new(MemoryDisk::with_crashes());
+    let log = open(&disk).unwrap();
+    disk.fail_writes(Some(io::Error::other("gone")));
+    assert!(matches!(log.write(one(0), true), Err(LogError::Io(_))));
+    disk.fail_writes(None);
+    assert!(log.write(one(0), true).is_err());
+    assert!(log.settle().is_err());
+}
+
+#[test]
+fn misuse_is_refused() {
+    let log = open(&Arc::new(MemoryDisk::new())).unwrap();
+    log.write(one(5), true).unwrap();
+    assert!(matches!(log.write(one(7), true), Err(LogError::Misuse(_))));
+}
