@@ -8,7 +8,7 @@ use shard_router::ShardId;
 
 use crate::client::print;
 use crate::config::{DEFAULT_DATA_DIR, Settings};
-use crate::env::{Directory, Storage, Stores};
+use crate::env::{Directory, Storage, StoreOptions, Stores};
 use crate::log_output::say;
 use crate::raft::skip_entry;
 
@@ -43,7 +43,8 @@ fn skip(shard: u32, (term, index): (u64, u64), is_sure: bool, directory: PathBuf
     if !is_sure {
         return Err(format!("{what}. Nothing is done without --yes"));
     }
-    let stores = Stores::open(&Storage::Directory(directory)).map_err(|error| error.to_string())?;
+    let stores =
+        Stores::open(&Storage::Directory(directory), &StoreOptions::default(), 0).map_err(|error| error.to_string())?;
     skip_entry(&*stores.state, ShardId(shard), term, index).map_err(|error| error.to_string())?;
     Ok(format!("{what}. Done: the node may be started"))
 }

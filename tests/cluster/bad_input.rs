@@ -295,7 +295,7 @@ fn data_files(folder: &Path) -> Vec<PathBuf> {
         for entry in fs::read_dir(folder.join(part)).expect("readable") {
             let path = entry.expect("readable").path();
             let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            let is_data = name.ends_with(".log") || name.ends_with(".sst") || name.starts_with("MANIFEST");
+            let is_data = name.starts_with("segment-") || name.ends_with(".sst") || name.starts_with("MANIFEST");
             if is_data && path.metadata().expect("readable").len() > 64 {
                 found.push(Path::new(part).join(name));
             }

@@ -23,7 +23,6 @@ use shard_router::{ShardId, ShardMap};
 
 use crate::env::{Identity, Stores};
 use crate::fnv;
-use crate::raft::floor::Floor;
 use crate::raft::types::Member;
 use crate::raft::{RecoveredGroup, remake};
 
@@ -116,7 +115,7 @@ impl Plan {
         for (node, member) in &survivors {
             let _ = write!(text, "{node}={}/{:016x},", member.address, member.incarnation);
         }
-        let ends = groups.iter().map(|group| (group.shard().0, group.floor().last));
+        let ends = groups.iter().map(|group| (group.shard().0, group.last()));
         let ends = ends.map(|(shard, last)| (shard, last.map(|last| (last.committed_leader_id().term, last.index()))));
         Ok(Plan { new_cluster: fnv::hash_128(&text), survivors, lost, ends: ends.collect(), old })
     }
@@ -164,7 +163,7 @@ impl Plan {
         let directory = stores.directory.as_ref().ok_or("there is no data directory")?;
         directory.begin_recovery(&self.number()).map_err(|error| error.to_string())?;
         for shard in self.ends.keys() {
-            remake::remake(&*stores.log, &*stores.state, ShardId(*shard), &self.survivors)
+            remake::remake(&stores.log, &*stores.state, ShardId(*shard), &self.survivors)
                 .map_err(|error| format!("shard {shard}: {error}; run this again"))?;
         }
         let identity = Identity { cluster_id: self.new_cluster, ..self.old.clone() };
@@ -173,11 +172,7 @@ impl Plan {
 }
 
 fn groups(stores: &Stores, map: &Arc<ShardMap>) -> Result<Vec<RecoveredGroup>, String> {
-    let floor = match stores.log.floor().map_err(|error| error.to_string())? {
-        Some(bytes) => Floor::decode(&bytes).map_err(|error| error.to_string())?,
-        None => Floor::default(),
-    };
-    let read = |shard| RecoveredGroup::read(shard, map, &*stores.log, &*stores.state, &floor);
+    let read = |shard| RecoveredGroup::read(shard, map, &stores.log, &*stores.state);
     map.shards().into_keys().map(read).collect::<Result<_, _>>().map_err(|error| error.to_string())
 }
 

@@ -5,7 +5,7 @@
 //!   lock     held with flock by the process that has the directory open
 //!   node     the identity: text, one field a line, a checksum last
 //!   lease    the longest lease that may have been promised (`lease_record`)
-//!   log/     the Raft logs of all groups and the floor they may not end below (ordered-kv, WAL on)
+//!   log/     the Raft logs of all groups in segments (raft-log)
 //!   state/   the state of all groups (ordered-kv, WAL off)
 //!   recovery while its cluster is changed by hand: the number of the cluster that it is to belong to
 //! ```
@@ -20,7 +20,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The layout of the directory and of what is in it. Raised by a change that older programs cannot read.
-pub const DIRECTORY_FORMAT: u32 = 1;
+pub const DIRECTORY_FORMAT: u32 = 2;
+
+/// The oldest layout that is taken over: its log lies in RocksDB (`legacy_log`).
+const OLDEST_FORMAT: u32 = 1;
 
 const IDENTITY_FILE: &str = "node";
 const LOCK_FILE: &str = "lock";
@@ -57,7 +60,9 @@ pub enum DirectoryError {
     #[error("the data directory {0} is in use by another process")]
     InUse(PathBuf),
     /// It was written by a program with another layout.
-    #[error("the data directory {path} has format {found}, this program reads format {DIRECTORY_FORMAT}")]
+    #[error(
+        "the data directory {path} has format {found}, this program reads formats {OLDEST_FORMAT} to {DIRECTORY_FORMAT}"
+    )]
     Format {
         /// The directory.
         path: PathBuf,
@@ -155,6 +160,22 @@ impl Directory {
         }
     }
 
+    /// The format that the identity states, `None` in a directory that was just created.
+    ///
+    /// # Errors
+    /// As [`Directory::identity`].
+    pub fn format(&self) -> Result<Option<u32>, DirectoryError> {
+        let path = self.part(IDENTITY_FILE);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => {
+                decode_identity(&self.path, &path, &text)?;
+                Ok(field(&text, "format").and_then(|value| value.parse().ok()))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(DirectoryError::Io { path, source }),
+        }
+    }
+
     /// Notes that the directory is being changed to belong to another cluster; nobody starts on it until
     /// [`Directory::end_recovery`]. Durable on return.
     ///
@@ -173,6 +194,14 @@ impl Directory {
         self.write_identity(identity)?;
         let path = self.part(RECOVERY_FILE);
         std::fs::remove_file(&path).map_err(|source| DirectoryError::Io { path, source })
+    }
+
+    /// Makes the names of the parts durable.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn sync(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
     }
 
     /// Writes the identity; durable on return.
@@ -236,14 +265,19 @@ fn encode_identity(identity: &Identity) -> String {
     text
 }
 
+/// What stands behind the name of a field.
+fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
+}
+
 fn decode_identity(directory: &Path, path: &Path, text: &str) -> Result<Identity, DirectoryError> {
     let damaged = |reason| DirectoryError::Damaged { path: path.to_owned(), reason };
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let field = |name: &str| field(text, name);
     if text.lines().next() != Some(IDENTITY_TITLE) {
         return Err(damaged("not an identity file"));
     }
     let format = field("format").and_then(|value| value.parse().ok()).ok_or_else(|| damaged("no format"))?;
-    if format != DIRECTORY_FORMAT {
+    if !(OLDEST_FORMAT..=DIRECTORY_FORMAT).contains(&format) {
         return Err(DirectoryError::Format { path: directory.to_owned(), found: format });
     }
     let checked = text.find("crc32 ").map(|end| &text[..end]).ok_or_else(|| damaged("no checksum"))?;
@@ -314,13 +348,13 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replace("node 3", "node 4")).unwrap();
         assert!(matches!(directory.identity(), Err(DirectoryError::Damaged { .. })));
-        std::fs::write(&path, text.replace("format 1", "format 2")).unwrap();
-        assert!(matches!(directory.identity(), Err(DirectoryError::Format { found: 2, .. })));
+        std::fs::write(&path, text.replace("format 2", "format 3")).unwrap();
+        assert!(matches!(directory.identity(), Err(DirectoryError::Format { found: 3, .. })));
     }
 
     #[test]
     fn the_identity_file_is_pinned() {
-        let text = "dynamo-server node\nformat 1\ncluster 0000000000000000000000000000feed\nnode 3\n\
+        let text = "dynamo-server node\nformat 2\ncluster 0000000000000000000000000000feed\nnode 3\n\
                     incarnation 000000000000beef\nshards 16\n";
         let checksum = crc32fast::hash(text.as_bytes());
         assert_eq!(encode_identity(&identity()), format!("{text}crc32 {checksum:08x}\n"));

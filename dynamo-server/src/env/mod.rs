@@ -15,6 +15,8 @@ mod boot_clock;
 mod directory;
 pub mod faults;
 mod lease_record;
+#[cfg(feature = "rocksdb")]
+mod legacy_log;
 pub mod settings;
 #[cfg(test)]
 pub mod sim;
@@ -29,6 +31,8 @@ use std::time::Duration;
 
 pub use self::directory::{Directory, DirectoryError, Identity};
 pub use self::lease_record::LeaseRecord;
+#[cfg(feature = "rocksdb")]
+pub use self::legacy_log::LegacyError;
 pub use self::settings::AgreedSettings;
 pub use self::storage::{LOG_MEMORY_BYTES, OpenError, Storage, StoreOptions, Stores};
 pub use self::tcp::{Secret, TcpTransport, Terms};

@@ -3,13 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ordered_kv::memory::{MemoryLog, MemoryState};
-use ordered_kv::{LogStore, StateStore, StoreError};
+use ordered_kv::memory::MemoryState;
+use ordered_kv::{StateStore, StoreError};
+use raft_log::{Log, LogError, MemoryDisk};
 
 use super::directory::{Directory, DirectoryError, Identity, LOG_PART};
 use super::faults;
 use super::lease_record::LeaseRecord;
-use crate::raft::floor::Floor;
+#[cfg(feature = "rocksdb")]
+use super::legacy_log::LegacyError;
+
+/// Segments of a log in memory: small, so that what is purged is given back soon.
+const MEMORY_SEGMENT_BYTES: usize = 1 << 20;
 
 /// Where a node keeps its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +36,7 @@ pub struct StoreOptions {
     pub state_buffers_bytes_max: usize,
     /// Open table files of the state.
     pub state_files: i32,
-    /// Open table files of the log.
+    /// Open segments of the log.
     pub log_files: i32,
 }
 
@@ -48,7 +53,8 @@ impl Default for StoreOptions {
     }
 }
 
-/// What the log takes of memory, in bytes: one of its files is as long as one of its buffers, so that it is never less.
+/// What the log takes of memory, in bytes, at the most: a batch that is being written, twelve bytes for each entry, and while
+/// it is opened one segment.
 pub const LOG_MEMORY_BYTES: usize = 24 << 20;
 
 #[cfg(feature = "rocksdb")]
@@ -61,10 +67,6 @@ impl StoreOptions {
             open_files_max: self.state_files,
             ..Default::default()
         }
-    }
-
-    fn of_log(&self) -> ordered_kv::rocks::LogOptions {
-        ordered_kv::rocks::LogOptions { open_files_max: self.log_files, ..Default::default() }
     }
 }
 
@@ -80,7 +82,7 @@ pub enum OpenError {
          start it with --in-memory, or build it with that feature"
     )]
     NoDisk(PathBuf),
-    /// One of the two stores.
+    /// A store.
     #[error("{part} in the data directory cannot be opened: {source}")]
     Store {
         /// Which store.
@@ -88,7 +90,14 @@ pub enum OpenError {
         /// What it said.
         source: StoreError,
     },
-    /// The directory has an identity, and its log is empty.
+    /// The log.
+    #[error("the log in the data directory cannot be opened: {0}")]
+    Log(#[from] LogError),
+    /// The log of an older build.
+    #[cfg(feature = "rocksdb")]
+    #[error(transparent)]
+    Legacy(#[from] LegacyError),
+    /// The directory has an identity, and no log.
     #[error(
         "the data directory belongs to node {0}, but its log is gone: whatever was acknowledged is missing. Restore the \
          folder `log`, or give the node a new data directory"
@@ -100,7 +109,7 @@ pub enum OpenError {
 #[derive(Clone)]
 pub struct Stores {
     /// The Raft logs of all groups.
-    pub log: Arc<dyn LogStore>,
+    pub log: Arc<Log>,
     /// The state of all groups.
     pub state: Arc<dyn StateStore>,
     /// The directory, locked; `None` in memory. Dropped after the stores in it, so that nobody else opens them while
@@ -113,15 +122,15 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// Opens files or fresh memory.
+    /// Opens files or fresh memory. `log_id` is any random number, for a log that is new.
     ///
     /// # Errors
     /// As [`Env::open`](super::Env::open).
-    pub fn open(storage: &Storage, options: &StoreOptions) -> Result<Stores, OpenError> {
+    pub fn open(storage: &Storage, options: &StoreOptions, log_id: u64) -> Result<Stores, OpenError> {
         match storage {
-            Storage::Directory(path) => open_directory(path, options, false),
+            Storage::Directory(path) => open_directory(path, options, log_id, false),
             Storage::Memory => Ok(Stores {
-                log: Arc::new(MemoryLog::new()),
+                log: Arc::new(memory_log()?),
                 state: Arc::new(MemoryState::new()),
                 directory: None,
                 identity: None,
@@ -135,20 +144,16 @@ impl Stores {
     /// # Errors
     /// As [`Env::open`](super::Env::open).
     pub fn open_to_recover(path: &Path) -> Result<Stores, OpenError> {
-        open_directory(path, &StoreOptions::default(), true)
+        open_directory(path, &StoreOptions::default(), 0, true)
     }
 
-    /// Writes down whose data this is; durable on return where the stores are. The log's first floor is recorded before, so
-    /// that from then on a log without one is known to be lost.
+    /// Writes down whose data this is; durable on return where the stores are. The log is there before, so that from then on
+    /// a directory without one is known to have lost it.
     ///
     /// # Errors
     /// When the file system refuses.
     pub fn adopt(&mut self, identity: Identity) -> Result<(), OpenError> {
         if let Some(directory) = &self.directory {
-            let log_error = |source| OpenError::Store { part: "the log", source };
-            if self.log.floor().map_err(log_error)?.is_none() {
-                self.log.record_floor(&Floor::default().encode()).map_err(log_error)?;
-            }
             directory.write_identity(&identity)?;
         }
         self.identity = Some(identity);
@@ -163,19 +168,33 @@ impl Stores {
 
     /// Bytes that can still be written to the disk; `None` where there is no disk or it does not say.
     pub fn free_bytes(&self) -> Option<u64> {
+        // What is left of the log's segment is for what must never be refused.
+        if self.log.is_short_of_room() {
+            return Some(0);
+        }
         let log = self.directory.as_ref()?.part(LOG_PART);
         faults::free_bytes(ordered_kv::disk::free_bytes(&log).ok())
     }
 }
 
 #[cfg(not(feature = "rocksdb"))]
-fn open_directory(path: &Path, _options: &StoreOptions, _may_be_in_recovery: bool) -> Result<Stores, OpenError> {
+fn open_directory(
+    path: &Path,
+    _options: &StoreOptions,
+    _log_id: u64,
+    _may_be_in_recovery: bool,
+) -> Result<Stores, OpenError> {
     Err(OpenError::NoDisk(path.to_owned()))
 }
 
 #[cfg(feature = "rocksdb")]
-fn open_directory(path: &Path, options: &StoreOptions, may_be_in_recovery: bool) -> Result<Stores, OpenError> {
-    use ordered_kv::rocks::{open_log, open_state};
+fn open_directory(
+    path: &Path,
+    options: &StoreOptions,
+    log_id: u64,
+    may_be_in_recovery: bool,
+) -> Result<Stores, OpenError> {
+    use ordered_kv::rocks::open_state;
 
     use super::directory::STATE_PART;
 
@@ -185,29 +204,39 @@ fn open_directory(path: &Path, options: &StoreOptions, may_be_in_recovery: bool)
     }
     let identity = directory.identity()?;
     let lease = Arc::new(LeaseRecord::open(&directory)?);
-    let (log_path, state_path) = (directory.part(LOG_PART), directory.part(STATE_PART));
     // Opening is mostly waiting for syncs: the two wait at the same time.
     let (log, state) = std::thread::scope(|scope| {
-        let log = scope.spawn(|| open_log(&log_path, &options.of_log()));
-        let state = open_state(&state_path, &options.of_state());
+        let log = scope.spawn(|| open_log(&directory, identity.as_ref(), log_id));
+        let state = open_state(&directory.part(STATE_PART), &options.of_state());
         (log.join().expect("opening a store does not panic"), state)
     });
-    let log = log.map_err(|source| OpenError::Store { part: "the log", source })?;
     let state = state.map_err(|source| OpenError::Store { part: "the state", source })?;
-    if let Some(identity) = &identity
-        && is_empty(&log).map_err(|source| OpenError::Store { part: "the log", source })?
-    {
-        return Err(OpenError::LogGone(identity.node_id));
-    }
-    Ok(Stores { log: Arc::new(log), state: Arc::new(state), directory: Some(Arc::new(directory)), identity, lease })
+    let (log, state, directory) = (Arc::new(log?), Arc::new(state), Some(Arc::new(directory)));
+    Ok(Stores { log, state, directory, identity, lease })
 }
 
-/// Whether a log is as it was before anything was recorded in it.
 #[cfg(feature = "rocksdb")]
-fn is_empty(log: &dyn LogStore) -> Result<bool, StoreError> {
-    use ordered_kv::{Direction, KeyRange};
+fn open_log(directory: &Directory, identity: Option<&Identity>, log_id: u64) -> Result<Log, OpenError> {
+    use raft_log::FileDisk;
 
-    Ok(log.floor()?.is_none() && log.cursor(KeyRange::all(), Direction::Forward)?.next()?.is_none())
+    super::legacy_log::take_over(directory, identity, log_id)?;
+    let disk = FileDisk::open(&directory.part(LOG_PART)).map_err(LogError::from)?;
+    let options = raft_log::Options { log_id, must_exist: identity.is_some(), ..raft_log::Options::default() };
+    match (Log::open(Arc::new(disk), &options), identity) {
+        (Err(LogError::Gone), Some(identity)) => Err(OpenError::LogGone(identity.node_id)),
+        (opened, _) => Ok(opened?),
+    }
+}
+
+/// A log in memory: nothing of it survives, and no block is written before it is needed.
+fn memory_log() -> Result<Log, LogError> {
+    let options = raft_log::Options {
+        segment_bytes: MEMORY_SEGMENT_BYTES,
+        spares_max: 1,
+        zero_ahead_bytes: 0,
+        ..raft_log::Options::default()
+    };
+    Log::open(Arc::new(MemoryDisk::new()), &options)
 }
 
 #[cfg(test)]
@@ -220,15 +249,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let storage = Storage::Directory(dir.path().to_owned());
         let identity = Identity { cluster_id: 1, node_id: 7, incarnation: 2, shards: 1 };
-        let mut stores = Stores::open(&storage, &StoreOptions::default()).unwrap();
+        let mut stores = Stores::open(&storage, &StoreOptions::default(), 1).unwrap();
         stores.adopt(identity).unwrap();
         drop(stores);
         drop(
-            Stores::open(&storage, &StoreOptions::default()).expect("nothing was written yet, and nothing is missing"),
+            Stores::open(&storage, &StoreOptions::default(), 1)
+                .expect("nothing was written yet, and nothing is missing"),
         );
         std::fs::remove_dir_all(dir.path().join("log")).unwrap();
         for _ in 0..2 {
-            assert!(matches!(Stores::open(&storage, &StoreOptions::default()), Err(OpenError::LogGone(7))));
+            assert!(matches!(Stores::open(&storage, &StoreOptions::default(), 1), Err(OpenError::LogGone(7))));
         }
     }
 
@@ -236,7 +266,7 @@ mod tests {
     fn a_directory_is_used_or_refused_untouched() {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("data");
-        let opened = Stores::open(&Storage::Directory(place.clone()), &StoreOptions::default());
+        let opened = Stores::open(&Storage::Directory(place.clone()), &StoreOptions::default(), 1);
         if cfg!(feature = "rocksdb") {
             assert!(opened.is_ok() && place.exists());
         } else {
@@ -248,12 +278,7 @@ mod tests {
 
     #[cfg(feature = "rocksdb")]
     #[test]
-    fn plenty_is_what_the_stores_take_by_themselves() {
-        use ordered_kv::rocks::{LogOptions, StateOptions};
-
-        let options = StoreOptions::default();
-        assert_eq!((options.of_log(), options.of_state()), (LogOptions::default(), StateOptions::default()));
-        let log = LogOptions::default();
-        assert_eq!(log.block_cache_bytes + log.write_buffers_bytes_max, LOG_MEMORY_BYTES);
+    fn plenty_is_what_the_state_takes_by_itself() {
+        assert_eq!(StoreOptions::default().of_state(), ordered_kv::rocks::StateOptions::default());
     }
 }

@@ -175,7 +175,7 @@ impl Env for TokioEnv {
     }
 
     fn open(&self, storage: &Storage, options: &StoreOptions) -> Result<Stores, OpenError> {
-        Stores::open(storage, options)
+        Stores::open(storage, options, rand::random())
     }
 
     fn transport(&self) -> &TcpTransport {

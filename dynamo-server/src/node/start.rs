@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use futures::future::{join_all, select};
 use hlc::NodeClock;
-use ordered_kv::StoreError;
 use parking_lot::Mutex;
 use shard_router::{ShardId, ShardMap};
 use tokio::sync::{Semaphore, watch};
@@ -25,7 +24,6 @@ use crate::env::{ANY_INCARNATION, Env, Identity, OpenError, Stores};
 use crate::guard::LeaseGuard;
 use crate::in_flight::InFlight;
 use crate::log_limit::LogLimit;
-use crate::raft::floor::Floor;
 use crate::raft::types::Member;
 use crate::raft::{Group, GroupContext, GroupError, RecoveredGroup, Wal, WallClocks};
 use crate::shard::Shard;
@@ -84,15 +82,9 @@ pub enum NodeError {
     /// The node is no member of the cluster that it is to found.
     #[error("node {0} is not among the members of its cluster")]
     NoMember(u64),
-    /// The record of the log's end is damaged.
-    #[error("the record of the log's end cannot be read: {0}")]
-    Floor(String),
     /// A group does not start.
     #[error(transparent)]
     Group(#[from] GroupError),
-    /// The log's end could not be recorded.
-    #[error("the log cannot be written: {0}")]
-    Log(StoreError),
     /// Nobody leads a shard.
     #[error("shard {0} has no leader")]
     NoLeader(u32),
@@ -120,11 +112,10 @@ impl<E: Env> Node<E> {
             }
             E::in_place(|| stores.adopt(identity.clone()))?;
         }
-        let floor = Floor { groups: recovered.iter().map(|group| (group.shard().0, group.floor())).collect() };
         let in_flight = Arc::new(InFlight::default());
         let in_place = options.cluster.is_none().then(|| Arc::clone(&in_flight));
         let longest_promise = remember_promise::<E>(&stores, options.pace.election_timeout_max)?;
-        let wal = Wal::start(Arc::clone(&stores.log), floor, fault.clone(), in_place);
+        let wal = Wal::start(Arc::clone(&stores.log), fault.clone(), in_place);
         let wall_clocks = Arc::new(WallClocks::new(identity.node_id));
         let context = GroupContext {
             env: env.clone(),
@@ -295,22 +286,10 @@ fn new_incarnation<E: Env>() -> u64 {
     E::random().max(ANY_INCARNATION + 1)
 }
 
-/// Reads all groups and compares their logs with what was known of them. What was found becomes the new floor, so that
-/// from here on it is guarded whatever happens.
-fn recover(stores: &Stores, map: &Arc<ShardMap>) -> Result<Vec<RecoveredGroup>, NodeError> {
-    let recorded = stores.log.floor().map_err(|error| NodeError::Floor(error.to_string()))?;
-    let known = match &recorded {
-        Some(bytes) => Floor::decode(bytes).map_err(|error| NodeError::Floor(error.to_string()))?,
-        None => Floor::default(),
-    };
-    let read = |shard| RecoveredGroup::read(shard, map, &*stores.log, &*stores.state, &known);
-    let groups = map.shards().into_keys().map(read).collect::<Result<Vec<_>, GroupError>>()?;
-    let found = Floor { groups: groups.iter().map(|group| (group.shard().0, group.floor())).collect() };
-    let is_new = groups.iter().all(|group| group.floor().vote.is_none());
-    if !is_new && found != known {
-        stores.log.record_floor(&found.encode()).map_err(NodeError::Log)?;
-    }
-    Ok(groups)
+/// Reads all groups and compares their logs with their states.
+fn recover(stores: &Stores, map: &Arc<ShardMap>) -> Result<Vec<RecoveredGroup>, GroupError> {
+    let read = |shard| RecoveredGroup::read(shard, map, &stores.log, &*stores.state);
+    map.shards().into_keys().map(read).collect()
 }
 
 /// Starts all groups at the same time: each needs a few synced writes, which they then share.

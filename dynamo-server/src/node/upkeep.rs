@@ -2,7 +2,7 @@
 //!
 //! One task per node looks now and then at four things:
 //!
-//! - *The log's end*: what was written since the last look is guarded by a new floor.
+//! - *The log's end*: what says that the newest writes were durable is made durable itself.
 //! - *Room*: how much of the disk is free; what follows from it stands in [`room`](super::room).
 //! - *The log*: past its bound the state is flushed, and each group drops its log up to the entry that the state store
 //!   says is persisted. So the log is never longer than what a restart has to replay.
@@ -55,7 +55,7 @@ impl<E: Env> Upkeep<E> {
     /// Looks until the node stops. A node that is dropped without being stopped is stopped here.
     pub(super) async fn run(mut self) {
         while !*self.stopping.borrow() {
-            self.wal.guard_end().await;
+            self.wal.settle().await;
             self.look_at_room();
             self.look_at_deleted_tables();
             if self.log_bytes() > faults::log_bytes_max(self.log_bytes_max) {

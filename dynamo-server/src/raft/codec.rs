@@ -120,17 +120,6 @@ pub fn get_entry(whole: &Bytes, input: &mut &[u8]) -> Result<LogEntry, CodecErro
     Ok(LogEntry { log_id, payload })
 }
 
-/// Whether the entry in `bytes` is a membership; looks no further than its header.
-///
-/// # Errors
-/// When there is no header.
-pub fn is_membership(bytes: &[u8]) -> Result<bool, CodecError> {
-    let mut input = bytes;
-    check_format(&mut input)?;
-    get_log_id(&mut input)?;
-    Ok(matches!(get_u8(&mut input)?, KIND_MEMBERSHIP | KIND_MEMBERSHIP_WITHOUT))
-}
-
 /// Appends a log id.
 pub fn put_log_id(out: &mut Vec<u8>, log_id: &LogId) {
     put_u64(out, log_id.committed_leader_id().term);

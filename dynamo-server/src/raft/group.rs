@@ -15,13 +15,13 @@ use lease::Timing;
 use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::{ClientWriteError, Fatal, InitializeError, LinearizableReadError, RaftError};
 use openraft::{Config, Raft, ReadPolicy, ServerState, SnapshotPolicy};
-use ordered_kv::{LogStore, StateStore, StoreError};
+use ordered_kv::StateStore;
+use raft_log::Log;
 use shard_router::{ShardId, ShardMap};
 
-use super::floor::{Floor, GroupFloor, LogEndError};
 use super::incoming::Incoming;
 use super::lease_feed::{LeaseFeed, voters};
-use super::log::{GroupLog, RecoveredLog};
+use super::log::{GroupLog, LogEndError, RecoveredLog};
 use super::machine::{Machine, RecoveredState, StateError, persisted_applied};
 use super::network::Connections;
 use super::payload::Payload;
@@ -106,15 +106,14 @@ impl RecoveredGroup {
     pub fn read(
         shard: ShardId,
         map: &Arc<ShardMap>,
-        log: &dyn LogStore,
+        log: &Log,
         store: &dyn StateStore,
-        floor: &Floor,
     ) -> Result<RecoveredGroup, GroupError> {
         let state_error = |source| GroupError::State { shard: shard.0, source };
         let applied = persisted_applied(store, shard).map_err(state_error)?;
         let state = RecoveredState::read(store, shard, Arc::clone(map)).map_err(state_error)?;
         finish_installing(shard.0, log, store, applied)?;
-        let log = RecoveredLog::read(log, shard.0, floor, applied)?;
+        let log = RecoveredLog::read(log, shard.0, applied)?;
         if log.purged() > applied {
             return Err(
                 LogEndError::State { group: shard.0, purged: log.purged().map_or(0, |purged| purged.index()) }.into()
@@ -125,8 +124,12 @@ impl RecoveredGroup {
 
     /// Whether the group holds a vote, an entry or state.
     pub fn has_data(&self) -> bool {
-        let floor = self.log.floor();
-        floor.vote.is_some() || floor.last.is_some() || self.state.applied.is_some()
+        self.log.vote().is_some() || self.log.last().is_some() || self.state.applied.is_some()
+    }
+
+    /// The last entry of its log, purged or not.
+    pub fn last(&self) -> Option<LogId> {
+        self.log.last()
     }
 
     /// The shard.
@@ -142,30 +145,20 @@ impl RecoveredGroup {
             None => self.state.membership.membership().nodes().map(owned).collect(),
         }
     }
-
-    /// How far the group's log has come.
-    pub fn floor(&self) -> GroupFloor {
-        self.log.floor()
-    }
 }
 
 /// Ends the installation of a snapshot that a crash has interrupted after the state was replaced; one that did not come
 /// so far never was.
-fn finish_installing(
-    group: u32,
-    log: &dyn LogStore,
-    state: &dyn StateStore,
-    applied: Option<LogId>,
-) -> Result<(), GroupError> {
+fn finish_installing(group: u32, log: &Log, state: &dyn StateStore, applied: Option<LogId>) -> Result<(), GroupError> {
     let unreadable = |reason| LogEndError::Unreadable { group, reason };
-    let Some(incoming) = Incoming::read(log, group).map_err(unreadable)? else { return Ok(()) };
+    let incoming = Incoming::read(log, group).map_err(|error| unreadable(error.to_string()))?;
+    let Some(incoming) = incoming else { return Ok(()) };
     if applied < Some(incoming.upto) {
         return Ok(());
     }
-    let failed = |error: StoreError| GroupError::State { shard: group, source: error.into() };
-    incoming.sweep(state).map_err(failed)?;
-    if RecoveredLog::last(log, group)? < Some(incoming.upto.index()) {
-        incoming.drop_log(log, group).map_err(failed)?;
+    incoming.sweep(state).map_err(|error| GroupError::State { shard: group, source: error.into() })?;
+    if log.last(group) < Some(incoming.upto.index()) {
+        incoming.drop_log(log, group).map_err(|error| unreadable(error.to_string()))?;
     }
     Ok(())
 }
@@ -186,7 +179,7 @@ pub struct GroupContext<E: Env> {
     /// Bytes of rows in one chunk of a snapshot.
     pub snapshot_chunk_bytes: usize,
     /// The logs.
-    pub log: Arc<dyn LogStore>,
+    pub log: Arc<Log>,
     /// The state.
     pub state: Arc<dyn StateStore>,
     /// The worker that writes the logs.

@@ -2,7 +2,7 @@
 //!
 //! Log and state lie in two stores. Installing a snapshot replaces the state at once and durably, and then drops the log
 //! up to there, which the snapshot covers. A node that dies between the two finds a state that is ahead of its log: the
-//! same sight as a log that has lost its end, which must stop it (see [`floor`](super::floor)). The note, durable in the
+//! same sight as a log that has lost its end, which must stop it (see [`log`](super::log)). The note, durable in the
 //! log before the state changes, tells the two apart, and the start drops the log then. It goes with that purge.
 //!
 //! ```text
@@ -15,10 +15,11 @@
 
 use dynamo_engine::codec::{DecodeError, finish, get_bytes, get_list, get_u8, put_bytes, put_list};
 use dynamo_engine::keyspace::RowRange;
-use ordered_kv::{LogStore, StateStore, StoreError, WriteBatch};
+use ordered_kv::{StateStore, StoreError, WriteBatch};
+use raft_log::{Batch, Log, LogError};
 
 use super::codec::{CodecError, LOG_FORMAT, get_log_id, put_log_id};
-use super::keys::{self, Scalar};
+use super::keys::Value;
 use super::types::LogId;
 
 /// The note of a snapshot that is about to be installed.
@@ -58,12 +59,8 @@ impl Incoming {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn read(log: &dyn LogStore, group: u32) -> Result<Option<Incoming>, String> {
-        match log.get(&keys::scalar(group, Scalar::Incoming)) {
-            Ok(Some(bytes)) => Incoming::decode(&bytes).map(Some).map_err(|error| error.to_string()),
-            Ok(None) => Ok(None),
-            Err(error) => Err(error.to_string()),
-        }
+    pub fn read(log: &Log, group: u32) -> Result<Option<Incoming>, CodecError> {
+        log.value(group, Value::Incoming as u8).map(|bytes| Incoming::decode(&bytes)).transpose()
     }
 
     /// Removes the leftovers; durable on return.
@@ -84,14 +81,10 @@ impl Incoming {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn drop_log(&self, log: &dyn LogStore, group: u32) -> Result<(), StoreError> {
-        let mut purged = Vec::new();
-        put_log_id(&mut purged, &self.upto);
-        let mut batch = WriteBatch::new();
-        batch.put(&keys::scalar(group, Scalar::Purged), &purged);
-        batch.delete(&keys::scalar(group, Scalar::Incoming));
-        batch.delete_range(&keys::entry(group, 0), &keys::entry(group, self.upto.index() + 1));
-        log.write_synced(&batch)
+    pub fn drop_log(&self, log: &Log, group: u32) -> Result<(), LogError> {
+        let mut batch = Batch::new();
+        batch.purge(group, self.upto.committed_leader_id().term, self.upto.index(), &[Value::Incoming as u8]);
+        log.write(batch, true)
     }
 }
 

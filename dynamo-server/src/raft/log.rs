@@ -19,22 +19,58 @@ use futures::Stream;
 use lease::Voters;
 use openraft::storage::{IOFlushed, RaftLogStorage};
 use openraft::{EntryPayload, LogState, OptionalSend, RaftLogReader};
-use ordered_kv::{Direction, KeyRange, LogStore};
 use parking_lot::Mutex;
+use raft_log::{Log, LogError};
 
-use super::codec::{decode_entry, get_log_id, get_vote, is_membership, put_entry};
+use super::codec::{CodecError, decode_entry, get_log_id, get_vote, put_entry};
 use super::durable::Durable;
-use super::floor::{Floor, GroupFloor, LogEndError};
 use super::incoming::Incoming;
-use super::keys::{self, Scalar};
+use super::keys::Value;
 use super::lease_feed::{LeaseFeed, voters};
 use super::tail::{LogSize, TAIL_BYTES_MAX, Tail};
-use super::types::{LogEntry, LogId, Member, NodeId, Types, Vote, longer, shorter};
-use super::wal::Wal;
+use super::types::{CommittedLeaderId, LogEntry, LogId, Member, NodeId, Types, Vote, longer, shorter};
+use super::wal::{NewEntry, Wal};
 use crate::env::Env;
 
 /// Bytes of entries that one read of the log brings into memory: for applying after a restart, for a lagging peer.
 const READ_BYTES_MAX: usize = 2 << 20;
+
+/// The log of a group is not what it was; the node must not start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LogEndError {
+    /// It ends before what was applied: the two stores do not belong together, or the log's folder was exchanged.
+    #[error(
+        "the log of shard {group} ends at index {found:?} but was known to be durable up to index {known}: \
+         acknowledged writes are missing, the log is damaged"
+    )]
+    Ends {
+        /// The group.
+        group: u32,
+        /// The last index in the log.
+        found: Option<u64>,
+        /// The last index that the state has applied.
+        known: u64,
+    },
+    /// The state lacks what the log has dropped because the state had it.
+    #[error(
+        "the state of shard {group} lacks entries that its log holds no longer (up to index {purged}): the state is lost or \
+         damaged"
+    )]
+    State {
+        /// The group.
+        group: u32,
+        /// The last index that was purged.
+        purged: u64,
+    },
+    /// Something in it cannot be read.
+    #[error("the log of shard {group} cannot be read: {reason}")]
+    Unreadable {
+        /// The group.
+        group: u32,
+        /// What is wrong.
+        reason: String,
+    },
+}
 
 /// What a log holds when the node starts, read and checked.
 #[derive(Default)]
@@ -51,63 +87,57 @@ pub struct RecoveredLog {
 }
 
 impl RecoveredLog {
-    /// Reads the log of `group` and compares it with its witnesses: the recorded floor and the applied entry that the
-    /// state store has persisted.
+    /// Reads the log of `group`, whose end the store has judged, and compares it with the applied entry that the state
+    /// store has persisted.
     ///
     /// # Errors
-    /// When the log has lost something or cannot be read; the node must not start.
-    pub fn read(
-        store: &dyn LogStore,
-        group: u32,
-        floor: &Floor,
-        applied: Option<LogId>,
-    ) -> Result<RecoveredLog, LogEndError> {
-        let unreadable = |reason: String| LogEndError::Unreadable { group, reason };
-        let scalar = |kind| store.get(&keys::scalar(group, kind)).map_err(|error| unreadable(error.to_string()));
-        let log_id = |kind| -> Result<Option<LogId>, LogEndError> {
-            let Some(bytes) = scalar(kind)? else { return Ok(None) };
-            get_log_id(&mut &bytes[..]).map(Some).map_err(|error| unreadable(error.to_string()))
-        };
-        let vote = match scalar(Scalar::Vote)? {
-            Some(bytes) => Some(get_vote(&mut &bytes[..]).map_err(|error| unreadable(error.to_string()))?),
-            None => None,
-        };
-        let purged = log_id(Scalar::Purged)?;
-        let mut log = RecoveredLog { vote, committed: log_id(Scalar::Committed)?, purged, ..RecoveredLog::default() };
-        let last_index = log.count(store, group)?;
-        log.fill_tail(store, group)?;
-        let newest = log.tail.read(last_index.unwrap_or(0), u64::MAX, usize::MAX).pop();
-        log.last = longer(newest.map(|entry| entry.log_id), log.purged);
-        // A purged or cut log may have lost what the hint speaks of; it is a hint.
+    /// When it ends before that or cannot be read; the node must not start.
+    pub fn read(store: &Log, group: u32, applied: Option<LogId>) -> Result<RecoveredLog, LogEndError> {
+        let unreadable = |reason| LogEndError::Unreadable { group, reason };
+        let log = RecoveredLog::read_unchecked(store, group).map_err(unreadable)?;
+        let (found, known) = (log.last.map(|last| last.index()), applied.map(|applied| applied.index()));
+        match known {
+            Some(known) if found < Some(known) => Err(LogEndError::Ends { group, found, known }),
+            _ => Ok(log),
+        }
+    }
+
+    fn read_unchecked(store: &Log, group: u32) -> Result<RecoveredLog, String> {
+        let value = |kind| store.value(group, kind as u8);
+        let vote = value(Value::Vote).map(|bytes| get_vote(&mut &bytes[..])).transpose().map_err(in_words)?;
+        let committed = value(Value::Committed).map(|bytes| get_log_id(&mut &bytes[..])).transpose();
+        let mut log = RecoveredLog { vote, committed: committed.map_err(in_words)?, ..RecoveredLog::default() };
+        log.purged = store.purged(group).map(|(term, index)| LogId::new(CommittedLeaderId::new(term), index));
+        log.read_memberships(store, group)?;
+        let sizes = store.sizes(group);
+        sizes.iter().for_each(|(index, bytes)| log.size.add(*index, *bytes));
+        log.last = log.purged;
+        if let Some((last, _)) = sizes.last() {
+            for (entry, bytes) in read_entries(store, group, tail_start(&sizes), last + 1, usize::MAX)? {
+                log.last = Some(entry.log_id);
+                log.tail.push(entry, bytes);
+            }
+        }
+        // What the hint speaks of may have been lost with the end of the log; it is a hint.
         log.committed = shorter(log.committed, log.last);
-        floor.check(group, &log.floor(), applied)?;
         Ok(log)
     }
 
-    /// The index of the last entry that lies in the log of `group`, purged or not.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub fn last(store: &dyn LogStore, group: u32) -> Result<Option<u64>, LogEndError> {
-        let unreadable = |reason: String| LogEndError::Unreadable { group, reason };
-        let purged = match store
-            .get(&keys::scalar(group, Scalar::Purged))
-            .map_err(|error| unreadable(error.to_string()))?
-        {
-            Some(bytes) => Some(get_log_id(&mut &bytes[..]).map_err(|error| unreadable(error.to_string()))?.index()),
-            None => None,
-        };
-        let (first, end) = (keys::entry(group, 0), keys::entry(group, u64::MAX));
-        let mut cursor = store
-            .cursor(KeyRange::between(&first, &end), Direction::Backward)
-            .map_err(|error| unreadable(error.to_string()))?;
-        let last = cursor.next().map_err(|error| unreadable(error.to_string()))?;
-        Ok(last.and_then(|(key, _)| keys::entry_index(key)).max(purged))
+    fn read_memberships(&mut self, store: &Log, group: u32) -> Result<(), String> {
+        for index in store.notable(group) {
+            for (entry, _) in read_entries(store, group, index, index + 1, usize::MAX)? {
+                if let EntryPayload::Membership(membership) = &entry.payload {
+                    self.memberships.push((index, voters(membership)));
+                    self.newest = Some(membership.nodes().map(|(node, member)| (*node, member.clone())).collect());
+                }
+            }
+        }
+        Ok(())
     }
 
-    /// How far this log has come.
-    pub fn floor(&self) -> GroupFloor {
-        GroupFloor { last: self.last, vote: self.vote }
+    /// The last entry, purged or not.
+    pub fn last(&self) -> Option<LogId> {
+        self.last
     }
 
     /// The vote.
@@ -130,48 +160,37 @@ impl RecoveredLog {
     pub fn newest_members(&self) -> Option<&BTreeMap<NodeId, Member>> {
         self.newest.as_ref()
     }
+}
 
-    /// Walks over all entries: there is no gap, and this is how much it is.
-    fn count(&mut self, store: &dyn LogStore, group: u32) -> Result<Option<u64>, LogEndError> {
-        let unreadable = |error: ordered_kv::StoreError| LogEndError::Unreadable { group, reason: error.to_string() };
-        let start = self.purged.map_or(0, |purged| purged.index() + 1);
-        let (first, end) = (keys::entry(group, start), keys::entry(group, u64::MAX));
-        let mut cursor = store.cursor(KeyRange::between(&first, &end), Direction::Forward).map_err(unreadable)?;
-        let mut expected = start;
-        while let Some((key, value)) = cursor.next().map_err(unreadable)? {
-            if keys::entry_index(key) != Some(expected) {
-                return Err(LogEndError::Gap { group, missing: expected });
-            }
-            if is_membership(value).map_err(|error| LogEndError::Unreadable { group, reason: error.to_string() })? {
-                let entry = decode_entry(&Bytes::copy_from_slice(value))
-                    .map_err(|error| LogEndError::Unreadable { group, reason: error.to_string() })?;
-                if let EntryPayload::Membership(membership) = &entry.payload {
-                    self.memberships.push((expected, voters(membership)));
-                    self.newest = Some(membership.nodes().map(|(node, member)| (*node, member.clone())).collect());
-                }
-            }
-            self.size.add(expected, value.len());
-            expected += 1;
-        }
-        Ok((expected > start).then(|| expected - 1))
-    }
+/// Where the newest entries begin that fit into a tail; the last one always does.
+fn tail_start(sizes: &[(u64, usize)]) -> u64 {
+    let mut bytes = 0;
+    let fits = |(_, size): &&(u64, usize)| {
+        bytes += size;
+        bytes <= TAIL_BYTES_MAX
+    };
+    let count = sizes.iter().rev().take_while(fits).count().max(1);
+    sizes[sizes.len() - count].0
+}
 
-    /// Decodes the newest entries into memory.
-    fn fill_tail(&mut self, store: &dyn LogStore, group: u32) -> Result<(), LogEndError> {
-        let unreadable = |reason: String| LogEndError::Unreadable { group, reason };
-        let start = self.purged.map_or(0, |purged| purged.index() + 1);
-        let (first, end) = (keys::entry(group, start), keys::entry(group, u64::MAX));
-        let mut cursor = store
-            .cursor(KeyRange::between(&first, &end), Direction::Backward)
-            .map_err(|error| unreadable(error.to_string()))?;
-        while let Some((_, value)) = cursor.next().map_err(|error| unreadable(error.to_string()))? {
-            let entry = decode_entry(&Bytes::copy_from_slice(value)).map_err(|error| unreadable(error.to_string()))?;
-            if !self.tail.push_front(entry, value.len()) {
-                break;
-            }
-        }
-        Ok(())
-    }
+fn in_words(error: impl Into<CodecError>) -> String {
+    error.into().to_string()
+}
+
+/// Entries with their lengths, as [`Log::read`] finds them.
+fn read_entries(
+    store: &Log,
+    group: u32,
+    start: u64,
+    end: u64,
+    bytes_max: usize,
+) -> Result<Vec<(LogEntry, usize)>, String> {
+    let read = store.read(group, start, end, bytes_max).map_err(|error: LogError| error.to_string())?;
+    let decode = |entry: raft_log::Entry| {
+        let decoded = decode_entry(&entry.body).map_err(|error| format!("entry {}: {error}", entry.index))?;
+        Ok((decoded, entry.body.len()))
+    };
+    read.into_iter().map(decode).collect()
 }
 
 /// The log of one group. Clones read and write the same log.
@@ -187,7 +206,7 @@ impl<E: Env> Clone for GroupLog<E> {
 
 struct Shared<E: Env> {
     group: u32,
-    store: Arc<dyn LogStore>,
+    store: Arc<Log>,
     wal: Wal<E>,
     lease: Arc<LeaseFeed>,
     inner: Mutex<Inner>,
@@ -211,13 +230,7 @@ struct Inner {
 
 impl<E: Env> GroupLog<E> {
     /// The log of `group` as it was recovered.
-    pub fn new(
-        group: u32,
-        store: Arc<dyn LogStore>,
-        wal: Wal<E>,
-        lease: Arc<LeaseFeed>,
-        recovered: RecoveredLog,
-    ) -> Self {
+    pub fn new(group: u32, store: Arc<Log>, wal: Wal<E>, lease: Arc<LeaseFeed>, recovered: RecoveredLog) -> Self {
         let next = recovered.last.map_or(0, |last| last.index() + 1);
         let inner = Inner {
             vote: recovered.vote,
@@ -292,25 +305,11 @@ impl<E: Env> GroupLog<E> {
 
     fn read_store(&self, start: u64, end: u64, bytes_max: usize) -> io::Result<Vec<LogEntry>> {
         let group = self.shared.group;
-        let (first, behind) = (keys::entry(group, start), keys::entry(group, end));
-        let mut cursor = self
-            .shared
-            .store
-            .cursor(KeyRange::between(&first, &behind), Direction::Forward)
-            .map_err(io::Error::other)?;
-        let mut entries = Vec::new();
-        let mut bytes = 0;
-        while let Some((_, value)) = cursor.next().map_err(io::Error::other)? {
-            bytes += value.len();
-            if bytes > bytes_max && !entries.is_empty() {
-                break;
-            }
-            entries.push(decode_entry(&Bytes::copy_from_slice(value)).map_err(io::Error::other)?);
+        let entries = read_entries(&self.shared.store, group, start, end, bytes_max).map_err(io::Error::other)?;
+        if entries.is_empty() {
+            return Err(io::Error::other(format!("entry {start} of shard {group} is not in the log")));
         }
-        match entries.first() {
-            Some(entry) if entry.log_id.index() == start => Ok(entries),
-            _ => Err(io::Error::other(format!("entry {start} of shard {group} is not in the log"))),
-        }
+        Ok(entries.into_iter().map(|(entry, _)| entry).collect())
     }
 }
 
@@ -413,8 +412,8 @@ impl<E: Env> RaftLogStorage<Types<E>> for GroupLog<E> {
         I: IntoIterator<Item = LogEntry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let (records, committed, durable) = self.shared.remember(entries);
-        self.shared.wal.append(self.shared.group, records, committed, durable, callback).await
+        let (entries, committed, durable) = self.shared.remember(entries);
+        self.shared.wal.append(self.shared.group, entries, committed, durable, callback).await
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
@@ -431,26 +430,25 @@ impl<E: Env> RaftLogStorage<Types<E>> for GroupLog<E> {
     }
 
     async fn purge(&mut self, upto: LogId) -> io::Result<()> {
-        let first = {
+        {
             let mut inner = self.shared.inner.lock();
-            let first = std::mem::replace(&mut inner.first, upto.index() + 1);
+            inner.first = upto.index() + 1;
             inner.tail.purge(upto.index());
             inner.size.purge(upto.index());
             inner.purged = Some(upto);
             inner.last = longer(inner.last, Some(upto));
-            first
-        };
-        self.shared.wal.purge(self.shared.group, first, upto).await
+        }
+        self.shared.wal.purge(self.shared.group, upto).await
     }
 }
 
-/// What the WAL is to write: records, a newer committed entry, and the mark to move when they are durable.
-type ToWrite = (Vec<(LogId, Bytes)>, Option<LogId>, Arc<Durable>);
+/// What the WAL is to write: entries, a newer committed one, and the mark to move when they are durable.
+type ToWrite = (Vec<NewEntry>, Option<LogId>, Arc<Durable>);
 
 impl<E: Env> Shared<E> {
     /// Makes entries readable and encodes them for the WAL.
     fn remember(&self, entries: impl IntoIterator<Item = LogEntry>) -> ToWrite {
-        let mut records = Vec::new();
+        let mut written = Vec::new();
         let mut inner = self.inner.lock();
         for entry in entries {
             if inner.last.is_none() {
@@ -458,21 +456,22 @@ impl<E: Env> Shared<E> {
             }
             let mut bytes = Vec::new();
             put_entry(&mut bytes, &entry);
+            let mut is_membership = false;
             if let EntryPayload::Membership(membership) = &entry.payload {
+                is_membership = true;
                 self.lease.membership_is_appended(entry.log_id.index(), membership);
             }
             inner.last = Some(entry.log_id);
             inner.size.add(entry.log_id.index(), bytes.len());
-            records.push((entry.log_id, Bytes::from(bytes)));
-            let (_, stored) = records.last().expect("it was just pushed");
-            let stored_bytes = stored.len();
-            inner.tail.push(entry, stored_bytes);
+            let (log_id, length) = (entry.log_id, bytes.len());
+            inner.tail.push(entry, length);
+            written.push(NewEntry { log_id, bytes: Bytes::from(bytes), is_membership });
         }
         let durable_next = inner.durable.next();
         inner.tail.shrink(durable_next);
         let committed = if inner.committed_saved { None } else { inner.committed };
         inner.committed_saved = true;
-        (records, committed, Arc::clone(&inner.durable))
+        (written, committed, Arc::clone(&inner.durable))
     }
 }
 

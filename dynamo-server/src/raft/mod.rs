@@ -20,7 +20,6 @@
 pub mod codec;
 mod comparison;
 mod durable;
-pub mod floor;
 mod freshness;
 mod group;
 pub mod incoming;
@@ -56,6 +55,7 @@ mod wall_clocks;
 
 pub use comparison::{Comparison, Digest, Mark, Progress, RangeDigest, RangeReader};
 pub use group::{Deliver, Group, GroupContext, GroupError, Pace, ProposeError, ReadIndexError, RecoveredGroup};
+pub use log::LogEndError;
 pub use machine::{COMMANDS_PER_TURN_MAX, StateError, WORK_PER_TURN_MAX, persisted_applied};
 pub use membership::{MemberChange, Members, MembershipError, PROMOTION_LAG_MAX};
 pub use overview::{Follower, GroupOverview};

@@ -7,14 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use dynamo_engine::keyspace::local;
 use openraft::EntryPayload;
-use ordered_kv::{Direction, KeyRange, LogStore, StateStore, WriteBatch};
+use ordered_kv::{StateStore, WriteBatch};
+use raft_log::{Batch, Log};
 use shard_router::ShardId;
 
-use super::codec::{decode_entry, get_stored_membership, is_membership, put_entry, put_stored_membership};
-use super::keys;
+use super::codec::{decode_entry, get_stored_membership, put_entry, put_stored_membership};
 use super::types::{LogEntry, Member, Membership, NodeId, StoredMembership};
 
 /// Makes `members` the voters of the group of `shard`, in every membership of it; durable on return.
@@ -22,7 +21,7 @@ use super::types::{LogEntry, Member, Membership, NodeId, StoredMembership};
 /// # Errors
 /// What cannot be read or written, for people. It may be tried again.
 pub fn remake(
-    log: &dyn LogStore,
+    log: &Log,
     state: &dyn StateStore,
     shard: ShardId,
     members: &BTreeMap<NodeId, Member>,
@@ -33,19 +32,18 @@ pub fn remake(
     remake_state(state, shard, &membership)
 }
 
-fn remake_log(log: &dyn LogStore, shard: ShardId, membership: &Membership) -> Result<(), String> {
-    let (first, end) = (keys::entry(shard.0, 0), keys::entry(shard.0, u64::MAX));
-    let mut cursor = log.cursor(KeyRange::between(&first, &end), Direction::Forward).map_err(text)?;
-    let mut batch = WriteBatch::new();
-    while let Some((key, value)) = cursor.next().map_err(text)? {
-        if is_membership(value).map_err(text)? {
-            let log_id = decode_entry(&Bytes::copy_from_slice(value)).map_err(text)?.log_id;
+/// Writes the memberships anew, each in the place of the old one.
+fn remake_log(log: &Log, shard: ShardId, membership: &Membership) -> Result<(), String> {
+    let mut batch = Batch::new();
+    for index in log.notable(shard.0) {
+        for entry in log.read(shard.0, index, index + 1, usize::MAX).map_err(text)? {
+            let log_id = decode_entry(&entry.body).map_err(text)?.log_id;
             let mut bytes = Vec::new();
             put_entry(&mut bytes, &LogEntry { log_id, payload: EntryPayload::Membership(membership.clone()) });
-            batch.put(key, &bytes);
+            batch.append(shard.0, entry.term, index, &bytes, true);
         }
     }
-    if batch.is_empty() { Ok(()) } else { log.write_synced(&batch).map_err(text) }
+    if batch.is_empty() { Ok(()) } else { log.write(batch, true).and_then(|()| log.settle()).map_err(text) }
 }
 
 fn remake_state(state: &dyn StateStore, shard: ShardId, membership: &Membership) -> Result<(), String> {

@@ -35,16 +35,6 @@ impl Tail {
         self.entries.push_back((entry, bytes));
     }
 
-    /// Adds an older entry at the front, while it fits.
-    pub fn push_front(&mut self, entry: LogEntry, bytes: usize) -> bool {
-        if self.bytes + bytes > TAIL_BYTES_MAX {
-            return false;
-        }
-        self.bytes += bytes;
-        self.entries.push_front((entry, bytes));
-        true
-    }
-
     /// Drops the oldest entries while there is too much, but none at or behind `durable_next`.
     pub fn shrink(&mut self, durable_next: u64) {
         while self.bytes > TAIL_BYTES_MAX && self.first_index().is_some_and(|first| first < durable_next) {
@@ -171,8 +161,6 @@ mod tests {
         assert_eq!(indexes(&tail.read(6, 20, usize::MAX)), [6, 7, 8]);
         tail.purge(7);
         assert_eq!(tail.first_index(), Some(8));
-        assert!(tail.push_front(entry(7), 1));
-        assert!(!tail.push_front(entry(6), TAIL_BYTES_MAX));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! group 0 ──append──╮
-//! group 1 ──vote────┼─▶ queue ─▶ drain ─▶ one batch ─▶ one sync ─▶ callbacks, votes, floor
+//! group 1 ──vote────┼─▶ queue ─▶ drain ─▶ one batch ─▶ one sync ─▶ callbacks, votes
 //! group 2 ──append──╯
 //! ```
 //!
@@ -33,15 +33,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use openraft::storage::IOFlushed;
-use ordered_kv::{LogStore, WriteBatch};
 use parking_lot::Mutex;
+use raft_log::{Batch, Log, LogError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::codec::{put_log_id, put_vote};
 use super::durable::Durable;
-use super::floor::Floor;
-use super::keys::{self, Scalar};
-use super::types::{LogId, Types, Vote, longer, shorter};
+use super::keys::Value;
+use super::types::{LogId, Types, Vote};
 use crate::env::Env;
 use crate::in_flight::InFlight;
 use crate::node::FaultSignal;
@@ -53,10 +52,6 @@ const QUEUE_MAX: usize = 4096;
 /// Bytes after which a batch is written although more is waiting: one sync of 4 MiB takes about as long as many
 /// requests may be made to wait.
 const BATCH_BYTES_MAX: usize = 4 << 20;
-
-/// Up to this many purged entries are deleted one by one; more with one range deletion, of which there must not be
-/// many since each one slows down every later read.
-const POINT_DELETES_MAX: u64 = 1024;
 
 /// What a sync is held to take before any was made: so long that the first few are left to the worker.
 const SYNC_NS_AT_FIRST: u64 = 1_000_000;
@@ -83,10 +78,20 @@ impl Drop for Busy<'_> {
     }
 }
 
+/// An entry as it is written.
+pub struct NewEntry {
+    /// Its term and index.
+    pub log_id: LogId,
+    /// Its stored form.
+    pub bytes: Bytes,
+    /// Whether it is a membership, of which a start must know without reading the whole log.
+    pub is_membership: bool,
+}
+
 enum Request<E: Env> {
     Append {
         group: u32,
-        records: Vec<(LogId, Bytes)>,
+        entries: Vec<NewEntry>,
         committed: Option<LogId>,
         durable: Arc<Durable>,
         done: IOFlushed<Types<E>>,
@@ -107,10 +112,9 @@ enum Request<E: Env> {
     },
     Purge {
         group: u32,
-        first: u64,
         upto: LogId,
     },
-    Floor,
+    Settle,
     Close {
         done: oneshot::Sender<()>,
     },
@@ -135,8 +139,8 @@ struct Shared<E: Env> {
     busy_since_ns: AtomicU64,
     /// Appends that were written in place.
     written_in_place: AtomicU64,
-    /// Whether anything was written since the floor was asked for last.
-    beyond_floor: AtomicBool,
+    /// Whether anything was written since the log was settled last.
+    is_unsettled: AtomicBool,
     /// The node's requests, where appends may be written in place.
     in_place: Option<Arc<InFlight>>,
     fault: FaultSignal,
@@ -149,18 +153,18 @@ impl<E: Env> Clone for Wal<E> {
 }
 
 impl<E: Env> Wal<E> {
-    /// Starts the worker of `store`, whose logs stand at `floor`. With the requests that the node is answering, which
-    /// must then be alone, appends may be written in place.
-    pub fn start(store: Arc<dyn LogStore>, floor: Floor, fault: FaultSignal, in_place: Option<Arc<InFlight>>) -> Self {
+    /// Starts the worker of `store`. With the requests that the node is answering, which must then be alone, appends may be
+    /// written in place.
+    pub fn start(store: Arc<Log>, fault: FaultSignal, in_place: Option<Arc<InFlight>>) -> Self {
         let (requests, queue) = mpsc::channel(QUEUE_MAX);
-        let writer = Writer { store, floor, fault: fault.clone(), failed: None, of: PhantomData };
+        let writer = Writer { store, fault: fault.clone(), failed: None, of: PhantomData };
         let shared = Arc::new(Shared {
             writer: Mutex::new(Some(writer)),
             with_worker: AtomicUsize::new(0),
             sync_ns: AtomicU64::new(SYNC_NS_AT_FIRST),
             busy_since_ns: AtomicU64::new(IDLE),
             written_in_place: AtomicU64::new(0),
-            beyond_floor: AtomicBool::new(false),
+            is_unsettled: AtomicBool::new(false),
             in_place,
             fault,
         });
@@ -175,12 +179,12 @@ impl<E: Env> Wal<E> {
     pub async fn append(
         &self,
         group: u32,
-        records: Vec<(LogId, Bytes)>,
+        entries: Vec<NewEntry>,
         committed: Option<LogId>,
         durable: Arc<Durable>,
         done: IOFlushed<Types<E>>,
     ) -> io::Result<()> {
-        let request = Request::Append { group, records, committed, durable, done };
+        let request = Request::Append { group, entries, committed, durable, done };
         if self.shared.wants_in_place() {
             let began_ns = E::monotonic_ns();
             let written = {
@@ -225,20 +229,20 @@ impl<E: Env> Wal<E> {
         self.send(Request::Truncate { group, last }).await
     }
 
-    /// Removes the entries from `first` up to `upto`, with the next batch.
+    /// Removes the entries up to `upto`, with the next batch.
     ///
     /// # Errors
     /// When the worker is gone.
-    pub async fn purge(&self, group: u32, first: u64, upto: LogId) -> io::Result<()> {
-        self.send(Request::Purge { group, first, upto }).await
+    pub async fn purge(&self, group: u32, upto: LogId) -> io::Result<()> {
+        self.send(Request::Purge { group, upto }).await
     }
 
-    /// Has the floor recorded with the next batch, where anything was written since it was recorded last. Whoever calls
-    /// this now and then bounds by time what a damaged end of the log can lose unnoticed.
-    pub async fn guard_end(&self) {
-        if self.shared.beyond_floor.swap(false, Ordering::Relaxed) {
-            // An error means that the log was closed, which recorded the floor.
-            let _ = self.send(Request::Floor).await;
+    /// Has the end of the log settled with the next batch, where anything was written since ([`Log::settle`]). Whoever calls
+    /// this now and then bounds by time what a power cut together with rot could take away unnoticed.
+    pub async fn settle(&self) {
+        if self.shared.is_unsettled.swap(false, Ordering::Relaxed) {
+            // An error means that the log was closed, which settled it.
+            let _ = self.send(Request::Settle).await;
         }
     }
 
@@ -255,7 +259,7 @@ impl<E: Env> Wal<E> {
         self.shared.written_in_place.load(Ordering::Relaxed)
     }
 
-    /// Writes what is waiting, records the floor and ends the worker.
+    /// Writes what is waiting, settles the log and ends the worker.
     pub async fn close(&self) {
         let (done, closed) = oneshot::channel();
         if self.send(Request::Close { done }).await.is_ok() {
@@ -301,7 +305,7 @@ impl<E: Env> Shared<E> {
     fn write(&self, writer: &mut Writer<E>, round: Round<E>, began_ns: u64) {
         let synced = round.sync;
         if !round.batch.is_empty() {
-            self.beyond_floor.store(true, Ordering::Relaxed);
+            self.is_unsettled.store(true, Ordering::Relaxed);
         }
         writer.write(round);
         if synced {
@@ -327,15 +331,20 @@ impl<E: Env> Request<E> {
     /// About what it adds to a batch.
     fn byte_len(&self) -> usize {
         match self {
-            Request::Append { records, .. } => records.iter().map(|(_, bytes)| bytes.len()).sum(),
+            Request::Append { entries, .. } => entries.iter().map(|entry| entry.bytes.len()).sum(),
             Request::Incoming { note, .. } => note.len(),
             Request::Vote { .. }
             | Request::Truncate { .. }
             | Request::Purge { .. }
-            | Request::Floor
+            | Request::Settle
             | Request::Close { .. } => 0,
         }
     }
+}
+
+/// Term and index.
+fn position(log_id: &LogId) -> (u64, u64) {
+    (log_id.committed_leader_id().term, log_id.index())
 }
 
 fn gone() -> io::Error {
@@ -348,9 +357,7 @@ struct Worker<E: Env> {
 }
 
 struct Writer<E: Env> {
-    store: Arc<dyn LogStore>,
-    /// How far every group's log has come, as written to the store.
-    floor: Floor,
+    store: Arc<Log>,
     fault: FaultSignal,
     /// Why nothing is written any more.
     failed: Option<String>,
@@ -359,13 +366,11 @@ struct Writer<E: Env> {
 
 /// What one batch answers once it is durable.
 struct Round<E: Env> {
-    batch: WriteBatch,
+    batch: Batch,
     /// Whether somebody waits for the batch to be durable.
     sync: bool,
-    /// Whether the end of a log is cut off, so that the floor must not promise it any more.
-    cut: bool,
-    /// Whether the floor is to be recorded behind the batch.
-    guard: bool,
+    /// Whether the log is to be settled after the batch.
+    settle: bool,
     appended: Vec<(Arc<Durable>, u64, IOFlushed<Types<E>>)>,
     /// Who waits for a vote or a note.
     waiting: Vec<oneshot::Sender<io::Result<()>>>,
@@ -413,7 +418,7 @@ impl<E: Env> Worker<E> {
         self.shared.with_worker.fetch_sub(requests, Ordering::Release);
         if closed.is_some() {
             self.queue.close();
-            writer.record_floor();
+            writer.settle();
         } else {
             *place = Some(writer);
         }
@@ -424,104 +429,66 @@ impl<E: Env> Worker<E> {
 impl<E: Env> Writer<E> {
     fn take(&mut self, round: &mut Round<E>, request: Request<E>) {
         match request {
-            Request::Append { group, records, committed, durable, done } => {
+            Request::Append { group, entries, committed, durable, done } => {
                 round.sync = true;
-                for (log_id, bytes) in &records {
-                    round.batch.put(&keys::entry(group, log_id.index()), bytes);
+                for entry in &entries {
+                    let (term, index) = position(&entry.log_id);
+                    round.batch.append(group, term, index, &entry.bytes, entry.is_membership);
                 }
                 if let Some(committed) = committed {
-                    round.put_log_id(group, Scalar::Committed, &committed);
+                    let mut bytes = Vec::new();
+                    put_log_id(&mut bytes, &committed);
+                    round.batch.put(group, Value::Committed as u8, &bytes);
                 }
-                let Some((last, _)) = records.last() else { return done.io_completed(self.health()) };
-                self.floor.groups.entry(group).or_default().last = Some(*last);
-                round.appended.push((durable, last.index() + 1, done));
+                let Some(last) = entries.last() else { return done.io_completed(self.health()) };
+                round.appended.push((durable, last.log_id.index() + 1, done));
             }
             Request::Vote { group, vote, done } => {
                 round.sync = true;
                 let mut bytes = Vec::new();
                 put_vote(&mut bytes, &vote);
-                round.batch.put(&keys::scalar(group, Scalar::Vote), &bytes);
-                self.floor.groups.entry(group).or_default().vote = Some(vote);
+                round.batch.put(group, Value::Vote as u8, &bytes);
                 round.waiting.push(done);
             }
             Request::Incoming { group, note, done } => {
                 round.sync = true;
-                round.batch.put(&keys::scalar(group, Scalar::Incoming), &note);
+                round.batch.put(group, Value::Incoming as u8, &note);
                 round.waiting.push(done);
             }
             Request::Truncate { group, last } => {
-                round.cut = true;
-                let from = last.map_or(0, |last| last.index() + 1);
-                round.batch.delete_range(&keys::entry(group, from), &keys::entry(group, u64::MAX));
-                let known = &mut self.floor.groups.entry(group).or_default().last;
-                *known = shorter(*known, last);
+                round.batch.truncate(group, last.map_or(0, |last| last.index() + 1));
             }
-            Request::Purge { group, first, upto } => {
-                round.put_log_id(group, Scalar::Purged, &upto);
-                round.batch.delete(&keys::scalar(group, Scalar::Incoming));
-                if (upto.index() + 1).saturating_sub(first) <= POINT_DELETES_MAX {
-                    (first..=upto.index()).for_each(|index| round.batch.delete(&keys::entry(group, index)));
-                } else {
-                    round.batch.delete_range(&keys::entry(group, first), &keys::entry(group, upto.index() + 1));
-                }
-                let last = &mut self.floor.groups.entry(group).or_default().last;
-                *last = longer(*last, Some(upto));
+            Request::Purge { group, upto } => {
+                let (term, index) = position(&upto);
+                round.batch.purge(group, term, index, &[Value::Incoming as u8]);
             }
-            Request::Floor => {
-                // What was written lazily must be durable before the floor speaks of it.
-                round.sync = true;
-                round.guard = true;
-            }
+            Request::Settle => round.settle = true,
             Request::Close { done } => round.closed = Some(done),
         }
     }
 
-    fn write(&mut self, round: Round<E>) {
-        if self.failed.is_none()
-            && let Err(error) = self.commit(&round)
-        {
-            let reason = format!("writing the log failed: {error}");
-            self.fault.raise(reason.clone());
-            self.failed = Some(reason);
+    fn write(&mut self, mut round: Round<E>) {
+        let batch = std::mem::take(&mut round.batch);
+        if !batch.is_empty() {
+            self.attempt("writing the log", |store| store.write(batch, round.sync));
         }
-        let guard = round.guard;
+        let settle = round.settle;
         round.answer(&self.health());
-        if self.failed.is_none() && (guard || self.store.floor_due()) {
-            self.record_floor();
+        if settle {
+            self.settle();
         }
     }
 
-    fn commit(&self, round: &Round<E>) -> Result<(), ordered_kv::StoreError> {
-        if round.cut {
-            self.lower_floor()?;
-        }
-        if round.batch.is_empty() && !round.guard {
-            return Ok(());
-        }
-        if round.sync { self.store.write_synced(&round.batch) } else { self.store.write_lazy(&round.batch) }
+    fn settle(&mut self) {
+        self.attempt("settling the log", Log::settle);
     }
 
-    /// Before an end is cut off, the floor must stop promising it: what is written in this very batch is not promised
-    /// either, since the floor is recorded before it.
-    fn lower_floor(&self) -> Result<(), ordered_kv::StoreError> {
-        let recorded = match self.store.floor()? {
-            Some(bytes) => Floor::decode(&bytes).unwrap_or_default(),
-            None => return Ok(()),
-        };
-        let mut lowered = recorded;
-        for (group, known) in &mut lowered.groups {
-            let now = self.floor.groups.get(group).copied().unwrap_or_default();
-            known.last = shorter(known.last, now.last);
-        }
-        self.store.record_floor(&lowered.encode())
-    }
-
-    fn record_floor(&mut self) {
-        if self.failed.is_some() {
-            return;
-        }
-        if let Err(error) = self.store.record_floor(&self.floor.encode()) {
-            let reason = format!("recording the end of the log failed: {error}");
+    /// Does something with the store, unless it has failed before.
+    fn attempt(&mut self, what: &str, act: impl FnOnce(&Log) -> Result<(), LogError>) {
+        if self.failed.is_none()
+            && let Err(error) = act(&self.store)
+        {
+            let reason = format!("{what} failed: {error}");
             self.fault.raise(reason.clone());
             self.failed = Some(reason);
         }
@@ -535,20 +502,13 @@ impl<E: Env> Writer<E> {
 impl<E: Env> Round<E> {
     fn new() -> Self {
         Round {
-            batch: WriteBatch::new(),
+            batch: Batch::new(),
             sync: false,
-            cut: false,
-            guard: false,
+            settle: false,
             appended: Vec::new(),
             waiting: Vec::new(),
             closed: None,
         }
-    }
-
-    fn put_log_id(&mut self, group: u32, kind: Scalar, log_id: &LogId) {
-        let mut bytes = Vec::new();
-        put_log_id(&mut bytes, log_id);
-        self.batch.put(&keys::scalar(group, kind), &bytes);
     }
 
     fn answer(self, health: &io::Result<()>) {

@@ -18,8 +18,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use ordered_kv::memory::{MemoryLog, MemoryState};
+use ordered_kv::memory::MemoryState;
 use parking_lot::Mutex;
+use raft_log::{Log, LogError, MemoryDisk, Options};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -51,6 +52,9 @@ const MONOTONIC_NS_AT_ORIGIN: u64 = 1_000_000_000_000;
 
 /// The longest sync of a disk that is well.
 const SYNC_US_MAX: u64 = 2_000;
+
+/// Segments of a machine's log: so short that a simulation fills some.
+const SEGMENT_BYTES: usize = 64 << 10;
 
 /// Runs a simulation with this seed to its end.
 pub fn run<F: Future>(seed: u64, simulation: F) -> F::Output {
@@ -108,7 +112,7 @@ pub struct SimNode {
 
 /// What lies on a machine's disk.
 struct Disk {
-    log: Arc<MemoryLog>,
+    log: Arc<MemoryDisk>,
     state: Arc<MemoryState>,
     identity: Identity,
     lease: Arc<LeaseRecord>,
@@ -117,7 +121,7 @@ struct Disk {
 impl Disk {
     fn new(identity: Identity) -> Disk {
         Disk {
-            log: Arc::new(MemoryLog::with_crashes()),
+            log: Arc::new(MemoryDisk::with_crashes()),
             state: Arc::new(MemoryState::with_crashes()),
             identity,
             lease: Arc::new(LeaseRecord::in_memory()),
@@ -194,9 +198,17 @@ impl SimNode {
         self.suspension.end();
     }
 
-    /// The disk's log, to switch syncing off or make it fail.
-    pub fn log(&self) -> Arc<MemoryLog> {
+    /// The disk under the log, to switch syncing off, to make it fail, or to let it rot.
+    pub fn log(&self) -> Arc<MemoryDisk> {
         Arc::clone(&self.disk.lock().log)
+    }
+
+    /// What the log on the disk would be found to be now: its files, read back and judged, on a copy.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn peek_log(&self) -> Result<Log, LogError> {
+        open_log(Arc::new(self.log().fork()))
     }
 
     /// The disk's state store.
@@ -254,6 +266,11 @@ impl SimNode {
         self.log().crash(chance());
         self.state().crash(chance());
     }
+}
+
+fn open_log(disk: Arc<MemoryDisk>) -> Result<Log, LogError> {
+    let options = Options { segment_bytes: SEGMENT_BYTES, spares_max: 2, zero_ahead_bytes: 0, ..Options::default() };
+    Log::open(disk, &options)
 }
 
 fn clock_permille() -> u64 {
@@ -379,7 +396,7 @@ impl Env for SimEnv {
     fn open(&self, _storage: &Storage, _options: &StoreOptions) -> Result<Stores, OpenError> {
         let disk = self.peers.machine.disk.lock();
         Ok(Stores {
-            log: Arc::clone(&disk.log) as _,
+            log: Arc::new(open_log(Arc::clone(&disk.log))?),
             state: Arc::clone(&disk.state) as _,
             directory: None,
             identity: Some(disk.identity.clone()),

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use super::fixture::{create_table, get, put, table};
 use crate::env::{DirectoryError, OpenError, Storage, TokioEnv};
 use crate::node::{Node, NodeError, NodeOptions};
-use crate::raft::GroupError;
-use crate::raft::floor::LogEndError;
+use crate::raft::{GroupError, LogEndError};
 
 fn options(dir: &Path) -> NodeOptions {
     NodeOptions { storage: Storage::Directory(dir.to_owned()), free_bytes_min: Some(0), ..NodeOptions::default() }
@@ -77,32 +76,26 @@ async fn the_log_stays_within_its_bound() {
     assert!(matches!(refused, Some(NodeError::Group(GroupError::LogEnd(LogEndError::State { .. })))), "{refused:?}");
 }
 
-/// RocksDB's log files in the node's log.
-fn log_files(dir: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(dir.join("log"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
-        .filter(|path| std::fs::metadata(path).unwrap().len() > 0)
-        .collect();
+/// The segments of the node's log.
+fn segments(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir.join("log")).unwrap().map(|entry| entry.unwrap().path());
+    let is_segment = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("segment-");
+    let mut files: Vec<PathBuf> = entries.filter(is_segment).collect();
     files.sort();
     files
 }
 
-/// Flips one bit of every log file, at this part of what was written of it.
-fn damage(dir: &Path, numerator: usize, denominator: usize) {
-    for path in log_files(dir) {
+/// Flips one bit of every segment, at a place that depends on how much of it is written.
+fn damage(dir: &Path, place: impl Fn(usize) -> usize) {
+    for path in segments(dir) {
         let mut bytes = std::fs::read(&path).unwrap();
         let written = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        if written > 0 {
-            let at = (written * numerator / denominator).min(written - 1);
-            bytes[at] ^= 0x10;
-            std::fs::write(&path, bytes).unwrap();
-        }
+        bytes[place(written)] ^= 0x10;
+        std::fs::write(&path, bytes).unwrap();
     }
 }
 
-async fn refused_after_damage(numerator: usize, denominator: usize) {
+async fn refused_after_damage(place: impl Fn(usize) -> usize) {
     let dir = tempfile::tempdir().unwrap();
     let node = open(dir.path()).await.unwrap();
     create_table(&node).await;
@@ -110,8 +103,8 @@ async fn refused_after_damage(numerator: usize, denominator: usize) {
         put(&node, &format!("key-{number}"), "some value that takes some room").await.unwrap();
     }
     close(node).await;
-    assert!(!log_files(dir.path()).is_empty(), "there is a log to damage");
-    damage(dir.path(), numerator, denominator);
+    assert!(!segments(dir.path()).is_empty(), "there is a log to damage");
+    damage(dir.path(), place);
     match open(dir.path()).await {
         Err(error @ (NodeError::Group(GroupError::LogEnd(_)) | NodeError::Open(_))) => {
             let text = error.to_string();
@@ -124,12 +117,13 @@ async fn refused_after_damage(numerator: usize, denominator: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bit_flipped_in_the_middle_of_the_log_is_noticed() {
-    refused_after_damage(1, 2).await;
+    refused_after_damage(|written| written / 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bit_flipped_at_the_tail_of_the_log_is_noticed() {
-    refused_after_damage(1, 1).await;
+    // The byte before the last mark, of which the kind is the last byte that is not zero.
+    refused_after_damage(|written| written - 1 - 20 - 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

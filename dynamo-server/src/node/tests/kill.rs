@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use raft_log::Disk;
 
 use super::fixture::{applied_value, create_table, get, put};
 use crate::env::sim::{SimEnv, SimNode, chance_below, run};
@@ -161,6 +162,42 @@ fn a_log_that_is_shortened_under_load_loses_nothing() {
         let ended = live(seed, Lives { micros_max: 1_500_000, log_bytes_max: 4_096, ..SHORT });
         assert!(ended.losses.is_empty(), "seed {seed} lost acknowledged writes: {:?}", ended.losses);
     }
+}
+
+/// One seed: a machine is idle, loses power, and a stretch of its log rots meanwhile. Whether it starts.
+fn rot(seed: u64) -> bool {
+    run(seed, async move {
+        let machine = SimNode::new(1, 1);
+        let story = Arc::new(Mutex::new(Story::default()));
+        let node = start(&machine, SHORT).await;
+        machine.scope(create_table(&node)).await;
+        let writers: Vec<_> =
+            (0..WRITERS).map(|writer| machine.spawn(write(Arc::clone(&node), Arc::clone(&story), writer))).collect();
+        tokio::time::sleep(Duration::from_micros(5_000 + chance_below(60_000))).await;
+        writers.iter().for_each(|writer| writer.abort());
+        // Some looks of the upkeep: what says that the last write was durable is durable itself.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        drop(node);
+        machine.kill().await;
+        let disk = machine.log();
+        let segments: Vec<String> =
+            disk.list().unwrap().into_iter().filter(|name| name.starts_with("segment-")).collect();
+        let name = &segments[chance_below(segments.len() as u64) as usize];
+        let bytes = disk.open(name).unwrap().byte_len().unwrap();
+        let length = if chance_below(2) == 0 { 1 } else { 512 };
+        let rot: Vec<u8> = (0..length).map(|_| 1 + chance_below(255) as u8).collect();
+        disk.rot(name, chance_below(bytes - length), &rot);
+        let Ok(node) = machine.scope(Node::start(options(SHORT), SimEnv::new(&machine))).await else { return false };
+        let found = losses(&node, &story.lock());
+        assert!(found.is_empty(), "seed {seed}: rot took acknowledged writes unnoticed: {found:?}");
+        true
+    })
+}
+
+#[test]
+fn rot_of_the_log_is_refused_or_harmless() {
+    let started = (0..60).filter(|seed| rot(*seed)).count();
+    assert!((5..=55).contains(&started), "{started} of 60 machines started");
 }
 
 #[test]

@@ -12,7 +12,6 @@ use crate::env::sim::{SimEnv, SimNode, run};
 use crate::env::{Storage, StoreOptions, Stores};
 use crate::guard::{Handler, LeaseGuard, ReadMode};
 use crate::node::{FaultSignal, REQUEST_DEADLINE};
-use crate::raft::floor::Floor;
 use crate::raft::snapshot::SNAPSHOT_CHUNK_BYTES;
 use crate::raft::types::Member;
 use crate::raft::{Group, GroupContext, Pace, RecoveredGroup, Wal, WallClocks};
@@ -24,8 +23,7 @@ async fn standing(machine: &Arc<SimNode>) -> Arc<Shard<SimEnv>> {
     let stores: Stores = env.open(&Storage::Memory, &StoreOptions::default()).unwrap();
     let fault = FaultSignal::default();
     let recovered =
-        RecoveredGroup::read(ShardId(0), &Arc::new(ShardMap::whole()), &*stores.log, &*stores.state, &Floor::default())
-            .unwrap();
+        RecoveredGroup::read(ShardId(0), &Arc::new(ShardMap::whole()), &stores.log, &*stores.state).unwrap();
     let context = GroupContext {
         env,
         node: 1,
@@ -35,7 +33,7 @@ async fn standing(machine: &Arc<SimNode>) -> Arc<Shard<SimEnv>> {
         snapshot_chunk_bytes: SNAPSHOT_CHUNK_BYTES,
         log: Arc::clone(&stores.log),
         state: stores.state,
-        wal: Wal::start(stores.log, Floor::default(), fault.clone(), None),
+        wal: Wal::start(stores.log, fault.clone(), None),
         fault,
     };
     let group = Group::start(&context, recovered).await.unwrap();

@@ -98,7 +98,7 @@ fn a_failed_sync_stops_the_node() {
         let node = machine.scope(Node::start(options, SimEnv::new(&machine))).await.unwrap();
         machine.scope(create_table(&node)).await;
         machine.scope(put(&node, "a", "1")).await.unwrap();
-        machine.log().fail_writes(Some(ordered_kv::StoreError::Io("the disk is on fire".to_owned())));
+        machine.log().fail_writes(Some(std::io::Error::other("the disk is on fire")));
         assert!(machine.scope(put(&node, "a", "2")).await.is_err());
         let reason = tokio::time::timeout(Duration::from_secs(1), node.failed()).await.expect("the fault is raised");
         assert!(reason.contains("on fire"), "{reason}");

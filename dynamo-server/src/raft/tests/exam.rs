@@ -11,7 +11,6 @@ use crate::env::sim::{SimEnv, SimNode, run};
 use crate::env::{Env, Storage, StoreOptions};
 use crate::node::FaultSignal;
 use crate::raft::Wal;
-use crate::raft::floor::Floor;
 use crate::raft::lease_feed::LeaseFeed;
 use crate::raft::log::{GroupLog, RecoveredLog};
 use crate::raft::machine::{Machine, RecoveredState};
@@ -29,8 +28,8 @@ impl StoreBuilder<Types<SimEnv>, GroupLog<SimEnv>, Machine<SimEnv>, ()> for Fres
         let timing = Timing::for_election_timeout(std::time::Duration::from_secs(1)).unwrap();
         let now = Moment::from_nanos(SimEnv::monotonic_ns());
         let lease = Arc::new(LeaseFeed::start(0, (timing, timing.promise()), Vec::new(), None, now, 0));
-        let recovered = RecoveredLog::read(&*stores.log, SHARD.0, &Floor::default(), None).unwrap();
-        let wal = Wal::start(Arc::clone(&stores.log), Floor::default(), fault.clone(), None);
+        let recovered = RecoveredLog::read(&stores.log, SHARD.0, None).unwrap();
+        let wal = Wal::start(Arc::clone(&stores.log), fault.clone(), None);
         let log = GroupLog::new(SHARD.0, stores.log, wal, Arc::clone(&lease), recovered);
         let state = RecoveredState::read(&*stores.state, SHARD, Arc::new(ShardMap::whole())).unwrap();
         let published = Arc::new(state.publish());

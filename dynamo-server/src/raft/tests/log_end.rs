@@ -1,7 +1,7 @@
 //! The end of a sound log is accepted at every start, whatever elections have done to it.
 //!
 //! A leader's entries that nobody else had are replaced by the fewer ones of a later term; the machine dies while idle,
-//! between any two steps, and starts again. Each start records how far the log had come, as the node does.
+//! between any two steps, and starts again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,6 @@ use crate::env::sim::{SimEnv, SimNode, chance_below, run};
 use crate::env::{Env, Storage, StoreOptions};
 use crate::node::FaultSignal;
 use crate::raft::Wal;
-use crate::raft::floor::Floor;
 use crate::raft::lease_feed::LeaseFeed;
 use crate::raft::log::{GroupLog, RecoveredLog};
 use crate::raft::types::{CommittedLeaderId, LogEntry, LogId, Vote};
@@ -78,23 +77,21 @@ async fn step(log: &mut GroupLog<SimEnv>, model: &mut Model) {
 }
 
 async fn live(machine: &Arc<SimNode>, model: &mut Model) -> Result<(), String> {
-    let stores = SimEnv::new(machine).open(&Storage::Memory, &StoreOptions::default()).unwrap();
-    let floor = stores.log.floor().unwrap().map_or_else(Floor::default, |bytes| Floor::decode(&bytes).unwrap());
-    let recovered = RecoveredLog::read(&*stores.log, GROUP, &floor, None).map_err(|error| error.to_string())?;
-    let found = Floor { groups: [(GROUP, recovered.floor())].into() };
-    if recovered.floor().last != model.last() {
-        return Err(format!("{:?} was recovered of {:?}", recovered.floor().last, model.last()));
+    let stores =
+        SimEnv::new(machine).open(&Storage::Memory, &StoreOptions::default()).map_err(|error| error.to_string())?;
+    let recovered = RecoveredLog::read(&stores.log, GROUP, None).map_err(|error| error.to_string())?;
+    if recovered.last() != model.last() {
+        return Err(format!("{:?} was recovered of {:?}", recovered.last(), model.last()));
     }
-    stores.log.record_floor(&found.encode()).unwrap();
     let timing = Timing::for_election_timeout(Duration::from_secs(1)).unwrap();
     let now = Moment::from_nanos(SimEnv::monotonic_ns());
     let lease = Arc::new(LeaseFeed::start(1, (timing, timing.promise()), Vec::new(), None, now, 0));
-    let wal = Wal::start(Arc::clone(&stores.log), found, FaultSignal::default(), None);
+    let wal = Wal::start(Arc::clone(&stores.log), FaultSignal::default(), None);
     let mut log = GroupLog::new(GROUP, stores.log, wal.clone(), lease, recovered);
     for _ in 0..1 + chance_below(STEPS) {
         step(&mut log, model).await;
         if chance_below(3) == 0 {
-            wal.guard_end().await;
+            wal.settle().await;
         }
     }
     // Idle: everything before is durable.

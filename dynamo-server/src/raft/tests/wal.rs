@@ -1,11 +1,11 @@
-//! The write-ahead log: shared syncs, order, and a floor that never promises what was cut.
+//! The write-ahead log: shared syncs, order, cuts, failures.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use openraft::storage::IOFlushed;
-use ordered_kv::{LogStore, Reader};
+use raft_log::Log;
 
 use crate::env::sim::{SimEnv, SimNode, run};
 use crate::env::{Env, Storage, StoreOptions};
@@ -13,9 +13,8 @@ use crate::in_flight::InFlight;
 use crate::node::FaultSignal;
 use crate::raft::Wal;
 use crate::raft::durable::Durable;
-use crate::raft::floor::Floor;
-use crate::raft::keys;
 use crate::raft::types::{CommittedLeaderId, LogId, Vote};
+use crate::raft::wal::NewEntry;
 
 /// A disk that is quick enough for appends in place.
 const QUICK_SYNC_US_MAX: u64 = 200;
@@ -24,12 +23,22 @@ fn at(index: u64) -> LogId {
     LogId::new(CommittedLeaderId::new(1), index)
 }
 
-fn records(indexes: impl Iterator<Item = u64>) -> Vec<(LogId, Bytes)> {
-    indexes.map(|index| (at(index), Bytes::from(format!("entry {index}")))).collect()
+fn entries(indexes: impl Iterator<Item = u64>) -> Vec<NewEntry> {
+    let entry =
+        |index| NewEntry { log_id: at(index), bytes: Bytes::from(format!("entry {index}")), is_membership: false };
+    indexes.map(entry).collect()
+}
+
+/// What the log holds of an entry.
+fn stored(log: &Log, group: u32, index: u64) -> Option<Bytes> {
+    log.read(group, index, index + 1, usize::MAX).unwrap().pop().map(|entry| entry.body)
 }
 
 /// A WAL on a simulated disk; runs `story` with it.
-fn with_wal<F: Future<Output = ()>>(seed: u64, story: impl FnOnce(Arc<SimNode>, Wal<SimEnv>, FaultSignal) -> F) {
+fn with_wal<F: Future<Output = ()>>(
+    seed: u64,
+    story: impl FnOnce(Arc<SimNode>, Wal<SimEnv>, Arc<Log>, FaultSignal) -> F,
+) {
     with_wal_of(None, seed, story);
 }
 
@@ -37,7 +46,7 @@ fn with_wal<F: Future<Output = ()>>(seed: u64, story: impl FnOnce(Arc<SimNode>, 
 fn with_wal_of<F: Future<Output = ()>>(
     in_place: Option<Arc<InFlight>>,
     seed: u64,
-    story: impl FnOnce(Arc<SimNode>, Wal<SimEnv>, FaultSignal) -> F,
+    story: impl FnOnce(Arc<SimNode>, Wal<SimEnv>, Arc<Log>, FaultSignal) -> F,
 ) {
     run(seed, async move {
         let machine = SimNode::new(1, 1);
@@ -46,8 +55,8 @@ fn with_wal_of<F: Future<Output = ()>>(
             .scope(async move {
                 let stores = SimEnv::new(&machine).open(&Storage::Memory, &StoreOptions::default()).unwrap();
                 let fault = FaultSignal::default();
-                let wal = Wal::start(stores.log, Floor::default(), fault.clone(), in_place);
-                story(machine, wal, fault).await;
+                let wal = Wal::start(Arc::clone(&stores.log), fault.clone(), in_place);
+                story(machine, wal, stores.log, fault).await;
             })
             .await;
     });
@@ -55,13 +64,13 @@ fn with_wal_of<F: Future<Output = ()>>(
 
 async fn append(wal: &Wal<SimEnv>, group: u32, indexes: impl Iterator<Item = u64>) -> Arc<Durable> {
     let flushed = Arc::new(Durable::new(0));
-    wal.append(group, records(indexes), None, Arc::clone(&flushed), IOFlushed::noop()).await.unwrap();
+    wal.append(group, entries(indexes), None, Arc::clone(&flushed), IOFlushed::noop()).await.unwrap();
     flushed
 }
 
 #[test]
 fn what_gathers_during_a_sync_shares_the_next_one() {
-    with_wal(41, async |machine, wal, _| {
+    with_wal(41, async |machine, wal, _, _| {
         wal.save_vote(0, Vote::new(1, 1)).await.unwrap();
         let syncs = machine.log().syncs();
         machine.freeze_disk_after(0);
@@ -81,37 +90,27 @@ fn what_gathers_during_a_sync_shares_the_next_one() {
 }
 
 #[test]
-fn a_cut_end_is_not_promised_any_more() {
-    with_wal(42, async |machine, wal, _| {
+fn a_cut_end_is_gone_and_what_replaces_it_stays() {
+    with_wal(42, async |machine, wal, log, _| {
         append(&wal, 0, 0..=9).await;
         append(&wal, 1, 0..=3).await;
         wal.save_vote(0, Vote::new(1, 1)).await.unwrap();
-        let mut recorded = Floor::default();
-        recorded.groups.entry(0).or_default().last = Some(at(9));
-        recorded.groups.entry(1).or_default().last = Some(at(3));
-        machine.log().record_floor(&recorded.encode()).unwrap();
-
         wal.truncate(0, Some(at(4))).await.unwrap();
         append(&wal, 0, 5..=6).await;
         wal.save_vote(0, Vote::new(2, 1)).await.unwrap();
-        let floor = Floor::decode(&machine.log().floor().unwrap().unwrap()).unwrap();
-        assert!(floor.groups[&0].last <= Some(at(6)), "{floor:?}");
-        assert_eq!(floor.groups[&1].last, Some(at(3)), "the other group's end stays guarded");
-        assert_eq!(machine.log().get(&keys::entry(0, 8)).unwrap(), None);
-        assert_eq!(machine.log().get(&keys::entry(0, 6)).unwrap(), Some(Bytes::from_static(b"entry 6")));
-
+        for log in [&*log, &machine.peek_log().unwrap()] {
+            assert_eq!((log.last(0), log.last(1)), (Some(6), Some(3)));
+            assert_eq!(stored(log, 0, 6), Some(Bytes::from_static(b"entry 6")));
+        }
         wal.close().await;
-        let floor = Floor::decode(&machine.log().floor().unwrap().unwrap()).unwrap();
-        assert_eq!(floor.groups[&0].last, Some(at(6)));
-        assert_eq!(floor.groups[&0].vote, Some(Vote::new(2, 1)));
         assert!(wal.save_vote(0, Vote::new(3, 1)).await.is_err(), "closed");
     });
 }
 
 #[test]
 fn after_a_failed_write_nothing_is_ever_acknowledged() {
-    with_wal(43, async |machine, wal, fault| {
-        machine.log().fail_writes(Some(ordered_kv::StoreError::Io("gone".to_owned())));
+    with_wal(43, async |machine, wal, _, fault| {
+        machine.log().fail_writes(Some(std::io::Error::other("gone")));
         assert!(wal.save_vote(0, Vote::new(1, 1)).await.is_err());
         assert!(fault.reason().is_some());
         machine.log().fail_writes(None);
@@ -127,17 +126,17 @@ fn an_append_in_place_does_not_overtake_a_cut() {
     for seed in 0..10 {
         let requests = Arc::new(InFlight::default());
         let _answering = requests.enter();
-        with_wal_of(Some(Arc::clone(&requests)), seed, async |machine, wal, _| {
+        with_wal_of(Some(Arc::clone(&requests)), seed, async |machine, wal, log, _| {
             machine.let_tasks_block();
             machine.slow_disk(Some(QUICK_SYNC_US_MAX));
+            append(&wal, 0, 0..=6).await;
             for round in 1..30 {
-                append(&wal, 0, 0..=9).await;
+                append(&wal, 0, 7..=9).await;
                 wal.truncate(0, Some(at(4))).await.unwrap();
                 append(&wal, 0, 5..=6).await;
                 wal.save_vote(0, Vote::new(round, 1)).await.unwrap();
-                let entry = |index| machine.log().get(&keys::entry(0, index)).unwrap();
-                assert!(entry(5).is_some() && entry(6).is_some(), "seed {seed}: the new end was cut off, too");
-                assert!(entry(7).is_none(), "seed {seed}: the old end is still there");
+                assert!(log.last(0) >= Some(6), "seed {seed}: the new end was cut off, too");
+                assert_eq!(log.last(0), Some(6), "seed {seed}: the old end is still there");
             }
             assert!(wal.written_in_place() > 0, "seed {seed}");
         });
@@ -149,7 +148,7 @@ fn an_append_in_place_does_not_overtake_a_cut() {
 fn a_slow_disk_is_left_to_the_worker() {
     let requests = Arc::new(InFlight::default());
     let _answering = requests.enter();
-    with_wal_of(Some(Arc::clone(&requests)), 44, async |machine, wal, _| {
+    with_wal_of(Some(Arc::clone(&requests)), 44, async |machine, wal, _, _| {
         machine.let_tasks_block();
         machine.slow_disk(Some(QUICK_SYNC_US_MAX));
         for index in 0..50 {

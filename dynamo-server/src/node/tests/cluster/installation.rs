@@ -32,7 +32,8 @@ enum Reached {
 }
 
 fn reached(machine: &SimNode, applied_before: u64) -> Reached {
-    let note = Incoming::read(&*machine.log(), 0).expect("a note that can be read");
+    let log = machine.peek_log().expect("a log that can be read");
+    let note = Incoming::read(&log, 0).expect("a note that can be read");
     let applied = persisted_applied(&*machine.state(), ShardId(0)).expect("a state that can be read");
     match note {
         Some(note) if applied >= Some(note.upto) => Reached::Installed,
