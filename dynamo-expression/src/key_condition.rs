@@ -16,6 +16,7 @@ use dynamo_protocol::value::AttributeValue;
 use crate::compare::{begins_with, order};
 use crate::condition::{Comparator, Condition, Operand};
 use crate::error::{ExpressionError, ExpressionKind};
+use crate::legacy::wrong_count;
 use crate::path::Path;
 
 /// Conditions on attributes, at most one for each, in the order of the text.
@@ -167,10 +168,10 @@ impl KeyCondition {
         if count <= columns {
             return Ok(());
         }
-        // An index may have more than two key attributes since 2025; before, and still for KeyConditions, the text
+        // An index may have more than two key attributes since 2025; before, and still for KeyConditions, the texts
         // knew only one or two.
         if self.legacy {
-            return Err(not_supported());
+            return Err(if count > 2 { wrong_count() } else { not_supported() });
         }
         Err(ExpressionError::bare(format!(
             "The number of query conditions ({count}) exceeds the number of key attributes defined in the schema \
@@ -283,7 +284,12 @@ fn collect(condition: Condition, clauses: &mut Vec<KeyClause>) -> Result<(), Exp
 }
 
 fn wrong_operator(name: &str) -> ExpressionError {
-    invalid(format!("Invalid operator used in KeyConditionExpression: {name}"))
+    ExpressionError::bare(format!("Invalid operator used in KeyConditionExpression: {name}"))
+}
+
+/// Like the text about operators it names the member itself, so nothing stands before it.
+fn wrong_condition(text: impl std::fmt::Display) -> ExpressionError {
+    ExpressionError::bare(format!("Invalid condition in KeyConditionExpression: {text}"))
 }
 
 fn operator_name(condition: &Condition) -> &'static str {
@@ -324,9 +330,8 @@ fn key_first(
     others: Vec<Operand>,
 ) -> Result<(String, Vec<Arc<AttributeValue>>), ExpressionError> {
     if matches!(first, Operand::Value(_)) {
-        return Err(invalid(format!(
-            "Invalid condition in KeyConditionExpression: {operator} operator must have the key attribute as its \
-             first operand"
+        return Err(wrong_condition(format_args!(
+            "{operator} operator must have the key attribute as its first operand"
         )));
     }
     let mut operands = vec![first];
@@ -343,9 +348,7 @@ fn one_attribute(operands: Vec<Operand>) -> Result<(String, Vec<Arc<AttributeVal
             Operand::Value(value) => values.push(value),
             Operand::Size(_) => return Err(invalid("KeyConditionExpressions cannot contain nested operations")),
             Operand::Path(_) if attribute.is_some() => {
-                return Err(invalid(
-                    "Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition",
-                ));
+                return Err(wrong_condition("Multiple attribute names used in one condition"));
             }
             Operand::Path(path) if path.is_nested() => {
                 return Err(invalid("KeyConditionExpressions cannot have conditions on nested attributes"));
@@ -355,6 +358,6 @@ fn one_attribute(operands: Vec<Operand>) -> Result<(String, Vec<Arc<AttributeVal
     }
     match attribute {
         Some(path) => Ok((path.root().to_owned(), values)),
-        None => Err(invalid("Invalid condition in KeyConditionExpression: No key attribute specified")),
+        None => Err(wrong_condition("No key attribute specified")),
     }
 }

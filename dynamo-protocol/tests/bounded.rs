@@ -61,8 +61,8 @@ fn a_text_is_whole_as_long_as_the_request_could_have_been_right() {
     let name = "n".repeat(65_536);
     let error =
         refused(PutItemInput::from_json(format!(r#"{{"TableName":"abc","Item":{{"{name}":{{"S":""}}}}}}"#).as_bytes()));
-    assert!(!error.message().contains(CUT));
-    assert!(error.message().contains(&name));
+    let expected = "1 validation error detected: Attribute name is too large, must be less than 65536 bytes";
+    assert_eq!(error.message(), expected, "in words that do not repeat it");
     let keys = many(101, |at| format!(r#"{{"a":{{"S":"{at}-{}"}}}}"#, "k".repeat(700)));
     let error = refused(BatchGetItemInput::from_json(
         format!(r#"{{"RequestItems":{{"abc":{{"Keys":[{keys}]}}}}}}"#).as_bytes(),

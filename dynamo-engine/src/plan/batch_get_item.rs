@@ -6,10 +6,8 @@ use std::sync::Arc;
 use dynamo_expression::Projection;
 use dynamo_protocol::ops::BatchGetItemInput;
 use dynamo_protocol::shapes::KeysAndAttributes;
-use dynamo_protocol::value::Item;
 
 use crate::catalog::{Catalog, TableDescriptor};
-use crate::item::ItemBody;
 use crate::read::{BatchRead, CapacityReport, ReadPlan, Shape, TableRead};
 
 use super::parameters::check_generations;
@@ -18,15 +16,28 @@ use super::{ItemKey, PlanError, lookup, paths, projection};
 /// The most keys in one batch, over all tables.
 const KEYS_MAX: usize = 100;
 
-/// Plans a BatchGetItem.
+/// Plans a BatchGetItem. `repeats_a_key` says whether the request has a key twice, spelled alike
+/// ([`BatchGetItemInput::repeats_a_key`]): the service compares keys so, before it looks for their table. That costs a
+/// second look at the request, so it is only asked where an item is asked for twice, or there is another mistake.
 ///
 /// # Errors
 /// The client's mistakes, and an unknown table.
-pub fn plan(input: BatchGetItemInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanError> {
+pub fn plan(
+    mut input: BatchGetItemInput,
+    catalog: &dyn Catalog,
+    repeats_a_key: impl Fn() -> bool,
+) -> Result<ReadPlan, PlanError> {
     check_request(&input.request_items)?;
     let projections = input.request_items.values().map(parse_projection).collect::<Result<Vec<_>, _>>()?;
     let found = rows(&input.request_items, catalog);
-    let found = found.map_err(|error| repeated_key(&input.request_items).unwrap_or(error))?;
+    let repeated = found.as_ref().map_or(true, |found| found.iter().any(|(_, keys)| has_repeats(keys)));
+    if repeated && repeats_a_key() {
+        return Err(PlanError::validation("Provided list of item keys contains duplicates"));
+    }
+    let mut found = found?;
+    if repeated {
+        input.request_items.values_mut().zip(&mut found).for_each(|(request, (_, keys))| keep_first(request, keys));
+    }
     let mut reads = Vec::with_capacity(found.len());
     for (((name, request), projection), (table, keys)) in input.request_items.into_iter().zip(projections).zip(found) {
         paths::check_scalars(projection.iter().flat_map(|projection| projection.paths()), &table)?;
@@ -78,26 +89,22 @@ fn rows(requests: &BTreeMap<String, KeysAndAttributes>, catalog: &dyn Catalog) -
         .collect()
 }
 
-/// The service compares the keys of a request before it looks for the table. Comparing rows costs less, so this slow
-/// comparison is only made where there is another mistake that it must come before.
-fn repeated_key(requests: &BTreeMap<String, KeysAndAttributes>) -> Option<PlanError> {
-    let repeats = |keys: &[Item]| {
-        let distinct: BTreeSet<ItemBody> = keys.iter().map(ItemBody::encode).collect();
-        distinct.len() < keys.len()
-    };
-    requests.values().any(|request| repeats(&request.keys)).then(duplicates)
-}
-
-fn duplicates() -> PlanError {
-    PlanError::validation("Provided list of item keys contains duplicates")
-}
-
-/// The rows of one table, each once.
+/// The rows of one table, in the order of the request.
 fn keys(table: &Arc<TableDescriptor>, request: &KeysAndAttributes) -> Result<Vec<ItemKey>, PlanError> {
-    let keys = request.keys.iter().map(|key| ItemKey::of(table, key)).collect::<Result<Vec<_>, _>>()?;
+    Ok(request.keys.iter().map(|key| ItemKey::of(table, key)).collect::<Result<Vec<_>, _>>()?)
+}
+
+fn has_repeats(keys: &[ItemKey]) -> bool {
     let distinct: BTreeSet<&[u8]> = keys.iter().map(|key| &key.row[..]).collect();
-    if distinct.len() < keys.len() {
-        return Err(duplicates());
-    }
-    Ok(keys)
+    distinct.len() < keys.len()
+}
+
+/// An item that is asked for twice, its key spelled in two ways, comes once.
+fn keep_first(request: &mut KeysAndAttributes, keys: &mut Vec<ItemKey>) {
+    let mut seen = BTreeSet::new();
+    let is_first: Vec<bool> = keys.iter().map(|key| seen.insert(key.row.clone())).collect();
+    let mut kept = is_first.iter();
+    keys.retain(|_| kept.next() == Some(&true));
+    let mut kept = is_first.iter();
+    request.keys.retain(|_| kept.next() == Some(&true));
 }

@@ -43,17 +43,39 @@ pub fn plan(input: BatchWriteItemInput, catalog: &dyn Catalog) -> Result<WritePl
     let (mut writes, mut keys) = (Vec::new(), BTreeSet::new());
     for ((name, requests), table) in requested.into_iter().zip(&tables) {
         reply.table(table, &name);
+        check_keyless(table, &requests)?;
         for request in requests {
             let (key, change, collection, request) = target(table, request)?;
             let command = Command::Write(item_write(table, &key, None, change));
             writes.push(PlannedCommand { token: key.token, command });
             reply.write(table, collection, request);
             if !keys.insert(key.row) {
-                return Err(PlanError::validation("Provided list of item keys contains duplicates"));
+                return Err(duplicates());
             }
         }
     }
     Ok(WritePlan { writes, reply: ReplySpec::Batch(reply) })
+}
+
+/// Two equal items without a key are duplicates before they are incomplete. Others are found by their keys.
+fn check_keyless(table: &TableDescriptor, requests: &[Requested]) -> Result<(), PlanError> {
+    let lacks_key = |request: &&Requested| match request {
+        Requested::Put { item, .. } => table.keys.attributes().any(|attribute| !item.contains_key(&attribute.name)),
+        Requested::Delete { .. } => false,
+    };
+    let mut keyless = BTreeSet::new();
+    for request in requests.iter().filter(lacks_key) {
+        if let Requested::Put { item, billed_bytes } = request
+            && !keyless.insert(body(item, *billed_bytes).as_bytes().to_vec())
+        {
+            return Err(duplicates());
+        }
+    }
+    Ok(())
+}
+
+fn duplicates() -> PlanError {
+    PlanError::validation("Provided list of item keys contains duplicates")
 }
 
 fn request(request: WriteRequest) -> Result<Requested, PlanError> {

@@ -6,9 +6,12 @@ use dynamo_expression::legacy::{self, Comparison};
 use dynamo_expression::{Condition, ExpressionError, KeyCondition};
 use dynamo_protocol::shapes::{self, ConditionalOperator};
 
-/// `KeyConditions`.
-pub(crate) fn key_condition(conditions: &BTreeMap<String, shapes::Condition>) -> Result<KeyCondition, ExpressionError> {
-    legacy::key_conditions(comparisons(conditions))
+/// `KeyConditions`, of an index or of the table.
+pub(crate) fn key_condition(
+    conditions: &BTreeMap<String, shapes::Condition>,
+    of_index: bool,
+) -> Result<KeyCondition, ExpressionError> {
+    legacy::key_conditions(comparisons(conditions), of_index)
 }
 
 /// `QueryFilter` or `ScanFilter`, joined by `ConditionalOperator`; `None` where there is nothing to filter by.

@@ -91,7 +91,9 @@ fn check_parameters(input: &QueryInput) -> Result<(), PlanError> {
 fn parse(input: &QueryInput) -> Result<Expressions, PlanError> {
     let legacy_projection = input.attributes_to_get.as_deref().map(attributes_to_get).transpose()?;
     let legacy_filter = legacy::filter(input.query_filter.as_ref(), input.conditional_operator)?;
-    let legacy_key = input.key_conditions.as_ref().map(legacy::key_condition).transpose()?;
+    let of_index = input.index_name.is_some();
+    let legacy_key = input.key_conditions.as_ref();
+    let legacy_key = legacy_key.map(|conditions| legacy::key_condition(conditions, of_index)).transpose()?;
     let names = input.expression_attribute_names.as_ref();
     let placeholders = Placeholders::new(names, input.expression_attribute_values.as_ref());
     let key = input.key_condition_expression.as_deref();

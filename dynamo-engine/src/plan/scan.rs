@@ -5,7 +5,7 @@
 
 use dynamo_expression::legacy::attributes_to_get;
 use dynamo_expression::{Condition, ExpressionKind, Placeholders, Projection};
-use dynamo_protocol::ops::ScanInput;
+use dynamo_protocol::ops::{ScanBody, ScanInput};
 use ordered_kv::Direction;
 use shard_router::{Token, TokenRange};
 
@@ -39,8 +39,11 @@ impl Segment {
 /// # Errors
 /// The client's mistakes, and an unknown table.
 pub fn plan(input: ScanInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanError> {
+    let ScanInput { body: input, bad_start_key } = input;
     check_parameters(&input)?;
+    // The legacy parameters are looked at before the segments, and before the values of the start key.
     let legacy = parse_legacy(&input)?;
+    bad_start_key.map_or(Ok(()), Err)?;
     let segment = segment(&input)?;
     let expressions = parse(&input)?;
     let (filter, projection) = (legacy.0.or(expressions.0), legacy.1.or(expressions.1));
@@ -71,7 +74,7 @@ pub fn plan(input: ScanInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanErr
     .into())
 }
 
-fn check_parameters(input: &ScanInput) -> Result<(), PlanError> {
+fn check_parameters(input: &ScanBody) -> Result<(), PlanError> {
     let legacy = [
         ("AttributesToGet", input.attributes_to_get.is_some()),
         ("ScanFilter", input.scan_filter.is_some()),
@@ -90,7 +93,7 @@ fn check_parameters(input: &ScanInput) -> Result<(), PlanError> {
 }
 
 /// The segment asked for: both parameters or none, and the number below the total.
-fn segment(input: &ScanInput) -> Result<Segment, PlanError> {
+fn segment(input: &ScanBody) -> Result<Segment, PlanError> {
     match (input.segment, input.total_segments) {
         (None, None) => Ok(Segment { number: 0, total: 1 }),
         (Some(_), None) => Err(PlanError::validation(
@@ -109,14 +112,13 @@ fn segment(input: &ScanInput) -> Result<Segment, PlanError> {
     }
 }
 
-/// AttributesToGet and ScanFilter, which the service looks at before the segments.
-fn parse_legacy(input: &ScanInput) -> Result<(Option<Condition>, Option<Projection>), PlanError> {
+fn parse_legacy(input: &ScanBody) -> Result<(Option<Condition>, Option<Projection>), PlanError> {
     let projection = input.attributes_to_get.as_deref().map(attributes_to_get).transpose()?;
     let filter = legacy::filter(input.scan_filter.as_ref(), input.conditional_operator)?;
     Ok((filter, projection))
 }
 
-fn parse(input: &ScanInput) -> Result<(Option<Condition>, Option<Projection>), PlanError> {
+fn parse(input: &ScanBody) -> Result<(Option<Condition>, Option<Projection>), PlanError> {
     let names = input.expression_attribute_names.as_ref();
     let placeholders = Placeholders::new(names, input.expression_attribute_values.as_ref());
     let filter = input.filter_expression.as_deref();

@@ -51,7 +51,11 @@ pub fn plan(input: TransactGetItemsInput, catalog: &dyn Catalog) -> Result<ReadP
     Ok(TransactRead { items: items.collect() }.into())
 }
 
+/// Unlike GetItem, a transaction takes names for which there is no expression.
 fn parse_projection(get: &Get) -> Result<Option<Projection>, PlanError> {
+    if get.projection_expression.is_none() {
+        return Ok(None);
+    }
     projection::parse(&projection::Requested {
         attributes_to_get: None,
         expression: get.projection_expression.as_deref(),

@@ -181,10 +181,9 @@ fn parse(parts: Parts) -> Result<Action, PlanError> {
     };
     let condition = parts.condition.as_deref().map(|text| placeholders.condition(ExpressionKind::Condition, text));
     let condition = condition.transpose().map_err(ApiError::from)?;
+    // Unlike the single writes, transactions take names and values for which there is no expression.
     if condition.is_some() || matches!(change, Change::Update(_)) {
         placeholders.finish().map_err(ApiError::from)?;
-    } else {
-        placeholders.refuse_without_expressions("ConditionExpression is null").map_err(ApiError::from)?;
     }
     if !is_put {
         billed_bytes += parts.values.as_ref().map_or(0, item_bytes);

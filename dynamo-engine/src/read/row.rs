@@ -69,4 +69,32 @@ impl Shape {
         }
         Ok(())
     }
+
+    /// Writes what is wanted of `row` as the member `Item`; nothing at all where that is nothing, as a transaction has it
+    /// (GetItem answers an empty item).
+    pub fn write_unless_empty(&self, row: &ItemRef<'_>, json: &mut JsonWriter<'_>) -> Result<(), ReadError> {
+        let has_any = |names: &[String]| {
+            for name in names {
+                if row.get(name)?.is_some() {
+                    return Ok::<_, ReadError>(true);
+                }
+            }
+            Ok(false)
+        };
+        match self {
+            Shape::Names(names) if !has_any(names)? => Ok(()),
+            Shape::Paths(projection) => {
+                let part = projection.project(&Decoded::new(*row), &Steps::unlimited());
+                let part = part.map_err(ReadError::out_of_steps)?;
+                if !part.is_empty() {
+                    json.key("Item").item(&part);
+                }
+                Ok(())
+            }
+            Shape::Whole | Shape::Names(_) | Shape::Columns(_) => {
+                json.key("Item");
+                self.write(row, json)
+            }
+        }
+    }
 }

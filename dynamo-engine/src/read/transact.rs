@@ -84,7 +84,7 @@ impl TransactRead {
 }
 
 impl TransactItem {
-    /// Writes the response for this item, an empty one where there is none, and returns the item's size.
+    /// Writes the response for this item, an empty one where there is nothing to tell, and returns the item's size.
     fn read(&self, views: &dyn Views, json: &mut JsonWriter<'_>) -> Result<usize, ReadError> {
         let row = reader(views, self.key.token)?.get(&self.key.row)?;
         json.begin_object();
@@ -92,8 +92,7 @@ impl TransactItem {
         if let Some(row) = row.as_deref() {
             let item = ItemRef::parse(row)?;
             bytes = item.billed_bytes();
-            json.key("Item");
-            self.shape.write(&item, json)?;
+            self.shape.write_unless_empty(&item, json)?;
         }
         json.end_object();
         Ok(bytes)

@@ -95,7 +95,9 @@ pub fn plan_in(catalog: &dyn Catalog, operation: &str, body: &Value) -> Result<R
 pub fn plan_bytes(catalog: &dyn Catalog, operation: &str, body: &[u8]) -> Result<ReadPlan, ApiError> {
     let planned = match operation {
         "GetItem" => plan::get_item::plan(GetItemInput::from_json(body)?, catalog),
-        "BatchGetItem" => plan::batch_get_item::plan(BatchGetItemInput::from_json(body)?, catalog),
+        "BatchGetItem" => plan::batch_get_item::plan(BatchGetItemInput::from_json(body)?, catalog, || {
+            BatchGetItemInput::repeats_a_key(body)
+        }),
         "Query" => plan::query::plan(QueryInput::from_json(body)?, catalog),
         "Scan" => plan::scan::plan(ScanInput::from_json(body)?, catalog),
         "TransactGetItems" => plan::transact_get_items::plan(TransactGetItemsInput::from_json(body)?, catalog),

@@ -6,23 +6,31 @@ use crate::error::ExpressionError;
 use crate::key_condition::{KeyClause, KeyCondition, KeyTest};
 use crate::legacy::comparison::Comparison;
 
-/// The key condition that `KeyConditions` stands for.
+/// The key condition that `KeyConditions` stands for. `of_index` says that an index is asked, whose key may have more than
+/// two attributes.
 ///
 /// # Errors
-/// The first malformed comparison, or none or more than two of them, in DynamoDB's words. Operators that no key can
-/// be looked up by are refused by [`KeyCondition::plan`], behind a missing table and a missing key attribute.
+/// The first malformed comparison, or a wrong number of them, in DynamoDB's words. Operators that no key can be looked
+/// up by are refused by [`KeyCondition::plan`], behind a missing table and a missing key attribute; so are more conditions
+/// than the index has key attributes.
 pub fn key_conditions<'a>(
     attributes: impl IntoIterator<Item = (&'a str, Comparison<'a>)>,
+    of_index: bool,
 ) -> Result<KeyCondition, ExpressionError> {
     let mut clauses = Vec::new();
     for (name, comparison) in attributes {
         comparison.check()?;
         clauses.push(KeyClause { attribute: name.to_owned(), test: test(&comparison) });
     }
-    if clauses.is_empty() || clauses.len() > 2 {
-        return Err(ExpressionError::bare("Conditions can be of length 1 or 2 only"));
+    if clauses.is_empty() || (clauses.len() > 2 && !of_index) {
+        return Err(wrong_count());
     }
     Ok(KeyCondition { clauses, legacy: true })
+}
+
+/// The text of before an index could have more than two key attributes.
+pub(crate) fn wrong_count() -> ExpressionError {
+    ExpressionError::bare("Conditions can be of length 1 or 2 only")
 }
 
 fn test(comparison: &Comparison<'_>) -> KeyTest {

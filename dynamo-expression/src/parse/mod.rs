@@ -34,8 +34,8 @@ pub const DEPTH_MAX: usize = EXPRESSION_OPERATORS_MAX + 2;
 /// Levels of functions in functions. No more than 240 calls of `if_not_exists`, the only one that nests, fit into 4 KB.
 pub const CALLS_MAX: usize = 256;
 
-/// The largest index that a list element may be addressed with.
-const INDEX_MAX: u64 = i32::MAX as u64;
+/// The largest index that a list element may be addressed with: the service's (4294967294), far beyond any list.
+const INDEX_MAX: u64 = u32::MAX as u64 - 1;
 
 pub type Parsed<T> = Result<T, ExpressionError>;
 

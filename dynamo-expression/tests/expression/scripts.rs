@@ -278,7 +278,7 @@ fn old(verb: &str, text: &str) -> Printed {
             legacy::check_conditional_operator(operator, Some(clauses.len()))?;
             legacy::filter(comparisons(), operator).map(|parsed| printer::condition(&parsed))
         }
-        "keys_of" => plan(before, &legacy::key_conditions(comparisons())?),
+        "keys_of" => plan(before, &legacy::key_conditions(comparisons(), false)?),
         "expected" => {
             let attributes = clauses.iter().map(|clause| (clause.name.as_str(), expected(clause)));
             legacy::expected(attributes, operator).map(|parsed| printer::condition(&parsed))

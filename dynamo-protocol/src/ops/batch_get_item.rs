@@ -1,9 +1,9 @@
 //! BatchGetItem: reads items of several tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::ApiError;
-use crate::json::JsonWriter;
+use crate::json::{JsonWriter, Kind, Reader, Refused};
 use crate::limits::BATCH_GET_KEYS_MAX;
 use crate::shapes::checks::{Checks, Layer, Wording};
 use crate::shapes::declare::structure;
@@ -36,6 +36,51 @@ impl BatchGetItemInput {
         checks.contents(Wording::Bare)?;
         Ok(input)
     }
+
+    /// Whether `body`, a request that could be read, asks a table for the same key twice, spelled alike. That is what the
+    /// service refuses: `1` and `1.0` are the same item, which then comes once. Reads the body once more, so it is for
+    /// requests that have a key twice however it is spelled, or another mistake.
+    pub fn repeats_a_key(body: &[u8]) -> bool {
+        let mut repeats = false;
+        let tables = |reader: &mut Reader<'_>| {
+            reader.object(|reader, _table| {
+                let mut seen = BTreeSet::new();
+                each_member(reader, "Keys", |reader| {
+                    reader.array(|reader| {
+                        repeats |= !seen.insert(spelled_key(reader)?);
+                        Ok(())
+                    })
+                })
+            })
+        };
+        // What cannot be read was refused when the request was read.
+        Reader::new(body).and_then(|mut reader| each_member(&mut reader, "RequestItems", tables)).is_ok() && repeats
+    }
+}
+
+/// Gives the member `name` of the object that follows to `read`.
+fn each_member<'a>(
+    reader: &mut Reader<'a>,
+    name: &str,
+    mut read: impl FnMut(&mut Reader<'a>) -> Result<(), Refused>,
+) -> Result<(), Refused> {
+    reader.object(|reader, member| if member == name { read(reader) } else { reader.skip() })
+}
+
+/// A key's attributes with their types and texts, as sent. The values of keys are single texts.
+fn spelled_key(reader: &mut Reader<'_>) -> Result<BTreeMap<String, (String, String)>, Refused> {
+    let mut key = BTreeMap::new();
+    reader.object(|reader, attribute| {
+        reader.object(|reader, kind| {
+            if reader.kind()? != Kind::Text {
+                return reader.skip();
+            }
+            let text = reader.string()?.into_owned();
+            key.insert(attribute.clone().into_owned(), (kind.into_owned(), text));
+            Ok(())
+        })
+    })?;
+    Ok(key)
 }
 
 fn check_tables(items: &BTreeMap<String, KeysAndAttributes>, path: &Path<'_>, checks: &mut Checks) {
@@ -90,4 +135,25 @@ fn echo(items: &BTreeMap<String, KeysAndAttributes>) -> String {
     }
     json.end_object();
     cut(&String::from_utf8(out).expect("JSON written from texts is UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_repeated_to_the_letter() {
+        let body = |keys: &str| format!(r#"{{"RequestItems":{{"t":{{"ConsistentRead":true,"Keys":[{keys}]}}}}}}"#);
+        for (keys, expected) in [
+            (r#"{"k":{"N":"1"}},{"k":{"N":"1.0"}}"#, false),
+            (r#"{"k":{"N":"1"}},{"k":{"N":"2"}},{ "k" : {"N":"1"} }"#, true),
+            (r#"{"k":{"S":"1"}},{"k":{"B":"1"}}"#, false),
+            (r#"{"a":{"S":"x"},"b":{"S":"y"}},{"b":{"S":"y"},"a":{"S":"x"}}"#, true),
+            (r#"{"k":{"S":"x"}},{"k":{"S":"\u0078"}}"#, true),
+        ] {
+            assert_eq!(BatchGetItemInput::repeats_a_key(body(keys).as_bytes()), expected, "{keys}");
+        }
+        let twice = r#"{"RequestItems":{"t":{"Keys":[{"k":{"S":"x"}}]},"u":{"Keys":[{"k":{"S":"x"}}]}}}"#;
+        assert!(!BatchGetItemInput::repeats_a_key(twice.as_bytes()));
+    }
 }

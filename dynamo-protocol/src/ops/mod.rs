@@ -49,7 +49,7 @@ pub use list_tables::ListTablesInput;
 pub use list_tags_of_resource::ListTagsOfResourceInput;
 pub use put_item::PutItemInput;
 pub use query::QueryInput;
-pub use scan::ScanInput;
+pub use scan::{ScanBody, ScanInput};
 pub use tag_resource::TagResourceInput;
 pub use transact_get_items::TransactGetItemsInput;
 #[cfg(test)]

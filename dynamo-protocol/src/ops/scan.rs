@@ -16,8 +16,8 @@ use crate::value::Item;
 use super::decode;
 
 structure! {
-    /// Request of Scan.
-    pub struct ScanInput {
+    /// The members as they are read.
+    pub struct ScanBody {
         /// What to give back.
         optional select: Select = "Select";
         /// The index to read; the table itself if absent.
@@ -53,19 +53,36 @@ structure! {
     }
 }
 
+/// Request of Scan.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ScanInput {
+    /// The members.
+    pub body: ScanBody,
+    /// What is wrong with the values of ExclusiveStartKey. It is due behind a bad ScanFilter, whose operators are not
+    /// looked at here. A request with such an error must not be carried out: another value stands in its place.
+    pub bad_start_key: Option<ApiError>,
+}
+
 impl ScanInput {
     /// Reads a request body.
     ///
     /// # Errors
     /// SerializationException where the body cannot be read; ValidationException for broken model constraints, then
-    /// for bad attribute values.
+    /// for bad attribute values, but for those of [`ScanInput::bad_start_key`].
     pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
-        let (input, mut checks) = decode::<Self>(body)?;
+        let (body, mut checks) = decode::<ScanBody>(body)?;
         checks.constraints(Layer::Classic)?;
-        checks.contents_after(|| input.check_parameters(), Wording::Older)?;
-        Ok(input)
+        let bad_start_key = checks.start_key_contents(Wording::Older);
+        if bad_start_key.is_some() {
+            body.check_parameters()?;
+        } else {
+            checks.contents_after(|| body.check_parameters(), Wording::Older)?;
+        }
+        Ok(ScanInput { body, bad_start_key })
     }
+}
 
+impl ScanBody {
     /// Whether the parameters go together, as far as this can be told without reading expressions.
     fn check_parameters(&self) -> Result<(), ApiError> {
         let projection = ("ProjectionExpression", self.projection_expression.is_some());

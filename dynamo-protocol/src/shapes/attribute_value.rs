@@ -157,7 +157,7 @@ impl Value<'_, '_> {
                 if name.is_empty() {
                     self.checks.empty_name(self.path, false);
                 } else if name.len() > ATTRIBUTE_NAME_BYTES_MAX {
-                    self.checks.long_name(self.path, &name);
+                    self.checks.long_name(self.path);
                 }
                 let value = self.nested(reader, level)?;
                 entries.insert(name.into_owned(), value);

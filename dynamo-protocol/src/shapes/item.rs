@@ -10,7 +10,6 @@ use super::declare::structure;
 use super::enums::{AttributeAction, ComparisonOperator, ReturnValuesOnConditionCheckFailure};
 use super::path::Path;
 use super::rules;
-use super::wire::Wire;
 
 /// Placeholders for names: `#name` to attribute name.
 pub type ExpressionAttributeNames = BTreeMap<String, String>;
@@ -18,22 +17,28 @@ pub type ExpressionAttributeNames = BTreeMap<String, String>;
 pub type ExpressionAttributeValues = BTreeMap<String, AttributeValue>;
 
 /// A map by attribute name: an item, or legacy conditions or updates. Names have 1 to 65,535 bytes.
-pub(crate) fn attribute_names<T: Wire>(map: &BTreeMap<String, T>, path: &Path<'_>, checks: &mut Checks) {
+pub(crate) fn attribute_names<T>(map: &BTreeMap<String, T>, path: &Path<'_>, checks: &mut Checks) {
     if map.contains_key("") {
         checks.empty_name(path, true);
     }
-    rules::keys::<0, ATTRIBUTE_NAME_BYTES_MAX, T>(map, path, checks);
+    check_lengths(map.keys(), path, checks);
 }
 
 /// What placeholders stand for.
 pub(crate) fn placeholder_names(map: &ExpressionAttributeNames, path: &Path<'_>, checks: &mut Checks) {
-    rules::values::<0, ATTRIBUTE_NAME_BYTES_MAX>(map, path, checks);
+    check_lengths(map.values(), path, checks);
 }
 
 /// The attributes of a legacy projection.
 pub(crate) fn projected_names(list: &Vec<String>, path: &Path<'_>, checks: &mut Checks) {
     rules::not_empty(list, path, checks);
-    rules::members::<0, ATTRIBUTE_NAME_BYTES_MAX>(list, path, checks);
+    check_lengths(list.iter(), path, checks);
+}
+
+fn check_lengths<'n>(mut names: impl Iterator<Item = &'n String>, path: &Path<'_>, checks: &mut Checks) {
+    if names.any(|name| name.len() > ATTRIBUTE_NAME_BYTES_MAX) {
+        checks.long_name(path);
+    }
 }
 
 /// The keys of a batch: at most a hundred.

@@ -25,9 +25,11 @@ fn lines(separator: &str) -> BTreeMap<&'static str, BTreeSet<&'static str>> {
 #[test]
 fn every_member_of_the_model() {
     let mut model = lines(":");
-    // Read as a body of its own, see there.
-    let transact = model.remove("TransactWriteItemsInput").expect("an operation of the model");
-    model.insert("TransactWriteItemsBody", transact);
+    // Read as bodies of their own, see there.
+    for (input, body) in [("TransactWriteItemsInput", "TransactWriteItemsBody"), ("ScanInput", "ScanBody")] {
+        let members = model.remove(input).expect("an operation of the model");
+        model.insert(body, members);
+    }
     macro_rules! check {
         ($($name:ident)*) => {$(
             let theirs = model.remove(stringify!($name)).expect(stringify!($name));
@@ -98,7 +100,7 @@ fn every_member_of_the_model() {
         ReplicaGlobalSecondaryIndex
         ReplicationGroupUpdate
         SSESpecification
-        ScanInput
+        ScanBody
         SearchSchemaElement
         StreamSpecification
         Tag

@@ -73,6 +73,16 @@ impl<'p> Path<'p> {
         }
     }
 
+    /// Whether this is a value of a transaction's `Update` or `ConditionCheck`.
+    pub(crate) fn is_in_transacted_expression(&self) -> bool {
+        let named =
+            |path: &Path<'_>, wanted: &[&str]| matches!(path.step, Step::Member(name) if wanted.contains(&name));
+        self.parent.is_some_and(|parent| {
+            let is_value = named(self, &["ExpressionAttributeValues"]) && named(parent, &["Update", "ConditionCheck"]);
+            is_value || parent.is_in_transacted_expression()
+        })
+    }
+
     /// Whether this value stands inside `ExclusiveStartKey`.
     pub(crate) fn is_in_start_key(&self) -> bool {
         matches!(self.step, Step::Member("ExclusiveStartKey")) || self.parent.is_some_and(Path::is_in_start_key)

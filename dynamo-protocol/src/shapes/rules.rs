@@ -130,32 +130,11 @@ pub(crate) fn table_keys<T>(
     }
 }
 
-/// A map whose keys have `MIN` to `MAX` bytes.
-pub(crate) fn keys<const MIN: usize, const MAX: usize, T: Wire>(
-    map: &BTreeMap<String, T>,
-    path: &Path<'_>,
-    checks: &mut Checks,
-) {
-    if !map.keys().all(|key| (MIN..=MAX).contains(&key.len())) {
-        checks.broken(path, &echoed(map), &format!("Map keys must satisfy constraint: {}", both::<MIN, MAX>()));
-    }
-}
-
-/// A map whose values have `MIN` to `MAX` bytes.
-pub(crate) fn values<const MIN: usize, const MAX: usize>(
-    map: &BTreeMap<String, String>,
-    path: &Path<'_>,
-    checks: &mut Checks,
-) {
-    if !map.values().all(|value| (MIN..=MAX).contains(&value.len())) {
-        checks.broken(path, &echoed(map), &format!("Map value must satisfy constraint: {}", both::<MIN, MAX>()));
-    }
-}
-
 /// A list whose elements have `MIN` to `MAX` bytes.
 pub(crate) fn members<const MIN: usize, const MAX: usize>(list: &Vec<String>, path: &Path<'_>, checks: &mut Checks) {
     if !list.iter().all(|element| (MIN..=MAX).contains(&element.len())) {
-        checks.broken(path, &echoed(list), &format!("Member must satisfy constraint: {}", both::<MIN, MAX>()));
+        let both = format!("[{}, {}]", at_most("length", MAX as i64), at_least("length", MIN as i64));
+        checks.broken(path, &echoed(list), &format!("Member must satisfy constraint: {both}"));
     }
 }
 
@@ -164,11 +143,6 @@ pub(crate) fn echoed<T: Wire>(value: &T) -> String {
     let mut out = Echo::default();
     value.echo(&mut out);
     out.into_text()
-}
-
-/// Both bounds of a length, as they are said of the parts of a list or map.
-fn both<const MIN: usize, const MAX: usize>() -> String {
-    format!("[{}, {}]", at_most("length", MAX as i64), at_least("length", MIN as i64))
 }
 
 fn at_least(what: &str, bound: i64) -> String {
