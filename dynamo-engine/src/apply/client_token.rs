@@ -1,7 +1,8 @@
 //! ClientRequestToken rows: a repeated transaction is recognised for ten minutes.
 //!
 //! ```text
-//! row    tokens space · first action's table · home · token  ->  format (1) · expiry ms (8, BE) · request hash (16, BE)
+//! row    tokens space · first action's table · home · token
+//!            ->  format (1) · expiry ms (8, BE) · request hash (16, BE) · read units* of a replay (format 2)
 //! name   local · shard · token name · token  ->  key of the row
 //! queue  local · shard · token queue · expiry ms · key of the row  ->  (empty)
 //! ```
@@ -15,13 +16,15 @@
 //! sweep up what has expired, a few rows each, so the rows never pile up and no step is long.
 
 use super::{Applier, Fault, Outcome};
-use crate::codec::DecodeError;
-use crate::command::{ClientToken, ItemWrite};
+use crate::codec::{DecodeError, finish, get_list, get_u32, put_list, put_u64};
+use crate::command::ClientToken;
 use crate::keyspace::{RowKey, RowRange, local, successor, token_row_key};
 use dynamo_protocol::limits::IDEMPOTENCY_WINDOW_MS;
 use dynamo_protocol::value::AttributeValue;
 
-const TOKEN_FORMAT: u8 = 1;
+/// Without what a replay costs, as earlier versions wrote it.
+const FORMAT_WITHOUT_READS: u8 = 1;
+const TOKEN_FORMAT: u8 = 2;
 
 /// How many expired rows one transaction sweeps up: more than the one that it adds, so the queue shrinks; few, so
 /// that a transaction after a quiet time is not slow.
@@ -29,11 +32,7 @@ const SWEEP_ROWS_MAX: usize = 4;
 
 impl Applier<'_> {
     /// The answer to a transaction whose token is known: replayed, mismatched or in progress. `None` for a new one.
-    pub(super) fn known_token(
-        &self,
-        token: Option<&ClientToken>,
-        actions: &[ItemWrite],
-    ) -> Result<Option<Outcome>, Fault> {
+    pub(super) fn known_token(&self, token: Option<&ClientToken>) -> Result<Option<Outcome>, Fault> {
         let Some(token) = token else { return Ok(None) };
         if self.shard.locks.is_token_in_progress(&token.token) {
             return Ok(Some(Outcome::InProgress));
@@ -41,18 +40,19 @@ impl Applier<'_> {
         let row_key = token_row_key(token.table.0, &token.token);
         let named = self.get(&local::token_name(self.shard.id, &token.token))?;
         let Some(row) = self.get(named.as_deref().unwrap_or(&row_key))? else { return Ok(None) };
-        let (expires_ms, request_hash) = decode(&row)?;
-        if expires_ms <= self.stamped_ms {
+        let row = Row::decode(&row)?;
+        if row.expires_ms <= self.stamped_ms {
             return Ok(None);
         }
-        if request_hash != token.request_hash {
+        if row.request_hash != token.request_hash {
             return Ok(Some(Outcome::TokenMismatch));
         }
-        self.replay(actions).map(Some)
+        Ok(Some(Outcome::Replayed { reads: row.reads }))
     }
 
-    /// Remembers the token of a transaction that was committed, and forgets some that have expired.
-    pub(super) fn remember_token(&mut self, token: &ClientToken) -> Result<(), Fault> {
+    /// Remembers the token of a transaction that was committed, with what a replay costs, and forgets some that have
+    /// expired.
+    pub(super) fn remember_token(&mut self, token: &ClientToken, reads: &[u32]) -> Result<(), Fault> {
         // It went with its table since the prepare: a row of no table would be missing from snapshots.
         if !self.shard.tables.contains_key(&token.table) {
             return Ok(());
@@ -62,7 +62,8 @@ impl Applier<'_> {
         self.sweep_tokens()?;
         self.put(local::token_queue(self.shard.id, expires_ms, &row_key), &[][..]);
         self.put(local::token_name(self.shard.id, &token.token), row_key.clone());
-        self.put(row_key, encode(expires_ms, token.request_hash));
+        let row = Row { expires_ms, request_hash: token.request_hash, reads: reads.to_vec() };
+        self.put(row_key, row.encode());
         let first = self.shard.token_expires_ms.map_or(expires_ms, |first| first.min(expires_ms));
         self.shard.token_expires_ms = Some(first);
         Ok(())
@@ -92,7 +93,7 @@ impl Applier<'_> {
     /// Removes a token's row unless it was used anew since it was queued, and the name that leads to it.
     fn forget_token(&mut self, row_key: Vec<u8>) -> Result<(), Fault> {
         if let Some(row) = self.get(&row_key)?
-            && decode(&row)?.0 > self.stamped_ms
+            && Row::decode(&row)?.expires_ms > self.stamped_ms
         {
             return Ok(());
         }
@@ -114,21 +115,36 @@ fn token_of(row_key: &[u8]) -> Result<String, Fault> {
     }
 }
 
-fn encode(expires_ms: u64, request_hash: u128) -> Vec<u8> {
-    let mut row = vec![TOKEN_FORMAT];
-    row.extend_from_slice(&expires_ms.to_be_bytes());
-    row.extend_from_slice(&request_hash.to_be_bytes());
-    row
+/// What is remembered of a token.
+#[derive(Debug, PartialEq, Eq)]
+struct Row {
+    expires_ms: u64,
+    request_hash: u128,
+    /// What a replay costs, for each action; empty where that is not known.
+    reads: Vec<u32>,
 }
 
-fn decode(row: &[u8]) -> Result<(u64, u128), DecodeError> {
-    let (format, rest) = row.split_first().ok_or(DecodeError::Truncated)?;
-    if *format != TOKEN_FORMAT {
-        return Err(DecodeError::Format(*format));
+impl Row {
+    fn encode(&self) -> Vec<u8> {
+        let mut row = vec![TOKEN_FORMAT];
+        row.extend_from_slice(&self.expires_ms.to_be_bytes());
+        row.extend_from_slice(&self.request_hash.to_be_bytes());
+        put_list(&mut row, &self.reads, |out, units| put_u64(out, (*units).into()));
+        row
     }
-    let (expires_ms, hash) = rest.split_first_chunk::<8>().ok_or(DecodeError::Truncated)?;
-    let hash = hash.try_into().map_err(|_| DecodeError::Truncated)?;
-    Ok((u64::from_be_bytes(*expires_ms), u128::from_be_bytes(hash)))
+
+    fn decode(row: &[u8]) -> Result<Row, DecodeError> {
+        let (format, rest) = row.split_first().ok_or(DecodeError::Truncated)?;
+        if ![FORMAT_WITHOUT_READS, TOKEN_FORMAT].contains(format) {
+            return Err(DecodeError::Format(*format));
+        }
+        let (expires_ms, rest) = rest.split_first_chunk::<8>().ok_or(DecodeError::Truncated)?;
+        let (hash, mut rest) = rest.split_first_chunk::<16>().ok_or(DecodeError::Truncated)?;
+        let reads = if *format == TOKEN_FORMAT { get_list(&mut rest, get_u32)? } else { Vec::new() };
+        finish(rest)?;
+        let (expires_ms, request_hash) = (u64::from_be_bytes(*expires_ms), u128::from_be_bytes(*hash));
+        Ok(Row { expires_ms, request_hash, reads })
+    }
 }
 
 #[cfg(test)]
@@ -137,9 +153,12 @@ mod tests {
 
     #[test]
     fn golden_bytes() {
-        let row = encode(258, 7);
-        assert_eq!(row, [&[1, 0, 0, 0, 0, 0, 0, 1, 2][..], &[0; 15], &[7]].concat());
-        assert_eq!(decode(&row), Ok((258, 7)));
-        assert!(decode(&row[..9]).is_err());
+        let row = Row { expires_ms: 258, request_hash: 7, reads: vec![3, 300] };
+        let bytes = [&[2, 0, 0, 0, 0, 0, 0, 1, 2][..], &[0; 15], &[7, 2, 3, 0xac, 2]].concat();
+        assert_eq!(row.encode(), bytes);
+        assert_eq!(Row::decode(&bytes), Ok(row));
+        (0..bytes.len()).for_each(|end| assert!(Row::decode(&bytes[..end]).is_err()));
+        let earlier = [&[1, 0, 0, 0, 0, 0, 0, 1, 2][..], &[0; 15], &[7]].concat();
+        assert_eq!(Row::decode(&earlier), Ok(Row { expires_ms: 258, request_hash: 7, reads: Vec::new() }));
     }
 }

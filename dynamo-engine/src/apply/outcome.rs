@@ -29,8 +29,12 @@ pub enum Outcome {
     Transacted {
         /// One for each action, in order.
         actions: Vec<WriteOutcome>,
-        /// The same request was done before, under the same token; nothing was done now.
-        replayed: bool,
+    },
+    /// The same request was done before, under the same token; nothing was done now.
+    Replayed {
+        /// What it costs to read the larger of the two images of each action's item, as the first call saw them, in
+        /// order; empty where that is not known.
+        reads: Vec<u32>,
     },
     /// No action of the transaction was done; one verdict for each, in order.
     Cancelled(Vec<ActionOutcome>),

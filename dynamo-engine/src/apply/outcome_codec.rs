@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! outcome   00 done | 01 written · write | 02 condition failed · row? | 03 invalid · text
-//!           04 transacted · replayed (1) · write* | 05 cancelled · verdict* | 06 token mismatch
+//!           04 transacted · 00 · write* | 15 replayed · read units* | 05 cancelled · verdict* | 06 token mismatch
 //!           07 rejected · 00 stale, 01 timestamp, 10 late, 11 full, 18 behind | 08 ddl · …
 //!           09 backfilled · done (1) | 10 conflict | 11 in progress | 12 prepared · timestamp (8, BE) · write*
 //!           13 decided · decision? · write* | 14 resolved · write* | 18 lane applied · through
@@ -35,6 +35,7 @@ const WRITTEN: u8 = 1;
 const CONDITION_FAILED: u8 = 2;
 const INVALID: u8 = 3;
 const TRANSACTED: u8 = 4;
+const REPLAYED: u8 = 21;
 const CANCELLED: u8 = 5;
 const TOKEN_MISMATCH: u8 = 6;
 const REJECTED: u8 = 7;
@@ -86,10 +87,14 @@ impl Outcome {
                 out.push(INVALID);
                 put_str(out, text);
             }
-            Outcome::Transacted { actions, replayed } => {
+            Outcome::Transacted { actions } => {
                 out.push(TRANSACTED);
-                put_bool(out, *replayed);
+                put_bool(out, false);
                 put_list(out, actions, put_write);
+            }
+            Outcome::Replayed { reads } => {
+                out.push(REPLAYED);
+                put_list(out, reads, |out, units| put_u64(out, (*units).into()));
             }
             Outcome::Cancelled(verdicts) => {
                 out.push(CANCELLED);
@@ -149,9 +154,11 @@ impl Outcome {
             CONDITION_FAILED => Outcome::ConditionFailed { item: get_row(input)? },
             INVALID => Outcome::Invalid(get_str(input)?),
             TRANSACTED => {
-                let replayed = get_bool(input)?;
-                Outcome::Transacted { actions: get_list(input, get_write)?, replayed }
+                let is_replayed = get_bool(input)?;
+                let actions = get_list(input, get_write)?;
+                if is_replayed { Outcome::Replayed { reads: Vec::new() } } else { Outcome::Transacted { actions } }
             }
+            REPLAYED => Outcome::Replayed { reads: get_list(input, get_u32)? },
             CANCELLED => Outcome::Cancelled(get_list(input, get_verdict)?),
             TOKEN_MISMATCH => Outcome::TokenMismatch,
             REJECTED => Outcome::Rejected(match get_u8(input)? {
@@ -314,7 +321,8 @@ mod tests {
             Outcome::ConditionFailed { item: row("met") },
             Outcome::ConditionFailed { item: None },
             Outcome::Invalid("wrong".to_owned()),
-            Outcome::Transacted { actions: vec![write(), WriteOutcome::default()], replayed: true },
+            Outcome::Transacted { actions: vec![write(), WriteOutcome::default()] },
+            Outcome::Replayed { reads: vec![1, 300] },
             Outcome::Cancelled(vec![
                 ActionOutcome::Passed,
                 ActionOutcome::Conflict,

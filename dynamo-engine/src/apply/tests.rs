@@ -309,7 +309,7 @@ fn describe(outcome: &Outcome) -> String {
         Outcome::Written(write) => word(write).to_owned(),
         Outcome::ConditionFailed { .. } => "condition".to_owned(),
         Outcome::Invalid(_) => "invalid".to_owned(),
-        Outcome::Transacted { actions, replayed: false } => actions.iter().map(word).collect::<Vec<_>>().join(" "),
+        Outcome::Transacted { actions } => actions.iter().map(word).collect::<Vec<_>>().join(" "),
         Outcome::Cancelled(actions) => {
             let words = actions.iter().map(|action| match action {
                 ActionOutcome::Passed => "passed",
@@ -491,19 +491,19 @@ fn a_client_token_is_good_for_ten_minutes() {
         vec![write(key_of(&item("x", 1, &[])), None, change)]
     };
     let value = |replica: &Replica| replica.items(Space::Rows, TABLE).into_values().next().unwrap()["v"].clone();
-    assert!(matches!(replica.one(with_token("t", add(1))), Outcome::Transacted { replayed: false, .. }));
+    assert!(matches!(replica.one(with_token("t", add(1))), Outcome::Transacted { .. }));
     replica.wall_ms += 599_999;
-    assert!(matches!(replica.one(with_token("t", add(1))), Outcome::Transacted { replayed: true, .. }));
+    assert!(matches!(replica.one(with_token("t", add(1))), Outcome::Replayed { .. }));
     assert_eq!(replica.one(with_token("t", add(2))), Outcome::TokenMismatch);
-    assert!(matches!(replica.one(with_token("other", add(2))), Outcome::Transacted { replayed: false, .. }));
+    assert!(matches!(replica.one(with_token("other", add(2))), Outcome::Transacted { .. }));
     assert_eq!(value(&replica), n(3));
     replica.wall_ms += 1;
-    assert!(matches!(replica.one(with_token("t", add(1))), Outcome::Transacted { replayed: false, .. }));
+    assert!(matches!(replica.one(with_token("t", add(1))), Outcome::Transacted { .. }));
     assert_eq!(value(&replica), n(4));
     let elsewhere = vec![write(key_of(&item("y", 1, &[])), None, Change::Delete)];
     assert_eq!(replica.one(with_token("t", elsewhere.clone())), Outcome::TokenMismatch, "whatever the first item");
     replica.wall_ms += 600_000;
-    assert!(matches!(replica.one(with_token("t", elsewhere)), Outcome::Transacted { replayed: false, .. }));
+    assert!(matches!(replica.one(with_token("t", elsewhere)), Outcome::Transacted { .. }));
     assert_eq!(replica.one(with_token("t", add(1))), Outcome::TokenMismatch, "it is the other item's now");
     replica.wall_ms += 10_000_000;
     replica.one(with_token("last", add(1)));

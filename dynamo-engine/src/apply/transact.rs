@@ -4,7 +4,8 @@
 //! meet on one item (the plan refuses that), so evaluating them against the state before the transaction is right.
 
 use super::evaluate::{Evaluated, Refusal};
-use super::{ActionOutcome, Applier, Fault, Outcome, Rejection, WriteOutcome};
+use super::{ActionOutcome, Applier, Fault, Outcome, Rejection};
+use crate::capacity::replay_units;
 use crate::catalog::TableDescriptor;
 use crate::command::{ItemWrite, Transaction};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ impl Applier<'_> {
             Err(rejection) => return Ok(Outcome::Rejected(rejection)),
         };
         let token = transaction.client_token.as_ref();
-        if let Some(outcome) = self.known_token(token, actions)? {
+        if let Some(outcome) = self.known_token(token)? {
             return Ok(outcome);
         }
         let verdicts = self.evaluate_all(&tables, actions)?;
@@ -33,24 +34,15 @@ impl Applier<'_> {
             outcomes.push(self.commit(table, &action.key, evaluated)?);
         }
         if let Some(token) = token {
-            self.remember_token(token)?;
+            let reads = outcomes.iter().map(replay_units).collect::<Result<Vec<u32>, _>>()?;
+            self.remember_token(token, &reads)?;
         }
-        Ok(Outcome::Transacted { actions: outcomes, replayed: false })
+        Ok(Outcome::Transacted { actions: outcomes })
     }
 
     /// The installed descriptors of all actions, if each is the one that its action was planned with.
     pub(super) fn planned_all(&self, actions: &[ItemWrite]) -> Result<Vec<Arc<TableDescriptor>>, Rejection> {
         actions.iter().map(|action| self.planned(action.table, action.schema_version)).collect()
-    }
-
-    /// What a replayed transaction answers: the items as they are, nothing written.
-    pub(super) fn replay(&self, actions: &[ItemWrite]) -> Result<Outcome, Fault> {
-        let read = |action: &ItemWrite| {
-            let row = self.get(&action.key)?;
-            Ok(WriteOutcome::unchanged(row))
-        };
-        let actions = actions.iter().map(read).collect::<Result<_, Fault>>()?;
-        Ok(Outcome::Transacted { actions, replayed: true })
     }
 }
 

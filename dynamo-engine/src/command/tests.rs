@@ -73,11 +73,15 @@ fn two_phase() -> Entry {
             actions: vec![check],
         }),
         Command::Decide(Decide { id, verdict: Verdict::Ask }),
-        Command::Decide(Decide { id, verdict: Verdict::Commit { at: Timestamp(8), prepares } }),
+        Command::Decide(Decide {
+            id,
+            verdict: Verdict::Commit { at: Timestamp(8), prepares: prepares.clone(), reads: Vec::new() },
+        }),
         Command::Decide(Decide { id, verdict: Verdict::Abort { deadline_ms: 128 } }),
         Command::Resolve(Resolve { id, prepared: Some(Timestamp(6)), commit: Some(Timestamp(8)) }),
         Command::Resolve(Resolve { id, prepared: None, commit: None }),
         Command::Forget(Forget { id }),
+        Command::Decide(Decide { id, verdict: Verdict::Commit { at: Timestamp(8), prepares, reads: vec![1, 300] } }),
     ];
     let commands = (1..).zip(commands).map(|(ts, command)| Stamped { ts: Timestamp(ts), command }).collect();
     Entry { stamped_ms: 1, ceiling: Timestamp(99), commands }
@@ -89,7 +93,7 @@ fn golden_bytes_of_transactions_across_shards() {
     two_phase().encode(&mut bytes);
     let id = "00000000000000000000000000000a0b";
     let expected = [
-        "01 01 0000000000000063 07",
+        "01 01 0000000000000063 08",
         &format!("0000000000000001 10 {id} 0000000000000102 8001"),
         "02 03746f6b 00000000000000000000000000000001 ac02 01 02 ac02 021007 00 04",
         &format!("0000000000000002 11 {id} 00"),
@@ -98,6 +102,7 @@ fn golden_bytes_of_transactions_across_shards() {
         &format!("0000000000000005 12 {id} 01 0000000000000006 01 0000000000000008"),
         &format!("0000000000000006 12 {id} 00 00"),
         &format!("0000000000000007 13 {id}"),
+        &format!("0000000000000008 11 {id} 03 0000000000000008 01 0000000000000005 0000000000000006 02 01 ac02"),
     ];
     assert_eq!(hex(&bytes), expected.concat().replace(' ', ""));
     assert_eq!(Entry::decode(&bytes), Ok(two_phase()));

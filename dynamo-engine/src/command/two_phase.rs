@@ -61,6 +61,8 @@ pub enum Verdict {
         /// The prepares that belong to the transaction. Only these are carried out, so that a prepare that comes
         /// twice never takes effect twice.
         prepares: Vec<Prepared>,
+        /// What a replay under the client's token costs, for each action; empty without a token.
+        reads: Vec<u32>,
     },
     /// Nothing is done. Without a prepare at home the record stays until the deadline, so that none comes later.
     Abort {

@@ -12,11 +12,13 @@ use shard_router::Token;
 
 use super::codec::{get_array, get_client_token, get_timestamp, put_client_token, put_timestamp, with_table};
 use super::{Decide, Forget, ItemWrite, Prepare, Prepared, Resolve, TransactionId, Verdict};
-use crate::codec::{DecodeError, get_list, get_option, get_u8, get_u64, put_list, put_option, put_u64};
+use crate::codec::{DecodeError, get_list, get_option, get_u8, get_u32, get_u64, put_list, put_option, put_u64};
 
 const ASK: u8 = 0x00;
 const COMMIT: u8 = 0x01;
 const ABORT: u8 = 0x02;
+/// A commit under a client's token.
+const COMMIT_REPLAYABLE: u8 = 0x03;
 
 impl TransactionId {
     pub(crate) fn encode(self, out: &mut Vec<u8>) {
@@ -55,10 +57,13 @@ impl Decide {
         self.id.encode(out);
         match &self.verdict {
             Verdict::Ask => out.push(ASK),
-            Verdict::Commit { at, prepares } => {
-                out.push(COMMIT);
+            Verdict::Commit { at, prepares, reads } => {
+                out.push(if reads.is_empty() { COMMIT } else { COMMIT_REPLAYABLE });
                 put_timestamp(out, *at);
                 put_list(out, prepares, |out, prepared| prepared.encode(out));
+                if !reads.is_empty() {
+                    put_list(out, reads, |out, units| put_u64(out, (*units).into()));
+                }
             }
             Verdict::Abort { deadline_ms } => {
                 out.push(ABORT);
@@ -71,7 +76,11 @@ impl Decide {
         let id = TransactionId::decode(input)?;
         let verdict = match get_u8(input)? {
             ASK => Verdict::Ask,
-            COMMIT => Verdict::Commit { at: get_timestamp(input)?, prepares: get_list(input, Prepared::decode)? },
+            tag @ (COMMIT | COMMIT_REPLAYABLE) => Verdict::Commit {
+                at: get_timestamp(input)?,
+                prepares: get_list(input, Prepared::decode)?,
+                reads: if tag == COMMIT { Vec::new() } else { get_list(input, get_u32)? },
+            },
             ABORT => Verdict::Abort { deadline_ms: get_u64(input)? },
             tag => return Err(DecodeError::Tag { what: "verdict", tag }),
         };

@@ -93,7 +93,8 @@ impl TransactReply {
     /// The cancellation with its reasons, or a token used for another request.
     pub fn render(&self, outcome: Outcome) -> Result<Vec<u8>, ApiError> {
         match outcome {
-            Outcome::Transacted { actions, replayed } => self.body(&actions, replayed),
+            Outcome::Transacted { actions } => self.body(&self.tallies(&actions)?, UnitKind::Write),
+            Outcome::Replayed { reads } => self.body(&self.replay_tallies(&reads), UnitKind::Read),
             Outcome::Cancelled(verdicts) => Err(self.cancelled(verdicts)?),
             Outcome::TokenMismatch => Err(ApiError::idempotent_parameter_mismatch()),
             Outcome::InProgress => Err(ApiError::transaction_in_progress()),
@@ -101,36 +102,42 @@ impl TransactReply {
         }
     }
 
-    fn body(&self, writes: &[WriteOutcome], replayed: bool) -> Result<Vec<u8>, ApiError> {
+    fn body(&self, tallies: &[Consumed], kind: UnitKind) -> Result<Vec<u8>, ApiError> {
         let mut out = Vec::new();
         let mut json = JsonWriter::new(&mut out);
         json.begin_object();
         if self.is_statements {
             json.key("Responses").begin_array().end_array();
         }
-        let tallies = self.tallies(writes, replayed)?;
         if !tallies.is_empty() {
             let arms = self.consumed_mode == Some(ReturnConsumedCapacity::Indexes);
-            let kind = if replayed { UnitKind::Read } else { UnitKind::Write };
-            write_list(&tallies, arms, Some(kind), &mut json);
+            write_list(tallies, arms, Some(kind), &mut json);
         }
         write_collections(self.tables.iter().map(|(name, table)| (name, &table.collections)), &mut json);
         json.end_object();
         Ok(out)
     }
 
-    fn tallies(&self, writes: &[WriteOutcome], replayed: bool) -> Result<Vec<Consumed>, ApiError> {
+    /// What a replay costs; an action of which nothing is known counts as a small item.
+    fn replay_tallies(&self, reads: &[u32]) -> Vec<Consumed> {
+        let mut tallies: BTreeMap<&str, Consumed> = BTreeMap::new();
+        for (action, units) in self.actions.iter().zip(reads.iter().copied().chain(std::iter::repeat(1))) {
+            let Some(report) = self.tables.get(&action.table_name).and_then(|table| table.consumed.as_ref()) else {
+                continue;
+            };
+            report.count_replay(units, tallies.entry(&action.table_name).or_insert_with(|| report.tally()));
+        }
+        tallies.into_values().collect()
+    }
+
+    fn tallies(&self, writes: &[WriteOutcome]) -> Result<Vec<Consumed>, ApiError> {
         let mut tallies: BTreeMap<&str, Consumed> = BTreeMap::new();
         for (action, write) in self.actions.iter().zip(writes) {
             let Some(report) = self.tables.get(&action.table_name).and_then(|table| table.consumed.as_ref()) else {
                 continue;
             };
             let tally = tallies.entry(&action.table_name).or_insert_with(|| report.tally());
-            if replayed {
-                report.count_replay(write, tally)?;
-            } else {
-                report.count(write, Factor::Transaction, tally)?;
-            }
+            report.count(write, Factor::Transaction, tally)?;
         }
         Ok(tallies.into_values().collect())
     }

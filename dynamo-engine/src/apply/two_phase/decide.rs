@@ -16,13 +16,19 @@ impl Applier<'_> {
         }
         match &decide.verdict {
             Verdict::Ask => Ok(Outcome::Decided { decision: None, actions: Vec::new() }),
-            Verdict::Commit { at, prepares } => self.decide_commit(decide.id, *at, prepares),
+            Verdict::Commit { at, prepares, reads } => self.decide_commit(decide.id, *at, prepares, reads),
             Verdict::Abort { deadline_ms } => self.decide_abort(decide.id, *deadline_ms),
         }
     }
 
     /// Commits if the prepare here is still there; writes this shard's items at once, in the same entry.
-    fn decide_commit(&mut self, id: TransactionId, at: Timestamp, prepares: &[Prepared]) -> Result<Outcome, Fault> {
+    fn decide_commit(
+        &mut self,
+        id: TransactionId,
+        at: Timestamp,
+        prepares: &[Prepared],
+        reads: &[u32],
+    ) -> Result<Outcome, Fault> {
         let here = self.shard.locks.of(id).cloned();
         let named = here.filter(|here| prepares.iter().any(|prepared| prepared.ts == here.ts));
         let Some(prepared) = named else {
@@ -32,7 +38,7 @@ impl Applier<'_> {
         let decision = Decision::Committed { at, prepares: prepares.to_vec() };
         self.record(id, decision.clone());
         if let Some(token) = &prepared.client_token {
-            self.remember_token(token)?;
+            self.remember_token(token, reads)?;
         }
         let actions = self.carry_out(&prepared, Some(at))?;
         Ok(Outcome::Decided { decision: Some(decision), actions })

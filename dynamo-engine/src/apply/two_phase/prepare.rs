@@ -29,7 +29,7 @@ impl Applier<'_> {
         if token.is_some_and(|token| !self.shard.tables.contains_key(&token.table)) {
             return Ok(Outcome::Rejected(Rejection::Stale));
         }
-        if let Some(outcome) = self.known_token(token, &prepare.actions)? {
+        if let Some(outcome) = self.known_token(token)? {
             return Ok(outcome);
         }
         if self.shard.locks.is_full() {

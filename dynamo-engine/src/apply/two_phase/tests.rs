@@ -288,7 +288,7 @@ impl World {
                 | Outcome::Rejected(Rejection::Late)
                 | Outcome::InProgress
                 | Outcome::TokenMismatch
-                | Outcome::Transacted { replayed: true, .. } => self.coordinators[who].failed = true,
+                | Outcome::Replayed { .. } => self.coordinators[who].failed = true,
                 other => panic!("{other:?}"),
             }
         } else if coordinator.decided.is_none() {
@@ -324,7 +324,7 @@ impl World {
         let at = coordinator.prepares.iter().map(|(_, prepared)| prepared.ts).max().unwrap();
         let prepares = coordinator.prepares.iter().map(|(_, prepared)| *prepared).collect();
         let (id, home) = (coordinator.id, shard_of_token(coordinator.home()));
-        let decide = Decide { id, verdict: Verdict::Commit { at, prepares } };
+        let decide = Decide { id, verdict: Verdict::Commit { at, prepares, reads: vec![1] } };
         let Outcome::Decided { decision: Some(decision), .. } = self.send(who, home, Command::Decide(decide)) else {
             panic!("a coordinator's decision is answered")
         };
@@ -724,13 +724,13 @@ fn a_client_token_belongs_to_the_decision() {
     let single = Transaction { client_token: token_of(hash), actions: vec![Act::Add(1).write(3)] };
     assert_eq!(world.apply(0, Command::Transact(single.clone())), Outcome::InProgress);
     let prepares = vec![Prepared { token: token(&key(0)), ts }];
-    let decide = Decide { id: TransactionId(1), verdict: Verdict::Commit { at: ts, prepares } };
+    let decide = Decide { id: TransactionId(1), verdict: Verdict::Commit { at: ts, prepares, reads: vec![1] } };
     world.apply(0, Command::Decide(decide));
-    assert!(matches!(world.apply(0, prepare(2, hash)), Outcome::Transacted { replayed: true, .. }));
+    assert!(matches!(world.apply(0, prepare(2, hash)), Outcome::Replayed { .. }));
     assert_eq!(world.apply(0, prepare(2, hash + 1)), Outcome::TokenMismatch);
-    assert!(matches!(world.apply(0, Command::Transact(single)), Outcome::Transacted { replayed: true, .. }));
+    assert!(matches!(world.apply(0, Command::Transact(single)), Outcome::Replayed { .. }));
     world.apply(0, Command::Forget(Forget { id: TransactionId(1) }));
-    assert!(matches!(world.apply(0, prepare(2, hash)), Outcome::Transacted { replayed: true, .. }), "and outlives it");
+    assert!(matches!(world.apply(0, prepare(2, hash)), Outcome::Replayed { .. }), "and outlives it");
 }
 
 /// A token that lives on shard 2, where items 0 and 1 do not.
@@ -770,7 +770,7 @@ fn a_home_without_items_decides() {
     };
     let other = ClientToken { request_hash: again.request_hash + 1, ..again.clone() };
     let gone = ClientToken { token: "another".to_owned(), table: TableId(99), ..again.clone() };
-    assert_eq!(prepare(2, again), Outcome::Transacted { actions: Vec::new(), replayed: true });
+    assert_eq!(prepare(2, again), Outcome::Replayed { reads: vec![1] });
     assert_eq!(prepare(3, other), Outcome::TokenMismatch);
     assert_eq!(prepare(4, gone), Outcome::Rejected(Rejection::Stale), "its table is not here");
     world.settle();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dynamo_engine::apply::Outcome;
 use dynamo_engine::apply::two_phase::Decision;
-use dynamo_engine::command::{Change, Command, Forget, Prepared, Resolve, Transaction, TransactionId, Verdict};
+use dynamo_engine::command::{Command, Forget, Resolve, Transaction, TransactionId, Verdict};
 use futures::future::join_all;
 use hlc::Timestamp;
 use shard_router::Token;
@@ -39,7 +39,7 @@ impl<E: Env> Node<E> {
                 (Extent::OneShard, answer)
             }
             Some((parts, prepares)) => {
-                let answer = self.transact_across(transaction, parts, prepares, deadline).await;
+                let answer = self.transact_across(parts, prepares, deadline).await;
                 (Extent::SeveralShards, answer)
             }
         };
@@ -56,19 +56,13 @@ impl<E: Env> Node<E> {
         split(transaction, id, self.far_deadline_ms(), |token| self.shard_of(token).id())
     }
 
-    async fn transact_across(
-        &self,
-        transaction: Transaction,
-        parts: Parts,
-        prepares: Vec<Command>,
-        deadline: Deadline,
-    ) -> Answer {
+    async fn transact_across(&self, parts: Parts, prepares: Vec<Command>, deadline: Deadline) -> Answer {
         let Some(node) = self.me.upgrade() else { return Err(ShardError::Stopped) };
         let (committed, mut is_committed) = oneshot::channel();
         let (finished, answer) = oneshot::channel();
         let client = Client { committed, finished };
         // A task of its own: a client that goes away must not leave its locks behind.
-        self.start_task(node.coordinate(transaction, parts, prepares, client, deadline));
+        self.start_task(node.coordinate(parts, prepares, client, deadline));
         match E::timeout(deadline.remaining::<E>(), answer).await {
             Some(Ok(answer)) => answer,
             // Decided is done, though not all shards have written it yet.
@@ -76,29 +70,18 @@ impl<E: Env> Node<E> {
         }
     }
 
-    async fn coordinate(
-        self: Arc<Self>,
-        transaction: Transaction,
-        mut parts: Parts,
-        prepares: Vec<Command>,
-        client: Client,
-        deadline: Deadline,
-    ) {
+    async fn coordinate(self: Arc<Self>, mut parts: Parts, prepares: Vec<Command>, client: Client, deadline: Deadline) {
         reach(Step::BeforePrepare).await;
         self.prepare(&mut parts, prepares, deadline).await;
         reach(Step::AfterPrepare).await;
         let answer = match parts.verdict() {
-            parts::Verdict::Commit { at, prepares } if self.takes_over(at) => {
-                return self.commit(parts, at, prepares, client, deadline).await;
+            parts::Verdict::Commit { at, prepares, reads } if self.takes_over(at) => {
+                let verdict = Verdict::Commit { at, prepares, reads };
+                return self.commit(parts, at, verdict, client, deadline).await;
             }
             parts::Verdict::Commit { .. } => {
                 self.release(&parts).await;
                 Err(ShardError::NotConfirmed)
-            }
-            parts::Verdict::Replay => {
-                self.release(&parts).await;
-                self.look(&mut parts, &transaction, deadline).await;
-                Ok(parts.replayed())
             }
             parts::Verdict::Abort(answer) => {
                 self.release(&parts).await;
@@ -133,16 +116,9 @@ impl<E: Env> Node<E> {
     }
 
     /// Records the commit, and carries it out.
-    async fn commit(
-        &self,
-        mut parts: Parts,
-        at: Timestamp,
-        prepares: Vec<Prepared>,
-        client: Client,
-        deadline: Deadline,
-    ) {
+    async fn commit(&self, mut parts: Parts, at: Timestamp, verdict: Verdict, client: Client, deadline: Deadline) {
         reach(Step::BeforeDecide).await;
-        let decided = self.record(&mut parts, at, prepares, deadline).await;
+        let decided = self.record(&mut parts, verdict, deadline).await;
         reach(Step::AfterDecide).await;
         match decided {
             Ok(true) => {}
@@ -171,14 +147,7 @@ impl<E: Env> Node<E> {
     }
 
     /// Whether the transaction is committed. An answer that is lost is asked for once more.
-    async fn record(
-        &self,
-        parts: &mut Parts,
-        at: Timestamp,
-        prepares: Vec<Prepared>,
-        deadline: Deadline,
-    ) -> Result<bool, ShardError> {
-        let verdict = Verdict::Commit { at, prepares };
+    async fn record(&self, parts: &mut Parts, verdict: Verdict, deadline: Deadline) -> Result<bool, ShardError> {
         let command = Command::Decide(dynamo_engine::command::Decide { id: parts.id, verdict });
         let decision = match self.propose_to(self.shard_of(parts.home), command, deadline).await {
             Ok(Outcome::Decided { decision, actions }) => {
@@ -227,23 +196,5 @@ impl<E: Env> Node<E> {
             asked.push(self.propose_to(self.shard_of(part.token), Command::Resolve(resolve), deadline));
         }
         join_all(asked).await;
-    }
-
-    /// The items that a replayed transaction answers with, as they are on the shards that have not said yet. Only
-    /// their sizes matter, to the capacity that is reported; a shard that does not answer counts nothing.
-    async fn look(&self, parts: &mut Parts, transaction: &Transaction, deadline: Deadline) {
-        let mut asked = Vec::with_capacity(parts.parts.len());
-        for part in parts.parts.iter().skip(1) {
-            let mut actions = part.actions_of(transaction);
-            for action in &mut actions {
-                action.condition = None;
-                action.change = Change::Check;
-            }
-            let command = Command::Transact(Transaction { client_token: None, actions });
-            asked.push(self.propose_to(self.shard_of(part.token), command, deadline));
-        }
-        for (part, answer) in parts.parts.iter_mut().skip(1).zip(join_all(asked).await) {
-            part.answer = Some(answer);
-        }
     }
 }

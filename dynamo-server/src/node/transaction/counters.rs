@@ -67,8 +67,8 @@ impl End {
     fn of(answer: &Result<Outcome, ShardError>) -> Option<End> {
         let is_conflict = |verdict: &ActionOutcome| matches!(verdict, ActionOutcome::Conflict | ActionOutcome::Passed);
         Some(match answer {
-            Ok(Outcome::Transacted { replayed: false, .. }) => End::Committed,
-            Ok(Outcome::Transacted { replayed: true, .. }) => End::Replayed,
+            Ok(Outcome::Transacted { .. }) => End::Committed,
+            Ok(Outcome::Replayed { .. }) => End::Replayed,
             Ok(Outcome::Cancelled(verdicts)) if verdicts.iter().all(is_conflict) => End::Conflict,
             Ok(Outcome::Cancelled(_)) => End::Cancelled,
             Ok(Outcome::InProgress) => End::Conflict,
@@ -123,12 +123,11 @@ mod tests {
 
     #[test]
     fn every_answer_has_its_name() {
-        let transacted = |replayed| Ok(Outcome::Transacted { actions: Vec::new(), replayed });
         let cancelled = |verdicts: &[ActionOutcome]| Ok(Outcome::Cancelled(verdicts.to_vec()));
         let invalid = ActionOutcome::Invalid("it does not fit".to_owned());
         for (answer, name) in [
-            (transacted(false), Some("committed")),
-            (transacted(true), Some("replayed")),
+            (Ok(Outcome::Transacted { actions: Vec::new() }), Some("committed")),
+            (Ok(Outcome::Replayed { reads: Vec::new() }), Some("replayed")),
             (cancelled(&[ActionOutcome::Passed, ActionOutcome::ConditionFailed { item: None }]), Some("cancelled")),
             (cancelled(&[ActionOutcome::Conflict, invalid]), Some("cancelled")),
             (cancelled(&[ActionOutcome::Passed, ActionOutcome::Conflict]), Some("conflict")),

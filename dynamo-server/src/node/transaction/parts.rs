@@ -13,6 +13,7 @@
 //! Pure; the coordinator does the talking.
 
 use dynamo_engine::apply::{ActionOutcome, Outcome, Rejection, WriteOutcome};
+use dynamo_engine::capacity::replay_units;
 use dynamo_engine::command::{Command, ItemWrite, Prepare, Prepared, Transaction, TransactionId};
 use dynamo_engine::keyspace::RowKey;
 use hlc::Timestamp;
@@ -50,6 +51,7 @@ pub(super) struct Parts {
     /// The home's part comes first.
     pub parts: Vec<Part>,
     actions: usize,
+    has_token: bool,
 }
 
 /// The parts of a transaction, the home's first, and each one's prepare. `None` where one shard has everything, or a
@@ -84,17 +86,16 @@ pub(super) fn split(
         Command::Prepare(Prepare { id, home, deadline_ms, client_token: client_token.take(), actions })
     };
     let prepares = parts.iter().map(&mut prepare).collect();
-    Some((Parts { id, home, parts, actions: transaction.actions.len() }, prepares))
+    let (actions, has_token) = (transaction.actions.len(), transaction.client_token.is_some());
+    Some((Parts { id, home, parts, actions, has_token }, prepares))
 }
 
 /// What the answers to the prepares come to.
 pub(super) enum Verdict {
-    /// All prepared; this is the commit.
-    Commit { at: Timestamp, prepares: Vec<Prepared> },
+    /// All prepared; this is the commit, with what a replay will cost where there is a client's token.
+    Commit { at: Timestamp, prepares: Vec<Prepared>, reads: Vec<u32> },
     /// Nothing will be done, and this is the answer.
     Abort(Result<Outcome, ShardError>),
-    /// The request was done before: nothing will be done, and its answer needs the other shards' items.
-    Replay,
 }
 
 impl Parts {
@@ -102,8 +103,7 @@ impl Parts {
     /// shard from answering at all, then the verdicts on the actions.
     pub fn verdict(&self) -> Verdict {
         match &self.parts[0].answer {
-            Some(Ok(Outcome::Transacted { .. })) => return Verdict::Replay,
-            Some(Ok(outcome @ (Outcome::TokenMismatch | Outcome::InProgress))) => {
+            Some(Ok(outcome @ (Outcome::Replayed { .. } | Outcome::TokenMismatch | Outcome::InProgress))) => {
                 return Verdict::Abort(Ok(outcome.clone()));
             }
             _ => {}
@@ -130,7 +130,7 @@ impl Parts {
             return Verdict::Abort(Ok(stale));
         }
         match prepares.iter().map(|prepared| prepared.ts).max() {
-            Some(at) if !is_cancelled => Verdict::Commit { at, prepares },
+            Some(at) if !is_cancelled => Verdict::Commit { at, prepares, reads: self.replay_reads() },
             _ => Verdict::Abort(Ok(Outcome::Cancelled(self.verdicts()))),
         }
     }
@@ -172,19 +172,23 @@ impl Parts {
                 actions[*position] = write.clone();
             }
         }
-        Outcome::Transacted { actions, replayed: false }
+        Outcome::Transacted { actions }
     }
 
-    /// The outcome of a request that was done before, with the items that the shards were seen to have.
-    pub fn replayed(&self) -> Outcome {
-        let mut actions = vec![WriteOutcome::default(); self.actions];
+    /// What a replay costs, for each action, by the images that the shards saw; nothing without a client's token. A
+    /// damaged row counts as a small item.
+    fn replay_reads(&self) -> Vec<u32> {
+        if !self.has_token {
+            return Vec::new();
+        }
+        let mut reads = vec![1; self.actions];
         for part in &self.parts {
-            let Some(Ok(Outcome::Transacted { actions: found, .. })) = &part.answer else { continue };
-            for (position, write) in part.positions.iter().zip(found) {
-                actions[*position] = write.clone();
+            let Some(Ok(Outcome::Prepared { actions, .. })) = &part.answer else { continue };
+            for (position, write) in part.positions.iter().zip(actions) {
+                reads[*position] = replay_units(write).unwrap_or(1);
             }
         }
-        Outcome::Transacted { actions, replayed: true }
+        reads
     }
 }
 
@@ -271,21 +275,22 @@ mod tests {
         let actions = vec![write(true), write(false)];
         parts.parts[1].answer = Some(Ok(Outcome::Prepared { ts: Timestamp(3), actions }));
         parts.parts[2].answer = Some(Ok(Outcome::Prepared { ts: Timestamp(4), actions: vec![write(true)] }));
-        let Verdict::Commit { at, prepares } = parts.verdict() else { panic!("no commit") };
+        let Verdict::Commit { at, prepares, reads } = parts.verdict() else { panic!("no commit") };
+        assert_eq!(reads, [1, 1, 1], "for every action");
         assert_eq!((at, prepares.len()), (Timestamp(9), 3), "the home's prepare is one of them");
         let actions = vec![write(true), write(true), write(false)];
-        assert_eq!(parts.committed(), Outcome::Transacted { actions, replayed: false });
-        parts.parts[0].answer = Some(Ok(Outcome::Transacted { actions: Vec::new(), replayed: true }));
-        assert!(matches!(parts.verdict(), Verdict::Replay));
+        assert_eq!(parts.committed(), Outcome::Transacted { actions });
+        parts.parts[0].answer = Some(Ok(Outcome::Replayed { reads: vec![1, 2, 3] }));
+        assert!(matches!(parts.verdict(), Verdict::Abort(Ok(Outcome::Replayed { reads })) if reads == [1, 2, 3]));
         assert_eq!(parts.held().count(), 2, "the others are let go");
     }
 
     #[test]
     fn a_commit_has_the_largest_timestamp_and_names_every_prepare() {
-        let Verdict::Commit { at, prepares } = answered(prepared(3), prepared(9)).verdict() else {
+        let Verdict::Commit { at, prepares, reads } = answered(prepared(3), prepared(9)).verdict() else {
             panic!("no commit")
         };
-        assert_eq!(at, Timestamp(9));
+        assert_eq!((at, reads.len()), (Timestamp(9), 0));
         let named =
             [Prepared { token: token("a"), ts: Timestamp(3) }, Prepared { token: token("b"), ts: Timestamp(9) }];
         assert_eq!(prepares, named);

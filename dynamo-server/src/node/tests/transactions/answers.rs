@@ -145,7 +145,7 @@ fn past_the_deadline_a_committed_transaction_is_still_a_success() {
         let plan = transaction(&node, &actions, None);
         let token = plan.writes[0].token;
         let outcome = node.propose(token, command(plan), node.deadline()).await.unwrap();
-        let Outcome::Transacted { actions, replayed: false } = outcome else { panic!("{outcome:?}") };
+        let Outcome::Transacted { actions } = outcome else { panic!("{outcome:?}") };
         assert!(actions.iter().all(|action| action.changed && action.new.is_some()));
         set_trap(None);
         for id in &ids {
