@@ -48,15 +48,23 @@ impl RequestContext {
 
     /// The ARN of a key named by ARN, alias or id; of the account's own key for DynamoDB where none is named.
     pub fn kms_key_arn(&self, key: Option<&str>) -> String {
-        const MANAGED_KEY: &str = "6b21fe4d-0d4f-4f0a-9a3b-2f6d3a7c5e10";
         match key {
             Some(arn) if arn.starts_with("arn:") => arn.to_owned(),
             named => {
-                let id = named.unwrap_or(MANAGED_KEY);
-                let kind = if id.starts_with("alias/") { "" } else { "key/" };
-                format!("arn:{}:kms:{}:{}:{kind}{id}", partition(&self.region), self.region, self.account)
+                let resource = kms_key_resource(named);
+                format!("arn:{}:kms:{}:{}:{resource}", partition(&self.region), self.region, self.account)
             }
         }
+    }
+}
+
+/// The last part of the ARN of a key named by ARN, alias or id; of the account's own key where none is named.
+pub fn kms_key_resource(key: Option<&str>) -> String {
+    const MANAGED_KEY: &str = "6b21fe4d-0d4f-4f0a-9a3b-2f6d3a7c5e10";
+    match key {
+        Some(arn) if arn.starts_with("arn:") => arn.rsplit(':').next().unwrap_or_default().to_owned(),
+        Some(alias) if alias.starts_with("alias/") => alias.to_owned(),
+        named => format!("key/{}", named.unwrap_or(MANAGED_KEY)),
     }
 }
 

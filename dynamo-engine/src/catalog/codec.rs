@@ -1,21 +1,26 @@
 //! Descriptors as bytes: the value of catalog rows and installed descriptors, and part of DDL commands.
 //!
 //! A format byte, then the fields in the order of the struct, with the primitives of [`crate::codec`]. The golden bytes
-//! below pin format 1; a new field means format 2 and a decoder for both.
+//! below pin the formats; a new field means a new format and a decoder for all of them.
+//!
+//! Format 2 is format 1 with what is pending behind it, and is written only where something is.
 
 use crate::codec::{
     DecodeError, finish, get_bool, get_i64, get_list, get_option, get_str, get_string_map, get_u8, get_u32, get_u64,
     put_bool, put_i64, put_list, put_option, put_str, put_string_map, put_u64,
 };
 
+use super::ddl_command::{get_plain_step, put_step};
 use super::{
     BillingMode, IndexDescriptor, IndexId, IndexState, KeyAttribute, KeySchema, KeyType, OnDemandLimits, Projection,
     SseSettings, StreamSettings, StreamView, TableClass, TableClassSettings, TableDescriptor, TableId, Throughput,
     TtlSettings, WarmThroughput,
 };
 
-/// The format that this build writes.
+/// The format of a table that is as it was asked to be.
 pub const DESCRIPTOR_FORMAT: u8 = 1;
+/// The format of a table of which something is pending.
+pub const DESCRIPTOR_FORMAT_PENDING: u8 = 2;
 
 impl TableDescriptor {
     /// Appends the descriptor, its format byte first.
@@ -23,7 +28,7 @@ impl TableDescriptor {
         if cfg!(debug_assertions) {
             self.validate();
         }
-        out.push(DESCRIPTOR_FORMAT);
+        out.push(if self.pending.is_empty() { DESCRIPTOR_FORMAT } else { DESCRIPTOR_FORMAT_PENDING });
         put_u64(out, self.id.0);
         put_u64(out, self.schema_version.into());
         put_str(out, &self.name);
@@ -43,6 +48,9 @@ impl TableDescriptor {
         put_option(out, self.table_class.as_ref(), put_class);
         put_option(out, self.sse.as_ref(), put_sse);
         put_u64(out, self.created_ms);
+        if !self.pending.is_empty() {
+            put_list(out, &self.pending, put_step);
+        }
     }
 
     /// Takes a descriptor off the front of `input`.
@@ -53,6 +61,10 @@ impl TableDescriptor {
     pub fn decode(input: &mut &[u8]) -> Result<Self, DecodeError> {
         match get_u8(input)? {
             DESCRIPTOR_FORMAT => get_table(input),
+            DESCRIPTOR_FORMAT_PENDING => {
+                let table = get_table(input)?;
+                Ok(TableDescriptor { pending: get_list(input, get_plain_step)?, ..table })
+            }
             format => Err(DecodeError::Format(format)),
         }
     }
@@ -97,6 +109,7 @@ fn get_table(input: &mut &[u8]) -> Result<TableDescriptor, DecodeError> {
         table_class: get_option(input, get_class)?,
         sse: get_option(input, get_sse)?,
         created_ms: get_u64(input)?,
+        pending: Vec::new(),
     })
 }
 
@@ -331,7 +344,7 @@ pub(crate) fn get_sse(input: &mut &[u8]) -> Result<SseSettings, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::fixture;
+    use crate::catalog::{TableStep, fixture};
 
     #[test]
     fn everything_comes_back() {
@@ -359,6 +372,23 @@ mod tests {
         assert_eq!(bare.to_bytes(), expected);
         let text: String = fixture::orders().to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(text, include_str!("golden/orders_1.hex").trim_end());
+    }
+
+    #[test]
+    fn format_2_is_format_1_and_what_is_pending() {
+        let mut table = fixture::orders();
+        let settled = table.to_bytes();
+        table.pending = vec![TableStep::Class(TableClass::Standard), TableStep::Stream(None), TableStep::BillingAgain];
+        let bytes = table.to_bytes();
+        assert_eq!((bytes[0], &bytes[1..settled.len()]), (2, &settled[1..]));
+        assert_eq!(bytes[settled.len()..], [3, 10, 1, 8, 0, 20]);
+        assert_eq!(TableDescriptor::from_bytes(&bytes), Ok(table));
+        for end in settled.len()..bytes.len() {
+            assert!(TableDescriptor::from_bytes(&bytes[..end]).is_err());
+        }
+        // Nothing that has steps of its own.
+        let nested = [&bytes[..settled.len()], &[1, 19, 10, 1]].concat();
+        assert!(TableDescriptor::from_bytes(&nested).is_err());
     }
 
     #[test]

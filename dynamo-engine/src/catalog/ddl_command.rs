@@ -137,7 +137,8 @@ fn put_units(out: &mut Vec<u8>, read_units: u64, write_units: u64) {
     put_u64(out, write_units);
 }
 
-fn put_step(out: &mut Vec<u8>, step: &TableStep) {
+/// Appends a step.
+pub(super) fn put_step(out: &mut Vec<u8>, step: &TableStep) {
     out.push(step_tag(step));
     match step {
         TableStep::Billing(mode) => out.push(billing_tag(*mode)),
@@ -176,6 +177,8 @@ fn put_step(out: &mut Vec<u8>, step: &TableStep) {
             put_state(out, *to);
         }
         TableStep::RemoveIndex { index } => put_u64(out, index.0),
+        TableStep::Begin(step) => put_step(out, step),
+        TableStep::BillingAgain | TableStep::Finish => {}
     }
 }
 
@@ -199,10 +202,28 @@ fn step_tag(step: &TableStep) -> u8 {
         TableStep::CreateIndex(_) => 16,
         TableStep::AdvanceIndex { .. } => 17,
         TableStep::RemoveIndex { .. } => 18,
+        TableStep::Begin(_) => 19,
+        TableStep::BillingAgain => 20,
+        TableStep::Finish => 21,
     }
 }
 
 fn get_step(input: &mut &[u8]) -> Result<TableStep, DecodeError> {
+    match input.first() {
+        Some(19) => {
+            *input = &input[1..];
+            Ok(TableStep::Begin(Box::new(get_plain_step(input)?)))
+        }
+        Some(21) => {
+            *input = &input[1..];
+            Ok(TableStep::Finish)
+        }
+        _ => get_plain_step(input),
+    }
+}
+
+/// Takes a step that is not about other steps.
+pub(super) fn get_plain_step(input: &mut &[u8]) -> Result<TableStep, DecodeError> {
     let index = |input: &mut &[u8]| get_u64(input).map(IndexId);
     Ok(match get_u8(input)? {
         1 => TableStep::Billing(get_billing(input)?),
@@ -227,6 +248,7 @@ fn get_step(input: &mut &[u8]) -> Result<TableStep, DecodeError> {
         16 => TableStep::CreateIndex(get_index(input)?),
         17 => TableStep::AdvanceIndex { index: index(input)?, to: get_state(input)? },
         18 => TableStep::RemoveIndex { index: index(input)? },
+        20 => TableStep::BillingAgain,
         tag => return Err(DecodeError::Tag { what: "table step", tag }),
     })
 }
@@ -267,6 +289,9 @@ mod tests {
             )),
             TableStep::AdvanceIndex { index, to: IndexState::Dropping },
             TableStep::RemoveIndex { index },
+            TableStep::Begin(Box::new(TableStep::Stream(None))),
+            TableStep::BillingAgain,
+            TableStep::Finish,
         ]
     }
 

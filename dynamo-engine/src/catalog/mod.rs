@@ -19,6 +19,7 @@ mod index;
 mod key_schema;
 mod load;
 mod lookup;
+pub mod pending;
 mod rollout;
 mod settings;
 mod stats;
@@ -26,7 +27,7 @@ mod step;
 mod table;
 mod work;
 
-pub use codec::DESCRIPTOR_FORMAT;
+pub use codec::{DESCRIPTOR_FORMAT, DESCRIPTOR_FORMAT_PENDING};
 pub use ddl_command::DdlCommand;
 pub use ids::{IndexId, TableId};
 pub use index::{IndexDescriptor, IndexState, Projection};

@@ -90,10 +90,16 @@ pub enum TableStep {
         /// Which index.
         index: IndexId,
     },
+    /// Begins a change of a setting that the service makes in the background: a plain step, which is left pending.
+    Begin(Box<TableStep>),
+    /// The billing mode that there is, asked for again: a change that changes nothing.
+    BillingAgain,
+    /// Ends everything that is pending.
+    Finish,
 }
 
 /// Milliseconds of a UTC day, for the count of decreases.
-const DAY_MS: u64 = 86_400_000;
+pub(super) const DAY_MS: u64 = 86_400_000;
 
 impl TableDescriptor {
     /// Makes one step at the log's time `now_ms`; `next_id` is the replicated counter.
@@ -140,11 +146,14 @@ impl TableDescriptor {
             }
             TableStep::AdvanceIndex { index, to } => return self.advance_index(*index, *to),
             TableStep::RemoveIndex { index } => return self.remove_index(*index),
+            TableStep::Begin(step) => return self.begin(step, now_ms),
+            TableStep::BillingAgain => {}
+            TableStep::Finish => self.finish_pending(now_ms),
         }
         true
     }
 
-    fn with_index(&mut self, id: IndexId, change: impl FnOnce(&mut IndexDescriptor)) -> bool {
+    pub(super) fn with_index(&mut self, id: IndexId, change: impl FnOnce(&mut IndexDescriptor)) -> bool {
         self.indexes.iter_mut().find(|index| index.id == id).map(change).is_some()
     }
 
@@ -162,7 +171,7 @@ impl TableDescriptor {
         }
     }
 
-    fn set_stream(&mut self, view: Option<StreamView>, now_ms: u64) {
+    pub(super) fn set_stream(&mut self, view: Option<StreamView>, now_ms: u64) {
         match (view, &mut self.stream) {
             (Some(view), _) => self.stream = Some(StreamSettings { enabled: true, view, since_ms: now_ms }),
             (None, Some(stream)) => stream.enabled = false,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     BillingMode, IndexDescriptor, IndexId, IndexState, KeyAttribute, KeySchema, OnDemandLimits, SseSettings,
-    StreamSettings, TableClassSettings, TableId, Throughput, TtlSettings, WarmThroughput,
+    StreamSettings, TableClassSettings, TableId, TableStep, Throughput, TtlSettings, WarmThroughput,
 };
 
 /// A table, as the catalog row of the system group and as each shard's installed copy hold it.
@@ -53,6 +53,9 @@ pub struct TableDescriptor {
     pub sse: Option<SseSettings>,
     /// When the table was created, in milliseconds since the epoch.
     pub created_ms: u64,
+    /// The settings that are changing in the background, in the order in which they were asked for: plain steps, which
+    /// [`TableStep::Finish`] ends. See [`pending`](super::pending).
+    pub pending: Vec<TableStep>,
 }
 
 impl TableDescriptor {
@@ -78,6 +81,7 @@ impl TableDescriptor {
             table_class: None,
             sse: None,
             created_ms: 0,
+            pending: Vec::new(),
         }
     }
 
@@ -126,9 +130,16 @@ impl TableDescriptor {
         self.indexes.iter().find(|index| index.state != IndexState::Active)
     }
 
-    /// Is the table `UPDATING`? While an index is set up or removed, but no more while it is filled.
+    /// Is the table `UPDATING`? While an index is set up or removed, but no more while it is filled; and while a setting
+    /// changes that is the whole table's.
     pub fn is_updating(&self) -> bool {
         self.index_in_work().is_some_and(|index| index.state != IndexState::Backfilling)
+            || self.pending.iter().any(TableStep::holds_table)
+    }
+
+    /// Is nothing left to do about the table?
+    pub fn is_settled(&self) -> bool {
+        self.pending.is_empty() && self.index_in_work().is_none()
     }
 
     /// The stream, when it is on.
@@ -162,6 +173,7 @@ impl TableDescriptor {
         }
         let building = self.indexes.iter().filter(|index| index.state != IndexState::Active).count();
         assert!(building <= 1, "one index is built or removed at a time");
+        assert!(self.pending.iter().all(TableStep::is_plain), "what is pending is a plain step");
     }
 }
 

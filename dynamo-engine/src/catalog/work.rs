@@ -56,6 +56,8 @@ impl MemoryCatalog {
         let (era, schema_version) = (self.era(), table.schema_version);
         match phase {
             TablePhase::Active => next_ddl_step(&table),
+            // Before the shards are told: they need to hear only how it ends.
+            TablePhase::Changing if !table.pending.is_empty() => next_ddl_step(&table),
             TablePhase::Creating | TablePhase::Changing => Some(DdlWork::Install {
                 command: DdlCommand::Install { era, table: Box::new(TableDescriptor::clone(&table)) },
                 table,
@@ -73,7 +75,7 @@ impl MemoryCatalog {
     /// The tables about which something is left to do, by id.
     pub fn unfinished(&self) -> Vec<TableId> {
         let is_unfinished = |(table, phase): (&Arc<TableDescriptor>, TablePhase)| {
-            (phase != TablePhase::Active || table.index_in_work().is_some()).then_some(table.id)
+            (phase != TablePhase::Active || !table.is_settled()).then_some(table.id)
         };
         let mut tables: Vec<TableId> = self.described_tables().filter_map(is_unfinished).collect();
         tables.sort_unstable();
@@ -81,12 +83,15 @@ impl MemoryCatalog {
     }
 }
 
-/// The next step of an index of `table`; `None` when all are active. It may be made once every shard has the table's
-/// version.
+/// The end of what is pending about `table` or, where nothing is, the next step of one of its indexes; `None` when all
+/// are active. An index's step may be made once every shard has the table's version.
 pub fn next_ddl_step(table: &TableDescriptor) -> Option<DdlWork> {
-    let index = table.indexes.iter().find(|index| index.state != IndexState::Active)?;
     let change =
         |step| DdlCommand::ChangeTable { table: table.id, schema_version: table.schema_version, steps: vec![step] };
+    if !table.pending.is_empty() {
+        return Some(DdlWork::Propose(change(TableStep::Finish)));
+    }
+    let index = table.index_in_work()?;
     let advance = |to| change(TableStep::AdvanceIndex { index: index.id, to });
     Some(match index.state {
         IndexState::Writing => DdlWork::Propose(advance(IndexState::Backfilling)),
@@ -104,7 +109,7 @@ pub fn next_ddl_step(table: &TableDescriptor) -> Option<DdlWork> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::fixture;
+    use crate::catalog::{TableClass, fixture};
 
     #[test]
     fn work_follows_the_state() {
@@ -126,6 +131,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_pending_is_finished_before_indexes_go_on() {
+        let mut catalog = MemoryCatalog::default();
+        let mut table = fixture::orders();
+        table.pending.push(TableStep::BillingAgain);
+        table.indexes[1].state = IndexState::Writing;
+        catalog.insert(Arc::new(table.clone()), TablePhase::Active);
+        assert_eq!(catalog.unfinished(), [table.id]);
+        assert!(matches!(
+            catalog.next_work(table.id),
+            Some(DdlWork::Propose(DdlCommand::ChangeTable { steps, .. })) if steps == [TableStep::Finish]
+        ));
+        let mut next_id = 100;
+        assert!(table.step(&TableStep::Finish, 1, &mut next_id));
+        assert!(table.pending.is_empty() && !table.is_settled());
+    }
+
+    #[test]
     fn what_is_on_its_way_goes_first() {
         let mut table = fixture::orders();
         table.indexes[1].state = IndexState::Writing;
@@ -141,6 +163,17 @@ mod tests {
             let then = DdlCommand::ConfirmInstalled { table: id, schema_version: 3 };
             let command = DdlCommand::Install { era: 4, table: Box::new(table.clone()) };
             assert_eq!(work, Some(DdlWork::Install { command, table: Arc::new(table.clone()), then }));
+        }
+        table.pending.push(TableStep::Class(TableClass::Standard));
+        let in_phase = |phase| {
+            let mut catalog = MemoryCatalog::of_era(4);
+            catalog.insert(Arc::new(table.clone()), phase);
+            catalog
+        };
+        for phase in [TablePhase::Active, TablePhase::Changing] {
+            let steps = vec![TableStep::Finish];
+            let finish = DdlCommand::ChangeTable { table: id, schema_version: 3, steps };
+            assert_eq!(in_phase(phase).next_work(id), Some(DdlWork::Propose(finish)), "{phase:?}");
         }
         let work = in_phase(TablePhase::Deleting).next_work(id);
         assert!(matches!(work, Some(DdlWork::Uninstall { era: 4, .. })), "{work:?}");

@@ -20,7 +20,7 @@ pub fn plan(input: DescribeTableInput, catalog: &dyn Catalog) -> Result<(Arc<Tab
     lookup::described_table(catalog, &input.table_name)
 }
 
-/// The table whose time to live is asked for.
+/// The table whose time to live is asked for; not while one is created or deleted.
 ///
 /// # Errors
 ///
@@ -29,7 +29,14 @@ pub fn plan_time_to_live(
     input: DescribeTimeToLiveInput,
     catalog: &dyn Catalog,
 ) -> Result<Arc<TableDescriptor>, PlanError> {
-    lookup::described_table(catalog, &input.table_name).map(|(table, _)| table)
+    let (table, phase) = lookup::described_table(catalog, &input.table_name)?;
+    let state = match phase {
+        TablePhase::Creating => "CREATING",
+        TablePhase::Deleting => "DELETING",
+        TablePhase::Changing | TablePhase::Active => return Ok(table),
+    };
+    let why = format!("Cannot describe time to live while table is in {state} state: Current table state is {state}");
+    Err(PlanError::unknown_table(&table.name, ApiError::validation(why)))
 }
 
 /// The table whose backups are asked for.

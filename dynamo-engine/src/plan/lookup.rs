@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dynamo_protocol::arn;
+use dynamo_protocol::arn::{self, TableArn};
 use dynamo_protocol::error::ApiError;
 
 use crate::catalog::{Catalog, TableDescriptor, TablePhase};
@@ -15,8 +15,16 @@ use super::ddl::in_use;
 /// # Errors
 /// [`PlanError::UnknownTable`] with the bare name where no such table serves data.
 pub fn table(catalog: &dyn Catalog, name: &str) -> Result<Arc<TableDescriptor>, PlanError> {
-    let name = arn::table_name(name);
+    let name = bare(name)?;
     catalog.table(name).ok_or_else(|| PlanError::unknown_table(name, ApiError::requested_resource_not_found()))
+}
+
+/// The bare name in a name or a table's ARN; the ARN of something in a table names no table.
+fn bare(name: &str) -> Result<&str, ApiError> {
+    if TableArn::parse(name).is_some_and(|arn| !arn.rest.is_empty()) {
+        return Err(ApiError::validation(format!("1 validation error detected: Invalid resource type in '{name}'")));
+    }
+    Ok(arn::table_name(name))
 }
 
 /// As [`table`], for the operations that describe tables: in whatever phase, and the missing table is named.
@@ -27,7 +35,7 @@ pub(super) fn described_table(
     catalog: &dyn Catalog,
     name: &str,
 ) -> Result<(Arc<TableDescriptor>, TablePhase), PlanError> {
-    let name = arn::table_name(name);
+    let name = bare(name)?;
     catalog.described(name).ok_or_else(|| PlanError::unknown_table(name, ApiError::table_not_found(name)))
 }
 
@@ -70,6 +78,21 @@ mod tests {
             assert_eq!(answer(table(&catalog, "orders")), data, "{phase:?}");
             assert_eq!(answer(changed_table(&catalog, "orders")), change, "{phase:?}");
             assert_eq!(described_table(&catalog, "orders").unwrap().1, phase);
+        }
+    }
+
+    #[test]
+    fn what_lies_in_a_table_is_none() {
+        let mut catalog = MemoryCatalog::default();
+        catalog.insert(Arc::new(fixture::orders()), TablePhase::Active);
+        let arn = "arn:aws:dynamodb:us-east-1:000000000000:table/orders";
+        assert!(table(&catalog, arn).is_ok());
+        for rest in ["index/by_state", "stream/2026-01-01T00:00:00.000"] {
+            let arn = format!("{arn}/{rest}");
+            for error in [table(&catalog, &arn).err(), described_table(&catalog, &arn).err()] {
+                let error = error.expect("it is no table").into_api_error();
+                assert_eq!(error.kind(), dynamo_protocol::error::ErrorKind::Validation, "{rest}");
+            }
         }
     }
 }

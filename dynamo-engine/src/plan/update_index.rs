@@ -139,6 +139,11 @@ fn one_at_a_time() -> ApiError {
 /// One index is built or removed at a time; the one that is being filled may be given up, the one that is being removed
 /// takes no change.
 fn check_work(update: &IndexUpdate<'_>, table: &TableDescriptor) -> Result<(), ApiError> {
+    let pending = table.pending.iter().filter_map(TableStep::holds_index).filter_map(|id| table.index_by_id(id));
+    if pending.into_iter().any(|index| index.name == update.name()) {
+        let (table, name) = (&table.name, update.name());
+        return Err(in_use(format_args!("Index is being updated. Table: {table} Index: {name}")));
+    }
     let Some(working) = table.index_in_work() else { return Ok(()) };
     let (table, name) = (&table.name, &working.name);
     match (update.name() == name, working.state, update) {
@@ -146,8 +151,12 @@ fn check_work(update: &IndexUpdate<'_>, table: &TableDescriptor) -> Result<(), A
             "Index creation is in resource allocation phase. Retry deletion during backfilling phase or when the index \
              is active. Table: {table} Index: {name}"
         ))),
-        (true, IndexState::Writing, _) => {
+        (true, IndexState::Writing, IndexUpdate::Create(_)) => {
             Err(in_use(format_args!("Index is being created. Table: {table} Index: {name}")))
+        }
+        (true, IndexState::Writing, IndexUpdate::Update(_)) => {
+            let what = "Index is being created but is not backfilling yet.";
+            Err(in_use(format_args!("{what} Table: {table} Index: {name}")))
         }
         (true, IndexState::Dropping, _) => {
             Err(in_use(format_args!("Index is being deleted. Table: {table} Index: {name}")))
@@ -225,6 +234,14 @@ fn existing<'a>(table: &'a TableDescriptor, name: &str, verb: &str) -> Result<&'
     }
 }
 
+/// What can be changed about an index of a table that is billed by request.
+fn only_limits(name: &str) -> ApiError {
+    invalid(format_args!(
+        "The only Updates for index: {name} when TableThroughputMode is PAY_PER_REQUEST can be to \
+         OnDemandThroughput, WarmThroughput"
+    ))
+}
+
 fn change(
     action: &UpdateGlobalSecondaryIndexAction,
     table: &TableDescriptor,
@@ -234,7 +251,7 @@ fn change(
     let name = &action.index_name;
     let subject = Subject::Index(name);
     if mode == BillingMode::PayPerRequest && action.provisioned_throughput.is_some() {
-        return Err(throughput::index_not_on_demand(name));
+        return Err(only_limits(name));
     }
     let index = existing(table, name, "update")?;
     let before = steps.len();
@@ -258,10 +275,7 @@ fn change(
         return Ok(());
     }
     Err(match mode {
-        BillingMode::PayPerRequest => invalid(format_args!(
-            "The only Updates for index: {name} when TableThroughputMode is PAY_PER_REQUEST can be to \
-             OnDemandThroughput, WarmThroughput"
-        )),
+        BillingMode::PayPerRequest => only_limits(name),
         BillingMode::Provisioned => {
             invalid(format_args!("Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: {name}"))
         }

@@ -12,7 +12,9 @@ use super::ddl::throughput::{self, Subject};
 use super::ddl::{in_use, invalid, settings, unsupported};
 use super::update_index::{self, IndexUpdate};
 use super::{PlanError, lookup};
-use crate::catalog::{BillingMode, Catalog, DdlCommand, IndexState, TableDescriptor, TableStep};
+use crate::catalog::{BillingMode, Catalog, DdlCommand, IndexState, SseSettings, TableDescriptor, TableStep};
+use crate::context::kms_key_resource;
+use crate::reply::timestamp;
 
 /// The command that changes the table as requested.
 ///
@@ -29,6 +31,7 @@ pub fn plan(input: UpdateTableInput, catalog: &dyn Catalog) -> Result<DdlCommand
     let sse = input.sse_specification.as_ref().map(settings::sse).transpose()?;
 
     let table = lookup::changed_table(catalog, &input.table_name)?;
+    check_pending(&input, &table, &index_updates)?;
     check_work(&input, &table)?;
     let mut steps = Vec::new();
     let mode = billing_steps(&input, &table, &index_updates, &mut steps)?;
@@ -42,6 +45,7 @@ pub fn plan(input: UpdateTableInput, catalog: &dyn Catalog) -> Result<DdlCommand
     }
     steps.extend(input.table_class.map(|class| TableStep::Class(settings::table_class(class))));
     steps.extend(input.deletion_protection_enabled.map(TableStep::DeletionProtection));
+    let steps = steps.into_iter().map(TableStep::as_requested).collect();
     Ok(DdlCommand::ChangeTable { table: table.id, schema_version: table.schema_version, steps })
 }
 
@@ -79,6 +83,60 @@ fn check_something(input: &UpdateTableInput) -> Result<(), ApiError> {
          SSESpecification, ReplicaUpdates, MultiAccountReplicaReady, ReplicaTransitRoleArn, MultiRegionConsistency, \
          DeletionProtectionEnabled, OnDemandThroughput, WarmThroughput or TableClass is required",
     ))
+}
+
+/// What has to wait while settings change in the background.
+fn check_pending(
+    input: &UpdateTableInput,
+    table: &TableDescriptor,
+    index_updates: &[IndexUpdate<'_>],
+) -> Result<(), ApiError> {
+    let name = &table.name;
+    let iops = input.provisioned_throughput.is_some() || input.billing_mode.is_some();
+    let (stream, class) = (input.stream_specification.is_some(), input.table_class.is_some());
+    let limits = on_demand_of(input).is_some();
+    let builds = index_updates.iter().any(IndexUpdate::builds_or_drops);
+    for step in &table.pending {
+        let rules = match step {
+            step if step.is_iops() => vec![
+                (iops, format!("Table IOPS are currently being updated. Table: {name}")),
+                (stream, format!("Can't enable or disable stream while table IOPS are being updated. Table: {name}")),
+                (builds, format!("Can't create or delete indexes while table IOPS are being updated. Table: {name}")),
+                (limits, "OnDemandThroughput cannot be updated while BillingMode update is in progress".to_owned()),
+            ],
+            TableStep::Class(pending) => {
+                let which = format!("TableClassUpdateInProgress: {}", pending.name());
+                let what = format!("when a table class update is in progress. Table: {name} {which}");
+                let beside = "OnDemandThroughput cannot be updated while TableClass update is in progress.";
+                let build = "Can't create or delete an index when a table class update is in progress.";
+                vec![
+                    (class, format!("Can't update table class {what}")),
+                    (stream, format!("Can't change stream status {what}")),
+                    (builds, build.to_owned()),
+                    (limits, format!("{beside} {which}")),
+                ]
+            }
+            TableStep::Stream(view) => {
+                let label = table.stream.map(|stream| timestamp::label(stream.since_ms)).unwrap_or_default();
+                let verb = if view.is_some() { "ENABLE" } else { "DISABLE" };
+                let which = format!("Table: {name} Stream: {label} Operation: {verb}");
+                let beside = "OnDemandThroughput cannot be updated while stream status update is in progress.";
+                vec![
+                    (stream, format!("A stream status change is currently in progress. {which}")),
+                    (class, format!("Can't update table class when stream status is being updated. {which}")),
+                    (limits, beside.to_owned()),
+                ]
+            }
+            TableStep::Sse(_) => {
+                vec![(input.sse_specification.is_some(), "Server-Side Encryption is still being updated".to_owned())]
+            }
+            _ => continue,
+        };
+        if let Some((_, why)) = rules.into_iter().find(|(meets, _)| *meets) {
+            return Err(in_use(format_args!("{why}")));
+        }
+    }
+    Ok(())
 }
 
 /// While an index is being built or removed, some changes have to wait. Those of the index itself are checked with the
@@ -131,7 +189,9 @@ fn refuse_unsupported(input: &UpdateTableInput) -> Result<(), ApiError> {
 
 fn check_billing(input: &UpdateTableInput) -> Result<(), ApiError> {
     match (input.billing_mode, &input.provisioned_throughput) {
-        (Some(shapes::BillingMode::PayPerRequest), Some(_)) => Err(throughput::not_on_demand()),
+        (Some(shapes::BillingMode::PayPerRequest), Some(_)) => {
+            Err(invalid("ProvisionedThroughput cannot be specified when BillingMode is PAY_PER_REQUEST"))
+        }
         (Some(shapes::BillingMode::Provisioned), None) => {
             Err(invalid("ProvisionedThroughput must be specified when BillingMode is PROVISIONED"))
         }
@@ -165,17 +225,18 @@ fn check_combination(input: &UpdateTableInput, index_updates: &[IndexUpdate<'_>]
     if input.deletion_protection_enabled.is_some() && others {
         return only_in("DeletionProtection modification");
     }
+    let beside_billing = input.provisioned_throughput.is_some() || !index_updates.is_empty();
+    let beside_limits = beside_billing || input.stream_specification.is_some() || warm_of(input).is_some();
+    if on_demand_of(input).is_some() && beside_limits {
+        return Err(invalid("OnDemandThroughput can only be combined with BillingMode in an UpdateTable request"));
+    }
     if warm_of(input).is_some() && index_updates.iter().any(|update| matches!(update, IndexUpdate::Create(_))) {
         return Err(invalid("Create global secondary index cannot be specified when updating WarmThroughput"));
     }
     if warm_of(input).is_some() && (others && index_updates.is_empty()) {
         return only_in("WarmThroughput");
     }
-    let beside_billing = input.provisioned_throughput.is_some() || !index_updates.is_empty();
-    if on_demand_of(input).is_some() && (input.stream_specification.is_some() || beside_billing) {
-        return Err(invalid("OnDemandThroughput can only be combined with BillingMode in an UpdateTable request"));
-    }
-    if input.stream_specification.is_some() && iops {
+    if input.stream_specification.is_some() && input.provisioned_throughput.is_some() {
         return Err(invalid("You cannot modify stream status while updating table IOPS"));
     }
     if builds && input.provisioned_throughput.is_some() {
@@ -197,6 +258,8 @@ fn billing_steps(
     let mode = input.billing_mode.map_or(table.billing_mode, throughput::billing_mode);
     if mode != table.billing_mode {
         steps.push(TableStep::Billing(mode));
+    } else if input.billing_mode.is_some() && mode == BillingMode::PayPerRequest {
+        steps.push(TableStep::BillingAgain);
     }
     let Some(requested) = &input.provisioned_throughput else { return Ok(mode) };
     if mode == BillingMode::PayPerRequest {
@@ -241,15 +304,21 @@ fn stream_step(table: &TableDescriptor, view: Option<crate::catalog::StreamView>
     }
 }
 
-fn sse_step(table: &TableDescriptor, sse: Option<crate::catalog::SseSettings>) -> Result<TableStep, ApiError> {
+fn sse_step(table: &TableDescriptor, sse: Option<SseSettings>) -> Result<TableStep, ApiError> {
     match (&sse, &table.sse) {
         (None, None) => Err(invalid("Table is already encrypted by default")),
-        (Some(new), Some(current)) if new == current => Err(invalid(
+        (Some(new), Some(current)) if names_key_of(new, current) => Err(invalid(
             "Table is already encrypted with given KMSMasterKeyId. \
              Use KMSMasterKeyId parameter if you want to change Master Key",
         )),
         _ => Ok(TableStep::Sse(sse)),
     }
+}
+
+/// Whether `new` names, by its ARN, the key that there is.
+fn names_key_of(new: &SseSettings, current: &SseSettings) -> bool {
+    let Some(arn) = new.key.as_deref().filter(|key| key.starts_with("arn:")) else { return false };
+    kms_key_resource(Some(arn)) == kms_key_resource(current.key.as_deref())
 }
 
 /// As many global indexes as a table can have.

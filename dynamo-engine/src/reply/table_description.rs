@@ -4,39 +4,33 @@
 //! |---|---|---|
 //! | CreateTable | `CREATING` | indexes are `CREATING` too; no date of the switch to on demand |
 //! | DescribeTable | that of its phase; `UPDATING` also while an index is built or removed | |
-//! | UpdateTable | `UPDATING`, for most changes | provisioned units are still the old ones |
+//! | UpdateTable | as DescribeTable, with what the request left [pending](crate::catalog::pending) | |
 //! | DeleteTable | `DELETING` | no keys, no indexes, no creation date |
 //!
-//! Tables of this server change at once where all shards answer; the transient states in the replies are the service's,
-//! and the next DescribeTable says `ACTIVE`. Members stand in the order in which the service writes them; attribute definitions and
+//! What is pending ends before a reply is sent where all shards answer, so the next DescribeTable says `ACTIVE`. Members stand in the order in which the service writes them; attribute definitions and
 //! projected attributes are sorted by name, indexes are not.
 //!
 //! Source: AWS, *API Reference: TableDescription*; replies of the service recorded by public test suites.
 
 use dynamo_protocol::json::JsonWriter;
 
+use crate::catalog::pending::{warm_floor, warm_now};
 use crate::catalog::{
     BillingMode, IndexDescriptor, IndexState, KeyAttribute, KeySchema, OnDemandLimits, Projection, Stats,
-    TableDescriptor, TablePhase, TableStats, Throughput, WarmThroughput,
+    TableDescriptor, TablePhase, TableStats, TableStep, Throughput, WarmThroughput,
 };
 use crate::context::RequestContext;
 use crate::reply::timestamp;
 
-/// Units per second that every on-demand table and index is warm for from the start.
-///
-/// Source: AWS, *Developer guide: Understanding DynamoDB warm throughput*.
-const WARM_ON_DEMAND_READS: u64 = 12_000;
-const WARM_ON_DEMAND_WRITES: u64 = 4_000;
-
 /// Which reply the description is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Occasion<'a> {
+pub enum Occasion {
     /// CreateTable.
     Created,
     /// DescribeTable, of a table in that phase.
     Described(TablePhase),
-    /// UpdateTable, with the table as it was before.
-    Updated(&'a TableDescriptor),
+    /// UpdateTable.
+    Updated,
     /// DeleteTable.
     Deleted,
 }
@@ -50,7 +44,7 @@ pub struct TableDescription<'a> {
     /// Who asks, for ARNs.
     pub context: &'a RequestContext,
     /// Which reply this is.
-    pub occasion: Occasion<'a>,
+    pub occasion: Occasion,
 }
 
 impl TableDescription<'_> {
@@ -75,11 +69,7 @@ impl TableDescription<'_> {
             json.key("CreationDateTime").timestamp_ms(self.table.created_ms);
         }
         json.key("ProvisionedThroughput");
-        write_throughput(
-            json,
-            &self.table.throughput,
-            self.units(&self.table.throughput, |before| Some(&before.throughput)),
-        );
+        write_throughput(json, &self.table.throughput);
         json.key("TableSizeBytes").u64(self.stats.table.bytes);
         json.key("ItemCount").u64(self.stats.table.items);
         json.key("TableArn").str(&self.context.table_arn(&self.table.name));
@@ -100,8 +90,9 @@ impl TableDescription<'_> {
         }
         json.key("DeletionProtectionEnabled").bool(self.table.deletion_protection);
         if whole {
-            write_on_demand(json, self.table.on_demand.as_ref());
-            self.write_warm(json, self.table.warm.as_ref(), &self.table.throughput, self.status());
+            let is_pending = self.is_pending(|step| matches!(step, TableStep::OnDemand(_)));
+            write_on_demand(json, self.table.on_demand.as_ref(), is_pending);
+            self.write_table_warm(json);
         }
         json.end_object();
     }
@@ -109,39 +100,15 @@ impl TableDescription<'_> {
     fn status(&self) -> &'static str {
         match self.occasion {
             Occasion::Created | Occasion::Described(TablePhase::Creating) => "CREATING",
-            Occasion::Described(TablePhase::Changing) => "UPDATING",
-            Occasion::Described(TablePhase::Active) if self.table.is_updating() => "UPDATING",
-            Occasion::Described(TablePhase::Active) => "ACTIVE",
-            Occasion::Updated(before) if !self.table.is_updating() && self.changed_at_once(before) => "ACTIVE",
-            Occasion::Updated(_) => "UPDATING",
             Occasion::Deleted | Occasion::Described(TablePhase::Deleting) => "DELETING",
+            Occasion::Described(TablePhase::Changing) => "UPDATING",
+            Occasion::Updated | Occasion::Described(TablePhase::Active) if self.table.is_updating() => "UPDATING",
+            Occasion::Updated | Occasion::Described(TablePhase::Active) => "ACTIVE",
         }
     }
 
-    /// The service makes these changes without a transient state of the table: deletion protection, limits of the
-    /// table and of its indexes, and the indexes' units.
-    fn changed_at_once(&self, before: &TableDescriptor) -> bool {
-        let mut then = before.clone();
-        then.schema_version = self.table.schema_version;
-        then.deletion_protection = self.table.deletion_protection;
-        then.on_demand = self.table.on_demand;
-        then.warm = self.table.warm;
-        for (was, is) in then.indexes.iter_mut().zip(&self.table.indexes).filter(|(was, is)| was.id == is.id) {
-            (was.throughput, was.on_demand, was.warm) = (is.throughput, is.on_demand, is.warm);
-        }
-        then == *self.table
-    }
-
-    /// The units to show: the old ones in UpdateTable's reply, unless the billing mode changed with them.
-    fn units<'b>(
-        &'b self,
-        now: &'b Throughput,
-        then: impl FnOnce(&'b TableDescriptor) -> Option<&'b Throughput>,
-    ) -> &'b Throughput {
-        match self.occasion {
-            Occasion::Updated(before) if before.billing_mode == self.table.billing_mode => then(before).unwrap_or(now),
-            _ => now,
-        }
+    fn is_pending(&self, step: impl Fn(&TableStep) -> bool) -> bool {
+        self.table.pending.iter().any(step)
     }
 
     fn write_billing(&self, json: &mut JsonWriter<'_>) {
@@ -181,7 +148,6 @@ impl TableDescription<'_> {
     }
 
     fn write_global_index(&self, json: &mut JsonWriter<'_>, index: &IndexDescriptor) {
-        let shown = self.units(&index.throughput, |before| Some(&before.index_by_id(index.id)?.throughput));
         json.begin_object();
         write_index_head(json, index);
         json.key("IndexStatus").str(self.index_status(index));
@@ -191,24 +157,20 @@ impl TableDescription<'_> {
             IndexState::Active | IndexState::Dropping => {}
         }
         json.key("ProvisionedThroughput");
-        write_throughput(json, &index.throughput, shown);
+        write_throughput(json, &index.throughput);
         self.write_index_counts(json, index);
-        write_on_demand(json, index.on_demand.as_ref());
-        self.write_warm(json, index.warm.as_ref(), &index.throughput, self.index_status(index));
+        let is_pending = self.is_pending(|step| step.holds_index() == Some(index.id));
+        write_on_demand(json, index.on_demand.as_ref(), is_pending);
+        self.write_index_warm(json, index);
         json.end_object();
     }
 
     fn index_status(&self, index: &IndexDescriptor) -> &'static str {
-        let changed = |before: &TableDescriptor| {
-            before.index_by_id(index.id).is_some_and(|was| {
-                was.throughput != index.throughput || was.on_demand != index.on_demand || was.warm != index.warm
-            })
-        };
         match (index.state, self.occasion) {
             (_, Occasion::Created | Occasion::Described(TablePhase::Creating))
             | (IndexState::Writing | IndexState::Backfilling, _) => "CREATING",
             (IndexState::Dropping, _) => "DELETING",
-            (IndexState::Active, Occasion::Updated(before)) if changed(before) => "UPDATING",
+            (IndexState::Active, _) if self.is_pending(|step| step.holds_index() == Some(index.id)) => "UPDATING",
             (IndexState::Active, _) => "ACTIVE",
         }
     }
@@ -233,33 +195,52 @@ impl TableDescription<'_> {
     }
 
     fn write_sse(&self, json: &mut JsonWriter<'_>) {
-        let Some(sse) = &self.table.sse else { return };
+        let is_pending = self.is_pending(|step| matches!(step, TableStep::Sse(_)));
+        if self.table.sse.is_none() && !is_pending {
+            return;
+        }
         json.key("SSEDescription").begin_object();
-        json.key("Status").str("ENABLED").key("SSEType").str("KMS");
-        json.key("KMSMasterKeyArn").str(&self.context.kms_key_arn(sse.key.as_deref()));
+        json.key("Status").str(if is_pending { "UPDATING" } else { "ENABLED" });
+        if let Some(sse) = &self.table.sse {
+            json.key("SSEType").str("KMS");
+            json.key("KMSMasterKeyArn").str(&self.context.kms_key_arn(sse.key.as_deref()));
+        }
         json.end_object();
     }
 
-    /// Warm throughput is at least what the table can do from the start: its provisioned units, or the on-demand floor.
-    /// Shown once there is a table, and in CreateTable's reply where it was asked for.
+    /// What the table is warm for. CreateTable's reply shows it where it was asked for.
+    fn write_table_warm(&self, json: &mut JsonWriter<'_>) {
+        let is_created = self.occasion == Occasion::Created;
+        if is_created && self.table.warm.is_none() {
+            return;
+        }
+        let is_pending = is_created || self.is_pending(|step| matches!(step, TableStep::Warm(_)));
+        let status = if is_pending { "UPDATING" } else { "ACTIVE" };
+        self.write_warm(json, self.table.warm.as_ref(), &self.table.throughput, status);
+    }
+
+    /// What an index is warm for; CreateTable's reply does not show it.
+    fn write_index_warm(&self, json: &mut JsonWriter<'_>, index: &IndexDescriptor) {
+        let is_index = |step: &TableStep| matches!(step, TableStep::IndexWarm { index: id, .. } if *id == index.id);
+        let status = match index.state {
+            _ if self.occasion == Occasion::Created => return,
+            IndexState::Active if self.is_pending(is_index) => "UPDATING",
+            IndexState::Active => "ACTIVE",
+            _ => self.index_status(index),
+        };
+        self.write_warm(json, index.warm.as_ref(), &index.throughput, status);
+    }
+
+    /// The floor of a billing mode counts when the switch to it is done.
     fn write_warm(
         &self,
         json: &mut JsonWriter<'_>,
-        asked: Option<&WarmThroughput>,
+        kept: Option<&WarmThroughput>,
         throughput: &Throughput,
         status: &str,
     ) {
-        if asked.is_none() && self.occasion == Occasion::Created {
-            return;
-        }
-        let (read_floor, write_floor) = match self.table.billing_mode {
-            BillingMode::PayPerRequest => (WARM_ON_DEMAND_READS, WARM_ON_DEMAND_WRITES),
-            BillingMode::Provisioned => (throughput.read_units, throughput.write_units),
-        };
-        let at_least =
-            |asked: Option<i64>, floor: u64| asked.and_then(|units| u64::try_from(units).ok()).unwrap_or(0).max(floor);
-        let reads = at_least(asked.and_then(|warm| warm.read_units_per_second), read_floor);
-        let writes = at_least(asked.and_then(|warm| warm.write_units_per_second), write_floor);
+        let floor = if self.table.is_switching() { (0, 0) } else { warm_floor(self.table.billing_mode, throughput) };
+        let (reads, writes) = warm_now(kept, floor);
         json.key("WarmThroughput").begin_object();
         json.key("ReadUnitsPerSecond").u64(reads).key("WriteUnitsPerSecond").u64(writes).key("Status").str(status);
         json.end_object();
@@ -300,29 +281,31 @@ fn write_index_head(json: &mut JsonWriter<'_>, index: &IndexDescriptor) {
     json.end_object();
 }
 
-/// `history` is the throughput as it is, `units` the one whose units are shown.
-fn write_throughput(json: &mut JsonWriter<'_>, history: &Throughput, units: &Throughput) {
+fn write_throughput(json: &mut JsonWriter<'_>, throughput: &Throughput) {
     json.begin_object();
-    if let Some(ms) = history.increased_ms {
+    if let Some(ms) = throughput.increased_ms {
         json.key("LastIncreaseDateTime").timestamp_ms(ms);
     }
-    if let Some(ms) = history.decreased_ms {
+    if let Some(ms) = throughput.decreased_ms {
         json.key("LastDecreaseDateTime").timestamp_ms(ms);
     }
-    json.key("NumberOfDecreasesToday").u64(units.decreases_that_day);
-    json.key("ReadCapacityUnits").u64(units.read_units);
-    json.key("WriteCapacityUnits").u64(units.write_units);
+    json.key("NumberOfDecreasesToday").u64(throughput.decreases_that_day);
+    json.key("ReadCapacityUnits").u64(throughput.read_units);
+    json.key("WriteCapacityUnits").u64(throughput.write_units);
     json.end_object();
 }
 
-fn write_on_demand(json: &mut JsonWriter<'_>, limits: Option<&OnDemandLimits>) {
-    let is_set = |limit: Option<i64>| limit.is_some_and(|limit| limit > 0);
-    let Some(limits) = limits.filter(|limits| is_set(limits.read_units_max) || is_set(limits.write_units_max)) else {
+/// The limits that are set and, while they are `pending`, those that are being lifted.
+fn write_on_demand(json: &mut JsonWriter<'_>, limits: Option<&OnDemandLimits>, pending: bool) {
+    let Some(limits) = limits else { return };
+    let members = [("MaxReadRequestUnits", limits.read_units_max), ("MaxWriteRequestUnits", limits.write_units_max)];
+    let shown = |limit: Option<i64>| limit.filter(|limit| pending || *limit >= 0);
+    let mut set = members.into_iter().filter_map(|(name, limit)| Some((name, shown(limit)?))).peekable();
+    if set.peek().is_none() {
         return;
-    };
+    }
     json.key("OnDemandThroughput").begin_object();
-    json.key("MaxReadRequestUnits").i64(limits.read_units_max.unwrap_or(-1));
-    json.key("MaxWriteRequestUnits").i64(limits.write_units_max.unwrap_or(-1));
+    set.for_each(|(name, limit)| _ = json.key(name).i64(limit));
     json.end_object();
 }
 
@@ -331,7 +314,7 @@ mod tests {
     use super::*;
     use crate::catalog::{TableId, fixture};
 
-    fn described(table: &TableDescriptor, occasion: Occasion<'_>) -> String {
+    fn described(table: &TableDescriptor, occasion: Occasion) -> String {
         let stats = TableStats { table: Stats { items: 3, bytes: 456 }, ..TableStats::default() };
         let context = RequestContext::for_region("eu-central-1");
         let mut out = Vec::new();
@@ -383,7 +366,7 @@ mod tests {
             r#""StreamSpecification":{"StreamEnabled":true,"StreamViewType":"NEW_AND_OLD_IMAGES"},"LatestStreamLabel":"2023-11-14T22:13:20.001","#,
             r#""SSEDescription":{"Status":"ENABLED","SSEType":"KMS","KMSMasterKeyArn":"arn:aws:kms:eu-central-1:000000000000:alias/orders"}"#,
             r#""TableClassSummary":{"TableClass":"STANDARD_INFREQUENT_ACCESS","LastUpdateDateTime":1700000000.002}"#,
-            r#""OnDemandThroughput":{"MaxReadRequestUnits":-1,"MaxWriteRequestUnits":70}"#,
+            r#""OnDemandThroughput":{"MaxWriteRequestUnits":70}"#,
             r#""BillingModeSummary":{"BillingMode":"PROVISIONED","LastUpdateToPayPerRequestDateTime":1700000000.123}"#,
         ] {
             assert!(text.contains(part), "{part} is not in {text}");
@@ -391,19 +374,61 @@ mod tests {
     }
 
     #[test]
-    fn an_update_shows_the_old_units_and_the_new_index() {
-        let before = fixture::orders();
-        let mut after = before.clone();
-        after.throughput.read_units = 50;
+    fn an_update_shows_what_is_pending_and_the_new_index() {
+        let mut after = fixture::orders();
+        after.table_class = None;
+        let old = after.indexes[1].id;
+        for step in [
+            TableStep::Throughput { read_units: 50, write_units: 6 },
+            TableStep::IndexThroughput { index: old, read_units: 50, write_units: 50 },
+            TableStep::Warm(WarmThroughput { read_units_per_second: Some(90_000), write_units_per_second: None }),
+            TableStep::Sse(None),
+            TableStep::Class(crate::catalog::TableClass::StandardInfrequentAccess),
+        ] {
+            assert!(after.step(&TableStep::Begin(Box::new(step)), 1_800_000_000_000, &mut 100));
+        }
         let mut index = after.indexes[1].clone();
         index.id = crate::catalog::IndexId(10);
         index.name = "new".to_owned();
         index.state = IndexState::Writing;
         after.indexes.push(index);
-        let text = described(&after, Occasion::Updated(&before));
-        assert!(text.contains(r#""NumberOfDecreasesToday":0,"ReadCapacityUnits":5,"WriteCapacityUnits":6"#), "{text}");
-        assert!(text.contains(r#""IndexStatus":"CREATING","Backfilling":false"#), "{text}");
-        assert!(text.contains(r#""TableStatus":"UPDATING""#), "{text}");
-        assert!(described(&after, Occasion::Described(TablePhase::Active)).contains(r#""ReadCapacityUnits":50"#));
+        let text = described(&after, Occasion::Updated);
+        for part in [
+            r#""NumberOfDecreasesToday":0,"ReadCapacityUnits":5,"WriteCapacityUnits":6"#,
+            r#""LastIncreaseDateTime":1800000000"#,
+            r#""IndexStatus":"CREATING","Backfilling":false"#,
+            r#""IndexStatus":"UPDATING","ProvisionedThroughput""#,
+            r#""TableStatus":"UPDATING""#,
+            r#""SSEDescription":{"Status":"UPDATING","SSEType":"KMS","KMSMasterKeyArn":"#,
+            r#""Status":"UPDATING"}}"#,
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        assert!(!text.contains("TableClassSummary") && !text.contains("90000"), "{text}");
+        assert!(after.step(&TableStep::Finish, 1_800_000_000_001, &mut 100));
+        let text = described(&after, Occasion::Described(TablePhase::Active));
+        assert!(text.contains(r#""ReadCapacityUnits":50"#) && !text.contains("SSEDescription"), "{text}");
+        assert!(text.contains(r#""TableClassSummary":{"TableClass":"STANDARD_INFREQUENT_ACCESS""#), "{text}");
+        assert!(
+            text.ends_with(
+                r#""WarmThroughput":{"ReadUnitsPerSecond":90000,"WriteUnitsPerSecond":4000,"Status":"ACTIVE"}}"#
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn limits_that_are_not_set_are_absent() {
+        let mut table = small();
+        let limits = OnDemandLimits { read_units_max: Some(-1), write_units_max: Some(70) };
+        assert!(table.step(&TableStep::Begin(Box::new(TableStep::OnDemand(limits))), 1, &mut 100));
+        let both = r#""OnDemandThroughput":{"MaxReadRequestUnits":-1,"MaxWriteRequestUnits":70}"#;
+        assert!(described(&table, Occasion::Updated).contains(both));
+        // Also where an earlier version stored it.
+        table.pending.clear();
+        let one = r#""OnDemandThroughput":{"MaxWriteRequestUnits":70}"#;
+        assert!(described(&table, Occasion::Described(TablePhase::Active)).contains(one));
+        table.on_demand = Some(OnDemandLimits::default());
+        assert!(!described(&table, Occasion::Updated).contains("OnDemandThroughput"));
     }
 }

@@ -31,8 +31,8 @@ pub fn create_table(outcome: &DdlOutcome, context: &RequestContext) -> Result<Ve
 /// Where the outcome is none of UpdateTable's.
 pub fn update_table(outcome: &DdlOutcome, stats: &TableStats, context: &RequestContext) -> Result<Vec<u8>, ApiError> {
     match outcome {
-        DdlOutcome::Changed { before, after } => {
-            Ok(description("TableDescription", after, stats, context, Occasion::Updated(before)))
+        DdlOutcome::Changed { after, .. } => {
+            Ok(description("TableDescription", after, stats, context, Occasion::Updated))
         }
         _ => Err(ApiError::internal()),
     }
@@ -67,7 +67,7 @@ fn description(
     table: &TableDescriptor,
     stats: &TableStats,
     context: &RequestContext,
-    occasion: Occasion<'_>,
+    occasion: Occasion,
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(1024);
     let mut json = JsonWriter::new(&mut out);

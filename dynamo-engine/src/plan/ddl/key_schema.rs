@@ -72,7 +72,9 @@ pub(crate) fn of_table(elements: &[KeyElement], definitions: &Definitions<'_>) -
     if elements.len() > 2 {
         return Err(too_long(elements));
     }
-    if elements.len() > definitions.list.len() {
+    let is_defined = |name: &str| definitions.list.iter().any(|definition| definition.name == name);
+    let is_repeated = matches!(elements, [first, second] if first.name == second.name && is_defined(&first.name));
+    if elements.len() > definitions.list.len() && !is_repeated {
         return Err(ApiError::validation("Invalid KeySchema: Some index key attribute have no definition"));
     }
     pair(elements, definitions)
@@ -215,6 +217,7 @@ mod tests {
                 "One or more parameter values were invalid: Some index key attributes are not defined in \
                  AttributeDefinitions. Keys: [a], AttributeDefinitions: [b]",
             ),
+            ("a a", "a", "Both the Hash Key and the Range Key element in the KeySchema have the same name"),
             ("a a", "a b", "Both the Hash Key and the Range Key element in the KeySchema have the same name"),
             ("a b", "a b", "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type"),
             ("a- b", "a b", "Invalid KeySchema: The first KeySchemaElement is not a HASH key type"),

@@ -33,7 +33,7 @@ pub(crate) fn table_name(arn: &str) -> Result<&str, ApiError> {
 
 /// No table of that ARN.
 pub(crate) fn not_found(arn: &str) -> ApiError {
-    ApiError::resource_not_found(format!("Requested resource not found: ResourcArn: {arn} not found"))
+    ApiError::resource_not_found(format!("Requested resource not found: ResourceArn: {arn} not found"))
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use dynamo_protocol::ops::{
 };
 
 use crate::catalog::{
-    BillingMode, DdlCommand, IndexId, IndexState, KeyType, MemoryCatalog, Projection, StreamSettings, StreamView,
-    TableDescriptor, TableId, Throughput, TtlSettings, fixture,
+    BillingMode, DdlCommand, IndexId, IndexState, KeyType, MemoryCatalog, OnDemandLimits, Projection, StreamSettings,
+    StreamView, TableClass, TableDescriptor, TableId, TableStep, Throughput, TtlSettings, fixture,
 };
 use crate::plan::{self, PlanError};
 
@@ -63,8 +63,8 @@ fn units(units: &str) -> String {
 }
 
 /// The tables of the scripts: `prov` (5/5, a local and a global index with 2/2), `ppr` (on demand, a global index,
-/// time to live on, deletion protection, a stream), `plain` (on demand, nothing else), and `creating`, `filling` and
-/// `dropping`, with the first of two indexes in that state.
+/// time to live on, deletion protection, a stream), `plain` (on demand, nothing else), `creating`, `filling` and
+/// `dropping`, with the first of two indexes in that state, and five of which a setting is changing.
 fn catalog() -> MemoryCatalog {
     let key = || fixture::keys(("pk", KeyType::S), Some(("sk", KeyType::S)));
     let table = |id, name| {
@@ -94,7 +94,27 @@ fn catalog() -> MemoryCatalog {
     let creating = working(40, "creating", IndexState::Writing);
     let filling = working(50, "filling", IndexState::Backfilling);
     let dropping = working(60, "dropping", IndexState::Dropping);
-    MemoryCatalog::new([prov, ppr, table(30, "plain"), creating, filling, dropping])
+    let changing = |id, name, step| {
+        let mut table = table(id, name);
+        table.indexes = vec![global(id + 1, "gsi1")];
+        table.stream = Some(StreamSettings { enabled: false, view: StreamView::NewImage, since_ms: 0 });
+        table.pending = vec![step];
+        table
+    };
+    let index = IndexId(111);
+    MemoryCatalog::new([
+        prov,
+        ppr,
+        table(30, "plain"),
+        creating,
+        filling,
+        dropping,
+        changing(70, "switching", TableStep::Billing(BillingMode::PayPerRequest)),
+        changing(80, "classing", TableStep::Class(TableClass::StandardInfrequentAccess)),
+        changing(90, "streaming", TableStep::Stream(Some(StreamView::NewImage))),
+        changing(100, "encrypting", TableStep::Sse(None)),
+        changing(110, "indexing", TableStep::IndexOnDemand { index, limits: OnDemandLimits::default() }),
+    ])
 }
 
 /// Runs one request and prints its answer.

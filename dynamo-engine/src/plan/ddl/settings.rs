@@ -38,9 +38,13 @@ fn stream_view(view: shapes::StreamViewType) -> StreamView {
     }
 }
 
-/// Encryption with a customer's key, or `None` for the service's own, which every table has anyway.
+/// The alias of the account's own key, which is what is used where no key is named.
+const MANAGED_ALIAS: &str = "alias/aws/dynamodb";
+
+/// Encryption with a customer's key, or `None` for the service's own, which every table has anyway. Naming the kind of
+/// key is enough to ask for it.
 pub(crate) fn sse(requested: &shapes::SseSpecification) -> Result<Option<SseSettings>, ApiError> {
-    if !requested.enabled.unwrap_or(false) {
+    if !requested.enabled.unwrap_or(requested.sse_type.is_some()) {
         if requested.sse_type.is_some() {
             return Err(invalid("SSEType can not be specified if Enabled is false"));
         }
@@ -55,7 +59,8 @@ pub(crate) fn sse(requested: &shapes::SseSpecification) -> Result<Option<SseSett
     if requested.kms_master_key_id.is_some() && requested.sse_type.is_none() {
         return Err(invalid("SSEType KMS is required if KMSMasterKeyId is specified"));
     }
-    Ok(Some(SseSettings { key: requested.kms_master_key_id.clone() }))
+    let key = requested.kms_master_key_id.clone().filter(|key| key.rsplit(':').next() != Some(MANAGED_ALIAS));
+    Ok(Some(SseSettings { key }))
 }
 
 /// The model's table class as ours.
@@ -114,6 +119,8 @@ mod tests {
             (spec(None, None, None), "fine"),
             (spec(Some(true), None, None), "fine"),
             (spec(Some(true), kms, Some("k")), "fine"),
+            (spec(None, kms, None), "fine"),
+            (spec(None, None, Some("k")), "KMSMasterKeyId can not be specified if Enabled is false"),
             (spec(Some(false), kms, None), "SSEType can not be specified if Enabled is false"),
             (spec(Some(false), None, Some("k")), "KMSMasterKeyId can not be specified if Enabled is false"),
             (spec(Some(true), None, Some("k")), "SSEType KMS is required if KMSMasterKeyId is specified"),
@@ -121,5 +128,10 @@ mod tests {
         ] {
             assert_eq!(message(sse(&spec)), expected);
         }
+        let key = |spec| sse(&spec).unwrap().map(|settings| settings.key);
+        assert_eq!(key(spec(None, None, None)), None);
+        assert_eq!(key(spec(None, kms, Some("k"))), Some(Some("k".to_owned())));
+        assert_eq!(key(spec(None, kms, Some("alias/aws/dynamodb"))), Some(None));
+        assert_eq!(key(spec(None, kms, Some("arn:aws:kms:eu-west-1:1:alias/aws/dynamodb"))), Some(None));
     }
 }

@@ -26,7 +26,12 @@ pub(crate) fn check(tags: &[(String, String)]) -> Result<(), ApiError> {
             )));
         }
     }
-    if tags.len() > TAGS_MAX { Err(too_many()) } else { Ok(()) }
+    check_count(tags.len())
+}
+
+/// Checks how many tags a request names.
+pub(crate) fn check_count(tags: usize) -> Result<(), ApiError> {
+    if tags > TAGS_MAX { Err(too_many()) } else { Ok(()) }
 }
 
 /// Checks one key, also one that is to be removed.

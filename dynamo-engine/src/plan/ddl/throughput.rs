@@ -4,13 +4,11 @@ use dynamo_protocol::error::ApiError;
 use dynamo_protocol::shapes;
 
 use super::invalid;
+use crate::catalog::pending;
 use crate::catalog::{BillingMode, OnDemandLimits, Throughput, WarmThroughput};
 
 /// More units than this are out of bounds whatever the account's limits are.
 const UNITS_MAX: i64 = 1_000_000_000_000;
-/// The floor of warm throughput of an on-demand table.
-const WARM_READS_MIN: i64 = 12_000;
-const WARM_WRITES_MIN: i64 = 4_000;
 
 /// What a number is about, for texts.
 #[derive(Clone, Copy, Debug)]
@@ -153,13 +151,15 @@ pub(crate) fn on_demand(
     for (value, name) in members {
         let Some(value) = value else { continue };
         if mode == BillingMode::Provisioned {
+            // The service's words for a new table and for an update differ.
             let index = match subject {
                 Subject::Table => String::new(),
+                Subject::Index(name) if may_lift => format!(" for index : {name}"),
                 Subject::Index(name) => format!(" for index: {name}"),
             };
-            return Err(invalid(format_args!(
-                "{name} for OnDemandThroughput{index} cannot be specified when the table BillingMode is PROVISIONED"
-            )));
+            let when =
+                if may_lift { "the table BillingMode is PROVISIONED" } else { "table BillingMode is PROVISIONED." };
+            return Err(invalid(format_args!("{name} for OnDemandThroughput{index} cannot be specified when {when}")));
         }
         if value < 1 && !(value == -1 && may_lift) {
             let subject = match subject {
@@ -215,12 +215,10 @@ pub(crate) fn warm(
     Ok((warm != WarmThroughput::default()).then_some(warm))
 }
 
-/// What a table or an index is warm for without being asked: (reads, writes).
-pub(crate) fn warm_floor(mode: BillingMode, throughput: &Throughput) -> (i64, i64) {
-    match mode {
-        BillingMode::PayPerRequest => (WARM_READS_MIN, WARM_WRITES_MIN),
-        BillingMode::Provisioned => (throughput.read_units.cast_signed(), throughput.write_units.cast_signed()),
-    }
+/// What a table or an index is warm for: (reads, writes).
+fn warm_floor(mode: BillingMode, throughput: &Throughput, kept: Option<&WarmThroughput>) -> (i64, i64) {
+    let (reads, writes) = pending::warm_now(kept, pending::warm_floor(mode, throughput));
+    (reads.cast_signed(), writes.cast_signed())
 }
 
 /// The warm throughput of a new table or of an index that comes with one.
@@ -233,14 +231,15 @@ pub(crate) fn warm_of_new(
     let too_low = match mode {
         BillingMode::PayPerRequest => {
             "initial throughput for OnDemand. See: \
-             https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html"
+             https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html\
+             #on-demand-capacity-mode-initial"
         }
         BillingMode::Provisioned => "ReadCapacityUnits of ProvisionedThroughput",
     };
-    warm(subject, requested, warm_floor(mode, throughput), too_low)
+    warm(subject, requested, warm_floor(mode, throughput, None), too_low)
 }
 
-/// The warm throughput of an update: never lower than it is; a member that was not sent stays as it was.
+/// The warm throughput of an update: never lower than it is.
 pub(crate) fn warm_of_update(
     subject: Subject<'_>,
     mode: BillingMode,
@@ -248,18 +247,9 @@ pub(crate) fn warm_of_update(
     current: Option<&WarmThroughput>,
     requested: Option<&shapes::WarmThroughput>,
 ) -> Result<Option<WarmThroughput>, ApiError> {
-    let current = current.copied().unwrap_or_default();
-    let (reads, writes) = warm_floor(mode, throughput);
-    let floor = (
-        current.read_units_per_second.unwrap_or(0).max(reads),
-        current.write_units_per_second.unwrap_or(0).max(writes),
-    );
+    let floor = warm_floor(mode, throughput, current);
     let too_low = "current WarmThroughput, decreasing WarmThroughput is not supported";
-    let asked = warm(subject, requested, floor, too_low)?;
-    Ok(asked.map(|asked| WarmThroughput {
-        read_units_per_second: asked.read_units_per_second.or(current.read_units_per_second),
-        write_units_per_second: asked.write_units_per_second.or(current.write_units_per_second),
-    }))
+    warm(subject, requested, floor, too_low)
 }
 
 #[cfg(test)]
@@ -322,6 +312,11 @@ mod tests {
         );
         assert_eq!(
             check(Subject::Table, Provisioned, 10, false),
+            "One or more parameter values were invalid: MaxReadRequestUnits for OnDemandThroughput cannot be specified \
+             when table BillingMode is PROVISIONED."
+        );
+        assert_eq!(
+            check(Subject::Table, Provisioned, 10, true),
             "One or more parameter values were invalid: MaxReadRequestUnits for OnDemandThroughput cannot be specified \
              when the table BillingMode is PROVISIONED"
         );

@@ -64,8 +64,10 @@ fn is_settled(outcome: &DdlOutcome, catalog: &MemoryCatalog) -> bool {
         // This node has not heard of it yet.
         Some((found, _)) if found.id < table.id => false,
         Some((found, phase)) if found.id == table.id && phase != TablePhase::Deleting => {
-            let is_newer = found.schema_version > table.schema_version;
-            let is_everywhere = found.schema_version == table.schema_version && phase == TablePhase::Active;
+            // What is pending ends with one more version.
+            let expected = table.schema_version + u32::from(!table.pending.is_empty());
+            let is_newer = found.schema_version > expected;
+            let is_everywhere = found.schema_version == expected && phase == TablePhase::Active;
             !is_deleted && (is_newer || is_everywhere) && !found.is_updating()
         }
         Some((found, _)) if found.id == table.id => !is_deleted,
@@ -78,7 +80,7 @@ fn is_settled(outcome: &DdlOutcome, catalog: &MemoryCatalog) -> bool {
 mod tests {
     use std::sync::Arc;
 
-    use dynamo_engine::catalog::{KeyAttribute, KeySchema, KeyType, TableDescriptor, TableId};
+    use dynamo_engine::catalog::{KeyAttribute, KeySchema, KeyType, TableDescriptor, TableId, TableStep};
 
     use super::*;
 
@@ -114,5 +116,20 @@ mod tests {
             let found = [&created, &changed, &deleted].map(|outcome| is_settled(outcome, &catalog));
             assert_eq!(found, settled, "{catalog:?}");
         }
+    }
+
+    #[test]
+    fn what_is_pending_is_waited_for() {
+        use TablePhase::{Active, Changing};
+        let mut begun = TableDescriptor::clone(&table(5, 2));
+        begun.pending.push(TableStep::BillingAgain);
+        let begun = Arc::new(begun);
+        let changed = DdlOutcome::Changed { before: table(5, 1), after: Arc::clone(&begun) };
+        let mut here = MemoryCatalog::default();
+        here.insert(begun, Active);
+        assert!(!is_settled(&changed, &here));
+        assert!(!is_settled(&changed, &catalog(5, 3, Changing)));
+        assert!(is_settled(&changed, &catalog(5, 3, Active)));
+        assert!(is_settled(&changed, &catalog(5, 4, Changing)));
     }
 }
