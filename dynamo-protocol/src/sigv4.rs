@@ -1,6 +1,6 @@
-//! The Authorization header of AWS Signature Version 4: read, not verified.
+//! The signature of AWS Signature Version 4, in the Authorization header or in the address: read, not verified.
 //!
-//! Any credentials are accepted; what is missing from the header is refused as DynamoDB refuses it. The region of the
+//! Any credentials are accepted; what a signature lacks is refused as DynamoDB refuses it. The region of the
 //! credential scope is what the caller believes to talk to, and appears in the ARNs that it gets back.
 //!
 //! Source: AWS, *IAM user guide: Signature Version 4 for API requests*.
@@ -13,14 +13,28 @@ pub const REGION_DEFAULT: &str = "us-east-1";
 /// What every scheme of version 4 begins with: `AWS4-HMAC-SHA256`, `AWS4-ECDSA-P256-SHA256`.
 const SCHEME: &str = "AWS4-";
 
-/// Checks the Authorization header's parts and gives the region of its credential scope. `date` is the `X-Amz-Date`
-/// or `Date` header.
+/// Where a request carries its signature.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Credentials<'a> {
+    /// The Authorization header.
+    pub authorization: Option<&'a str>,
+    /// The `X-Amz-Date` or the `Date` header.
+    pub date: Option<&'a str>,
+    /// The query string of the address, which may be signed in place of the header.
+    pub query: Option<&'a str>,
+}
+
+/// Checks the parts of a signature and gives the region of its credential scope.
 ///
 /// # Errors
-/// MissingAuthenticationTokenException without a signature; IncompleteSignatureException where it lacks a part.
-pub fn authorize(authorization: Option<&str>, date: Option<&str>) -> Result<String, ApiError> {
+/// MissingAuthenticationTokenException without a signature, IncompleteSignatureException where it lacks a part,
+/// InvalidSignatureException where there are two.
+pub fn authorize(credentials: &Credentials<'_>) -> Result<String, ApiError> {
+    if let Some(query) = credentials.query.map(Query::read).filter(|query| query.algorithm.is_some()) {
+        return query.authorize(credentials);
+    }
     let missing = || ApiError::new(ErrorKind::MissingAuthenticationToken, "Request is missing Authentication Token");
-    let header = authorization.map(str::trim).filter(|header| !header.is_empty()).ok_or_else(missing)?;
+    let header = credentials.authorization.map(str::trim).filter(|header| !header.is_empty()).ok_or_else(missing)?;
     let parameters = Parameters::read(header.strip_prefix(SCHEME).ok_or_else(missing)?);
     let mut lacking = String::new();
     let needed = [
@@ -33,15 +47,73 @@ pub fn authorize(authorization: Option<&str>, date: Option<&str>) -> Result<Stri
             lacking.push_str(&format!("Authorization header requires '{name}' parameter. "));
         }
     }
-    if date.is_none() {
+    if credentials.date.is_none() {
         lacking.push_str("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ");
     }
     if !lacking.is_empty() {
         return Err(ApiError::new(ErrorKind::IncompleteSignature, format!("{lacking}Authorization={header}")));
     }
-    // Credential=KEY/20260101/REGION/dynamodb/aws4_request
-    let region = parameters.credential.and_then(|credential| credential.split('/').nth(2));
-    Ok(region.filter(|region| !region.is_empty()).unwrap_or(REGION_DEFAULT).to_owned())
+    Ok(region(parameters.credential.and_then(|credential| credential.split('/').nth(2))))
+}
+
+/// The region of a scope: `KEY/20260101/REGION/dynamodb/aws4_request`.
+fn region(named: Option<&str>) -> String {
+    named.filter(|region| !region.is_empty()).unwrap_or(REGION_DEFAULT).to_owned()
+}
+
+/// The parameters of a signed address; where one is repeated, its first value.
+#[derive(Default)]
+struct Query<'a> {
+    algorithm: Option<&'a str>,
+    credential: Option<&'a str>,
+    signature: Option<&'a str>,
+    signed_headers: Option<&'a str>,
+    date: Option<&'a str>,
+}
+
+impl<'a> Query<'a> {
+    fn read(query: &'a str) -> Self {
+        let mut found = Query::default();
+        for (name, value) in query.split('&').filter_map(|part| part.split_once('=')) {
+            let place = match name {
+                "X-Amz-Algorithm" => &mut found.algorithm,
+                "X-Amz-Credential" => &mut found.credential,
+                "X-Amz-Signature" => &mut found.signature,
+                "X-Amz-SignedHeaders" => &mut found.signed_headers,
+                "X-Amz-Date" => &mut found.date,
+                _ => continue,
+            };
+            place.get_or_insert(value);
+        }
+        found
+    }
+
+    fn authorize(&self, credentials: &Credentials<'_>) -> Result<String, ApiError> {
+        if credentials.authorization.is_some() {
+            let text = "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.";
+            return Err(ApiError::new(ErrorKind::InvalidSignature, text));
+        }
+        let mut lacking = String::new();
+        let needed = [
+            ("X-Amz-Algorithm", self.algorithm),
+            ("X-Amz-Credential", self.credential),
+            ("X-Amz-Signature", self.signature),
+            ("X-Amz-SignedHeaders", self.signed_headers),
+            ("X-Amz-Date", self.date.or(credentials.date)),
+        ];
+        for (name, value) in needed {
+            if value.is_none_or(str::is_empty) {
+                lacking.push_str(&format!("AWS query-string parameters must include '{name}'. "));
+            }
+        }
+        if !lacking.is_empty() {
+            lacking.push_str("Re-examine the query-string parameters.");
+            return Err(ApiError::new(ErrorKind::IncompleteSignature, lacking));
+        }
+        // The slashes between a scope's parts are escaped in an address, or are not.
+        let scope = self.credential.unwrap_or_default().replace("%2F", "/").replace("%2f", "/");
+        Ok(region(scope.split('/').nth(2)))
+    }
 }
 
 /// The parameters that a header must have; where one is repeated, its first value.
@@ -87,6 +159,33 @@ mod tests {
 
     const FULL: &str = "AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-west-1/dynamodb/aws4_request, \
                         SignedHeaders=host;x-amz-date, Signature=00ff";
+
+    fn authorize(authorization: Option<&str>, date: Option<&str>) -> Result<String, ApiError> {
+        super::authorize(&Credentials { authorization, date, query: None })
+    }
+
+    #[test]
+    fn a_signed_address() {
+        let signed = |query: &str, authorization| {
+            super::authorize(&Credentials { authorization, date: None, query: Some(query) })
+        };
+        let all = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKID%2F20260101%2Feu-west-1%2Fdynamodb\
+                   &X-Amz-Date=20260101T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature=00";
+        assert_eq!(signed(all, None).unwrap(), "eu-west-1");
+        let both = signed(all, Some(FULL)).unwrap_err();
+        assert_eq!(both.kind(), ErrorKind::InvalidSignature);
+        let lacking = signed("X-Amz-Algorithm=&X-Amz-Date=1&X-Amz-Signature=2", None).unwrap_err();
+        assert_eq!(
+            lacking.message(),
+            "AWS query-string parameters must include 'X-Amz-Algorithm'. AWS query-string parameters must include \
+             'X-Amz-Credential'. AWS query-string parameters must include 'X-Amz-SignedHeaders'. Re-examine the \
+             query-string parameters."
+        );
+        // Another query is no signature.
+        let error = signed("X-Amz-Credential=a", None).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MissingAuthenticationToken);
+        assert!(signed("a=b", Some(FULL)).is_err_and(|error| error.kind() == ErrorKind::IncompleteSignature));
+    }
 
     #[test]
     fn region_of_the_scope() {

@@ -79,6 +79,87 @@ async fn a_request_without_credentials_is_refused() {
 }
 
 #[tokio::test]
+async fn without_credentials_an_empty_body_is_not_looked_at() {
+    let (_server, mut connection) = server().await;
+    for (body, kind) in [
+        ("", "MissingAuthenticationTokenException"),
+        ("{}", "MissingAuthenticationTokenException"),
+        ("{", "SerializationException"),
+    ] {
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-amz-json-1.0\r\n\
+             X-Amz-Target: DynamoDB_20120810.ListTables\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        connection.send(head.as_bytes()).await;
+        let answer = connection.answer().await;
+        assert_eq!((answer.status, answer.error().0.as_str()), (400, kind), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_may_be_signed_in_place_of_a_header() {
+    let (_server, mut connection) = server().await;
+    let whole = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKID%2F20260101%2Feu-west-1%2Fdynamodb%2Faws4_request\
+                 &X-Amz-Date=20260101T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature=00";
+    let header = format!("Authorization: {AUTHORIZATION}\r\n");
+    for (query, header, kind) in [
+        (whole, "", ""),
+        (whole, header.as_str(), "InvalidSignatureException"),
+        ("X-Amz-Algorithm=AWS4-HMAC-SHA256", "", "IncompleteSignatureException"),
+        ("a=b", "", "MissingAuthenticationTokenException"),
+    ] {
+        let head = format!(
+            "POST /?{query} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-amz-json-1.0\r\n\
+             X-Amz-Target: DynamoDB_20120810.ListTables\r\n{header}Content-Length: 2\r\n\r\n{{}}"
+        );
+        connection.send(head.as_bytes()).await;
+        let answer = connection.answer().await;
+        if kind.is_empty() {
+            assert_eq!(answer.status, 200, "{query}");
+        } else {
+            assert_eq!((answer.status, answer.error().0.as_str()), (400, kind), "{query}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_call_is_answered_with_an_id_and_a_checksum() {
+    let (_server, mut connection) = server().await;
+    let typed = "Content-Type: application/x-amz-json-1.1\r\n";
+    for (method, path, headers, body) in [
+        ("POST", "/", "", "{}"),
+        ("POST", "/", typed, "{}"),
+        ("POST", "/other", "", ""),
+        ("GET", "/other", "", ""),
+        ("PUT", "/", "", ""),
+        ("OPTIONS", "/", "", ""),
+    ] {
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len());
+        connection.send(head.as_bytes()).await;
+        let answer = connection.answer().await;
+        assert_eq!(answer.status, 404, "{method} {path}");
+        assert_eq!(answer.body, b"<UnknownOperationException/>\n");
+        assert_eq!(answer.headers["x-amz-crc32"], "3552371480");
+        assert_eq!(answer.headers["x-amzn-requestid"].len(), 52);
+    }
+}
+
+#[tokio::test]
+async fn a_call_without_a_type_and_without_a_body_is_a_call() {
+    let (_server, mut connection) = server().await;
+    let target = "X-Amz-Target: DynamoDB_20120810.ListTables\r\n";
+    for (headers, kind) in [("", "UnknownOperationException"), (target, "MissingAuthenticationTokenException")] {
+        let head = format!("POST / HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: 0\r\n\r\n");
+        connection.send(head.as_bytes()).await;
+        let answer = connection.answer().await;
+        assert_eq!((answer.status, answer.error().0.as_str()), (400, kind));
+        assert_eq!(answer.headers["content-type"], "application/json");
+    }
+}
+
+#[tokio::test]
 async fn malformed_json_is_a_serialization_exception_and_loses_nothing() {
     let (_server, mut connection) = server().await;
     for body in [&b"{"[..], b"", b"[]", b"nonsense", b"{\"TableName\": 1}", b"\xff\xfe", &[b'['; 100_000]] {
@@ -94,7 +175,7 @@ async fn content_types_of_the_api_are_tolerated_and_others_refused() {
     let (_server, mut connection) = server().await;
     for (kind, status) in [
         ("application/x-amz-json-1.0", 200),
-        ("application/x-amz-json-1.1", 200),
+        ("application/x-amz-json-1.1", 404),
         ("application/x-amz-json-1.0; charset=utf-8", 200),
         ("application/json", 200),
         ("text/plain", 404),
@@ -211,7 +292,10 @@ async fn browsers_may_call() {
         .await;
     let answer = connection.answer().await;
     assert_eq!(answer.status, 200);
+    assert_eq!(answer.headers["x-amzn-requestid"].len(), 52);
+    assert_eq!((&*answer.headers["content-length"], answer.body.len()), ("0", 0));
     assert_eq!(answer.headers["access-control-allow-origin"], "http://localhost:3000");
+    assert_eq!(answer.headers["access-control-max-age"], "172800");
     assert_eq!(answer.headers["access-control-allow-methods"], "POST");
     assert_eq!(answer.headers["access-control-allow-headers"], "x-amz-target");
     connection.post("ListTables", &[("Origin", "http://localhost:3000")], b"{}").await;

@@ -8,7 +8,8 @@ use http::header::{HeaderValue, ORIGIN, VARY};
 use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::hosts::is_loopback_host;
-use super::respond::{Reply, plain};
+use super::request_id::REQUEST_ID_LEN;
+use super::respond::{Reply, identified};
 
 const ALLOW_ORIGIN: HeaderName = HeaderName::from_static("access-control-allow-origin");
 const ALLOW_METHODS: HeaderName = HeaderName::from_static("access-control-allow-methods");
@@ -53,8 +54,8 @@ impl Cors {
     }
 
     /// The answer to a preflight request.
-    pub fn preflight(&self, request: &HeaderMap) -> Reply {
-        let mut reply = plain(StatusCode::OK, "text/plain", "");
+    pub fn preflight(&self, request: &HeaderMap, id: [u8; REQUEST_ID_LEN]) -> Reply {
+        let mut reply = identified(StatusCode::OK, "text/plain", "", id);
         self.decorate(request, &mut reply);
         if reply.headers().contains_key(ALLOW_ORIGIN) {
             let headers = reply.headers_mut();

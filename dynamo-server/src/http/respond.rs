@@ -99,6 +99,22 @@ pub fn plain(status: StatusCode, content_type: &'static str, body: impl Into<Byt
     reply
 }
 
+/// A short plain answer with the headers that every answer of the service has.
+pub fn identified(
+    status: StatusCode,
+    content_type: &'static str,
+    body: &'static str,
+    id: [u8; REQUEST_ID_LEN],
+) -> Reply {
+    let mut reply = plain(status, content_type, body);
+    let headers = reply.headers_mut();
+    if let Ok(id) = HeaderValue::from_bytes(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(CRC32, HeaderValue::from(crc32fast::hash(body.as_bytes())));
+    reply
+}
+
 /// A body, and the room that it takes.
 struct Held {
     body: Vec<u8>,

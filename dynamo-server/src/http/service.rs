@@ -6,12 +6,12 @@ use bytes::Bytes;
 use dynamo_engine::context::RequestContext;
 use dynamo_protocol::error::{ApiError, ErrorKind};
 use dynamo_protocol::ops::{Operation, check_json};
-use dynamo_protocol::sigv4;
+use dynamo_protocol::sigv4::{self, Credentials};
 use futures::future::BoxFuture;
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, DATE, HOST, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, DATE, HOST, HeaderName, HeaderValue, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 
 use super::admin::{self, Query};
 use super::body::{self, BodyError, Received};
@@ -20,7 +20,7 @@ use super::connections::Caller;
 use super::cors::Cors;
 use super::hosts::{Hosts, Misdirected};
 use super::request_id::RequestIds;
-use super::respond::{LARGE_ANSWER_BYTES, Outcome, Reply, api, plain};
+use super::respond::{LARGE_ANSWER_BYTES, Outcome, Reply, api, identified, plain};
 use crate::config::AdminFrom;
 use crate::env::Env;
 use crate::memory::Taken;
@@ -144,7 +144,7 @@ impl<E: Env> Service<E> {
             return plain(StatusCode::BAD_REQUEST, "text/plain", "");
         }
         let mut reply = match (&head.method, head.uri.path()) {
-            (method, path) if is_call(method, path) => self.call(caller, &head.headers, body).await,
+            (method, path) if is_call(method, path) => self.call(caller, head, body).await,
             (_, path) if path.starts_with(admin::PREFIX) => {
                 // Boxed, as the operations are. Without the headers that let other origins read it.
                 let answer: BoxFuture<'_, _> =
@@ -156,9 +156,11 @@ impl<E: Env> Service<E> {
                 let script = self.body(caller, &head.headers, body).await.ok();
                 super::faults::answer(&self.node, script.as_deref()).await
             }
-            (&Method::OPTIONS, _) => return self.cors.preflight(&head.headers),
+            (&Method::OPTIONS, _) if head.headers.contains_key(ORIGIN) => {
+                return self.cors.preflight(&head.headers, self.ids.next());
+            }
             (&Method::GET | &Method::HEAD, path) => self.page(path, &head.uri, &head.headers),
-            _ => plain(StatusCode::NOT_FOUND, "text/xml", UNKNOWN_OPERATION_XML),
+            _ => self.not_found(),
         };
         self.cors.decorate(&head.headers, &mut reply);
         reply
@@ -188,28 +190,38 @@ impl<E: Env> Service<E> {
                     ),
                 )
             }
-            _ => plain(StatusCode::NOT_FOUND, "text/xml", UNKNOWN_OPERATION_XML),
+            _ => self.not_found(),
         }
     }
 
-    async fn call(&self, caller: &Caller, headers: &HeaderMap, body: Incoming) -> Reply {
-        let id = self.ids.next();
+    /// What the service answers to whatever is no call of its API.
+    fn not_found(&self) -> Reply {
+        identified(StatusCode::NOT_FOUND, "text/xml", UNKNOWN_OPERATION_XML, self.ids.next())
+    }
+
+    async fn call(&self, caller: &Caller, head: &Parts, body: Incoming) -> Reply {
+        let headers = &head.headers;
         let content_type = match json_kind(headers) {
             Ok(kind) => kind,
+            // Neither a type nor anything that it would be the type of.
+            Err(()) if body.is_end_stream() && !headers.contains_key(CONTENT_TYPE) => {
+                Some(HeaderValue::from_static("application/json"))
+            }
             Err(()) => {
                 // The rest of the body is read, so that the connection stays in step.
                 let _ = self.body(caller, headers, body).await;
-                return plain(StatusCode::NOT_FOUND, "text/xml", UNKNOWN_OPERATION_XML);
+                return self.not_found();
             }
         };
+        let id = self.ids.next();
         let body = match self.body(caller, headers, body).await {
             Ok(body) => body,
             Err(error) => return self.refused_body(error, headers, content_type, id).await,
         };
         let operation = Operation::from_target(text(headers, &TARGET).unwrap_or(""));
         let result = match operation {
-            None => check_json(&body).and_then(|()| Err(ApiError::unknown_operation())),
-            Some(operation) => self.operation(operation, headers, body.bytes()).await,
+            None => malformed(&body).and_then(|()| Err(ApiError::unknown_operation())),
+            Some(operation) => self.operation(operation, head, body.bytes()).await,
         };
         let (outcome, taken) = self.hold(operation, result.into());
         api::<E>(headers, content_type, id, outcome, taken).await
@@ -244,11 +256,14 @@ impl<E: Env> Service<E> {
         api::<E>(headers, content_type, id, Err(error).into(), None).await
     }
 
-    async fn operation(&self, operation: Operation, headers: &HeaderMap, body: &Bytes) -> Result<Vec<u8>, ApiError> {
-        let date = text(headers, &AMZ_DATE).or_else(|| text(headers, &DATE));
-        // A body that is not JSON is reported before credentials are.
-        let region = sigv4::authorize(text(headers, &AUTHORIZATION), date)
-            .or_else(|refused| check_json(body).and(Err(refused)))?;
+    async fn operation(&self, operation: Operation, head: &Parts, body: &Bytes) -> Result<Vec<u8>, ApiError> {
+        let headers = &head.headers;
+        let credentials = Credentials {
+            authorization: text(headers, &AUTHORIZATION),
+            date: text(headers, &AMZ_DATE).or_else(|| text(headers, &DATE)),
+            query: head.uri.query(),
+        };
+        let region = sigv4::authorize(&credentials).or_else(|refused| malformed(body).and(Err(refused)))?;
         if self.node.is_refused() {
             let reason = self.node.admission().reason().unwrap_or_default().to_owned();
             return Err(ApiError::new(ErrorKind::ServiceUnavailable, reason));
@@ -356,6 +371,11 @@ fn readiness(health: &Health, query: &str) -> Reply {
     }
 }
 
+/// A body that is not JSON is reported before a missing operation or credentials are; an empty one is not.
+fn malformed(body: &[u8]) -> Result<(), ApiError> {
+    if body.is_empty() { Ok(()) } else { check_json(body) }
+}
+
 /// The content type to answer with: `None` for the usual one. `Err` when the request's is not a JSON type of the API.
 fn json_kind(headers: &HeaderMap) -> Result<Option<HeaderValue>, ()> {
     let Some(value) = headers.get(CONTENT_TYPE) else { return Err(()) };
@@ -366,7 +386,6 @@ fn json_kind(headers: &HeaderMap) -> Result<Option<HeaderValue>, ()> {
     let kind = bytes.split(|&byte| byte == b';').next().unwrap_or(b"").trim_ascii();
     match kind.to_ascii_lowercase().as_slice() {
         b"application/x-amz-json-1.0" => Ok(None),
-        b"application/x-amz-json-1.1" => Ok(Some(HeaderValue::from_static("application/x-amz-json-1.1"))),
         b"application/json" => Ok(Some(HeaderValue::from_static("application/json"))),
         _ => Err(()),
     }
