@@ -10,7 +10,8 @@ import re
 # Members that name a moment, a machine or an account; compared only for being there.
 OPAQUE = {
     "TableId", "TableArn", "IndexArn", "LatestStreamArn", "LatestStreamLabel", "CreationDateTime",
-    "LastIncreaseDateTime", "LastDecreaseDateTime", "LastUpdateToPayPerRequestDateTime",
+    "LastIncreaseDateTime", "LastDecreaseDateTime", "LastUpdateToPayPerRequestDateTime", "LastUpdateDateTime",
+    "KMSMasterKeyArn",
 }
 # Lists of the control plane whose order is not promised.
 UNORDERED = {"AttributeDefinitions", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "NonKeyAttributes", "Tags"}

@@ -65,6 +65,22 @@ class Endpoint:
         except ValueError:
             return Answer(response.status, {"__type": "NotJson", "message": text[:200].decode("utf-8", "replace")})
 
+    def raw(self, method, path, headers, payload):
+        """(status, headers by lower-case name, body) of a request that need not be one of the API."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+        try:
+            connection.putrequest(method, path)
+            for name, value in headers.items():
+                connection.putheader(name, value)
+            connection.putheader("Content-Length", str(len(payload)))
+            connection.endheaders(payload)
+            response = connection.getresponse()
+            return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+        except (http.client.HTTPException, OSError):
+            return 0, {}, b""
+        finally:
+            connection.close()
+
     def empty(self):
         """Deletes every table."""
         while True:

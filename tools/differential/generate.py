@@ -318,20 +318,40 @@ def transact_write(g):
         if kind == "ConditionCheck" or g.chance(0.3):
             body["ConditionExpression"] = expressions.condition()
         actions.append({kind: expressions.into(body)})
-    return "TransactWriteItems", {"TransactItems": actions}
+    return "TransactWriteItems", charged(g, {"TransactItems": actions})
+
+
+def charged(g, body):
+    """The same transaction, often asked what it costs: the table's share is doubled, that of indexes is not."""
+    if g.chance(0.6):
+        body["ReturnConsumedCapacity"] = g.pick(["TOTAL", "INDEXES", "INDEXES"])
+    return body
+
+
+def transact_twice(g):
+    """A transaction under a token, and its replay, which costs reads of what the first call saw."""
+    operation, body = transact_write(g)
+    body = {**body, "ClientRequestToken": f"token-{g.random.randrange(10**12)}", "ReturnConsumedCapacity": "INDEXES"}
+    return [(operation, body), (operation, body)]
 
 
 def transact_get(g):
-    return "TransactGetItems", {
-        "TransactItems": [{"Get": {"TableName": "differential", "Key": key}} for key in distinct_keys(g, 3)]
-    }
+    gets = []
+    for key in distinct_keys(g, 3):
+        get = {"TableName": "differential", "Key": key}
+        expressions = Expressions(g)
+        if g.chance(0.4):
+            get["ProjectionExpression"] = expressions.projection()
+        gets.append({"Get": expressions.into(get)})
+    return "TransactGetItems", charged(g, {"TransactItems": gets})
 
 
 def requests(seed, count):
     g = Generator(seed)
     yield "CreateTable", TABLE
     kinds = [put] * 6 + [update] * 6 + [delete] * 2 + [get] * 2 + [query] * 5 + [scan] * 2
-    kinds += [batch_write, batch_get, transact_write, transact_write, transact_get]
+    kinds += [batch_write, batch_get, transact_write, transact_write, transact_twice, transact_get]
     kinds += [legacy.put, legacy.update, legacy.query, legacy.scan] * 2
     for _ in range(count):
-        yield g.pick(kinds)(g)
+        made = g.pick(kinds)(g)
+        yield from made if isinstance(made, list) else [made]

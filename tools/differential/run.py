@@ -8,7 +8,9 @@ import re
 import sys
 import time
 
+import control
 import generate
+import wire
 from compare import difference, failed
 from endpoint import Endpoint
 
@@ -77,13 +79,23 @@ def main():
     parser.add_argument("--oracle", required=True)
     parser.add_argument("--only", help="scripts whose name contains this")
     parser.add_argument("--random", type=int, default=0, metavar="N", help="N generated requests instead of the scripts")
+    parser.add_argument("--control", type=int, default=0, metavar="N", help="N generated changes of tables instead")
+    parser.add_argument("--wire", action="store_true", help="what lies around the JSON instead")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--texts", action="store_true", help="compare the words of error messages, too")
     parser.add_argument("--each", type=int, default=2, help="examples printed per group of differences")
     options = parser.parse_args()
 
     ours, oracle = Endpoint(options.ours), Endpoint(options.oracle)
-    if options.random:
+    if options.wire:
+        found = list(wire.differences(ours, oracle))
+        for name, left, right in found:
+            print(f"== {name}\n   ours   {json.dumps(left)}\n   oracle {json.dumps(right)}")
+        print(f"{len(wire.CASES)} requests, {len(found)} differences")
+        return 1 if found else 0
+    if options.control:
+        scripts = [(f"control, seed {options.seed}", control.requests(options.seed, options.control))]
+    elif options.random:
         scripts = [(f"seed {options.seed}", generate.requests(options.seed, options.random))]
     else:
         scripts = scripts_in(SCRIPTS, options.only)

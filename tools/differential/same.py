@@ -11,9 +11,11 @@ at once (`many.py`).
 import argparse
 import sys
 
+import control
 import generate
 import many
 import pages
+import wire
 from compare import normal_exactly, where
 from endpoint import Endpoint
 from run import SCRIPTS, scripts_in
@@ -63,6 +65,7 @@ def main():
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--items", type=int, default=600, help="items of the tables that are walked")
     parser.add_argument("--transactions", type=int, default=200, help="random transactions for each seed")
+    parser.add_argument("--control", type=int, default=300, help="changes of tables for each seed")
     parser.add_argument("--shown", type=int, default=20, help="differences printed")
     options = parser.parse_args()
 
@@ -83,6 +86,11 @@ def main():
         pair.empty()
         many.large(pair)
         many.transactions(pair, seed, options.transactions)
+        pair.empty()
+        for number, (operation, body) in enumerate(control.requests(seed, options.control), 1):
+            pair.call(f"control, seed {seed}, step {number}", operation, body)
+    for name, one, other in wire.differences(pair.left, pair.right):
+        pair.wrong("wire", name, "", f"{one} | {other}")
     pair.empty()
     return pair.report(options.shown)
 
