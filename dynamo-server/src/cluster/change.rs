@@ -127,8 +127,16 @@ impl<E: Env> Node<E> {
         let address = address.unwrap_or(&known.address);
         self.check_address_is_free(node, address)?;
         let member = self.who_is_at(node, address).await?;
+        if status.shards().iter().all(|shard| shard.members.voters.get(&node) == Some(&member)) {
+            return Ok(format!("node {node} votes with the data that it has: there is nothing to replace"));
+        }
         check_others_go_on(&status, node)?;
+        // Where it was removed already and came back as a learner, others still know it as a voter.
+        let votes = status.shards().iter().any(|shard| shard.members.voters.contains_key(&node));
         self.change_everywhere(&MemberChange::Replace { node, member }, deadline).await?;
+        if !votes {
+            return Ok(format!("node {node} at {address} is a learner of all shards, with its new data"));
+        }
         self.change_everywhere(&MemberChange::Promote { node }, deadline).await?;
         Ok(format!("node {node} at {address} votes on all {} shards, with its new data", self.shards().count()))
     }

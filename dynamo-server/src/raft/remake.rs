@@ -61,3 +61,67 @@ fn remake_state(state: &dyn StateStore, shard: ShardId, membership: &Membership)
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use ordered_kv::Reader;
+    use ordered_kv::memory::{MemoryLog, MemoryState};
+
+    use super::super::types::{CommittedLeaderId, LogId};
+    use super::*;
+
+    const SHARD: ShardId = ShardId(3);
+
+    fn members(nodes: &[NodeId]) -> BTreeMap<NodeId, Member> {
+        nodes.iter().map(|node| (*node, Member::new(format!("h:{node}"), 100 + node))).collect()
+    }
+
+    fn at(index: u64) -> LogId {
+        LogId::new(CommittedLeaderId::new(2), index)
+    }
+
+    fn bytes_at(log: &MemoryLog, index: u64) -> Bytes {
+        Bytes::copy_from_slice(&log.get(&keys::entry(SHARD.0, index)).unwrap().unwrap())
+    }
+
+    /// Twice, since it may be interrupted and done again.
+    #[test]
+    fn every_membership_becomes_the_survivors_and_nothing_else_changes() {
+        let (log, state) = (MemoryLog::new(), MemoryState::new());
+        let five = Membership::new(vec![BTreeSet::from([1, 2, 3, 4, 5])], members(&[1, 2, 3, 4, 5])).unwrap();
+        let joint = Membership::new(
+            vec![BTreeSet::from([1, 2, 3, 4, 5]), BTreeSet::from([2, 3, 4, 5])],
+            members(&[1, 2, 3, 4, 5]),
+        )
+        .unwrap();
+        let payloads = [EntryPayload::Membership(five.clone()), EntryPayload::Blank, EntryPayload::Membership(joint)];
+        let mut batch = WriteBatch::new();
+        for (index, payload) in (7..).zip(payloads) {
+            let mut bytes = Vec::new();
+            put_entry(&mut bytes, &LogEntry { log_id: at(index), payload });
+            batch.put(&keys::entry(SHARD.0, index), &bytes);
+        }
+        log.write_synced(&batch).unwrap();
+        let blank = bytes_at(&log, 8);
+        let mut row = Vec::new();
+        put_stored_membership(&mut row, &StoredMembership::new(Some(at(7)), five));
+        let mut batch = WriteBatch::new();
+        batch.put(&local::membership(SHARD), &row);
+        state.write(&batch).unwrap();
+
+        let survivors = members(&[4, 5]);
+        let expected = Membership::new(vec![BTreeSet::from([4, 5])], survivors.clone()).unwrap();
+        for _ in 0..2 {
+            remake(&log, &state, SHARD, &survivors).unwrap();
+            for index in [7, 9] {
+                let entry = decode_entry(&bytes_at(&log, index)).unwrap();
+                assert_eq!(entry.log_id, at(index));
+                assert!(matches!(&entry.payload, EntryPayload::Membership(found) if *found == expected), "{entry:?}");
+            }
+            assert_eq!(bytes_at(&log, 8), blank);
+            let row = state.get(&local::membership(SHARD)).unwrap().unwrap();
+            let stored = get_stored_membership(&mut &row[..]).unwrap();
+            assert_eq!((stored.log_id(), stored.membership()), (&Some(at(7)), &expected));
+        }
+    }
+}
