@@ -316,7 +316,7 @@ impl<E: Env> Node<E> {
         self.fault.raised().await
     }
 
-    /// Stops in order: others take over what this node leads, then leases, the groups, the log's floor and the state. Afterwards, when the last handle
+    /// Stops in order: others take over what this node leads, then leases, the groups, the state and the log. Afterwards, when the last handle
     /// of the node is dropped, its directory can be opened again.
     pub async fn shutdown(&self) {
         if self.stopping.send_replace(true) {
