@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ordered_kv::rocks::{LogOptions, RocksLog, open_log};
-use ordered_kv::{Direction, KeyRange, LogStore, Reader, WriteBatch};
+use ordered_kv::{Direction, KeyRange, Reader, WriteBatch};
 use raft_log::{Batch, FileDisk, Log, Options};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;

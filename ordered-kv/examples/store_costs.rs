@@ -1,4 +1,4 @@
-//! What the disk stores cost: opening, a synced write, a point read, a scan, memory.
+//! What the disk stores cost: opening, a write, a point read, a scan, memory.
 //!
 //! `cargo run --release -p ordered-kv --example store_costs [directory]`
 
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ordered_kv::exam::Dice;
-use ordered_kv::rocks::{LogOptions, RocksLog, RocksState, StateOptions, open_log, open_state};
-use ordered_kv::{Direction, KeyRange, LogStore, Reader, StateStore, StoreError, WriteBatch};
+use ordered_kv::rocks::{RocksState, StateOptions, open_state};
+use ordered_kv::{Direction, KeyRange, Reader, StateStore, StoreError, WriteBatch};
 
 const ROWS: u64 = 10_000;
 const ROW_BYTES: usize = 1024;
@@ -18,19 +18,19 @@ fn main() -> Result<(), StoreError> {
     println!("resident at start: {} KiB", resident_kib());
     for what in ["open, nothing there", "open again"] {
         let start = Instant::now();
-        let (state, log) = open(&dir)?;
+        let state = open(&dir)?;
         println!("{what}: {:?}, resident {} KiB", start.elapsed(), resident_kib());
-        drop((state, log));
+        drop(state);
     }
-    let (state, log) = open(&dir)?;
-    write(&state, &log)?;
+    let state = open(&dir)?;
+    write(&state)?;
     read(&state)?;
     let start = Instant::now();
     state.flush()?;
     println!("flush: {:?}", start.elapsed());
     read(&state)?;
     println!("resident: {} KiB; {:?}", resident_kib(), state.memory_use());
-    drop((state, log));
+    drop(state);
     let start = Instant::now();
     let stores = open(&dir)?;
     println!("open with {ROWS} rows: {:?}, resident {} KiB", start.elapsed(), resident_kib());
@@ -38,35 +38,21 @@ fn main() -> Result<(), StoreError> {
     Ok(std::fs::remove_dir_all(&dir)?)
 }
 
-fn open(dir: &Path) -> Result<(RocksState, RocksLog), StoreError> {
-    let state = dir.join("state");
-    std::thread::scope(|scope| {
-        let state = scope.spawn(move || open_state(&state, &StateOptions::default()));
-        let log = open_log(&dir.join("log"), &LogOptions::default())?;
-        let state = state.join().expect("opening does not panic")?;
-        Ok((state, log))
-    })
+fn open(dir: &Path) -> Result<RocksState, StoreError> {
+    open_state(&dir.join("state"), &StateOptions::default())
 }
 
-fn write(state: &RocksState, log: &RocksLog) -> Result<(), StoreError> {
+fn write(state: &RocksState) -> Result<(), StoreError> {
     let mut dice = Dice::new(1);
-    let (mut in_log, mut in_state) = (Duration::ZERO, Duration::ZERO);
+    let mut in_state = Duration::ZERO;
     for number in 0..ROWS {
         let value: Vec<u8> = (0..ROW_BYTES / 8).flat_map(|_| dice.roll().to_le_bytes()).collect();
         let mut batch = WriteBatch::new();
         batch.put(&number.to_be_bytes(), &value);
         let start = Instant::now();
-        if number % 10 == 0 {
-            log.write_synced(&batch)?
-        } else {
-            log.write_lazy(&batch)?
-        }
-        in_log += start.elapsed();
-        let start = Instant::now();
         state.write(&batch)?;
         in_state += start.elapsed();
     }
-    println!("log: {:?} per row, a sync every ten rows", in_log / ROWS as u32);
     println!("state: {:?} per row", in_state / ROWS as u32);
     Ok(())
 }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use dynamo_engine::codec::{DecodeError, finish, get_bool, get_list, get_option, get_u8, get_u32, get_u64};
 use ordered_kv::rocks::{LogOptions, open_log};
-use ordered_kv::{Direction, KeyRange, LogStore, Reader, StoreError};
+use ordered_kv::{Direction, KeyRange, Reader, StoreError};
 use raft_log::{Batch, FileDisk, Log, LogError, Options};
 
 use super::directory::{Directory, DirectoryError, Identity};

@@ -1,7 +1,6 @@
 //! The exam that every store sits.
 //!
-//! [`sit_state`] and [`sit_log`] take a way to get an empty store, closable and reopenable, and panic with the broken
-//! promise. [`mirror`] drives two stores through the same random steps and wants the same answers from both. Another
+//! [`sit_state`] takes a way to get an empty store, closable and reopenable, and panics with the broken promise. [`mirror`] drives two stores through the same random steps and wants the same answers from both. Another
 //! implementation of the traits calls them from its own tests:
 //!
 //! ```
@@ -17,7 +16,6 @@
 
 mod dice;
 mod durability;
-mod log;
 mod mirror;
 mod model;
 mod reading;
@@ -27,21 +25,13 @@ pub use dice::{Dice, scramble};
 pub use mirror::mirror;
 pub use model::{Rows, contents, random_batch};
 
-use crate::{LogStore, StateStore};
+use crate::StateStore;
 
 /// A state store that can be closed and opened again.
 pub trait StateSubject {
     /// The open store.
     fn store(&self) -> &dyn StateStore;
     /// Closes it in order and opens it again: what was flushed is there, whatever else may be.
-    fn reopen(&mut self);
-}
-
-/// A log store that can be closed and opened again.
-pub trait LogSubject {
-    /// The open store.
-    fn store(&self) -> &dyn LogStore;
-    /// Closes it in order and opens it again: what was synced is there.
     fn reopen(&mut self);
 }
 
@@ -65,16 +55,4 @@ pub fn sit_state(fresh: &dyn Fn() -> Box<dyn StateSubject>) {
     for seed in 0..8 {
         model::random_steps(&mut *fresh(), seed);
     }
-}
-
-/// Examines a kind of log store. Each call of `fresh` gives an empty one.
-///
-/// # Panics
-///
-/// If a promise of [`LogStore`] is broken.
-pub fn sit_log(fresh: &dyn Fn() -> Box<dyn LogSubject>) {
-    log::synced_writes_are_counted_and_kept(&mut *fresh());
-    log::entries_are_walked_in_order(fresh().store());
-    log::floors_are_kept_apart(&mut *fresh());
-    log::the_front_is_purged_and_the_end_is_cut(&mut *fresh());
 }

@@ -1,17 +1,9 @@
 //! RocksDB, and the one door to it: nothing outside of this folder names it.
 //!
-//! Two openings, two instances. The log wants a write-ahead log whose files are reused (overwriting written blocks
-//! syncs five times as fast as growing a file); the state wants none at all, because the replicated log is its log;
-//! and RocksDB refuses the two in one instance. A write stall of the state cannot hold up the log either.
-//!
-//! | | [`open_state`] | [`open_log`] |
-//! |---|---|---|
-//! | write-ahead log | off | on, synced, files reused |
-//! | durable | by flush, a prefix of the batches | when a synced write returns |
-//! | keys | one column family with everything in it, so that a flush is a prefix | the same |
-//! | filters | bloom over whole keys | none: the log is read in order |
-//! | compression | LZ4, the last level Zstandard | LZ4 |
-//! | memory | block cache + write buffers, both bounded by [`StateOptions`] | [`LogOptions`], small |
+//! [`open_state`] opens the state: no write-ahead log, because the replicated log is its log; durable by flush, a prefix of the
+//! batches, since everything lies in one column family; bloom filters over whole keys; LZ4, the last level Zstandard; block
+//! cache and write buffers bounded by [`StateOptions`]. [`open_log`] opens the log that builds before format 2 of the data
+//! directory kept in an instance of its own.
 //!
 //! # What is memory bound by
 //!

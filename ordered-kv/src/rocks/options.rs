@@ -5,8 +5,6 @@ use rocksdb::{
     LogLevel, Options, WriteBufferManager,
 };
 
-use crate::log::FLOOR_INTERVAL_BYTES;
-
 const MIB: usize = 1 << 20;
 
 /// The bounds of a state instance.
@@ -73,9 +71,6 @@ impl Default for LogOptions {
         }
     }
 }
-
-// A floor is due at least once per log file: otherwise a whole file could vanish from the end unnoticed.
-const _: () = assert!(FLOOR_INTERVAL_BYTES <= 8 * MIB as u64);
 
 /// Options with the handles that outlive the call.
 pub(super) struct Prepared {

@@ -1,8 +1,8 @@
 //! What a crash takes away, and what it must not.
 
 use ordered_kv::exam::{Dice, contents, random_batch};
-use ordered_kv::memory::{MemoryLog, MemoryState};
-use ordered_kv::{Direction, KeyRange, LogStore, Reader, StateStore, StoreError, WriteBatch};
+use ordered_kv::memory::MemoryState;
+use ordered_kv::{Direction, KeyRange, Reader, StateStore, StoreError, WriteBatch};
 
 const COUNTER: &[u8] = b"~counter";
 
@@ -62,42 +62,17 @@ fn an_unflushed_state_may_vanish_but_not_in_a_server_without_crashes() {
     assert_eq!(counter(&store), 1);
 }
 
-/// The two ways to lose acknowledged entries, and that the second one shows: syncing switched off.
-#[test]
-fn a_synced_entry_stays_unless_syncing_is_switched_off() {
-    let survivors = |sync: bool| -> Vec<u64> {
-        let crash = |seed| {
-            let log = MemoryLog::with_crashes();
-            log.set_sync(sync);
-            for number in 1..=5 {
-                log.write_synced(&counted(number)).unwrap();
-            }
-            assert_eq!(log.syncs(), if sync { 5 } else { 0 });
-            log.write_lazy(&counted(6)).unwrap();
-            log.crash(seed);
-            counter(&log)
-        };
-        (0..100).map(crash).collect()
-    };
-    assert!(survivors(true).iter().all(|number| (5..=6).contains(number)));
-    assert!(survivors(true).contains(&5), "an unsynced tail may go");
-    assert!(survivors(false).iter().any(|number| *number < 5), "a test of durability goes red");
-}
-
 #[test]
 fn failing_writes_fail_until_repaired() {
     let failure = StoreError::Io("the disk is gone".into());
-    let (log, state) = (MemoryLog::new(), MemoryState::new());
-    log.fail_writes(Some(failure.clone()));
+    let state = MemoryState::new();
     state.fail_writes(Some(failure.clone()));
-    assert_eq!(log.write_synced(&counted(1)), Err(failure.clone()));
-    assert_eq!(log.record_floor(b"1"), Err(failure.clone()));
     assert_eq!(state.write(&counted(1)), Err(failure.clone()));
     assert_eq!(state.flush(), Err(failure));
-    assert_eq!((counter(&log), counter(&state), log.syncs()), (0, 0, 0));
-    log.fail_writes(None);
-    log.write_synced(&counted(1)).unwrap();
-    assert_eq!(counter(&log), 1);
+    assert_eq!(counter(&state), 0);
+    state.fail_writes(None);
+    state.write(&counted(1)).unwrap();
+    assert_eq!(counter(&state), 1);
 }
 
 #[cfg(feature = "rocksdb")]
@@ -162,26 +137,6 @@ mod rocks {
             let left = open_log(left.path(), &LogOptions::default()).unwrap();
             assert_eq!(counter(&left), number);
         }
-    }
-
-    /// Log files are reused once their entries are written to tables; old content behind the end is no entry.
-    #[test]
-    fn reused_log_files_end_where_the_new_entries_end() {
-        let dir = tempfile::tempdir().unwrap();
-        let options = LogOptions { write_buffer_bytes: 256 << 10, wal_bytes_max: 1 << 20, ..LogOptions::default() };
-        let log = open_log(dir.path(), &options).unwrap();
-        let filler = vec![9; 10_000];
-        for number in 1..=400u64 {
-            let mut batch = counted(number);
-            batch.put(&(number % 50).to_be_bytes(), &filler);
-            log.write_synced(&batch).unwrap();
-            if number % 37 == 0 {
-                let left = killed(dir.path());
-                assert_eq!(counter(&open_log(left.path(), &options).unwrap()), number);
-            }
-        }
-        let bytes: u64 = files(dir.path(), "log").iter().map(|path| path.metadata().unwrap().len()).sum();
-        assert!(bytes < 8 << 20, "the log files are bounded: {bytes}");
     }
 
     /// Recovery stops in silence at a damaged record; the floor is what tells it from a torn tail.

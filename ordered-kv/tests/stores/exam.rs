@@ -1,8 +1,8 @@
 //! Every store of the crate sits the exam; the two kinds of state store also run side by side.
 
-use ordered_kv::exam::{self, LogSubject, StateSubject};
-use ordered_kv::memory::{MemoryLog, MemoryState};
-use ordered_kv::{LogStore, StateStore};
+use ordered_kv::StateStore;
+use ordered_kv::exam::{self, StateSubject};
+use ordered_kv::memory::MemoryState;
 
 /// Memory stands for the disk, so closing and opening is nothing; `crash` makes the most of it: only what is durable
 /// survives.
@@ -24,18 +24,6 @@ impl StateSubject for Memory {
     }
 }
 
-struct MemoryLogs(MemoryLog);
-
-impl LogSubject for MemoryLogs {
-    fn store(&self) -> &dyn LogStore {
-        &self.0
-    }
-
-    fn reopen(&mut self) {
-        self.0.crash(1);
-    }
-}
-
 fn memory(crashes: bool) -> Memory {
     let state = if crashes { MemoryState::with_crashes() } else { MemoryState::new() };
     Memory { state, crashes }
@@ -49,16 +37,10 @@ fn memory_state() {
     exam::mirror(&mut memory(false), &mut memory(true), 1);
 }
 
-#[test]
-fn memory_log() {
-    exam::sit_log(&|| Box::new(MemoryLogs(MemoryLog::new())));
-    exam::sit_log(&|| Box::new(MemoryLogs(MemoryLog::with_crashes())));
-}
-
 #[cfg(feature = "rocksdb")]
 mod rocks {
     use super::*;
-    use ordered_kv::rocks::{LogOptions, RocksLog, RocksState, StateOptions, open_log, open_state};
+    use ordered_kv::rocks::{RocksState, StateOptions, open_state};
     use tempfile::TempDir;
 
     /// A store in a folder of its own. `None` only for the moment between closing and opening.
@@ -78,37 +60,15 @@ mod rocks {
         }
     }
 
-    impl LogSubject for OnDisk<RocksLog> {
-        fn store(&self) -> &dyn LogStore {
-            self.store.as_ref().unwrap()
-        }
-
-        fn reopen(&mut self) {
-            self.store = None;
-            self.store = Some(open_log(self.folder.path(), &LogOptions::default()).unwrap());
-        }
-    }
-
     fn state() -> OnDisk<RocksState> {
         let folder = tempfile::tempdir().unwrap();
         let store = open_state(folder.path(), &StateOptions::default()).unwrap();
         OnDisk { store: Some(store), folder }
     }
 
-    fn log() -> OnDisk<RocksLog> {
-        let folder = tempfile::tempdir().unwrap();
-        let store = open_log(folder.path(), &LogOptions::default()).unwrap();
-        OnDisk { store: Some(store), folder }
-    }
-
     #[test]
     fn rocks_state() {
         exam::sit_state(&|| Box::new(state()));
-    }
-
-    #[test]
-    fn rocks_log() {
-        exam::sit_log(&|| Box::new(log()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use ordered_kv::exam::{Dice, contents, random_batch};
 use ordered_kv::rocks::{LogOptions, StateOptions, open_log, open_state};
-use ordered_kv::{CachedGet, Direction, KeyRange, LogStore, Reader, StateStore, StoreError, WriteBatch};
+use ordered_kv::{CachedGet, Direction, KeyRange, Reader, StateStore, StoreError, WriteBatch};
 
 fn put(store: &dyn StateStore, key: &[u8], value: &[u8]) {
     let mut batch = WriteBatch::new();
@@ -124,27 +124,6 @@ fn memory_is_bounded() {
     }
     assert!(peak.0 <= 5 << 20, "write buffers: {}", peak.0);
     assert!(peak.1 <= 5 << 20, "block cache: {}", peak.1);
-}
-
-/// The cost of a log is its count of syncs and the length of its files, both bounded.
-#[test]
-fn a_purged_log_stays_small() {
-    let dir = tempfile::tempdir().unwrap();
-    let options = LogOptions { write_buffer_bytes: 1 << 20, wal_bytes_max: 4 << 20, ..LogOptions::default() };
-    let log = open_log(dir.path(), &options).unwrap();
-    let mut dice = Dice::new(5);
-    for number in 0..4_000u64 {
-        let entry: Vec<u8> = (0..1250).flat_map(|_| dice.roll().to_be_bytes()).collect();
-        let mut batch = WriteBatch::new();
-        batch.put(&number.to_be_bytes(), &entry);
-        if number >= 100 {
-            batch.delete(&(number - 100).to_be_bytes());
-        }
-        log.write_lazy(&batch).unwrap();
-    }
-    assert_eq!(log.syncs(), 0);
-    let bytes: u64 = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
-    assert!(bytes < 24 << 20, "40 MB went through, {bytes} bytes are left");
 }
 
 #[test]
