@@ -64,8 +64,12 @@ fn text(error: impl std::fmt::Display) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
     use ordered_kv::Reader;
-    use ordered_kv::memory::{MemoryLog, MemoryState};
+    use ordered_kv::memory::MemoryState;
+    use raft_log::{MemoryDisk, Options};
 
     use super::super::types::{CommittedLeaderId, LogId};
     use super::*;
@@ -80,29 +84,31 @@ mod tests {
         LogId::new(CommittedLeaderId::new(2), index)
     }
 
-    fn bytes_at(log: &MemoryLog, index: u64) -> Bytes {
-        Bytes::copy_from_slice(&log.get(&keys::entry(SHARD.0, index)).unwrap().unwrap())
+    fn body(log: &Log, index: u64) -> Bytes {
+        log.read(SHARD.0, index, index + 1, usize::MAX).unwrap().pop().unwrap().body
     }
 
     /// Twice, since it may be interrupted and done again.
     #[test]
     fn every_membership_becomes_the_survivors_and_nothing_else_changes() {
-        let (log, state) = (MemoryLog::new(), MemoryState::new());
-        let five = Membership::new(vec![BTreeSet::from([1, 2, 3, 4, 5])], members(&[1, 2, 3, 4, 5])).unwrap();
-        let joint = Membership::new(
-            vec![BTreeSet::from([1, 2, 3, 4, 5]), BTreeSet::from([2, 3, 4, 5])],
-            members(&[1, 2, 3, 4, 5]),
-        )
-        .unwrap();
-        let payloads = [EntryPayload::Membership(five.clone()), EntryPayload::Blank, EntryPayload::Membership(joint)];
-        let mut batch = WriteBatch::new();
+        let disk = Arc::new(MemoryDisk::new());
+        let log = Log::open(Arc::clone(&disk) as _, &Options::default()).unwrap();
+        let state = MemoryState::new();
+        let all = [1, 2, 3, 4, 5];
+        let five = Membership::new(vec![BTreeSet::from(all)], members(&all)).unwrap();
+        let sets = vec![BTreeSet::from(all), BTreeSet::from([2, 3, 4, 5])];
+        let joint = Membership::new(sets, members(&all)).unwrap();
+        let blank = || EntryPayload::Blank;
+        let payloads = [EntryPayload::Membership(five.clone()), blank(), EntryPayload::Membership(joint), blank()];
+        let mut batch = Batch::new();
         for (index, payload) in (7..).zip(payloads) {
+            let is_membership = matches!(payload, EntryPayload::Membership(_));
             let mut bytes = Vec::new();
             put_entry(&mut bytes, &LogEntry { log_id: at(index), payload });
-            batch.put(&keys::entry(SHARD.0, index), &bytes);
+            batch.append(SHARD.0, 2, index, &bytes, is_membership);
         }
-        log.write_synced(&batch).unwrap();
-        let blank = bytes_at(&log, 8);
+        log.write(batch, true).unwrap();
+        let blanks = [body(&log, 8), body(&log, 10)];
         let mut row = Vec::new();
         put_stored_membership(&mut row, &StoredMembership::new(Some(at(7)), five));
         let mut batch = WriteBatch::new();
@@ -113,12 +119,19 @@ mod tests {
         let expected = Membership::new(vec![BTreeSet::from([4, 5])], survivors.clone()).unwrap();
         for _ in 0..2 {
             remake(&log, &state, SHARD, &survivors).unwrap();
-            for index in [7, 9] {
-                let entry = decode_entry(&bytes_at(&log, index)).unwrap();
-                assert_eq!(entry.log_id, at(index));
-                assert!(matches!(&entry.payload, EntryPayload::Membership(found) if *found == expected), "{entry:?}");
+            // As it is, and as it is read at the next start.
+            for log in [&log, &Log::open(Arc::clone(&disk) as _, &Options::default()).unwrap()] {
+                for index in [7, 9] {
+                    let entry = decode_entry(&body(log, index)).unwrap();
+                    assert_eq!(entry.log_id, at(index));
+                    assert!(
+                        matches!(&entry.payload, EntryPayload::Membership(found) if *found == expected),
+                        "{entry:?}"
+                    );
+                }
+                assert_eq!([body(log, 8), body(log, 10)], blanks);
+                assert_eq!((log.last(SHARD.0), log.notable(SHARD.0)), (Some(10), vec![7, 9]));
             }
-            assert_eq!(bytes_at(&log, 8), blank);
             let row = state.get(&local::membership(SHARD)).unwrap().unwrap();
             let stored = get_stored_membership(&mut &row[..]).unwrap();
             assert_eq!((stored.log_id(), stored.membership()), (&Some(at(7)), &expected));
