@@ -1,5 +1,7 @@
 //! Projections: which parts of an item are returned.
 
+use std::sync::OnceLock;
+
 use dynamo_protocol::value::Item;
 
 use crate::attributes::Attributes;
@@ -9,19 +11,26 @@ use crate::selection::{self, Selections};
 use crate::steps::{OutOfSteps, Steps};
 
 /// A checked `ProjectionExpression`, or the `AttributesToGet` of old.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Projection {
     /// In the order of the text.
     paths: Vec<Path>,
-    /// The same as a tree.
-    selections: Selections,
+    /// The same as a tree; made when it is first asked for, since most projections name whole attributes.
+    selections: OnceLock<Selections>,
 }
+
+impl PartialEq for Projection {
+    fn eq(&self, other: &Projection) -> bool {
+        self.paths == other.paths
+    }
+}
+
+impl Eq for Projection {}
 
 impl Projection {
     /// A projection of paths that neither overlap nor conflict.
     pub fn new(paths: Vec<Path>) -> Self {
-        let selections = selection::of(paths.iter());
-        Projection { paths, selections }
+        Projection { paths, selections: OnceLock::new() }
     }
 
     /// The same, after checking the paths.
@@ -37,7 +46,7 @@ impl Projection {
 
     /// The paths as a tree, for those who project something else than a tree of values.
     pub fn selections(&self) -> &Selections {
-        &self.selections
+        self.selections.get_or_init(|| selection::of(self.paths.iter()))
     }
 
     /// The projected part of an item, possibly empty. Elements of a list keep their order and close up; a map or list
@@ -46,6 +55,6 @@ impl Projection {
     /// # Errors
     /// [`OutOfSteps`].
     pub fn project(&self, attributes: &dyn Attributes, steps: &Steps) -> Result<Item, OutOfSteps> {
-        selection::select(&self.selections, attributes, steps)
+        selection::select(self.selections(), attributes, steps)
     }
 }

@@ -241,7 +241,7 @@ impl ReadPlan {
     /// `bytes_max` bounds what a page may evaluate.
     fn run(&self, views: &dyn Views, out: &mut Vec<u8>, run: Run<'_>) -> Result<(), ReadError> {
         match &self.kind {
-            Kind::Point(read) => read.execute(views, out),
+            Kind::Point(read) => read.execute(views, out, run.bytes_max()),
             Kind::Batch(read) => read.execute(views, out, run.bytes_max()),
             Kind::Page(read) => match read.advance(&mut PageState::default(), views, out, run)? {
                 Step::Done => Ok(()),

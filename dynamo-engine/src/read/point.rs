@@ -27,9 +27,13 @@ pub(crate) struct PointRead {
 }
 
 impl PointRead {
-    pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    /// An item of more than twice `bytes_max` bytes is [`ReadError::TooLong`]: nothing is evaluated of it.
+    pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>, bytes_max: usize) -> Result<(), ReadError> {
         let row = reader(views, self.key.token)?.get(&self.key.row)?;
         let item = row.as_deref().map(ItemRef::parse).transpose()?;
+        if row.as_ref().is_some_and(|row| row.len() / 2 > bytes_max) {
+            return Err(ReadError::TooLong);
+        }
         out.reserve(row.as_ref().map_or(0, |row| row.len() + row.len() / 2) + 64);
         let mut json = JsonWriter::new(out);
         json.begin_object();

@@ -1,8 +1,8 @@
 //! The worst requests that were found, for each operation: small ones that ask for much work, large ones that are wrong in
 //! the costliest way. All are for the table `attacked` with partition key `pk`, filled by [`preparations`].
 //!
-//! They run through the engine with every check (`cost.rs`), and against a server with
-//! `cargo test -p tests --test cluster -- --ignored attacks`, which prints what each takes there.
+//! They run through the engine with every check (`cost.rs`); the example `attacks` sends them to a server and prints what
+//! each takes there.
 
 use std::fmt::Write as _;
 
@@ -411,6 +411,53 @@ pub const ATTACKS: &[Attack] = &[
                 many(40_000, |at| format!(r#"{{"Get":{{"TableName":"attacked","Key":{{"pk":{{"S":"{at}"}}}}}}}}"#));
             format!(r#"{{"TransactItems":[{actions}]}}"#)
         },
+    },
+    Attack {
+        name: "a filter of 150 conditions on every row",
+        operation: "ExecuteStatement",
+        body: || {
+            let filter = separated(150, " OR ", |_| "contains(v, ?)".to_owned());
+            let parameters = many(150, |_| r#"{"S":"x"}"#.to_owned());
+            format!(r#"{{"Statement":"SELECT * FROM attacked WHERE {filter}","Parameters":[{parameters}]}}"#)
+        },
+    },
+    Attack {
+        name: "a statement of 2 MB",
+        operation: "ExecuteStatement",
+        body: || format!(r#"{{"Statement":"SELECT * FROM attacked WHERE {}a = 1"}}"#, "NOT ".repeat(500_000)),
+    },
+    Attack {
+        name: "many parameters",
+        operation: "ExecuteStatement",
+        body: || {
+            let parameters = many(200_000, |_| r#"{"N":"1"}"#.to_owned());
+            format!(r#"{{"Statement":"SELECT * FROM attacked WHERE pk = ?","Parameters":[{parameters}]}}"#)
+        },
+    },
+    Attack {
+        name: "many empty statements",
+        operation: "BatchExecuteStatement",
+        body: || format!(r#"{{"Statements":[{}]}}"#, many(500_000, |_| "{}".to_owned())),
+    },
+    Attack {
+        name: "statements that look for long values",
+        operation: "BatchExecuteStatement",
+        body: || {
+            let filter = separated(140, " OR ", |_| "contains(s, ?)".to_owned());
+            let parameters = many(140, |at| format!(r#"{{"S":"{}b{at}"}}"#, "a".repeat(1_000)));
+            let statements = many(25, |at| {
+                let key = if at == 0 { "text".to_owned() } else { format!("small0-{at}") };
+                format!(
+                    r#"{{"Statement":"SELECT * FROM attacked WHERE pk = '{key}' AND ({filter})","Parameters":[{parameters}]}}"#
+                )
+            });
+            format!(r#"{{"Statements":[{statements}]}}"#)
+        },
+    },
+    Attack {
+        name: "many empty statements",
+        operation: "ExecuteTransaction",
+        body: || format!(r#"{{"TransactStatements":[{}]}}"#, many(500_000, |_| "{}".to_owned())),
     },
     Attack {
         name: "many empty actions",

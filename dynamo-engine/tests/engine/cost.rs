@@ -10,11 +10,13 @@ use std::cell::Cell;
 use dynamo_engine::apply::{Outcome, Rejection};
 use dynamo_engine::cost::{COMMAND_STEPS_MAX, ENTRY_ROWS_BYTES_MAX, OUT_OF_STEPS};
 use dynamo_engine::plan;
+use dynamo_engine::read::{Execution, ReadError};
 use dynamo_protocol::error::{ErrorKind, MESSAGE_BYTES_MAX};
 use dynamo_protocol::ops::UpdateItemInput;
 use serde_json::{Value, json};
 
 use crate::attacks::{ATTACKS, Attack, preparations};
+use crate::fixture::plan_bytes;
 use crate::node::Node;
 
 /// The system's allocator, counting what each thread holds. What one thread frees of another's is counted as its own,
@@ -106,6 +108,7 @@ fn the_worst_request_of_each_operation_costs_a_multiple_of_its_size() {
 fn every_operation_has_an_attack() {
     let attacked = |operation: &str| ATTACKS.iter().any(|attack| attack.operation == operation);
     for operation in [
+        "BatchExecuteStatement",
         "BatchGetItem",
         "BatchWriteItem",
         "CreateTable",
@@ -114,6 +117,8 @@ fn every_operation_has_an_attack() {
         "DescribeContinuousBackups",
         "DescribeTable",
         "DescribeTimeToLive",
+        "ExecuteStatement",
+        "ExecuteTransaction",
         "GetItem",
         "ListTables",
         "ListTagsOfResource",
@@ -159,6 +164,62 @@ fn a_filter_with_much_work_ends_its_page_early() {
         assert_eq!(page["ScannedCount"], 12, "one row costs 5.9 million steps, a page ends past 67 million");
     }
     assert_eq!((pages, scanned), (40, 480), "and goes on behind it");
+}
+
+/// What is read on an event loop is little; the rest is read again where that holds nobody up.
+#[test]
+fn what_is_read_in_place_is_little() {
+    let node = filled();
+    let key = |name: &str| json!({ "pk": { "S": name } });
+    let filter = vec!["contains(v,:x)"; 147].join(" OR ");
+    let query = |name: &str| {
+        json!({
+            "TableName": "attacked",
+            "KeyConditionExpression": "pk = :p",
+            "FilterExpression": filter,
+            "ExpressionAttributeValues": { ":p": { "S": name }, ":x": { "S": "x" } },
+        })
+    };
+    let batch = |name: &str| json!({ "RequestItems": { "attacked": { "Keys": [key("small0-0"), key(name)] } } });
+    let transact = |name: &str| {
+        let get = |name: &str| json!({ "Get": { "TableName": "attacked", "Key": key(name) } });
+        json!({ "TransactItems": [get("small0-0"), get(name)] })
+    };
+    let get = |name: &str| json!({ "TableName": "attacked", "Key": key(name) });
+    for (operation, small, large) in [
+        ("GetItem", get("small1-1"), get("text")),
+        ("BatchGetItem", batch("small1-1"), batch("text")),
+        ("TransactGetItems", transact("small1-1"), transact("text")),
+        ("Query", query("small1-1"), query("list")),
+    ] {
+        let run = |request: &Value| {
+            let plan = plan_bytes(node.catalog(), operation, request.to_string().as_bytes()).expect("a plan");
+            plan.execute_inline(&node.reader(), &mut Vec::new())
+        };
+        assert!(run(&small).is_ok(), "{operation}");
+        assert!(matches!(run(&large), Err(ReadError::TooLong)), "{operation}");
+    }
+}
+
+/// A page whose client has gone away, or whose time is over, ends at the next question.
+#[test]
+fn a_page_that_nobody_waits_for_ends() {
+    let node = filled();
+    let request = json!({
+        "TableName": "attacked",
+        "FilterExpression": vec!["contains(:v,:w)"; 147].join(" OR "),
+        "ExpressionAttributeValues": { ":v": { "S": "a".repeat(8_000) }, ":w": { "S": "b" } },
+    });
+    let plan = plan_bytes(node.catalog(), "Scan", request.to_string().as_bytes()).expect("a plan");
+    // A row costs 1.2 million steps, so that it is asked behind each.
+    for patience in [0, 1, 5] {
+        let asked = Cell::new(0);
+        let is_wanted = || asked.replace(asked.get() + 1) < patience;
+        let mut read = Execution::new(plan.clone());
+        let result = read.advance_while(&node.reader(), &is_wanted);
+        assert!(matches!(result, Err(ReadError::Abandoned)), "{result:?}");
+        assert_eq!(asked.get(), patience + 1, "no row is evaluated behind the question that was answered by no");
+    }
 }
 
 #[test]

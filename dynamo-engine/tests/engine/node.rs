@@ -11,15 +11,19 @@ use dynamo_engine::catalog::{Catalog, DdlWork, MemoryCatalog, TableDescriptor, T
 use dynamo_engine::command::{BackfillStep, Command, Entry, Stamped};
 use dynamo_engine::context::RequestContext;
 use dynamo_engine::keyspace::local;
+use dynamo_engine::plan::batch_execute_statement::Batch;
+use dynamo_engine::plan::execute_statement::SelectAnswer;
+use dynamo_engine::plan::execute_transaction::StatementTransaction;
 use dynamo_engine::plan::{self, PlanError, WritePlan};
-use dynamo_engine::read::ReadError;
+use dynamo_engine::read::{ReadError, ReadPlan};
 use dynamo_engine::reply;
+use dynamo_expression::partiql::{Select, Statement};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::{
-    BatchWriteItemInput, CreateTableInput, DeleteItemInput, DeleteTableInput, DescribeContinuousBackupsInput,
-    DescribeTableInput, DescribeTimeToLiveInput, ListTablesInput, ListTagsOfResourceInput, Operation, PutItemInput,
-    TagResourceInput, TransactWriteItemsInput, UntagResourceInput, UpdateItemInput, UpdateTableInput,
-    UpdateTimeToLiveInput,
+    BatchExecuteStatementInput, BatchWriteItemInput, CreateTableInput, DeleteItemInput, DeleteTableInput,
+    DescribeContinuousBackupsInput, DescribeTableInput, DescribeTimeToLiveInput, ExecuteStatementInput,
+    ExecuteTransactionInput, ListTablesInput, ListTagsOfResourceInput, Operation, PutItemInput, TagResourceInput,
+    TransactWriteItemsInput, UntagResourceInput, UpdateItemInput, UpdateTableInput, UpdateTimeToLiveInput,
 };
 use hlc::Timestamp;
 use ordered_kv::memory::MemoryState;
@@ -76,17 +80,57 @@ impl Node {
             "TransactWriteItems" => {
                 self.write(plan::transact_write_items::plan(TransactWriteItemsInput::from_json(body)?, &self.catalog))
             }
-            read => {
-                let plan = fixture::plan_bytes(&self.catalog, read, body)?;
-                let mut out = Vec::new();
-                let reader: &dyn Reader = &self.store;
-                match plan.execute(&reader, &mut out) {
-                    Ok(()) => Ok(out),
-                    Err(ReadError::Client(error)) => Err(error),
-                    Err(error) => panic!("memory can be read: {error}"),
+            "ExecuteStatement" => {
+                let input = ExecuteStatementInput::from_json(body)?;
+                match plan::execute_statement::parse(&input)? {
+                    Statement::Select(select) => self.select(&input, &select),
+                    statement => self.write(plan::execute_statement::write(&input, &statement, &self.catalog)),
                 }
             }
+            "BatchExecuteStatement" => {
+                let batch = Batch::parse(BatchExecuteStatementInput::from_json(body)?)?;
+                match batch.is_write() {
+                    true => self.write(batch.write(true, &self.catalog)),
+                    false => self.read(&batch.read(true, &self.catalog).map_err(PlanError::into_api_error)?),
+                }
+            }
+            "ExecuteTransaction" => {
+                let transaction = StatementTransaction::parse(ExecuteTransactionInput::from_json(body)?)?;
+                match transaction.is_write() {
+                    true => self.write(transaction.write(&self.catalog)),
+                    false => self.read(&transaction.read(&self.catalog).map_err(PlanError::into_api_error)?),
+                }
+            }
+            read => {
+                let plan = fixture::plan_bytes(&self.catalog, read, body)?;
+                self.read(&plan)
+            }
         }
+    }
+
+    fn read(&self, plan: &ReadPlan) -> Result<Vec<u8>, ApiError> {
+        let mut out = Vec::new();
+        let reader: &dyn Reader = &self.store;
+        match plan.execute(&reader, &mut out) {
+            Ok(()) => Ok(out),
+            Err(ReadError::Client(error)) => Err(error),
+            Err(error) => panic!("memory can be read: {error}"),
+        }
+    }
+
+    /// The first part of a SELECT's answer.
+    fn select(&self, input: &ExecuteStatementInput, select: &Select) -> Result<Vec<u8>, ApiError> {
+        let answer = SelectAnswer::begin(input, select)?;
+        let next = answer.next(input.consistent_read.unwrap_or(false), select, &self.catalog);
+        match next.map_err(PlanError::into_api_error)?.into_plan() {
+            Some((plan, _)) => self.read(&plan),
+            None => Ok(answer.into_body()),
+        }
+    }
+
+    /// What the plan reads from.
+    pub fn reader(&self) -> &dyn Reader {
+        &self.store
     }
 
     /// Bytes of the log so far.

@@ -25,7 +25,7 @@ use crate::config::AdminFrom;
 use crate::env::Env;
 use crate::memory::Taken;
 use crate::metrics::Metrics;
-use crate::node::{Capability, Health, Node};
+use crate::node::{Capability, Health, INLINE_BYTES_MAX, Node};
 use crate::ops::{self, Call};
 
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
@@ -220,7 +220,7 @@ impl<E: Env> Service<E> {
         };
         let operation = Operation::from_target(text(headers, &TARGET).unwrap_or(""));
         let result = match operation {
-            None => malformed(&body).and_then(|()| Err(ApiError::unknown_operation())),
+            None => self.check_json(body.bytes()).await.and_then(|()| Err(ApiError::unknown_operation())),
             Some(operation) => self.operation(operation, head, body.bytes()).await,
         };
         let (outcome, taken) = self.hold(operation, result.into());
@@ -263,7 +263,10 @@ impl<E: Env> Service<E> {
             date: text(headers, &AMZ_DATE).or_else(|| text(headers, &DATE)),
             query: head.uri.query(),
         };
-        let region = sigv4::authorize(&credentials).or_else(|refused| malformed(body).and(Err(refused)))?;
+        let region = match sigv4::authorize(&credentials) {
+            Ok(region) => region,
+            Err(refused) => return self.check_json(body).await.and(Err(refused)),
+        };
         if self.node.is_refused() {
             let reason = self.node.admission().reason().unwrap_or_default().to_owned();
             return Err(ApiError::new(ErrorKind::ServiceUnavailable, reason));
@@ -284,6 +287,16 @@ impl<E: Env> Service<E> {
         let result = answer.await;
         timer.done(&result, E::monotonic_ns());
         result
+    }
+
+    /// Refuses a body that is not JSON.
+    async fn check_json(&self, body: &Bytes) -> Result<(), ApiError> {
+        if body.len() <= INLINE_BYTES_MAX {
+            return malformed(body);
+        }
+        let (body, deadline) = (body.clone(), self.node.deadline());
+        let checked = self.node.off_loop(deadline, move || malformed(&body)).await;
+        checked.unwrap_or_else(|error| Err(error.into_api_error()))
     }
 
     async fn refused_body(

@@ -172,7 +172,7 @@ impl<E: Env> Call<'_, E> {
     }
 
     /// What is made of the body alone: of a small one here, of a large one where that holds nobody up.
-    pub(super) async fn decode<P: Send + 'static>(
+    pub(crate) async fn decode<P: Send + 'static>(
         &self,
         decode: impl FnOnce(&[u8]) -> Result<P, ApiError> + Send + 'static,
     ) -> Result<P, ApiError> {

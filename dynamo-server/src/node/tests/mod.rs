@@ -3,6 +3,7 @@
 mod apply_turns;
 mod batch;
 mod cluster;
+mod cost;
 mod ddl;
 mod decided;
 #[cfg(feature = "rocksdb")]
