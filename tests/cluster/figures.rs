@@ -68,6 +68,7 @@ fn figures_of_reads() {
 #[ignore = "measures for minutes and asserts no times; only a quiet machine gives figures"]
 async fn figures_of_unavailability() {
     let kills = std::env::var("FIGURES_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(25);
+    // The default, and the one before.
     for election_timeout_ms in [1_000, 2_000] {
         let election_timeout = Duration::from_millis(election_timeout_ms);
         let mut fleet = Fleet::found(Shape { shards: 1, election_timeout, ..Shape::default() }).await;

@@ -92,7 +92,8 @@ impl<E: Env> Node<E> {
         }
         let count = self.reads_hanging();
         if count > 0 {
-            found.push(Impairment::ReadsHang { count, are_too_many: count >= HANGING_READS_MAX as u64 });
+            let are_too_many = self.blocking_threads.available_permits() == 0;
+            found.push(Impairment::ReadsHang { count, are_too_many });
         }
         let ahead_ms = self.wall_clocks.ahead_ms(E::wall_ms(), E::monotonic_ns()).unwrap_or(0);
         if ahead_ms.unsigned_abs() > AHEAD_MAX_MS {

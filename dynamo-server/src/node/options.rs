@@ -19,8 +19,8 @@ pub const LOG_BYTES_MAX: u64 = 32 << 20;
 /// Reads that wait for the disk at the same time. A disk serves some dozens at once; more would only queue there.
 pub const BLOCKING_READS_MAX: usize = 64;
 
-/// Reads that hang at the disk, their requests given up, beyond which no more are begun. With [`BLOCKING_READS_MAX`] that is
-/// far from the threads that tokio starts at most (512), of which flushes need some.
+/// Threads of the pool beyond [`BLOCKING_READS_MAX`], for reads that hang at the disk, their requests given up. Together far
+/// from the threads that tokio starts at most (512), of which flushes need some.
 pub const HANGING_READS_MAX: usize = 128;
 
 /// Long reads (whole pages of scans) that run at the same time, at least; otherwise two for each processor. They are

@@ -157,6 +157,9 @@ struct Node {
     clock_ms: u16,
     /// The election timeout that it was told at its start.
     lease_ms: u16,
+    /// The longest that it was ever told; durable. The one of the last start alone does not do: a node may restart twice
+    /// while a promise from before the first time still counts.
+    longest_lease_ms: u16,
     /// Durable.
     vote: Vote<NodeId>,
     /// Durable.
@@ -527,8 +530,9 @@ impl World {
         let mut fresh = Node::new(node, lease_ms, &bounds);
         let promised_before = match off {
             Some(Rule::HoldDownForThePromiseBefore) => Duration::ZERO,
-            _ => timing(old.lease_ms).promise(),
+            _ => timing(old.longest_lease_ms).promise(),
         };
+        fresh.longest_lease_ms = old.longest_lease_ms.max(lease_ms);
         let timing = grantor_timing(lease_ms, &bounds);
         fresh.grantor = Grantor::start(timing, at(old.clock_ms), outstanding, promised_before);
         fresh.holder = Holder::new(node, holder_timing(lease_ms, &bounds), configs);
@@ -660,6 +664,7 @@ impl Node {
         Node {
             clock_ms: 0,
             lease_ms,
+            longest_lease_ms: lease_ms,
             vote: Vote { term: 0, node: id, committed: false },
             log: Vec::new(),
             applied: 0,

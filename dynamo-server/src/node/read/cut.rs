@@ -73,6 +73,10 @@ impl<E: Env> Node<E> {
         needs: &[Need],
         deadline: Deadline,
     ) -> Result<Option<Vec<Supply>>, ReadFailure> {
+        // Before any of them is looked at more closely: one that is led elsewhere decides.
+        if !parts.iter().all(|part| self.guard.holds(handler, part.shard)) {
+            return Ok(None);
+        }
         let mut terms = Vec::with_capacity(parts.len());
         let mut servings = Vec::with_capacity(parts.len());
         for (part, need) in parts.iter().zip(needs) {
