@@ -21,8 +21,10 @@ use std::sync::Arc;
 
 use shard_router::{ShardId, ShardMap};
 
+use crate::client::print;
 use crate::env::{Identity, Stores};
 use crate::fnv;
+use crate::log_output::say;
 use crate::raft::types::Member;
 use crate::raft::{RecoveredGroup, remake};
 
@@ -30,15 +32,15 @@ use crate::raft::{RecoveredGroup, remake};
 pub fn run(data_dir: &Path, survivors: &[u64], confirm: Option<&str>) -> ExitCode {
     match recover(data_dir, survivors, confirm) {
         Ok(Outcome::Done(text)) => {
-            println!("{text}");
+            print(&text);
             ExitCode::SUCCESS
         }
         Ok(Outcome::Asked(text)) => {
-            println!("{text}");
+            print(&text);
             ExitCode::FAILURE
         }
         Err(reason) => {
-            eprintln!("dynamo-server: {reason}");
+            say(&format!("dynamo-server: {reason}"));
             ExitCode::FAILURE
         }
     }

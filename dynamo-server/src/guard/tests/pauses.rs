@@ -31,7 +31,7 @@ async fn newest_after_pauses(rig: &Rig, reader: usize, writer: usize) {
             rig.put(writer, &keys[0], &new).await;
             let answer = read.await.unwrap();
             rig.heal();
-            assert_eq!(answer.status, 200, "{answer:?}");
+            assert_eq!(answer.status, 200, "{operation} held up {point:?}: {answer:?}");
             let text = answer.body.to_string();
             assert!(text.contains(&new), "{operation} held up {point:?} shows what is older than its view: {text}");
         }
