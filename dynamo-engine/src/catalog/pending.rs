@@ -96,12 +96,14 @@ impl TableDescriptor {
             }
             TableStep::OnDemand(limits) => self.on_demand = Some(*limits),
             TableStep::IndexOnDemand { index, limits } => {
-                if !self.with_index(*index, |index| index.on_demand = Some(*limits)) {
+                let is_known = self.with_index(*index, |index| index.on_demand = Some(*limits));
+                if !is_known {
                     return false;
                 }
             }
             TableStep::IndexWarm { index, .. } => {
-                if self.index_by_id(*index).is_none() {
+                let is_known = self.index_by_id(*index).is_some();
+                if !is_known {
                     return false;
                 }
             }
