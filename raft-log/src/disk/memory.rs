@@ -32,6 +32,9 @@ pub struct MemoryDisk {
 
 type Listing = BTreeMap<String, Arc<MemoryFile>>;
 
+/// Where something was written, and what.
+type Written = (u64, Vec<u8>);
+
 #[derive(Debug, Default)]
 struct Names {
     now: Listing,
@@ -84,7 +87,7 @@ struct Content {
     length: u64,
     durable: Vec<u8>,
     /// What was written since the last sync.
-    since: Vec<(u64, Vec<u8>)>,
+    since: Vec<Written>,
 }
 
 impl MemoryDisk {
@@ -131,7 +134,7 @@ impl MemoryDisk {
         names.durable = names.now.clone();
     }
 
-    fn crash_with(&self, choose: &mut dyn FnMut(&[(u64, Vec<u8>)]) -> Vec<(u64, Vec<u8>)>) {
+    fn crash_with(&self, choose: &mut dyn FnMut(&[Written]) -> Vec<Written>) {
         assert!(self.models_crashes, "this disk keeps no history");
         let names = self.names.lock();
         // A file may be known under an old and a new name.
@@ -248,7 +251,7 @@ impl MemoryDisk {
 }
 
 /// Which parts of the writes reach the disk.
-fn survivors(writes: &[(u64, Vec<u8>)], random: &mut Random) -> Vec<(u64, Vec<u8>)> {
+fn survivors(writes: &[Written], random: &mut Random) -> Vec<Written> {
     let sectors = || writes.iter().flat_map(|(offset, bytes)| in_sectors(*offset, bytes));
     match random.below(4) {
         0 => Vec::new(),

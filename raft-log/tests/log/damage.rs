@@ -95,9 +95,7 @@ fn flip_of_any_byte_after_a_kill_is_seen() {
         let (disk, possible) = small_log(seed);
         assert!(segments(&disk).len() >= 2);
         let mut tally = Tally::default();
-        for xor in [1 << (seed * 3)] {
-            flip_every_byte(&disk, &mut tally, &[xor], |model| possible.contains(model));
-        }
+        flip_every_byte(&disk, &mut tally, &[1 << (seed * 3)], |model| possible.contains(model));
         println!("seed {seed}: {tally:?}");
         assert_eq!(tally.undetected, 0, "seed {seed}: {tally:?}");
         assert!(tally.refused > 1_000, "seed {seed}: {tally:?}");
