@@ -85,21 +85,21 @@ impl<E: Env> Service<E> {
     /// The answer to a `request` from `caller`. Never fails: every mistake has an answer of its own.
     pub async fn answer(&self, caller: &Caller, request: Request<Incoming>) -> Reply {
         let (head, body) = request.into_parts();
-        let reply = match self.check_direction(&head) {
-            Err(reply) => {
+        let reply = match self.misdirected(&head) {
+            Some(reply) => {
                 caller.progress.cut_off();
                 closing(reply)
             }
-            Ok(()) if caller.is_guest() => closing(self.answer_guest(caller, &head, body).await),
-            Ok(()) => self.answer_client(caller, &head, body).await,
+            None if caller.is_guest() => closing(self.answer_guest(caller, &head, body).await),
+            None => self.answer_client(caller, &head, body).await,
         };
         caller.progress.is_answered();
         reply
     }
 
-    /// Refuses what a browser sends for a page that has no business here.
-    fn check_direction(&self, head: &Parts) -> Result<(), Reply> {
-        let refused = |status, reason: &'static str| Err(plain(status, "text/plain", reason));
+    /// The refusal of what a browser sends for a page that has no business here.
+    fn misdirected(&self, head: &Parts) -> Option<Reply> {
+        let refused = |status, reason: &'static str| Some(plain(status, "text/plain", reason));
         match self.hosts.check(head) {
             // Whoever watches this server may know it by any name; there is nothing to be had on these pages.
             _ if head.uri.path().starts_with(HEALTH) => {}
@@ -112,10 +112,10 @@ impl<E: Env> Service<E> {
             }
             Ok(()) => {}
         }
-        if head.method != Method::OPTIONS && !self.cors.admits(&head.headers) {
-            return refused(StatusCode::FORBIDDEN, "pages of that Origin may not call this server: see --cors\n");
+        match head.method == Method::OPTIONS || self.cors.admits(&head.headers) {
+            true => None,
+            false => refused(StatusCode::FORBIDDEN, "pages of that Origin may not call this server: see --cors\n"),
         }
-        Ok(())
     }
 
     /// The body of a request that `caller` sends.
