@@ -20,6 +20,8 @@ use crate::progress::Progress;
 use crate::units::Unit;
 
 const ARCHIVE: &str = "librocksdb.a";
+const SUM: &str = "librocksdb.a.sum";
+const LOCK: &str = "lock";
 
 /// How to make the archive.
 pub(crate) struct Recipe {
@@ -61,7 +63,7 @@ fn provide_with(
     let mut refusal = String::from("There is no folder to keep RocksDB's archive in.");
     for cache in caches {
         let folder = cache.join(format!("rocksdb-{}", recipe.key()));
-        let opened = fs::create_dir_all(&folder).and_then(|()| File::create(folder.join("lock")));
+        let opened = fs::create_dir_all(&folder).and_then(|()| File::create(folder.join(LOCK)));
         let lock = match opened {
             Ok(lock) => lock,
             Err(error) => {
@@ -101,7 +103,7 @@ fn sum_of(path: &Path) -> io::Result<String> {
 fn is_sound(folder: &Path, progress: &Progress) -> bool {
     let archive = folder.join(ARCHIVE);
     let Ok(sum) = sum_of(&archive) else { return false };
-    let written = fs::read_to_string(folder.join("librocksdb.a.sum")).unwrap_or_default();
+    let written = fs::read_to_string(folder.join(SUM)).unwrap_or_default();
     if written != sum {
         progress.say(&format!("RocksDB: {} is damaged and is compiled again", archive.display()));
     }
@@ -186,7 +188,7 @@ fn compile_one(folder: &Path, recipe: &Recipe, unit: &Unit, object: &Path) -> Re
 /// Puts the objects into the archive, and lets nothing but the archive and its hash lie there.
 fn archive(folder: &Path, recipe: &Recipe, objects: &[PathBuf]) -> Result<(), String> {
     let failed = |error: io::Error| format!("{}: {error}", folder.display());
-    let (part, sum) = (folder.join("librocksdb.part"), folder.join("librocksdb.a.sum"));
+    let (part, sum) = (folder.join("librocksdb.part"), folder.join(SUM));
     if part.exists() {
         fs::remove_file(&part).map_err(failed)?;
     }
@@ -195,8 +197,11 @@ fn archive(folder: &Path, recipe: &Recipe, objects: &[PathBuf]) -> Result<(), St
     run(command)?;
     fs::write(&sum, sum_of(&part).map_err(failed)?).map_err(failed)?;
     fs::rename(&part, folder.join(ARCHIVE)).map_err(failed)?;
-    for object in objects {
-        fs::remove_file(object).and_then(|()| fs::remove_file(object.with_extension("cc"))).map_err(failed)?;
+    let kept = [ARCHIVE, SUM, LOCK];
+    for entry in fs::read_dir(folder).map_err(failed)?.flatten() {
+        if !kept.iter().any(|name| entry.file_name() == *name) {
+            fs::remove_file(entry.path()).map_err(failed)?;
+        }
     }
     Ok(())
 }
@@ -295,12 +300,13 @@ mod tests {
     #[test]
     fn an_interrupted_compilation_goes_on_where_it_was() {
         let folder = tempfile::tempdir().unwrap();
-        let failing = recipe(folder.path(), &format!("case $3 in */b.cc) exit 1;; esac; {COPY}"));
+        let failing = recipe(folder.path(), &format!("case $3 in */b.cc) echo half >\"$5\"; exit 1;; esac; {COPY}"));
         let refusal = provided(folder.path(), &failing, 1).unwrap_err();
         assert!(refusal.starts_with("RocksDB cannot be compiled."), "{refusal}");
         assert_eq!(calls(folder.path()), 2, "nothing is begun after a failure");
-        provided(folder.path(), &recipe(folder.path(), COPY), 1).unwrap();
+        let made = provided(folder.path(), &recipe(folder.path(), COPY), 1).unwrap();
         assert_eq!(calls(folder.path()), 4, "a.cc was compiled before");
+        assert_eq!(fs::read_dir(made).unwrap().count(), 3, "what was half made is gone");
     }
 
     #[test]
