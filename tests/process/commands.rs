@@ -1,0 +1,268 @@
+//! Every command that a document shows works: its flags, files, packages and examples exist, its requests are answered.
+//!
+//! Commands are read from blocks marked `sh` and from code in running text. What starts a server has its flags looked
+//! at by the real binary; examples run; `aws` commands are sent as the requests that they stand for.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Map, Value, json};
+use tests::binary::{self, Process};
+use tests::raw::Connection;
+
+/// Programs of others, which the documents tell how to use beside this one.
+const FOREIGN: [&str; 14] = [
+    "pip",
+    "moto_server",
+    "npx",
+    "npm",
+    "curl",
+    "docker",
+    "kubectl",
+    "apt-get",
+    "systemctl",
+    "node",
+    "git",
+    "cat",
+    "head",
+    "base64",
+];
+
+/// How code in running text begins that is a command of ours.
+const OURS: [&str; 7] = [
+    "cargo ",
+    "./run",
+    "./check",
+    "dynamo-server -",
+    "dynamo-server cluster",
+    "dynamo-server join",
+    "dynamo-server healthcheck",
+];
+
+fn clone() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the clone").to_owned()
+}
+
+fn documents() -> Vec<PathBuf> {
+    let mut found = vec![clone().join("README.md"), clone().join("CONTRIBUTING.md")];
+    let below =
+        |folder: &str| std::fs::read_dir(clone().join(folder)).expect(folder).flatten().map(|entry| entry.path());
+    found.extend(below("docs").filter(|path| path.extension().is_some_and(|ending| ending == "md")));
+    let folders = below(".").chain(below("tools"));
+    found.extend(folders.map(|folder| folder.join("README.md")).filter(|path| path.exists()));
+    found
+}
+
+/// The lines of a document that are commands: those of blocks marked `sh`, without comments and with continued lines
+/// joined, and code in the text that starts like a command of ours.
+fn commands(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let (mut shell, mut other, mut continued) = (false, false, false);
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            let opens = !shell && !other;
+            shell = opens && line.trim() == "```sh";
+            other = opens && !shell;
+            continued = false;
+        } else if shell {
+            let line = if line.starts_with('#') { "" } else { line.split(" #").next().unwrap_or_default() };
+            let ends = line.trim_end();
+            let part = ends.strip_suffix('\\').unwrap_or(ends).trim();
+            match found.last_mut().filter(|_| continued) {
+                Some(whole) => *whole = format!("{whole} {part}"),
+                None => found.push(part.to_owned()),
+            }
+            continued = ends.ends_with('\\');
+        } else if !other {
+            let spans = line.split('`').skip(1).step_by(2);
+            let ours = |span: &&str| OURS.iter().any(|ours| span.starts_with(ours));
+            found.extend(spans.filter(ours).map(str::to_owned));
+        }
+    }
+    found.retain(|command| !command.is_empty());
+    found
+}
+
+/// Words as a shell splits them, variables filled in. `&&`, `&`, `|` and `;` are words of their own.
+fn words(line: &str, variables: &BTreeMap<String, String>) -> Vec<String> {
+    let mut line = line.to_owned();
+    for (name, value) in variables {
+        line = line.replace(&format!("${name}"), value);
+    }
+    let (mut words, mut word, mut quote): (Vec<String>, Option<String>, Option<char>) = (Vec::new(), None, None);
+    for letter in line.chars() {
+        match (letter, quote) {
+            (_, Some(open)) if letter == open => quote = None,
+            ('\'' | '"', None) => {
+                quote = Some(letter);
+                word.get_or_insert_default();
+            }
+            (' ', None) => words.extend(word.take()),
+            (';', None) => words.extend(word.take().into_iter().chain([";".to_owned()])),
+            _ => word.get_or_insert_default().push(letter),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// What is wrong with a program's flags, according to itself.
+fn refuses(binary: &Path, flags: &[String]) -> Option<String> {
+    let output = Command::new(binary).args(flags).arg("--help").output().expect("it starts");
+    (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn after<'a>(words: &'a [String], flag: &str) -> Option<&'a String> {
+    words.iter().position(|word| word == flag).and_then(|at| words.get(at + 1))
+}
+
+/// Whether a package of the workspace, or a target of one, has that name.
+fn named(name: &str) -> bool {
+    let line = format!("name = \"{name}\"");
+    std::fs::read_dir(clone()).expect("the clone").flatten().map(|entry| entry.path()).any(|folder| {
+        let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+        let tests = folder.join("tests");
+        manifest.lines().any(|found| found == line)
+            || tests.join(name).join("main.rs").exists()
+            || tests.join(format!("{name}.rs")).exists()
+    })
+}
+
+fn named_example(package: &str, example: &str) -> bool {
+    let line = format!("name = \"{package}\"");
+    std::fs::read_dir(clone()).expect("the clone").flatten().map(|entry| entry.path()).any(|folder| {
+        let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+        manifest.lines().any(|found| found == line) && folder.join("examples").join(format!("{example}.rs")).exists()
+    })
+}
+
+fn built(name: &str) -> PathBuf {
+    binary::path().with_file_name(name)
+}
+
+/// What is wrong with a `cargo` command.
+fn cargo(words: &[String]) -> Option<String> {
+    let at = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    let (own, flags) = (&words[..at], words.get(at + 1..).unwrap_or_default());
+    let package = after(own, "-p");
+    for name in [package, after(own, "--test"), after(own, "--bin")].into_iter().flatten() {
+        if !named(name) {
+            return Some(format!("there is no {name}"));
+        }
+    }
+    let program = match (own.get(1).map(String::as_str), after(own, "--example"), package.map(String::as_str)) {
+        // Examples of the small crates measure something, and take their time.
+        (Some("run"), Some(example), Some(package)) => {
+            let missing = !named_example(package, example);
+            return missing.then(|| format!("{package} has no example {example}"));
+        }
+        // The server itself does not end by itself; its flags are looked at.
+        (Some("run"), Some(example), _) if flags.is_empty() && example != "dynamo_server" => {
+            let scratch = tempfile::tempdir().expect("a folder");
+            let ended = Command::new(built("examples").join(example)).current_dir(scratch.path()).output();
+            return match ended {
+                Ok(output) if output.status.success() => None,
+                Ok(output) => Some(String::from_utf8_lossy(&output.stderr).into_owned()),
+                Err(error) => Some(format!("{error}: build the examples with this profile first")),
+            };
+        }
+        (Some("run"), Some(example), _) => built("examples").join(example),
+        (Some("run"), None, Some("bench")) => built("bench"),
+        (Some("run"), None, _) => binary::path(),
+        (Some("bench" | "build" | "clippy" | "fmt" | "test"), _, _) => return None,
+        _ => return Some("nobody knows what this does".to_owned()),
+    };
+    refuses(&program, flags)
+}
+
+/// The request that an `aws dynamodb` command sends, as (operation, body).
+fn request(words: &[String]) -> (String, Value) {
+    let pascal = |kebab: &str| -> String {
+        let parts = kebab.split('-').map(|part| part[..1].to_uppercase() + &part[1..]);
+        parts.collect()
+    };
+    let mut body = Map::new();
+    for (at, flag) in words.iter().enumerate().skip(3) {
+        let Some(name) = flag.strip_prefix("--") else { continue };
+        let value = words.get(at + 1).filter(|value| !value.starts_with("--"));
+        let value = match value {
+            None => json!(true),
+            Some(text) if text.starts_with(['{', '[']) => serde_json::from_str(text).expect("JSON"),
+            Some(text) if text.contains('=') => {
+                let fields = text.split(',').filter_map(|field| field.split_once('='));
+                json!([fields.map(|(key, value)| (key.to_owned(), json!(value))).collect::<Map<String, Value>>()])
+            }
+            Some(text) => json!(text),
+        };
+        body.insert(pascal(name), value);
+    }
+    (pascal(&words[2]), Value::Object(body))
+}
+
+/// What is wrong with an `aws` command.
+fn aws(words: &[String], server: &Process) -> Option<String> {
+    let (operation, body) = request(words);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let reply = runtime.block_on(async { Connection::open(server.address()).await.call(&operation, body).await });
+    (reply.status != 200).then(|| format!("{}: {}", reply.status, String::from_utf8_lossy(&reply.body)))
+}
+
+fn check(line: &str, variables: &mut BTreeMap<String, String>, server: &Process) -> Option<String> {
+    let words = words(line, variables);
+    let separators = ["&&", "&", "|", ";"];
+    words.split(|word| separators.contains(&word.as_str())).filter(|command| !command.is_empty()).find_map(|command| {
+        let mut command = command;
+        while let Some((name, value)) = command.first().and_then(|word| word.split_once('=')) {
+            variables.insert(name.to_owned(), value.to_owned());
+            command = &command[1..];
+        }
+        let Some(program) = command.first() else { return None };
+        match program.as_str() {
+            "export" => None,
+            "./run" => refuses(&binary::path(), &command[1..]),
+            "dynamo-server" => refuses(&binary::path(), &command[1..]),
+            "cargo" => cargo(command),
+            "aws" => aws(command, server),
+            "python3" | "bash" => {
+                let file = command.get(1)?;
+                (!file.starts_with('-') && !clone().join(file).exists()).then(|| format!("there is no {file}"))
+            }
+            _ if FOREIGN.contains(&program.as_str()) => None,
+            file if file.contains('/') && clone().join(file).exists() => None,
+            _ => Some("nobody knows what this does".to_owned()),
+        }
+    })
+}
+
+#[test]
+fn every_command_that_a_document_shows_works() {
+    let server = Process::start(&["--port", "0", "--in-memory"]).expect("it starts");
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for document in documents() {
+        let text = std::fs::read_to_string(&document).expect("a document");
+        let mut variables = BTreeMap::new();
+        for command in commands(&text) {
+            seen += 1;
+            if let Some(reason) = check(&command, &mut variables, &server) {
+                wrong.push(format!("{}: {command}\n    {}", document.display(), reason.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen >= 20, "only {seen} commands were found");
+}
+
+#[test]
+fn a_command_that_does_not_work_is_found() {
+    let server = Process::start(&["--port", "0", "--in-memory"]).expect("it starts");
+    let text = "`./run --no-such-flag`\n```sh\ncargo run --release --example no_such\ncargo build -p no-such\n\
+                aws dynamodb get-item --table-name none \\\n  --key '{\"a\": {\"S\": \"b\"}}'\nfrobnicate\n\
+                python3 tools/none.py\n```\n```text\nfrobnicate\n```\n";
+    let found = commands(text);
+    assert_eq!(found.len(), 6, "{found:?}");
+    for command in found {
+        assert!(check(&command, &mut BTreeMap::new(), &server).is_some(), "{command}");
+    }
+}
