@@ -1,0 +1,28 @@
+# Sourced by the packages' scripts: builds the binary, and says what it is called, how old its C library may be, and so on.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/setup.sh
+set_up Cargo.toml
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+target=${CARGO_TARGET_DIR:-$PWD/target}
+packages="$target/packages"
+mkdir -p "$packages"
+# DYNAMO_SERVER_BUILT names a folder where dynamo-server and packaging were built already.
+bin=${DYNAMO_SERVER_BUILT:-}
+if [ -z "$bin" ]; then
+    cargo build --release --locked -p dynamo-server -p packaging --bins
+    bin="$target/release"
+fi
+binary="$bin/dynamo-server"
+machine=$(uname -m)
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+# So that two builds of one commit make the same bytes.
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
+export SOURCE_DATE_EPOCH
+
+# The newest version of the C library that the binary asks for.
+glibc() { grep -aoE 'GLIBC_2\.[0-9]+' "$binary" | sort -uV | tail -n 1 | cut -d_ -f2; }
+
+# built FILE: tells what was made.
+built() { printf '%s: %s\n' "$1" "$(du -h --apparent-size "$1" | cut -f1)"; }

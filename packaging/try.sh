@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Makes every package, then installs and starts each in a bare Debian root, and asks it for a table and its health.
+# packaging/try.sh [deb|wheel|oci|npm ...]    (default: all)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/root.sh
+say() { printf '== packages: %s\n' "$*"; }
+kinds=${*:-deb wheel oci npm}
+for kind in $kinds; do "packaging/$kind.sh"; done
+packages="${CARGO_TARGET_DIR:-$PWD/target}/packages"
+need_roots
+base_root
+toolchain=$(mktemp -d) # nothing is brought in
+
+# ask PORT: a request and its health, by hand, since nothing else is there.
+ask='
+ask() {
+    local body="{\"TableName\":\"songs\",\"BillingMode\":\"PAY_PER_REQUEST\",\"AttributeDefinitions\":[{\"AttributeName\":\"k\",\"AttributeType\":\"S\"}],\"KeySchema\":[{\"AttributeName\":\"k\",\"KeyType\":\"HASH\"}]}"
+    for _ in $(seq 300); do
+        if exec 3<>"/dev/tcp/127.0.0.1/$1"; then printf "GET /health/ready HTTP/1.0\r\n\r\n" >&3; head -n 1 <&3 | grep -q " 200 " && break; fi 2>/dev/null
+        sleep 0.1
+    done
+    exec 3<>"/dev/tcp/127.0.0.1/$1"
+    printf "POST / HTTP/1.0\r\nContent-Type: application/x-amz-json-1.0\r\nX-Amz-Target: DynamoDB_20120810.CreateTable\r\nX-Amz-Date: 20260101T000000Z\r\nAuthorization: AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, Signature=0\r\nContent-Length: %s\r\n\r\n%s" "${#body}" "$body" >&3
+    grep -q TableStatus <&3
+}
+'
+
+try_deb() {
+    new_root deb
+    cp "$packages"/dynamo-server_*_"$(dpkg --print-architecture)".deb "$root/root/dynamo-server.deb"
+    inside '' 'apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y /root/dynamo-server.deb &&
+        test -s /usr/share/man/man1/dynamo-server.1.gz -a -s /usr/share/bash-completion/completions/dynamo-server &&
+        dynamo-server --version' || fail 'the Debian package cannot be installed'
+    # As the unit starts it.
+    inside '' "$ask"'
+        command=$(sed -n "s/^ExecStart=//p" /usr/lib/systemd/system/dynamo-server.service)
+        su -s /bin/bash dynamo -c "cd /var/lib/dynamo-server && exec $command" & ask 8000 && dynamo-server healthcheck' ||
+        fail 'the Debian package does not start'
+    [ -n "$(ls "$root/var/lib/dynamo-server")" ] || fail 'no data was kept'
+    inside '' 'DEBIAN_FRONTEND=noninteractive apt-get -qq install -y systemd && systemd-analyze verify dynamo-server.service &&
+        systemd-analyze security --offline=true --threshold=20 dynamo-server.service | tail -n 1' || fail 'the unit is not in order'
+    inside '' 'dpkg --purge dynamo-server && ! getent passwd dynamo && ! test -e /var/lib/dynamo-server' || fail 'the package leaves something'
+}
+
+try_wheel() {
+    new_root wheel
+    mkdir "$root/root/packages"
+    cp "$packages"/dynamo_server-*.whl "$root/root/packages/"
+    inside '' 'apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends python3-pip python3-pytest &&
+        cd /root && pip install --break-system-packages --root-user-action=ignore --no-index packages/*.whl && dynamo-server --version &&
+        printf "import urllib.request\ndef test_it(dynamo_server):\n    assert urllib.request.urlopen(dynamo_server.url + \"/health/ready\").status == 200\n" >test_it.py &&
+        python3 -m pytest -q test_it.py' || fail 'the wheel'
+}
+
+try_npm() {
+    new_root npm
+    cp "$packages"/dynamo-server-*-linux-*.tgz "$root/root/dynamo-server.tgz"
+    # npm itself is a large package; unpacking is what it does with this one.
+    inside '' 'apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends nodejs &&
+        mkdir -p /root/node_modules/dynamo-server && tar -xzf /root/dynamo-server.tgz --strip-components=1 -C /root/node_modules/dynamo-server && cd /root &&
+        node node_modules/dynamo-server/cli.js --version &&
+        printf "require(\"dynamo-server\").start().then(async ({ url, stop }) => { const reply = await new Promise((r) => require(\"http\").get(url + \"/health/ready\", r)); console.log(reply.statusCode); await stop(); process.exit(reply.statusCode === 200 ? 0 : 1); })" >it.js &&
+        node it.js' || fail 'the npm package'
+}
+
+try_oci() {
+    new_root oci
+    local image layer
+    image=$(mktemp -d)
+    tar -xf "$packages"/dynamo-server-*.oci.tar -C "$image"
+    layer=$(sed -E 's/.*"Layers":\["([^"]+)"\].*/\1/' "$image/manifest.json")
+    mkdir "$root/image"
+    tar -xzf "$image/$layer" -C "$root/image"
+    rm -rf "$image"
+    # As a user that nobody knows, nothing writable but /data, with the arguments of DynamoDB Local's image.
+    inside '' "$ask"'
+        mount -t proc proc /proc; mount --bind /image /image && mount -o remount,bind,ro /image && mount -t tmpfs -o mode=1777 tmpfs /image/data
+        DYNAMO_SERVER_HOST=0.0.0.0 DYNAMO_SERVER_DATA_DIR=/data chroot --userspec=54321:54321 /image /usr/bin/dynamo-server -jar DynamoDBLocal.jar -sharedDb &
+        ask 8000 && chroot --userspec=54321:54321 /image /usr/bin/dynamo-server healthcheck && test -n "$(ls /image/data)"' ||
+        fail 'the image'
+}
+
+for kind in $kinds; do
+    ("try_$kind") >"$work/try-$kind.log" 2>&1 || { tail -n 30 "$work/try-$kind.log"; fail "$kind"; }
+    say "$kind: installed, started, answered"
+done
+rm -rf "$work"/root-* "$toolchain"
