@@ -38,7 +38,7 @@ try_deb() {
         su -s /bin/bash dynamo -c "cd /var/lib/dynamo-server && exec $command" & ask 8000 && dynamo-server healthcheck' ||
         fail 'the Debian package does not start'
     [ -n "$(ls "$root/var/lib/dynamo-server")" ] || fail 'no data was kept'
-    inside '' 'DEBIAN_FRONTEND=noninteractive apt-get -qq install -y systemd && systemd-analyze verify dynamo-server.service &&
+    inside '' 'DEBIAN_FRONTEND=noninteractive apt-get -qq install -y systemd && systemd-analyze verify --man=no dynamo-server.service &&
         systemd-analyze security --offline=true --threshold=20 dynamo-server.service | tail -n 1' || fail 'the unit is not in order'
     inside '' 'dpkg --purge dynamo-server && ! getent passwd dynamo && ! test -e /var/lib/dynamo-server' || fail 'the package leaves something'
 }

@@ -217,7 +217,7 @@ fn check(line: &str, variables: &mut BTreeMap<String, String>, server: &Process)
             variables.insert(name.to_owned(), value.to_owned());
             command = &command[1..];
         }
-        let Some(program) = command.first() else { return None };
+        let program = command.first()?;
         match program.as_str() {
             "export" => None,
             "./run" => refuses(&binary::path(), &command[1..]),
