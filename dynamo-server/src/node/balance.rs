@@ -19,12 +19,14 @@
 //! Whoever moves leaders by hand wants them to stay: [`Balancer::pause`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use super::Node;
+use super::periodic::PeriodicTask;
 use crate::env::Env;
 
 /// How often a node looks.
@@ -135,13 +137,17 @@ pub(super) fn balancer(election_timeout: Duration) -> SharedBalancer {
     Arc::new(Mutex::new(Balancer::new(election_timeout * CALM_TIMEOUTS)))
 }
 
-/// Balances until the node is gone or stops.
-pub(super) async fn run<E: Env>(node: Weak<Node<E>>) {
-    loop {
+/// The task that carries out what the balancer decides.
+pub(super) struct Balancing;
+
+#[async_trait]
+impl<E: Env> PeriodicTask<E> for Balancing {
+    fn pause(&self) -> Duration {
         // Nodes that were started together do not look at the same moment.
-        let spread = Duration::from_millis(E::random() % 100);
-        E::sleep(INTERVAL + spread).await;
-        let Some(node) = node.upgrade() else { return };
+        INTERVAL + Duration::from_millis(E::random() % 100)
+    }
+
+    async fn look(&mut self, node: &Arc<Node<E>>) {
         let me = node.identity.node_id;
         let transfer = node.balancer.lock().look(E::monotonic_ns(), me, &node.shard_views());
         if let Some(Transfer { shard, to }) = transfer

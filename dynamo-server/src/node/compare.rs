@@ -8,14 +8,16 @@
 //! Off unless [`NodeOptions::compare_replicas_every`](super::NodeOptions) says how often.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use dynamo_engine::command::Command;
 use futures::future::join_all;
 use shard_router::ShardId;
 
 use super::Node;
+use super::periodic::PeriodicTask;
 use super::route::Attempt;
 use crate::env::Env;
 use crate::peer;
@@ -40,12 +42,20 @@ const ASK_FOR: Duration = Duration::from_secs(3_600);
 /// How long one question, and the no-op, may take.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
-/// Compares every shard led here, again and again, until the node is gone or stops.
-pub(super) async fn run<E: Env>(node: Weak<Node<E>>, every: Duration) {
-    loop {
+/// The task that compares every shard led here.
+pub(super) struct Comparing {
+    /// The time between two looks.
+    pub every: Duration,
+}
+
+#[async_trait]
+impl<E: Env> PeriodicTask<E> for Comparing {
+    fn pause(&self) -> Duration {
         // Nodes that were started together do not read at the same time.
-        E::sleep(every + every / 8 * (E::random() % 8) as u32 / 8).await;
-        let Some(node) = node.upgrade() else { return };
+        self.every + self.every / 8 * (E::random() % 8) as u32 / 8
+    }
+
+    async fn look(&mut self, node: &Arc<Node<E>>) {
         for shard in &node.shards {
             let number = shard.id().0;
             if shard.group().lease().leading_term().is_none() {

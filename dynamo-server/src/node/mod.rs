@@ -16,6 +16,7 @@ mod membership;
 mod off_loop;
 mod options;
 mod peers;
+mod periodic;
 mod read;
 pub mod room;
 mod route;

@@ -1,13 +1,15 @@
 //! Telling the other members that this node's disk has too little room, and letting them lead: see [`room`](super::room).
 
 use std::collections::BTreeMap;
-use std::sync::Weak;
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures::future::join_all;
 use shard_router::ShardId;
 
 use super::Node;
+use super::periodic::PeriodicTask;
 use super::room::TOLD_FOR;
 use crate::env::Env;
 use crate::peer;
@@ -25,19 +27,29 @@ const REST: Duration = Duration::from_secs(10);
 
 const _: () = assert!(INTERVAL.as_millis() * 4 < TOLD_FOR.as_millis(), "one lost message changes nothing");
 
-/// Tells while there is something to tell, until the node is gone or stops.
-pub(super) async fn run<E: Env>(node: Weak<Node<E>>) {
-    let (mut rounds_short, mut tried_ns) = (0_u32, BTreeMap::new());
-    loop {
-        E::sleep(INTERVAL).await;
-        let Some(node) = node.upgrade() else { return };
+/// The task that tells while there is something to tell.
+#[derive(Default)]
+pub(super) struct RoomSharing {
+    /// Looks in a row that found too little room.
+    rounds_short: u32,
+    /// When a shard was last offered to another node.
+    tried_ns: BTreeMap<u32, u64>,
+}
+
+#[async_trait]
+impl<E: Env> PeriodicTask<E> for RoomSharing {
+    fn pause(&self) -> Duration {
+        INTERVAL
+    }
+
+    async fn look(&mut self, node: &Arc<Node<E>>) {
         let is_short = node.room.is_short();
-        if is_short || rounds_short > 0 {
+        if is_short || self.rounds_short > 0 {
             node.tell_peers_of_room(is_short).await;
         }
-        rounds_short = if is_short { rounds_short.saturating_add(1) } else { 0 };
-        if rounds_short > ROUNDS_BEFORE_HAND_OVER {
-            node.hand_over_to_those_with_room(&mut tried_ns).await;
+        self.rounds_short = if is_short { self.rounds_short.saturating_add(1) } else { 0 };
+        if self.rounds_short > ROUNDS_BEFORE_HAND_OVER {
+            node.hand_over_to_those_with_room(&mut self.tried_ns).await;
         }
     }
 }

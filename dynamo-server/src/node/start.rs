@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::lanes::Courier;
 use super::options::HANGING_READS_MAX;
+use super::periodic::{self, PeriodicTask};
 use super::room::{self, Floors};
 use super::upkeep::{Reclaim, Upkeep};
 use super::{
@@ -178,14 +179,10 @@ impl<E: Env> Node<E> {
         node.start_tasks(&options);
         node.start_until_stopped(fitness::watch(Arc::downgrade(&node)));
         node.forget_promise(longest_promise, options.pace.election_timeout_max);
-        if options.cluster.is_some() && node.shards.len() > 1 {
-            node.start_task(balance::run(Arc::downgrade(&node)));
-        }
         if options.cluster.is_some() {
-            node.start_task(share_room::run(Arc::downgrade(&node)));
-        }
-        if let Some(every) = options.compare_replicas_every.filter(|_| options.cluster.is_some()) {
-            node.start_task(compare::run(Arc::downgrade(&node), every));
+            for task in tasks_of_a_member(&options, node.shards.len()) {
+                node.start_task(periodic::run(Arc::downgrade(&node), task));
+            }
         }
         if node.shards.len() > 1 {
             node.start_task(transaction::keeper(Arc::downgrade(&node)));
@@ -247,6 +244,18 @@ impl<E: Env> Node<E> {
             self.shards.iter().for_each(|shard| self.start_courier(shard));
         }
     }
+}
+
+/// What a member of a cluster looks after, besides what every node does.
+fn tasks_of_a_member<E: Env>(options: &NodeOptions, shards: usize) -> Vec<Box<dyn PeriodicTask<E>>> {
+    let mut tasks: Vec<Box<dyn PeriodicTask<E>>> = vec![Box::new(share_room::RoomSharing::default())];
+    if shards > 1 {
+        tasks.push(Box::new(balance::Balancing));
+    }
+    if let Some(every) = options.compare_replicas_every {
+        tasks.push(Box::new(compare::Comparing { every }));
+    }
+    tasks
 }
 
 /// The longest promise that this node may have given before, with the one that it gives from now on on the disk.
