@@ -3,6 +3,8 @@
 //! The writer only remembers whether a comma is due. Keys come from the service model and need no escaping; texts are
 //! copied in runs between the few bytes that need it.
 
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
@@ -131,9 +133,11 @@ impl<'a> JsonWriter<'a> {
 
     /// A moment as seconds since 1970 with milliseconds behind the point, without zeros at the end.
     pub fn timestamp_ms(&mut self, millis: u64) -> &mut Self {
-        let text = format!("{}.{:03}", millis / 1000, millis % 1000);
-        let text = text.trim_end_matches('0').trim_end_matches('.');
-        self.value(|out| out.extend_from_slice(text.as_bytes()))
+        // As the SDKs format and read moments, since theirs is the code. Only a moment outside of 64 bits has no text.
+        match DateTime::from_millis(millis as i64).fmt(Format::EpochSeconds) {
+            Ok(text) => self.value(|out| out.extend_from_slice(text.as_bytes())),
+            Err(_) => self.u64(millis / 1000),
+        }
     }
 
     /// An attribute value: `{"S":"…"}` and so on.
