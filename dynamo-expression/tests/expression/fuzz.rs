@@ -190,7 +190,10 @@ fn arbitrary_statements() {
         let Ok(canonical) = Statement::canonical(&text) else { return };
         assert_eq!(Statement::canonical(&canonical).as_ref(), Ok(&canonical), "{text}");
         let parameters = &parameters[..parameters.len().min(text.matches('?').count())];
-        assert_eq!(Statement::parse(&text, parameters), Statement::parse(&canonical, parameters), "{text}");
+        // What is refused names the place in its own text, so that only what is accepted can be compared.
+        let (given, printed) =
+            (Statement::parse(&text, parameters).ok(), Statement::parse(&canonical, parameters).ok());
+        assert_eq!(given, printed, "{text}");
     });
 }
 
