@@ -105,7 +105,7 @@ fn get(select: &Select, report: CapacityReport, catalog: &dyn Catalog) -> Result
     };
     check_key_types(table.keys.attributes(), &key)?;
     let key = ItemKey::of(&table, &key)?;
-    Ok(TransactItem { key, shape: shape(select), report, table })
+    Ok(TransactItem { key, shape: shape(select), report, table, shows_empty: true })
 }
 
 /// The mistake of one statement, with its number.

@@ -43,6 +43,7 @@ pub fn plan(input: TransactGetItemsInput, catalog: &dyn Catalog) -> Result<ReadP
     check_distinct(&keys)?;
     let items = gets.into_iter().zip(projections).zip(tables).zip(keys);
     let items = items.map(|(((get, projection), table), key)| TransactItem {
+        shows_empty: false,
         table,
         report: CapacityReport::new(level, get.table_name),
         key,

@@ -35,6 +35,9 @@ pub(crate) struct TransactItem {
     pub key: ItemKey,
     /// What to return of it.
     pub shape: Shape,
+    /// Whether an item of which nothing is wanted is shown as an empty one: ExecuteTransaction's answer, not
+    /// TransactGetItems' (both recorded).
+    pub shows_empty: bool,
 }
 
 impl TransactRead {
@@ -92,7 +95,12 @@ impl TransactItem {
         if let Some(row) = row.as_deref() {
             let item = ItemRef::parse(row)?;
             bytes = item.billed_bytes();
-            self.shape.write_unless_empty(&item, json)?;
+            if self.shows_empty {
+                json.key("Item");
+                self.shape.write(&item, json)?;
+            } else {
+                self.shape.write_unless_empty(&item, json)?;
+            }
         }
         json.end_object();
         Ok(bytes)
