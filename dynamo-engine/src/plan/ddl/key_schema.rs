@@ -209,7 +209,7 @@ mod tests {
             ("a", "a", "fine"),
             ("a b-", "a b", "fine"),
             ("a a", "", "Invalid KeySchema: Some index key attribute have no definition"),
-            ("a a-", "a", "Invalid KeySchema: Some index key attribute have no definition"),
+            ("a a-", "a", "Both the Hash Key and the Range Key element in the KeySchema have the same name"),
             ("a b-", "b", "Invalid KeySchema: Some index key attribute have no definition"),
             (
                 "a",
