@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn far_beyond_the_bound_the_belief_does_outlast_the_promise() {
         let timing = Timing::for_election_timeout(Duration::from_secs(1)).unwrap();
-        let (holder_rate, grantor_rate) = (800, 1_000);
+        let (holder_rate, grantor_rate) = (700, 1_000);
         assert!(
             timing.belief().as_millis() * 1_000 / holder_rate > timing.promise().as_millis() * 1_000 / grantor_rate
         );

@@ -102,11 +102,10 @@ impl Parts {
     /// What is to become of the transaction. What the home says of the client's token comes first, then what keeps a
     /// shard from answering at all, then the verdicts on the actions.
     pub fn verdict(&self) -> Verdict {
-        match &self.parts[0].answer {
-            Some(Ok(outcome @ (Outcome::Replayed { .. } | Outcome::TokenMismatch | Outcome::InProgress))) => {
-                return Verdict::Abort(Ok(outcome.clone()));
-            }
-            _ => {}
+        if let Some(Ok(outcome @ (Outcome::Replayed { .. } | Outcome::TokenMismatch | Outcome::InProgress))) =
+            &self.parts[0].answer
+        {
+            return Verdict::Abort(Ok(outcome.clone()));
         }
         let mut prepares = Vec::with_capacity(self.parts.len());
         let mut is_cancelled = false;
