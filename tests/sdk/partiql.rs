@@ -76,7 +76,7 @@ async fn parameters_of_every_type_arrive_unchanged() {
         AttributeValue::M(HashMap::from([("k".to_owned(), AttributeValue::Ss(vec!["z".into()]))])),
     ];
     for (number, value) in values.iter().enumerate() {
-        let key = s(&number.to_string());
+        let key = s(number.to_string());
         let insert = client.execute_statement().statement("INSERT INTO tbl VALUE {'pk': ?, 'v': ?, 'in': [?]}");
         let insert = insert.parameters(key.clone()).parameters(value.clone()).parameters(value.clone());
         insert.send().await.expect("inserted");
@@ -86,7 +86,7 @@ async fn parameters_of_every_type_arrive_unchanged() {
         assert_eq!(item["in"], AttributeValue::L(vec![value.clone()]));
         let found = client.execute_statement().statement("SELECT * FROM tbl WHERE pk = ? AND v = ?");
         let found = found.parameters(key).parameters(value.clone()).send().await.expect("selected");
-        assert_eq!(found.items(), [item.clone()]);
+        assert_eq!(found.items(), std::slice::from_ref(item));
     }
 }
 
