@@ -49,12 +49,6 @@ fn without_the_anchor_at_send_time() {
     assert!(finds_a_stale_read(Scenario::LateAcknowledgements, Some(Rule::AnchorAtSend)));
 }
 
-/// An acknowledged write is gone: a read that began after it finds what was there before.
-#[test]
-fn without_incarnations() {
-    assert!(finds_a_stale_read(Scenario::LostDisk, Some(Rule::Incarnations)));
-}
-
 #[test]
 fn with_a_clock_far_beyond_the_bound() {
     assert!(finds_a_stale_read(Scenario::ClockFarBeyondTheBound, None));

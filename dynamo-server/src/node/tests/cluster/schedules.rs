@@ -290,3 +290,30 @@ fn a_replica_knows_how_old_its_answers_are() {
     assert_eq!(play(Some(Rule::KnownAge)).as_deref(), Some("old"));
     assert_ne!(play(None).as_deref(), Some("old"));
 }
+
+/// The voter misses a write that the two others acknowledge. Both die, the disk of one is lost, and the empty disk and the
+/// voter are a majority by their numbers.
+async fn empty_disk_and_a_voter_behind() -> Found {
+    let world = World::found(Plan::default()).await;
+    let_lead(&world).await;
+    write(&world, LEADER, "old").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.isolate(VOTER);
+    write(&world, LEADER, "new").await;
+    world.kill(LEADER).await;
+    world.wipe(SUCCESSOR).await;
+    world.start(SUCCESSOR).await;
+    world.network.heal();
+    tokio::time::sleep(PATIENCE).await;
+    match read(&world, VOTER).await.as_deref() {
+        Some("old") => Found::StaleRead,
+        None => Found::Refused,
+        other => panic!("a voter that missed the write cannot know {other:?}"),
+    }
+}
+
+#[test]
+fn only_the_members_own_disks_count() {
+    assert_eq!(play(empty_disk_and_a_voter_behind, Some(Rule::Incarnations)), Found::StaleRead);
+    assert_eq!(play(empty_disk_and_a_voter_behind, None), Found::Refused);
+}
