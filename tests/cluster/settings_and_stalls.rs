@@ -166,7 +166,7 @@ async fn a_leader_whose_disk_hangs_is_followed_by_another() {
     .await;
 }
 
-/// More reads hang than the pool has places; each ends with its request's time.
+/// More scans hang than may run at the same time; each ends with its request's time, and none takes what other reads need.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reads_that_hang_end_with_their_requests_and_give_their_places_back() {
     let fleet = Fleet::found(Shape { nodes: 1, shards: 1, ..Shape::default() }).await;
@@ -186,8 +186,8 @@ async fn reads_that_hang_end_with_their_requests_and_give_their_places_back() {
         }
     }
     let said = health(&fleet, 1).await;
-    assert!(said.contains("192 reads hang at the disk"), "as many as there are threads: {said}");
-    assert!(said.contains("reads: not ready") && said.contains("writes: ready"), "{said}");
+    assert!(said.contains("reads hang at the disk"), "{said}");
+    assert!(said.contains("reads: ready") && said.contains("writes: ready"), "there are threads left: {said}");
     assert_eq!(get(&fleet, 1, "a", true).await.as_deref(), Some("x"), "what is in memory is read all the same");
     fleet.must(1, "mend disk").await;
     eventually("reads are well again", async || call(&fleet, 1, "Scan", &scan).await).await;

@@ -12,6 +12,8 @@ use tests::raw::Connection;
 const REQUESTS_MAX: usize = 20_000;
 
 /// Starts a server that logs as much as it can, and reads its log until it is ready.
+// `terminate` waits for it; where a test fails before, the test's process ends, too.
+#[allow(clippy::zombie_processes)]
 fn start() -> (Child, BufReader<ChildStderr>, SocketAddr) {
     let mut child = Command::new(path())
         .args(["--in-memory", "--port", "0", "--log-level", "trace"])

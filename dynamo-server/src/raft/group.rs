@@ -501,9 +501,10 @@ impl<E: Env> Group<E> {
     }
 
     /// Raises a fault where the group's Raft task has ended without being told to, by a panic say. A follower would not be
-    /// noticed otherwise, since nobody proposes to it.
+    /// noticed otherwise, since nobody proposes to it. A shard that stands still at an entry has ended its own task, and
+    /// only that shard.
     pub fn check_running(&self) {
-        if self.is_stopping.load(Ordering::Relaxed) {
+        if self.is_stopping.load(Ordering::Relaxed) || self.published.quarantine().is_some() {
             return;
         }
         let mut metrics = self.raft.metrics();
@@ -514,7 +515,8 @@ impl<E: Env> Group<E> {
                 None => break metrics.borrow_watched().running_state.is_err(),
             }
         };
-        if is_over && !self.is_stopping.load(Ordering::Relaxed) {
+        let is_expected = || self.is_stopping.load(Ordering::Relaxed) || self.published.quarantine().is_some();
+        if is_over && !is_expected() {
             let state = metrics.borrow_watched().running_state.clone();
             let reason = state.err().map_or_else(|| "it panicked".to_owned(), |fatal| fatal.to_string());
             self.fault.raise(format!("shard {}: its Raft task has ended: {reason}", self.shard.0));
