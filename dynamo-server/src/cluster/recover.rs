@@ -3,7 +3,7 @@
 //! The last resort, when so many disks are lost for good that no majority will ever answer again. Each survivor's directory
 //! is changed while its server is down, with the same list of survivors:
 //!
-//! - In every group the survivors become the only members, all of them voters ([`remake`](crate::raft::remake)). Started,
+//! - In every group the survivors become the only members, all of them voters ([`remake`]). Started,
 //!   they elect whoever has most of each shard.
 //! - The cluster gets another number, the same on every survivor: a hash of the old number and of the survivors with their
 //!   incarnations. A greeting compares these numbers, so no node of the old cluster, should it come back, can vote,
