@@ -36,6 +36,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod transact;
+mod ttl;
 pub mod two_phase;
 mod work;
 
@@ -49,6 +50,7 @@ pub use outcome::{ActionOutcome, Fault, IndexWrite, Outcome, Rejection, WriteOut
 pub use overlay::Overlay;
 pub use state::ShardState;
 pub(crate) use state::read_deletions;
+pub use ttl::is_ttl_queue_filled;
 
 /// Applies one entry: changes `shard`, adds the rows' changes to `batch` and gives one outcome a command, in order.
 ///

@@ -24,6 +24,7 @@ mod part;
 mod ranges;
 mod row;
 pub mod system;
+mod ttl_queue;
 
 pub use part::{KeyDecodeError, KeyPart, KeyValue, TAG_B, TAG_N, TAG_S, push_parts};
 pub use ranges::{RowRange, TableIds, id_range, table_ranges};
@@ -31,6 +32,7 @@ pub use row::{
     RowKey, client_token_home, global_index_key, id_prefix, intent_key, local_index_key, partition_prefix,
     push_part_prefix, row_key, successor, token_of, token_row_key,
 };
+pub use ttl_queue::{parse_ttl_queue, ttl_queue_key, ttl_queue_range};
 
 /// The first byte of every key: which kind of row it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,7 +52,7 @@ pub enum Space {
     History = 0x13,
     /// Locks of prepared cross-shard transactions.
     Intents = 0x14,
-    /// Expiry queue of items with a time to live.
+    /// Expiry queue of items with a time to live, at the first token of the shard's part of the ring.
     TtlQueue = 0x16,
     /// Stream records.
     Stream = 0x17,
