@@ -17,7 +17,7 @@
 //! - [`apply`]: one file per command kind, from command to rows and outcome.
 //! - [`read`]: executes read plans over a frozen view.
 //! - [`reply`]: from outcome to the body of the response.
-//! - [`ttl`]: which items expire, and when.
+//! - [`stream`]: the changes of a table's items, as consumers read them.
 //! - [`capacity`]: capacity units and collection metrics.
 //! - [`codec`], [`context`]: the primitives of the binary codec; who asks.
 //!
@@ -38,7 +38,7 @@ mod messages;
 pub mod plan;
 pub mod read;
 pub mod reply;
-pub mod ttl;
+pub mod stream;
 
 /// The example of the README runs as a test.
 #[cfg(doctest)]

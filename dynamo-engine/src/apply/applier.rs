@@ -14,6 +14,7 @@ use super::{Fault, Outcome, Overlay, Rejection, ShardState, ddl};
 use crate::catalog::{TableDescriptor, TableId};
 use crate::command::{Command, Entry, Stamped};
 use crate::keyspace::{RowRange, local};
+use crate::stream::{SequenceNumber, StreamId, StreamShardId};
 
 /// The state and the overlay while an entry is applied.
 pub struct Applier<'a> {
@@ -30,6 +31,9 @@ pub struct Applier<'a> {
     pub(super) counted: BTreeSet<u64>,
     /// Own lanes that changed.
     pub(super) lanes_changed: BTreeSet<ShardId>,
+    /// Shards of streams that changed.
+    pub(super) streams_changed: BTreeSet<(StreamId, StreamShardId)>,
+    pub(super) next_number_before: SequenceNumber,
     clock_before: (Timestamp, Timestamp),
     deletions_before: Timestamp,
 }
@@ -47,6 +51,8 @@ impl<'a> Applier<'a> {
             work: Work::default(),
             counted: BTreeSet::new(),
             lanes_changed: BTreeSet::new(),
+            streams_changed: BTreeSet::new(),
+            next_number_before: shard.streams.next(),
             clock_before,
             deletions_before,
             shard,
@@ -65,9 +71,7 @@ impl<'a> Applier<'a> {
         self.ts = stamped.ts;
         match &stamped.command {
             Command::Noop | Command::RaiseCeiling => Ok(Outcome::Done),
-            Command::Write(_) | Command::Transact(_) | Command::Prepare(_) | Command::Expire(_)
-                if self.work.is_enough() =>
-            {
+            Command::Write(_) | Command::Transact(_) | Command::Prepare(_) if self.work.is_enough() => {
                 Ok(Outcome::Rejected(Rejection::Crowded))
             }
             Command::Write(write) => self.write(write),
@@ -80,8 +84,7 @@ impl<'a> Applier<'a> {
             Command::Forget(forget) => Ok(self.forget(forget)),
             Command::ApplyLane(lane) => self.apply_lane(lane),
             Command::TrimLane(trim) => self.trim_lane(trim),
-            Command::FillTtlQueue(fill) => self.fill_ttl_queue(fill),
-            Command::Expire(expire) => self.expire(expire),
+            Command::TendStreams(tend) => Ok(self.tend_streams(tend)),
         }
     }
 
@@ -109,6 +112,7 @@ impl<'a> Applier<'a> {
                 self.overlay.put(local::lane(self.shard.id, target), lane.to_bytes());
             }
         }
+        self.finish_streams();
         self.overlay.finish(batch);
     }
 

@@ -38,7 +38,7 @@ impl Applier<'_> {
         key: &[u8],
         evaluated: Evaluated<'_>,
     ) -> Result<WriteOutcome, Fault> {
-        let Evaluated { old, next } = evaluated;
+        let Evaluated { old, next, by_ttl } = evaluated;
         let row = |body: &ItemBody| Some(Value::from(stored(body, self.ts)));
         let new = match &next {
             Next::Same => return Ok(WriteOutcome::unchanged(old)),
@@ -50,10 +50,8 @@ impl Applier<'_> {
         let old_item = old.as_deref().map(ItemRef::parse).transpose()?;
         let new_item = new.as_deref().map(ItemRef::parse).transpose()?;
         self.count(table.id.0, old_item.map(|item| item.billed_bytes()), new_item.map(|item| item.billed_bytes()));
+        self.record_change(table, old_item, new_item, by_ttl)?;
         let (index_writes, lanes) = self.maintain_indexes(table, key, old_item, new_item)?;
-        if let Some(attribute) = table.ttl_attribute() {
-            self.maintain_ttl_queue(attribute, key, old_item, new_item)?;
-        }
         match &new {
             Some(row) => self.put(key.to_vec(), row.clone()),
             None => {

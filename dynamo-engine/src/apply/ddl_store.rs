@@ -6,9 +6,10 @@ use shard_router::{ShardId, TokenRange};
 
 use super::ddl::DdlStore;
 use super::{Applier, Fault};
-use crate::catalog::{Rollout, TableDescriptor, TableId};
+use crate::catalog::{EndedStream, Rollout, TableDescriptor, TableId};
 use crate::codec::DecodeError;
 use crate::keyspace::{RowRange, local, system};
+use crate::stream::StreamId;
 
 impl DdlStore for Applier<'_> {
     type Fault = Fault;
@@ -41,6 +42,8 @@ impl DdlStore for Applier<'_> {
             let gone = before.indexes.iter().filter(|index| table.index_by_id(index.id).is_none());
             gone.for_each(|index| self.forget_counters(index.id.0));
         }
+        let before = self.shard.tables.get(&table.id).and_then(|before| before.stream_id());
+        self.follow_stream(before, table.stream_id());
         self.overlay.put(local::installed(self.shard.id, table.id.0), table.to_bytes());
         self.shard.tables.insert(table.id, table);
         Ok(())
@@ -49,6 +52,7 @@ impl DdlStore for Applier<'_> {
     fn uninstall(&mut self, table: &TableDescriptor) -> Result<(), Fault> {
         self.overlay.delete(local::installed(self.shard.id, table.id.0));
         self.shard.tables.remove(&table.id);
+        self.follow_stream(table.stream_id(), None);
         // The locks' rows go with the table's ranges.
         self.shard.locks.drop_table(table.id);
         self.forget_counters(table.id.0);
@@ -84,6 +88,25 @@ impl DdlStore for Applier<'_> {
         self.shard.era = era;
         self.overlay.put(local::era(self.shard.id), self.shard.encode_era());
         Ok(())
+    }
+
+    fn end_stream(&mut self, stream: EndedStream) -> Result<(), Fault> {
+        self.overlay.put(system::ended_stream(stream.id), stream.to_bytes());
+        self.shard.ended_streams.insert(stream.id, Arc::new(stream));
+        Ok(())
+    }
+
+    fn forget_stream(&mut self, stream: StreamId) -> Result<bool, Fault> {
+        let is_known = self.shard.ended_streams.remove(&stream).is_some();
+        if is_known {
+            self.overlay.delete(system::ended_stream(stream));
+        }
+        Ok(is_known)
+    }
+
+    fn newest_ended_stream(&self, table_name: &str) -> Option<u64> {
+        let of_name = self.shard.ended_streams.values().filter(|stream| stream.table_name == table_name);
+        of_name.map(|stream| stream.id.since_ms).max()
     }
 
     fn shard(&self) -> ShardId {

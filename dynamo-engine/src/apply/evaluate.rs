@@ -22,6 +22,8 @@ pub(super) struct Evaluated<'w> {
     pub old: Option<Value>,
     /// What becomes of it.
     pub next: Next<'w>,
+    /// Whether it is done because the item's time to live is over: its stream record says so.
+    pub by_ttl: bool,
 }
 
 /// The item after an action.
@@ -76,7 +78,7 @@ impl Applier<'_> {
                 Err(text) => return Ok(Err(Refusal::Invalid(text))),
             },
         };
-        Ok(Ok(Evaluated { old, next }))
+        Ok(Ok(Evaluated { old, next, by_ttl: false }))
     }
 }
 

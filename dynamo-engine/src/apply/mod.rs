@@ -33,10 +33,10 @@ mod outcome;
 mod outcome_codec;
 mod overlay;
 mod state;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod transact;
-mod ttl;
 pub mod two_phase;
 mod work;
 
@@ -50,7 +50,6 @@ pub use outcome::{ActionOutcome, Fault, IndexWrite, Outcome, Rejection, WriteOut
 pub use overlay::Overlay;
 pub use state::ShardState;
 pub(crate) use state::read_deletions;
-pub use ttl::is_ttl_queue_filled;
 
 /// Applies one entry: changes `shard`, adds the rows' changes to `batch` and gives one outcome a command, in order.
 ///

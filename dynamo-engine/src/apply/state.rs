@@ -9,10 +9,11 @@ use shard_router::{ShardId, ShardMap, Token, TokenRange};
 
 use super::Fault;
 use super::two_phase::Locks;
-use crate::catalog::{MemoryCatalog, Rollout, Stats, TableDescriptor, TableId, TablePhase};
+use crate::catalog::{EndedStream, MemoryCatalog, Rollout, Stats, TableDescriptor, TableId, TablePhase};
 use crate::codec::{DecodeError, finish, get_u8, get_u64, put_u64};
 use crate::keyspace::{local, system};
 use crate::lane::{Lanes, OutLane, seen_from_bytes};
+use crate::stream::{StreamId, Streams};
 
 const CLOCK_FORMAT: u8 = 1;
 const ERA_FORMAT: u8 = 1;
@@ -48,6 +49,10 @@ pub struct ShardState {
     pub deletions_high: Timestamp,
     /// How far the lanes have come that bring index entries to other shards, and theirs to this one.
     pub lanes: Lanes,
+    /// The shards of streams that are kept here.
+    pub streams: Streams,
+    /// Streams that are over and kept; empty but in the system group.
+    pub ended_streams: BTreeMap<StreamId, Arc<EndedStream>>,
 }
 
 impl ShardState {
@@ -66,6 +71,8 @@ impl ShardState {
             locks: Locks::default(),
             deletions_high: Timestamp::ZERO,
             lanes: Lanes::default(),
+            streams: Streams::default(),
+            ended_streams: BTreeMap::new(),
         }
     }
 
@@ -93,6 +100,14 @@ impl ShardState {
                 Ok(true)
             })?;
         }
+        if id == SYSTEM_SHARD {
+            for_each(reader, &system::ended_streams_prefix(), |suffix, row| {
+                let stream =
+                    system::parse_ended_stream(suffix).ok_or(Fault::Invariant("a stream that is over has an id"))?;
+                state.ended_streams.insert(stream, Arc::new(EndedStream::from_bytes(stream, row)?));
+                Ok(true)
+            })?;
+        }
         for_each(reader, &local::stats_prefix(id), |suffix, row| {
             let stats_id = suffix.try_into().map_err(|_| Fault::Invariant("a statistics key ends with an id"))?;
             state.stats.insert(u64::from_be_bytes(stats_id), Stats::from_bytes(row)?);
@@ -113,6 +128,7 @@ impl ShardState {
             state.lanes.seen.insert(shard_id(suffix)?, seen_from_bytes(row)?);
             Ok(true)
         })?;
+        state.streams = Streams::load(reader, id)?;
         Ok(state)
     }
 
@@ -124,11 +140,6 @@ impl ShardState {
     /// The shard that owns `token`.
     pub fn owner(&self, token: Token) -> ShardId {
         self.map.locate(token).0
-    }
-
-    /// Where the expiry queue for an item at `token` stands; see [`crate::keyspace::ttl_queue_key`].
-    pub fn ttl_place(&self, token: Token) -> Token {
-        self.map.range_of(token).first()
     }
 
     /// The parts of the ring that are this shard's, in order.
@@ -156,6 +167,7 @@ impl ShardState {
             );
             catalog.insert(Arc::clone(&rollout.table), rollout.phase);
         }
+        self.ended_streams.values().for_each(|stream| catalog.insert_ended_stream(Arc::clone(stream)));
         catalog
     }
 

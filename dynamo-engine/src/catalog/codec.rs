@@ -19,10 +19,6 @@ use super::{
 
 /// The format of a table that is as it was asked to be.
 pub const DESCRIPTOR_FORMAT: u8 = 1;
-/// In place of the bool of time to live: off or on, and when that was changed follows. Earlier builds wrote no time.
-const TTL_OFF_SINCE: u8 = 2;
-const TTL_ON_SINCE: u8 = 3;
-
 /// The format of a table of which something is pending.
 pub const DESCRIPTOR_FORMAT_PENDING: u8 = 2;
 
@@ -45,7 +41,7 @@ impl TableDescriptor {
         put_throughput(out, &self.throughput);
         put_option(out, self.on_demand.as_ref(), put_on_demand);
         put_option(out, self.warm.as_ref(), put_warm);
-        put_option(out, self.stream.as_ref(), put_stream);
+        put_stream(out, self.stream.as_ref());
         put_option(out, self.ttl.as_ref(), put_ttl);
         put_string_map(out, &self.tags);
         put_bool(out, self.deletion_protection);
@@ -106,7 +102,7 @@ fn get_table(input: &mut &[u8]) -> Result<TableDescriptor, DecodeError> {
         throughput: get_throughput(input)?,
         on_demand: get_option(input, get_on_demand)?,
         warm: get_option(input, get_warm)?,
-        stream: get_option(input, get_stream)?,
+        stream: get_stream(input)?,
         ttl: get_option(input, get_ttl)?,
         tags: get_string_map(input)?,
         deletion_protection: get_bool(input)?,
@@ -139,12 +135,12 @@ pub(crate) fn get_attribute(input: &mut &[u8]) -> Result<KeyAttribute, DecodeErr
     Ok(KeyAttribute { name, kind })
 }
 
-fn put_keys(out: &mut Vec<u8>, keys: &KeySchema) {
+pub(super) fn put_keys(out: &mut Vec<u8>, keys: &KeySchema) {
     put_list(out, &keys.partition, put_attribute);
     put_list(out, &keys.sort, put_attribute);
 }
 
-fn get_keys(input: &mut &[u8]) -> Result<KeySchema, DecodeError> {
+pub(super) fn get_keys(input: &mut &[u8]) -> Result<KeySchema, DecodeError> {
     Ok(KeySchema { partition: get_list(input, get_attribute)?, sort: get_list(input, get_attribute)? })
 }
 
@@ -275,7 +271,17 @@ pub(crate) fn get_warm(input: &mut &[u8]) -> Result<WarmThroughput, DecodeError>
     })
 }
 
-fn put_stream(out: &mut Vec<u8>, stream: &StreamSettings) {
+/// Without a stream, as an option is.
+const NO_STREAM: u8 = 0;
+/// As builds wrote it that described streams and recorded nothing.
+const STREAM_WITHOUT_RECORDS: u8 = 1;
+/// A stream whose table's writes are recorded. Builds that do not know how stop at it, rather than write other rows than
+/// the other replicas.
+const STREAM: u8 = 2;
+
+fn put_stream(out: &mut Vec<u8>, stream: Option<&StreamSettings>) {
+    let Some(stream) = stream else { return out.push(NO_STREAM) };
+    out.push(STREAM);
     put_bool(out, stream.enabled);
     put_stream_view(out, stream.view);
     put_u64(out, stream.since_ms);
@@ -290,8 +296,13 @@ pub(crate) fn put_stream_view(out: &mut Vec<u8>, view: StreamView) {
     });
 }
 
-fn get_stream(input: &mut &[u8]) -> Result<StreamSettings, DecodeError> {
-    Ok(StreamSettings { enabled: get_bool(input)?, view: get_stream_view(input)?, since_ms: get_u64(input)? })
+fn get_stream(input: &mut &[u8]) -> Result<Option<StreamSettings>, DecodeError> {
+    match get_u8(input)? {
+        NO_STREAM => return Ok(None),
+        STREAM_WITHOUT_RECORDS | STREAM => {}
+        tag => return Err(DecodeError::Tag { what: "stream", tag }),
+    }
+    Ok(Some(StreamSettings { enabled: get_bool(input)?, view: get_stream_view(input)?, since_ms: get_u64(input)? }))
 }
 
 pub(crate) fn get_stream_view(input: &mut &[u8]) -> Result<StreamView, DecodeError> {
@@ -306,26 +317,11 @@ pub(crate) fn get_stream_view(input: &mut &[u8]) -> Result<StreamView, DecodeErr
 
 fn put_ttl(out: &mut Vec<u8>, ttl: &TtlSettings) {
     put_str(out, &ttl.attribute);
-    match ttl.changed_ms {
-        None => put_bool(out, ttl.enabled),
-        Some(changed_ms) => {
-            out.push(if ttl.enabled { TTL_ON_SINCE } else { TTL_OFF_SINCE });
-            put_u64(out, changed_ms);
-        }
-    }
+    put_bool(out, ttl.enabled);
 }
 
 fn get_ttl(input: &mut &[u8]) -> Result<TtlSettings, DecodeError> {
-    let attribute = get_str(input)?;
-    let (enabled, has_time) = match get_u8(input)? {
-        0 => (false, false),
-        1 => (true, false),
-        TTL_OFF_SINCE => (false, true),
-        TTL_ON_SINCE => (true, true),
-        tag => return Err(DecodeError::Tag { what: "time to live", tag }),
-    };
-    let changed_ms = if has_time { Some(get_u64(input)?) } else { None };
-    Ok(TtlSettings { attribute, enabled, changed_ms })
+    Ok(TtlSettings { attribute: get_str(input)?, enabled: get_bool(input)? })
 }
 
 fn put_class(out: &mut Vec<u8>, settings: &TableClassSettings) {
@@ -390,23 +386,12 @@ mod tests {
         ];
         assert_eq!(bare.to_bytes(), expected);
         let text: String = fixture::orders().to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(text, include_str!("golden/orders_1.hex").trim_end());
-    }
-
-    #[test]
-    fn time_to_live_has_these_bytes() {
-        for (enabled, changed_ms, bytes) in [
-            (false, None, &[1, b't', 0][..]),
-            (true, None, &[1, b't', 1]),
-            (false, Some(300), &[1, b't', 2, 0xac, 2]),
-            (true, Some(300), &[1, b't', 3, 0xac, 2]),
-        ] {
-            let ttl = TtlSettings { attribute: "t".to_owned(), enabled, changed_ms };
-            let mut out = Vec::new();
-            put_ttl(&mut out, &ttl);
-            assert_eq!((&out[..], get_ttl(&mut &bytes[..])), (bytes, Ok(ttl)));
-        }
-        assert!(get_ttl(&mut &[1, b't', 4, 0][..]).is_err());
+        assert_eq!(text, include_str!("golden/orders_2.hex").trim_end());
+        // As it was written before there were stream records.
+        assert_eq!(
+            TableDescriptor::from_bytes(&fixture::hex(include_str!("golden/orders_1.hex"))),
+            Ok(fixture::orders())
+        );
     }
 
     #[test]
@@ -416,7 +401,7 @@ mod tests {
         table.pending = vec![TableStep::Class(TableClass::Standard), TableStep::Stream(None), TableStep::BillingAgain];
         let bytes = table.to_bytes();
         assert_eq!((bytes[0], &bytes[1..settled.len()]), (2, &settled[1..]));
-        assert_eq!(bytes[settled.len()..], [3, 10, 1, 8, 0, 20]);
+        assert_eq!(bytes[settled.len()..], [3, 10, 1, 22, 0, 20]);
         assert_eq!(TableDescriptor::from_bytes(&bytes), Ok(table));
         for end in settled.len()..bytes.len() {
             assert!(TableDescriptor::from_bytes(&bytes[..end]).is_err());

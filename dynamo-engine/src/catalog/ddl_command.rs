@@ -16,6 +16,7 @@ use super::codec::{
     put_stream_view, put_warm,
 };
 use super::{IndexId, TableDescriptor, TableId, TableStep};
+use crate::stream::StreamId;
 
 /// A change of the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +67,11 @@ pub enum DdlCommand {
         /// Which table.
         table: TableId,
     },
+    /// Forgets a stream that is over and whose time to be kept has passed; for the system group.
+    ForgetStream {
+        /// Which stream.
+        stream: StreamId,
+    },
 }
 
 impl DdlCommand {
@@ -106,6 +112,11 @@ impl DdlCommand {
                 out.push(7);
                 put_u64(out, table.0);
             }
+            DdlCommand::ForgetStream { stream } => {
+                out.push(8);
+                put_u64(out, stream.table.0);
+                put_u64(out, stream.since_ms);
+            }
         }
     }
 
@@ -127,6 +138,9 @@ impl DdlCommand {
             5 => DdlCommand::Uninstall { era: get_u64(input)?, table: TableId(get_u64(input)?) },
             6 => DdlCommand::ConfirmInstalled { table: TableId(get_u64(input)?), schema_version: get_u32(input)? },
             7 => DdlCommand::ConfirmUninstalled { table: TableId(get_u64(input)?) },
+            8 => DdlCommand::ForgetStream {
+                stream: StreamId { table: TableId(get_u64(input)?), since_ms: get_u64(input)? },
+            },
             tag => return Err(DecodeError::Tag { what: "DDL command", tag }),
         })
     }
@@ -191,7 +205,7 @@ fn step_tag(step: &TableStep) -> u8 {
         TableStep::IndexOnDemand { .. } => 5,
         TableStep::Warm(_) => 6,
         TableStep::IndexWarm { .. } => 7,
-        TableStep::Stream(_) => 8,
+        TableStep::Stream(_) => 22,
         TableStep::Sse(_) => 9,
         TableStep::Class(_) => 10,
         TableStep::DeletionProtection(_) => 11,
@@ -237,6 +251,7 @@ pub(super) fn get_plain_step(input: &mut &[u8]) -> Result<TableStep, DecodeError
         5 => TableStep::IndexOnDemand { index: index(input)?, limits: get_on_demand(input)? },
         6 => TableStep::Warm(get_warm(input)?),
         7 => TableStep::IndexWarm { index: index(input)?, warm: get_warm(input)? },
+        // 8 is read and no longer written; builds from before there were records stop at 22.
         8 => TableStep::Stream(get_option(input, get_stream_view)?),
         9 => TableStep::Sse(get_option(input, get_sse)?),
         10 => TableStep::Class(get_class_name(input)?),
@@ -249,6 +264,7 @@ pub(super) fn get_plain_step(input: &mut &[u8]) -> Result<TableStep, DecodeError
         17 => TableStep::AdvanceIndex { index: index(input)?, to: get_state(input)? },
         18 => TableStep::RemoveIndex { index: index(input)? },
         20 => TableStep::BillingAgain,
+        22 => TableStep::Stream(get_option(input, get_stream_view)?),
         tag => return Err(DecodeError::Tag { what: "table step", tag }),
     })
 }
@@ -305,6 +321,7 @@ mod tests {
             DdlCommand::Uninstall { era: 2, table: TableId(7) },
             DdlCommand::ConfirmInstalled { table: TableId(7), schema_version: 300 },
             DdlCommand::ConfirmUninstalled { table: TableId(7) },
+            DdlCommand::ForgetStream { stream: StreamId { table: TableId(7), since_ms: 300 } },
         ] {
             let mut bytes = Vec::new();
             command.encode(&mut bytes);
@@ -330,15 +347,23 @@ mod tests {
         let confirm = DdlCommand::ConfirmInstalled { table: TableId(7), schema_version: 300 };
         assert_eq!(bytes(confirm), [6, 7, 0xac, 2]);
         assert_eq!(bytes(DdlCommand::ConfirmUninstalled { table: TableId(300) }), [7, 0xac, 2]);
+        let stream = StreamId { table: TableId(7), since_ms: 300 };
+        assert_eq!(bytes(DdlCommand::ForgetStream { stream }), [8, 7, 0xac, 2]);
     }
 
     /// Golden bytes: logs are replayed by later builds.
     #[test]
     fn steps_have_these_bytes() {
         let mut bytes = Vec::new();
-        DdlCommand::ChangeTable { table: TableId(7), schema_version: 3, steps: every_step() }.encode(&mut bytes);
+        let command = DdlCommand::ChangeTable { table: TableId(7), schema_version: 3, steps: every_step() };
+        command.encode(&mut bytes);
         let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(text, include_str!("golden/steps_1.hex").trim_end());
+        assert_eq!(text, include_str!("golden/steps_2.hex").trim_end());
+        // As they were written before there were stream records.
+        assert_eq!(
+            DdlCommand::decode(&mut &fixture::hex(include_str!("golden/steps_1.hex"))[..]).as_ref(),
+            Ok(&command)
+        );
     }
 
     /// Any bytes are decoded or refused, and what is decoded is encoded as it was meant.

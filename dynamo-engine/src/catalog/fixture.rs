@@ -59,7 +59,7 @@ pub fn orders() -> TableDescriptor {
     table.warm = Some(WarmThroughput { read_units_per_second: Some(12_000), write_units_per_second: Some(4_000) });
     table.stream =
         Some(StreamSettings { enabled: true, view: StreamView::NewAndOldImages, since_ms: 1_700_000_000_001 });
-    table.ttl = Some(TtlSettings { attribute: "expires".to_owned(), enabled: true, changed_ms: None });
+    table.ttl = Some(TtlSettings { attribute: "expires".to_owned(), enabled: true });
     table.tags.insert("team".to_owned(), "sales".to_owned());
     table.deletion_protection = true;
     table.table_class =
@@ -67,4 +67,10 @@ pub fn orders() -> TableDescriptor {
     table.sse = Some(SseSettings { key: Some("alias/orders".to_owned()) });
     table.created_ms = 1_699_999_999_999;
     table
+}
+
+/// The bytes of a golden file.
+pub fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u32> = text.trim_end().chars().map(|digit| digit.to_digit(16).expect("a hex digit")).collect();
+    digits.chunks(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect()
 }

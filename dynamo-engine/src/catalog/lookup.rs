@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{TableDescriptor, TableId, TablePhase};
+use super::{EndedStream, StreamDescription, TableDescriptor, TableId, TablePhase};
+use crate::stream::StreamId;
 
 /// The descriptors installed in the shards of this node, at one moment.
 ///
@@ -27,6 +28,13 @@ pub trait Catalog {
         let names = self.table_names(None, usize::MAX);
         names.iter().filter_map(|name| self.table(name)).find(|table| table.id == id)
     }
+
+    /// Every stream that is kept, in the order of table name and beginning; only those of tables called `table_name`, where
+    /// one is given.
+    fn streams(&self, table_name: Option<&str>) -> Vec<StreamDescription>;
+
+    /// The stream of that number, while it is kept.
+    fn stream(&self, id: StreamId) -> Option<StreamDescription>;
 }
 
 /// A catalog in memory: what a shard's state holds, and what tests plan against.
@@ -36,6 +44,8 @@ pub struct MemoryCatalog {
     tables: BTreeMap<String, Entry>,
     /// How many tables have been deleted, as far as this catalog knows.
     era: u64,
+    /// Streams that are over and kept; empty but in the system group's catalog.
+    ended_streams: BTreeMap<StreamId, Arc<EndedStream>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,12 +66,22 @@ impl MemoryCatalog {
 
     /// An empty catalog of that era; see [`Rollout`](super::Rollout).
     pub fn of_era(era: u64) -> Self {
-        MemoryCatalog { tables: BTreeMap::new(), era }
+        MemoryCatalog { era, ..MemoryCatalog::default() }
     }
 
     /// Puts a table in, in place of what had its name.
     pub fn insert(&mut self, table: Arc<TableDescriptor>, phase: TablePhase) {
         self.tables.insert(table.name.clone(), Entry { table, phase });
+    }
+
+    /// Puts a stream in that is over.
+    pub fn insert_ended_stream(&mut self, stream: Arc<EndedStream>) {
+        self.ended_streams.insert(stream.id, stream);
+    }
+
+    /// The streams that are over and kept.
+    pub fn ended_streams(&self) -> impl Iterator<Item = &Arc<EndedStream>> {
+        self.ended_streams.values()
     }
 
     /// How many tables have been deleted, as far as this catalog knows.
@@ -105,6 +125,14 @@ impl Catalog for MemoryCatalog {
     fn table_by_id(&self, id: TableId) -> Option<Arc<TableDescriptor>> {
         let (table, phase) = self.described_by_id(id)?;
         phase.serves_data().then_some(table)
+    }
+
+    fn streams(&self, table_name: Option<&str>) -> Vec<StreamDescription> {
+        MemoryCatalog::streams(self, table_name)
+    }
+
+    fn stream(&self, id: StreamId) -> Option<StreamDescription> {
+        MemoryCatalog::stream(self, id)
     }
 }
 

@@ -24,6 +24,7 @@ mod rollout;
 mod settings;
 mod stats;
 mod step;
+mod stream;
 mod table;
 mod work;
 
@@ -41,5 +42,6 @@ pub use settings::{
 };
 pub use stats::{LoadError, Stats, TableStats};
 pub use step::TableStep;
+pub use stream::{EndedStream, StreamDescription, StreamStatus};
 pub use table::TableDescriptor;
 pub use work::{DdlWork, next_ddl_step};

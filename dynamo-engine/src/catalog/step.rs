@@ -136,8 +136,7 @@ impl TableDescriptor {
                 self.tags.remove(key);
             }
             TableStep::Ttl { attribute, enabled } => {
-                let changed_ms = Some(now_ms);
-                self.ttl = Some(TtlSettings { attribute: attribute.clone(), enabled: *enabled, changed_ms });
+                self.ttl = Some(TtlSettings { attribute: attribute.clone(), enabled: *enabled });
             }
             TableStep::AttributeDefinitions(definitions) => self.attribute_definitions = definitions.clone(),
             TableStep::CreateIndex(index) => {

@@ -4,8 +4,7 @@
 //! entry     format (1) = 01 · stamped ms · ceiling (8, BE) · count · (timestamp (8, BE) · command)*
 //! command   00 noop | 01 raise ceiling | 02 write | 03 transaction | 04 ddl | 05 backfill step
 //!           | 10 prepare | 11 decide | 12 resolve | 13 forget
-//!           | 18 apply lane | 19 trim lane
-//!           | 20 fill ttl queue | 21 expire
+//!           | 18 apply lane | 19 trim lane | 20 tend streams
 //! write     table · schema version · key · condition (option) · change
 //! change    01 put · body | 02 update · … | 03 delete | 04 check
 //! transaction  client token · count · write*
@@ -14,8 +13,8 @@
 //! lane      source · first · count · mutation*
 //! mutation  table · schema version · key · row (option)
 //! trim      target · through
-//! fill      table · attribute · rows
-//! expire    table · attribute · count · (expiry ms · key)*
+//! tend      count · (table · since ms · opened ms · data shard · action)*
+//! action    01 roll | 02 trim · through | 03 drop
 //! ```
 //!
 //! Integers are varints where no width is given; keys, bodies and texts carry their length.
@@ -24,8 +23,8 @@ use dynamo_expression::{Condition, Update};
 use hlc::Timestamp;
 
 use super::{
-    ApplyLane, BackfillStep, Change, ClientToken, Command, Decide, ENTRY_FORMAT, Entry, Expire, FillTtlQueue, Forget,
-    ItemWrite, Prepare, Resolve, Stamped, Transaction, TrimLane,
+    ApplyLane, BackfillStep, Change, ClientToken, Command, Decide, ENTRY_FORMAT, Entry, Forget, ItemWrite, Prepare,
+    Resolve, Stamped, TendStreams, Transaction, TrimLane,
 };
 use crate::catalog::{DdlCommand, IndexId, TableId};
 use crate::codec::{
@@ -46,8 +45,7 @@ const RESOLVE: u8 = 0x12;
 const FORGET: u8 = 0x13;
 const APPLY_LANE: u8 = 0x18;
 const TRIM_LANE: u8 = 0x19;
-const FILL_TTL_QUEUE: u8 = 0x20;
-const EXPIRE: u8 = 0x21;
+const TEND_STREAMS: u8 = 0x20;
 
 const NO_CLIENT_TOKEN: u8 = 0x00;
 const CLIENT_TOKEN_WITHOUT_TABLE: u8 = 0x01;
@@ -135,13 +133,9 @@ impl Command {
                 out.push(TRIM_LANE);
                 trim.encode(out);
             }
-            Command::FillTtlQueue(fill) => {
-                out.push(FILL_TTL_QUEUE);
-                fill.encode(out);
-            }
-            Command::Expire(expire) => {
-                out.push(EXPIRE);
-                expire.encode(out);
+            Command::TendStreams(tend) => {
+                out.push(TEND_STREAMS);
+                tend.encode(out);
             }
         }
     }
@@ -164,8 +158,7 @@ impl Command {
             FORGET => Command::Forget(Forget::decode(input)?),
             APPLY_LANE => Command::ApplyLane(ApplyLane::decode(input)?),
             TRIM_LANE => Command::TrimLane(TrimLane::decode(input)?),
-            FILL_TTL_QUEUE => Command::FillTtlQueue(FillTtlQueue::decode(input)?),
-            EXPIRE => Command::Expire(Expire::decode(input)?),
+            TEND_STREAMS => Command::TendStreams(TendStreams::decode(input)?),
             tag => return Err(DecodeError::Tag { what: "command", tag }),
         })
     }

@@ -11,7 +11,7 @@
 pub(crate) mod codec;
 mod item_write;
 mod lane;
-mod ttl;
+mod stream;
 mod two_phase;
 pub(crate) mod two_phase_codec;
 
@@ -26,7 +26,7 @@ use crate::keyspace::client_token_home;
 pub use crate::codec::DecodeError;
 pub use item_write::request_hash;
 pub use lane::{ApplyLane, TrimLane};
-pub use ttl::{EXPIRE_ITEMS_MAX, Expire, Expiring, FillTtlQueue};
+pub use stream::{STREAM_STEPS_MAX, StreamAction, StreamStep, TendStreams};
 pub use two_phase::{Decide, Forget, Prepare, Prepared, Resolve, TransactionId, Verdict};
 
 /// The first byte of every entry.
@@ -79,10 +79,8 @@ pub enum Command {
     ApplyLane(ApplyLane),
     /// Remove delivered rows of an own lane.
     TrimLane(TrimLane),
-    /// Add the next rows to an expiry queue that is being filled.
-    FillTtlQueue(FillTtlQueue),
-    /// Delete items that are due.
-    Expire(Expire),
+    /// Roll over, trim and forget shards of streams.
+    TendStreams(TendStreams),
 }
 
 impl Command {
@@ -106,8 +104,7 @@ impl Command {
             Command::Forget(_) => "forget",
             Command::ApplyLane(_) => "index entries",
             Command::TrimLane(_) => "trim of index entries",
-            Command::FillTtlQueue(_) => "fill of the expiry queue",
-            Command::Expire(_) => "expiry",
+            Command::TendStreams(_) => "upkeep of streams",
         }
     }
 }

@@ -36,7 +36,7 @@ impl<'a> ItemRef<'a> {
         Ok(ItemRef { timestamp: Timestamp(timestamp), ..Self::of_body(body)? })
     }
 
-    pub(super) fn of_body(body: &'a [u8]) -> Result<ItemRef<'a>, Corrupt> {
+    pub(crate) fn of_body(body: &'a [u8]) -> Result<ItemRef<'a>, Corrupt> {
         let (head, rest) = body.split_at_checked(BODY_HEAD_BYTES).ok_or(Corrupt("item is cut off"))?;
         let billed_bytes = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
         let count = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;

@@ -5,7 +5,9 @@
 use shard_router::ShardId;
 
 use super::Space;
+use crate::catalog::TableId;
 use crate::lane::LanePosition;
+use crate::stream::{StreamId, StreamShardId};
 
 /// What a shard-local row holds; the byte is pinned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +24,6 @@ enum Kind {
     Backfill = 0x09,
     TokenName = 0x0A,
     Skipped = 0x0B,
-    TtlFill = 0x0C,
     Prepared = 0x20,
     Decision = 0x21,
     Deletions = 0x22,
@@ -30,6 +31,8 @@ enum Kind {
     Lane = 0x31,
     LaneSeen = 0x32,
     Era = 0x40,
+    StreamShard = 0x50,
+    StreamSequence = 0x51,
 }
 
 fn key(shard: ShardId, kind: Kind) -> Vec<u8> {
@@ -125,11 +128,6 @@ pub fn backfill(shard: ShardId, index: u64) -> Vec<u8> {
     key_with_id(shard, Kind::Backfill, index)
 }
 
-/// How far the filling of a table's expiry queue has come on the shard.
-pub fn ttl_fill(shard: ShardId, table: u64) -> Vec<u8> {
-    key_with_id(shard, Kind::TtlFill, table)
-}
-
 /// The catalog's era, as far as the shard has heard of it; see [`Rollout`](crate::catalog::Rollout).
 pub fn era(shard: ShardId) -> Vec<u8> {
     key(shard, Kind::Era)
@@ -200,6 +198,42 @@ pub fn lane_seen_prefix(shard: ShardId) -> Vec<u8> {
     key(shard, Kind::LaneSeen)
 }
 
+/// A shard of a stream: `… · table id (8) · since ms (8) · opened ms (8) · data shard (4)`, all big endian.
+pub fn stream_shard(shard: ShardId, stream: StreamId, id: StreamShardId) -> Vec<u8> {
+    let mut key = stream_prefix(shard, stream);
+    key.extend_from_slice(&id.created_ms.to_be_bytes());
+    key.extend_from_slice(&id.data_shard.0.to_be_bytes());
+    key
+}
+
+/// Prefix of the shards of one stream.
+pub fn stream_prefix(shard: ShardId, stream: StreamId) -> Vec<u8> {
+    let mut key = key_with_id(shard, Kind::StreamShard, stream.table.0);
+    key.extend_from_slice(&stream.since_ms.to_be_bytes());
+    key
+}
+
+/// Prefix of the shards of all streams.
+pub fn streams_prefix(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::StreamShard)
+}
+
+/// Takes the key of a stream's shard apart. `None` where it is none.
+pub fn parse_stream_shard(shard: ShardId, stream_key: &[u8]) -> Option<(StreamId, StreamShardId)> {
+    let rest = stream_key.strip_prefix(&streams_prefix(shard)[..])?;
+    let (table, rest) = rest.split_first_chunk::<8>()?;
+    let (since, rest) = rest.split_first_chunk::<8>()?;
+    let (created, data_shard) = rest.split_first_chunk::<8>()?;
+    let stream = StreamId { table: TableId(u64::from_be_bytes(*table)), since_ms: u64::from_be_bytes(*since) };
+    let data_shard = ShardId(u32::from_be_bytes(data_shard.try_into().ok()?));
+    Some((stream, StreamShardId { created_ms: u64::from_be_bytes(*created), data_shard }))
+}
+
+/// The number that the next stream record gets; absent while there was none.
+pub fn stream_sequence(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::StreamSequence)
+}
+
 /// The shard's behaviour version.
 pub fn behaviour(shard: ShardId) -> Vec<u8> {
     key(shard, Kind::Behaviour)
@@ -231,7 +265,6 @@ mod tests {
         assert_eq!(parse_token_queue(ShardId(2), &queued), None);
         assert_eq!(era(ShardId(3)), [0x01, 0, 0, 0, 3, 0x40]);
         assert_eq!(token_name(ShardId(1), "abc"), b"\x01\0\0\0\x01\x0Aabc");
-        assert_eq!(ttl_fill(ShardId(0), 258), [0x01, 0, 0, 0, 0, 0x0C, 0, 0, 0, 0, 0, 0, 1, 2]);
         assert_eq!(skipped(ShardId(1)), [0x01, 0, 0, 0, 1, 0x0B]);
         assert_eq!(prepared(ShardId(1), 2), [&[1, 0, 0, 0, 1, 0x20][..], &[0; 15], &[2]].concat());
         assert_eq!(decision(ShardId(1), 2), [&[1, 0, 0, 0, 1, 0x21][..], &[0; 15], &[2]].concat());
@@ -243,5 +276,15 @@ mod tests {
         assert_eq!(parse_outbox(ShardId(2), &queued), None);
         assert_eq!(lane(ShardId(1), ShardId(2)), [0x01, 0, 0, 0, 1, 0x31, 0, 0, 0, 2]);
         assert_eq!(lane_seen(ShardId(1), ShardId(2)), [0x01, 0, 0, 0, 1, 0x32, 0, 0, 0, 2]);
+        let stream = StreamId { table: TableId(2), since_ms: 3 };
+        let id = StreamShardId { created_ms: 4, data_shard: ShardId(5) };
+        let row = stream_shard(ShardId(1), stream, id);
+        let zeros = [0; 7];
+        let expected = [&[1, 0, 0, 0, 1, 0x50][..], &zeros, &[2], &zeros, &[3], &zeros, &[4, 0, 0, 0, 5]];
+        assert_eq!(row, expected.concat());
+        assert_eq!(parse_stream_shard(ShardId(1), &row), Some((stream, id)));
+        assert_eq!(parse_stream_shard(ShardId(2), &row), None);
+        assert!(row.starts_with(&stream_prefix(ShardId(1), stream)));
+        assert_eq!(stream_sequence(ShardId(1)), [1, 0, 0, 0, 1, 0x51]);
     }
 }

@@ -23,8 +23,8 @@ pub mod local;
 mod part;
 mod ranges;
 mod row;
+mod stream;
 pub mod system;
-mod ttl_queue;
 
 pub use part::{KeyDecodeError, KeyPart, KeyValue, TAG_B, TAG_N, TAG_S, push_parts};
 pub use ranges::{RowRange, TableIds, id_range, table_ranges};
@@ -32,7 +32,7 @@ pub use row::{
     RowKey, client_token_home, global_index_key, id_prefix, intent_key, local_index_key, partition_prefix,
     push_part_prefix, row_key, successor, token_of, token_row_key,
 };
-pub use ttl_queue::{parse_ttl_queue, ttl_queue_key, ttl_queue_range};
+pub use stream::{stream_range, stream_record_key, stream_record_sequence, stream_records};
 
 /// The first byte of every key: which kind of row it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,9 +52,9 @@ pub enum Space {
     History = 0x13,
     /// Locks of prepared cross-shard transactions.
     Intents = 0x14,
-    /// Expiry queue of items with a time to live, at the first token of the shard's part of the ring.
+    /// Expiry queue of items with a time to live.
     TtlQueue = 0x16,
-    /// Stream records.
+    /// Stream records; see `stream`.
     Stream = 0x17,
     /// ClientRequestToken rows, each at its token's own place on the ring, under the table of the first action.
     Tokens = 0x18,

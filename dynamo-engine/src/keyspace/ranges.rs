@@ -26,9 +26,9 @@ pub struct TableIds {
     pub global_indexes: Vec<u64>,
 }
 
-/// Spaces whose rows stand under the table's id.
-const TABLE_SPACES: [Space; 6] =
-    [Space::Rows, Space::History, Space::Intents, Space::TtlQueue, Space::Stream, Space::Tokens];
+/// Spaces whose rows stand under the table's id and go with it. Stream records do not: see
+/// [`stream_range`](super::stream_range).
+const TABLE_SPACES: [Space; 5] = [Space::Rows, Space::History, Space::Intents, Space::TtlQueue, Space::Tokens];
 
 /// Every contiguous range that a table has on a shard owning the tokens `first..=last`, in key order.
 pub fn table_ranges(ids: &TableIds, first: Token, last: Token) -> Vec<RowRange> {
@@ -52,9 +52,7 @@ pub fn id_range(space: Space, id: u64, first: Token, last: Token) -> RowRange {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{
-        KeyPart, RowKey, global_index_key, intent_key, local_index_key, row_key, token_row_key, ttl_queue_key,
-    };
+    use super::super::{KeyPart, RowKey, global_index_key, intent_key, local_index_key, row_key, token_row_key};
     use super::*;
 
     #[test]
@@ -69,7 +67,6 @@ mod tests {
             global_index_key(7, &[KeyPart::S("i")], &[], RowKey::parse(&base).unwrap().parts()),
             global_index_key(8, &[KeyPart::S("i")], &[], RowKey::parse(&base).unwrap().parts()),
             token_row_key(5, "t"),
-            ttl_queue_key(Token(0), 1_700_000_000_000, &base).unwrap(),
             intent_key(&base),
             base,
         ];

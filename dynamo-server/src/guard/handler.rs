@@ -23,11 +23,17 @@ pub enum Handler {
     ExecuteStatement,
     /// BatchExecuteStatement.
     BatchExecuteStatement,
+    /// DescribeStream.
+    DescribeStream,
+    /// GetShardIterator.
+    GetShardIterator,
+    /// GetRecords.
+    GetRecords,
 }
 
 impl Handler {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Handler; 8] = [
+    pub const ALL: [Handler; 11] = [
         Handler::GetItem,
         Handler::BatchGetItem,
         Handler::Query,
@@ -36,6 +42,9 @@ impl Handler {
         Handler::Catalog,
         Handler::ExecuteStatement,
         Handler::BatchExecuteStatement,
+        Handler::DescribeStream,
+        Handler::GetShardIterator,
+        Handler::GetRecords,
     ];
 
     /// The handler that runs this plan.
@@ -67,6 +76,9 @@ impl Handler {
             Handler::Catalog => "Catalog",
             Handler::ExecuteStatement => "ExecuteStatement",
             Handler::BatchExecuteStatement => "BatchExecuteStatement",
+            Handler::DescribeStream => "DescribeStream",
+            Handler::GetShardIterator => "GetShardIterator",
+            Handler::GetRecords => "GetRecords",
         }
     }
 }

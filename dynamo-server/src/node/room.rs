@@ -116,18 +116,19 @@ impl Need {
                 DdlCommand::Install { .. }
                 | DdlCommand::Uninstall { .. }
                 | DdlCommand::ConfirmInstalled { .. }
-                | DdlCommand::ConfirmUninstalled { .. } => Need::Completes,
+                | DdlCommand::ConfirmUninstalled { .. }
+                | DdlCommand::ForgetStream { .. } => Need::Completes,
             },
-            // Nobody waits for the next rows of what is being filled; it goes on when there is room.
-            Command::BackfillStep(_) | Command::FillTtlQueue(_) => Need::Grows,
-            Command::Expire(_) => Need::Frees,
+            // Nobody waits for the next rows of an index that is being filled; it goes on when there is room.
+            Command::BackfillStep(_) => Need::Grows,
             Command::Noop
             | Command::RaiseCeiling
             | Command::Decide(_)
             | Command::Resolve(_)
             | Command::Forget(_)
             | Command::ApplyLane(_)
-            | Command::TrimLane(_) => Need::Completes,
+            | Command::TrimLane(_)
+            | Command::TendStreams(_) => Need::Completes,
         }
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use dynamo_engine::apply::ShardState;
 use dynamo_engine::apply::ddl::table_ids;
-use dynamo_engine::keyspace::{RowRange, Space, local, successor, table_ranges};
+use dynamo_engine::keyspace::{RowRange, Space, local, stream_range, successor, table_ranges};
 use openraft::{RaftSnapshotBuilder, Snapshot};
 use ordered_kv::StateStore;
 use shard_router::{ShardId, ShardMap, Token};
@@ -58,7 +58,8 @@ impl SnapshotPin {
 }
 
 /// Every range of rows that the shard has, in key order: its own records, the catalog where it is the system group's,
-/// and those of each installed table, as far as the shard owns their tokens.
+/// those of each installed table, as far as the shard owns their tokens, and the records of each stream that is kept, whether
+/// or not its table is still there.
 pub fn content(shard: &ShardState) -> Vec<RowRange> {
     let local = local::shard_prefix(shard.id);
     let mut ranges = vec![RowRange { end: successor(&local), start: local }];
@@ -69,6 +70,9 @@ pub fn content(shard: &ShardState) -> Vec<RowRange> {
     for tokens in shard.ranges() {
         for table in shard.tables.values() {
             ranges.extend(table_ranges(&table_ids(table), tokens.first(), tokens.last()));
+        }
+        for table in shard.streams.tables() {
+            ranges.push(stream_range(table.0, tokens.first(), tokens.last()));
         }
     }
     ranges.sort_by(|one, other| one.start.cmp(&other.start));

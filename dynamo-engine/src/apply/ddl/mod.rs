@@ -3,12 +3,13 @@
 //! | command | decided by | writes |
 //! |---|---|---|
 //! | `CreateTable` | catalog row: is the name free? | catalog row, counter, installed descriptor |
-//! | `ChangeTable` | installed version | catalog row, counter, installed descriptor; rows of a removed index go, and an expiry queue |
+//! | `ChangeTable` | installed version | catalog row, counter, installed descriptor; rows of a removed index go |
 //! | `DeleteTable` | installed version | installed descriptor and every row of the table go; catalog row, era |
-//! | `Install` | era, installed version | installed descriptor; rows of removed indexes go, and an expiry queue |
+//! | `Install` | era, installed version | installed descriptor; rows of removed indexes go |
 //! | `Uninstall` | | installed descriptor and every row of the table go; era |
 //! | `ConfirmInstalled` | version on its way | the rollout goes |
 //! | `ConfirmUninstalled` | | the rollout and the catalog row go |
+//! | `ForgetStream` | | the record of a stream that is over goes |
 //!
 //! `Install` and `Uninstall` run on the other shards, the rest in the system group; both use `install` and `uninstall`,
 //! so a shard is changed by one piece of code only. The first three leave a [`Rollout`] where there are other shards:
@@ -28,10 +29,12 @@ mod uuid;
 use std::sync::Arc;
 
 use crate::catalog::{
-    DdlCommand, IndexDescriptor, IndexId, IndexState, Rollout, TableDescriptor, TableId, TablePhase, TableStep,
+    DdlCommand, EndedStream, IndexDescriptor, IndexId, IndexState, Rollout, TableDescriptor, TableId, TablePhase,
+    TableStep,
 };
 use crate::codec::{get_u64, put_u64};
 use crate::keyspace::{RowRange, Space, TableIds, id_range, local, system, table_ranges};
+use crate::stream::StreamId;
 
 pub use outcome::DdlOutcome;
 pub use store::DdlStore;
@@ -53,6 +56,7 @@ pub fn apply<S: DdlStore>(store: &mut S, command: &DdlCommand) -> Result<DdlOutc
         DdlCommand::Uninstall { era, table } => uninstall_told(store, *era, *table),
         DdlCommand::ConfirmInstalled { table, schema_version } => confirm_installed(store, *table, *schema_version),
         DdlCommand::ConfirmUninstalled { table } => confirm_uninstalled(store, *table),
+        DdlCommand::ForgetStream { stream } => forget_stream(store, *stream),
     }
 }
 
@@ -62,7 +66,9 @@ fn create<S: DdlStore>(store: &mut S, planned: &TableDescriptor) -> Result<DdlOu
         return Ok(DdlOutcome::TableExists { name: planned.name.clone() });
     }
     let base = next_id(store)?;
-    let table = Arc::new(complete(planned, base, store.now_ms()));
+    let mut table = complete(planned, base, store.now_ms());
+    begin_stream_after(&mut table, store.newest_ended_stream(&planned.name));
+    let table = Arc::new(table);
     put_next_id(store, base + 1 + planned.indexes.len() as u64)?;
     store.put(row, table.to_bytes())?;
     install(store, None, Arc::clone(&table))?;
@@ -114,6 +120,10 @@ fn change<S: DdlStore>(
         return Ok(DdlOutcome::Stale);
     }
     after.schema_version += 1;
+    if after.stream_id() != before.stream_id() {
+        end_stream(store, &before)?;
+        begin_stream_after(&mut after, store.newest_ended_stream(&before.name));
+    }
     let after = Arc::new(after);
     if next != first_free {
         put_next_id(store, next)?;
@@ -122,6 +132,25 @@ fn change<S: DdlStore>(
     install(store, Some(Arc::clone(&before)), Arc::clone(&after))?;
     roll_out(store, TablePhase::Changing, &after)?;
     Ok(DdlOutcome::Changed { before, after })
+}
+
+/// Remembers the stream of a table, if it is on, as one that is over.
+fn end_stream<S: DdlStore>(store: &mut S, table: &TableDescriptor) -> Result<(), S::Fault> {
+    match EndedStream::of(table, store.now_ms()) {
+        Some(ended) => store.end_stream(ended),
+        None => Ok(()),
+    }
+}
+
+/// Has the stream begin later than all before it under the table's name, whatever the clocks say: its beginning names it.
+fn begin_stream_after(table: &mut TableDescriptor, before_ms: Option<u64>) {
+    if let Some(stream) = table.stream.as_mut().filter(|stream| stream.enabled) {
+        stream.since_ms = stream.since_ms.max(before_ms.map_or(0, |before_ms| before_ms + 1));
+    }
+}
+
+fn forget_stream<S: DdlStore>(store: &mut S, stream: StreamId) -> Result<DdlOutcome, S::Fault> {
+    Ok(if store.forget_stream(stream)? { DdlOutcome::Confirmed } else { DdlOutcome::Stale })
 }
 
 /// Whether the step may be made only when every shard has the one before: no shard may fill or read an index that
@@ -138,6 +167,7 @@ fn delete<S: DdlStore>(store: &mut S, id: TableId, schema_version: u32) -> Resul
     let Some(table) = store.installed(id).filter(|table| table.schema_version == schema_version) else {
         return Ok(DdlOutcome::Stale);
     };
+    end_stream(store, &table)?;
     uninstall(store, &table)?;
     if store.is_alone() {
         store.delete(system::table(&table.name))?;
@@ -200,8 +230,8 @@ fn confirm_uninstalled<S: DdlStore>(store: &mut S, table: TableId) -> Result<Ddl
     Ok(DdlOutcome::Confirmed)
 }
 
-/// Makes `after` the shard's descriptor of a table in place of `before`, and drops the rows of indexes that are gone, the
-/// cursors of backfills that are over, and the queue of an attribute of expiry that is none any more.
+/// Makes `after` the shard's descriptor of a table in place of `before`, and drops the rows of indexes that are gone and
+/// the cursors of backfills that are over.
 fn install<S: DdlStore>(
     store: &mut S,
     before: Option<Arc<TableDescriptor>>,
@@ -216,11 +246,6 @@ fn install<S: DdlStore>(
             Some(_) => {}
         }
     }
-    let stops =
-        |before: &Arc<TableDescriptor>| before.ttl_attribute().is_some_and(|by| after.ttl_attribute() != Some(by));
-    if let Some(before) = before.filter(stops) {
-        drop_ttl_queue(store, &before)?;
-    }
     store.install(after)
 }
 
@@ -232,7 +257,6 @@ fn uninstall<S: DdlStore>(store: &mut S, table: &TableDescriptor) -> Result<(), 
         }
     }
     store.delete(local::stats(store.shard(), table.id.0))?;
-    store.delete(local::ttl_fill(store.shard(), table.id.0))?;
     for index in &table.indexes {
         drop_index_scalars(store, index)?;
     }
@@ -254,14 +278,6 @@ fn drop_index_rows<S: DdlStore>(store: &mut S, index: &IndexDescriptor) -> Resul
         drop_range(store, id_range(space, index.id.0, tokens.first(), tokens.last()))?;
     }
     drop_index_scalars(store, index)
-}
-
-/// Whoever enables time to live again, for whichever attribute, finds an empty queue that is not filled.
-fn drop_ttl_queue<S: DdlStore>(store: &mut S, table: &TableDescriptor) -> Result<(), S::Fault> {
-    for tokens in store.ranges() {
-        drop_range(store, id_range(Space::TtlQueue, table.id.0, tokens.first(), tokens.last()))?;
-    }
-    store.delete(local::ttl_fill(store.shard(), table.id.0))
 }
 
 fn drop_index_scalars<S: DdlStore>(store: &mut S, index: &IndexDescriptor) -> Result<(), S::Fault> {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use shard_router::{ShardId, TokenRange};
 
-use crate::catalog::{Rollout, TableDescriptor, TableId};
+use crate::catalog::{EndedStream, Rollout, TableDescriptor, TableId};
 use crate::codec::DecodeError;
+use crate::stream::StreamId;
 
 /// The shard under a catalog command: the overlay of the entry being applied, and the installed descriptors.
 ///
@@ -43,6 +44,13 @@ pub trait DdlStore {
     fn era(&self) -> u64;
     /// Sets the era: the row and the memory beside it.
     fn set_era(&mut self, era: u64) -> Result<(), Self::Fault>;
+
+    /// Remembers a stream that is over; only in the system group: the row and the memory beside it.
+    fn end_stream(&mut self, stream: EndedStream) -> Result<(), Self::Fault>;
+    /// Forgets it: the row and the memory beside it. Whether it was remembered.
+    fn forget_stream(&mut self, stream: StreamId) -> Result<bool, Self::Fault>;
+    /// The beginning of the newest stream that is over and belonged to a table of this name.
+    fn newest_ended_stream(&self, table_name: &str) -> Option<u64>;
 
     /// Which shard this is.
     fn shard(&self) -> ShardId;

@@ -38,7 +38,7 @@ fn create(twin: &mut Twin, name: &str) -> Arc<TableDescriptor> {
 
 /// Gives every space of the table a row.
 fn fill(twin: &mut Twin, table: &TableDescriptor) {
-    let spaces = [Space::Rows, Space::TtlQueue, Space::Stream, Space::Tokens].map(|space| (space, table.id.0));
+    let spaces = [Space::Rows, Space::TtlQueue, Space::Tokens].map(|space| (space, table.id.0));
     let indexes = table
         .indexes
         .iter()
@@ -91,6 +91,11 @@ fn deleting_leaves_nothing_of_the_table_and_everything_of_the_others() {
     twin.rows.remove(&counter);
     let mut before = before;
     before.remove(&counter);
+    let stream = gone.stream_id().unwrap();
+    assert_eq!(twin.catalog().stream(stream).map(|stream| stream.table_name), Some("gone".to_owned()));
+    let forget = DdlCommand::ForgetStream { stream };
+    assert_eq!(run(&mut twin, &forget), DdlOutcome::Confirmed);
+    assert_eq!(run(&mut twin, &forget), DdlOutcome::Stale);
     assert_eq!(twin.rows, before, "only the counter has moved");
 }
 

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use shard_router::{ShardId, TokenRange};
 
 use crate::apply::ddl::DdlStore;
-use crate::catalog::{MemoryCatalog, Rollout, TableDescriptor, TableId, TablePhase};
+use crate::catalog::{EndedStream, MemoryCatalog, Rollout, TableDescriptor, TableId, TablePhase};
 use crate::codec::DecodeError;
 use crate::keyspace::{local, system};
+use crate::stream::StreamId;
 
 /// A shard at a time that the test sets.
 #[derive(Default)]
@@ -26,6 +27,8 @@ pub struct Twin {
     pub rollouts: BTreeMap<TableId, Rollout>,
     /// The era.
     pub era: u64,
+    /// Streams that are over.
+    pub ended_streams: BTreeMap<StreamId, Arc<EndedStream>>,
     /// The stamp of the next command.
     pub now_ms: u64,
 }
@@ -40,6 +43,7 @@ impl Twin {
         for rollout in self.rollouts.values() {
             catalog.insert(Arc::clone(&rollout.table), rollout.phase);
         }
+        self.ended_streams.values().for_each(|stream| catalog.insert_ended_stream(Arc::clone(stream)));
         catalog
     }
 }
@@ -113,6 +117,22 @@ impl DdlStore for Twin {
     fn set_era(&mut self, era: u64) -> Result<(), Infallible> {
         self.era = era;
         Ok(())
+    }
+
+    fn end_stream(&mut self, stream: EndedStream) -> Result<(), Infallible> {
+        self.rows.insert(system::ended_stream(stream.id), stream.to_bytes());
+        self.ended_streams.insert(stream.id, Arc::new(stream));
+        Ok(())
+    }
+
+    fn forget_stream(&mut self, stream: StreamId) -> Result<bool, Infallible> {
+        self.rows.remove(&system::ended_stream(stream));
+        Ok(self.ended_streams.remove(&stream).is_some())
+    }
+
+    fn newest_ended_stream(&self, table_name: &str) -> Option<u64> {
+        let of_name = self.ended_streams.values().filter(|stream| stream.table_name == table_name);
+        of_name.map(|stream| stream.id.since_ms).max()
     }
 
     fn ranges(&self) -> Vec<TokenRange> {

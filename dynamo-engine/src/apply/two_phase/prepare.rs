@@ -76,7 +76,7 @@ impl Applier<'_> {
 
     /// Locks one item, and says what a commit would do to it.
     fn hold(&mut self, prepare: &Prepare, action: &ItemWrite, evaluated: Evaluated<'_>) -> WriteOutcome {
-        let Evaluated { old, next } = evaluated;
+        let Evaluated { old, next, by_ttl: _ } = evaluated;
         let (change, new) = match next {
             Next::Same => (Prospect::Keep, old.clone()),
             Next::Given(body) => (Prospect::Put(body.clone()), Some(Value::from(stored(body, self.ts)))),

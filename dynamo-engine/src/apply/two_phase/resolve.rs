@@ -62,7 +62,7 @@ impl Applier<'_> {
         };
         let old = self.get(key)?;
         let ts = std::mem::replace(&mut self.ts, at);
-        let outcome = self.commit(&table, key, Evaluated { old, next });
+        let outcome = self.commit(&table, key, Evaluated { old, next, by_ttl: false });
         self.ts = ts;
         self.lift_clock(at);
         outcome

@@ -6,12 +6,14 @@
 //!         02 page · start · end · backward · rows (option) · bytes · fetch
 //!         03 cut · count · key*
 //!         04 marks · count · key*
+//!         05 stream · need, see `stream::need`
 //! supply  format (1) = 01 · answer
 //! answer  00 stale
 //!         01 rows · count · row (option)*
 //!         02 page · is end · count · (key · row)* · count · (key · item (option))*
 //!         03 cut · count · row (option)* · count · mark*
 //!         04 marks · count · mark*
+//!         05 stream · supply, see `stream::need`
 //! mark    version (8, BE) · there 01, locked 02 (1)
 //! ```
 //!
@@ -29,6 +31,7 @@ use crate::codec::{
     put_list, put_option, put_u64,
 };
 use crate::read::TableVersion;
+use crate::stream::{StreamNeed, StreamSupply};
 
 /// The first byte of a need and of a supply.
 const FORMAT: u8 = 1;
@@ -37,6 +40,7 @@ const KEYS: u8 = 0x01;
 const PAGE: u8 = 0x02;
 const CUT: u8 = 0x03;
 const MARKS: u8 = 0x04;
+const STREAM: u8 = 0x05;
 
 const STALE: u8 = 0x00;
 const ROWS: u8 = 0x01;
@@ -70,6 +74,10 @@ impl Need {
                 out.push(MARKS);
                 put_keys(out, keys);
             }
+            Wants::Stream(need) => {
+                out.push(STREAM);
+                need.encode(out);
+            }
         }
     }
 
@@ -90,6 +98,7 @@ impl Need {
             PAGE => Wants::Page(PageNeed::decode(input)?),
             CUT => Wants::Cut(get_keys(input)?),
             MARKS => Wants::Marks(get_keys(input)?),
+            STREAM => Wants::Stream(StreamNeed::decode(input)?),
             tag => return Err(DecodeError::Tag { what: "wants", tag }),
         };
         finish(input)?;
@@ -151,6 +160,10 @@ impl Supply {
                 out.push(MARKS);
                 put_list(out, marks, put_mark);
             }
+            Supply::Stream(supply) => {
+                out.push(STREAM);
+                supply.encode(out);
+            }
         }
     }
 
@@ -176,6 +189,7 @@ impl Supply {
                 Supply::Cut { rows, marks: get_list(input, get_mark)? }
             }
             MARKS => Supply::Marks(get_list(input, get_mark)?),
+            STREAM => Supply::Stream(StreamSupply::decode(message, input)?),
             tag => return Err(DecodeError::Tag { what: "supply", tag }),
         };
         finish(input)?;
@@ -195,6 +209,7 @@ impl Supply {
             }
             Supply::Cut { rows: found, marks } => rows(found) + 9 * marks.len(),
             Supply::Marks(marks) => 9 * marks.len(),
+            Supply::Stream(supply) => supply.weight(),
         }
     }
 }

@@ -4,6 +4,7 @@ use ordered_kv::Direction;
 
 use crate::plan::item_key::ItemKey;
 use crate::read::TableVersion;
+use crate::stream::StreamNeed;
 
 /// The most keys of one need; both BatchGetItem and TransactGetItems take 100.
 pub(super) const KEYS_MAX: usize = 100;
@@ -33,6 +34,8 @@ pub enum Wants {
     Cut(Vec<Vec<u8>>),
     /// The marks of these keys.
     Marks(Vec<Vec<u8>>),
+    /// Something of a stream.
+    Stream(StreamNeed),
 }
 
 /// Rows of a range, until one of the bounds is met.
@@ -63,7 +66,7 @@ impl Need {
         match &self.wants {
             Wants::Keys { .. } => false,
             Wants::Page(page) => page.fetch,
-            Wants::Cut(_) | Wants::Marks(_) => true,
+            Wants::Cut(_) | Wants::Marks(_) | Wants::Stream(_) => true,
         }
     }
 
@@ -71,7 +74,7 @@ impl Need {
     pub fn keys(&self) -> &[Vec<u8>] {
         match &self.wants {
             Wants::Keys { keys, .. } | Wants::Cut(keys) | Wants::Marks(keys) => keys,
-            Wants::Page(_) => &[],
+            Wants::Page(_) | Wants::Stream(_) => &[],
         }
     }
 }

@@ -61,6 +61,7 @@ impl Need {
                 Supply::Cut { marks: marks(shard, reader, keys, &rows)?, rows }
             }
             Wants::Marks(keys) => Supply::Marks(marks(shard, reader, keys, &[])?),
+            Wants::Stream(need) => Supply::Stream(need.serve(shard, reader, inline_bytes_max)?),
         })
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use ordered_kv::{Cursor, Direction, KeyRange, Reader, StoreError, Value};
 
 use super::{Mark, Need, PageNeed, Wants};
+use crate::stream::StreamSupply;
 
 /// What the leader of a shard answers to a [`Need`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub enum Supply {
     },
     /// Marks of the wanted keys, one for each.
     Marks(Vec<Mark>),
+    /// What was wanted of a stream.
+    Stream(StreamSupply),
 }
 
 /// The answer does not fit the question: a fault of the node that answered.

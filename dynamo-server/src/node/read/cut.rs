@@ -156,6 +156,6 @@ fn supply_is_held(supply: &Supply) -> bool {
 fn marks(supply: &Supply) -> &[Mark] {
     match supply {
         Supply::Cut { marks, .. } | Supply::Marks(marks) => marks,
-        Supply::Stale | Supply::Rows(_) | Supply::Page { .. } => &[],
+        Supply::Stale | Supply::Rows(_) | Supply::Page { .. } | Supply::Stream(_) => &[],
     }
 }

@@ -19,6 +19,7 @@ mod residence;
 mod ring;
 mod run;
 mod stats;
+mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -348,6 +349,8 @@ impl<E: Env> Node<E> {
         let what = match &need.wants {
             // The second look of a cut says by itself what is locked, and the first was let through.
             Wants::Marks(_) => return Ok(()),
+            // What stands in a stream has been committed.
+            Wants::Stream(_) => return Ok(()),
             Wants::Keys { keys, .. } | Wants::Cut(keys) => Locked::Keys(keys),
             Wants::Page(page) => Locked::Range { start: &page.start, end: &page.end },
         };

@@ -1,0 +1,235 @@
+//! What streams there are: those of the tables, and those that have ended and are still kept.
+//!
+//! A stream ends when it is switched off or its table is deleted. The system group then writes an [`EndedStream`], which
+//! stays until the retention has passed: ListStreams and DescribeStream need no table for it.
+
+use super::codec::{get_keys, get_stream_view, put_keys, put_stream_view};
+use super::{KeySchema, MemoryCatalog, StreamView, TableDescriptor, TablePhase, TableStep};
+use crate::codec::{DecodeError, finish, get_str, get_u8, get_u64, put_str, put_u64};
+use crate::stream::StreamId;
+
+const FORMAT: u8 = 1;
+
+/// Where a stream is between its beginning and its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamStatus {
+    /// Some shards do not write records yet.
+    Enabling,
+    /// Every change is recorded.
+    Enabled,
+    /// Some shards still write records.
+    Disabling,
+    /// Over; readable while it is kept.
+    Disabled,
+}
+
+impl StreamStatus {
+    /// As it is called on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            StreamStatus::Enabling => "ENABLING",
+            StreamStatus::Enabled => "ENABLED",
+            StreamStatus::Disabling => "DISABLING",
+            StreamStatus::Disabled => "DISABLED",
+        }
+    }
+}
+
+/// A stream as ListStreams and DescribeStream show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamDescription {
+    /// Which.
+    pub id: StreamId,
+    /// The name of its table, which may be another table's now.
+    pub table_name: String,
+    /// The table's key.
+    pub keys: KeySchema,
+    /// What its records carry.
+    pub view: StreamView,
+    /// Where it is.
+    pub status: StreamStatus,
+}
+
+/// A stream that is over: the system group's record of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedStream {
+    /// Which.
+    pub id: StreamId,
+    /// The name of its table.
+    pub table_name: String,
+    /// The table's key.
+    pub keys: KeySchema,
+    /// What its records carry.
+    pub view: StreamView,
+    /// When it ended, in milliseconds since the epoch.
+    pub ended_ms: u64,
+}
+
+impl EndedStream {
+    /// The stream of `table` that is on, as of its end.
+    pub fn of(table: &TableDescriptor, ended_ms: u64) -> Option<EndedStream> {
+        Some(EndedStream {
+            id: table.stream_id()?,
+            table_name: table.name.clone(),
+            keys: table.keys.clone(),
+            view: table.live_stream()?.view,
+            ended_ms,
+        })
+    }
+
+    /// The row's value; the stream's id stands in the key.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = vec![FORMAT];
+        put_str(&mut out, &self.table_name);
+        put_keys(&mut out, &self.keys);
+        put_stream_view(&mut out, self.view);
+        put_u64(&mut out, self.ended_ms);
+        out
+    }
+
+    /// Decodes the value of the row of that stream.
+    ///
+    /// # Errors
+    /// Bytes that [`EndedStream::to_bytes`] cannot have written.
+    pub fn from_bytes(id: StreamId, mut bytes: &[u8]) -> Result<EndedStream, DecodeError> {
+        let input = &mut bytes;
+        match get_u8(input)? {
+            FORMAT => {}
+            format => return Err(DecodeError::Format(format)),
+        }
+        let ended = EndedStream {
+            id,
+            table_name: get_str(input)?,
+            keys: get_keys(input)?,
+            view: get_stream_view(input)?,
+            ended_ms: get_u64(input)?,
+        };
+        finish(input)?;
+        Ok(ended)
+    }
+}
+
+impl TableDescriptor {
+    /// The stream, when it is on.
+    pub fn stream_id(&self) -> Option<StreamId> {
+        self.live_stream().map(|stream| StreamId { table: self.id, since_ms: stream.since_ms })
+    }
+}
+
+impl MemoryCatalog {
+    /// Every stream that is kept, in the order of table name and beginning; only those of tables called `table_name`, where
+    /// one is given. The system group's catalog knows them all.
+    pub fn streams(&self, table_name: Option<&str>) -> Vec<StreamDescription> {
+        let is_wanted = |name: &str| table_name.is_none_or(|wanted| wanted == name);
+        let tables = self.described_tables().filter(|(table, _)| is_wanted(&table.name));
+        let mut streams: Vec<StreamDescription> = tables.filter_map(|(table, phase)| live(table, phase)).collect();
+        for ended in self.ended_streams().filter(|ended| is_wanted(&ended.table_name)) {
+            streams.push(self.ended(ended));
+        }
+        streams.sort_by(|one, other| (&one.table_name, one.id.since_ms).cmp(&(&other.table_name, other.id.since_ms)));
+        streams
+    }
+
+    /// The stream of that number, while it is kept.
+    pub fn stream(&self, id: StreamId) -> Option<StreamDescription> {
+        let of_table = self.described_by_id(id.table);
+        let found = of_table.and_then(|(table, phase)| live(&table, phase)).filter(|stream| stream.id == id);
+        found.or_else(|| self.ended_streams().find(|ended| ended.id == id).map(|ended| self.ended(ended)))
+    }
+
+    fn ended(&self, ended: &EndedStream) -> StreamDescription {
+        let is_ending = match self.described_by_id(ended.id.table) {
+            Some((_, TablePhase::Deleting)) => true,
+            Some((table, _)) => table.pending.contains(&TableStep::Stream(None)),
+            None => false,
+        };
+        StreamDescription {
+            id: ended.id,
+            table_name: ended.table_name.clone(),
+            keys: ended.keys.clone(),
+            view: ended.view,
+            status: if is_ending { StreamStatus::Disabling } else { StreamStatus::Disabled },
+        }
+    }
+}
+
+/// The stream of a table that is on. A table that is deleted has none any more: it ended with the decision.
+fn live(table: &TableDescriptor, phase: TablePhase) -> Option<StreamDescription> {
+    let id = table.stream_id().filter(|_| phase != TablePhase::Deleting)?;
+    let is_beginning =
+        phase == TablePhase::Creating || table.pending.iter().any(|step| matches!(step, TableStep::Stream(Some(_))));
+    Some(StreamDescription {
+        id,
+        table_name: table.name.clone(),
+        keys: table.keys.clone(),
+        view: table.live_stream()?.view,
+        status: if is_beginning { StreamStatus::Enabling } else { StreamStatus::Enabled },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::catalog::{TableId, fixture};
+
+    #[test]
+    fn golden_bytes() {
+        let ended = EndedStream {
+            id: StreamId { table: TableId(7), since_ms: 5 },
+            table_name: "t".to_owned(),
+            keys: fixture::keys(("k", crate::catalog::KeyType::S), None),
+            view: StreamView::OldImage,
+            ended_ms: 300,
+        };
+        let bytes = [1, 1, b't', 1, 1, b'k', 1, 0, 3, 0xac, 2];
+        assert_eq!(ended.to_bytes(), bytes);
+        assert_eq!(EndedStream::from_bytes(ended.id, &bytes), Ok(ended.clone()));
+        (0..bytes.len()).for_each(|end| assert!(EndedStream::from_bytes(ended.id, &bytes[..end]).is_err()));
+    }
+
+    #[test]
+    fn a_stream_from_its_beginning_to_its_end() {
+        let table = fixture::orders();
+        let id = table.stream_id().unwrap();
+        let status = |phase, table: &TableDescriptor, ended: Option<EndedStream>| {
+            let mut catalog = MemoryCatalog::default();
+            catalog.insert(Arc::new(table.clone()), phase);
+            ended.into_iter().for_each(|ended| catalog.insert_ended_stream(Arc::new(ended)));
+            let listed: Vec<StreamStatus> =
+                catalog.streams(Some("orders")).iter().map(|stream| stream.status).collect();
+            assert_eq!(listed, Vec::from_iter(catalog.stream(id).map(|stream| stream.status)));
+            assert_eq!(catalog.streams(None).len(), listed.len());
+            assert!(catalog.streams(Some("other")).is_empty());
+            listed.first().copied()
+        };
+        assert_eq!(status(TablePhase::Creating, &table, None), Some(StreamStatus::Enabling));
+        assert_eq!(status(TablePhase::Active, &table, None), Some(StreamStatus::Enabled));
+        let mut pending = table.clone();
+        pending.pending = vec![TableStep::Stream(Some(StreamView::NewImage))];
+        assert_eq!(status(TablePhase::Changing, &pending, None), Some(StreamStatus::Enabling));
+        let ended = EndedStream::of(&table, 9);
+        assert_eq!(status(TablePhase::Deleting, &table, ended.clone()), Some(StreamStatus::Disabling));
+        let mut off = table.clone();
+        off.stream = off.stream.map(|stream| crate::catalog::StreamSettings { enabled: false, ..stream });
+        assert_eq!(status(TablePhase::Active, &off, ended.clone()), Some(StreamStatus::Disabled));
+        assert_eq!(status(TablePhase::Active, &off, None), None, "its time is over");
+        off.pending = vec![TableStep::Stream(None)];
+        assert_eq!(status(TablePhase::Changing, &off, ended), Some(StreamStatus::Disabling));
+        assert_eq!(EndedStream::of(&off, 9), None);
+    }
+
+    #[test]
+    fn streams_are_in_the_order_of_name_and_beginning() {
+        let mut catalog = MemoryCatalog::new([fixture::orders()]);
+        let ended = EndedStream::of(&fixture::orders(), 9).unwrap();
+        for (name, table, since_ms) in [("zebras", 1, 1), ("orders", 2, 5), ("orders", 3, 4), ("ants", 4, 9)] {
+            let id = StreamId { table: TableId(table), since_ms };
+            catalog.insert_ended_stream(Arc::new(EndedStream { id, table_name: name.to_owned(), ..ended.clone() }));
+        }
+        let order: Vec<u64> = catalog.streams(None).iter().map(|stream| stream.id.table.0).collect();
+        assert_eq!(order, [4, 3, 2, 7, 1]);
+        assert_eq!(catalog.streams(Some("orders")).len(), 3);
+    }
+}

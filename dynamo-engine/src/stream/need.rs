@@ -1,0 +1,305 @@
+//! What is asked of the leader of a data shard about a stream, and what it answers.
+//!
+//! ```text
+//! need    stream · 01 shards
+//!                | 02 locate · stream shard · start
+//!                | 03 records · stream shard · from · count at most · bytes at most
+//! start   01 horizon | 02 latest | 03 at · number | 04 after · number | 05 at time · ms
+//! supply  01 shards · count · (stream shard · length · row)*
+//!         02 no such shard | 03 trimmed | 04 out of range | 05 located · number
+//!         06 records · count · (number · length · record)* · next (option)
+//! stream  table id · since ms              stream shard  opened ms · data shard
+//! ```
+//!
+//! Integers are varints.
+
+use ordered_kv::Value;
+
+use super::shard::{get_sequence, get_shard_id, put_shard_id};
+use super::{SequenceNumber, StreamId, StreamShard, StreamShardId};
+use crate::catalog::TableId;
+use crate::codec::{
+    DecodeError, get_bytes, get_list, get_option, get_u8, get_u32, get_u64, put_bytes, put_list, put_option, put_u64,
+};
+
+/// What is asked of one data shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamNeed {
+    /// All shards that the stream has there, open or sealed, as far as they are kept.
+    Shards {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// Where to begin.
+    Locate {
+        /// The stream.
+        stream: StreamId,
+        /// Its shard.
+        shard: StreamShardId,
+        /// Where in it.
+        start: StreamStart,
+    },
+    /// Records from a place on.
+    Records {
+        /// The stream.
+        stream: StreamId,
+        /// Its shard.
+        shard: StreamShardId,
+        /// No record below it.
+        from: SequenceNumber,
+        /// The most records, at least 1.
+        limit: u32,
+        /// Bytes as [`SizeBytes`](super::StreamRecord::size_bytes) counts them: no record more once they would be exceeded,
+        /// but one at least.
+        bytes_max: u64,
+    },
+}
+
+/// Where in a stream shard to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamStart {
+    /// At the oldest record that there is.
+    TrimHorizon,
+    /// Behind the newest one.
+    Latest,
+    /// At the record with this number.
+    At(SequenceNumber),
+    /// Behind the record with this number.
+    After(SequenceNumber),
+    /// At the first record that was written in this millisecond since the epoch or later; at the end where none was.
+    AtTime(u64),
+}
+
+/// What a data shard answers to a [`StreamNeed`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamSupply {
+    /// To [`StreamNeed::Shards`]: in the order of their ids.
+    Shards(Vec<StreamShard>),
+    /// There is no such shard: it never was, or its time is over.
+    NoShard,
+    /// What was asked for lies before the trim horizon.
+    Trimmed,
+    /// A number that the shard has not given to any record yet, or never will.
+    OutOfRange,
+    /// To [`StreamNeed::Locate`]: reading begins here.
+    Located(SequenceNumber),
+    /// To [`StreamNeed::Records`].
+    Records {
+        /// Numbers and bytes ([`StreamRecord::parse`](super::StreamRecord::parse)), in order.
+        records: Vec<(SequenceNumber, Value)>,
+        /// Where to read on; `None` when the shard is sealed and was read to its end.
+        next: Option<SequenceNumber>,
+    },
+}
+
+impl StreamNeed {
+    /// The stream that it is about.
+    pub fn stream(&self) -> StreamId {
+        match self {
+            StreamNeed::Shards { stream } | StreamNeed::Locate { stream, .. } | StreamNeed::Records { stream, .. } => {
+                *stream
+            }
+        }
+    }
+
+    /// Appends the need's bytes.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let stream = self.stream();
+        put_u64(out, stream.table.0);
+        put_u64(out, stream.since_ms);
+        match self {
+            StreamNeed::Shards { .. } => out.push(1),
+            StreamNeed::Locate { shard, start, .. } => {
+                out.push(2);
+                put_shard_id(out, shard);
+                start.encode(out);
+            }
+            StreamNeed::Records { shard, from, limit, bytes_max, .. } => {
+                out.push(3);
+                put_shard_id(out, shard);
+                put_u64(out, from.count());
+                put_u64(out, u64::from(*limit));
+                put_u64(out, *bytes_max);
+            }
+        }
+    }
+
+    /// Takes a need off the front of `input`.
+    ///
+    /// # Errors
+    /// Bytes that [`StreamNeed::encode`] cannot have written.
+    pub fn decode(input: &mut &[u8]) -> Result<StreamNeed, DecodeError> {
+        let stream = StreamId { table: TableId(get_u64(input)?), since_ms: get_u64(input)? };
+        Ok(match get_u8(input)? {
+            1 => StreamNeed::Shards { stream },
+            2 => StreamNeed::Locate { stream, shard: get_shard_id(input)?, start: StreamStart::decode(input)? },
+            3 => StreamNeed::Records {
+                stream,
+                shard: get_shard_id(input)?,
+                from: get_sequence(input)?,
+                limit: get_u32(input)?,
+                bytes_max: get_u64(input)?,
+            },
+            tag => return Err(DecodeError::Tag { what: "a need of a stream", tag }),
+        })
+    }
+}
+
+impl StreamStart {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let (tag, number) = match self {
+            StreamStart::TrimHorizon => (1, None),
+            StreamStart::Latest => (2, None),
+            StreamStart::At(number) => (3, Some(number.count())),
+            StreamStart::After(number) => (4, Some(number.count())),
+            StreamStart::AtTime(ms) => (5, Some(*ms)),
+        };
+        out.push(tag);
+        number.into_iter().for_each(|number| put_u64(out, number));
+    }
+
+    fn decode(input: &mut &[u8]) -> Result<StreamStart, DecodeError> {
+        Ok(match get_u8(input)? {
+            1 => StreamStart::TrimHorizon,
+            2 => StreamStart::Latest,
+            3 => StreamStart::At(get_sequence(input)?),
+            4 => StreamStart::After(get_sequence(input)?),
+            5 => StreamStart::AtTime(get_u64(input)?),
+            tag => return Err(DecodeError::Tag { what: "a start in a stream", tag }),
+        })
+    }
+}
+
+impl StreamSupply {
+    /// Appends the supply's bytes.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            StreamSupply::Shards(shards) => {
+                out.push(1);
+                put_list(out, shards, |out, shard| {
+                    put_u64(out, shard.stream.table.0);
+                    put_u64(out, shard.stream.since_ms);
+                    put_shard_id(out, &shard.id);
+                    put_bytes(out, &shard.to_bytes());
+                });
+            }
+            StreamSupply::NoShard => out.push(2),
+            StreamSupply::Trimmed => out.push(3),
+            StreamSupply::OutOfRange => out.push(4),
+            StreamSupply::Located(at) => {
+                out.push(5);
+                put_u64(out, at.count());
+            }
+            StreamSupply::Records { records, next } => {
+                out.push(6);
+                put_list(out, records, |out, (number, record)| {
+                    put_u64(out, number.count());
+                    put_bytes(out, record);
+                });
+                put_option(out, next.as_ref(), |out, next| put_u64(out, next.count()));
+            }
+        }
+    }
+
+    /// Takes a supply off the front of `input`, which is a part of `message`: the records stay where they are.
+    ///
+    /// # Errors
+    /// Bytes that [`StreamSupply::encode`] cannot have written.
+    pub fn decode(message: &Value, input: &mut &[u8]) -> Result<StreamSupply, DecodeError> {
+        Ok(match get_u8(input)? {
+            1 => StreamSupply::Shards(get_list(input, |input| {
+                let stream = StreamId { table: TableId(get_u64(input)?), since_ms: get_u64(input)? };
+                StreamShard::from_bytes(stream, get_shard_id(input)?, get_bytes(input)?)
+            })?),
+            2 => StreamSupply::NoShard,
+            3 => StreamSupply::Trimmed,
+            4 => StreamSupply::OutOfRange,
+            5 => StreamSupply::Located(get_sequence(input)?),
+            6 => StreamSupply::Records {
+                records: get_list(input, |input| Ok((get_sequence(input)?, message.slice_ref(get_bytes(input)?))))?,
+                next: get_option(input, get_sequence)?,
+            },
+            tag => return Err(DecodeError::Tag { what: "a supply of a stream", tag }),
+        })
+    }
+
+    /// Roughly its bytes.
+    pub fn weight(&self) -> usize {
+        match self {
+            StreamSupply::Shards(shards) => shards.len() * 64,
+            StreamSupply::Records { records, .. } => records.iter().map(|(_, record)| 16 + record.len()).sum(),
+            _ => 16,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shard_router::{ShardId, Token};
+
+    use super::*;
+
+    const STREAM: StreamId = StreamId { table: TableId(7), since_ms: 300 };
+    const SHARD: StreamShardId = StreamShardId { created_ms: 301, data_shard: ShardId(2) };
+
+    fn needs() -> Vec<StreamNeed> {
+        let number = SequenceNumber::new(9);
+        let starts = [
+            StreamStart::TrimHorizon,
+            StreamStart::Latest,
+            StreamStart::At(number),
+            StreamStart::After(number),
+            StreamStart::AtTime(300),
+        ];
+        let mut needs = vec![
+            StreamNeed::Shards { stream: STREAM },
+            StreamNeed::Records { stream: STREAM, shard: SHARD, from: number, limit: 1000, bytes_max: 1 << 20 },
+        ];
+        needs.extend(starts.map(|start| StreamNeed::Locate { stream: STREAM, shard: SHARD, start }));
+        needs
+    }
+
+    #[test]
+    fn golden_bytes() {
+        let mut out = Vec::new();
+        needs()[1].encode(&mut out);
+        assert_eq!(out, [7, 0xac, 2, 3, 0xad, 2, 2, 9, 0xe8, 7, 0x80, 0x80, 0x40]);
+        let supply = StreamSupply::Records {
+            records: vec![(SequenceNumber::new(9), Value::from_static(b"r"))],
+            next: Some(SequenceNumber::new(10)),
+        };
+        let mut out = Vec::new();
+        supply.encode(&mut out);
+        assert_eq!(out, [6, 1, 9, 1, b'r', 1, 10]);
+    }
+
+    #[test]
+    fn needs_and_supplies_come_back() {
+        for need in needs() {
+            let mut out = Vec::new();
+            need.encode(&mut out);
+            let mut input = &out[..];
+            assert_eq!((StreamNeed::decode(&mut input), input), (Ok(need), &[][..]));
+            (0..out.len()).for_each(|end| assert!(StreamNeed::decode(&mut &out[..end]).is_err()));
+        }
+        let shard = StreamShard::open(STREAM, SHARD, Some(SHARD), SequenceNumber::new(1), Token(0));
+        for supply in [
+            StreamSupply::Shards(vec![shard]),
+            StreamSupply::NoShard,
+            StreamSupply::Trimmed,
+            StreamSupply::OutOfRange,
+            StreamSupply::Located(SequenceNumber::new(4)),
+            StreamSupply::Records { records: vec![(SequenceNumber::new(9), Value::from_static(b"r"))], next: None },
+        ] {
+            let mut out = Vec::new();
+            supply.encode(&mut out);
+            let message = Value::from(out);
+            let mut input = &message[..];
+            assert_eq!((StreamSupply::decode(&message, &mut input), input), (Ok(supply), &[][..]));
+            for end in 0..message.len() {
+                let cut = message.slice(..end);
+                assert!(StreamSupply::decode(&cut, &mut &cut[..]).is_err());
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The row that a data shard keeps of a stream shard.
+//!
+//! ```text
+//! row  format (1) = 01 · home token (8, BE) · parent (option: opened ms · data shard) · first · last (option: number · sealed ms) · horizon ·
+//!      time of the newest record · records · bytes
+//! ```
+//!
+//! Integers are varints where no width is given. The stream and the shard's own id stand in the key.
+
+use shard_router::{ShardId, Token};
+
+use super::{SequenceNumber, StreamId, StreamShardId};
+use crate::codec::{DecodeError, finish, get_option, get_u8, get_u32, get_u64, put_option, put_u64};
+use crate::command::codec::get_array;
+
+const FORMAT: u8 = 1;
+
+/// One shard of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamShard {
+    /// The stream.
+    pub stream: StreamId,
+    /// Its name in the stream.
+    pub id: StreamShardId,
+    /// Where on the ring its records lie: the first token of its data shard.
+    pub home: Token,
+    /// The shard that it goes on from; may have been trimmed since.
+    pub parent: Option<StreamShardId>,
+    /// `StartingSequenceNumber`: no record has a lower one.
+    pub first: SequenceNumber,
+    /// `EndingSequenceNumber`, at least `first`: no record has a higher one, or ever will. `None` while it is open.
+    pub last: Option<SequenceNumber>,
+    /// When it was sealed, in milliseconds since the epoch.
+    pub sealed_ms: Option<u64>,
+    /// The trim horizon: every record below it is gone. At least `first`.
+    pub horizon: SequenceNumber,
+    /// When its newest record was written, in milliseconds since the epoch; before the first one, when it was opened.
+    pub newest_ms: u64,
+    /// How many records were ever written into it.
+    pub records: u64,
+    /// Bytes of their keys and values.
+    pub bytes: u64,
+}
+
+impl StreamShard {
+    /// A shard that begins at `first`.
+    pub fn open(
+        stream: StreamId,
+        id: StreamShardId,
+        parent: Option<StreamShardId>,
+        first: SequenceNumber,
+        home: Token,
+    ) -> Self {
+        StreamShard {
+            stream,
+            id,
+            home,
+            parent,
+            first,
+            last: None,
+            sealed_ms: None,
+            horizon: first,
+            newest_ms: id.created_ms,
+            records: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Whether records may still come.
+    pub fn is_open(&self) -> bool {
+        self.last.is_none()
+    }
+
+    /// The row's value.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(48);
+        out.push(FORMAT);
+        out.extend_from_slice(&self.home.0.to_be_bytes());
+        put_option(&mut out, self.parent.as_ref(), put_shard_id);
+        put_u64(&mut out, self.first.count());
+        let sealed = self.last.zip(self.sealed_ms);
+        put_option(&mut out, sealed.as_ref(), |out, (last, at_ms)| {
+            put_u64(out, last.count());
+            put_u64(out, *at_ms);
+        });
+        [self.horizon.count(), self.newest_ms, self.records, self.bytes]
+            .into_iter()
+            .for_each(|number| put_u64(&mut out, number));
+        out
+    }
+
+    /// Decodes the value of the row of that shard.
+    ///
+    /// # Errors
+    /// Bytes that [`StreamShard::to_bytes`] cannot have written.
+    pub fn from_bytes(stream: StreamId, id: StreamShardId, mut bytes: &[u8]) -> Result<StreamShard, DecodeError> {
+        let input = &mut bytes;
+        match get_u8(input)? {
+            FORMAT => {}
+            format => return Err(DecodeError::Format(format)),
+        }
+        let home = Token(u64::from_be_bytes(get_array(input)?));
+        let parent = get_option(input, get_shard_id)?;
+        let first = get_sequence(input)?;
+        let sealed = get_option(input, |input| Ok((get_sequence(input)?, get_u64(input)?)))?;
+        let shard = StreamShard {
+            stream,
+            id,
+            home,
+            parent,
+            first,
+            last: sealed.map(|(last, _)| last),
+            sealed_ms: sealed.map(|(_, at_ms)| at_ms),
+            horizon: get_sequence(input)?,
+            newest_ms: get_u64(input)?,
+            records: get_u64(input)?,
+            bytes: get_u64(input)?,
+        };
+        finish(input)?;
+        Ok(shard)
+    }
+}
+
+pub(super) fn put_shard_id(out: &mut Vec<u8>, id: &StreamShardId) {
+    put_u64(out, id.created_ms);
+    put_u64(out, id.data_shard.0.into());
+}
+
+pub(super) fn get_shard_id(input: &mut &[u8]) -> Result<StreamShardId, DecodeError> {
+    Ok(StreamShardId { created_ms: get_u64(input)?, data_shard: ShardId(get_u32(input)?) })
+}
+
+pub(super) fn get_sequence(input: &mut &[u8]) -> Result<SequenceNumber, DecodeError> {
+    get_u64(input).map(SequenceNumber::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::TableId;
+
+    #[test]
+    fn golden_bytes() {
+        let stream = StreamId { table: TableId(7), since_ms: 5 };
+        let id = |created_ms| StreamShardId { created_ms, data_shard: ShardId(2) };
+        let open = StreamShard::open(stream, id(300), None, SequenceNumber::new(4), Token(6));
+        assert_eq!(open.to_bytes(), [1, 0, 0, 0, 0, 0, 0, 0, 6, 0, 4, 0, 4, 0xac, 2, 0, 0]);
+        let sealed = StreamShard {
+            parent: Some(id(5)),
+            last: Some(SequenceNumber::new(9)),
+            sealed_ms: Some(301),
+            horizon: SequenceNumber::new(6),
+            newest_ms: 300,
+            records: 3,
+            bytes: 258,
+            ..open.clone()
+        };
+        let bytes = [1, 0, 0, 0, 0, 0, 0, 0, 6, 1, 5, 2, 4, 1, 9, 0xad, 2, 6, 0xac, 2, 3, 0x82, 2];
+        assert_eq!(sealed.to_bytes(), bytes);
+        for shard in [open, sealed] {
+            assert_eq!(StreamShard::from_bytes(stream, shard.id, &shard.to_bytes()), Ok(shard));
+        }
+        for end in 0..bytes.len() {
+            assert!(StreamShard::from_bytes(stream, id(300), &bytes[..end]).is_err());
+        }
+    }
+}

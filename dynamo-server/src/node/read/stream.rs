@@ -1,0 +1,73 @@
+//! Reading streams: what is asked of a data shard is answered by its leader, wherever it is, as for any read.
+//!
+//! A stream shard's id names its data shard, so no table and no map of stream shards is looked at on the way: a stream can be
+//! read when its table is long gone. Nothing is locked in it either: what stands there has been committed.
+
+use std::sync::Arc;
+
+use dynamo_engine::read::remote::{Need, Supply, Wants};
+use dynamo_engine::stream::{StreamId, StreamNeed, StreamShard, StreamSupply};
+use futures::future::try_join_all;
+use shard_router::ShardId;
+
+use super::{AtHome, misfit};
+use crate::env::Env;
+use crate::guard::{Handler, ReadFailure};
+use crate::node::Node;
+use crate::shard::{Deadline, Shard};
+
+impl<E: Env> Node<E> {
+    /// Every shard of a stream that is kept, on all data shards, in the order of their ids. Empty where the stream is not
+    /// known, or no longer.
+    ///
+    /// # Errors
+    /// When one of the data shards cannot be believed within the deadline.
+    pub async fn stream_shards(&self, stream: StreamId, deadline: Deadline) -> Result<Vec<StreamShard>, ReadFailure> {
+        let mut asked = Vec::with_capacity(self.shards.len());
+        for shard in &self.shards {
+            asked.push(self.ask_stream_at(Handler::DescribeStream, shard, StreamNeed::Shards { stream }, deadline));
+        }
+        let mut shards = Vec::new();
+        for (shard, supply) in self.shards.iter().zip(try_join_all(asked).await?) {
+            match supply {
+                StreamSupply::Shards(found) => shards.extend(found),
+                other => return Err(misfit(shard, &format_args!("{other:?}"))),
+            }
+        }
+        shards.sort_by_key(|shard| shard.id);
+        Ok(shards)
+    }
+
+    /// Asks one data shard; [`StreamSupply::NoShard`] where there is no such one.
+    ///
+    /// # Errors
+    /// When it cannot be believed within the deadline.
+    pub async fn ask_stream(
+        &self,
+        handler: Handler,
+        data_shard: ShardId,
+        need: StreamNeed,
+        deadline: Deadline,
+    ) -> Result<StreamSupply, ReadFailure> {
+        match self.shards.get(data_shard.0 as usize) {
+            Some(shard) => self.ask_stream_at(handler, shard, need, deadline).await,
+            None => Ok(StreamSupply::NoShard),
+        }
+    }
+
+    async fn ask_stream_at(
+        &self,
+        handler: Handler,
+        shard: &Arc<Shard<E>>,
+        need: StreamNeed,
+        deadline: Deadline,
+    ) -> Result<StreamSupply, ReadFailure> {
+        self.check_running()?;
+        let epoch = self.map.epoch(shard.id()).ok_or(ReadFailure::Stale)?;
+        let need = Need { tables: Vec::new(), wants: Wants::Stream(need) };
+        match self.reach(handler, shard, epoch, &need, AtHome::Supply, deadline).await? {
+            Some(Supply::Stream(supply)) => Ok(supply),
+            other => Err(misfit(shard, &format_args!("{other:?}"))),
+        }
+    }
+}
