@@ -18,6 +18,7 @@
 //! - [`read`]: executes read plans over a frozen view.
 //! - [`reply`]: from outcome to the body of the response.
 //! - [`stream`]: the changes of a table's items, as consumers read them.
+//! - [`ttl`]: which items expire, and when.
 //! - [`capacity`]: capacity units and collection metrics.
 //! - [`codec`], [`context`]: the primitives of the binary codec; who asks.
 //!
@@ -39,6 +40,7 @@ pub mod plan;
 pub mod read;
 pub mod reply;
 pub mod stream;
+pub mod ttl;
 
 /// The example of the README runs as a test.
 #[cfg(doctest)]

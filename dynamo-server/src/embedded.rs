@@ -222,6 +222,8 @@ fn node_options(config: &Config, found: Option<&Identity>) -> NodeOptions {
         request_deadline: config.request_deadline,
         free_bytes_min: config.free_disk_floor,
         compare_replicas_every: config.compare_replicas_every,
+        ttl_interval: config.ttl_interval,
+        ttl_update_window: config.ttl_update_window,
         read_mode: config.read_mode,
         eventual_reads: config.eventual_reads,
         ..NodeOptions::default()

@@ -80,6 +80,11 @@ impl ShardMap {
         (slice.shard, slice.epoch)
     }
 
+    /// The part of the ring that holds `token` and belongs to its owner alone: from the first token of it to the last.
+    pub fn range_of(&self, token: Token) -> TokenRange {
+        self.slice_range(self.position(token))
+    }
+
     /// The owners of `range` in the order of the ring, each with the part of `range` that it owns.
     pub fn owners(&self, range: TokenRange) -> impl Iterator<Item = Owner> + '_ {
         let start = self.position(range.first());

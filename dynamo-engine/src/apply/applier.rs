@@ -71,7 +71,9 @@ impl<'a> Applier<'a> {
         self.ts = stamped.ts;
         match &stamped.command {
             Command::Noop | Command::RaiseCeiling => Ok(Outcome::Done),
-            Command::Write(_) | Command::Transact(_) | Command::Prepare(_) if self.work.is_enough() => {
+            Command::Write(_) | Command::Transact(_) | Command::Prepare(_) | Command::Expire(_)
+                if self.work.is_enough() =>
+            {
                 Ok(Outcome::Rejected(Rejection::Crowded))
             }
             Command::Write(write) => self.write(write),
@@ -84,6 +86,8 @@ impl<'a> Applier<'a> {
             Command::Forget(forget) => Ok(self.forget(forget)),
             Command::ApplyLane(lane) => self.apply_lane(lane),
             Command::TrimLane(trim) => self.trim_lane(trim),
+            Command::FillTtlQueue(fill) => self.fill_ttl_queue(fill),
+            Command::Expire(expire) => self.expire(expire),
             Command::TendStreams(tend) => Ok(self.tend_streams(tend)),
         }
     }

@@ -13,6 +13,8 @@
 //! mark goes with the installation of the active index. So a driver that starts after a crash asks every shard once, and
 //! none visits its rows twice.
 
+use ordered_kv::Value;
+
 use super::overlay::Scanned;
 use super::{Applier, Fault, IndexMutation, Outcome, Rejection, index_row};
 use crate::catalog::{IndexDescriptor, IndexState, TableDescriptor, TableId};
@@ -35,6 +37,14 @@ const STEP_ROWS_MAX: u32 = 4096;
 /// Upper bound of stored bytes visited in one step, but for its first row: its batch is held in memory.
 const STEP_BYTES_MAX: usize = 1 << 20;
 
+/// Base rows that a step visits.
+pub(super) struct Visited {
+    /// Key and row, in key order.
+    pub rows: Vec<(Vec<u8>, Value)>,
+    /// Where to go on; `None` where all are visited.
+    pub cursor: Option<Vec<u8>>,
+}
+
 impl Applier<'_> {
     /// Applies one step.
     pub(super) fn backfill(&mut self, step: &BackfillStep) -> Result<Outcome, Fault> {
@@ -46,29 +56,41 @@ impl Applier<'_> {
             return Ok(Outcome::Rejected(Rejection::Stale));
         };
         let cursor_key = local::backfill(self.shard.id, index.id.0);
-        let visited = match self.get(&cursor_key)? {
-            None => Vec::new(),
+        let cursor = match self.get(&cursor_key)? {
             Some(mark) if mark[0] == DONE => return Ok(Outcome::Backfilled { done: true }),
             Some(mark) if mark[0] == VISITED_ALL => return self.deliver_backfill(cursor_key, &mark[1..]),
-            Some(cursor) => [&cursor[..], &[0]].concat(),
+            cursor => cursor,
         };
         if self.shard.lanes.is_full_for_backfill() {
             return Ok(Outcome::Rejected(Rejection::Behind));
         }
-        let Some((range, is_last)) = self.next_range(table.id, &visited) else {
-            return Ok(self.end_backfill(cursor_key));
-        };
-        let limit = step.rows.clamp(1, STEP_ROWS_MAX) as usize;
-        let Scanned { rows, exhausted } = self.scan(&range, limit, STEP_BYTES_MAX)?;
+        let Visited { rows, cursor } = self.visit(table.id, cursor.as_deref(), step.rows)?;
         for (key, row) in &rows {
             self.backfill_row(&table, index, RowKey::parse(key)?, &ItemRef::parse(row)?)?;
         }
-        match rows.into_iter().next_back() {
-            _ if exhausted && is_last => return Ok(self.end_backfill(cursor_key)),
-            Some((last, _)) if !exhausted => self.put(cursor_key, last),
-            _ => self.put(cursor_key, range.end),
+        match cursor {
+            None => Ok(self.end_backfill(cursor_key)),
+            Some(cursor) => {
+                self.put(cursor_key, cursor);
+                Ok(Outcome::Backfilled { done: false })
+            }
         }
-        Ok(Outcome::Backfilled { done: false })
+    }
+
+    /// The next base rows of a table behind `cursor`, and the cursor behind them. Bounded, whatever `rows` asks for.
+    pub(super) fn visit(&self, table: TableId, cursor: Option<&[u8]>, rows: u32) -> Result<Visited, Fault> {
+        let visited = cursor.map_or_else(Vec::new, |cursor| [cursor, &[0]].concat());
+        let Some((range, is_last)) = self.next_range(table, &visited) else {
+            return Ok(Visited { rows: Vec::new(), cursor: None });
+        };
+        let limit = rows.clamp(1, STEP_ROWS_MAX) as usize;
+        let Scanned { rows, exhausted } = self.scan(&range, limit, STEP_BYTES_MAX)?;
+        let cursor = match rows.last() {
+            _ if exhausted && is_last => None,
+            Some((last, _)) if !exhausted => Some(last.clone()),
+            _ => Some(range.end),
+        };
+        Ok(Visited { rows, cursor })
     }
 
     /// All rows are visited: what they gave for other shards must still arrive there.

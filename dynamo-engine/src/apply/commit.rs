@@ -52,6 +52,9 @@ impl Applier<'_> {
         self.count(table.id.0, old_item.map(|item| item.billed_bytes()), new_item.map(|item| item.billed_bytes()));
         self.record_change(table, old_item, new_item, by_ttl)?;
         let (index_writes, lanes) = self.maintain_indexes(table, key, old_item, new_item)?;
+        if let Some(attribute) = table.ttl_attribute() {
+            self.maintain_ttl_queue(attribute, key, old_item, new_item)?;
+        }
         match &new {
             Some(row) => self.put(key.to_vec(), row.clone()),
             None => {

@@ -37,6 +37,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod transact;
+mod ttl;
 pub mod two_phase;
 mod work;
 
@@ -50,6 +51,7 @@ pub use outcome::{ActionOutcome, Fault, IndexWrite, Outcome, Rejection, WriteOut
 pub use overlay::Overlay;
 pub use state::ShardState;
 pub(crate) use state::read_deletions;
+pub use ttl::is_ttl_queue_filled;
 
 /// Applies one entry: changes `shard`, adds the rows' changes to `batch` and gives one outcome a command, in order.
 ///

@@ -44,7 +44,7 @@ pub enum Outcome {
     Rejected(Rejection),
     /// The catalog command's own outcome.
     Ddl(DdlOutcome),
-    /// A step of a backfill was made.
+    /// A step of a backfill was made, of an index or of an expiry queue.
     Backfilled {
         /// No base row is left behind the cursor.
         done: bool,
@@ -77,6 +77,13 @@ pub enum Outcome {
     LaneApplied {
         /// The last number of the lane that was ever applied here. Short of what was sent: send from there on, later.
         through: u64,
+    },
+    /// Items that were due are gone.
+    Expired {
+        /// How many were deleted.
+        deleted: u32,
+        /// How many must wait, because a transaction holds them, or there was too much to do, or the outbox is full.
+        put_off: u32,
     },
 }
 

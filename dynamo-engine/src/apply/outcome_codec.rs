@@ -6,6 +6,7 @@
 //!           07 rejected · 00 stale, 01 timestamp, 10 late, 11 full, 18 behind | 08 ddl · …
 //!           09 backfilled · done (1) | 10 conflict | 11 in progress | 12 prepared · timestamp (8, BE) · write*
 //!           13 decided · decision? · write* | 14 resolved · write* | 18 lane applied · through
+//!           | 20 expired · deleted · put off
 //! write     old row? · new row? · changed (1) · (index · units)* · (target · sequence)*
 //! verdict   00 passed | 01 condition failed · row? | 02 invalid · text | 10 conflict
 //! decision  as it is stored, without its format
@@ -42,6 +43,7 @@ const REJECTED: u8 = 7;
 const DDL: u8 = 8;
 const BACKFILLED: u8 = 9;
 const LANE_APPLIED: u8 = 24;
+const EXPIRED: u8 = 32;
 
 const CONFLICT: u8 = 16;
 const IN_PROGRESS: u8 = 17;
@@ -140,6 +142,11 @@ impl Outcome {
                 out.push(LANE_APPLIED);
                 put_u64(out, *through);
             }
+            Outcome::Expired { deleted, put_off } => {
+                out.push(EXPIRED);
+                put_u64(out, u64::from(*deleted));
+                put_u64(out, u64::from(*put_off));
+            }
         }
     }
 
@@ -181,6 +188,7 @@ impl Outcome {
             },
             RESOLVED => Outcome::Resolved { actions: get_list(input, get_write)? },
             LANE_APPLIED => Outcome::LaneApplied { through: get_u64(input)? },
+            EXPIRED => Outcome::Expired { deleted: get_u32(input)?, put_off: get_u32(input)? },
             tag => return Err(DecodeError::Tag { what: "outcome", tag }),
         })
     }
@@ -354,6 +362,7 @@ mod tests {
             Outcome::Decided { decision: Some(Decision::Aborted { deadline_ms: 300 }), actions: Vec::new() },
             Outcome::Resolved { actions: vec![write()] },
             Outcome::LaneApplied { through: 300 },
+            Outcome::Expired { deleted: 300, put_off: 1 },
         ]
     }
 

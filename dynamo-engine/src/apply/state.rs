@@ -142,6 +142,11 @@ impl ShardState {
         self.map.locate(token).0
     }
 
+    /// Where the expiry queue for an item at `token` stands; see [`crate::keyspace::ttl_queue_key`].
+    pub fn ttl_place(&self, token: Token) -> Token {
+        self.map.range_of(token).first()
+    }
+
     /// The parts of the ring that are this shard's, in order.
     pub fn ranges(&self) -> Vec<TokenRange> {
         self.map.ranges(self.id)

@@ -19,6 +19,10 @@ use super::{
 
 /// The format of a table that is as it was asked to be.
 pub const DESCRIPTOR_FORMAT: u8 = 1;
+/// In place of the bool of time to live: off or on, and when that was changed follows. Earlier builds wrote no time.
+const TTL_OFF_SINCE: u8 = 2;
+const TTL_ON_SINCE: u8 = 3;
+
 /// The format of a table of which something is pending.
 pub const DESCRIPTOR_FORMAT_PENDING: u8 = 2;
 
@@ -317,11 +321,26 @@ pub(crate) fn get_stream_view(input: &mut &[u8]) -> Result<StreamView, DecodeErr
 
 fn put_ttl(out: &mut Vec<u8>, ttl: &TtlSettings) {
     put_str(out, &ttl.attribute);
-    put_bool(out, ttl.enabled);
+    match ttl.changed_ms {
+        None => put_bool(out, ttl.enabled),
+        Some(changed_ms) => {
+            out.push(if ttl.enabled { TTL_ON_SINCE } else { TTL_OFF_SINCE });
+            put_u64(out, changed_ms);
+        }
+    }
 }
 
 fn get_ttl(input: &mut &[u8]) -> Result<TtlSettings, DecodeError> {
-    Ok(TtlSettings { attribute: get_str(input)?, enabled: get_bool(input)? })
+    let attribute = get_str(input)?;
+    let (enabled, has_time) = match get_u8(input)? {
+        0 => (false, false),
+        1 => (true, false),
+        TTL_OFF_SINCE => (false, true),
+        TTL_ON_SINCE => (true, true),
+        tag => return Err(DecodeError::Tag { what: "time to live", tag }),
+    };
+    let changed_ms = if has_time { Some(get_u64(input)?) } else { None };
+    Ok(TtlSettings { attribute, enabled, changed_ms })
 }
 
 fn put_class(out: &mut Vec<u8>, settings: &TableClassSettings) {
@@ -392,6 +411,22 @@ mod tests {
             TableDescriptor::from_bytes(&fixture::hex(include_str!("golden/orders_1.hex"))),
             Ok(fixture::orders())
         );
+    }
+
+    #[test]
+    fn time_to_live_has_these_bytes() {
+        for (enabled, changed_ms, bytes) in [
+            (false, None, &[1, b't', 0][..]),
+            (true, None, &[1, b't', 1]),
+            (false, Some(300), &[1, b't', 2, 0xac, 2]),
+            (true, Some(300), &[1, b't', 3, 0xac, 2]),
+        ] {
+            let ttl = TtlSettings { attribute: "t".to_owned(), enabled, changed_ms };
+            let mut out = Vec::new();
+            put_ttl(&mut out, &ttl);
+            assert_eq!((&out[..], get_ttl(&mut &bytes[..])), (bytes, Ok(ttl)));
+        }
+        assert!(get_ttl(&mut &[1, b't', 4, 0][..]).is_err());
     }
 
     #[test]

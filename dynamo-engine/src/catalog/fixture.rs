@@ -59,7 +59,7 @@ pub fn orders() -> TableDescriptor {
     table.warm = Some(WarmThroughput { read_units_per_second: Some(12_000), write_units_per_second: Some(4_000) });
     table.stream =
         Some(StreamSettings { enabled: true, view: StreamView::NewAndOldImages, since_ms: 1_700_000_000_001 });
-    table.ttl = Some(TtlSettings { attribute: "expires".to_owned(), enabled: true });
+    table.ttl = Some(TtlSettings { attribute: "expires".to_owned(), enabled: true, changed_ms: None });
     table.tags.insert("team".to_owned(), "sales".to_owned());
     table.deletion_protection = true;
     table.table_class =

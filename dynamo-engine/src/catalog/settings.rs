@@ -104,6 +104,8 @@ pub struct TtlSettings {
     pub attribute: String,
     /// Is it on?
     pub enabled: bool,
+    /// When it was last changed, in milliseconds since the epoch; `None` where that is not known any more.
+    pub changed_ms: Option<u64>,
 }
 
 /// Storage classes; a label here.

@@ -136,7 +136,8 @@ impl TableDescriptor {
                 self.tags.remove(key);
             }
             TableStep::Ttl { attribute, enabled } => {
-                self.ttl = Some(TtlSettings { attribute: attribute.clone(), enabled: *enabled });
+                let changed_ms = Some(now_ms);
+                self.ttl = Some(TtlSettings { attribute: attribute.clone(), enabled: *enabled, changed_ms });
             }
             TableStep::AttributeDefinitions(definitions) => self.attribute_definitions = definitions.clone(),
             TableStep::CreateIndex(index) => {

@@ -4,7 +4,9 @@
 //! entry     format (1) = 01 · stamped ms · ceiling (8, BE) · count · (timestamp (8, BE) · command)*
 //! command   00 noop | 01 raise ceiling | 02 write | 03 transaction | 04 ddl | 05 backfill step
 //!           | 10 prepare | 11 decide | 12 resolve | 13 forget
-//!           | 18 apply lane | 19 trim lane | 20 tend streams
+//!           | 18 apply lane | 19 trim lane
+//!           | 20 fill ttl queue | 21 expire
+//!           | 28 tend streams
 //! write     table · schema version · key · condition (option) · change
 //! change    01 put · body | 02 update · … | 03 delete | 04 check
 //! transaction  client token · count · write*
@@ -13,6 +15,8 @@
 //! lane      source · first · count · mutation*
 //! mutation  table · schema version · key · row (option)
 //! trim      target · through
+//! fill      table · attribute · rows
+//! expire    table · attribute · count · (expiry ms · key)*
 //! tend      count · (table · since ms · opened ms · data shard · action)*
 //! action    01 roll | 02 trim · through | 03 drop
 //! ```
@@ -23,8 +27,8 @@ use dynamo_expression::{Condition, Update};
 use hlc::Timestamp;
 
 use super::{
-    ApplyLane, BackfillStep, Change, ClientToken, Command, Decide, ENTRY_FORMAT, Entry, Forget, ItemWrite, Prepare,
-    Resolve, Stamped, TendStreams, Transaction, TrimLane,
+    ApplyLane, BackfillStep, Change, ClientToken, Command, Decide, ENTRY_FORMAT, Entry, Expire, FillTtlQueue, Forget,
+    ItemWrite, Prepare, Resolve, Stamped, TendStreams, Transaction, TrimLane,
 };
 use crate::catalog::{DdlCommand, IndexId, TableId};
 use crate::codec::{
@@ -45,7 +49,9 @@ const RESOLVE: u8 = 0x12;
 const FORGET: u8 = 0x13;
 const APPLY_LANE: u8 = 0x18;
 const TRIM_LANE: u8 = 0x19;
-const TEND_STREAMS: u8 = 0x20;
+const FILL_TTL_QUEUE: u8 = 0x20;
+const EXPIRE: u8 = 0x21;
+const TEND_STREAMS: u8 = 0x28;
 
 const NO_CLIENT_TOKEN: u8 = 0x00;
 const CLIENT_TOKEN_WITHOUT_TABLE: u8 = 0x01;
@@ -133,6 +139,14 @@ impl Command {
                 out.push(TRIM_LANE);
                 trim.encode(out);
             }
+            Command::FillTtlQueue(fill) => {
+                out.push(FILL_TTL_QUEUE);
+                fill.encode(out);
+            }
+            Command::Expire(expire) => {
+                out.push(EXPIRE);
+                expire.encode(out);
+            }
             Command::TendStreams(tend) => {
                 out.push(TEND_STREAMS);
                 tend.encode(out);
@@ -158,6 +172,8 @@ impl Command {
             FORGET => Command::Forget(Forget::decode(input)?),
             APPLY_LANE => Command::ApplyLane(ApplyLane::decode(input)?),
             TRIM_LANE => Command::TrimLane(TrimLane::decode(input)?),
+            FILL_TTL_QUEUE => Command::FillTtlQueue(FillTtlQueue::decode(input)?),
+            EXPIRE => Command::Expire(Expire::decode(input)?),
             TEND_STREAMS => Command::TendStreams(TendStreams::decode(input)?),
             tag => return Err(DecodeError::Tag { what: "command", tag }),
         })

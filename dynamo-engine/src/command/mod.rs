@@ -12,6 +12,7 @@ pub(crate) mod codec;
 mod item_write;
 mod lane;
 mod stream;
+mod ttl;
 mod two_phase;
 pub(crate) mod two_phase_codec;
 
@@ -27,6 +28,7 @@ pub use crate::codec::DecodeError;
 pub use item_write::request_hash;
 pub use lane::{ApplyLane, TrimLane};
 pub use stream::{STREAM_STEPS_MAX, StreamAction, StreamStep, TendStreams};
+pub use ttl::{EXPIRE_ITEMS_MAX, Expire, Expiring, FillTtlQueue};
 pub use two_phase::{Decide, Forget, Prepare, Prepared, Resolve, TransactionId, Verdict};
 
 /// The first byte of every entry.
@@ -79,6 +81,10 @@ pub enum Command {
     ApplyLane(ApplyLane),
     /// Remove delivered rows of an own lane.
     TrimLane(TrimLane),
+    /// Add the next rows to an expiry queue that is being filled.
+    FillTtlQueue(FillTtlQueue),
+    /// Delete items that are due.
+    Expire(Expire),
     /// Roll over, trim and forget shards of streams.
     TendStreams(TendStreams),
 }
@@ -104,6 +110,8 @@ impl Command {
             Command::Forget(_) => "forget",
             Command::ApplyLane(_) => "index entries",
             Command::TrimLane(_) => "trim of index entries",
+            Command::FillTtlQueue(_) => "fill of the expiry queue",
+            Command::Expire(_) => "expiry",
             Command::TendStreams(_) => "upkeep of streams",
         }
     }

@@ -16,6 +16,7 @@ fn entry() -> Entry {
     let step = BackfillStep { table: TableId(1), schema_version: 1, index: IndexId(2), rows: 128 };
     let key = crate::keyspace::global_index_key(9, &[KeyPart::S("i")], &[], b"\x01p\x00\x01");
     let removal = LaneMutation { table: TableId(300), schema_version: 2, key, row: None };
+    let expiring = Expiring { expiry_ms: 300, key: crate::keyspace::row_key(300, &[KeyPart::S("p")], &[]) };
     let commands = [
         Command::Noop,
         Command::RaiseCeiling,
@@ -24,6 +25,8 @@ fn entry() -> Entry {
         Command::BackfillStep(step),
         Command::ApplyLane(ApplyLane { source: ShardId(1), first: 300, mutations: vec![removal] }),
         Command::TrimLane(TrimLane { target: ShardId(2), through: 300 }),
+        Command::FillTtlQueue(FillTtlQueue { table: TableId(300), attribute: "ttl".to_owned(), rows: 128 }),
+        Command::Expire(Expire { table: TableId(300), attribute: "ttl".to_owned(), items: vec![expiring] }),
     ];
     let commands = (7..).zip(commands).map(|(ts, command)| Stamped { ts: Timestamp(ts), command }).collect();
     Entry { stamped_ms: 128, ceiling: Timestamp(99), commands }
@@ -38,7 +41,7 @@ fn golden_bytes() {
     let mut bytes = Vec::new();
     entry().encode(&mut bytes);
     let expected = [
-        "01 8001 0000000000000063 07",
+        "01 8001 0000000000000063 09",
         "0000000000000007 00",
         "0000000000000008 01",
         "0000000000000009 02 02 ac02 021007 00 01 0f 02000000 01000000 01 05 0170 01 0178",
@@ -49,6 +52,8 @@ fn golden_bytes() {
         "000000000000000c 18 01 ac02 01 ac02 02",
         "19 12 0000000000000009 1c34eff5f7e57f89 01690001 01700001 00",
         "000000000000000d 19 02 ac02",
+        "000000000000000e 20 ac02 0374746c 8001",
+        "000000000000000f 21 ac02 0374746c 01 ac02 15 10 000000000000012c f506d6f8307a3280 01700001",
     ];
     assert_eq!(hex(&bytes), expected.concat().replace(' ', ""));
     assert_eq!(Entry::decode(&bytes), Ok(entry()));
@@ -124,7 +129,7 @@ fn golden_bytes_of_the_upkeep_of_streams() {
     entry.encode(&mut bytes);
     let named = "07 ac02 ad02 02";
     let expected = [
-        "01 01 0000000000000063 01 0000000000000001 20 03",
+        "01 01 0000000000000063 01 0000000000000001 28 03",
         &format!("{named} 01"),
         &format!("{named} 02 ac02"),
         &format!("{named} 03"),

@@ -24,6 +24,7 @@ enum Kind {
     Backfill = 0x09,
     TokenName = 0x0A,
     Skipped = 0x0B,
+    TtlFill = 0x0C,
     Prepared = 0x20,
     Decision = 0x21,
     Deletions = 0x22,
@@ -126,6 +127,11 @@ pub fn token_name(shard: ShardId, client_token: &str) -> Vec<u8> {
 /// How far the backfill of an index has come on the shard.
 pub fn backfill(shard: ShardId, index: u64) -> Vec<u8> {
     key_with_id(shard, Kind::Backfill, index)
+}
+
+/// How far the filling of a table's expiry queue has come on the shard.
+pub fn ttl_fill(shard: ShardId, table: u64) -> Vec<u8> {
+    key_with_id(shard, Kind::TtlFill, table)
 }
 
 /// The catalog's era, as far as the shard has heard of it; see [`Rollout`](crate::catalog::Rollout).
@@ -265,6 +271,7 @@ mod tests {
         assert_eq!(parse_token_queue(ShardId(2), &queued), None);
         assert_eq!(era(ShardId(3)), [0x01, 0, 0, 0, 3, 0x40]);
         assert_eq!(token_name(ShardId(1), "abc"), b"\x01\0\0\0\x01\x0Aabc");
+        assert_eq!(ttl_fill(ShardId(0), 258), [0x01, 0, 0, 0, 0, 0x0C, 0, 0, 0, 0, 0, 0, 1, 2]);
         assert_eq!(skipped(ShardId(1)), [0x01, 0, 0, 0, 1, 0x0B]);
         assert_eq!(prepared(ShardId(1), 2), [&[1, 0, 0, 0, 1, 0x20][..], &[0; 15], &[2]].concat());
         assert_eq!(decision(ShardId(1), 2), [&[1, 0, 0, 0, 1, 0x21][..], &[0; 15], &[2]].concat());

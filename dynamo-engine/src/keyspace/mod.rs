@@ -25,6 +25,7 @@ mod ranges;
 mod row;
 mod stream;
 pub mod system;
+mod ttl_queue;
 
 pub use part::{KeyDecodeError, KeyPart, KeyValue, TAG_B, TAG_N, TAG_S, push_parts};
 pub use ranges::{RowRange, TableIds, id_range, table_ranges};
@@ -33,6 +34,7 @@ pub use row::{
     push_part_prefix, row_key, successor, token_of, token_row_key,
 };
 pub use stream::{stream_range, stream_record_key, stream_record_sequence, stream_records};
+pub use ttl_queue::{parse_ttl_queue, ttl_queue_key, ttl_queue_range};
 
 /// The first byte of every key: which kind of row it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +54,7 @@ pub enum Space {
     History = 0x13,
     /// Locks of prepared cross-shard transactions.
     Intents = 0x14,
-    /// Expiry queue of items with a time to live.
+    /// Expiry queue of items with a time to live, at the first token of the shard's part of the ring.
     TtlQueue = 0x16,
     /// Stream records; see `stream`.
     Stream = 0x17,

@@ -52,7 +52,9 @@ pub fn id_range(space: Space, id: u64, first: Token, last: Token) -> RowRange {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{KeyPart, RowKey, global_index_key, intent_key, local_index_key, row_key, token_row_key};
+    use super::super::{
+        KeyPart, RowKey, global_index_key, intent_key, local_index_key, row_key, token_row_key, ttl_queue_key,
+    };
     use super::*;
 
     #[test]
@@ -67,6 +69,7 @@ mod tests {
             global_index_key(7, &[KeyPart::S("i")], &[], RowKey::parse(&base).unwrap().parts()),
             global_index_key(8, &[KeyPart::S("i")], &[], RowKey::parse(&base).unwrap().parts()),
             token_row_key(5, "t"),
+            ttl_queue_key(Token(0), 1_700_000_000_000, &base).unwrap(),
             intent_key(&base),
             base,
         ];

@@ -1,7 +1,7 @@
 //! UpdateTimeToLive.
 //!
-//! The service refuses two changes within about half an hour ("modified multiple times within a fixed interval"); we
-//! do not.
+//! The service refuses two changes within about half an hour; here, where it is asked for. What is wrong with the change
+//! itself is said first, also within that time, and a refusal does not prolong it.
 
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::UpdateTimeToLiveInput;
@@ -9,12 +9,19 @@ use dynamo_protocol::ops::UpdateTimeToLiveInput;
 use super::{PlanError, lookup};
 use crate::catalog::{Catalog, DdlCommand, TableStep};
 
-/// The command that sets time to live.
+const TOO_SOON: &str = "Time to live has been modified multiple times within a fixed interval";
+
+/// The command that sets time to live. Refused where the last change came after `too_recent_ms`, in milliseconds since
+/// the epoch; `None` refuses none.
 ///
 /// # Errors
 ///
-/// What is on or off already, or on for another attribute; [`PlanError::UnknownTable`].
-pub fn plan(input: UpdateTimeToLiveInput, catalog: &dyn Catalog) -> Result<DdlCommand, PlanError> {
+/// What is on or off already, or on for another attribute; a change that comes too soon; [`PlanError::UnknownTable`].
+pub fn plan(
+    input: UpdateTimeToLiveInput,
+    catalog: &dyn Catalog,
+    too_recent_ms: Option<u64>,
+) -> Result<DdlCommand, PlanError> {
     let requested = input.time_to_live_specification;
     let table = lookup::changed_table(catalog, &input.table_name)?;
     let refusal = match (requested.enabled, table.ttl_attribute()) {
@@ -28,7 +35,10 @@ pub fn plan(input: UpdateTimeToLiveInput, catalog: &dyn Catalog) -> Result<DdlCo
         }
         (false, None) => Some("TimeToLive is already disabled".to_owned()),
     };
-    if let Some(refusal) = refusal {
+    let changed_ms = table.ttl.as_ref().and_then(|ttl| ttl.changed_ms);
+    let is_too_soon =
+        too_recent_ms.zip(changed_ms).is_some_and(|(too_recent_ms, changed_ms)| changed_ms > too_recent_ms);
+    if let Some(refusal) = refusal.or_else(|| is_too_soon.then(|| TOO_SOON.to_owned())) {
         return Err(ApiError::validation(refusal).into());
     }
     let step = TableStep::Ttl { attribute: requested.attribute_name, enabled: requested.enabled };

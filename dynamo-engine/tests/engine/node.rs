@@ -195,7 +195,7 @@ impl Node {
             Operation::UntagResource => {
                 plan::tag_resource::plan_untag(UntagResourceInput::from_json(body)?, &self.catalog)
             }
-            _ => plan::update_time_to_live::plan(UpdateTimeToLiveInput::from_json(body)?, &self.catalog),
+            _ => plan::update_time_to_live::plan(UpdateTimeToLiveInput::from_json(body)?, &self.catalog, None),
         };
         let outcome = self.ddl(Command::Ddl(command?));
         Ok(match operation {

@@ -91,6 +91,19 @@ impl Number {
         i64::try_from(if self.negative { -scaled } else { scaled }).ok()
     }
 
+    /// The largest integer that is not above this number times `10^power`; `None` where the number is negative or the
+    /// integer does not fit. No text and no wide arithmetic, whatever the exponent.
+    pub fn scaled_floor(&self, power: u8) -> Option<u64> {
+        let exponent = i32::from(self.exponent) + i32::from(power);
+        let scale = |exponent: u32| 10u128.checked_pow(exponent);
+        match exponent {
+            _ if self.negative => None,
+            0.. => u64::try_from(self.coefficient.checked_mul(scale(exponent.unsigned_abs())?)?).ok(),
+            // What ten to this power does not fit in is larger than every coefficient.
+            _ => scale(exponent.unsigned_abs()).map_or(Some(0), |scale| u64::try_from(self.coefficient / scale).ok()),
+        }
+    }
+
     /// Whether this is zero.
     pub fn is_zero(&self) -> bool {
         self.coefficient == 0
@@ -206,6 +219,27 @@ mod tests {
     // A word for the digits' exponent and sign, two for the digits: attribute values stay at 32 bytes.
     const _: () = assert!(size_of::<Number>() == 24);
     const _: () = assert!(size_of::<crate::value::AttributeValue>() == 32);
+
+    #[test]
+    fn scaled_floors() {
+        for (input, power, floor) in [
+            ("0", 3, Some(0)),
+            ("1700000000.5", 3, Some(1_700_000_000_500)),
+            ("1.7e9", 3, Some(1_700_000_000_000)),
+            ("1.0009", 3, Some(1_000)),
+            ("0.9999", 0, Some(0)),
+            ("18446744073709551615", 0, Some(u64::MAX)),
+            ("18446744073709551615.9", 0, Some(u64::MAX)),
+            ("18446744073709551616", 0, None),
+            ("99999999999999999999999999999999999999", 3, None),
+            ("9.9E125", 3, None),
+            ("1E-130", 3, Some(0)),
+            ("-1", 3, None),
+            ("-1E-130", 3, None),
+        ] {
+            assert_eq!(Number::parse(input).unwrap().scaled_floor(power), floor, "{input}");
+        }
+    }
 
     #[test]
     fn billed_sizes() {

@@ -276,6 +276,13 @@ pub struct Settings {
     /// Seconds between two comparisons of the replicas of each shard; 0 for none [default: 0]
     #[arg(long, env = "DYNAMO_SERVER_COMPARE_REPLICAS_EVERY_S")]
     pub compare_replicas_every_s: Option<u32>,
+    /// Milliseconds between two looks for items that have expired; 0 never deletes any [default: 30000]
+    #[arg(long, env = "DYNAMO_SERVER_TTL_INTERVAL_MS")]
+    pub ttl_interval_ms: Option<u32>,
+    /// Seconds after a change of a table's time to live in which another one is refused, as the service does for about
+    /// half an hour [default: 0]
+    #[arg(long, env = "DYNAMO_SERVER_TTL_UPDATE_WINDOW_S")]
+    pub ttl_update_window_s: Option<u32>,
     /// How reads make sure that this node still leads [default: lease]
     #[arg(long, env = "DYNAMO_SERVER_READ_MODE", value_enum)]
     pub read_mode: Option<ReadModeSetting>,
@@ -326,6 +333,8 @@ impl Settings {
             body_memory_mib: self.body_memory_mib.or(other.body_memory_mib),
             free_disk_floor_mib: self.free_disk_floor_mib.or(other.free_disk_floor_mib),
             compare_replicas_every_s: self.compare_replicas_every_s.or(other.compare_replicas_every_s),
+            ttl_interval_ms: self.ttl_interval_ms.or(other.ttl_interval_ms),
+            ttl_update_window_s: self.ttl_update_window_s.or(other.ttl_update_window_s),
             read_mode: self.read_mode.or(other.read_mode),
             eventual_reads: self.eventual_reads.or(other.eventual_reads),
             cors: self.cors.or(other.cors),

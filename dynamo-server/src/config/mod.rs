@@ -21,6 +21,7 @@ use thiserror::Error;
 use crate::guard::{EventualReads, ReadMode};
 use crate::http::{BODY_MEMORY_DEFAULT, BODY_MEMORY_MIN, CONNECTIONS_DEFAULT};
 use crate::memory::MEMORY_MIN;
+use crate::node::NodeOptions;
 use crate::raft::Pace;
 
 /// Port of DynamoDB Local, which every tutorial and test suite assumes.
@@ -73,6 +74,10 @@ pub struct Config {
     pub free_disk_floor: Option<u64>,
     /// How often replicas are compared; `None` for never.
     pub compare_replicas_every: Option<Duration>,
+    /// How often items are looked for that have expired; `None` for never.
+    pub ttl_interval: Option<Duration>,
+    /// How long after a change of a table's time to live another one is refused; zero for never.
+    pub ttl_update_window: Duration,
     /// How reads make sure that this node still leads.
     pub read_mode: ReadMode,
     /// Who answers reads that are not to be strongly consistent.
@@ -104,6 +109,8 @@ impl Default for Config {
             body_memory: BODY_MEMORY_DEFAULT,
             free_disk_floor: None,
             compare_replicas_every: None,
+            ttl_interval: NodeOptions::default().ttl_interval,
+            ttl_update_window: Duration::ZERO,
             read_mode: ReadMode::default(),
             eventual_reads: EventualReads::default(),
             cors: Some("loopback".to_owned()),
@@ -215,6 +222,10 @@ impl Config {
                 .compare_replicas_every_s
                 .filter(|seconds| *seconds > 0)
                 .map(|seconds| Duration::from_secs(seconds.into())),
+            ttl_interval: settings
+                .ttl_interval_ms
+                .map_or(default.ttl_interval, |ms| (ms > 0).then(|| Duration::from_millis(ms.into()))),
+            ttl_update_window: Duration::from_secs(settings.ttl_update_window_s.unwrap_or(0).into()),
             read_mode: settings.read_mode.map_or(default.read_mode, ReadMode::from),
             eventual_reads: settings.eventual_reads.map_or(default.eventual_reads, EventualReads::from),
             cors: match settings.cors {
@@ -314,6 +325,15 @@ mod tests {
         assert_eq!(load("--read-mode read-index").expect("valid").read_mode, ReadMode::ReadIndex);
         assert_eq!(load("").expect("valid").eventual_reads, EventualReads::Leader);
         assert_eq!(load("--eventual-reads any-replica").expect("valid").eventual_reads, EventualReads::AnyReplica);
+    }
+
+    #[test]
+    fn expired_items_go_within_a_minute_unless_said_otherwise() {
+        assert_eq!(load("").expect("valid").ttl_interval, Some(Duration::from_secs(30)));
+        assert_eq!(load("--ttl-interval-ms 200").expect("valid").ttl_interval, Some(Duration::from_millis(200)));
+        assert_eq!(load("--ttl-interval-ms 0").expect("valid").ttl_interval, None);
+        assert_eq!(load("").expect("valid").ttl_update_window, Duration::ZERO);
+        assert_eq!(load("--ttl-update-window-s 1800").expect("valid").ttl_update_window, Duration::from_secs(1800));
     }
 
     #[test]

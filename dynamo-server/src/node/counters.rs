@@ -106,6 +106,12 @@ pub struct Counters {
     pub transaction_parts_prepared: u64,
     /// Decisions about transactions, on shards led here, that may not be carried out everywhere yet.
     pub transaction_decisions: u64,
+    /// Items that had expired and were deleted, on shards led here.
+    pub ttl_deleted: u64,
+    /// For how long the first of what has expired on shards led here, and is not deleted, has been past, in seconds.
+    pub ttl_lag_s: u64,
+    /// Shards led here on which nothing is deleted because the time is in doubt.
+    pub ttl_shards_held: u64,
 }
 
 impl Counters {
@@ -146,6 +152,9 @@ impl Counters {
                 "Decisions on shards led here that may not be carried out everywhere yet",
                 self.transaction_decisions,
             ),
+            ("ttl_deleted_total", "Items that had expired and were deleted, on shards led here", self.ttl_deleted),
+            ("ttl_lag_seconds", "Age of the oldest expiry due and not deleted, on shards led here", self.ttl_lag_s),
+            ("ttl_shards_held", "Shards led here where nothing expires: the time is in doubt", self.ttl_shards_held),
         ]
     }
 }

@@ -8,6 +8,7 @@ pub mod balance;
 pub(crate) mod compare;
 mod counters;
 mod ddl;
+mod expiry;
 mod fault;
 mod fitness;
 mod health;
@@ -130,6 +131,10 @@ pub struct Node<E: Env> {
     balancer: balance::SharedBalancer,
     /// What differs between the replicas of shards led here, by shard.
     differences: Mutex<BTreeMap<u32, String>>,
+    /// What time to live has done and seen.
+    expiry: expiry::ExpiryCounters,
+    /// How long after a change of a table's time to live another one is refused.
+    ttl_update_window: Duration,
     /// The place of the one shard that is read for a comparison.
     comparing: Semaphore,
     /// Set to true when the node stops.
@@ -162,6 +167,11 @@ impl<E: Env> Node<E> {
     /// Wall time in milliseconds since 1970, never far ahead of most members'.
     pub fn wall_ms(&self) -> u64 {
         self.wall_clocks.believed(E::wall_ms(), E::monotonic_ns())
+    }
+
+    /// How long after a change of a table's time to live another one is refused; zero for never.
+    pub fn ttl_update_window(&self) -> Duration {
+        self.ttl_update_window
     }
 
     /// The system group's shard.
@@ -277,6 +287,7 @@ impl<E: Env> Node<E> {
         let sum = |count: &dyn Fn(&Shard<E>) -> u64| self.shards.iter().map(|shard| count(shard)).sum();
         let guard = self.guard.counters().total();
         let (transaction_parts_prepared, transaction_decisions) = self.open_transactions();
+        let (ttl_deleted, ttl_lag_s, ttl_shards_held) = self.expiry_counts();
         Counters {
             store_gets: self.reads.gets(),
             store_cursors: self.reads.cursors(),
@@ -309,6 +320,9 @@ impl<E: Env> Node<E> {
             index_lag_bytes: sum(&|shard| shard.group().published().outbox_bytes()),
             transaction_parts_prepared,
             transaction_decisions,
+            ttl_deleted,
+            ttl_lag_s,
+            ttl_shards_held,
         }
     }
 

@@ -85,6 +85,10 @@ pub struct NodeOptions {
     pub free_bytes_min: Option<u64>,
     /// How often the replicas of the shards led here are compared; `None` for never.
     pub compare_replicas_every: Option<Duration>,
+    /// How often shards led here are looked at for items that have expired; `None` for never.
+    pub ttl_interval: Option<Duration>,
+    /// How long after a change of a table's time to live another one is refused; zero for never.
+    pub ttl_update_window: Duration,
     /// See [`BLOCKING_READS_MAX`].
     pub blocking_reads_max: usize,
     /// See [`BACKGROUND_READS_MIN`].
@@ -118,6 +122,8 @@ impl Default for NodeOptions {
             snapshot_chunk_bytes: SNAPSHOT_CHUNK_BYTES,
             free_bytes_min: None,
             compare_replicas_every: None,
+            ttl_interval: Some(super::expiry::INTERVAL),
+            ttl_update_window: Duration::ZERO,
             blocking_reads_max: BLOCKING_READS_MAX,
             background_reads_max: BACKGROUND_READS_MIN,
             memory: Budget::new(usize::MAX),

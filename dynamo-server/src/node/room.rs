@@ -119,8 +119,9 @@ impl Need {
                 | DdlCommand::ConfirmUninstalled { .. }
                 | DdlCommand::ForgetStream { .. } => Need::Completes,
             },
-            // Nobody waits for the next rows of an index that is being filled; it goes on when there is room.
-            Command::BackfillStep(_) => Need::Grows,
+            // Nobody waits for the next rows of what is being filled; it goes on when there is room.
+            Command::BackfillStep(_) | Command::FillTtlQueue(_) => Need::Grows,
+            Command::Expire(_) => Need::Frees,
             Command::Noop
             | Command::RaiseCeiling
             | Command::Decide(_)

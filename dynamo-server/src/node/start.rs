@@ -18,8 +18,8 @@ use super::periodic::{self, PeriodicTask};
 use super::room::{self, Floors};
 use super::upkeep::{Reclaim, Upkeep};
 use super::{
-    ClusterOptions, FaultSignal, Node, NodeOptions, admission, balance, compare, ddl, fitness, off_loop, share_room,
-    transaction,
+    ClusterOptions, FaultSignal, Node, NodeOptions, admission, balance, compare, ddl, expiry, fitness, off_loop,
+    share_room, transaction,
 };
 use crate::env::{ANY_INCARNATION, Env, Identity, OpenError, Stores};
 use crate::guard::LeaseGuard;
@@ -171,6 +171,8 @@ impl<E: Env> Node<E> {
             fault,
             balancer: balance::balancer(options.pace.election_timeout_max),
             differences: Mutex::default(),
+            expiry: expiry::ExpiryCounters::default(),
+            ttl_update_window: options.ttl_update_window,
             comparing: Semaphore::new(1),
             stopping: watch::Sender::new(false),
             tasks: Mutex::default(),
@@ -179,6 +181,10 @@ impl<E: Env> Node<E> {
         node.start_tasks(&options);
         node.start_until_stopped(fitness::watch(Arc::downgrade(&node)));
         node.forget_promise(longest_promise, options.pace.election_timeout_max);
+        if let Some(interval) = options.ttl_interval {
+            let task: Box<dyn PeriodicTask<E>> = Box::new(expiry::Expiry::new(interval));
+            node.start_task(periodic::run(Arc::downgrade(&node), task));
+        }
         if options.cluster.is_some() {
             for task in tasks_of_a_member(&options, node.shards.len()) {
                 node.start_task(periodic::run(Arc::downgrade(&node), task));

@@ -321,7 +321,7 @@ impl Drop for Place<'_> {
 
 /// Whether a command begins something, and may therefore be refused without leaving anything half done.
 fn is_new_work(command: &Command) -> bool {
-    matches!(command, Command::Write(_) | Command::Transact(_) | Command::Prepare(_))
+    matches!(command, Command::Write(_) | Command::Transact(_) | Command::Prepare(_) | Command::Expire(_))
 }
 
 /// Roughly the bytes of a command in the log.
@@ -335,6 +335,8 @@ fn weight(command: &Command) -> usize {
         Command::ApplyLane(lane) => lane.mutations.iter().map(LaneMutation::weight).sum(),
         Command::Noop | Command::RaiseCeiling | Command::BackfillStep(_) | Command::TrimLane(_) => 16,
         Command::Resolve(_) | Command::Forget(_) => 48,
+        Command::FillTtlQueue(fill) => 16 + fill.attribute.len(),
+        Command::Expire(expire) => expire.items.iter().map(|item| 8 + item.key.len()).sum(),
         Command::Write(_)
         | Command::Transact(_)
         | Command::Ddl(_)

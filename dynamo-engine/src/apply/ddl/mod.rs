@@ -3,9 +3,9 @@
 //! | command | decided by | writes |
 //! |---|---|---|
 //! | `CreateTable` | catalog row: is the name free? | catalog row, counter, installed descriptor |
-//! | `ChangeTable` | installed version | catalog row, counter, installed descriptor; rows of a removed index go |
+//! | `ChangeTable` | installed version | catalog row, counter, installed descriptor; rows of a removed index go, and an expiry queue |
 //! | `DeleteTable` | installed version | installed descriptor and every row of the table go; catalog row, era |
-//! | `Install` | era, installed version | installed descriptor; rows of removed indexes go |
+//! | `Install` | era, installed version | installed descriptor; rows of removed indexes go, and an expiry queue |
 //! | `Uninstall` | | installed descriptor and every row of the table go; era |
 //! | `ConfirmInstalled` | version on its way | the rollout goes |
 //! | `ConfirmUninstalled` | | the rollout and the catalog row go |
@@ -230,8 +230,8 @@ fn confirm_uninstalled<S: DdlStore>(store: &mut S, table: TableId) -> Result<Ddl
     Ok(DdlOutcome::Confirmed)
 }
 
-/// Makes `after` the shard's descriptor of a table in place of `before`, and drops the rows of indexes that are gone and
-/// the cursors of backfills that are over.
+/// Makes `after` the shard's descriptor of a table in place of `before`, and drops the rows of indexes that are gone, the
+/// cursors of backfills that are over, and the queue of an attribute of expiry that is none any more.
 fn install<S: DdlStore>(
     store: &mut S,
     before: Option<Arc<TableDescriptor>>,
@@ -246,6 +246,11 @@ fn install<S: DdlStore>(
             Some(_) => {}
         }
     }
+    let stops =
+        |before: &Arc<TableDescriptor>| before.ttl_attribute().is_some_and(|by| after.ttl_attribute() != Some(by));
+    if let Some(before) = before.filter(stops) {
+        drop_ttl_queue(store, &before)?;
+    }
     store.install(after)
 }
 
@@ -257,6 +262,7 @@ fn uninstall<S: DdlStore>(store: &mut S, table: &TableDescriptor) -> Result<(), 
         }
     }
     store.delete(local::stats(store.shard(), table.id.0))?;
+    store.delete(local::ttl_fill(store.shard(), table.id.0))?;
     for index in &table.indexes {
         drop_index_scalars(store, index)?;
     }
@@ -278,6 +284,14 @@ fn drop_index_rows<S: DdlStore>(store: &mut S, index: &IndexDescriptor) -> Resul
         drop_range(store, id_range(space, index.id.0, tokens.first(), tokens.last()))?;
     }
     drop_index_scalars(store, index)
+}
+
+/// Whoever enables time to live again, for whichever attribute, finds an empty queue that is not filled.
+fn drop_ttl_queue<S: DdlStore>(store: &mut S, table: &TableDescriptor) -> Result<(), S::Fault> {
+    for tokens in store.ranges() {
+        drop_range(store, id_range(Space::TtlQueue, table.id.0, tokens.first(), tokens.last()))?;
+    }
+    store.delete(local::ttl_fill(store.shard(), table.id.0))
 }
 
 fn drop_index_scalars<S: DdlStore>(store: &mut S, index: &IndexDescriptor) -> Result<(), S::Fault> {

@@ -82,7 +82,7 @@ fn catalog() -> MemoryCatalog {
     let mut ppr = table(20, "ppr");
     ppr.indexes = vec![global(21, "gsi1")];
     ppr.attribute_definitions.push(fixture::attribute("g", KeyType::S));
-    ppr.ttl = Some(TtlSettings { attribute: "ttl".to_owned(), enabled: true });
+    ppr.ttl = Some(TtlSettings { attribute: "ttl".to_owned(), enabled: true, changed_ms: None });
     ppr.deletion_protection = true;
     ppr.stream = Some(StreamSettings { enabled: true, view: StreamView::NewImage, since_ms: 0 });
     let working = |id, name, state| {
@@ -134,7 +134,7 @@ fn planned(operation: &str, body: &[u8]) -> Result<DdlCommand, PlanError> {
         "delete" => plan::delete_table::plan(DeleteTableInput::from_json(body)?, &catalog),
         "tag" => plan::tag_resource::plan(TagResourceInput::from_json(body)?, &catalog),
         "untag" => plan::tag_resource::plan_untag(UntagResourceInput::from_json(body)?, &catalog),
-        "ttl" => plan::update_time_to_live::plan(UpdateTimeToLiveInput::from_json(body)?, &catalog),
+        "ttl" => plan::update_time_to_live::plan(UpdateTimeToLiveInput::from_json(body)?, &catalog, None),
         other => panic!("no operation {other}"),
     }
 }

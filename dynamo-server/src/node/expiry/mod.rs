@@ -1,0 +1,239 @@
+//! Deleting items that have expired, and filling the queues that say which: see `dynamo_engine::apply` (`ttl.rs`).
+//!
+//! On the node that leads a shard one task looks at the shard's expiry queues every so often ([`Expiry`]). What is due is
+//! proposed for deletion in commands of some hundred items, and queues that are not filled yet are filled by commands of
+//! some hundred rows, one of each at a time for each shard. After each the shard is left alone for [`REST_FACTOR`] times as
+//! long as it took: so a sweep takes a part of what the shard can do, however fast or slow that is, and ends the sooner the
+//! less there is to do. What is read here is not decided by: apply compares it with what there is.
+//!
+//! ```text
+//!             ╭───────────── interval ─────────────╮
+//!   look ──▶ nothing due                     look ──▶ 128 due ─▶ command ─▶ rest ─▶ 128 due ─▶ … ─▶ nothing due
+//! ```
+//!
+//! Whether the node's time may be used for it is asked first ([`Trust`]). The cursor of a sweep is kept in memory: a new
+//! leader begins at the head of the queue.
+
+mod read;
+mod trust;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dynamo_engine::apply::{Outcome, Rejection};
+use dynamo_engine::command::{Command, Expire, FillTtlQueue};
+use futures::future::join_all;
+use hlc::CEILING_WINDOW_MS;
+use shard_router::ShardId;
+
+use self::read::{Found, Queue};
+use self::trust::{Doubt, Reading, Trust};
+use super::Node;
+use super::periodic::PeriodicTask;
+use crate::env::Env;
+use crate::log_limit::LogLimit;
+use crate::shard::{Deadline, Shard};
+
+/// How often the queues are looked at, where nothing else is said: what expires is gone within a minute.
+pub const INTERVAL: Duration = Duration::from_secs(30);
+
+/// Base rows that one command visits to fill a queue: as many as for an index.
+const FILL_ROWS: u32 = 256;
+
+/// How long one command may wait for its outcome.
+const COMMAND_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How many times as long as a command took the shard is left alone after it.
+const REST_FACTOR: u32 = 3;
+
+/// For how long it is left alone at least: other shards' commands gather meanwhile.
+const REST_MIN: Duration = Duration::from_millis(5);
+
+/// For how long it is left alone where it could not take more, or something else held items.
+const REST_REFUSED: Duration = Duration::from_millis(250);
+
+/// What the task has done and seen, for the metrics page.
+#[derive(Debug, Default)]
+pub(super) struct ExpiryCounters {
+    /// Items deleted by shards led here.
+    pub deleted: AtomicU64,
+    /// For how long the first of what is due on shards led here has been past, in milliseconds.
+    pub lag_ms: AtomicU64,
+    /// Shards led here on which nothing is deleted because the time is in doubt.
+    pub held: AtomicU64,
+}
+
+/// The task of a node.
+pub(super) struct Expiry {
+    interval: Duration,
+    trust: Option<Trust>,
+    sweeps: BTreeMap<ShardId, Sweep>,
+    doubt_log: LogLimit,
+}
+
+/// Where the sweep of a shard led here stands.
+#[derive(Debug, Default)]
+struct Sweep {
+    /// When to look again, on the monotonic clock.
+    due_ns: u64,
+    /// The last queue row that was proposed.
+    after: Vec<u8>,
+    /// Since when the first of what is due has been past, in milliseconds.
+    lag_ms: u64,
+    /// Nothing is deleted, since the time is in doubt.
+    is_held: bool,
+}
+
+impl Expiry {
+    /// Looks so often.
+    pub fn new(interval: Duration) -> Expiry {
+        Expiry { interval, trust: None, sweeps: BTreeMap::new(), doubt_log: LogLimit::default() }
+    }
+
+    fn tell(&self, counters: &ExpiryCounters) {
+        let lag_ms = self.sweeps.values().map(|sweep| sweep.lag_ms).max().unwrap_or(0);
+        counters.lag_ms.store(lag_ms, Ordering::Relaxed);
+        let held = self.sweeps.values().filter(|sweep| sweep.is_held).count();
+        counters.held.store(held as u64, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl<E: Env> PeriodicTask<E> for Expiry {
+    fn pause(&self) -> Duration {
+        let now_ns = E::monotonic_ns();
+        let next_ns = self.sweeps.values().map(|sweep| sweep.due_ns.saturating_sub(now_ns)).min();
+        next_ns.map_or(self.interval, Duration::from_nanos).clamp(REST_MIN.min(self.interval), self.interval)
+    }
+
+    async fn look(&mut self, node: &Arc<Node<E>>) {
+        let now = node.reading();
+        self.trust.get_or_insert_with(|| Trust::new(now, node.last_stamped_ms())).look(now);
+        let Some(trust) = &self.trust else { return };
+        let (mut steps, now_ns) = (Vec::new(), E::monotonic_ns());
+        for shard in &node.shards {
+            if shard.group().lease().leading_term().is_none() {
+                self.sweeps.remove(&shard.id());
+                continue;
+            }
+            let sweep = self.sweeps.remove(&shard.id()).unwrap_or_default();
+            if sweep.due_ns > now_ns {
+                self.sweeps.insert(shard.id(), sweep);
+                continue;
+            }
+            let has_others = shard.group().members().voters.len() > 1;
+            let doubt = trust.doubt(now, has_others);
+            let time = doubt.map_or(Ok(now.believed_ms), Err);
+            steps.push(step(node, shard, sweep, time, self.interval));
+        }
+        let mut doubts = Vec::new();
+        for (shard, sweep, doubt) in join_all(steps).await {
+            doubts.extend(doubt);
+            self.sweeps.insert(shard, sweep);
+        }
+        self.tell(&node.expiry);
+        if let Some(doubt) = doubts.first()
+            && let Some(left_out) = self.doubt_log.permits::<E>()
+        {
+            tracing::warn!(?doubt, left_out, "the time is in doubt: nothing that has expired is deleted");
+        }
+    }
+}
+
+/// One look at a shard led here: at most one command that fills a queue and one that deletes.
+async fn step<E: Env>(
+    node: &Arc<Node<E>>,
+    shard: &Arc<Shard<E>>,
+    sweep: Sweep,
+    time: Result<u64, Doubt>,
+    interval: Duration,
+) -> (ShardId, Sweep, Option<Doubt>) {
+    let since_ns = E::monotonic_ns();
+    let catalog = shard.group().published().catalog();
+    let queues: Vec<Queue> = catalog.described_tables().filter_map(|(table, phase)| Queue::of(table, phase)).collect();
+    let rest = |sweep: Sweep, rest: Duration| {
+        let rest_ns = u64::try_from(rest.as_nanos()).unwrap_or(u64::MAX);
+        Sweep { due_ns: E::monotonic_ns().saturating_add(rest_ns), ..sweep }
+    };
+    if queues.is_empty() {
+        return (shard.id(), rest(Sweep::default(), interval), None);
+    }
+    let sweep = Sweep { is_held: time.is_err(), ..sweep };
+    let (state, id, after) = (Arc::clone(&node.stores.state), shard.id(), sweep.after.clone());
+    let places = node.map.ranges(id);
+    let found = E::background(move || read::find(&*state, id, &places, &queues, time.ok(), &after)).await;
+    let found = match found {
+        Ok(found) => found,
+        Err(error) => {
+            node.fault.raise(format!("shard {}: an expiry queue cannot be read: {error}", id.0));
+            return (id, rest(sweep, interval), time.err());
+        }
+    };
+    let lag_ms = time.map_or(0, |now_ms| found.first_due_ms.map_or(0, |first| now_ms.saturating_sub(first)));
+    let sweep = Sweep { lag_ms, after: found.last.clone(), ..sweep };
+    match propose(node, shard, found).await {
+        Some(true) => {
+            let took = Duration::from_nanos(E::monotonic_ns().saturating_sub(since_ns));
+            (id, rest(sweep, (took * REST_FACTOR).clamp(REST_MIN, interval.max(REST_MIN))), time.err())
+        }
+        Some(false) => (id, rest(sweep, REST_REFUSED), time.err()),
+        None => (id, rest(Sweep { after: Vec::new(), ..sweep }, interval), time.err()),
+    }
+}
+
+/// Proposes what was found, and says whether the shard took all of it; `None` where there was nothing.
+async fn propose<E: Env>(node: &Arc<Node<E>>, shard: &Arc<Shard<E>>, found: Found) -> Option<bool> {
+    let Found { fill, expire, .. } = found;
+    let fill = fill.map(|(table, attribute)| Command::FillTtlQueue(FillTtlQueue { table, attribute, rows: FILL_ROWS }));
+    let expire = expire.map(|(table, attribute, items)| Command::Expire(Expire { table, attribute, items }));
+    let commands: Vec<Command> = fill.into_iter().chain(expire).collect();
+    if commands.is_empty() {
+        return None;
+    }
+    let deadline = Deadline::after::<E>(COMMAND_DEADLINE);
+    let proposals = commands.into_iter().map(|command| node.propose_here(shard, command, deadline));
+    let mut is_taken = true;
+    for outcome in join_all(proposals).await {
+        is_taken &= match outcome {
+            Ok(Outcome::Expired { deleted, put_off }) => {
+                node.expiry.deleted.fetch_add(u64::from(deleted), Ordering::Relaxed);
+                put_off == 0
+            }
+            // The table has changed meanwhile: the next look knows how.
+            Ok(Outcome::Backfilled { .. } | Outcome::Rejected(Rejection::Stale)) => true,
+            Ok(_) => false,
+            Err(error) => {
+                let shard = shard.id().0;
+                tracing::debug!(shard, %error, "a step of time to live has no outcome yet");
+                false
+            }
+        };
+    }
+    Some(is_taken)
+}
+
+impl<E: Env> Node<E> {
+    fn reading(&self) -> Reading {
+        let (own_ms, monotonic_ns) = (E::wall_ms(), E::monotonic_ns());
+        Reading {
+            believed_ms: self.wall_clocks.believed(own_ms, monotonic_ns),
+            boot_ns: E::boot_ns().unwrap_or(monotonic_ns),
+            ahead_ms: self.wall_clocks.ahead_ms(own_ms, monotonic_ns),
+        }
+    }
+
+    /// About the last time that any shard of this node was stamped with, as far as it has applied; 0 for new data.
+    fn last_stamped_ms(&self) -> u64 {
+        let ceilings = self.shards.iter().map(|shard| shard.group().published().ceiling().physical_ms());
+        ceilings.max().unwrap_or(0).saturating_sub(CEILING_WINDOW_MS)
+    }
+
+    /// What time to live has done here: items deleted, lag in seconds, shards on which it is held.
+    pub(super) fn expiry_counts(&self) -> (u64, u64, u64) {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (read(&self.expiry.deleted), read(&self.expiry.lag_ms) / 1_000, read(&self.expiry.held))
+    }
+}
