@@ -2,6 +2,7 @@
 
 mod budget;
 mod envelope;
+mod expiry;
 mod limits;
 mod overload;
 mod protocol;

@@ -40,6 +40,11 @@ async fn settings_that_change_in_the_background() {
 }
 
 #[tokio::test]
+async fn time_to_live() {
+    check("ttl").await;
+}
+
+#[tokio::test]
 async fn values() {
     check("values").await;
 }
