@@ -1,5 +1,8 @@
 //! Table ARNs: `arn:aws:dynamodb:REGION:ACCOUNT:table/NAME`, accepted wherever a table is named.
 
+use crate::limits::{NAME_LENGTH_MAX, NAME_LENGTH_MIN};
+use crate::shapes::rules::is_name;
+
 /// Partition of the ARNs that this server gives out.
 pub const PARTITION: &str = "aws";
 /// Account of the ARNs that this server gives out; as DynamoDB Local does.
@@ -30,6 +33,26 @@ impl<'a> TableArn<'a> {
         let named = resource.strip_prefix("table/")?;
         let (table, rest) = named.split_once('/').unwrap_or((named, ""));
         (!table.is_empty()).then_some(TableArn { region, account, table, rest })
+    }
+}
+
+/// The parts of a stream's ARN that tell which it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamArn<'a> {
+    /// Name of the table.
+    pub table: &'a str,
+    /// Label of the stream.
+    pub label: &'a str,
+}
+
+impl<'a> StreamArn<'a> {
+    /// Takes an ARN apart; `None` if it is not the ARN of a DynamoDB stream. Region and account are those of whoever wrote
+    /// it.
+    pub fn parse(text: &'a str) -> Option<StreamArn<'a>> {
+        let arn = TableArn::parse(text)?;
+        let label = arn.rest.strip_prefix("stream/").filter(|label| !label.is_empty())?;
+        let known = (NAME_LENGTH_MIN..=NAME_LENGTH_MAX).contains(&arn.table.len()) && is_name(arn.table);
+        known.then_some(StreamArn { table: arn.table, label })
     }
 }
 
@@ -70,5 +93,18 @@ mod tests {
         assert_eq!((parsed.region, parsed.table, parsed.rest), ("ddblocal", "orders", "index/by_date"));
         assert_eq!(table_name(&index), index);
         assert_eq!(table_name("arn:aws:s3:::bucket"), "arn:aws:s3:::bucket");
+    }
+
+    #[test]
+    fn streams() {
+        let arn = stream_arn("ddblocal", ACCOUNT, "orders", "2026-01-01T00:00:00.000");
+        let parsed = StreamArn { table: "orders", label: "2026-01-01T00:00:00.000" };
+        assert_eq!(StreamArn::parse(&arn), Some(parsed));
+        for other in ["garbage", &table_arn("r", ACCOUNT, "orders"), &index_arn("r", ACCOUNT, "orders", "by_date")] {
+            assert_eq!(StreamArn::parse(other), None, "{other}");
+        }
+        for (table, label) in [("orders", ""), ("or", "2026"), ("or:ders", "2026")] {
+            assert_eq!(StreamArn::parse(&stream_arn("r", ACCOUNT, table, label)), None, "{table} {label}");
+        }
     }
 }

@@ -274,6 +274,26 @@ impl ApiError {
         ApiError::resource_not_found(format!("Requested resource not found: Table: {table} not found"))
     }
 
+    /// ResourceNotFoundException for a stream, named by its ARN.
+    pub fn stream_not_found(arn: &str) -> Self {
+        ApiError::resource_not_found(format!("Requested resource not found: Stream: {arn} not found"))
+    }
+
+    /// ResourceNotFoundException for a shard of a stream.
+    pub fn stream_shard_not_found() -> Self {
+        ApiError::resource_not_found("Requested resource not found: Shard does not exist")
+    }
+
+    /// ExpiredIteratorException.
+    pub fn expired_iterator() -> Self {
+        ApiError::new(ErrorKind::ExpiredIterator, "The provided iterator exceeds the maximum age allowed.")
+    }
+
+    /// TrimmedDataAccessException.
+    pub fn trimmed_data_access() -> Self {
+        ApiError::new(ErrorKind::TrimmedDataAccess, "The data you are trying to access has been trimmed")
+    }
+
     /// ResourceInUseException.
     pub fn resource_in_use(message: impl Into<String>) -> Self {
         ApiError::new(ErrorKind::ResourceInUse, message)

@@ -60,6 +60,30 @@ pub const TAGS_MAX: usize = 50;
 pub const SCAN_SEGMENTS_MAX: i64 = 1_000_000;
 /// Names on one page of ListTables.
 pub const LIST_TABLES_PAGE: usize = 100;
+/// Streams on one page of ListStreams.
+pub const LIST_STREAMS_PAGE: usize = 100;
+/// Shards on one page of DescribeStream.
+pub const DESCRIBE_STREAM_PAGE: usize = 100;
+/// Records of one GetRecords.
+pub const GET_RECORDS_PAGE: usize = 1000;
+/// Bytes of one GetRecords.
+pub const GET_RECORDS_BYTES_MAX: usize = 1024 * 1024;
+/// How long an iterator of a stream's shard is good for.
+pub const SHARD_ITERATOR_AGE_MAX_MS: u64 = 15 * 60 * 1000;
+/// Shortest ARN of a stream.
+pub const STREAM_ARN_LENGTH_MIN: usize = 37;
+/// Longest ARN of a stream.
+pub const STREAM_ARN_LENGTH_MAX: usize = 1024;
+/// Shortest name of a stream's shard.
+pub const SHARD_ID_LENGTH_MIN: usize = 28;
+/// Longest name of a stream's shard.
+pub const SHARD_ID_LENGTH_MAX: usize = 65;
+/// Fewest digits of a stream record's number.
+pub const SEQUENCE_NUMBER_LENGTH_MIN: usize = 21;
+/// Most digits of a stream record's number.
+pub const SEQUENCE_NUMBER_LENGTH_MAX: usize = 40;
+/// Longest iterator of a stream's shard.
+pub const SHARD_ITERATOR_LENGTH_MAX: usize = 2048;
 /// Tables of an account and region.
 pub const TABLES_MAX: usize = 2_500;
 /// How long a ClientRequestToken is remembered.

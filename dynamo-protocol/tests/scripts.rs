@@ -47,6 +47,10 @@ fn answer(operation: &str, body: &str) -> String {
         DescribeTimeToLive => DescribeTimeToLiveInput,
         UpdateTimeToLive => UpdateTimeToLiveInput,
         DescribeContinuousBackups => DescribeContinuousBackupsInput,
+        ListStreams => ListStreamsInput,
+        DescribeStream => DescribeStreamInput,
+        GetShardIterator => GetShardIteratorInput,
+        GetRecords => GetRecordsInput,
     )
 }
 

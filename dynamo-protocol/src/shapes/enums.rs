@@ -193,6 +193,32 @@ enumeration! {
 }
 
 enumeration! {
+    /// From which place in a shard an iterator reads.
+    pub enum ShardIteratorType
+        shown "[AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, AT_SEQUENCE_NUMBER, TRIM_HORIZON]"
+    {
+        /// From the oldest record that there is.
+        TrimHorizon = "TRIM_HORIZON",
+        /// Behind the newest record.
+        Latest = "LATEST",
+        /// From the record with a number.
+        AtSequenceNumber = "AT_SEQUENCE_NUMBER",
+        /// Behind the record with a number.
+        AfterSequenceNumber = "AFTER_SEQUENCE_NUMBER",
+        /// From the first record that is not older than a moment.
+        AtTimestamp = "AT_TIMESTAMP",
+    }
+}
+
+enumeration! {
+    /// Which shards of a stream are described.
+    pub enum ShardFilterType shown "[CHILD_SHARDS]" {
+        /// Those that follow a shard.
+        ChildShards = "CHILD_SHARDS",
+    }
+}
+
+enumeration! {
     /// Kind of encryption.
     pub enum SseType shown "[AES256, KMS]" {
         /// With DynamoDB's own key.

@@ -17,9 +17,11 @@ mod item;
 #[cfg(test)]
 mod model;
 mod statement;
+mod stream;
 mod table;
 
 pub use enums::*;
 pub use item::*;
 pub use statement::*;
+pub use stream::*;
 pub use table::*;

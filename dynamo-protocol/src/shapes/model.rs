@@ -71,6 +71,7 @@ fn every_member_of_the_model() {
         DescribeContinuousBackupsInput
         DescribeEndpointsInput
         DescribeLimitsInput
+        DescribeStreamInput
         DescribeTableInput
         DescribeTimeToLiveInput
         DisassociateReplicationGroupMemberAction
@@ -79,11 +80,14 @@ fn every_member_of_the_model() {
         ExpectedAttributeValue
         Get
         GetItemInput
+        GetRecordsInput
+        GetShardIteratorInput
         GlobalSecondaryIndex
         GlobalSecondaryIndexUpdate
         GlobalTableWitnessGroupUpdate
         KeySchemaElement
         KeysAndAttributes
+        ListStreamsInput
         ListTablesInput
         ListTagsOfResourceInput
         LocalSecondaryIndex
@@ -102,6 +106,7 @@ fn every_member_of_the_model() {
         SSESpecification
         ScanBody
         SearchSchemaElement
+        ShardFilter
         StreamSpecification
         Tag
         TagResourceInput
@@ -152,6 +157,8 @@ fn every_value_of_the_enums() {
         BillingMode
         TableClass
         StreamViewType
+        ShardIteratorType
+        ShardFilterType
         SseType
         MultiRegionConsistency
         GlobalTableSettingsReplicationMode
