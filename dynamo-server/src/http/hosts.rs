@@ -94,8 +94,12 @@ impl Hosts {
         }
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         let is_below = |end: &str| host.strip_suffix(end).is_some_and(|front| front.ends_with('.'));
+        let mut labels = host.split('.');
+        let (first, second) = (labels.next(), labels.next());
         let is_aws = AWS.iter().any(|end| host.ends_with(end))
-            && (host.starts_with("dynamodb.") || host.split('.').nth(1) == Some("ddb"));
+            && (matches!(first, Some("dynamodb" | "streams-dynamodb"))
+                || matches!(second, Some("ddb" | "streams-ddb"))
+                || (first, second) == (Some("streams"), Some("dynamodb")));
         is_aws
             || PRIVATE.iter().any(|end| is_below(end))
             || self.names.contains(&host)
@@ -178,6 +182,9 @@ mod tests {
             "dynamodb.eu-west-1.amazonaws.com",
             "DynamoDB.us-east-1.api.aws",
             "123456789012.ddb.us-east-1.amazonaws.com",
+            "streams.dynamodb.eu-west-1.amazonaws.com",
+            "streams-dynamodb.eu-west-1.api.aws",
+            "123456789012.streams-ddb.us-east-1.amazonaws.com",
             "node1.example.com",
             "machine.example.com.",
         ] {
@@ -195,6 +202,7 @@ mod tests {
             "example.com",
             "dynamodb.evil.com",
             "evil.s3.amazonaws.com",
+            "streams.evil.amazonaws.com",
             "dynamodb.amazonaws.com.evil.example",
             "[::1].evil.example",
             "127.0.0.1:8000.evil.example",
