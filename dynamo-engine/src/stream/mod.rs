@@ -11,6 +11,7 @@
 //! ```
 //!
 //! - [`StreamId`], [`StreamShardId`], [`SequenceNumber`]: names, and how they are written.
+//! - [`ShardIterator`]: where a consumer reads on, as a token.
 //! - [`StreamShard`]: the row that a data shard keeps of each stream shard.
 //! - [`StreamRecord`]: one change, as stored.
 //! - [`Streams`]: all that a data shard keeps of streams.
@@ -18,6 +19,7 @@
 //!   names its data shard, so nothing has to be looked up on the way.
 
 mod id;
+mod iterator;
 mod need;
 mod record;
 mod serve;
@@ -25,6 +27,7 @@ mod shard;
 mod state;
 
 pub use id::{ParseStreamIdError, SequenceNumber, StreamId, StreamShardId};
+pub use iterator::{ParseIteratorError, ShardIterator};
 pub use need::{StreamNeed, StreamStart, StreamSupply};
 pub use record::{EventName, StreamRecord};
 pub use serve::first_written_at;
