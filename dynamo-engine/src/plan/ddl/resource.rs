@@ -18,6 +18,10 @@ pub(crate) fn table_name(arn: &str) -> Result<&str, ApiError> {
     }
     let malformed = || ApiError::validation(format!("Invalid TableArn: Invalid ResourceArn provided as input {arn}"));
     let parsed = TableArn::parse(arn).ok_or_else(malformed)?;
+    if parsed.rest.starts_with("stream/") {
+        // Not even those that there are have tags.
+        return Err(not_found(arn));
+    }
     if !parsed.rest.is_empty() {
         return Err(invalid(format_args!(
             "Invalid resource arn provided, only table or stream is accepted. Provided resource arn: {arn}"
@@ -53,6 +57,12 @@ mod tests {
                 "arn:aws:s3:::b".to_owned(),
                 "One or more parameter values were invalid: Provided Arn is not a DynamoDB resource arn: arn:aws:s3:::b"
                     .to_owned(),
+            ),
+            (
+                format!("{table}abc/stream/2026-01-01T00:00:00.000"),
+                format!(
+                    "Requested resource not found: ResourceArn: {table}abc/stream/2026-01-01T00:00:00.000 not found"
+                ),
             ),
             (format!("{table}ab"), format!("Invalid TableArn: Invalid ResourceArn provided as input {table}ab")),
             (
