@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use dynamo_protocol::ops::Operation;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -81,8 +82,9 @@ impl Connection {
     pub async fn post(&mut self, operation: &str, extra: &[(&str, &str)], body: &[u8]) {
         let mut head = format!(
             "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-amz-json-1.0\r\n\
-             X-Amz-Target: DynamoDB_20120810.{operation}\r\nX-Amz-Date: 20260101T000000Z\r\n\
+             X-Amz-Target: {}\r\nX-Amz-Date: 20260101T000000Z\r\n\
              Authorization: {AUTHORIZATION}\r\nContent-Length: {}\r\n",
+            target(operation),
             body.len()
         );
         for (name, value) in extra {
@@ -128,5 +130,14 @@ impl Connection {
         let count = self.stream.read(&mut chunk).await.expect("readable");
         assert!(count > 0, "the server closed the connection; so far: {}", String::from_utf8_lossy(&self.rest));
         self.rest.extend_from_slice(&chunk[..count]);
+    }
+}
+
+/// The header that names an operation.
+fn target(operation: &str) -> String {
+    let of_streams = format!("DynamoDBStreams_20120810.{operation}");
+    match Operation::from_target(&of_streams) {
+        Some(_) => of_streams,
+        None => format!("DynamoDB_20120810.{operation}"),
     }
 }

@@ -50,7 +50,14 @@ async fn health_pages_answer_and_other_paths_do_not() {
 #[tokio::test]
 async fn an_unknown_operation_is_answered_before_credentials_are_asked_for() {
     let (_server, mut connection) = server().await;
-    for target in ["DynamoDB_20120810.Nonsense", "DynamoDB_20111205.GetItem", "", "GetItem"] {
+    for target in [
+        "DynamoDB_20120810.Nonsense",
+        "DynamoDB_20111205.GetItem",
+        "",
+        "GetItem",
+        "DynamoDBStreams_20120810.GetItem",
+        "DynamoDB_20120810.GetRecords",
+    ] {
         let head = format!(
             "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-amz-json-1.0\r\nX-Amz-Target: {target}\r\n\
              Content-Length: 2\r\n\r\n{{}}"

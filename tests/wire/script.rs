@@ -1,8 +1,11 @@
 //! Scripts of whole requests: `Operation {body}`, and under it `--> status answer`. See `scripts/`.
 //!
 //! `UPDATE_SCRIPTS=1 cargo test -p tests --test wire script` writes what the server answers into the scripts; the diff is
-//! what gets reviewed. `«y*1000»` stands for a string of a thousand `y`s. Ids, ARNs and times are printed as `…`.
+//! what gets reviewed. `«y*1000»` stands for a string of a thousand `y`s, `«ShardId 2»` for the second `ShardId` of the last
+//! answer that had one. Ids, ARNs and times are printed as `…`; those of streams with a number, the same one for the same
+//! text.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -13,17 +16,32 @@ use tests::raw::{Answer, Connection};
 use crate::server;
 
 /// Members whose values differ from run to run.
-const OPAQUE: [&str; 10] = [
+const OPAQUE: [&str; 13] = [
     "TableId",
     "TableArn",
     "IndexArn",
-    "LatestStreamArn",
-    "LatestStreamLabel",
+    "ShardIterator",
+    "NextShardIterator",
+    "eventID",
+    "ApproximateCreationDateTime",
+    "CreationRequestDateTime",
     "CreationDateTime",
     "LastIncreaseDateTime",
     "LastDecreaseDateTime",
     "LastUpdateToPayPerRequestDateTime",
     "LastUpdateDateTime",
+];
+
+/// Members whose values differ from run to run, and are told apart.
+const NAMED: [&str; 8] = [
+    "LatestStreamArn",
+    "LatestStreamLabel",
+    "StreamArn",
+    "StreamLabel",
+    "LastEvaluatedStreamArn",
+    "ShardId",
+    "ParentShardId",
+    "LastEvaluatedShardId",
 ];
 
 /// Longest body of an answer that a script shows.
@@ -95,6 +113,11 @@ async fn partiql() {
 }
 
 #[tokio::test]
+async fn streams() {
+    check("streams").await;
+}
+
+#[tokio::test]
 async fn layers_of_validation() {
     check("layers").await;
 }
@@ -110,12 +133,13 @@ async fn check(name: &str) {
     let expected = fs::read_to_string(&path).expect("the script exists");
     let (_server, mut connection) = server().await;
     let mut actual = String::new();
+    let mut memory = Memory::default();
     for line in expected.lines().filter(|line| !line.starts_with("-->")) {
         actual.push_str(line);
         actual.push('\n');
         if let Some((operation, body)) = request(line) {
-            let answer = call(&mut connection, operation, body).await;
-            writeln!(actual, "--> {}", shown(&answer)).expect("a string takes everything");
+            let answer = call(&mut connection, &memory, operation, body).await;
+            writeln!(actual, "--> {}", shown(&mut memory, operation, &answer)).expect("a string takes everything");
         }
     }
     if std::env::var_os("UPDATE_SCRIPTS").is_some() {
@@ -134,22 +158,64 @@ fn request(line: &str) -> Option<(&str, &str)> {
     if line.starts_with('#') { None } else { line.split_once(' ') }
 }
 
-async fn call(connection: &mut Connection, operation: &str, body: &str) -> Answer {
+/// What earlier answers said.
+#[derive(Default)]
+struct Memory {
+    /// The values of each member in the last answer that had it.
+    last: BTreeMap<String, Vec<String>>,
+    /// The values of [`NAMED`] members, in the order in which they came up.
+    named: Vec<String>,
+}
+
+impl Memory {
+    /// Notes every member of an answer that has a text.
+    fn learn(&mut self, json: &Value) {
+        let mut found = BTreeMap::new();
+        collect(json, &mut found);
+        self.last.extend(found);
+    }
+
+    /// The number of a text.
+    fn number(&mut self, text: &str) -> usize {
+        let known = self.named.iter().position(|named| named == text);
+        known.unwrap_or_else(|| {
+            self.named.push(text.to_owned());
+            self.named.len() - 1
+        }) + 1
+    }
+}
+
+fn collect(json: &Value, into: &mut BTreeMap<String, Vec<String>>) {
+    match json {
+        Value::Object(members) => {
+            for (name, inner) in members {
+                if let Value::String(text) = inner {
+                    into.entry(name.clone()).or_default().push(text.clone());
+                }
+                collect(inner, into);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect(value, into)),
+        _ => {}
+    }
+}
+
+async fn call(connection: &mut Connection, memory: &Memory, operation: &str, body: &str) -> Answer {
     let mut json: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"));
-    grow(&mut json);
+    grow(&mut json, memory);
     connection.post(operation, &[], json.to_string().as_bytes()).await;
     connection.answer().await
 }
 
-/// Replaces `«y*1000»` by what it stands for.
-fn grow(value: &mut Value) {
+/// Replaces `«y*1000»` and `«ShardId 2»` by what they stand for.
+fn grow(value: &mut Value, memory: &Memory) {
     match value {
-        Value::String(text) => grow_text(text),
-        Value::Array(values) => values.iter_mut().for_each(grow),
+        Value::String(text) => grow_text(text, memory),
+        Value::Array(values) => values.iter_mut().for_each(|value| grow(value, memory)),
         Value::Object(members) => {
             for (mut name, mut inner) in std::mem::take(members) {
-                grow_text(&mut name);
-                grow(&mut inner);
+                grow_text(&mut name, memory);
+                grow(&mut inner, memory);
                 members.insert(name, inner);
             }
         }
@@ -157,19 +223,26 @@ fn grow(value: &mut Value) {
     }
 }
 
-fn grow_text(text: &mut String) {
-    let short = text.strip_prefix('«').and_then(|rest| rest.strip_suffix('»')).and_then(|rest| rest.split_once('*'));
-    if let Some((what, count)) = short {
+fn grow_text(text: &mut String, memory: &Memory) {
+    let Some(short) = text.strip_prefix('«').and_then(|rest| rest.strip_suffix('»')) else { return };
+    if let Some((what, count)) = short.split_once('*') {
         *text = what.repeat(count.parse().expect("a count"));
+    } else if let Some((member, at)) = short.split_once(' ') {
+        let at: usize = at.parse().expect("a place, from 1");
+        let value = memory.last.get(member).and_then(|values| values.get(at - 1));
+        *text = value.unwrap_or_else(|| panic!("no answer had so many of {member}: {:?}", memory.last)).clone();
     }
 }
 
 /// One line for an answer: an error's name and words, or the body.
-fn shown(answer: &Answer) -> String {
+fn shown(memory: &mut Memory, operation: &str, answer: &Answer) -> String {
     let mut json = answer.json();
     if answer.status == 200 {
-        hide(&mut json);
-        return cut(format!("200 {json}"));
+        memory.learn(&json);
+        hide(&mut json, memory);
+        let text = format!("200 {json}");
+        // Of records every one is looked at.
+        return if operation == "GetRecords" { text } else { cut(text) };
     }
     let (kind, message) = answer.error();
     match json.get("CancellationReasons") {
@@ -178,18 +251,20 @@ fn shown(answer: &Answer) -> String {
     }
 }
 
-fn hide(value: &mut Value) {
+fn hide(value: &mut Value, memory: &mut Memory) {
     match value {
         Value::Object(members) => {
             for (name, inner) in members {
-                if OPAQUE.contains(&name.as_str()) {
-                    *inner = Value::from("…");
-                } else {
-                    hide(inner);
+                match inner {
+                    Value::String(text) if NAMED.contains(&name.as_str()) => {
+                        *inner = format!("…{}", memory.number(text)).into();
+                    }
+                    _ if OPAQUE.contains(&name.as_str()) => *inner = Value::from("…"),
+                    _ => hide(inner, memory),
                 }
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(hide),
+        Value::Array(values) => values.iter_mut().for_each(|value| hide(value, memory)),
         _ => {}
     }
 }

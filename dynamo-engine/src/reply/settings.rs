@@ -93,7 +93,7 @@ pub fn describe_endpoints(address: &str) -> Vec<u8> {
     })
 }
 
-fn object(write: impl FnOnce(&mut JsonWriter<'_>)) -> Vec<u8> {
+pub(super) fn object(write: impl FnOnce(&mut JsonWriter<'_>)) -> Vec<u8> {
     let mut out = Vec::with_capacity(128);
     let mut json = JsonWriter::new(&mut out);
     json.begin_object();

@@ -253,7 +253,7 @@ fn write_definition(json: &mut JsonWriter<'_>, attribute: &KeyAttribute) {
     json.end_object();
 }
 
-fn write_keys(json: &mut JsonWriter<'_>, keys: &KeySchema) {
+pub(super) fn write_keys(json: &mut JsonWriter<'_>, keys: &KeySchema) {
     let roles = keys.partition.iter().map(|key| (key, "HASH")).chain(keys.sort.iter().map(|key| (key, "RANGE")));
     json.begin_array();
     for (attribute, role) in roles {

@@ -341,7 +341,12 @@ fn is_call(method: &Method, path: &str) -> bool {
 fn is_read(operation: Operation) -> bool {
     matches!(
         operation,
-        Operation::GetItem | Operation::BatchGetItem | Operation::TransactGetItems | Operation::Query | Operation::Scan
+        Operation::GetItem
+            | Operation::BatchGetItem
+            | Operation::TransactGetItems
+            | Operation::Query
+            | Operation::Scan
+            | Operation::GetRecords
     )
 }
 

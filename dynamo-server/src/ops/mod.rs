@@ -19,11 +19,15 @@ mod delete_table;
 mod describe_continuous_backups;
 mod describe_endpoints;
 mod describe_limits;
+mod describe_stream;
 mod describe_table;
 mod describe_time_to_live;
 mod execute_statement;
 mod execute_transaction;
 mod get_item;
+mod get_records;
+mod get_shard_iterator;
+mod list_streams;
 mod list_tables;
 mod list_tags_of_resource;
 mod put_item;
@@ -41,7 +45,6 @@ use bytes::Bytes;
 use dynamo_engine::context::RequestContext;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::Operation;
-use dynamo_protocol::shapes::StreamSpecification;
 
 use crate::env::Env;
 use crate::node::Node;
@@ -95,6 +98,10 @@ pub async fn dispatch<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
         Operation::DescribeContinuousBackups => describe_continuous_backups::run(call).await,
         Operation::DescribeLimits => describe_limits::run(call),
         Operation::DescribeEndpoints => describe_endpoints::run(call),
+        Operation::ListStreams => list_streams::run(call).await,
+        Operation::DescribeStream => describe_stream::run(call).await,
+        Operation::GetShardIterator => get_shard_iterator::run(call).await,
+        Operation::GetRecords => get_records::run(call).await,
         other => Err(unsupported(other)),
     }
 }
@@ -106,16 +113,4 @@ fn unsupported(operation: Operation) -> ApiError {
         dynamo_protocol::error::ErrorKind::UnknownOperation,
         format!("{} is not supported by this server yet", operation.name()),
     )
-}
-
-/// Refuses to switch a stream on: nothing writes its records yet, and a consumer that waits for ever is worse off than
-/// one that is told. The engine keeps and describes the setting already.
-fn refuse_stream(specification: Option<&StreamSpecification>) -> Result<(), ApiError> {
-    match specification {
-        Some(specification) if specification.stream_enabled => Err(ApiError::validation(
-            "One or more parameter values were invalid: StreamSpecification with StreamEnabled true is not supported by \
-             this server",
-        )),
-        _ => Ok(()),
-    }
 }

@@ -6,19 +6,12 @@ use dynamo_engine::{plan, reply};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::UpdateTableInput;
 
-use super::{Call, refuse_stream};
+use super::Call;
 use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
-    let outcome = call
-        .ddl(|body, catalog| {
-            let input = UpdateTableInput::from_json(body)?;
-            let stream = input.stream_specification.clone();
-            let command = plan::update_table::plan(input, catalog)?;
-            refuse_stream(stream.as_ref())?;
-            Ok(command)
-        })
-        .await?;
+    let outcome =
+        call.ddl(|body, catalog| plan::update_table::plan(UpdateTableInput::from_json(body)?, catalog)).await?;
     let stats = match &outcome {
         DdlOutcome::Changed { after, .. } => call.stats(after)?,
         _ => TableStats::default(),

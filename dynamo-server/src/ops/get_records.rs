@@ -1,0 +1,25 @@
+//! GetRecords: what an iterator leads to. Its token names the data shard, so that no catalog is asked.
+
+use dynamo_engine::{plan, reply};
+use dynamo_protocol::error::ApiError;
+use dynamo_protocol::ops::GetRecordsInput;
+
+use super::Call;
+use crate::env::Env;
+use crate::guard::{Handler, ReadFailure};
+use crate::node::INLINE_BYTES_MAX;
+
+pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
+    let now_ms = call.node.wall_ms();
+    let asked = call.decode(move |body| plan::get_records::plan(GetRecordsInput::from_json(body)?, now_ms)).await?;
+    let shard = asked.iterator.shard.data_shard;
+    let supply = call.node.ask_stream(Handler::GetRecords, shard, asked.need, call.deadline).await;
+    let supply = supply.map_err(ReadFailure::into_api_error)?;
+    if supply.weight() <= INLINE_BYTES_MAX {
+        return reply::get_records(&asked.iterator, &supply, now_ms, call.context);
+    }
+    let (iterator, context) = (asked.iterator, call.context.clone());
+    let rendered =
+        call.node.off_loop(call.deadline, move || reply::get_records(&iterator, &supply, now_ms, &context)).await;
+    rendered.unwrap_or_else(|error| Err(error.into_api_error()))
+}
