@@ -234,7 +234,6 @@ fn store_options(memory: &MemoryShares, shares: &Descriptors) -> StoreOptions {
     let files = |count: u64| i32::try_from(count).unwrap_or(i32::MAX);
     let mut options = memory.stores.clone();
     options.state_files = files(shares.state_files);
-    options.log_files = files(shares.log_files);
     options
 }
 

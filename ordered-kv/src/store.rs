@@ -108,6 +108,21 @@ pub trait StateStore: Reader + 'static {
         false
     }
 
+    /// Bytes that are in memory only and are still to be written to the disk, roughly: room that is taken without showing
+    /// as such. Cheap.
+    fn unwritten_bytes(&self) -> u64 {
+        0
+    }
+
+    /// Whether the last write or flush found no room ([`StoreError::Full`]). A flush that succeeds ends it. Cheap.
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    /// Says how many bytes of the disk are free, so that work in the background is put off which would need more than
+    /// that. To be called now and then; right as a rule is enough.
+    fn tell_free_bytes(&self, _free_bytes: u64) {}
+
     /// The newest value under `key` if memory can tell.
     ///
     /// # Errors
@@ -132,7 +147,8 @@ pub trait StateStore: Reader + 'static {
     ///
     /// # Errors
     ///
-    /// As [`StateStore::write`]; a failed flush leaves it open what is durable, so the node should stop.
+    /// As [`StateStore::write`]. Without room ([`StoreError::Full`]) what was not written stays in memory, and the next
+    /// flush tries again; after any other error it is open what is durable, so the node should stop.
     fn flush(&self) -> Result<(), StoreError>;
 
     /// Gives back the room of what was deleted between `start` and before `end` (empty: without end). Blocks, as long as it
@@ -175,10 +191,19 @@ pub trait Ingest: Send {
     /// [`StoreError::Misuse`] for a key out of order; else as [`StateStore::write`].
     fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError>;
 
-    /// Makes the load visible and durable, atomically.
+    /// Ends the rows: all of them are on the disk on return, as far as the load has files, and nothing of it is visible
+    /// yet. Nothing may be added any more.
     ///
     /// # Errors
     ///
-    /// As [`StateStore::write`].
-    fn commit(self: Box<Self>) -> Result<(), StoreError>;
+    /// As [`StateStore::write`]; the load is of no use then.
+    fn seal(&mut self) -> Result<(), StoreError>;
+
+    /// Makes a sealed load visible and durable, atomically.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Misuse`] where it is not sealed; else as [`StateStore::write`]. Nothing has changed then, and after
+    /// [`StoreError::Full`] it can be tried again.
+    fn commit(&mut self) -> Result<(), StoreError>;
 }

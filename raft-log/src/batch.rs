@@ -16,6 +16,7 @@ use crate::record::{self, Kind};
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     pub(crate) bytes: Vec<u8>,
+    grows: bool,
 }
 
 impl Batch {
@@ -28,6 +29,7 @@ impl Batch {
     /// that the owner wants to be told of when it opens the log ([`Log::notable`](crate::Log::notable)), as a change of
     /// membership.
     pub fn append(&mut self, group: u32, term: u64, index: u64, body: &[u8], is_notable: bool) {
+        self.grows = true;
         record::put(&mut self.bytes, Kind::Entry, is_notable, group, (term, index), &[body]);
     }
 
@@ -44,7 +46,19 @@ impl Batch {
 
     /// Replaces the group's value of a kind: a vote, say.
     pub fn put(&mut self, group: u32, kind: u8, value: &[u8]) {
+        self.grows = true;
         record::put(&mut self.bytes, Kind::Value, false, group, (0, u64::from(kind)), &[value]);
+    }
+
+    /// Adds what is to be done after it.
+    pub fn extend(&mut self, other: &Batch) {
+        self.bytes.extend_from_slice(&other.bytes);
+        self.grows |= other.grows;
+    }
+
+    /// Whether nothing in it makes the log longer for good: it purges and cuts.
+    pub(crate) fn only_shortens(&self) -> bool {
+        !self.grows
     }
 
     /// Whether there is nothing to do.
@@ -60,5 +74,6 @@ impl Batch {
     /// Empties the batch and keeps its memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
+        self.grows = false;
     }
 }

@@ -2,14 +2,15 @@
 
 use std::io;
 
-/// A fault of the log. After any error of a write the log takes no further one: what is on the disk is not known then,
+/// A fault of the log. After any error of a write, but not of [`Log::reserve`](crate::Log::reserve), the log takes no further one: what is on the disk is not known then,
 /// and trying again proves nothing (the kernel may have dropped the pages). Stop the node.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
     /// The operating system refused a read, write or sync.
     #[error("input/output of the log failed: {0}")]
     Io(String),
-    /// There is no room for another segment. What was not acknowledged is not in the log.
+    /// There is no room for another segment. What was not acknowledged is not in the log. Whoever reserves its room first
+    /// meets it before anything is written, and can wait.
     #[error("the disk is full: {0}")]
     Full(String),
     /// Something that was durable is missing or was changed. The node must not start; restore it from its peers.

@@ -36,7 +36,7 @@
 //!   exception above.
 //! - After a failed write or sync nothing is written any more.
 //! - The room for one more segment is reserved ahead ([`Log::is_short_of_room`]), so that a full disk is known before a
-//!   write fails.
+//!   write fails; and whoever asks for the room of a batch first ([`Log::reserve`]) can wait where there is none.
 //!
 //! # Cost
 //!

@@ -1,7 +1,7 @@
 //! The log: one writer, any number of readers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
@@ -18,6 +18,10 @@ const RESERVED_BYTES: usize = 4 * RECORD_HEADER_BYTES;
 
 /// Entries that lie within so many bytes of each other are read at once.
 const READ_GAP_BYTES_MAX: u32 = 64 << 10;
+
+/// Kept free at the end of the last segment that there is room for, beyond what a batch takes that makes the log longer: for
+/// those that make it shorter, and so give room back ([`Log::reserve`]). Some eighty purges.
+const SHORTENING_BYTES: usize = 4096;
 
 /// Capacities are multiples of this.
 const PAGE_BYTES: usize = 4096;
@@ -65,6 +69,8 @@ pub struct Log {
     syncs: AtomicU64,
     /// Whether there is no room for another segment.
     is_short: AtomicBool,
+    /// Files that may wait to become segments.
+    spares_max: Arc<AtomicUsize>,
 }
 
 /// What only the writer touches.
@@ -91,8 +97,9 @@ struct Writer {
     slot: usize,
     /// Everything before was written once, so that overwriting it is quick.
     written_before: usize,
-    /// Files that wait to become segments.
+    /// Files that wait to become segments, and how many may.
     spares: Vec<Spare>,
+    spares_max: Arc<AtomicUsize>,
     /// Whether a segment was begun since the last look at how many there are.
     is_new_segment: bool,
     /// Why nothing is written any more.
@@ -118,6 +125,7 @@ impl Log {
         let listing = Listing::read(&*disk)?;
         let index = Arc::new(RwLock::new(Index::default()));
         let mut writer = Writer::open(disk, options, Arc::clone(&index), &listing)?;
+        let spares_max = Arc::clone(&writer.spares_max);
         if listing.segments.is_empty() {
             if options.must_exist {
                 return Err(LogError::Gone);
@@ -127,7 +135,31 @@ impl Log {
             writer.go_on(recover::recover(&*writer.disk, &listing.segments)?)?;
         }
         let is_short = AtomicBool::new(!writer.keep_house()?);
-        Ok(Log { log_id: writer.log_id, index, syncs: AtomicU64::new(0), is_short, writer: Mutex::new(writer) })
+        let syncs = AtomicU64::new(0);
+        Ok(Log { log_id: writer.log_id, index, syncs, is_short, spares_max, writer: Mutex::new(writer) })
+    }
+
+    /// Sees to it that `batch` finds its room, so that [`Log::write`] of it does not fail for want of any; the next batch may
+    /// take that room instead. A batch that only purges and cuts is let into room that is kept for it.
+    ///
+    /// # Errors
+    /// [`LogError::Full`] where there is no room: nothing was written, and it can be tried again. Others as [`Log::write`].
+    pub fn reserve(&self, batch: &Batch) -> Result<(), LogError> {
+        let mut writer = self.writer.lock();
+        let reserved = writer.healthy().and_then(|()| writer.reserve(&batch.bytes, batch.only_shortens()));
+        match reserved {
+            Err(error @ LogError::Full(_)) => {
+                self.is_short.store(true, Ordering::Relaxed);
+                Err(error)
+            }
+            reserved => self.conclude(&mut writer, reserved.map(|()| None)),
+        }
+    }
+
+    /// How many files may wait to become segments from now on, at least one: what is beyond goes back to the file system at
+    /// the next write of a new segment, or [`Log::settle`].
+    pub fn set_spares_max(&self, spares_max: usize) {
+        self.spares_max.store(spares_max.max(1), Ordering::Relaxed);
     }
 
     /// Writes a batch. It can be read on return; with `sync` it and everything before it is durable then. Without, it is
@@ -340,6 +372,7 @@ impl Writer {
             slot: 0,
             written_before: 0,
             spares,
+            spares_max: Arc::new(AtomicUsize::new(options.spares_max.max(1))),
             is_new_segment: false,
             failed: None,
             disk,
@@ -383,6 +416,37 @@ impl Writer {
     /// Where what is written may reach to.
     fn limit(&self) -> usize {
         self.capacity.saturating_sub(RESERVED_BYTES)
+    }
+
+    /// Sees to it that there are files for what does not fit into the segment. Where all of it does, and records that make
+    /// the log longer leave the room for those that make it shorter, there is nothing to do.
+    fn reserve(&mut self, records: &[u8], only_shorten: bool) -> Result<(), LogError> {
+        let room = self.limit().saturating_sub(self.end);
+        let kept = if only_shorten { 0 } else { SHORTENING_BYTES };
+        if records.len() + kept <= room {
+            return Ok(());
+        }
+        // Values may grow by what is written, and with them the checkpoint.
+        let overhead = FIRST_RECORD + self.checkpoint().len() + PAGE_BYTES + RESERVED_BYTES;
+        let mut rest = &records[whole_records(records, room)..];
+        let mut is_counted_on = vec![false; self.spares.len()];
+        loop {
+            let needed = overhead + if rest.is_empty() { 0 } else { record_bytes(rest) };
+            let fits = |at: &usize| !is_counted_on[*at] && self.spares[*at].bytes >= needed as u64;
+            let at = match (0..self.spares.len()).rfind(fits) {
+                Some(at) => at,
+                None => {
+                    self.spares.push(self.new_spare(needed.max(self.options.segment_bytes))?);
+                    is_counted_on.push(false);
+                    self.spares.len() - 1
+                }
+            };
+            is_counted_on[at] = true;
+            rest = &rest[whole_records(rest, self.spares[at].bytes as usize - overhead)..];
+            if rest.is_empty() {
+                return Ok(());
+            }
+        }
     }
 
     /// Writes whole records, in as many segments as they need.
@@ -569,7 +633,9 @@ impl Writer {
         let mut is_changed = false;
         while let Some((number, segment)) = self.dead_segment() {
             let name = segment_name(number);
-            if self.spares.len() < self.options.spares_max && segment.capacity == self.segment_capacity() {
+            if self.spares.len() < self.spares_max.load(Ordering::Relaxed)
+                && segment.capacity == self.segment_capacity()
+            {
                 let spare = self.free_spare_name();
                 self.disk.rename(&name, &spare)?;
                 self.spares.push(Spare { name: spare, file: segment.file, bytes: segment.capacity, is_used: true });
@@ -604,10 +670,28 @@ impl Writer {
         self.is_new_segment = false;
         while let Some((number, segment)) = self.mostly_dead_segment() {
             let mut moved = self.live_records(number, &segment)?;
+            match self.reserve(&moved, false) {
+                // They stay where they are until there is room.
+                Err(LogError::Full(_)) => return Ok(false),
+                reserved => reserved?,
+            }
             self.write(&mut moved)?;
             self.sync()?;
         }
+        self.give_back_spares()?;
         self.keep_spare()
+    }
+
+    /// Gives files back that are more than may wait.
+    fn give_back_spares(&mut self) -> Result<(), LogError> {
+        let spares_max = self.spares_max.load(Ordering::Relaxed);
+        if self.spares.len() <= spares_max {
+            return Ok(());
+        }
+        for spare in self.spares.drain(spares_max..) {
+            self.disk.remove(&spare.name)?;
+        }
+        Ok(self.disk.sync_names()?)
     }
 
     fn mostly_dead_segment(&self) -> Option<(u32, Segment)> {

@@ -16,6 +16,19 @@ use super::legacy_log::LegacyError;
 /// Segments of a log in memory: small, so that what is purged is given back soon.
 const MEMORY_SEGMENT_BYTES: usize = 1 << 20;
 
+/// Segments of a log on a small disk, and on any other: a log has two files at least, the one that is written and the next.
+#[cfg(feature = "rocksdb")]
+const SEGMENT_BYTES_MIN: u64 = 1 << 20;
+#[cfg(feature = "rocksdb")]
+const SEGMENT_BYTES_MAX: u64 = 8 << 20;
+
+/// The part of the disk that a segment takes at most.
+#[cfg(feature = "rocksdb")]
+const SEGMENT_PART: u64 = 64;
+
+/// Files that wait to become segments of the log, at most.
+const LOG_SPARES_MAX: usize = 8;
+
 /// Where a node keeps its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Storage {
@@ -36,8 +49,6 @@ pub struct StoreOptions {
     pub state_buffers_bytes_max: usize,
     /// Open table files of the state.
     pub state_files: i32,
-    /// Open segments of the log.
-    pub log_files: i32,
 }
 
 /// As much as is of use with plenty of memory; the reasons stand in `ordered_kv::rocks`, and a test compares.
@@ -48,7 +59,6 @@ impl Default for StoreOptions {
             state_buffer_bytes: 12 << 20,
             state_buffers_bytes_max: 30 << 20,
             state_files: 512,
-            log_files: 128,
         }
     }
 }
@@ -166,14 +176,33 @@ impl Stores {
         ordered_kv::disk::total_bytes(&log).ok()
     }
 
-    /// Bytes that can still be written to the disk; `None` where there is no disk or it does not say.
+    /// Bytes that can still be taken of the disk; `None` where there is no disk or it does not say. What the state has in
+    /// memory only is taken already, and the log's files are: they are allocated ahead.
     pub fn free_bytes(&self) -> Option<u64> {
         // What is left of the log's segment is for what must never be refused.
-        if self.log.is_short_of_room() {
+        if self.is_full() {
             return Some(0);
         }
         let log = self.directory.as_ref()?.part(LOG_PART);
-        faults::free_bytes(ordered_kv::disk::free_bytes(&log).ok())
+        let free_bytes = ordered_kv::disk::free_bytes(&log).ok();
+        faults::free_bytes(free_bytes.map(|free| free.saturating_sub(self.state.unwritten_bytes())))
+    }
+
+    /// Whether one of the stores found no room where it looked last.
+    pub fn is_full(&self) -> bool {
+        self.log.is_short_of_room() || self.state.is_full()
+    }
+
+    /// Lets the stores make do with little room, or not.
+    pub fn be_frugal(&self, is_frugal: bool) {
+        self.log.set_spares_max(if is_frugal { 1 } else { LOG_SPARES_MAX });
+    }
+
+    /// Says how much room there is, so that the state puts off what would need more.
+    pub fn tell_free_bytes(&self, free_bytes: Option<u64>) {
+        if let Some(free_bytes) = free_bytes {
+            self.state.tell_free_bytes(free_bytes);
+        }
     }
 }
 
@@ -221,11 +250,25 @@ fn open_log(directory: &Directory, identity: Option<&Identity>, log_id: u64) -> 
 
     super::legacy_log::take_over(directory, identity, log_id)?;
     let disk = FileDisk::open(&directory.part(LOG_PART)).map_err(LogError::from)?;
-    let options = raft_log::Options { log_id, must_exist: identity.is_some(), ..raft_log::Options::default() };
+    let disk_bytes = ordered_kv::disk::total_bytes(&directory.part(LOG_PART)).ok();
+    let options = raft_log::Options {
+        log_id,
+        segment_bytes: segment_bytes(disk_bytes),
+        spares_max: LOG_SPARES_MAX,
+        must_exist: identity.is_some(),
+        ..raft_log::Options::default()
+    };
     match (Log::open(Arc::new(disk), &options), identity) {
         (Err(LogError::Gone), Some(identity)) => Err(OpenError::LogGone(identity.node_id)),
         (opened, _) => Ok(opened?),
     }
+}
+
+/// How long a segment of the log is on a disk of so many bytes.
+#[cfg(feature = "rocksdb")]
+fn segment_bytes(disk_bytes: Option<u64>) -> usize {
+    let fits = disk_bytes.map_or(SEGMENT_BYTES_MAX, |bytes| bytes / SEGMENT_PART);
+    fits.clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX) as usize
 }
 
 /// A log in memory: nothing of it survives, and no block is written before it is needed.

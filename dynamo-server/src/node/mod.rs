@@ -339,6 +339,8 @@ impl<E: Env> Node<E> {
         }
         self.tasks.lock().iter().for_each(AbortHandle::abort);
         join_all(self.shards.iter().map(|shard| shard.group().hand_over(HAND_OVER_MAX))).await;
+        self.shards.iter().for_each(|shard| shard.group().announce_stop());
+        self.wal.stop_waiting();
         for shard in &self.shards {
             shard.stop().await;
         }

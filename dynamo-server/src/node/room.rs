@@ -19,9 +19,16 @@
 //! for balance; and where a majority of a shard's voters is short, its leader refuses what grows, before their disks are
 //! full to the last byte and there is no majority any more. Nothing is sent, and nothing looked at but one flag, while
 //! everybody has room.
+//!
+//! *Between two looks* at the disk, a fast client could fill a small one. So near the floor what is taken is counted, and
+//! refused once that would be below it, whatever the last look has found.
+//!
+//! *A disk that is full all the same*, because others fill it or a compaction does, stops nothing: what finds no room waits
+//! for it (`raft/wal.rs`, `raft/patience.rs`), the stores say that they are full, which is a level below all floors, and
+//! reads go on.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
 use std::time::Duration;
 
 use dynamo_engine::catalog::{DdlCommand, TableStep};
@@ -40,6 +47,12 @@ const RESERVE_PART: u64 = 4;
 /// The part of the disk that the logs may take before the state is flushed and they are shortened. A flush writes about
 /// as much again, and both fit the reserve's surroundings.
 const LOG_PART: u64 = 32;
+
+/// So near the floor what is taken between two looks is counted: more than a node can take in that time.
+const NEAR_BYTES: u64 = 1 << 30;
+
+/// What a byte of a command takes of the disk: its place in the log, and in the state.
+const BYTES_PER_BYTE: u64 = 2;
 
 /// How long a node that was said to be short counts as short. It says so five times within that.
 pub const TOLD_FOR: Duration = Duration::from_secs(5);
@@ -149,10 +162,13 @@ fn step_grows(step: &TableStep) -> bool {
 /// What this node knows about room, its own and its peers'.
 #[derive(Debug, Default)]
 pub struct Room {
-    /// Whether anybody is short: all that is looked at while nobody is.
-    is_anybody_short: AtomicBool,
+    /// Whether anybody is short, or this node near to it: all that is looked at while nobody is.
+    is_tight: AtomicBool,
     /// A [`Level`].
     own: AtomicU8,
+    /// Bytes that may be taken until the next look; without meaning while that is far away.
+    left: AtomicI64,
+    is_near: AtomicBool,
     /// Until when others count as short, by node, in nanoseconds of the monotonic clock. Held for a move of some words.
     peers: Mutex<BTreeMap<u64, u64>>,
 }
@@ -178,8 +194,35 @@ impl Room {
         self.own.store(level as u8, Ordering::Relaxed);
         let mut peers = self.peers.lock();
         peers.retain(|_, until_ns| *until_ns > now_ns);
-        self.is_anybody_short.store(level != Level::Ample || !peers.is_empty(), Ordering::Relaxed);
+        self.judge_tightness(!peers.is_empty());
         before
+    }
+
+    /// Takes note of what may be taken before there is too little: `None` where that is not known. `under_way` bytes of
+    /// commands are taken already, and do not show on the disk yet.
+    pub fn leave(&self, above_floor: Option<u64>, under_way: u64) {
+        let is_near = above_floor.is_some_and(|bytes| bytes < NEAR_BYTES);
+        let left = above_floor.unwrap_or(0).min(NEAR_BYTES) as i64 - (under_way * BYTES_PER_BYTE) as i64;
+        self.left.store(left, Ordering::Relaxed);
+        self.is_near.store(is_near, Ordering::Relaxed);
+    }
+
+    fn judge_tightness(&self, are_peers_short: bool) {
+        let is_tight = self.is_short() || self.is_near.load(Ordering::Relaxed) || are_peers_short;
+        self.is_tight.store(is_tight, Ordering::Relaxed);
+    }
+
+    /// Whether a command of so many bytes still fits above the floor; it is counted then.
+    fn takes(&self, bytes: u64) -> bool {
+        if !self.is_near.load(Ordering::Relaxed) {
+            return true;
+        }
+        let bytes = (bytes * BYTES_PER_BYTE) as i64;
+        let fits = self.left.fetch_sub(bytes, Ordering::Relaxed) >= bytes;
+        if !fits {
+            self.left.fetch_add(bytes, Ordering::Relaxed);
+        }
+        fits
     }
 
     /// Takes note of what a peer says about itself.
@@ -189,24 +232,27 @@ impl Room {
             true => drop(peers.insert(peer, now_ns.saturating_add(TOLD_FOR.as_nanos() as u64))),
             false => drop(peers.remove(&peer)),
         }
-        self.is_anybody_short.store(self.is_short() || !peers.is_empty(), Ordering::Relaxed);
+        self.judge_tightness(!peers.is_empty());
     }
 
     /// Whether a peer has said that it is short.
     pub fn is_peer_short(&self, peer: u64) -> bool {
-        self.is_anybody_short.load(Ordering::Relaxed) && self.peers.lock().contains_key(&peer)
+        self.is_tight.load(Ordering::Relaxed) && self.peers.lock().contains_key(&peer)
     }
 
-    /// Whether a command with this need must be refused by this node as the leader of a shard with these voters. `voters`
-    /// is asked only where somebody is short.
-    pub fn refuses(&self, me: u64, need: Need, voters: impl FnOnce() -> Vec<u64>) -> bool {
-        if need == Need::Completes || !self.is_anybody_short.load(Ordering::Relaxed) {
+    /// Whether a command must be refused by this node as the leader of a shard with these voters. `voters`, and what the
+    /// command needs and how long it is in the log, in bytes, are asked only where somebody is short or nearly so.
+    pub fn refuses(&self, me: u64, what: impl FnOnce() -> (Need, usize), voters: impl FnOnce() -> Vec<u64>) -> bool {
+        if !self.is_tight.load(Ordering::Relaxed) {
             return false;
         }
-        match (self.own(), need) {
-            (Level::Reserve, _) | (Level::Short, Need::Grows) => true,
-            (_, Need::Grows) => !self.has_majority(me, &voters()),
-            (_, Need::Frees | Need::Completes) => false,
+        match (self.own(), what()) {
+            (_, (Need::Completes, _)) | (Level::Short | Level::Ample, (Need::Frees, _)) => false,
+            (Level::Reserve, _) | (Level::Short, (Need::Grows, _)) => true,
+            (Level::Ample, (Need::Grows, bytes)) => {
+                let is_alone = self.peers.lock().is_empty();
+                !(is_alone || self.has_majority(me, &voters())) || !self.takes(bytes as u64)
+            }
         }
     }
 
@@ -220,7 +266,7 @@ impl Room {
 
     /// Whether what grows would be refused for a shard that `leader` leads, as far as this node knows.
     pub fn is_shard_short(&self, me: u64, leader: u64, voters: impl FnOnce() -> Vec<u64>) -> bool {
-        if !self.is_anybody_short.load(Ordering::Relaxed) {
+        if !self.is_tight.load(Ordering::Relaxed) {
             return false;
         }
         let leader_is_short = if leader == me { self.is_short() } else { self.is_peer_short(leader) };
@@ -310,7 +356,8 @@ mod tests {
     #[test]
     fn what_is_refused_at_each_level() {
         let room = Room::default();
-        let refused = || [Need::Grows, Need::Frees, Need::Completes].map(|need| room.refuses(1, need, || vec![1]));
+        let refused =
+            || [Need::Grows, Need::Frees, Need::Completes].map(|need| room.refuses(1, || (need, 1), || vec![1]));
         for (level, expected) in [
             (Level::Ample, [false, false, false]),
             (Level::Short, [true, false, false]),
@@ -326,19 +373,39 @@ mod tests {
     fn a_majority_without_room_stops_what_grows_and_is_forgotten() {
         let room = Room::default();
         let voters = || vec![1, 2, 3];
-        let grows = |room: &Room| room.refuses(1, Need::Grows, voters);
+        let grows = |room: &Room| room.refuses(1, || (Need::Grows, 1), voters);
         room.peer_says(2, true, 0);
         assert!(!grows(&room) && room.is_peer_short(2) && room.is_shard_short(1, 2, voters));
         room.peer_says(3, true, 10);
-        assert!(grows(&room) && !room.refuses(1, Need::Frees, voters));
+        assert!(grows(&room) && !room.refuses(1, || (Need::Frees, 1), voters));
         assert!(room.is_shard_short(1, 1, voters), "the leader has room, and no majority");
         room.observe(Level::Ample, TOLD_FOR.as_nanos() as u64);
         assert!(!grows(&room) && !room.is_peer_short(2) && room.is_peer_short(3));
         room.peer_says(3, false, 20);
-        assert!(!room.is_anybody_short.load(Ordering::Relaxed));
+        assert!(!room.is_tight.load(Ordering::Relaxed));
         // Two of four are no majority.
         room.peer_says(3, true, 0);
         room.peer_says(4, true, 0);
-        assert!(room.refuses(1, Need::Grows, || vec![1, 2, 3, 4]));
+        assert!(room.refuses(1, || (Need::Grows, 1), || vec![1, 2, 3, 4]));
+    }
+
+    #[test]
+    fn near_the_floor_what_is_taken_between_two_looks_is_counted() {
+        let room = Room::default();
+        let grows = |bytes| !room.refuses(1, || (Need::Grows, bytes), || vec![1]);
+        let look = |above_floor, under_way| {
+            room.leave(above_floor, under_way);
+            room.observe(Level::Ample, 0);
+        };
+        look(Some(10_000), 1_000);
+        let took = (0..100).take_while(|_| grows(500)).count();
+        assert_eq!(took, 8, "ten thousand bytes, twice a thousand under way, and a thousand for each");
+        assert!(!room.refuses(1, || (Need::Frees, 1 << 20), || vec![1]));
+        look(Some(2_000), 0);
+        assert!(grows(500) && grows(500) && !grows(1));
+        for far in [Some(NEAR_BYTES), None] {
+            look(far, 0);
+            assert!((0..100).all(|_| grows(1 << 30)), "nothing is counted");
+        }
     }
 }

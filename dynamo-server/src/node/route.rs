@@ -22,7 +22,7 @@ use crate::env::{Env, Lane, PeerRequest, Transport, TransportError};
 use crate::guard::Handler;
 use crate::peer::{self, Header};
 use crate::raft::types::Member;
-use crate::shard::{Deadline, Shard, ShardError};
+use crate::shard::{Deadline, Shard, ShardError, weight};
 
 /// How long a request that finds no leader waits before it looks again. An election takes a hundred times as long.
 const LEADER_PAUSE: Duration = Duration::from_millis(10);
@@ -401,7 +401,7 @@ impl<E: Env> Node<E> {
             return Err(ShardError::Stopped);
         }
         let voters = || shard.group().members().voters.into_keys().collect();
-        match self.room.refuses(self.identity.node_id, Need::of(command), voters) {
+        match self.room.refuses(self.identity.node_id, || (Need::of(command), weight(command)), voters) {
             true => Err(ShardError::DiskFull),
             false => Ok(()),
         }

@@ -234,6 +234,7 @@ impl<E: Env> Node<E> {
             floors: Floors::of(options.free_bytes_min, disk_bytes),
             room: Arc::clone(&self.room),
             reclaim: Reclaim::default(),
+            full: Arc::default(),
             fault: self.fault.clone(),
             stopping: self.stopping.subscribe(),
         };

@@ -8,16 +8,22 @@
 //!   says is persisted. So the log is never longer than what a restart has to replay.
 //! - *Deleted tables*: their rows are gone at once, and their room when the store compacts what is left; that is asked for
 //!   here, once all shards have deleted theirs.
+//!
+//! A flush that finds no room is no fault: it is tried again at the next look, and what clients want to add is refused
+//! meanwhile.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use dynamo_engine::keyspace::RowRange;
+use ordered_kv::StoreError;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::FaultSignal;
-use super::room::{Floors, Room};
+use super::room::{Floors, Level, Room};
 use crate::env::{Env, Stores, Task, faults};
+use crate::log_limit::LogLimit;
 use crate::raft::{Wal, persisted_applied};
 use crate::shard::Shard;
 
@@ -34,6 +40,8 @@ pub(super) struct Upkeep<E: Env> {
     pub(super) room: Arc<Room>,
     pub(super) fault: FaultSignal,
     pub(super) reclaim: Reclaim,
+    /// Bounds the lines about flushes that find no room.
+    pub(super) full: Arc<LogLimit>,
     /// Becomes true when the node stops.
     pub(super) stopping: watch::Receiver<bool>,
 }
@@ -46,6 +54,8 @@ const QUIET_LOOKS: u32 = 4;
 #[derive(Default)]
 pub(super) struct Reclaim {
     ranges: Vec<RowRange>,
+    /// What found no room for the flush before.
+    again: Arc<Mutex<Vec<RowRange>>>,
     quiet_looks: u32,
     /// Giving back what was before.
     under_way: Option<Task<()>>,
@@ -56,11 +66,13 @@ impl<E: Env> Upkeep<E> {
     pub(super) async fn run(mut self) {
         while !*self.stopping.borrow() {
             self.wal.settle().await;
-            self.look_at_room();
+            self.look_at_room().await;
             self.look_at_deleted_tables();
-            if self.log_bytes() > faults::log_bytes_max(self.log_bytes_max) {
+            let is_long = self.log_bytes() > faults::log_bytes_max(self.log_bytes_max);
+            if is_long || self.stores.is_full() || self.wal.is_short_of_room() {
                 self.shorten_logs().await;
             }
+            self.wal.look_for_room();
             if let Some(Err(_)) = E::timeout(INTERVAL, self.stopping.changed()).await {
                 return self.stop_groups().await;
             }
@@ -73,17 +85,23 @@ impl<E: Env> Upkeep<E> {
         }
     }
 
-    fn look_at_room(&self) {
+    async fn look_at_room(&self) {
         let free_bytes = self.stores.free_bytes();
+        self.stores.tell_free_bytes(free_bytes);
+        let Floors { floor, reserve } = self.floors;
         let level = self.floors.level(free_bytes);
+        let under_way: usize = self.shards.iter().map(|shard| shard.queued_bytes()).sum();
+        self.room.leave(free_bytes.map(|free| free.saturating_sub(floor)), under_way as u64);
         if level != self.room.observe(level, E::monotonic_ns()) {
-            let Floors { floor, reserve } = self.floors;
             tracing::warn!(?level, free_bytes, floor, reserve, "free space on the disk");
+            self.stores.be_frugal(level != Level::Ample);
+            self.wal.tidy().await;
         }
     }
 
     fn look_at_deleted_tables(&mut self) {
         let before = self.reclaim.ranges.len();
+        self.reclaim.ranges.append(&mut self.reclaim.again.lock());
         for shard in &self.shards {
             self.reclaim.ranges.extend(shard.group().published().take_dropped());
         }
@@ -96,16 +114,20 @@ impl<E: Env> Upkeep<E> {
         let mut ranges = std::mem::take(&mut self.reclaim.ranges);
         ranges.sort_unstable_by(|one, other| one.start.cmp(&other.start));
         ranges.dedup();
-        let (state, fault) = (Arc::clone(&self.stores.state), self.fault.clone());
+        let (state, again) = (Arc::clone(&self.stores.state), Arc::clone(&self.reclaim.again));
+        let (fault, full) = (self.fault.clone(), Arc::clone(&self.full));
         self.reclaim.under_way = Some(E::spawn(async move {
-            let work = move || {
-                state.flush()?;
-                ranges.iter().for_each(|range| state.reclaim(&range.start, &range.end));
-                Ok::<(), ordered_kv::StoreError>(())
+            let work = move || match state.flush() {
+                Ok(()) => {
+                    ranges.iter().for_each(|range| state.reclaim(&range.start, &range.end));
+                    Ok(())
+                }
+                Err(error) => {
+                    again.lock().append(&mut ranges);
+                    Err(error)
+                }
             };
-            if let Err(error) = E::blocking(work).await {
-                fault.raise(format!("flushing the state failed: {error}"));
-            }
+            is_flushed::<E>(E::blocking(work).await, &fault, &full);
         }));
     }
 
@@ -120,8 +142,8 @@ impl<E: Env> Upkeep<E> {
 
     async fn shorten_logs(&self) {
         let state = Arc::clone(&self.stores.state);
-        if let Err(error) = E::blocking(move || state.flush()).await {
-            return self.fault.raise(format!("flushing the state failed: {error}"));
+        if !is_flushed::<E>(E::blocking(move || state.flush()).await, &self.fault, &self.full) {
+            return;
         }
         for shard in self.moving() {
             let applied = match persisted_applied(&*self.stores.state, shard.id()) {
@@ -135,6 +157,23 @@ impl<E: Env> Upkeep<E> {
             if let Err(error) = shard.group().purge(applied.index()).await {
                 tracing::warn!(shard = shard.id().0, %error, "the log could not be shortened");
             }
+        }
+    }
+}
+
+/// Whether a flush went well. One that found no room comes to nothing for now; any other failure stops the node.
+fn is_flushed<E: Env>(flushed: Result<(), StoreError>, fault: &FaultSignal, full: &LogLimit) -> bool {
+    match flushed {
+        Ok(()) => true,
+        Err(StoreError::Full(reason)) => {
+            if let Some(left_out) = full.permits::<E>() {
+                tracing::error!(reason, left_out, "the state is flushed as soon as there is room on the disk");
+            }
+            false
+        }
+        Err(error) => {
+            fault.raise(format!("flushing the state failed: {error}"));
+            false
         }
     }
 }

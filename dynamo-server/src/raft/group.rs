@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dynamo_engine::apply::Outcome;
@@ -236,8 +235,6 @@ pub struct Group<E: Env> {
     /// A snapshot that is coming in.
     staging: Arc<Staging>,
     wall_clocks: Arc<WallClocks>,
-    /// It was told to stop.
-    is_stopping: AtomicBool,
     fault: FaultSignal,
 }
 
@@ -286,8 +283,8 @@ impl<E: Env> Group<E> {
             drop(raft.shutdown().await);
         }
         let staging = Arc::new(Staging::new(Arc::clone(&context.state)));
-        let (is_stopping, fault) = (AtomicBool::new(false), context.fault.clone());
-        Ok(Group { shard, map, raft, log, lease, published, staging, wall_clocks, is_stopping, fault })
+        let fault = context.fault.clone();
+        Ok(Group { shard, map, raft, log, lease, published, staging, wall_clocks, fault })
     }
 
     /// Gives a new group its first members. Nothing happens to a group that has some already.
@@ -393,7 +390,7 @@ impl<E: Env> Group<E> {
 
     /// A group that stopped without being told to has met a fault, if only a panic of its own.
     fn stopped(&self, fatal: &Fatal<Types<E>>) -> ProposeError {
-        if !matches!(fatal, Fatal::Stopped) && self.published.quarantine().is_none() {
+        if !matches!(fatal, Fatal::Stopped) && !self.published.is_stopping() && self.published.quarantine().is_none() {
             self.fault.raise(format!("shard {}: {fatal}", self.shard.0));
         }
         ProposeError::Stopped
@@ -504,7 +501,7 @@ impl<E: Env> Group<E> {
     /// noticed otherwise, since nobody proposes to it. A shard that stands still at an entry has ended its own task, and
     /// only that shard.
     pub fn check_running(&self) {
-        if self.is_stopping.load(Ordering::Relaxed) || self.published.quarantine().is_some() {
+        if self.published.is_stopping() || self.published.quarantine().is_some() {
             return;
         }
         let mut metrics = self.raft.metrics();
@@ -515,7 +512,7 @@ impl<E: Env> Group<E> {
                 None => break metrics.borrow_watched().running_state.is_err(),
             }
         };
-        let is_expected = || self.is_stopping.load(Ordering::Relaxed) || self.published.quarantine().is_some();
+        let is_expected = || self.published.is_stopping() || self.published.quarantine().is_some();
         if is_over && !is_expected() {
             let state = metrics.borrow_watched().running_state.clone();
             let reason = state.err().map_or_else(|| "it panicked".to_owned(), |fatal| fatal.to_string());
@@ -562,9 +559,14 @@ impl<E: Env> Group<E> {
         voters.into_iter().max_by_key(|voter| replicated.get(voter).copied().flatten())
     }
 
+    /// Says that the group is about to be stopped: nothing waits for room on the disk any more, and what ends is no fault.
+    pub fn announce_stop(&self) {
+        self.published.set_stopping();
+    }
+
     /// Stops taking part. The lease is gone before anything else happens.
     pub async fn shutdown(&self) {
-        self.is_stopping.store(true, Ordering::Relaxed);
+        self.published.set_stopping();
         self.lease.shut_down();
         self.staging.close();
         if let Err(error) = self.raft.shutdown().await {

@@ -4,7 +4,8 @@
 //! looked at. So what the state store persists is always a prefix of the log, and it says itself how long that prefix
 //! is; the store needs no log of its own. Then what changed is published, and the outcomes go to whoever waits.
 //!
-//! Where the store fails, the node stops. Where one entry cannot be applied (it panics, meets a damaged row, comes from a newer
+//! Where the store fails, the node stops; but where it only has no room, applying waits until there is some
+//! ([`patience`](super::patience)). Where one entry cannot be applied (it panics, meets a damaged row, comes from a newer
 //! program) the shard alone stops on this node and names the entry: see [`quarantine`](super::quarantine). Nothing is
 //! skipped but what an operator has named ([`skip`](super::skip)).
 //!
@@ -31,6 +32,7 @@ use super::comparison::Mark;
 use super::incoming::Incoming;
 use super::lease_feed::LeaseFeed;
 use super::log::GroupLog;
+use super::patience::Patience;
 use super::payload::{Applied, Payload};
 use super::published::Published;
 use super::quarantine::{Quarantine, panic_text};
@@ -184,7 +186,11 @@ impl<E: Env> Machine<E> {
         let mut applied = Vec::new();
         put_log_id(&mut applied, &entry.log_id);
         batch.put(&local::applied(self.shard.id), &applied);
-        self.write(batch).await.map_err(|error| self.stop(&format!("writing the state failed: {error}")))?;
+        self.write(batch).await.map_err(|error| match error {
+            // The group stops; the entry is applied after the next start.
+            StoreError::Closed(_) if self.published.is_stopping() => io::Error::other(error.to_string()),
+            error => self.stop(&format!("writing the state failed: {error}")),
+        })?;
         self.applied = Some(entry.log_id);
         if self.published.comparison().is_armed() && has_no_op(entry) {
             let (index, view) = (entry.log_id.index(), self.store.view());
@@ -228,13 +234,30 @@ impl<E: Env> Machine<E> {
         Ok(outcomes)
     }
 
-    /// Writes a batch, here or where it holds nobody up.
+    /// Writes a batch, here or where it holds nobody up; once there is room.
     async fn write(&self, batch: WriteBatch) -> Result<(), StoreError> {
         if batch.as_bytes().len() <= WRITE_INLINE_BYTES_MAX && !self.store.may_stall() {
-            return self.store.write(&batch);
+            match self.store.write(&batch) {
+                Err(StoreError::Full(_)) => {}
+                written => return written,
+            }
         }
-        let store = Arc::clone(&self.store);
-        E::blocking(move || store.write(&batch)).await
+        self.write_patiently(batch).await
+    }
+
+    async fn write_patiently(&self, batch: WriteBatch) -> Result<(), StoreError> {
+        let (batch, mut patience) = (Arc::new(batch), Patience::default());
+        loop {
+            let (store, again) = (Arc::clone(&self.store), Arc::clone(&batch));
+            let reason = match E::blocking(move || store.write(&again)).await {
+                Err(StoreError::Full(reason)) => reason,
+                written => return written,
+            };
+            if self.published.is_stopping() {
+                return Err(StoreError::Closed(reason));
+            }
+            patience.wait::<E>("an entry is applied", &reason).await;
+        }
     }
 
     /// What openraft is told of entries that are not applied: a running group ends by it. One that is being started would not
@@ -310,10 +333,20 @@ impl<E: Env> Machine<E> {
         let note = Incoming { upto, leftovers };
         self.log.note_incoming(&note).await?;
         let installed = match staged.commit().await {
-            Ok(()) => E::in_place(|| note.sweep(&*self.store)),
+            Ok(()) => self.sweep(&note).await,
             Err(error) => Err(error),
         };
         installed.map_err(|error| self.stop(&format!("installing a snapshot failed: {error}")))
+    }
+
+    async fn sweep(&self, note: &Incoming) -> Result<(), StoreError> {
+        let mut patience = Patience::default();
+        loop {
+            match E::in_place(|| note.sweep(&*self.store)) {
+                Err(StoreError::Full(reason)) => patience.wait::<E>("what a snapshot replaces goes", &reason).await,
+                swept => return swept,
+            }
+        }
     }
 
     fn pin(&self) -> SnapshotPin {

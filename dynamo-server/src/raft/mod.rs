@@ -31,6 +31,7 @@ mod membership;
 pub mod message;
 mod network;
 mod overview;
+mod patience;
 mod payload;
 mod published;
 mod quarantine;

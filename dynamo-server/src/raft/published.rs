@@ -46,6 +46,8 @@ pub struct Published {
     comparison: Comparison,
     /// Whether the group takes part, rather than being started.
     is_running: AtomicBool,
+    /// Whether the group is being stopped: what waits for room need not any more.
+    is_stopping: AtomicBool,
     /// Why the shard stands still on this node; `None` as a rule.
     quarantine: watch::Sender<Option<Arc<Quarantine>>>,
 }
@@ -75,6 +77,7 @@ impl Published {
             turn_work_max: AtomicU64::new(0),
             comparison: Comparison::default(),
             is_running: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
             quarantine: watch::Sender::new(None),
         }
     }
@@ -158,6 +161,15 @@ impl Published {
 
     pub(super) fn set_running(&self) {
         self.is_running.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the group is being stopped.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_stopping(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
     }
 
     /// The first reason stays.

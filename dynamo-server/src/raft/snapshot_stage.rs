@@ -26,6 +26,7 @@ use ordered_kv::{Ingest, StateStore, StoreError};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+use super::patience::Patience;
 use super::snapshot::{SNAPSHOT_CHUNK_BYTES, SnapshotPin, content, union};
 use super::snapshot_message::{Refusal, get_row};
 use super::snapshot_send::Source;
@@ -213,17 +214,20 @@ impl StagedSnapshot {
         let replaced = union(content(current), &source.ranges);
         let head = (Vote::new(0, 0), 0, source.meta.clone());
         let transfer = staging.begin::<E>(Arc::clone(store), head, replaced, source.ranges.clone());
-        let mut number = 0;
+        let (mut number, mut sent) = (0, 0);
         loop {
             let (rows, count) = E::in_place(|| source.next_chunk()).map_err(|_| Refusal::Store)?;
+            sent += count;
             if count == 0 {
+                transfer.end(number, sent).await?;
                 return staging.hand_over(transfer).ok_or(Refusal::Transfer);
             }
             number = transfer.chunk(number, rows.into()).await?;
         }
     }
 
-    /// Replaces the rows of the shard; durable on return, and all or nothing.
+    /// Replaces the rows of the shard; durable on return, and all or nothing. Where the disk has no room for that, it waits
+    /// until there is some.
     ///
     /// # Errors
     /// When that cannot be done; nothing has changed then.
@@ -281,11 +285,14 @@ impl Task {
                 }
                 Work::End { chunks, rows, answer } => {
                     let is_complete = (stage.chunks, stage.rows) == (chunks, rows);
-                    let _ = answer.send(if is_complete { Ok(()) } else { Err(Refusal::Content) });
+                    let sealed = if is_complete { E::in_place(|| stage.seal()) } else { Err(Refusal::Content) };
+                    let _ = answer.send(sealed);
+                    if sealed == Err(Refusal::Store) {
+                        return;
+                    }
                 }
                 Work::Commit { answer } => {
-                    let committed = E::in_place(|| stage.load.commit());
-                    let _ = answer.send(committed);
+                    let _ = answer.send(stage.commit::<E>().await);
                     return;
                 }
             }
@@ -307,6 +314,25 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
+    /// Ends the rows: what is handed over has its room on the disk.
+    fn seal(&mut self) -> Result<(), Refusal> {
+        self.load.seal().map_err(|error| {
+            tracing::warn!(%error, "a snapshot cannot be staged");
+            Refusal::Store
+        })
+    }
+
+    /// Makes it the state, when there is room.
+    async fn commit<E: Env>(&mut self) -> Result<(), StoreError> {
+        let mut patience = Patience::default();
+        loop {
+            match E::in_place(|| self.load.commit()) {
+                Err(StoreError::Full(reason)) => patience.wait::<E>("a snapshot is installed", &reason).await,
+                other => return other,
+            }
+        }
+    }
+
     /// Takes the next chunk.
     fn take(&mut self, rows: &[u8]) -> Result<(), Refusal> {
         let mut rest = rows;

@@ -14,6 +14,11 @@
 //! before them are durable. A failed write or sync raises a fault: what is on the disk is unknown then, so nothing is
 //! ever answered with success again.
 //!
+//! *Without room* nothing has failed: the room of a batch is reserved before it is written. A batch that finds none waits, with
+//! whatever was sent after it, until there is some. What gives room back goes before it (purges, of entries that the state has),
+//! and so do votes, which take next to none and which a group may be waiting for before it can purge. Neither minds: who
+//! purges has made the entries durable long before, and nobody may count on an append that is not acknowledged.
+//!
 //! In production the worker is a thread (its life is waiting for the disk), in a simulation a task.
 //!
 //! # A lone write
@@ -25,6 +30,7 @@
 //! that the order is kept. In memory a sync is nothing, and every append is written in place. A member of a cluster
 //! leaves all to the worker: its disk and its peers' work at the same time.
 
+use std::collections::VecDeque;
 use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -52,6 +58,10 @@ const QUEUE_MAX: usize = 4096;
 /// Bytes after which a batch is written although more is waiting: one sync of 4 MiB takes about as long as many
 /// requests may be made to wait.
 const BATCH_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of an append that is written in place: so few that they fit the segment, or the next one, for which there is a file
+/// while the log is not short of room.
+const IN_PLACE_BYTES_MAX: usize = 512 << 10;
 
 /// What a sync is held to take before any was made: so long that the first few are left to the worker.
 const SYNC_NS_AT_FIRST: u64 = 1_000_000;
@@ -115,6 +125,8 @@ enum Request<E: Env> {
         upto: LogId,
     },
     Settle,
+    /// Somebody has looked whether there is room.
+    Retry,
     Close {
         done: oneshot::Sender<()>,
     },
@@ -141,8 +153,14 @@ struct Shared<E: Env> {
     written_in_place: AtomicU64,
     /// Whether anything was written since the log was settled last.
     is_unsettled: AtomicBool,
+    /// Whether a batch waits for room on the disk.
+    is_short: AtomicBool,
+    /// Whether the node stops, and nothing is to wait for room any more.
+    is_ending: AtomicBool,
     /// The node's requests, where appends may be written in place.
     in_place: Option<Arc<InFlight>>,
+    /// To ask about its room.
+    log: Arc<Log>,
     fault: FaultSignal,
 }
 
@@ -157,6 +175,7 @@ impl<E: Env> Wal<E> {
     /// written in place.
     pub fn start(store: Arc<Log>, fault: FaultSignal, in_place: Option<Arc<InFlight>>) -> Self {
         let (requests, queue) = mpsc::channel(QUEUE_MAX);
+        let log = Arc::clone(&store);
         let writer = Writer { store, fault: fault.clone(), failed: None, of: PhantomData };
         let shared = Arc::new(Shared {
             writer: Mutex::new(Some(writer)),
@@ -165,10 +184,13 @@ impl<E: Env> Wal<E> {
             busy_since_ns: AtomicU64::new(IDLE),
             written_in_place: AtomicU64::new(0),
             is_unsettled: AtomicBool::new(false),
+            is_short: AtomicBool::new(false),
+            is_ending: AtomicBool::new(false),
             in_place,
+            log,
             fault,
         });
-        E::spawn_dedicated("wal", Worker { queue, shared: Arc::clone(&shared) }.run());
+        E::spawn_dedicated("wal", Worker { queue, deferred: VecDeque::new(), shared: Arc::clone(&shared) }.run());
         Wal { requests, shared }
     }
 
@@ -185,7 +207,7 @@ impl<E: Env> Wal<E> {
         done: IOFlushed<Types<E>>,
     ) -> io::Result<()> {
         let request = Request::Append { group, entries, committed, durable, done };
-        if self.shared.wants_in_place() {
+        if self.shared.wants_in_place(&request) {
             let began_ns = E::monotonic_ns();
             let written = {
                 let _busy = Busy::begin(&self.shared.busy_since_ns, began_ns);
@@ -246,6 +268,38 @@ impl<E: Env> Wal<E> {
         }
     }
 
+    /// Has a batch that waits for room look again, if there is one. To be called now and then.
+    pub fn look_for_room(&self) {
+        if self.shared.is_short.load(Ordering::Relaxed) {
+            self.nudge();
+        }
+    }
+
+    /// Whether a batch waits for room on the disk.
+    pub fn is_short_of_room(&self) -> bool {
+        self.shared.is_short.load(Ordering::Relaxed)
+    }
+
+    /// Lets nothing wait for room any more: what finds none is not written, and nothing after it.
+    pub fn stop_waiting(&self) {
+        self.shared.is_ending.store(true, Ordering::Relaxed);
+        self.nudge();
+    }
+
+    /// Gives the files back that the log keeps beyond what may wait.
+    pub async fn tidy(&self) {
+        // An error means that the log was closed.
+        let _ = self.send(Request::Settle).await;
+    }
+
+    fn nudge(&self) {
+        self.shared.with_worker.fetch_add(1, Ordering::Relaxed);
+        if self.requests.try_send(Request::Retry).is_err() {
+            // The worker has enough to wake up for, or is gone.
+            self.shared.with_worker.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     /// For how long the oldest request has been waiting for the disk, from when the disk was asked; zero while none does.
     pub fn waits_for(&self) -> Duration {
         match self.shared.busy_since_ns.load(Ordering::Relaxed) {
@@ -275,9 +329,12 @@ impl<E: Env> Wal<E> {
 }
 
 impl<E: Env> Shared<E> {
-    /// Whether an append is better written where it is asked for.
-    fn wants_in_place(&self) -> bool {
+    /// Whether an append is better written where it is asked for, and certainly finds its room.
+    fn wants_in_place(&self, request: &Request<E>) -> bool {
         let Some(in_flight) = &self.in_place else { return false };
+        if self.log.is_short_of_room() || request.byte_len() > IN_PLACE_BYTES_MAX {
+            return false;
+        }
         let sync_ns = self.sync_ns.load(Ordering::Relaxed);
         (sync_ns <= NO_SYNC_NS_MAX || in_flight.is_one()) && u128::from(sync_ns) <= E::may_block_here().as_nanos()
     }
@@ -337,6 +394,7 @@ impl<E: Env> Request<E> {
             | Request::Truncate { .. }
             | Request::Purge { .. }
             | Request::Settle
+            | Request::Retry
             | Request::Close { .. } => 0,
         }
     }
@@ -353,6 +411,8 @@ fn gone() -> io::Error {
 
 struct Worker<E: Env> {
     queue: mpsc::Receiver<Request<E>>,
+    /// What came while a batch waited for room. As much as the groups have in flight, which is little.
+    deferred: VecDeque<Request<E>>,
     shared: Arc<Shared<E>>,
 }
 
@@ -382,18 +442,26 @@ impl<E: Env> Worker<E> {
         let shared = Arc::clone(&self.shared);
         let _alarm = Alarm(&shared.fault);
         let mut gathered = Vec::new();
-        while let Some(first) = self.queue.recv().await {
+        while let Some(first) = self.next().await {
             let mut bytes = first.byte_len();
             gathered.push(first);
             while bytes < BATCH_BYTES_MAX && !matches!(gathered.last(), Some(Request::Close { .. })) {
-                let Ok(next) = self.queue.try_recv() else { break };
+                let Some(next) = self.next_at_hand() else { break };
                 bytes += next.byte_len();
                 gathered.push(next);
             }
             let began_ns = E::monotonic_ns();
             let _busy = Busy::begin(&shared.busy_since_ns, began_ns);
             E::disk_pause().await;
-            if let Some(closed) = self.write(&mut gathered, began_ns) {
+            let requests = gathered.len();
+            let Some(round) = self.take(&mut gathered) else { continue };
+            let closed = match self.write(round, began_ns) {
+                Ok(closed) => closed,
+                Err(round) => self.write_when_there_is_room(round, began_ns).await,
+            };
+            // Release: what was written is seen by whoever then writes in place.
+            self.shared.with_worker.fetch_sub(requests, Ordering::Release);
+            if let Some(closed) = closed {
                 // Nobody has to wait.
                 let _ = closed.send(());
                 return;
@@ -401,28 +469,92 @@ impl<E: Env> Worker<E> {
         }
     }
 
-    /// Writes what has gathered. When that closed the log, the store was let go, and whoever waits for it is given back.
-    fn write(&mut self, gathered: &mut Vec<Request<E>>, began_ns: u64) -> Option<oneshot::Sender<()>> {
-        let requests = gathered.len();
+    async fn next(&mut self) -> Option<Request<E>> {
+        match self.deferred.pop_front() {
+            Some(deferred) => Some(deferred),
+            None => self.queue.recv().await,
+        }
+    }
+
+    fn next_at_hand(&mut self) -> Option<Request<E>> {
+        self.deferred.pop_front().or_else(|| self.queue.try_recv().ok())
+    }
+
+    /// What has gathered, as one round.
+    fn take(&self, gathered: &mut Vec<Request<E>>) -> Option<Round<E>> {
         let mut place = self.shared.writer.lock();
-        let Some(mut writer) = place.take() else {
+        let Some(writer) = &mut *place else {
             // Whoever waits hears that the log is gone.
             gathered.clear();
             return None;
         };
         let mut round = Round::new();
         gathered.drain(..).for_each(|request| writer.take(&mut round, request));
+        Some(round)
+    }
+
+    /// Writes a round, which is given back where it finds no room. When it closed the log, the store was let go, and whoever
+    /// waits for it is given.
+    fn write(&mut self, mut round: Round<E>, began_ns: u64) -> Result<Option<oneshot::Sender<()>>, Round<E>> {
+        let mut place = self.shared.writer.lock();
+        let Some(mut writer) = place.take() else { return Ok(None) };
+        if !writer.has_room(&round) {
+            *place = Some(writer);
+            return Err(round);
+        }
         let closed = round.closed.take();
         self.shared.write(&mut writer, round, began_ns);
-        // Release: what was written is seen by whoever then writes in place.
-        self.shared.with_worker.fetch_sub(requests, Ordering::Release);
         if closed.is_some() {
             self.queue.close();
             writer.settle();
         } else {
             *place = Some(writer);
         }
+        Ok(closed)
+    }
+
+    /// Writes a round once there is room; only votes and purges go before it. Where the node stops first, the log ends before
+    /// the round.
+    async fn write_when_there_is_room(&mut self, mut round: Round<E>, began_ns: u64) -> Option<oneshot::Sender<()>> {
+        tracing::error!(bytes = round.batch.byte_len(), "the log goes on as soon as there is room on the disk");
+        self.shared.is_short.store(true, Ordering::Relaxed);
+        let closed = loop {
+            if round.closed.is_some() || self.shared.is_ending.load(Ordering::Relaxed) {
+                self.give_up();
+            }
+            round = match self.write(round, began_ns) {
+                Ok(closed) => break closed,
+                Err(round) => round,
+            };
+            match self.queue.recv().await {
+                Some(request @ (Request::Purge { .. } | Request::Vote { .. })) => {
+                    if let Some(overtakes) = self.take(&mut vec![request])
+                        && let Err(overtakes) = self.write(overtakes, began_ns)
+                    {
+                        // Not even that fits; it is part of what waits then.
+                        round.merge(overtakes);
+                    }
+                    self.shared.with_worker.fetch_sub(1, Ordering::Release);
+                }
+                Some(Request::Retry) => drop(self.shared.with_worker.fetch_sub(1, Ordering::Release)),
+                Some(close @ Request::Close { .. }) => {
+                    self.deferred.push_back(close);
+                    self.give_up();
+                }
+                Some(other) => self.deferred.push_back(other),
+                None => self.give_up(),
+            }
+        };
+        self.shared.is_short.store(false, Ordering::Relaxed);
+        tracing::warn!("the log goes on");
         closed
+    }
+
+    /// Nothing waits for room any more, and nothing is written.
+    fn give_up(&self) {
+        if let Some(writer) = &mut *self.shared.writer.lock() {
+            writer.failed.get_or_insert_with(|| "the node stops, and the disk is full".to_owned());
+        }
     }
 }
 
@@ -463,8 +595,15 @@ impl<E: Env> Writer<E> {
                 round.batch.purge(group, term, index, &[Value::Incoming as u8]);
             }
             Request::Settle => round.settle = true,
+            // Nothing waits.
+            Request::Retry => {}
             Request::Close { done } => round.closed = Some(done),
         }
+    }
+
+    /// Whether the round finds its room, or fails whether it does or not.
+    fn has_room(&mut self, round: &Round<E>) -> bool {
+        self.failed.is_some() || !matches!(self.store.reserve(&round.batch), Err(LogError::Full(_)))
     }
 
     fn write(&mut self, mut round: Round<E>) {
@@ -509,6 +648,16 @@ impl<E: Env> Round<E> {
             waiting: Vec::new(),
             closed: None,
         }
+    }
+
+    /// Adds what is to be written after it.
+    fn merge(&mut self, other: Round<E>) {
+        self.batch.extend(&other.batch);
+        self.sync |= other.sync;
+        self.settle |= other.settle;
+        self.appended.extend(other.appended);
+        self.waiting.extend(other.waiting);
+        self.closed = self.closed.take().or(other.closed);
     }
 
     fn answer(self, health: &io::Result<()>) {

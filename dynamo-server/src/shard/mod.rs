@@ -22,6 +22,7 @@ use shard_router::{Epoch, ShardId};
 pub use arrivals::{Arrivals, INDEX_WAIT_MAX};
 pub use deadline::Deadline;
 pub use error::ShardError;
+pub(crate) use sequencer::weight;
 pub use sequencer::{
     ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, ENTRY_COMMANDS_MAX, ENTRY_EFFECT_BYTES_MAX, QUEUE_BYTES_MAX,
     QUEUE_COMMANDS_MAX, Sequencer, SequencerCounters,

@@ -325,7 +325,7 @@ fn is_new_work(command: &Command) -> bool {
 }
 
 /// Roughly the bytes of a command in the log.
-fn weight(command: &Command) -> usize {
+pub(crate) fn weight(command: &Command) -> usize {
     match command {
         Command::Write(write) if write.condition.is_none() => match &write.change {
             Change::Put(body) => write.key.len() + body.as_bytes().len(),

@@ -41,7 +41,13 @@ pub(super) fn bulk_loads_replace_ranges(subject: &mut dyn StateSubject) {
     assert!(matches!(load.put(b"b3", b"again"), Err(StoreError::Misuse(_))));
     assert!(matches!(load.replace(b"x", b"z"), Err(StoreError::Misuse(_))));
     assert_eq!(get(store, b"b1").as_deref(), Some(b"old".as_slice()), "nothing shows before the commit");
+    assert!(matches!(load.commit(), Err(StoreError::Misuse(_))), "it is not sealed");
+    load.seal().expect("a healthy store loads");
+    load.seal().expect("it is sealed once");
+    assert!(matches!(load.put(b"b4", b"late"), Err(StoreError::Misuse(_))));
+    assert_eq!(get(store, b"b1").as_deref(), Some(b"old".as_slice()), "nothing shows before the commit");
     load.commit().expect("a healthy store loads");
+    drop(load);
     let after: [&[u8]; 5] = [b"a", b"a0", b"b1", b"b3", b"c"];
     assert_eq!(keys(store), after);
     assert_eq!(get(store, b"b1").as_deref(), Some(b"new".as_slice()));
@@ -51,8 +57,11 @@ pub(super) fn bulk_loads_replace_ranges(subject: &mut dyn StateSubject) {
     assert_eq!(persisted.as_deref(), Some(b"new".as_slice()));
     let mut load = store.ingest().expect("a healthy store loads");
     load.replace(b"", b"b").expect("a load may only replace");
-    load.commit().expect("a healthy store loads");
-    store.ingest().expect("a healthy store loads").commit().expect("an empty load does nothing");
+    load.seal().and_then(|()| load.commit()).expect("a healthy store loads");
+    drop(load);
+    let mut load = store.ingest().expect("a healthy store loads");
+    load.seal().and_then(|()| load.commit()).expect("an empty load does nothing");
+    drop(load);
     subject.reopen();
     assert_eq!(keys(subject.store()), &after[2..]);
 }

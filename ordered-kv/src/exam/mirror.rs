@@ -53,6 +53,7 @@ fn load_both(one: &dyn StateSubject, other: &dyn StateSubject, dice: &mut Dice) 
         for key in &keys {
             load.put(key, key).expect("keys rise");
         }
+        load.seal().expect("a healthy store loads");
         load.commit().expect("a healthy store loads");
     }
 }

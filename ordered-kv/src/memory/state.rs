@@ -113,12 +113,16 @@ impl StateStore for MemoryState {
         Ok(())
     }
 
+    fn is_full(&self) -> bool {
+        matches!(self.inner.read().failure, Some(StoreError::Full(_)))
+    }
+
     fn checkpoint(&self, _dir: &Path) -> Result<(), StoreError> {
         Err(StoreError::Unsupported("a checkpoint of a store in memory"))
     }
 
     fn ingest(&self) -> Result<Box<dyn Ingest + '_>, StoreError> {
-        Ok(Box::new(MemoryIngest { state: self, batch: WriteBatch::new(), last: None }))
+        Ok(Box::new(MemoryIngest { state: self, batch: WriteBatch::new(), last: None, is_sealed: false }))
     }
 
     fn size_bytes(&self) -> u64 {
@@ -149,6 +153,7 @@ struct MemoryIngest<'a> {
     batch: WriteBatch,
     /// The key of the last row.
     last: Option<Vec<u8>>,
+    is_sealed: bool,
 }
 
 impl Ingest for MemoryIngest<'_> {
@@ -161,6 +166,9 @@ impl Ingest for MemoryIngest<'_> {
     }
 
     fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        if self.is_sealed {
+            return Err(StoreError::Misuse("a sealed ingest takes no rows".into()));
+        }
         if self.last.as_deref().is_some_and(|last| last >= key) {
             return Err(StoreError::Misuse("the keys of an ingest rise".into()));
         }
@@ -169,7 +177,15 @@ impl Ingest for MemoryIngest<'_> {
         Ok(())
     }
 
-    fn commit(self: Box<Self>) -> Result<(), StoreError> {
+    fn seal(&mut self) -> Result<(), StoreError> {
+        self.is_sealed = true;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        if !self.is_sealed {
+            return Err(StoreError::Misuse("an ingest is sealed before it is committed".into()));
+        }
         self.state.write(&self.batch)?;
         self.state.flush()
     }

@@ -56,6 +56,7 @@ pub(super) struct RocksIngest<'a> {
     last: Option<Vec<u8>>,
     /// Every file of this load, the unfinished one included.
     paths: Vec<PathBuf>,
+    is_sealed: bool,
 }
 
 impl<'a> RocksIngest<'a> {
@@ -78,6 +79,7 @@ impl<'a> RocksIngest<'a> {
             from: Vec::new(),
             last: None,
             paths: Vec::new(),
+            is_sealed: false,
         })
     }
 
@@ -126,6 +128,9 @@ impl Ingest for RocksIngest<'_> {
     }
 
     fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        if self.is_sealed {
+            return Err(StoreError::Misuse("a sealed ingest takes no rows".into()));
+        }
         if self.last.as_deref().is_some_and(|last| last >= key) {
             return Err(StoreError::Misuse("the keys of an ingest rise".into()));
         }
@@ -144,15 +149,24 @@ impl Ingest for RocksIngest<'_> {
         Ok(())
     }
 
-    fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
-        if self.writer.is_none() {
-            if self.replaced.is_empty() {
-                return Ok(());
-            }
+    fn seal(&mut self) -> Result<(), StoreError> {
+        if self.is_sealed {
+            return Ok(());
+        }
+        if self.writer.is_none() && !self.replaced.is_empty() {
             self.begin_file()?;
         }
         self.end_file(None)?;
-        self.link()
+        self.is_sealed = true;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        match (self.is_sealed, self.paths.is_empty()) {
+            (false, _) => Err(StoreError::Misuse("an ingest is sealed before it is committed".into())),
+            (true, true) => Ok(()),
+            (true, false) => self.link(),
+        }
     }
 }
 

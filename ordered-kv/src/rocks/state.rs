@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use parking_lot::Mutex;
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{Cache, CompactOptions, DB, FlushOptions, Options, WriteBufferManager, WriteOptions, properties};
 
@@ -39,6 +40,8 @@ pub fn open_state(dir: &Path, options: &StateOptions) -> Result<RocksState, Stor
         stall_bytes,
         questions: AtomicU32::new(0),
         is_slowed: AtomicBool::new(false),
+        is_full: AtomicBool::new(false),
+        are_compactions_off: Mutex::new(false),
         dir: dir.to_owned(),
         db,
     })
@@ -60,12 +63,23 @@ pub struct RocksState {
     questions: AtomicU32,
     /// What it answered last.
     is_slowed: AtomicBool,
+    /// Whether the last write or flush found no room.
+    is_full: AtomicBool,
+    /// Whether compactions are put off for want of room.
+    are_compactions_off: Mutex<bool>,
     dir: PathBuf,
     db: Arc<DB>,
 }
 
 /// Of how many questions whether a write may wait one asks RocksDB for its own slowing down, which takes a lock there.
 const STALL_QUESTIONS: u32 = 64;
+
+/// What one compaction writes as a rule at the most: a file of 64 MiB with the ten that it overlaps in the next level. One that
+/// is larger, and does not fit, is begun again later.
+const COMPACTION_BYTES_MAX: u64 = 768 << 20;
+
+/// Room that compactions leave: flushes go on while one is under way.
+const COMPACTION_MARGIN_BYTES: u64 = 32 << 20;
 
 /// Where the memory of a state instance goes, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -124,7 +138,35 @@ impl StateStore for RocksState {
             return Ok(());
         }
         let batch = rocksdb::WriteBatch::from_data(batch.as_bytes());
-        self.db.write_opt(batch, &self.write_options).map_err(convert)
+        let written = self.db.write_opt(batch, &self.write_options).map_err(convert);
+        if matches!(written, Err(StoreError::Full(_))) {
+            self.is_full.store(true, Ordering::Relaxed);
+        }
+        written
+    }
+
+    fn unwritten_bytes(&self) -> u64 {
+        self.write_buffers.get_usage() as u64
+    }
+
+    fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
+    }
+
+    /// A compaction writes its result before it gives back what it was made from, and one that fills the disk fails the
+    /// flushes that come meanwhile. So none is begun where it might not fit; the files that are not merged meanwhile slow
+    /// reads down and nothing else, since the bounds on their number do not hold without compactions.
+    fn tell_free_bytes(&self, free_bytes: u64) {
+        let mut are_off = self.are_compactions_off.lock();
+        let largest = self.property(properties::TOTAL_SST_FILES_SIZE).min(COMPACTION_BYTES_MAX);
+        // What is given back by switching them off is not enough to switch them on again.
+        let needed = largest + COMPACTION_MARGIN_BYTES * if *are_off { 2 } else { 1 };
+        let put_off = free_bytes < needed;
+        if put_off != *are_off
+            && let Ok(()) = self.db.set_options(&[("disable_auto_compactions", if put_off { "true" } else { "false" })])
+        {
+            *are_off = put_off;
+        }
     }
 
     fn may_stall(&self) -> bool {
@@ -143,7 +185,9 @@ impl StateStore for RocksState {
     fn flush(&self) -> Result<(), StoreError> {
         let mut options = FlushOptions::new();
         options.set_wait(true);
-        self.db.flush_opt(&options).map_err(convert)
+        let flushed = self.db.flush_opt(&options).map_err(convert);
+        self.is_full.store(matches!(flushed, Err(StoreError::Full(_))), Ordering::Relaxed);
+        flushed
     }
 
     fn reclaim(&self, start: &[u8], end: &[u8]) {

@@ -92,6 +92,7 @@ fn a_large_load_comes_in_several_files() {
     for number in (1..150u32).step_by(2) {
         load.put(&number.to_be_bytes(), &noise).unwrap();
     }
+    load.seal().unwrap();
     load.commit().unwrap();
     let rows = contents(&store, KeyRange::between(&[0], &[1]), Direction::Forward).unwrap();
     let keys: Vec<u32> = rows.iter().map(|(key, _)| u32::from_be_bytes(key[..].try_into().unwrap())).collect();

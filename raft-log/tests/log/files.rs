@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use raft_log::{Batch, FileDisk, Log, LogError, MemoryDisk, Options};
+use raft_log::{Batch, Disk, FileDisk, Log, LogError, MemoryDisk, Options};
 
 use crate::model::{Life, Model, open, options};
 use crate::random::Random;
@@ -58,6 +58,75 @@ fn full_disk_is_known_ahead_and_loses_nothing() {
     log.settle().unwrap();
     assert!(!log.is_short_of_room());
     log.write(one(first_refused), true).unwrap();
+}
+
+/// Whoever asks for the room first can wait for it, and make some: nothing has failed.
+#[test]
+fn what_finds_no_room_is_written_when_there_is_some() {
+    let disk = Arc::new(MemoryDisk::with_crashes());
+    let log = open(&disk).unwrap();
+    disk.set_free_bytes(Some(2 * 8192));
+    let mut next = 0;
+    let refusal = loop {
+        let batch = one(next);
+        match log.reserve(&batch) {
+            Ok(()) => log.write(batch, true).unwrap(),
+            Err(error) => break error,
+        }
+        next += 1;
+    };
+    assert!(matches!(refusal, LogError::Full(_)) && log.is_short_of_room(), "{refusal}");
+    // There is room for what makes the log shorter, as often as one likes to try.
+    for _ in 0..40 {
+        let mut purge = Batch::new();
+        purge.purge(1, 1, next - 3, &[]);
+        log.reserve(&purge).unwrap();
+        log.write(purge, true).unwrap();
+    }
+    log.settle().unwrap();
+    for index in next..next + 3 {
+        log.reserve(&one(index)).unwrap();
+        log.write(one(index), true).unwrap();
+    }
+    drop(log);
+    disk.crash(4);
+    assert_eq!(open(&disk).unwrap().last(1), Some(next + 2));
+}
+
+/// A batch that needs several segments is written whole or not at all.
+#[test]
+fn room_is_reserved_for_all_of_a_batch() {
+    let disk = Arc::new(MemoryDisk::with_crashes());
+    let log = open(&disk).unwrap();
+    let several = || {
+        let mut batch = Batch::new();
+        (0..20).for_each(|index| batch.append(1, 1, index, &[7; 1_000], false));
+        batch
+    };
+    disk.set_free_bytes(Some(2 * 8192));
+    assert!(matches!(log.reserve(&several()), Err(LogError::Full(_))));
+    assert_eq!(log.last(1), None);
+    disk.set_free_bytes(Some(20 * 8192));
+    log.reserve(&several()).unwrap();
+    disk.set_free_bytes(Some(0));
+    log.write(several(), true).unwrap();
+    assert_eq!(log.last(1), Some(19));
+}
+
+/// Files that wait are given back where there is little room.
+#[test]
+fn spares_are_given_back() {
+    let disk = Arc::new(MemoryDisk::new());
+    let log = Log::open(Arc::clone(&disk) as _, &Options { spares_max: 8, ..options() }).unwrap();
+    (0..60).for_each(|index| log.write(one(index), true).unwrap());
+    let mut purge = Batch::new();
+    purge.purge(1, 1, 59, &[]);
+    log.write(purge, true).unwrap();
+    let spares = || disk.list().unwrap().iter().filter(|name| name.starts_with("spare")).count();
+    assert!(spares() > 4, "{}", spares());
+    log.set_spares_max(0);
+    log.settle().unwrap();
+    assert_eq!(spares(), 1);
 }
 
 #[test]
