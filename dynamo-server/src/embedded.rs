@@ -224,6 +224,7 @@ fn node_options(config: &Config, found: Option<&Identity>) -> NodeOptions {
         compare_replicas_every: config.compare_replicas_every,
         ttl_interval: config.ttl_interval,
         ttl_update_window: config.ttl_update_window,
+        streams: config.streams,
         read_mode: config.read_mode,
         eventual_reads: config.eventual_reads,
         ..NodeOptions::default()

@@ -173,3 +173,6 @@ fn keys_of(table: &TableDescriptor, item: &ItemRef<'_>) -> Result<ItemBody, Faul
     };
     Ok(ItemBody::project(item, &names[..count])?)
 }
+
+#[cfg(test)]
+mod tests;

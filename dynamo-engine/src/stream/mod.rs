@@ -15,6 +15,7 @@
 //! - [`StreamShard`]: the row that a data shard keeps of each stream shard.
 //! - [`StreamRecord`]: one change, as stored.
 //! - [`Streams`]: all that a data shard keeps of streams.
+//! - [`StreamPolicy`]: when stream shards roll over, and when records go.
 //! - [`StreamNeed`], [`StreamSupply`]: what is asked of the leader of a data shard, and its answer. A stream shard's id
 //!   names its data shard, so nothing has to be looked up on the way.
 
@@ -25,6 +26,7 @@ mod record;
 mod serve;
 mod shard;
 mod state;
+mod upkeep;
 
 pub use id::{ParseStreamIdError, SequenceNumber, StreamId, StreamShardId};
 pub use iterator::{ParseIteratorError, ShardIterator};
@@ -33,3 +35,4 @@ pub use record::{EventName, StreamRecord};
 pub use serve::first_written_at;
 pub use shard::StreamShard;
 pub use state::{StreamTotals, Streams};
+pub use upkeep::{RETENTION_MS, ROLL_BYTES, ROLL_MS, StreamPolicy};

@@ -5,9 +5,11 @@ use shard_router::ShardId;
 
 use super::state::for_each_shard;
 use super::{
-    SequenceNumber, StreamId, StreamNeed, StreamRecord, StreamShard, StreamShardId, StreamStart, StreamSupply,
+    SequenceNumber, StreamId, StreamNeed, StreamPolicy, StreamRecord, StreamShard, StreamShardId, StreamStart,
+    StreamSupply,
 };
 use crate::apply::Fault;
+use crate::command::TendStreams;
 use crate::item::Corrupt;
 use crate::keyspace::{local, stream_record_sequence, stream_records};
 use crate::read::ReadError;
@@ -104,6 +106,27 @@ pub fn first_written_at(
         }
     }
     Ok(low)
+}
+
+impl StreamPolicy {
+    /// The next steps about all streams of `data_shard`, read through `reader`, which shows one moment; `None` where nothing
+    /// is due at `now_ms`.
+    ///
+    /// # Errors
+    /// The store's, and damaged rows.
+    pub fn look(
+        &self,
+        reader: &dyn Reader,
+        data_shard: ShardId,
+        now_ms: u64,
+    ) -> Result<Option<TendStreams>, ReadError> {
+        let mut shards = Vec::new();
+        let prefix = local::streams_prefix(data_shard);
+        for_each_shard(reader, data_shard, &prefix, |shard| shards.push(shard)).map_err(damaged)?;
+        let next = next_number(reader, data_shard)?;
+        let end = |shard: &StreamShard| shard.last.map_or(next, SequenceNumber::next);
+        self.due(&shards, now_ms, |shard, since_ms| first_written_at(reader, shard, since_ms, end(shard)))
+    }
 }
 
 /// Number and time of the first record from `from` on and below `end`.

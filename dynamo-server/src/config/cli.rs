@@ -283,6 +283,12 @@ pub struct Settings {
     /// half an hour [default: 0]
     #[arg(long, env = "DYNAMO_SERVER_TTL_UPDATE_WINDOW_S")]
     pub ttl_update_window_s: Option<u32>,
+    /// Seconds for which a stream keeps its records at least [default: 86400]
+    #[arg(long, env = "DYNAMO_SERVER_STREAM_RETENTION_S")]
+    pub stream_retention_s: Option<u32>,
+    /// Seconds after which an open shard of a stream is closed and its child opened [default: 14400]
+    #[arg(long, env = "DYNAMO_SERVER_STREAM_SHARD_ROLL_S")]
+    pub stream_shard_roll_s: Option<u32>,
     /// How reads make sure that this node still leads [default: lease]
     #[arg(long, env = "DYNAMO_SERVER_READ_MODE", value_enum)]
     pub read_mode: Option<ReadModeSetting>,
@@ -335,6 +341,8 @@ impl Settings {
             compare_replicas_every_s: self.compare_replicas_every_s.or(other.compare_replicas_every_s),
             ttl_interval_ms: self.ttl_interval_ms.or(other.ttl_interval_ms),
             ttl_update_window_s: self.ttl_update_window_s.or(other.ttl_update_window_s),
+            stream_retention_s: self.stream_retention_s.or(other.stream_retention_s),
+            stream_shard_roll_s: self.stream_shard_roll_s.or(other.stream_shard_roll_s),
             read_mode: self.read_mode.or(other.read_mode),
             eventual_reads: self.eventual_reads.or(other.eventual_reads),
             cors: self.cors.or(other.cors),

@@ -16,6 +16,7 @@ use std::time::Duration;
 pub use cli::{AdminFrom, Cli, ClusterAction, ClusterCommand, Command, Settings};
 pub(crate) use cluster::check_reachable as check_peer_address;
 pub use cluster::{ClusterConfig, Entry, JoinRequest};
+use dynamo_engine::stream::StreamPolicy;
 use thiserror::Error;
 
 use crate::guard::{EventualReads, ReadMode};
@@ -78,6 +79,8 @@ pub struct Config {
     pub ttl_interval: Option<Duration>,
     /// How long after a change of a table's time to live another one is refused; zero for never.
     pub ttl_update_window: Duration,
+    /// When shards of streams roll over, and how long their records are kept.
+    pub streams: StreamPolicy,
     /// How reads make sure that this node still leads.
     pub read_mode: ReadMode,
     /// Who answers reads that are not to be strongly consistent.
@@ -111,6 +114,7 @@ impl Default for Config {
             compare_replicas_every: None,
             ttl_interval: NodeOptions::default().ttl_interval,
             ttl_update_window: Duration::ZERO,
+            streams: StreamPolicy::default(),
             read_mode: ReadMode::default(),
             eventual_reads: EventualReads::default(),
             cors: Some("loopback".to_owned()),
@@ -205,6 +209,7 @@ impl Config {
                 ELECTION_TIMEOUT_MAX.as_millis()
             )));
         }
+        let streams = streams(&settings)?;
         Ok(Config {
             cluster: cluster::from_settings(&settings, join)?,
             host: settings.host.unwrap_or(default.host),
@@ -226,6 +231,7 @@ impl Config {
                 .ttl_interval_ms
                 .map_or(default.ttl_interval, |ms| (ms > 0).then(|| Duration::from_millis(ms.into()))),
             ttl_update_window: Duration::from_secs(settings.ttl_update_window_s.unwrap_or(0).into()),
+            streams,
             read_mode: settings.read_mode.map_or(default.read_mode, ReadMode::from),
             eventual_reads: settings.eventual_reads.map_or(default.eventual_reads, EventualReads::from),
             cors: match settings.cors {
@@ -238,6 +244,20 @@ impl Config {
             log_filter: settings.log_level.unwrap_or(default.log_filter),
         })
     }
+}
+
+/// How long streams keep what.
+fn streams(settings: &Settings) -> Result<StreamPolicy, ConfigError> {
+    if settings.stream_retention_s == Some(0) || settings.stream_shard_roll_s == Some(0) {
+        return Err(ConfigError::Invalid("stream-retention-s and stream-shard-roll-s must be at least 1".to_owned()));
+    }
+    let default = StreamPolicy::default();
+    let ms = |seconds: Option<u32>, default| seconds.map_or(default, |seconds| u64::from(seconds) * 1_000);
+    Ok(StreamPolicy {
+        roll_ms: ms(settings.stream_shard_roll_s, default.roll_ms),
+        retention_ms: ms(settings.stream_retention_s, default.retention_ms),
+        ..default
+    })
 }
 
 /// `settings` over those in the file that they name.
@@ -334,6 +354,17 @@ mod tests {
         assert_eq!(load("--ttl-interval-ms 0").expect("valid").ttl_interval, None);
         assert_eq!(load("").expect("valid").ttl_update_window, Duration::ZERO);
         assert_eq!(load("--ttl-update-window-s 1800").expect("valid").ttl_update_window, Duration::from_secs(1800));
+    }
+
+    #[test]
+    fn streams_keep_a_day_and_roll_over_after_four_hours() {
+        let of = |line: &str| {
+            let StreamPolicy { roll_ms, retention_ms, .. } = load(line).expect("valid").streams;
+            (roll_ms, retention_ms)
+        };
+        assert_eq!(of(""), (14_400_000, 86_400_000));
+        assert_eq!(of("--stream-shard-roll-s 2 --stream-retention-s 9"), (2_000, 9_000));
+        assert!(load("--stream-shard-roll-s 0").is_err() && load("--stream-retention-s 0").is_err());
     }
 
     #[test]

@@ -112,6 +112,12 @@ pub struct Counters {
     pub ttl_lag_s: u64,
     /// Shards led here on which nothing is deleted because the time is in doubt.
     pub ttl_shards_held: u64,
+    /// Stream shards that are kept by replicas of this node, open and sealed.
+    pub stream_shards: u64,
+    /// Records that were ever written into them.
+    pub stream_records: u64,
+    /// Bytes of these records, keys and values: until a stream shard is dropped as a whole, trimmed ones among them.
+    pub stream_bytes: u64,
 }
 
 impl Counters {
@@ -155,6 +161,9 @@ impl Counters {
             ("ttl_deleted_total", "Items that had expired and were deleted, on shards led here", self.ttl_deleted),
             ("ttl_lag_seconds", "Age of the oldest expiry due and not deleted, on shards led here", self.ttl_lag_s),
             ("ttl_shards_held", "Shards led here where nothing expires: the time is in doubt", self.ttl_shards_held),
+            ("stream_shards", "Stream shards kept by replicas of this node", self.stream_shards),
+            ("stream_records", "Records written into the stream shards that are kept", self.stream_records),
+            ("stream_bytes", "Bytes of records written into the stream shards that are kept", self.stream_bytes),
         ]
     }
 }

@@ -24,6 +24,7 @@ mod route;
 mod share_room;
 mod start;
 mod status;
+mod streams;
 #[cfg(test)]
 mod tests;
 pub mod transaction;
@@ -288,6 +289,7 @@ impl<E: Env> Node<E> {
         let guard = self.guard.counters().total();
         let (transaction_parts_prepared, transaction_decisions) = self.open_transactions();
         let (ttl_deleted, ttl_lag_s, ttl_shards_held) = self.expiry_counts();
+        let streams = self.stream_totals();
         Counters {
             store_gets: self.reads.gets(),
             store_cursors: self.reads.cursors(),
@@ -323,6 +325,9 @@ impl<E: Env> Node<E> {
             ttl_deleted,
             ttl_lag_s,
             ttl_shards_held,
+            stream_shards: streams.shards,
+            stream_records: streams.records,
+            stream_bytes: streams.bytes,
         }
     }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dynamo_engine::stream::StreamPolicy;
+
 use crate::env::settings::{self, AgreedSettings};
 use crate::env::{Storage, StoreOptions};
 use crate::fnv;
@@ -89,6 +91,8 @@ pub struct NodeOptions {
     pub ttl_interval: Option<Duration>,
     /// How long after a change of a table's time to live another one is refused; zero for never.
     pub ttl_update_window: Duration,
+    /// When shards of streams roll over, and how long their records are kept.
+    pub streams: StreamPolicy,
     /// See [`BLOCKING_READS_MAX`].
     pub blocking_reads_max: usize,
     /// See [`BACKGROUND_READS_MIN`].
@@ -124,6 +128,7 @@ impl Default for NodeOptions {
             compare_replicas_every: None,
             ttl_interval: Some(super::expiry::INTERVAL),
             ttl_update_window: Duration::ZERO,
+            streams: StreamPolicy::default(),
             blocking_reads_max: BLOCKING_READS_MAX,
             background_reads_max: BACKGROUND_READS_MIN,
             memory: Budget::new(usize::MAX),

@@ -19,7 +19,7 @@ use super::room::{self, Floors};
 use super::upkeep::{Reclaim, Upkeep};
 use super::{
     ClusterOptions, FaultSignal, Node, NodeOptions, admission, balance, compare, ddl, expiry, fitness, off_loop,
-    share_room, transaction,
+    share_room, streams, transaction,
 };
 use crate::env::{ANY_INCARNATION, Env, Identity, OpenError, Stores};
 use crate::guard::LeaseGuard;
@@ -185,6 +185,8 @@ impl<E: Env> Node<E> {
             let task: Box<dyn PeriodicTask<E>> = Box::new(expiry::Expiry::new(interval));
             node.start_task(periodic::run(Arc::downgrade(&node), task));
         }
+        let task: Box<dyn PeriodicTask<E>> = Box::new(streams::StreamUpkeep::new(options.streams));
+        node.start_task(periodic::run(Arc::downgrade(&node), task));
         if options.cluster.is_some() {
             for task in tasks_of_a_member(&options, node.shards.len()) {
                 node.start_task(periodic::run(Arc::downgrade(&node), task));

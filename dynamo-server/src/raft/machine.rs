@@ -102,6 +102,7 @@ impl RecoveredState {
         let applied_next = self.applied.map_or(0, |applied| applied.index() + 1);
         let published = Published::new(applied_next, self.shard.catalog(), self.shard.ceiling, &self.shard.lanes);
         published.set_transactions(&self.shard.locks);
+        published.show_streams(self.shard.streams.totals());
         published.with_epoch(self.shard.map.epoch(self.shard.id).unwrap_or(Epoch::FIRST))
     }
 }
@@ -302,6 +303,7 @@ impl<E: Env> Machine<E> {
             self.lease.membership_is_applied(entry.log_id.index(), membership);
         }
         self.published.show_lanes(&self.shard.lanes);
+        self.published.show_streams(self.shard.streams.totals());
         self.published.advance(entry.log_id.index(), self.shard.ceiling);
         // After the state shows the entry: a read that the lease lets through from here on sees it.
         let term = entry.log_id.committed_leader_id().term;
@@ -473,6 +475,7 @@ impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
             self.lease.membership_is_installed(log_id.index(), self.membership.membership());
         }
         self.published.show_lanes(&self.shard.lanes);
+        self.published.show_streams(self.shard.streams.totals());
         self.published.set_transactions(&self.shard.locks);
         self.published.replace(self.shard.catalog(), self.shard.ceiling, self.applied.map(|applied| applied.index()));
         Ok(())

@@ -13,6 +13,7 @@ use dynamo_engine::catalog::MemoryCatalog;
 use dynamo_engine::command::TransactionId;
 use dynamo_engine::keyspace::RowRange;
 use dynamo_engine::lane::{Lanes, OutLane};
+use dynamo_engine::stream::StreamTotals;
 use hlc::Timestamp;
 use parking_lot::Mutex;
 use shard_router::{Epoch, ShardId};
@@ -36,6 +37,8 @@ pub struct Published {
     locks: AtomicU64,
     /// The shard's own lanes to other shards; none on a node with one shard.
     lanes: watch::Sender<BTreeMap<ShardId, OutLane>>,
+    /// What its streams come to: stream shards, records, bytes.
+    streams: [AtomicU64; 3],
     /// What those transactions are. Replaced as a whole, since few are open at a time.
     transactions: ArcSwap<OpenTransactions>,
     /// Where tables were that are gone, for whoever gives their room back.
@@ -72,6 +75,7 @@ impl Published {
             epoch: AtomicU64::new(Epoch::FIRST.0),
             locks: AtomicU64::new(0),
             lanes: watch::Sender::new(lanes.out().clone()),
+            streams: Default::default(),
             transactions: ArcSwap::default(),
             dropped: Mutex::default(),
             turn_work_max: AtomicU64::new(0),
@@ -113,6 +117,12 @@ impl Published {
     /// The shard's own lanes to other shards, as they are and as they change.
     pub fn lanes(&self) -> watch::Receiver<BTreeMap<ShardId, OutLane>> {
         self.lanes.subscribe()
+    }
+
+    /// What the shard's streams come to; the three numbers may be of neighbouring entries.
+    pub fn streams(&self) -> StreamTotals {
+        let [shards, records, bytes] = self.streams.each_ref().map(|count| count.load(Ordering::Relaxed));
+        StreamTotals { shards, records, bytes }
     }
 
     /// The transactions across shards that are under way here.
@@ -218,6 +228,14 @@ impl Published {
             }
             moved
         });
+    }
+
+    /// Says what the streams come to.
+    pub(super) fn show_streams(&self, totals: StreamTotals) {
+        let StreamTotals { shards, records, bytes } = totals;
+        for (shown, count) in self.streams.iter().zip([shards, records, bytes]) {
+            shown.store(count, Ordering::Relaxed);
+        }
     }
 
     /// To be called before the entry that changed them is published as applied: whoever waits for it looks here next.

@@ -30,7 +30,8 @@ use hlc::CEILING_WINDOW_MS;
 use shard_router::ShardId;
 
 use self::read::{Found, Queue};
-use self::trust::{Doubt, Reading, Trust};
+pub(super) use self::trust::Trust;
+use self::trust::{Doubt, Reading};
 use super::Node;
 use super::periodic::PeriodicTask;
 use crate::env::Env;
@@ -216,7 +217,8 @@ async fn propose<E: Env>(node: &Arc<Node<E>>, shard: &Arc<Shard<E>>, found: Foun
 }
 
 impl<E: Env> Node<E> {
-    fn reading(&self) -> Reading {
+    /// What is known of the time at this moment.
+    pub(super) fn reading(&self) -> Reading {
         let (own_ms, monotonic_ns) = (E::wall_ms(), E::monotonic_ns());
         Reading {
             believed_ms: self.wall_clocks.believed(own_ms, monotonic_ns),
@@ -226,7 +228,7 @@ impl<E: Env> Node<E> {
     }
 
     /// About the last time that any shard of this node was stamped with, as far as it has applied; 0 for new data.
-    fn last_stamped_ms(&self) -> u64 {
+    pub(super) fn last_stamped_ms(&self) -> u64 {
         let ceilings = self.shards.iter().map(|shard| shard.group().published().ceiling().physical_ms());
         ceilings.max().unwrap_or(0).saturating_sub(CEILING_WINDOW_MS)
     }

@@ -1,0 +1,143 @@
+//! Looking after streams: rolling over their shards, trimming what is older than the retention, forgetting what is over.
+//!
+//! On the node that leads a data shard one task looks at the rows of its stream shards every so often, decides what is due
+//! (`dynamo_engine::stream::StreamPolicy`), and proposes one command; where that was as much as one command takes it looks
+//! again at once. So age and size at which shards roll over, and the retention, are the leader's settings and never part of
+//! what applying an entry means. Records are removed only while this node's time can be believed ([`Trust`]).
+//!
+//! Nothing is read while a data shard keeps no stream: that is one atomic load.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dynamo_engine::catalog::DdlCommand;
+use dynamo_engine::command::{Command, STREAM_STEPS_MAX, TendStreams};
+use dynamo_engine::stream::{StreamPolicy, StreamTotals};
+use futures::future::join_all;
+
+use super::Node;
+use super::expiry::Trust;
+use super::periodic::PeriodicTask;
+use crate::env::Env;
+use crate::shard::{Deadline, Shard};
+
+/// How often the task looks at most, and at least. Between them, eight times in what is shorter of the age of a shard and the
+/// retention, so that either is kept to an eighth.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// How long one command may wait for its outcome.
+const COMMAND_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Streams that are forgotten in one look: they are few, and the next look is soon.
+const FORGOTTEN_MAX: usize = 16;
+
+/// The task of a node.
+pub(super) struct StreamUpkeep {
+    policy: StreamPolicy,
+    trust: Option<Trust>,
+    /// The last look did not come to an end of what was due.
+    has_more: bool,
+}
+
+impl StreamUpkeep {
+    /// Keeps to this policy.
+    pub(super) fn new(policy: StreamPolicy) -> StreamUpkeep {
+        StreamUpkeep { policy, trust: None, has_more: false }
+    }
+}
+
+/// How long to wait between two looks.
+fn pause(policy: &StreamPolicy) -> Duration {
+    Duration::from_millis(policy.roll_ms.min(policy.retention_ms) / 8).clamp(PAUSE_MIN, PAUSE_MAX)
+}
+
+#[async_trait]
+impl<E: Env> PeriodicTask<E> for StreamUpkeep {
+    fn pause(&self) -> Duration {
+        if self.has_more { PAUSE_MIN } else { pause(&self.policy) }
+    }
+
+    async fn look(&mut self, node: &Arc<Node<E>>) {
+        let now = node.reading();
+        let trust = self.trust.get_or_insert_with(|| Trust::new(now, node.last_stamped_ms()));
+        trust.look(now);
+        let mut looks = Vec::new();
+        for shard in node.shards.iter().filter(|shard| shard.group().lease().leading_term().is_some()) {
+            let has_others = shard.group().members().voters.len() > 1;
+            let policy = match trust.doubt(now, has_others) {
+                None => self.policy,
+                Some(_) => StreamPolicy { retention_ms: u64::MAX, ..self.policy },
+            };
+            if shard.group().published().streams().shards > 0 {
+                looks.push(tend(node, shard, policy, now.believed_ms));
+            }
+            if shard.id() == node.system().id() {
+                forget_ended(node, policy.kept_since(now.believed_ms)).await;
+            }
+        }
+        self.has_more = join_all(looks).await.contains(&true);
+    }
+}
+
+/// One look at a data shard led here; whether it was left before its end.
+async fn tend<E: Env>(node: &Arc<Node<E>>, shard: &Arc<Shard<E>>, policy: StreamPolicy, now_ms: u64) -> bool {
+    let (state, id) = (Arc::clone(&node.stores.state), shard.id());
+    let due: Option<TendStreams> = match E::background(move || policy.look(&*state.view(), id, now_ms)).await {
+        Ok(due) => due,
+        Err(error) => {
+            node.fault.raise(format!("shard {}: the rows of its streams cannot be read: {error}", id.0));
+            return false;
+        }
+    };
+    let Some(due) = due else { return false };
+    let is_full = due.steps.len() + 1 >= STREAM_STEPS_MAX;
+    let deadline = Deadline::after::<E>(COMMAND_DEADLINE);
+    if let Err(error) = node.propose_here(shard, Command::TendStreams(due), deadline).await {
+        tracing::debug!(shard = id.0, %error, "the upkeep of streams has no outcome yet");
+    }
+    is_full
+}
+
+/// Forgets streams that were over before `kept_since`, where the system group is led.
+async fn forget_ended<E: Env>(node: &Arc<Node<E>>, kept_since: u64) {
+    let catalog = node.system().group().published().catalog();
+    let old = catalog.ended_streams().filter(|stream| stream.ended_ms < kept_since).take(FORGOTTEN_MAX);
+    let deadline = Deadline::after::<E>(COMMAND_DEADLINE);
+    for stream in old {
+        let command = Command::Ddl(DdlCommand::ForgetStream { stream: stream.id });
+        if let Err(error) = node.propose_here(node.system(), command, deadline).await {
+            tracing::debug!(%error, "a stream that is over is not forgotten yet");
+            return;
+        }
+    }
+}
+
+impl<E: Env> Node<E> {
+    /// What the streams on this node's replicas come to.
+    pub(super) fn stream_totals(&self) -> StreamTotals {
+        let mut sum = StreamTotals::default();
+        for shard in &self.shards {
+            let totals = shard.group().published().streams();
+            sum.shards += totals.shards;
+            sum.records += totals.records;
+            sum.bytes += totals.bytes;
+        }
+        sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_keep_to_an_eighth_within_bounds() {
+        let of = |roll_ms, retention_ms| pause(&StreamPolicy { roll_ms, retention_ms, ..StreamPolicy::default() });
+        assert_eq!(pause(&StreamPolicy::default()), PAUSE_MAX);
+        assert_eq!(of(8_000, 80_000), Duration::from_secs(1));
+        assert_eq!(of(80_000, 8_000), Duration::from_secs(1));
+        assert_eq!(of(0, 8_000), PAUSE_MIN);
+    }
+}
