@@ -4,10 +4,15 @@ use std::sync::Arc;
 use std::thread;
 
 use bytes::Bytes;
+use dynamo_engine::catalog::{
+    DdlCommand, KeyAttribute, KeySchema, KeyType, StreamSettings, StreamView, TableDescriptor, TableId,
+};
 use dynamo_engine::context::RequestContext;
 use dynamo_protocol::ops::Operation;
 
 use super::ddl::{create, send};
+use super::fixture::{self, TABLE};
+use crate::env::sim::{SimEnv, SimNode, run};
 use crate::env::{Storage, TokioEnv};
 use crate::node::{INLINE_BYTES_MAX, Node, NodeOptions};
 use crate::ops::Call;
@@ -38,4 +43,35 @@ async fn what_is_made_of_a_large_body_holds_no_loop_up() {
     let error = send(&node, Operation::PutItem, &body).await.unwrap_err();
     assert_eq!(error.message(), "Requested resource not found");
     node.shutdown().await;
+}
+
+/// Proposals, commands and syncs of some puts; records that they leave.
+async fn puts(view: Option<StreamView>) -> ([u64; 3], u64) {
+    let machine = SimNode::new(1, 1);
+    let options = NodeOptions { storage: Storage::Memory, ..NodeOptions::default() };
+    let node = machine.scope(Node::start(options, SimEnv::new(&machine))).await.expect("a node starts");
+    let keys =
+        KeySchema { partition: vec![KeyAttribute { name: "id".to_owned(), kind: KeyType::S }], sort: Vec::new() };
+    let mut table = TableDescriptor::new(TableId(0), TABLE, keys);
+    table.stream = view.map(|view| StreamSettings { enabled: true, view, since_ms: 0 });
+    let create = DdlCommand::CreateTable(Box::new(table));
+    machine.scope(node.propose_ddl(create, node.deadline())).await.expect("a table is created");
+    let before = node.counters();
+    for value in ["1", "2", "2", "3"] {
+        machine.scope(fixture::put(&node, "key", value)).await.expect("an item is put");
+    }
+    let after = node.counters();
+    let counts =
+        [after.proposals - before.proposals, after.commands - before.commands, after.log_syncs - before.log_syncs];
+    (counts, after.stream_records)
+}
+
+/// A stream's records come in the batch of the write: nothing is proposed or synced for them.
+#[test]
+fn a_stream_costs_no_proposal_and_no_sync() {
+    let (without, none) = run(61, puts(None));
+    assert_eq!((without, none), ([4, 4, without[2]], 0));
+    for view in [StreamView::KeysOnly, StreamView::NewAndOldImages] {
+        assert_eq!(run(61, puts(Some(view))), (without, 3), "{view:?}");
+    }
 }

@@ -13,6 +13,7 @@
 //! | `verdict` | one seed from beginning to end, and what is wrong with it |
 //! | `snapshots` | a snapshot of which one message is lost |
 //! | `tables` | tables over several shards while leaders come and go |
+//! | `streams` | a stream whose records, replayed, must be the table |
 //! | `installation` | a machine that dies at each step of installing a snapshot |
 //! | `late_disk` | a follower's disk hangs while others commit, then its power is cut |
 //! | `compare` | a replica that differs from the others |
@@ -36,6 +37,7 @@ mod red;
 mod scenarios;
 mod schedules;
 mod snapshots;
+mod streams;
 mod tables;
 mod verdict;
 mod world;

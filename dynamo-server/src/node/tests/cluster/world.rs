@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dynamo_engine::catalog::{Catalog, DdlCommand, KeyAttribute, KeySchema, KeyType, TableDescriptor, TableId};
+use dynamo_engine::catalog::{
+    Catalog, DdlCommand, KeyAttribute, KeySchema, KeyType, StreamSettings, StreamView, TableDescriptor, TableId,
+};
+use dynamo_engine::stream::StreamPolicy;
 use ordered_kv::{Direction, KeyRange, Reader};
 use parking_lot::Mutex;
 use shard_router::ShardId;
@@ -65,6 +68,9 @@ pub struct Plan {
     pub eventual_reads: EventualReads,
     pub log_bytes_max: u64,
     pub snapshot_chunk_bytes: usize,
+    /// What the stream of the table carries; `None` for no stream.
+    pub stream: Option<StreamView>,
+    pub streams: StreamPolicy,
 }
 
 impl Default for Plan {
@@ -78,6 +84,8 @@ impl Default for Plan {
             eventual_reads: EventualReads::default(),
             log_bytes_max: LOG_BYTES_MAX,
             snapshot_chunk_bytes: SNAPSHOT_CHUNK_BYTES,
+            stream: None,
+            streams: StreamPolicy::default(),
         }
     }
 }
@@ -156,6 +164,7 @@ impl World {
             eventual_reads: self.plan.eventual_reads,
             log_bytes_max: self.plan.log_bytes_max,
             snapshot_chunk_bytes: self.plan.snapshot_chunk_bytes,
+            streams: self.plan.streams,
             ..NodeOptions::default()
         };
         let machine = self.machine(id);
@@ -326,7 +335,8 @@ impl World {
 
     async fn create_table(&self) {
         let key = KeyAttribute { name: "id".to_owned(), kind: KeyType::S };
-        let table = TableDescriptor::new(TableId(0), TABLE, KeySchema { partition: vec![key], sort: Vec::new() });
+        let mut table = TableDescriptor::new(TableId(0), TABLE, KeySchema { partition: vec![key], sort: Vec::new() });
+        table.stream = self.plan.stream.map(|view| StreamSettings { enabled: true, view, since_ms: 0 });
         loop {
             let leader = self.some_leader().await;
             let node = self.node(leader).expect("it leads");
