@@ -8,6 +8,7 @@
 //! # Ok(()) }
 //! ```
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -58,13 +59,23 @@ pub enum StartError {
     #[error("cannot join: {0}")]
     Join(String),
     /// The address could not be bound.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {source}{}", remedy(.source))]
     Listen {
         /// The address asked for.
         address: SocketAddr,
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+/// What to do where the system's word alone does not say it.
+fn remedy(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::AddrInUse => ". Another program has this port; --port takes another one, --port 0 a free one",
+        ErrorKind::PermissionDenied => ". Low ports need a privilege; --port takes another one",
+        ErrorKind::AddrNotAvailable => ". --host must be an address of this machine",
+        _ => "",
+    }
 }
 
 impl Server {

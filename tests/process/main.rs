@@ -9,3 +9,4 @@ mod kill;
 mod logging;
 mod manifests;
 mod memory;
+mod newcomers;

@@ -57,11 +57,12 @@ pub struct Identity {
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// Another process has it open.
-    #[error("the data directory {0} is in use by another process")]
+    #[error("the data directory {0} is in use by another process: stop that one, or name another --data-dir")]
     InUse(PathBuf),
     /// It was written by a program with another layout.
     #[error(
-        "the data directory {path} has format {found}, this program reads formats {OLDEST_FORMAT} to {DIRECTORY_FORMAT}"
+        "the data directory {path} has format {found} and this program reads formats {OLDEST_FORMAT} to {DIRECTORY_FORMAT}: \
+         start the version that wrote it, or name another --data-dir"
     )]
     Format {
         /// The directory.
@@ -81,7 +82,7 @@ pub enum DirectoryError {
         reason: &'static str,
     },
     /// The file system refused.
-    #[error("{path}: {source}")]
+    #[error("the data directory cannot be used: {path}: {source}")]
     Io {
         /// The file or directory.
         path: PathBuf,
