@@ -44,6 +44,11 @@ impl Steps {
         self.left.get()
     }
 
+    /// Whether more were wanted than there were.
+    pub fn are_exhausted(&self) -> bool {
+        self.exhausted.get()
+    }
+
     /// Counts `count` steps before they are done.
     ///
     /// # Errors

@@ -31,6 +31,7 @@ pub mod ops;
 pub mod process;
 pub mod skip_entry;
 mod threads;
+mod turns;
 
 pub mod env;
 pub mod guard;

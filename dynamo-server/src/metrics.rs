@@ -15,9 +15,6 @@ use crate::node::{Capability, Counters, Health};
 const BUCKETS_S: [f64; 14] =
     [50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 500e-3, 1.0, 5.0];
 
-/// Upper bounds of the buckets of stalls, in seconds.
-const STALL_BUCKETS_S: [f64; 9] = [2e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 500e-3, 1.0, 5.0];
-
 /// The server's metrics. One series per operation is looked up at start, so that a request touches only atomics.
 pub struct Metrics {
     registry: Registry,
@@ -102,14 +99,7 @@ impl Metrics {
             counter("dynamo_answers_refused_total", "Reads refused because bodies and answers took all the room");
         let memory_bytes =
             gauge("dynamo_memory_bytes", "Bytes of large bodies, and of answers that wait for their clients");
-        let stalls = Histogram::with_opts(
-            HistogramOpts::new(
-                "dynamo_event_loop_stall_seconds",
-                "Time that one turn of a connection held its event loop, from 1 ms on",
-            )
-            .buckets(STALL_BUCKETS_S.to_vec()),
-        )
-        .expect("the name is valid");
+        let stalls = crate::turns::stalls().clone();
         registry.register(Box::new(stalls.clone())).expect("registered once");
         let body_bytes = gauge("dynamo_body_bytes", "Bytes of request bodies in memory, those in one piece left out");
         let connections = gauge("dynamo_connections", "Connections that are open");

@@ -7,7 +7,7 @@ use hlc::Timestamp;
 use ordered_kv::{Reader, Value, WriteBatch};
 use shard_router::ShardId;
 
-use super::overlay::Scanned;
+use super::overlay::{Changes, Scanned};
 use super::state::encode_deletions;
 use super::work::Work;
 use super::{Fault, Outcome, Overlay, Rejection, ShardState, ddl};
@@ -36,6 +36,39 @@ pub struct Applier<'a> {
     pub(super) next_number_before: SequenceNumber,
     clock_before: (Timestamp, Timestamp),
     deletions_before: Timestamp,
+}
+
+/// An entry that is applied in part, without the shard and the store: it can go to another thread.
+pub struct Suspended {
+    stamped_ms: u64,
+    ts: Timestamp,
+    changes: Changes,
+    work: Work,
+    counted: BTreeSet<u64>,
+    lanes_changed: BTreeSet<ShardId>,
+    streams_changed: BTreeSet<(StreamId, StreamShardId)>,
+    next_number_before: SequenceNumber,
+    clock_before: (Timestamp, Timestamp),
+    deletions_before: Timestamp,
+}
+
+impl Suspended {
+    /// Goes on with the shard as it was left, and the same store.
+    pub fn resume<'a>(self, shard: &'a mut ShardState, reader: &'a dyn Reader) -> Applier<'a> {
+        Applier {
+            shard,
+            stamped_ms: self.stamped_ms,
+            ts: self.ts,
+            overlay: Overlay::with_changes(reader, self.changes),
+            work: self.work,
+            counted: self.counted,
+            lanes_changed: self.lanes_changed,
+            streams_changed: self.streams_changed,
+            next_number_before: self.next_number_before,
+            clock_before: self.clock_before,
+            deletions_before: self.deletions_before,
+        }
+    }
 }
 
 impl<'a> Applier<'a> {
@@ -92,10 +125,46 @@ impl<'a> Applier<'a> {
         }
     }
 
-    /// Bytes of rows read and written since this was last called: what the work of a command amounts to, however small
-    /// the command is. For whoever has to share its thread.
+    /// Applies one command, unless it takes more than `work_max` bytes and steps: then nothing of it is done, and it is to
+    /// be applied where nobody waits (`None`). What comes of it is the same.
+    ///
+    /// # Errors
+    /// A [`Fault`] of this node.
+    pub fn apply_within(&mut self, stamped: &Stamped, work_max: usize) -> Result<Option<Outcome>, Fault> {
+        let clock = (self.shard.high_water, self.ts);
+        let before = self.work.limit(work_max as u64);
+        let applied = self.apply(stamped);
+        self.work.unlimit();
+        match applied {
+            Err(Fault::TooLong) => {
+                (self.shard.high_water, self.ts) = clock;
+                self.work.forget_since(&before);
+                Ok(None)
+            }
+            applied => applied.map(Some),
+        }
+    }
+
+    /// Bytes of rows read and written, and steps of expressions, since this was last called: what the work of a command
+    /// amounts to, however small the command is; one is about a nanosecond. For whoever has to share its thread.
     pub fn take_work(&self) -> usize {
-        self.overlay.take_work()
+        self.overlay.take_work() + self.work.take_steps()
+    }
+
+    /// Lets go of the shard and the store, with the entry applied in part; [`Suspended::resume`] goes on.
+    pub fn suspend(self) -> Suspended {
+        Suspended {
+            stamped_ms: self.stamped_ms,
+            ts: self.ts,
+            changes: self.overlay.into_changes(),
+            work: self.work,
+            counted: self.counted,
+            lanes_changed: self.lanes_changed,
+            streams_changed: self.streams_changed,
+            next_number_before: self.next_number_before,
+            clock_before: self.clock_before,
+            deletions_before: self.deletions_before,
+        }
     }
 
     /// Ends the entry: everything that changed goes into `batch`.

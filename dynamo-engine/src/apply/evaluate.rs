@@ -59,6 +59,7 @@ impl Applier<'_> {
     ) -> Result<Result<Evaluated<'w>, Refusal>, Fault> {
         let old = self.get(&write.key)?;
         self.work.hold(old.as_ref());
+        self.work.weigh(old.as_ref().map_or(0, |row| row.len()))?;
         let item = old.as_deref().map(ItemRef::parse).transpose()?;
         if let Some(condition) = &write.condition {
             match condition.eval(&item.map(Decoded::new), steps) {
@@ -78,7 +79,27 @@ impl Applier<'_> {
                 Err(text) => return Ok(Err(Refusal::Invalid(text))),
             },
         };
+        if self.work.is_limited() {
+            let old_bytes = old.as_ref().map_or(0, |row| row.len());
+            self.work.weigh(written_bytes(table, old_bytes, next.byte_len()))?;
+        }
         Ok(Ok(Evaluated { old, next, by_ttl: false }))
+    }
+}
+
+/// Bytes that replacing a row writes at the most: the new one once, and once for each index; both for the stream.
+pub(super) fn written_bytes(table: &TableDescriptor, old: usize, new: usize) -> usize {
+    let recorded = if table.live_stream().is_some() { old + new } else { 0 };
+    new * (1 + table.maintained_indexes().count()) + recorded
+}
+
+impl Next<'_> {
+    fn byte_len(&self) -> usize {
+        match self {
+            Next::Same | Next::Gone => 0,
+            Next::Given(body) => body.as_bytes().len(),
+            Next::Made(body) => body.as_bytes().len(),
+        }
     }
 }
 

@@ -45,7 +45,7 @@ use ordered_kv::{Reader, WriteBatch};
 
 use crate::command::Entry;
 
-pub use applier::Applier;
+pub use applier::{Applier, Suspended};
 pub use index_row::{IndexMutation, index_key_of};
 pub use outcome::{ActionOutcome, Fault, IndexWrite, Outcome, Rejection, WriteOutcome};
 pub use overlay::Overlay;

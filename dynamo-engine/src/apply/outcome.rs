@@ -166,6 +166,10 @@ pub enum Fault {
     /// A stored record is damaged.
     #[error("a stored record is damaged: {0}")]
     Record(#[from] DecodeError),
+    /// The command takes more than it may where it was begun ([`Applier::apply_within`](super::Applier::apply_within), which
+    /// lets nobody see this); nothing of it was done.
+    #[error("the command takes more work than it may here")]
+    TooLong,
     /// Something that must hold does not.
     #[error("an invariant is broken: {0}")]
     Invariant(&'static str),

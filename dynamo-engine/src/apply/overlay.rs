@@ -16,6 +16,12 @@ use crate::keyspace::RowRange;
 /// Changes over a reader.
 pub struct Overlay<'a> {
     reader: &'a dyn Reader,
+    changes: Changes,
+}
+
+/// What an entry has changed so far.
+#[derive(Default)]
+pub(super) struct Changes {
     /// Changed keys; `None` is a delete.
     rows: BTreeMap<Vec<u8>, Option<Value>>,
     /// Ranges deleted; rows below them in the store are gone, rows in `rows` came later.
@@ -35,7 +41,17 @@ pub struct Scanned {
 impl<'a> Overlay<'a> {
     /// No changes yet.
     pub fn new(reader: &'a dyn Reader) -> Overlay<'a> {
-        Overlay { reader, rows: BTreeMap::new(), dropped: Vec::new(), work: Cell::new(0) }
+        Overlay::with_changes(reader, Changes::default())
+    }
+
+    /// These changes, over the same store's rows.
+    pub(super) fn with_changes(reader: &'a dyn Reader, changes: Changes) -> Overlay<'a> {
+        Overlay { reader, changes }
+    }
+
+    /// The changes without the store.
+    pub(super) fn into_changes(self) -> Changes {
+        self.changes
     }
 
     /// The value under `key` as it will be.
@@ -43,7 +59,7 @@ impl<'a> Overlay<'a> {
     /// # Errors
     /// [`Fault::Store`].
     pub fn get(&self, key: &[u8]) -> Result<Option<Value>, Fault> {
-        let value = match self.rows.get(key) {
+        let value = match self.changes.rows.get(key) {
             Some(change) => change.clone(),
             None if self.is_dropped(key) => None,
             None => self.reader.get(key)?,
@@ -54,30 +70,30 @@ impl<'a> Overlay<'a> {
 
     /// Bytes read and written since this was last called: keys and values, each time that they were.
     pub fn take_work(&self) -> usize {
-        self.work.take()
+        self.changes.work.take()
     }
 
     fn count(&self, bytes: usize) {
-        self.work.set(self.work.get() + bytes);
+        self.changes.work.set(self.changes.work.get() + bytes);
     }
 
     /// Stores `value` under `key`.
     pub fn put(&mut self, key: Vec<u8>, value: impl Into<Value>) {
         let value = value.into();
         self.count(key.len() + value.len());
-        self.rows.insert(key, Some(value));
+        self.changes.rows.insert(key, Some(value));
     }
 
     /// Removes `key`.
     pub fn delete(&mut self, key: Vec<u8>) {
         self.count(key.len());
-        self.rows.insert(key, None);
+        self.changes.rows.insert(key, None);
     }
 
     /// Removes every key of `range`.
     pub fn delete_range(&mut self, range: RowRange) {
-        self.rows.retain(|key, _| !contains(&range, key));
-        self.dropped.push(range);
+        self.changes.rows.retain(|key, _| !contains(&range, key));
+        self.changes.dropped.push(range);
     }
 
     /// Rows of `range`, in key order, as they will be: up to `limit`, and no more once they hold `bytes_max` bytes.
@@ -87,7 +103,7 @@ impl<'a> Overlay<'a> {
     pub fn scan(&self, range: &RowRange, limit: usize, bytes_max: usize) -> Result<Scanned, Fault> {
         let mut cursor = self.reader.cursor(key_range(range), Direction::Forward)?;
         let end = if range.end.is_empty() { Bound::Unbounded } else { Bound::Excluded(&range.end[..]) };
-        let mut changes = self.rows.range::<[u8], _>((Bound::Included(&range.start[..]), end)).peekable();
+        let mut changes = self.changes.rows.range::<[u8], _>((Bound::Included(&range.start[..]), end)).peekable();
         let (mut found, mut bytes) = (Vec::new(), 0);
         let mut stored = cursor.next()?.map(own);
         // What is read without being found (deleted in this entry) is little beside the rest.
@@ -123,10 +139,10 @@ impl<'a> Overlay<'a> {
 
     /// Moves all changes into `batch`.
     pub fn finish(self, batch: &mut WriteBatch) {
-        for range in &self.dropped {
+        for range in &self.changes.dropped {
             batch.delete_range(&range.start, &range.end);
         }
-        for (key, value) in &self.rows {
+        for (key, value) in &self.changes.rows {
             match value {
                 Some(value) => batch.put(key, value),
                 None => batch.delete(key),
@@ -135,7 +151,7 @@ impl<'a> Overlay<'a> {
     }
 
     fn is_dropped(&self, key: &[u8]) -> bool {
-        self.dropped.iter().any(|range| contains(range, key))
+        self.changes.dropped.iter().any(|range| contains(range, key))
     }
 }
 

@@ -16,7 +16,7 @@
 //! long; that no transaction holds the item.
 
 use super::backfill::Visited;
-use super::evaluate::{Evaluated, Next};
+use super::evaluate::{Evaluated, Next, written_bytes};
 use super::{Applier, Fault, Outcome, Rejection};
 use crate::catalog::{TableDescriptor, TableId};
 use crate::command::{Expire, Expiring, FillTtlQueue};
@@ -88,6 +88,12 @@ impl Applier<'_> {
         let Some(table) = self.expiring_table(expire.table, &expire.attribute) else {
             return Ok(Outcome::Rejected(Rejection::Stale));
         };
+        if self.work.is_limited() {
+            for item in &expire.items {
+                let old = self.get(&item.key)?.map_or(0, |row| row.len());
+                self.work.weigh(old + written_bytes(&table, old, 0))?;
+            }
+        }
         let (mut deleted, mut put_off) = (0, 0);
         for item in &expire.items {
             match self.work.is_enough() {

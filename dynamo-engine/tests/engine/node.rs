@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use dynamo_engine::apply::{Outcome, ShardState, apply_entry};
+use dynamo_engine::apply::{Applier, Fault, Outcome, ShardState, apply_entry};
 use dynamo_engine::catalog::{Catalog, DdlWork, MemoryCatalog, TableDescriptor, TableStats, next_ddl_step};
 use dynamo_engine::command::{BackfillStep, Command, Entry, Stamped};
 use dynamo_engine::context::RequestContext;
@@ -43,6 +43,8 @@ pub struct Node {
     /// Every entry, as bytes.
     log: Vec<Vec<u8>>,
     clock: u64,
+    /// Whether commands are tried without any work first, and then applied as if on another thread.
+    applies_apart: bool,
     /// Whether an update of a table is driven to its end before the next request, as it is but for milliseconds.
     pub drives: bool,
 }
@@ -55,6 +57,7 @@ impl Node {
             catalog: MemoryCatalog::default(),
             log: Vec::new(),
             clock: 1 << 40,
+            applies_apart: false,
             drives: true,
         }
     }
@@ -243,9 +246,10 @@ impl Node {
         rows
     }
 
-    /// What a fresh replica makes of the same log.
+    /// What a fresh replica makes of the same log, which applies each command that does anything away from the others.
     pub fn replica(&self) -> Node {
         let mut replica = Node::new();
+        replica.applies_apart = true;
         for entry in &self.log {
             replica.log.push(entry.clone());
             replica.apply(replica.log.len() as u64, entry);
@@ -311,10 +315,35 @@ impl Node {
     fn apply(&mut self, index: u64, entry: &[u8]) -> Vec<Outcome> {
         let entry = Entry::decode(entry).expect("what was encoded is decoded");
         let mut batch = WriteBatch::new();
-        let outcomes = apply_entry(&mut self.shard, &self.store, &mut batch, &entry).expect("the rows are whole");
+        let apply = if self.applies_apart { apply_apart } else { apply_entry };
+        let outcomes = apply(&mut self.shard, &self.store, &mut batch, &entry).expect("the rows are whole");
         batch.put(&local::applied(SHARD), &index.to_be_bytes());
         self.store.write(&batch).expect("memory takes writes");
         self.catalog = self.shard.catalog();
         outcomes
     }
+}
+
+/// As [`apply_entry`], with each command tried without any work, let go of where that does not do, and gone on with.
+fn apply_apart(
+    shard: &mut ShardState,
+    reader: &dyn Reader,
+    batch: &mut WriteBatch,
+    entry: &Entry,
+) -> Result<Vec<Outcome>, Fault> {
+    let mut applier = Applier::new(&mut *shard, reader, entry);
+    let mut outcomes = Vec::new();
+    for stamped in &entry.commands {
+        let tried = applier.apply_within(stamped, 0)?;
+        let outcome = match tried {
+            Some(outcome) => outcome,
+            None => {
+                applier = applier.suspend().resume(shard, reader);
+                applier.apply(stamped)?
+            }
+        };
+        outcomes.push(outcome);
+    }
+    applier.finish(batch);
+    Ok(outcomes)
 }

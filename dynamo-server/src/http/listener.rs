@@ -21,8 +21,8 @@ use super::ending::{Ending, HasProgress, Progress};
 use super::event_loops::EventLoops;
 use super::service::Service;
 use super::stall::Unstalled;
-use super::turns::Timed;
 use crate::env::{Env, Task};
+use crate::turns::Timed;
 
 /// A client must send a request's whole head within this time, counted from the answer before it, which also closes
 /// connections that idle for so long. (The body has [`BODY_TIME_MAX`](super::BODY_TIME_MAX).)

@@ -29,7 +29,6 @@ mod request_id;
 mod respond;
 mod service;
 mod stall;
-mod turns;
 
 pub use body::BODY_TIME_MAX;
 pub use budget::{BODY_MEMORY_DEFAULT, BODY_MEMORY_MIN};
@@ -41,4 +40,3 @@ pub use listener::HttpServer;
 pub use request_id::RequestIds;
 pub use service::Service;
 pub use stall::STALL_MAX;
-pub use turns::STALL_MIN;

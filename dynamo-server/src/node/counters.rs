@@ -90,8 +90,11 @@ pub struct Counters {
     pub read_rounds: u64,
     /// Bytes of Raft log that are not purged, roughly.
     pub log_bytes: u64,
-    /// The most bytes of rows that applying read and wrote in one turn, since the start.
+    /// The most bytes of rows that applying read and wrote in one turn, and steps of expressions that it took there, since
+    /// the start.
     pub apply_turn_bytes_max: u64,
+    /// Commands that were applied on another thread, because they take long.
+    pub long_commands: u64,
     /// Shards led here whose replicas differed when they were last compared.
     pub shards_differing: u64,
     /// Shards that stand still on this node.
@@ -143,6 +146,11 @@ impl Counters {
             ("read_index_rounds_total", "Rounds in which reads asked a quorum", self.read_rounds),
             ("raft_log_bytes", "Bytes of Raft log that are not purged", self.log_bytes),
             ("apply_turn_bytes_max", "Most bytes of rows that one turn of applying touched", self.apply_turn_bytes_max),
+            (
+                "apply_long_commands_total",
+                "Commands applied on another thread since they take long",
+                self.long_commands,
+            ),
             ("shards_differing", "Shards led here whose replicas differed when last compared", self.shards_differing),
             ("shards_quarantined", "Shards that stand still on this node at an entry", self.shards_quarantined),
             ("index_delivered_total", "Index entries brought to other shards", self.index_delivered),

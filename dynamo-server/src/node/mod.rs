@@ -315,6 +315,7 @@ impl<E: Env> Node<E> {
                 .map(|shard| shard.group().published().turn_work_max())
                 .max()
                 .unwrap_or(0),
+            long_commands: sum(&|shard| shard.group().published().long_commands()),
             shards_differing: self.differences.lock().len() as u64,
             shards_quarantined: sum(&|shard| u64::from(shard.group().published().quarantine().is_some())),
             index_delivered: sum(&|shard| shard.arrivals().delivered()),

@@ -11,14 +11,14 @@
 //!
 //! Applying shares its thread with the group's ticks and heartbeats. So it works in *turns*: after so many commands, or so many
 //! bytes of rows read and written ([`Turn`]), it lets others run, also in the middle of an entry; a small command may touch
-//! a large item. A batch that is large, or that the store may hold up, is written on another thread.
+//! a large item. One command that is more than a turn by itself ([`long_command`](super::long_command)), and a batch that is
+//! large or that the store may hold up, go to another thread.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use dynamo_engine::apply::ddl::{DdlOutcome, table_ids};
-use dynamo_engine::apply::{Applier, Fault, Outcome, ShardState};
+use dynamo_engine::apply::{Applier, Outcome, ShardState};
 use dynamo_engine::command::Command;
 use dynamo_engine::keyspace::{local, table_ranges};
 use futures::{Stream, TryStreamExt};
@@ -32,22 +32,23 @@ use super::comparison::Mark;
 use super::incoming::Incoming;
 use super::lease_feed::LeaseFeed;
 use super::log::GroupLog;
+use super::long_command::{LongCommand, attempt};
 use super::patience::Patience;
 use super::payload::{Applied, Payload};
 use super::published::Published;
-use super::quarantine::{Quarantine, panic_text};
+use super::quarantine::Quarantine;
 use super::skip::{self, Skips};
 use super::snapshot::{ShardSnapshot, SnapshotPin, content};
 use super::snapshot_stage::StagedSnapshot;
 use super::types::{LogEntry, LogId, Membership, SnapshotMeta, StoredMembership, Types};
-use crate::env::{Env, faults};
+use crate::env::Env;
 use crate::node::FaultSignal;
 
 /// Commands after which applying lets other tasks run: about a millisecond.
 pub const COMMANDS_PER_TURN_MAX: usize = 256;
 
-/// Bytes of rows read and written after which it does: about a millisecond of copying, and less than a transaction of one
-/// command may take.
+/// Bytes of rows read and written, and steps of expressions, after which it does, and the most that one command may take
+/// where others wait: about a millisecond.
 pub const WORK_PER_TURN_MAX: usize = 1 << 20;
 
 /// Bytes of a batch that is written where the others run. Copying a megabyte takes about as long as waking a thread twice.
@@ -79,7 +80,31 @@ pub enum StateError {
     Engine(#[from] dynamo_engine::apply::Fault),
 }
 
+impl StateError {
+    /// Whether something that was stored has changed, rather than the disk not answering.
+    pub fn is_damage(&self) -> bool {
+        use dynamo_engine::apply::Fault;
+        match self {
+            StateError::Record(_) => true,
+            StateError::Store(error) | StateError::Engine(Fault::Store(error)) => {
+                matches!(error, StoreError::Corruption(_))
+            }
+            StateError::Engine(_) => true,
+        }
+    }
+}
+
 impl RecoveredState {
+    /// Of a shard of which nothing is known.
+    pub(super) fn empty(shard: ShardId, map: Arc<ShardMap>) -> RecoveredState {
+        RecoveredState {
+            shard: ShardState::new(shard, map),
+            applied: None,
+            membership: StoredMembership::default(),
+            skips: Skips::new(),
+        }
+    }
+
     /// Reads what the store holds of `shard`.
     ///
     /// # Errors
@@ -209,27 +234,30 @@ impl<E: Env> Machine<E> {
         let entry = payload.entry().map_err(unreadable)?;
         let mut applier = Applier::new(&mut self.shard, &*self.store, entry);
         let mut outcomes = Vec::with_capacity(entry.commands.len());
-        for stamped in &entry.commands {
-            // After a panic or fault the shard's state is of no use any more, and is not used any more.
-            let applied = catch_unwind(AssertUnwindSafe(|| {
-                faults::before_apply(payload.bytes());
-                applier.apply(stamped)
-            }));
-            let command = stamped.command.name();
-            outcomes.push(match applied {
-                Ok(Ok(outcome)) => outcome,
-                Ok(Err(Fault::Store(error))) => {
-                    return Err(Failure::Node(format!("applying an entry failed: the store failed: {error}")));
+        for (at, stamped) in entry.commands.iter().enumerate() {
+            let tried = attempt(payload, stamped, &mut applier, |applier, stamped| {
+                applier.apply_within(stamped, WORK_PER_TURN_MAX)
+            })?;
+            if let Some(outcome) = tried {
+                outcomes.push(outcome);
+                if self.turn.is_over_after(applier.take_work()) {
+                    self.published.ends_turn(self.turn.end());
+                    tokio::task::yield_now().await;
                 }
-                Ok(Err(fault)) => return Err(Failure::of_entry(command, format!("applying it failed: {fault}"))),
-                Err(panic) => {
-                    return Err(Failure::of_entry(command, format!("applying it panicked: {}", panic_text(&*panic))));
-                }
-            });
-            if self.turn.is_over_after(applier.take_work()) {
-                self.published.ends_turn(self.turn.end());
-                tokio::task::yield_now().await;
+                continue;
             }
+            self.turn.is_over_after(applier.take_work());
+            self.published.ends_turn(self.turn.end());
+            self.published.counts_long_command();
+            let (store, payload) = (Arc::clone(&self.store), payload.clone());
+            let entry = applier.suspend();
+            let nothing = ShardState::new(self.shard.id, Arc::clone(&self.shard.map));
+            let shard = std::mem::replace(&mut self.shard, nothing);
+            let (shard, entry, outcome) = LongCommand { store, shard, entry, payload, at }.apply::<E>().await;
+            self.shard = shard;
+            outcomes.push(outcome?);
+            let Some(entry) = entry else { return Err(Failure::of_entry("commands", "they are lost".to_owned())) };
+            applier = entry.resume(&mut self.shard, &*self.store);
         }
         applier.finish(batch);
         Ok(outcomes)
@@ -381,7 +409,7 @@ fn has_no_op(entry: &LogEntry) -> bool {
 }
 
 /// Why an entry was not applied.
-enum Failure {
+pub(super) enum Failure {
     /// The node's disk: the node stops.
     Node(String),
     /// The entry, or what it met: the shard stops.
@@ -389,7 +417,7 @@ enum Failure {
 }
 
 impl Failure {
-    fn of_entry(command: &'static str, reason: String) -> Failure {
+    pub(super) fn of_entry(command: &'static str, reason: String) -> Failure {
         Failure::Entry { command, reason }
     }
 }

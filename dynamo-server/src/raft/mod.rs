@@ -26,6 +26,7 @@ pub mod incoming;
 mod keys;
 pub mod lease_feed;
 mod log;
+mod long_command;
 mod machine;
 mod membership;
 pub mod message;

@@ -45,6 +45,8 @@ pub struct Published {
     dropped: Mutex<Vec<RowRange>>,
     /// The most work that applying did in one turn, in bytes.
     turn_work_max: AtomicU64,
+    /// Commands that were applied away from the thread that ticks and heartbeats share.
+    long_commands: AtomicU64,
     /// This replica's part in a comparison.
     comparison: Comparison,
     /// Whether the group takes part, rather than being started.
@@ -79,6 +81,7 @@ impl Published {
             transactions: ArcSwap::default(),
             dropped: Mutex::default(),
             turn_work_max: AtomicU64::new(0),
+            long_commands: AtomicU64::new(0),
             comparison: Comparison::default(),
             is_running: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
@@ -139,7 +142,17 @@ impl Published {
         self.dropped.lock().extend(ranges);
     }
 
-    /// The most bytes of rows that applying read and wrote between two moments at which it let other tasks run.
+    /// Commands that took so long that they were applied on another thread.
+    pub fn long_commands(&self) -> u64 {
+        self.long_commands.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn counts_long_command(&self) {
+        self.long_commands.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The most bytes of rows that applying read and wrote, and steps of expressions that it took, between two moments at
+    /// which it let other tasks run.
     pub fn turn_work_max(&self) -> u64 {
         self.turn_work_max.load(Ordering::Relaxed)
     }

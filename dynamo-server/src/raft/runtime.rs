@@ -17,6 +17,7 @@ use openraft::{AsyncRuntime, OptionalSend};
 use openraft_rt_tokio::TokioRuntime;
 
 use crate::env::Env;
+use crate::turns::{Timed, stalls};
 
 /// openraft's [`AsyncRuntime`] over an [`Env`].
 pub struct EnvRuntime<E> {
@@ -178,7 +179,7 @@ impl<E: Env> AsyncRuntime for EnvRuntime<E> {
         T: Future + OptionalSend + 'static,
         T::Output: OptionalSend + 'static,
     {
-        E::spawn(future)
+        E::spawn(Timed::<E, _>::new(future, stalls().clone()))
     }
 
     fn sleep(duration: Duration) -> Self::Sleep {

@@ -35,12 +35,13 @@ impl Applier<'_> {
             let decision = Some(Decision::Aborted { deadline_ms: 0 });
             return Ok(Outcome::Decided { decision, actions: Vec::new() });
         };
+        let intents = self.intents(&prepared)?;
         let decision = Decision::Committed { at, prepares: prepares.to_vec() };
         self.record(id, decision.clone());
         if let Some(token) = &prepared.client_token {
             self.remember_token(token, reads)?;
         }
-        let actions = self.carry_out(&prepared, Some(at))?;
+        let actions = self.carry_out(&prepared, intents, Some(at))?;
         Ok(Outcome::Decided { decision: Some(decision), actions })
     }
 
@@ -48,7 +49,8 @@ impl Applier<'_> {
     fn decide_abort(&mut self, id: TransactionId, deadline_ms: u64) -> Result<Outcome, Fault> {
         let decision = Decision::Aborted { deadline_ms };
         if let Some(prepared) = self.shard.locks.of(id).cloned() {
-            self.carry_out(&prepared, None)?;
+            let intents = self.intents(&prepared)?;
+            self.carry_out(&prepared, intents, None)?;
         }
         if self.ts.physical_ms() <= deadline_ms {
             self.record(id, decision.clone());

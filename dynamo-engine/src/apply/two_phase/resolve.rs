@@ -4,7 +4,7 @@ use hlc::Timestamp;
 
 use super::intent::Prospect;
 use super::{Intent, PreparedTransaction};
-use crate::apply::evaluate::{Evaluated, Next};
+use crate::apply::evaluate::{Evaluated, Next, written_bytes};
 use crate::apply::{Applier, Fault, Outcome, WriteOutcome};
 use crate::catalog::TableId;
 use crate::command::Resolve;
@@ -19,25 +19,44 @@ impl Applier<'_> {
             None => resolve.commit.is_none(),
         };
         let actions = match here.filter(|here| meant(here)) {
-            Some(prepared) => self.carry_out(&prepared, resolve.commit)?,
+            Some(prepared) => {
+                let intents = self.intents(&prepared)?;
+                self.carry_out(&prepared, intents, resolve.commit)?
+            }
             None => Vec::new(),
         };
         Ok(Outcome::Resolved { actions })
     }
 
-    /// Unlocks the items of a prepare; at a commit, writes them first. One outcome for each action of the prepare.
+    /// What a prepare holds of each of its items. To be read before anything is changed: with it is known how long
+    /// carrying it out takes.
+    pub(super) fn intents(&self, prepared: &PreparedTransaction) -> Result<Vec<Option<Intent>>, Fault> {
+        let intent = |key: &Vec<u8>| {
+            let Some(row) = self.get(&intent_key(key))? else { return Ok(None) };
+            if self.work.is_limited() {
+                let table = self.shard.tables.get(&TableId(RowKey::parse(key)?.id()));
+                let new = row.len();
+                // The row before is about as long, as a rule.
+                self.work.weigh(table.map_or(new, |table| written_bytes(table, new, new)))?;
+            }
+            let intent = Intent::from_bytes(&row)?;
+            Ok(Some(intent).filter(|intent| intent.id == prepared.id))
+        };
+        prepared.keys.iter().map(intent).collect()
+    }
+
+    /// Unlocks the items of a prepare; at a commit, writes them first. One outcome for each action of the prepare, whose
+    /// intents are given.
     pub(super) fn carry_out(
         &mut self,
         prepared: &PreparedTransaction,
+        intents: Vec<Option<Intent>>,
         commit: Option<Timestamp>,
     ) -> Result<Vec<WriteOutcome>, Fault> {
         let mut actions = Vec::new();
-        for key in &prepared.keys {
-            let lock = intent_key(key);
-            let intent = self.get(&lock)?.map(|row| Intent::from_bytes(&row)).transpose()?;
-            let intent = intent.filter(|intent| intent.id == prepared.id);
+        for (key, intent) in prepared.keys.iter().zip(intents) {
             if intent.is_some() {
-                self.delete(lock);
+                self.delete(intent_key(key));
             }
             if let Some(at) = commit {
                 let change = intent.map_or(Prospect::Keep, |intent| intent.change);

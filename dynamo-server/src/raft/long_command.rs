@@ -1,0 +1,71 @@
+//! A command that takes longer than others may wait: it is applied on another thread.
+//!
+//! Most commands take microseconds, and to hand one to another thread and back takes longer than that. So each is tried where the
+//! group's ticks and heartbeats, and on small machines connections too, are served; one that turns out to take more than a
+//! turn may ([`Applier::apply_within`]) has changed nothing, and is begun again here, without that limit. What comes of it
+//! is the same.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use dynamo_engine::apply::{Applier, Fault, Outcome, ShardState, Suspended};
+use dynamo_engine::command::Stamped;
+use ordered_kv::StateStore;
+
+use super::machine::Failure;
+use super::payload::Payload;
+use super::quarantine::panic_text;
+use crate::env::{Env, faults};
+
+/// What is taken to the other thread, and comes back.
+pub(super) struct LongCommand {
+    pub(super) store: Arc<dyn StateStore>,
+    pub(super) shard: ShardState,
+    /// The entry as far as it is applied.
+    pub(super) entry: Suspended,
+    pub(super) payload: Payload,
+    /// The place of the command in it.
+    pub(super) at: usize,
+}
+
+impl LongCommand {
+    /// Applies it. The shard and the entry come back whatever becomes of it.
+    pub(super) async fn apply<E: Env>(self) -> (ShardState, Option<Suspended>, Result<Outcome, Failure>) {
+        E::blocking(move || {
+            let LongCommand { store, mut shard, entry, payload, at } = self;
+            let Some(stamped) = payload.entry().ok().and_then(|entry| entry.commands.get(at)) else {
+                return (shard, None, Err(Failure::of_entry("commands", "they have changed".to_owned())));
+            };
+            let mut applier = entry.resume(&mut shard, &*store);
+            let outcome = attempt(&payload, stamped, &mut applier, Applier::apply);
+            // What it did is no work of a turn.
+            applier.take_work();
+            let entry = applier.suspend();
+            (shard, Some(entry), outcome)
+        })
+        .await
+    }
+}
+
+/// Applies a command in this way, and says whose fault it is where that fails.
+pub(super) fn attempt<'a, T>(
+    payload: &Payload,
+    stamped: &Stamped,
+    applier: &mut Applier<'a>,
+    apply: impl FnOnce(&mut Applier<'a>, &Stamped) -> Result<T, Fault>,
+) -> Result<T, Failure> {
+    // After a panic or fault the shard's state is of no use any more, and is not used any more.
+    let applied = catch_unwind(AssertUnwindSafe(|| {
+        faults::before_apply(payload.bytes());
+        apply(applier, stamped)
+    }));
+    let command = stamped.command.name();
+    match applied {
+        Ok(Ok(applied)) => Ok(applied),
+        Ok(Err(Fault::Store(error))) => {
+            Err(Failure::Node(format!("applying an entry failed: the store failed: {error}")))
+        }
+        Ok(Err(fault)) => Err(Failure::of_entry(command, format!("applying it failed: {fault}"))),
+        Err(panic) => Err(Failure::of_entry(command, format!("applying it panicked: {}", panic_text(&*panic)))),
+    }
+}
