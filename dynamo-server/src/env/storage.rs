@@ -115,6 +115,17 @@ pub enum OpenError {
     LogGone(u64),
 }
 
+impl OpenError {
+    /// Whether something that was stored is missing or has changed.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            OpenError::Store { source, .. } => matches!(source, StoreError::Corruption(_)),
+            OpenError::Log(error) => matches!(error, LogError::Damaged(_) | LogError::Gone),
+            _ => false,
+        }
+    }
+}
+
 /// The open stores of one node. Dropping the last handle of them gives the directory back.
 #[derive(Clone)]
 pub struct Stores {

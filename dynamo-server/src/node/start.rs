@@ -42,7 +42,7 @@ const FIRST_NODE: u64 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
     /// Its stores cannot be opened.
-    #[error(transparent)]
+    #[error("{0}{advice}", advice = advice(.0.is_damage()))]
     Open(#[from] OpenError),
     /// No shards were asked for, or more than a map can have.
     #[error("a node cannot have {0} shards")]
@@ -84,7 +84,7 @@ pub enum NodeError {
     #[error("node {0} is not among the members of its cluster")]
     NoMember(u64),
     /// A group does not start.
-    #[error(transparent)]
+    #[error("{0}{advice}", advice = advice(.0.is_damage()))]
     Group(#[from] GroupError),
     /// Nobody leads a shard.
     #[error("shard {0} has no leader")]
@@ -92,6 +92,10 @@ pub enum NodeError {
     /// Something failed right after the start.
     #[error("{0}")]
     Fault(String),
+}
+
+fn advice(is_damage: bool) -> String {
+    if is_damage { format!(". {ADVICE}") } else { String::new() }
 }
 
 impl<E: Env> Node<E> {
@@ -304,11 +308,21 @@ fn new_incarnation<E: Env>() -> u64 {
     E::random().max(ANY_INCARNATION + 1)
 }
 
-/// Reads all groups and compares their logs with their states.
+/// Reads all groups and compares their logs with their states. Damage to the records of one shard is that shard's alone, which
+/// then stands still on this node; but not of the system group, without which nobody knows who the members are.
 fn recover(stores: &Stores, map: &Arc<ShardMap>) -> Result<Vec<RecoveredGroup>, GroupError> {
-    let read = |shard| RecoveredGroup::read(shard, map, &stores.log, &*stores.state);
+    let read = |shard| match RecoveredGroup::read(shard, map, &stores.log, &*stores.state) {
+        Err(error) if shard != SYSTEM && error.is_damage_of_one_group() => {
+            Ok(RecoveredGroup::damaged(shard, map, error.to_string()))
+        }
+        read => read,
+    };
     map.shards().into_keys().map(read).collect()
 }
+
+/// What to do where a node does not start because of its data.
+const ADVICE: &str = "Nothing was changed. In a cluster the other nodes have what this one lacks: start it with an empty data \
+                      directory and tell a member `cluster replace`; a node that is alone needs its directory back from a copy";
 
 /// Starts all groups at the same time: each needs a few synced writes, which they then share.
 async fn start_groups<E: Env>(
@@ -415,7 +429,11 @@ async fn go_on_founding<E: Env>(
     let members = groups.iter().map(|group| group.members()).find(|members| members.get(identity.node_id).is_some());
     let Some(members) = members else { return Ok(()) };
     let members: BTreeMap<u64, Member> = members.iter().map(|(node, member)| (node, member.clone())).collect();
-    for group in groups.iter().filter(|group| group.log().last().is_none() && group.log().vote().is_none()) {
+    let is_new = |group: &&Group<E>| {
+        let stands_still = group.published().quarantine().is_some();
+        !stands_still && group.log().last().is_none() && group.log().vote().is_none()
+    };
+    for group in groups.iter().filter(is_new) {
         group.initialize(members.clone()).await?;
     }
     Ok(())

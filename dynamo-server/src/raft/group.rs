@@ -25,6 +25,7 @@ use super::machine::{Machine, RecoveredState, StateError, persisted_applied};
 use super::network::Connections;
 use super::payload::Payload;
 use super::published::Published;
+use super::quarantine::Quarantine;
 use super::reply::Reply;
 use super::rules::{self, Rule};
 use super::serve::now;
@@ -68,6 +69,8 @@ pub struct RecoveredGroup {
     shard: ShardId,
     state: RecoveredState,
     log: RecoveredLog,
+    /// Why nothing of it could be read; the group stands still then.
+    damage: Option<String>,
 }
 
 /// Why a group cannot start.
@@ -97,6 +100,27 @@ pub enum GroupError {
     },
 }
 
+impl GroupError {
+    /// Whether something that was stored is missing or has changed.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            GroupError::LogEnd(_) => true,
+            GroupError::State { source, .. } => source.is_damage(),
+            GroupError::Pace(_) | GroupError::Raft { .. } => false,
+        }
+    }
+
+    /// Whether it is damage to the records of one group, of which the others' say nothing. Where the log or the state has lost
+    /// something, or the disk does not answer, no group of the node is to be trusted.
+    pub fn is_damage_of_one_group(&self) -> bool {
+        match self {
+            GroupError::LogEnd(LogEndError::Unreadable { .. }) => true,
+            GroupError::State { source, .. } => source.is_damage(),
+            GroupError::LogEnd(_) | GroupError::Pace(_) | GroupError::Raft { .. } => false,
+        }
+    }
+}
+
 impl RecoveredGroup {
     /// Reads a group and compares its log with its witnesses.
     ///
@@ -118,12 +142,18 @@ impl RecoveredGroup {
                 LogEndError::State { group: shard.0, purged: log.purged().map_or(0, |purged| purged.index()) }.into()
             );
         }
-        Ok(RecoveredGroup { shard, state, log })
+        Ok(RecoveredGroup { shard, state, log, damage: None })
+    }
+
+    /// A group of which nothing can be read, and which therefore takes no part on this node.
+    pub fn damaged(shard: ShardId, map: &Arc<ShardMap>, reason: String) -> RecoveredGroup {
+        let state = RecoveredState::empty(shard, Arc::clone(map));
+        RecoveredGroup { shard, state, log: RecoveredLog::default(), damage: Some(reason) }
     }
 
     /// Whether the group holds a vote, an entry or state.
     pub fn has_data(&self) -> bool {
-        self.log.vote().is_some() || self.log.last().is_some() || self.state.applied.is_some()
+        self.damage.is_some() || self.log.vote().is_some() || self.log.last().is_some() || self.state.applied.is_some()
     }
 
     /// The last entry of its log, purged or not.
@@ -261,6 +291,11 @@ impl<E: Env> Group<E> {
         // Nobody stands before its grantor was asked: see `gate_elections`.
         let config = Config { enable_elect: false, ..config(&context.pace)? };
         let published = Arc::new(recovered.state.publish());
+        if let Some(reason) = &recovered.damage {
+            tracing::error!(shard = shard.0, reason, "the shard stands still on this node: its records cannot be read");
+            published.set_quarantine(Quarantine::Data(reason.clone()));
+            lease.shut_down();
+        }
         let log =
             GroupLog::new(shard.0, Arc::clone(&context.log), context.wal.clone(), Arc::clone(&lease), recovered.log);
         let machine = Machine::new(

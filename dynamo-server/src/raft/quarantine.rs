@@ -9,6 +9,9 @@
 //!  applied 4-118 │ 4-119 │ 5-120  ✗ put: applying it panicked │ 5-121 …  kept in the log, not applied
 //! ```
 //!
+//! A shard of which the records cannot be read when the node starts stands still in the same way, before its first entry. Only the
+//! system group's keep the node from starting: they say who the members are.
+//!
 //! The way out is the operator's (`docs/operating.md`): a program that can apply the entry, another replica's copy, or to
 //! [`skip`](super::skip) the entry on every replica.
 
@@ -18,28 +21,40 @@ use super::types::LogId;
 
 /// Why a shard stands still.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quarantine {
-    /// The term of the entry that was not applied.
-    pub term: u64,
-    /// Its index.
-    pub index: u64,
-    /// The kind of the command that failed, as far as it was understood.
-    pub command: String,
-    /// What happened.
-    pub reason: String,
+pub enum Quarantine {
+    /// Because of an entry.
+    Entry {
+        /// The term of the entry that was not applied.
+        term: u64,
+        /// Its index.
+        index: u64,
+        /// The kind of the command that failed, as far as it was understood.
+        command: String,
+        /// What happened.
+        reason: String,
+    },
+    /// Because of what lies here of it, which could not be read when the node started.
+    Data(String),
 }
 
 impl Quarantine {
     /// At this entry.
     pub(super) fn at(log_id: &LogId, command: impl Into<String>, reason: impl Into<String>) -> Quarantine {
         let term = log_id.committed_leader_id().term;
-        Quarantine { term, index: log_id.index(), command: command.into(), reason: reason.into() }
+        Quarantine::Entry { term, index: log_id.index(), command: command.into(), reason: reason.into() }
     }
 }
 
 impl fmt::Display for Quarantine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "entry {}-{} ({}): {}", self.term, self.index, self.command, self.reason)
+        match self {
+            Quarantine::Entry { term, index, command, reason } => {
+                write!(f, "entry {term}-{index} ({command}): {reason}")
+            }
+            Quarantine::Data(reason) => {
+                write!(f, "what lies here of it: {reason}. Replace this node, or restore its directory from a copy")
+            }
+        }
     }
 }
 

@@ -17,6 +17,7 @@
 //! | `installation` | a machine that dies at each step of installing a snapshot |
 //! | `late_disk` | a follower's disk hangs while others commit, then its power is cut |
 //! | `compare` | a replica that differs from the others |
+//! | `damaged` | records of a shard that cannot be read at the start |
 //! | `forwarded` | writes by way of another node, when their time is over |
 //! | `green` | with every rule kept no seed finds anything |
 //! | `red` | with one rule broken some seed does |
@@ -29,6 +30,7 @@
 mod basics;
 mod clients;
 mod compare;
+mod damaged;
 mod forwarded;
 mod green;
 mod installation;

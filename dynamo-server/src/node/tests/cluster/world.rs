@@ -146,8 +146,8 @@ impl World {
         self.nodes.lock().get(&id).cloned()
     }
 
-    /// Switches a machine on.
-    pub async fn start(&self, id: u64) {
+    /// How the node of a machine is set up.
+    pub fn options(&self, id: u64) -> NodeOptions {
         let cluster = match self.founders.contains_key(&id) {
             true => ClusterOptions { node_id: id, members: self.founders.clone(), joins: None },
             false => {
@@ -155,7 +155,7 @@ impl World {
                 ClusterOptions { node_id: id, members, joins: Some(self.cluster_id) }
             }
         };
-        let options = NodeOptions {
+        NodeOptions {
             storage: Storage::Memory,
             cluster: Some(cluster),
             shards: self.plan.shards,
@@ -166,7 +166,12 @@ impl World {
             snapshot_chunk_bytes: self.plan.snapshot_chunk_bytes,
             streams: self.plan.streams,
             ..NodeOptions::default()
-        };
+        }
+    }
+
+    /// Switches a machine on.
+    pub async fn start(&self, id: u64) {
+        let options = self.options(id);
         let machine = self.machine(id);
         let env = SimEnv::in_network(machine, &self.network);
         let node = machine.scope(Node::start(options, env)).await.expect("a node starts on what it left");

@@ -1,0 +1,92 @@
+//! Records of one shard that cannot be read when their node starts: that shard stands still on this node, everything else
+//! serves. Records of the system group keep the node from starting, with a message that says what to do.
+
+use std::time::Duration;
+
+use dynamo_engine::keyspace::local;
+use ordered_kv::{StateStore, WriteBatch};
+use shard_router::ShardId;
+
+use super::super::fixture::{get, put};
+use super::world::{Plan, World};
+use crate::env::sim::{SimEnv, run};
+use crate::node::{Capability, Impairment, Node};
+
+const DAMAGED: u64 = 2;
+
+/// Keys in all shards.
+const KEYS: u64 = 16;
+
+async fn world() -> std::sync::Arc<World> {
+    let world = World::found(Plan { shards: 3, ..Plan::default() }).await;
+    write(&world, "before").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    world
+}
+
+async fn write(world: &World, value: &str) {
+    let leader = world.some_leader().await;
+    let node = world.node(leader).expect("it runs");
+    for key in 0..KEYS {
+        let mut left = 40;
+        while world.machine(leader).scope(put(&node, &key.to_string(), value)).await.is_err() {
+            left -= 1;
+            assert!(left > 0, "key {key} cannot be written");
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+}
+
+/// Changes the first byte of a record of the shard, which says its format.
+async fn damage(world: &World, shard: ShardId) {
+    world.stop(DAMAGED).await;
+    let state = world.machine(DAMAGED).state();
+    for key in [local::applied(shard), local::membership(shard)] {
+        let mut batch = WriteBatch::new();
+        batch.put(&key, &[0xff; 3]);
+        state.write(&batch).unwrap();
+    }
+    state.flush().unwrap();
+}
+
+#[test]
+fn records_of_one_shard_stop_that_shard_on_that_node() {
+    run(171, async {
+        let world = world().await;
+        damage(&world, ShardId(1)).await;
+        world.start(DAMAGED).await;
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        let node = world.node(DAMAGED).unwrap();
+        let health = node.health();
+        let stands_still = |impairment: &&Impairment| matches!(impairment, Impairment::Quarantined { .. });
+        let found: Vec<String> = health.impairments.iter().filter(stands_still).map(ToString::to_string).collect();
+        assert!(
+            matches!(&found[..], [one] if one.starts_with("shard 1 stands still") && one.contains("Replace")),
+            "{found:?}"
+        );
+        assert!(health.is_live() && health.is_ready_for(Capability::Catalog), "{health}");
+        // The others have it, and the node itself asks them.
+        write(&world, "after").await;
+        for key in 0..KEYS {
+            let answer = world.machine(DAMAGED).scope(get(&node, &key.to_string())).await.expect("it is forwarded");
+            assert!(answer.contains("after"), "key {key}: {answer}");
+        }
+        let applied = |id: u64| world.node(id).unwrap().health().shards[1].applied_next;
+        assert_eq!(applied(DAMAGED), 0, "it takes no part");
+        assert_eq!(applied(1), applied(3));
+    });
+}
+
+#[test]
+fn records_of_the_system_group_keep_the_node_from_starting() {
+    run(172, async {
+        let world = world().await;
+        damage(&world, ShardId(0)).await;
+        let machine = world.machine(DAMAGED);
+        let env = SimEnv::in_network(machine, &world.network);
+        let refused = machine.scope(Node::start(world.options(DAMAGED), env)).await.err().expect("it does not start");
+        let text = refused.to_string();
+        assert!(text.contains("shard 0") && text.contains("cluster replace"), "{text}");
+        write(&world, "after").await;
+    });
+}
