@@ -9,7 +9,7 @@
 //! | fixed | the program itself, tails of the logs, what is being worked on |
 //! | stores | block caches and write buffers: as much as they have with plenty, less where the figure is small |
 //! | connections | a quarter of the rest: a read buffer for each of so many connections |
-//! | budget | all else: the bodies of requests and the answers that clients have not taken yet ([`Budget`]) |
+//! | budget | all else: the bodies of requests, what they become while they are read, the answers that clients have not taken yet, and what peers answer ([`Budget`]) |
 //!
 //! The budget is not set aside: it is a bound on what is counted, so an idle server takes no more than before. Where it is
 //! used up, reads are throttled before they begin and bodies are refused; small ones, which connections' buffers hold,
@@ -18,6 +18,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
 
 use crate::env::{LOG_MEMORY_BYTES, StoreOptions};
 
@@ -31,6 +33,9 @@ const FIXED: usize = 32 * MIB;
 
 /// The read buffer of a connection, at the largest.
 pub const CONNECTION_BYTES: usize = 64 << 10;
+
+/// What a peer answers in fewer bytes is not counted.
+pub const COUNTED_BYTES_MIN: usize = 64 << 10;
 
 /// A figure from which on the stores are as large as they are with plenty of memory.
 const PLENTY: usize = 512 * MIB;
@@ -134,6 +139,21 @@ impl Budget {
         Taken { budget: Arc::clone(self), bytes }
     }
 
+    /// The same bytes, which count until the last part of them is dropped: they are there already, and cannot be refused.
+    pub fn count(self: &Arc<Self>, bytes: Bytes) -> Bytes {
+        if bytes.len() < COUNTED_BYTES_MIN {
+            return bytes;
+        }
+        let _taken = self.take_anyway(bytes.len());
+        Bytes::from_owner(Counted { bytes, _taken })
+    }
+
+    /// As much of so many bytes as one taker may be made to account for: half of all. What needs more is let in all the same,
+    /// alone.
+    pub fn fitting(&self, bytes: usize) -> usize {
+        bytes.min(self.bytes_max / 2)
+    }
+
     /// Adds to what is taken; false, and nothing is added, where there is not so much room.
     #[must_use]
     pub fn try_add(&self, bytes: usize) -> bool {
@@ -144,6 +164,18 @@ impl Budget {
     /// Gives back what [`Budget::try_add`] has added.
     pub fn give_back(&self, bytes: usize) {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Bytes that count.
+struct Counted {
+    bytes: Bytes,
+    _taken: Taken,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -204,6 +236,19 @@ mod tests {
         assert_eq!(limit("4:cpu,memory:/c\n0::/a\n"), Some(900));
         assert_eq!(limit("nonsense"), None);
         assert!(default_bytes() >= MEMORY_MIN);
+    }
+
+    #[test]
+    fn what_peers_answer_counts_while_any_of_it_is_kept() {
+        let budget = Budget::new(COUNTED_BYTES_MIN);
+        drop(budget.count(Bytes::from(vec![7; COUNTED_BYTES_MIN - 1])));
+        let answer = budget.count(Bytes::from(vec![7; 2 * COUNTED_BYTES_MIN]));
+        assert_eq!((budget.bytes(), answer.len()), (2 * COUNTED_BYTES_MIN, 2 * COUNTED_BYTES_MIN));
+        let row = answer.slice(10..20);
+        drop(answer);
+        assert_eq!(budget.bytes(), 2 * COUNTED_BYTES_MIN, "a row keeps all of it");
+        drop(row);
+        assert_eq!(budget.bytes(), 0);
     }
 
     #[test]

@@ -13,12 +13,36 @@ use crate::shard::{Deadline, ShardError};
 /// Requests with bodies up to this size are planned on the event loop that read them: some 200 microseconds.
 pub(crate) const INLINE_BYTES_MAX: usize = 64 * 1024;
 
+/// What a byte of a body may become in memory while it is read and planned: a list of the smallest elements is the worst
+/// (`docs/limits.md`; the engine's tests of cost hold all requests to it).
+pub(crate) const DECODED_BYTES_PER_BYTE: usize = 20;
+
 /// How much such work is done at a time.
 pub(super) fn places() -> usize {
     std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1))
 }
 
 impl<E: Env> Node<E> {
+    /// Reads a body of so many bytes in the background, with room in memory for what that may take.
+    ///
+    /// # Errors
+    /// As [`Node::off_loop`], also where there is no such room.
+    pub(crate) async fn read_off_loop<R: Send + 'static>(
+        &self,
+        body_bytes: usize,
+        deadline: Deadline,
+        read: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, ShardError> {
+        let decoded_bytes = self.memory.fitting(body_bytes.saturating_mul(DECODED_BYTES_PER_BYTE));
+        let taken = self.memory.take(decoded_bytes).ok_or(ShardError::Overloaded)?;
+        let work = move || {
+            let result = read();
+            drop(taken);
+            result
+        };
+        self.off_loop(deadline, work).await
+    }
+
     /// Does `work` in the background.
     ///
     /// # Errors

@@ -386,7 +386,7 @@ impl<E: Env> Node<E> {
         match peer::open_response(&mut rest) {
             Ok(clock) => {
                 self.observe_clock(clock);
-                Attempt::Answer(answer.slice_ref(rest))
+                Attempt::Answer(self.memory.count(answer.slice_ref(rest)))
             }
             Err(error) => {
                 tracing::warn!(peer, %error, "a peer's answer cannot be read");

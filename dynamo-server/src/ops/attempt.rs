@@ -180,7 +180,7 @@ impl<E: Env> Call<'_, E> {
             return decode(self.body);
         }
         let body = self.body.clone();
-        let decoded = self.node.off_loop(self.deadline, move || decode(&body)).await;
+        let decoded = self.node.read_off_loop(body.len(), self.deadline, move || decode(&body)).await;
         decoded.unwrap_or_else(|error| Err(error.into_api_error()))
     }
 
@@ -191,7 +191,7 @@ impl<E: Env> Call<'_, E> {
             return plan(self.body, &catalog);
         }
         let body = self.body.clone();
-        let planned = self.node.off_loop(self.deadline, move || plan(&body, &catalog)).await;
+        let planned = self.node.read_off_loop(body.len(), self.deadline, move || plan(&body, &catalog)).await;
         planned.unwrap_or_else(|error| Err(PlanError::Client(error.into_api_error())))
     }
 

@@ -31,7 +31,7 @@ use futures::future::try_join_all;
 use shard_router::{Epoch, Token, TokenRange};
 
 pub(in crate::node) use self::residence::Residence;
-use self::run::Sources;
+use self::run::{SUPPLY_BYTES, Sources};
 use super::Node;
 use super::route::{Attempt, Place};
 use super::transaction::Locked;
@@ -276,6 +276,11 @@ impl<E: Env> Node<E> {
         need: &Need,
         deadline: Deadline,
     ) -> Result<Supply, ReadFailure> {
+        // What comes counts when it is here; a page is as good as certain to be large.
+        let _expected = match &need.wants {
+            Wants::Page(_) => Some(self.room_for(SUPPLY_BYTES)?),
+            _ => None,
+        };
         let body = peer::fetch::encode(handler, epoch, need);
         // A leader that was cut off must not take all the time; one that has 16 MB to send needs some.
         let half = Deadline::after::<E>((deadline.remaining::<E>() / 2).max(ATTEMPT_MIN));

@@ -20,7 +20,7 @@ use crate::node::counters::StoreReads;
 use crate::shard::{Deadline, Shard, ShardError};
 
 /// Room for what one shard supplies to a page: a megabyte and one row, as a rule.
-const SUPPLY_BYTES: usize = 2 << 20;
+pub(super) const SUPPLY_BYTES: usize = 2 << 20;
 
 /// What an execution reads from.
 pub(super) enum Sources {
@@ -192,7 +192,7 @@ impl<E: Env> Node<E> {
     }
 
     /// Room for what a read may come to, before it is read.
-    fn room_for(&self, bytes: usize) -> Result<Taken, ShardError> {
+    pub(super) fn room_for(&self, bytes: usize) -> Result<Taken, ShardError> {
         self.memory.take(bytes).ok_or(ShardError::Overloaded)
     }
 

@@ -8,14 +8,41 @@ use dynamo_engine::catalog::{
     DdlCommand, KeyAttribute, KeySchema, KeyType, StreamSettings, StreamView, TableDescriptor, TableId,
 };
 use dynamo_engine::context::RequestContext;
+use dynamo_protocol::error::ErrorKind;
 use dynamo_protocol::ops::Operation;
 
 use super::ddl::{create, send};
 use super::fixture::{self, TABLE};
 use crate::env::sim::{SimEnv, SimNode, run};
 use crate::env::{Storage, TokioEnv};
+use crate::memory::Budget;
 use crate::node::{INLINE_BYTES_MAX, Node, NodeOptions};
 use crate::ops::Call;
+
+/// What a large body may become in memory counts while it is read, and where there is no room for it the request is throttled.
+#[tokio::test]
+async fn what_a_large_body_becomes_counts_while_it_is_read() {
+    let memory = Budget::new(40 * INLINE_BYTES_MAX);
+    let options = NodeOptions { storage: Storage::Memory, memory: Arc::clone(&memory), ..NodeOptions::default() };
+    let node: Arc<Node<TokioEnv>> = Node::start(options, TokioEnv::new()).await.unwrap();
+    let context = RequestContext::default();
+    for (bytes, counted) in [(INLINE_BYTES_MAX, 0), (INLINE_BYTES_MAX + 1, 20 * INLINE_BYTES_MAX)] {
+        let body = Bytes::from(vec![b' '; bytes]);
+        let (operation, deadline) = (Operation::PutItem, node.deadline());
+        let call = Call { node: &node, operation, context: &context, host: "localhost", body: &body, deadline };
+        let seen = Arc::clone(&memory);
+        assert_eq!(call.decode(move |_| Ok(seen.bytes())).await.unwrap(), counted, "a body of {bytes} bytes");
+        assert_eq!(memory.bytes(), 0, "it is given back");
+        let others = memory.take(30 * INLINE_BYTES_MAX).unwrap();
+        let refused = call.decode(|_| Ok(())).await.err();
+        drop(others);
+        assert_eq!(
+            refused.map(|error| error.kind()),
+            (counted > 0).then_some(ErrorKind::ProvisionedThroughputExceeded)
+        );
+    }
+    node.shutdown().await;
+}
 
 /// On a runtime of one thread, as an event loop is.
 #[tokio::test]
