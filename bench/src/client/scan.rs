@@ -11,6 +11,18 @@ pub fn value<'a>(body: &'a [u8], name: &str) -> Option<&'a [u8]> {
     Some(&rest[..value_length(rest)?])
 }
 
+/// The text behind the first `"name":`; one without escapes.
+pub fn text(body: &[u8], name: &str) -> Option<String> {
+    let quoted = value(body, name)?.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    String::from_utf8(quoted.to_vec()).ok()
+}
+
+/// The texts behind each `"name":`.
+pub fn texts(body: &[u8], name: &str) -> Vec<String> {
+    let quoted = format!("\"{name}\"");
+    memmem::find_iter(body, quoted.as_bytes()).filter_map(|at| text(&body[at..], name)).collect()
+}
+
 /// The whole number behind the first `"name":`.
 pub fn whole_number(body: &[u8], name: &str) -> Option<u64> {
     std::str::from_utf8(value(body, name)?).ok()?.parse().ok()

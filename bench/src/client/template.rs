@@ -23,6 +23,9 @@ const FIXED_HEADERS: &str = "Content-Type: application/x-amz-json-1.0\r\n\
     SignedHeaders=content-type;host;x-amz-date;x-amz-target, \
     Signature=0000000000000000000000000000000000000000000000000000000000000000\r\n";
 
+/// Operations of the other service, which reads streams.
+const STREAM_OPERATIONS: [&str; 4] = ["ListStreams", "DescribeStream", "GetShardIterator", "GetRecords"];
+
 /// The JSON body of a request, with numbered places for digits.
 #[derive(Clone, Debug, Default)]
 pub struct Body {
@@ -110,8 +113,9 @@ impl Body {
 impl Template {
     /// The POST request for one operation of the API.
     pub fn new(endpoint: &Endpoint, operation: &str, body: &Body) -> Template {
+        let service = if STREAM_OPERATIONS.contains(&operation) { "DynamoDBStreams" } else { "DynamoDB" };
         let mut bytes = format!(
-            "POST / HTTP/1.1\r\nHost: {}\r\nX-Amz-Target: DynamoDB_20120810.{operation}\r\n{FIXED_HEADERS}Content-Length: {}\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: {}\r\nX-Amz-Target: {service}_20120810.{operation}\r\n{FIXED_HEADERS}Content-Length: {}\r\n\r\n",
             endpoint.authority,
             body.bytes.len()
         )

@@ -16,6 +16,8 @@ pub enum Check {
     Rows(u64),
     /// So many items, and more behind them.
     Page(u64),
+    /// So many records of a stream.
+    Records(u64),
     /// Every item of the batch was written.
     AllWritten,
     /// A body of so many bytes.
@@ -40,10 +42,16 @@ impl Check {
             Check::Page(count) => {
                 scan::whole_number(body, "Count") == Some(*count) && scan::contains(body, b"\"LastEvaluatedKey\"")
             }
+            Check::Records(count) => records(body) == *count,
             Check::AllWritten => scan::value(body, "UnprocessedItems").is_some_and(is_empty_object),
             Check::Bytes(length) => body.len() == *length,
         }
     }
+}
+
+/// Number of stream records in a body.
+pub fn records(body: &[u8]) -> u64 {
+    memchr::memmem::find_iter(body, b"\"eventID\"").count() as u64
 }
 
 /// Number of payload stamps (`"v-00000042`) in a body, and the sum of their hashes: one pass, whatever the order.
@@ -107,6 +115,8 @@ mod tests {
         assert!(!passes(&Check::Rows(3), &[9, 0], rows));
         assert!(passes(&Check::Page(5), &[], r#"{"Items":[],"Count":5,"LastEvaluatedKey":{"pk":{"S":"a"}}}"#));
         assert!(!passes(&Check::Page(5), &[], r#"{"Items":[],"Count":5}"#));
+        let records = r#"{"Records":[{"eventID":"1"},{"eventID":"2"}]}"#;
+        assert!(passes(&Check::Records(2), &[], records) && !passes(&Check::Records(3), &[], records));
         assert!(passes(&Check::Counter, &[], r#"{"Attributes":{"n":{"N":"3"}}}"#));
         assert!(!passes(&Check::Counter, &[], r#"{"Attributes":{}}"#));
         assert!(passes(&Check::AllWritten, &[], r#"{"UnprocessedItems":{}}"#));

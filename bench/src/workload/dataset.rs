@@ -8,7 +8,7 @@ const ROW_BYTES: u64 = 200;
 const STAMPS_BYTES: u64 = 22;
 /// The query tables hold at most so many rows; partitions, not rows, are what a Query of one partition sees.
 const ROWS_MAX: u64 = 10_000;
-/// The tables with indexes hold at most so many items.
+/// The tables with indexes, and that with a stream, hold at most so many items.
 const INDEXED_ITEMS_MAX: u64 = 10_000;
 
 /// A table of the benchmark.
@@ -20,6 +20,7 @@ pub enum Table {
     Query100,
     OneIndex,
     ThreeIndexes,
+    Streamed,
 }
 
 impl Table {
@@ -31,6 +32,7 @@ impl Table {
             Table::Query100 => "bench_query_100",
             Table::OneIndex => "bench_one_index",
             Table::ThreeIndexes => "bench_three_indexes",
+            Table::Streamed => "bench_streamed",
         }
     }
 
@@ -69,7 +71,7 @@ impl Dataset {
             Table::Items => self.items,
             // Whole partitions.
             Table::Query10 | Table::Query100 => self.items.min(ROWS_MAX).next_multiple_of(100),
-            Table::OneIndex | Table::ThreeIndexes => self.items.min(INDEXED_ITEMS_MAX),
+            Table::OneIndex | Table::ThreeIndexes | Table::Streamed => self.items.min(INDEXED_ITEMS_MAX),
         }
     }
 
@@ -141,8 +143,12 @@ impl Dataset {
         } else {
             format!(r#","GlobalSecondaryIndexes":[{}]"#, indexes.join(","))
         };
+        let stream = match table {
+            Table::Streamed => r#","StreamSpecification":{"StreamEnabled":true,"StreamViewType":"NEW_AND_OLD_IMAGES"}"#,
+            _ => "",
+        };
         format!(
-            r#"{{"TableName":"{}","AttributeDefinitions":[{attributes}],"KeySchema":[{keys}],"BillingMode":"PAY_PER_REQUEST"{indexes}}}"#,
+            r#"{{"TableName":"{}","AttributeDefinitions":[{attributes}],"KeySchema":[{keys}],"BillingMode":"PAY_PER_REQUEST"{indexes}{stream}}}"#,
             table.name()
         )
     }

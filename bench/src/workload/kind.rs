@@ -21,6 +21,8 @@ pub enum Kind {
     PutItemThreeIndexes,
     Select,
     UpdateStatement,
+    PutItemStream,
+    GetRecords,
 }
 
 /// What a durable one-shard server should reach.
@@ -36,7 +38,7 @@ pub struct Goal {
 
 impl Kind {
     /// All, in the order of the table.
-    pub const ALL: [Kind; 15] = [
+    pub const ALL: [Kind; 17] = [
         Kind::GetItem,
         Kind::PutItem,
         Kind::UpdateItem,
@@ -52,6 +54,8 @@ impl Kind {
         Kind::PutItemThreeIndexes,
         Kind::Select,
         Kind::UpdateStatement,
+        Kind::PutItemStream,
+        Kind::GetRecords,
     ];
 
     /// The name on the command line.
@@ -72,6 +76,8 @@ impl Kind {
             Kind::PutItemThreeIndexes => "put-3-indexes",
             Kind::Select => "partiql-select",
             Kind::UpdateStatement => "partiql-update",
+            Kind::PutItemStream => "put-stream",
+            Kind::GetRecords => "get-records",
         }
     }
 
@@ -98,6 +104,8 @@ impl Kind {
             Kind::PutItemThreeIndexes => format!("PutItem {item}, 3 global indexes"),
             Kind::Select => format!("PartiQL SELECT by key, consistent, {item}"),
             Kind::UpdateStatement => "PartiQL UPDATE by key, counter".to_owned(),
+            Kind::PutItemStream => format!("PutItem {item}, stream with both images"),
+            Kind::GetRecords => format!("GetRecords 1,000 × {item}"),
         }
     }
 
@@ -116,7 +124,13 @@ impl Kind {
             Kind::TransactGetItems => goal(6.0, 0.25),
             Kind::TransactWriteItems => goal(25.0, 0.07),
             Kind::YcsbB => goal(3.3, 0.42),
-            Kind::PutItemOneIndex | Kind::PutItemThreeIndexes | Kind::Select | Kind::UpdateStatement => None,
+            // A quarter more than without a stream.
+            Kind::PutItemStream => goal(11.25, 0.14),
+            Kind::PutItemOneIndex
+            | Kind::PutItemThreeIndexes
+            | Kind::Select
+            | Kind::UpdateStatement
+            | Kind::GetRecords => None,
         }
     }
 
@@ -127,6 +141,7 @@ impl Kind {
             Kind::Query100 => Table::Query100,
             Kind::PutItemOneIndex => Table::OneIndex,
             Kind::PutItemThreeIndexes => Table::ThreeIndexes,
+            Kind::PutItemStream | Kind::GetRecords => Table::Streamed,
             _ => Table::Items,
         }
     }
@@ -142,6 +157,7 @@ impl Kind {
                 | Kind::PutItemOneIndex
                 | Kind::PutItemThreeIndexes
                 | Kind::UpdateStatement
+                | Kind::PutItemStream
         )
     }
 }

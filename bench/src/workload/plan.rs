@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::after::{self, After};
+use super::check::records;
 use super::load::table_name;
 use super::{Check, Dataset, Draw, Kind, Table};
-use crate::client::{Body, Caller, Endpoint, Template};
+use crate::client::{Body, Caller, Endpoint, Template, scan};
 use crate::error::{Error, Result};
 use crate::stats::Zipf;
 
@@ -80,7 +81,9 @@ impl Plan {
             Kind::GetItem => {
                 plan(read("GetItem", template("GetItem", &get_item(table)), one, Check::Items), After::Nothing)
             }
-            Kind::PutItem => plan(write("PutItem", template("PutItem", &put), one, Check::Empty), read_back),
+            Kind::PutItem | Kind::PutItemStream => {
+                plan(write("PutItem", template("PutItem", &put), one, Check::Empty), read_back)
+            }
             Kind::PutItemOneIndex | Kind::PutItemThreeIndexes => {
                 let draw = Draw::Independent { items, count: 1 + table.indexes() as u64 };
                 plan(write("PutItem", template("PutItem", &put), draw, Check::Empty), read_back)
@@ -103,6 +106,7 @@ impl Plan {
                 let draw = Draw::Distinct { items: items / rows, count: 1 };
                 plan(read("Query", template("Query", &query(table)), draw, Check::Rows(rows)), After::Nothing)
             }
+            Kind::GetRecords => Plan { shapes: record_pages(caller, table)?, after: After::Nothing },
             Kind::Scan => Plan { shapes: scan_pages(caller, table)?, after: After::Nothing },
             Kind::BatchGetItem => {
                 let draw = Draw::Distinct { items, count: BATCH };
@@ -275,4 +279,39 @@ fn scan_pages(caller: &mut Caller, table: Table) -> Result<Vec<Shape>> {
         read("Scan", template, Draw::Nothing, Check::Page(count))
     };
     Ok(pages.into_iter().map(shape).collect())
+}
+
+/// One request per full page of the table's stream, from the beginning of each of its shards on, found by walking them.
+fn record_pages(caller: &mut Caller, table: Table) -> Result<Vec<Shape>> {
+    /// Pages of one shard.
+    const PAGES_MAX: usize = 8;
+    let missing = |what: &str| Error::new(format!("{}: the stream has no {what}", table.name()));
+    let described = caller.expect("DescribeTable", &format!(r#"{{"TableName":"{}"}}"#, table.name()))?;
+    let arn = scan::text(&described, "LatestStreamArn").ok_or_else(|| missing("ARN"))?;
+    let described = caller.expect("DescribeStream", &format!(r#"{{"StreamArn":"{arn}"}}"#))?;
+    let mut pages = Vec::new();
+    for shard in scan::texts(&described, "ShardId") {
+        let start = format!(r#"{{"StreamArn":"{arn}","ShardId":"{shard}","ShardIteratorType":"TRIM_HORIZON"}}"#);
+        let reply = caller.expect("GetShardIterator", &start)?;
+        let mut next = scan::text(&reply, "ShardIterator");
+        for _ in 0..PAGES_MAX {
+            let Some(iterator) = next else { break };
+            let request = format!(r#"{{"ShardIterator":"{iterator}"}}"#);
+            let page = caller.expect("GetRecords", &request)?;
+            pages.push((request, records(&page)));
+            next = scan::text(&page, "NextShardIterator");
+        }
+    }
+    let full = pages.iter().map(|(_, count)| *count).max().filter(|count| *count > 0);
+    let full = full.ok_or_else(|| missing("records"))?;
+    let endpoint = caller.endpoint();
+    let shape = |(request, count): (String, u64)| {
+        read(
+            "GetRecords",
+            Template::new(endpoint, "GetRecords", &Body::new(&request)),
+            Draw::Nothing,
+            Check::Records(count),
+        )
+    };
+    Ok(pages.into_iter().filter(|(_, count)| *count == full).map(shape).collect())
 }
