@@ -18,5 +18,6 @@ mod overload;
 mod peers;
 mod reads;
 mod snapshot;
+mod streams;
 mod transactions;
 mod withdrawn;
