@@ -94,6 +94,15 @@ impl Expiry {
         Expiry { interval, trust: None, sweeps: BTreeMap::new(), doubt_log: LogLimit::default() }
     }
 
+    /// Takes note of the time. Where there are others, what it is worth is known only when they have been heard.
+    fn observe<E: Env>(&mut self, node: &Node<E>, now: Reading) {
+        match &mut self.trust {
+            Some(trust) => trust.look(now),
+            None if now.ahead_ms.is_none() && node.shards.iter().any(|shard| has_others(shard)) => {}
+            None => self.trust = Some(Trust::new(now, node.last_stamped_ms())),
+        }
+    }
+
     fn tell(&self, counters: &ExpiryCounters) {
         let lag_ms = self.sweeps.values().map(|sweep| sweep.lag_ms).max().unwrap_or(0);
         counters.lag_ms.store(lag_ms, Ordering::Relaxed);
@@ -112,8 +121,7 @@ impl<E: Env> PeriodicTask<E> for Expiry {
 
     async fn look(&mut self, node: &Arc<Node<E>>) {
         let now = node.reading();
-        self.trust.get_or_insert_with(|| Trust::new(now, node.last_stamped_ms())).look(now);
-        let Some(trust) = &self.trust else { return };
+        self.observe(node, now);
         let (mut steps, now_ns) = (Vec::new(), E::monotonic_ns());
         for shard in &node.shards {
             if shard.group().lease().leading_term().is_none() {
@@ -125,9 +133,8 @@ impl<E: Env> PeriodicTask<E> for Expiry {
                 self.sweeps.insert(shard.id(), sweep);
                 continue;
             }
-            let has_others = shard.group().members().voters.len() > 1;
-            let doubt = trust.doubt(now, has_others);
-            let time = doubt.map_or(Ok(now.believed_ms), Err);
+            let doubt = self.trust.as_ref().map_or(Some(Doubt::Unheard), |trust| trust.doubt(now, has_others(shard)));
+            let time = doubt.map_or(Ok(node.wall_ms()), Err);
             steps.push(step(node, shard, sweep, time, self.interval));
         }
         let mut doubts = Vec::new();
@@ -142,6 +149,11 @@ impl<E: Env> PeriodicTask<E> for Expiry {
             tracing::warn!(?doubt, left_out, "the time is in doubt: nothing that has expired is deleted");
         }
     }
+}
+
+/// Whether others vote on the shard.
+fn has_others<E: Env>(shard: &Shard<E>) -> bool {
+    shard.group().members().voters.len() > 1
 }
 
 /// One look at a shard led here: at most one command that fills a queue and one that deletes.
@@ -221,7 +233,7 @@ impl<E: Env> Node<E> {
     pub(super) fn reading(&self) -> Reading {
         let (own_ms, monotonic_ns) = (E::wall_ms(), E::monotonic_ns());
         Reading {
-            believed_ms: self.wall_clocks.believed(own_ms, monotonic_ns),
+            own_ms,
             boot_ns: E::boot_ns().unwrap_or(monotonic_ns),
             ahead_ms: self.wall_clocks.ahead_ms(own_ms, monotonic_ns),
         }

@@ -6,9 +6,9 @@
 //! - Where others vote with it, their clocks say whether it can. Stamps are bounded by most members' clocks already
 //!   (`raft/wall_clocks.rs`); here, in addition, nothing is deleted while this node's own clock is known to be far ahead, or
 //!   while nobody else's is known.
-//! - A jump ahead, of one's own clock or of most, is not believed for an hour: long enough for whoever set the clock
+//! - A jump ahead, of most clocks or of the only one, is not believed for an hour: long enough for whoever set the clock
 //!   wrong, or for what sets it right after a start, to do so. A jump is what the time gained beside the clock that counts
-//!   since boot; at a start, beside the last time that was stamped before.
+//!   since boot; at a start, beside the last time that was stamped before. Back to where it was believed before is none.
 //!
 //! A clock that is behind deletes late, which harms nobody.
 
@@ -29,12 +29,24 @@ const HELD_FOR_NS: u64 = 3_600_000_000_000;
 /// What a node knows about its time at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading {
-    /// The time that it would stamp, in milliseconds since the epoch.
-    pub believed_ms: u64,
+    /// What its wall clock shows, in milliseconds since the epoch.
+    pub own_ms: u64,
     /// A clock of its own that only rises and counts suspension, in nanoseconds.
     pub boot_ns: u64,
     /// How far its clock is ahead of most members', in milliseconds; `None` where nobody was heard.
     pub ahead_ms: Option<i64>,
+}
+
+impl Reading {
+    /// What most clocks show, in milliseconds since the epoch: its own is one of them, or all that it knows.
+    fn most_ms(&self) -> i64 {
+        signed(self.own_ms).saturating_sub(self.ahead_ms.unwrap_or(0))
+    }
+
+    /// That, less the clock since boot.
+    fn offset_ms(&self) -> i64 {
+        self.most_ms().saturating_sub(signed(self.boot_ns / 1_000_000))
+    }
 }
 
 /// Why nothing is deleted.
@@ -51,7 +63,7 @@ pub enum Doubt {
 /// What was seen of the time so far.
 #[derive(Debug)]
 pub struct Trust {
-    /// Believed time less the clock since boot, in milliseconds, as it was last believed.
+    /// The most, in milliseconds, that what most clocks show was ever ahead of the clock since boot while it was believed.
     offset_ms: i64,
     /// Until when a jump is not believed, on the clock since boot.
     held_until_ns: u64,
@@ -61,10 +73,12 @@ pub struct Trust {
 impl Trust {
     /// Of a node that starts, and that stamped `last_stamped_ms` last of all; 0 for one that never did.
     pub fn new(now: Reading, last_stamped_ms: u64) -> Trust {
-        let away_ms = signed(now.believed_ms).saturating_sub(signed(last_stamped_ms));
-        let mut trust = Trust { offset_ms: offset_ms(now), held_until_ns: 0, is_jumped: false };
-        if last_stamped_ms > 0 && away_ms > AWAY_MS_MAX {
-            trust.offset_ms -= away_ms;
+        let away_ms = now.most_ms().saturating_sub(signed(last_stamped_ms));
+        let stamped_ms = now.offset_ms().saturating_sub(away_ms);
+        let is_jumped = last_stamped_ms > 0 && away_ms > AWAY_MS_MAX;
+        let offset_ms = if is_jumped { stamped_ms } else { stamped_ms.max(now.offset_ms()) };
+        let mut trust = Trust { offset_ms, held_until_ns: 0, is_jumped: false };
+        if is_jumped {
             trust.hold(now);
         }
         trust
@@ -72,9 +86,9 @@ impl Trust {
 
     /// Takes note of the time. To be called again and again, so that a jump is seen.
     pub fn look(&mut self, now: Reading) {
-        let gained_ms = offset_ms(now).saturating_sub(self.offset_ms);
+        let gained_ms = now.offset_ms().saturating_sub(self.offset_ms);
         if gained_ms <= JUMP_MS_MAX || (self.is_jumped && now.boot_ns >= self.held_until_ns) {
-            self.offset_ms = offset_ms(now);
+            self.offset_ms = self.offset_ms.max(now.offset_ms());
             self.is_jumped = false;
         } else if !self.is_jumped {
             self.hold(now);
@@ -100,10 +114,6 @@ impl Trust {
     }
 }
 
-fn offset_ms(now: Reading) -> i64 {
-    signed(now.believed_ms).saturating_sub(signed(now.boot_ns / 1_000_000))
-}
-
 fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
@@ -119,7 +129,7 @@ mod tests {
     /// A node whose clock is right but for so much, so many milliseconds after its start.
     fn at(passed_ms: u64, wrong_ms: u64) -> Reading {
         let boot_ns = (5_000_000 + passed_ms) * 1_000_000;
-        Reading { believed_ms: NOW_MS + passed_ms + wrong_ms, boot_ns, ahead_ms: None }
+        Reading { own_ms: NOW_MS + passed_ms + wrong_ms, boot_ns, ahead_ms: None }
     }
 
     #[test]
@@ -163,10 +173,34 @@ mod tests {
 
     #[test]
     fn who_starts_with_a_clock_that_is_then_set_right_goes_on() {
-        let wrong = Reading { believed_ms: NOW_MS + 3 * YEAR_MS, ..at(0, 0) };
+        let wrong = Reading { own_ms: NOW_MS + 3 * YEAR_MS, ..at(0, 0) };
         let mut trust = Trust::new(wrong, NOW_MS - 5_000);
         assert_eq!(trust.doubt(wrong, false), Some(Doubt::Jumped));
         trust.look(at(60_000, 0));
         assert_eq!(trust.doubt(at(60_000, 0), false), None);
+    }
+
+    /// An hour behind and back again is no jump to whoever has stamped before or hears others who knew better.
+    #[test]
+    fn what_counts_is_what_most_clocks_show_and_showed() {
+        let hour = i64::try_from(HOUR_MS).unwrap();
+        for (last_ms, others, doubt) in
+            [(0, false, Some(Doubt::Jumped)), (NOW_MS - 5_000, false, None), (0, true, None)]
+        {
+            let ahead = |ahead_ms| if others { Some(ahead_ms) } else { None };
+            let behind = Reading { own_ms: NOW_MS - HOUR_MS, ahead_ms: ahead(-hour), ..at(0, 0) };
+            let mut trust = Trust::new(behind, last_ms);
+            let right = Reading { ahead_ms: ahead(0), ..at(60_000, 0) };
+            trust.look(right);
+            assert_eq!(trust.doubt(right, others), doubt);
+            trust.look(behind);
+            trust.look(right);
+            assert_eq!(trust.doubt(right, others), doubt, "and again");
+        }
+        // Where all of them jump, it is one for all.
+        let mut trust = Trust::new(Reading { ahead_ms: Some(0), ..at(0, 0) }, NOW_MS - 5_000);
+        let jumped = Reading { ahead_ms: Some(0), ..at(60_000, YEAR_MS) };
+        trust.look(jumped);
+        assert_eq!(trust.doubt(jumped, true), Some(Doubt::Jumped));
     }
 }

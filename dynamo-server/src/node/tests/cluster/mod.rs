@@ -18,6 +18,7 @@
 //! | `late_disk` | a follower's disk hangs while others commit, then its power is cut |
 //! | `compare` | a replica that differs from the others |
 //! | `damaged` | records of a shard that cannot be read at the start |
+//! | `expiry` | items that expire while leaders come and go and clocks are wrong |
 //! | `forwarded` | writes by way of another node, when their time is over |
 //! | `green` | with every rule kept no seed finds anything |
 //! | `red` | with one rule broken some seed does |
@@ -31,6 +32,7 @@ mod basics;
 mod clients;
 mod compare;
 mod damaged;
+mod expiry;
 mod forwarded;
 mod green;
 mod installation;

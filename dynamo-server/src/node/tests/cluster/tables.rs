@@ -30,7 +30,7 @@ async fn found() -> Arc<World> {
 }
 
 /// One request to a node, as a task of its machine.
-async fn ask(world: &World, home: u64, operation: Operation, body: &str) -> Result<String, ApiError> {
+pub async fn ask(world: &World, home: u64, operation: Operation, body: &str) -> Result<String, ApiError> {
     let Some(node) = world.node(home) else { return Err(ApiError::internal()) };
     let body = body.to_owned();
     let asked = world.machine(home).spawn(async move { send(&node, operation, &body).await });
@@ -39,7 +39,7 @@ async fn ask(world: &World, home: u64, operation: Operation, body: &str) -> Resu
 
 /// Asks until there is an answer that says that it is so. A request that broke off may have been done: then the next
 /// one hears that it was.
-async fn insist(
+pub async fn insist(
     world: &World,
     home: u64,
     (operation, body): (Operation, String),

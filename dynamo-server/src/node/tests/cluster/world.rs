@@ -71,6 +71,7 @@ pub struct Plan {
     /// What the stream of the table carries; `None` for no stream.
     pub stream: Option<StreamView>,
     pub streams: StreamPolicy,
+    pub ttl_interval: Option<Duration>,
 }
 
 impl Default for Plan {
@@ -86,6 +87,7 @@ impl Default for Plan {
             snapshot_chunk_bytes: SNAPSHOT_CHUNK_BYTES,
             stream: None,
             streams: StreamPolicy::default(),
+            ttl_interval: NodeOptions::default().ttl_interval,
         }
     }
 }
@@ -165,6 +167,7 @@ impl World {
             log_bytes_max: self.plan.log_bytes_max,
             snapshot_chunk_bytes: self.plan.snapshot_chunk_bytes,
             streams: self.plan.streams,
+            ttl_interval: self.plan.ttl_interval,
             ..NodeOptions::default()
         }
     }
