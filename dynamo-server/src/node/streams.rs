@@ -3,7 +3,7 @@
 //! On the node that leads a data shard one task looks at the rows of its stream shards every so often, decides what is due
 //! (`dynamo_engine::stream::StreamPolicy`), and proposes one command; where that was as much as one command takes it looks
 //! again at once. So age and size at which shards roll over, and the retention, are the leader's settings and never part of
-//! what applying an entry means. Records are removed only while this node's time can be believed ([`Trust`]).
+//! what applying an entry means. Records are removed only while this node's time can be believed ([`BelievedTime`]).
 //!
 //! Nothing is read while a data shard keeps no stream: that is one atomic load.
 
@@ -17,7 +17,7 @@ use dynamo_engine::stream::{StreamPolicy, StreamTotals};
 use futures::future::join_all;
 
 use super::Node;
-use super::expiry::Trust;
+use super::expiry::BelievedTime;
 use super::periodic::PeriodicTask;
 use crate::env::Env;
 use crate::shard::{Deadline, Shard};
@@ -36,7 +36,7 @@ const FORGOTTEN_MAX: usize = 16;
 /// The task of a node.
 pub(super) struct StreamUpkeep {
     policy: StreamPolicy,
-    trust: Option<Trust>,
+    time: BelievedTime,
     /// The last look did not come to an end of what was due.
     has_more: bool,
 }
@@ -44,7 +44,7 @@ pub(super) struct StreamUpkeep {
 impl StreamUpkeep {
     /// Keeps to this policy.
     pub(super) fn new(policy: StreamPolicy) -> StreamUpkeep {
-        StreamUpkeep { policy, trust: None, has_more: false }
+        StreamUpkeep { policy, time: BelievedTime::default(), has_more: false }
     }
 }
 
@@ -60,21 +60,18 @@ impl<E: Env> PeriodicTask<E> for StreamUpkeep {
     }
 
     async fn look(&mut self, node: &Arc<Node<E>>) {
-        let now = node.reading();
-        let trust = self.trust.get_or_insert_with(|| Trust::new(now, node.last_stamped_ms()));
-        trust.look(now);
+        self.time.look(node);
         let mut looks = Vec::new();
         for shard in node.shards.iter().filter(|shard| shard.group().lease().leading_term().is_some()) {
-            let has_others = shard.group().members().voters.len() > 1;
-            let policy = match trust.doubt(now, has_others) {
-                None => self.policy,
-                Some(_) => StreamPolicy { retention_ms: u64::MAX, ..self.policy },
+            let (policy, now_ms) = match self.time.now_ms(node, shard) {
+                Ok(now_ms) => (self.policy, now_ms),
+                Err(_) => (StreamPolicy { retention_ms: u64::MAX, ..self.policy }, node.wall_ms()),
             };
             if shard.group().published().streams().shards > 0 {
-                looks.push(tend(node, shard, policy, now.believed_ms));
+                looks.push(tend(node, shard, policy, now_ms));
             }
             if shard.id() == node.system().id() {
-                forget_ended(node, policy.kept_since(now.believed_ms)).await;
+                forget_ended(node, policy.kept_since(now_ms)).await;
             }
         }
         self.has_more = join_all(looks).await.contains(&true);

@@ -30,8 +30,7 @@ use hlc::CEILING_WINDOW_MS;
 use shard_router::ShardId;
 
 use self::read::{Found, Queue};
-pub(super) use self::trust::Trust;
-use self::trust::{Doubt, Reading};
+use self::trust::{Doubt, Reading, Trust};
 use super::Node;
 use super::periodic::PeriodicTask;
 use crate::env::Env;
@@ -67,10 +66,41 @@ pub(super) struct ExpiryCounters {
     pub held: AtomicU64,
 }
 
+/// The time of a node, as far as what is past by it may be deleted.
+#[derive(Debug, Default)]
+pub(super) struct BelievedTime {
+    trust: Option<Trust>,
+}
+
+impl BelievedTime {
+    /// Takes note of the time; to be called at every look, so that a jump is seen. Where there are others, what it is worth
+    /// is known only when they have been heard.
+    pub fn look<E: Env>(&mut self, node: &Node<E>) {
+        let now = node.reading();
+        match &mut self.trust {
+            Some(trust) => trust.look(now),
+            None if now.ahead_ms.is_none() && node.shards.iter().any(|shard| has_others(shard)) => {}
+            None => self.trust = Some(Trust::new(now, node.last_stamped_ms())),
+        }
+    }
+
+    /// The time in milliseconds since the epoch by which this node may delete on a shard.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn now_ms<E: Env>(&self, node: &Node<E>, shard: &Shard<E>) -> Result<u64, Doubt> {
+        let doubt = match &self.trust {
+            Some(trust) => trust.doubt(node.reading(), has_others(shard)),
+            None => Some(Doubt::Unheard),
+        };
+        doubt.map_or_else(|| Ok(node.wall_ms()), Err)
+    }
+}
+
 /// The task of a node.
 pub(super) struct Expiry {
     interval: Duration,
-    trust: Option<Trust>,
+    time: BelievedTime,
     sweeps: BTreeMap<ShardId, Sweep>,
     doubt_log: LogLimit,
 }
@@ -91,16 +121,7 @@ struct Sweep {
 impl Expiry {
     /// Looks so often.
     pub fn new(interval: Duration) -> Expiry {
-        Expiry { interval, trust: None, sweeps: BTreeMap::new(), doubt_log: LogLimit::default() }
-    }
-
-    /// Takes note of the time. Where there are others, what it is worth is known only when they have been heard.
-    fn observe<E: Env>(&mut self, node: &Node<E>, now: Reading) {
-        match &mut self.trust {
-            Some(trust) => trust.look(now),
-            None if now.ahead_ms.is_none() && node.shards.iter().any(|shard| has_others(shard)) => {}
-            None => self.trust = Some(Trust::new(now, node.last_stamped_ms())),
-        }
+        Expiry { interval, time: BelievedTime::default(), sweeps: BTreeMap::new(), doubt_log: LogLimit::default() }
     }
 
     fn tell(&self, counters: &ExpiryCounters) {
@@ -120,8 +141,7 @@ impl<E: Env> PeriodicTask<E> for Expiry {
     }
 
     async fn look(&mut self, node: &Arc<Node<E>>) {
-        let now = node.reading();
-        self.observe(node, now);
+        self.time.look(node);
         let (mut steps, now_ns) = (Vec::new(), E::monotonic_ns());
         for shard in &node.shards {
             if shard.group().lease().leading_term().is_none() {
@@ -133,8 +153,7 @@ impl<E: Env> PeriodicTask<E> for Expiry {
                 self.sweeps.insert(shard.id(), sweep);
                 continue;
             }
-            let doubt = self.trust.as_ref().map_or(Some(Doubt::Unheard), |trust| trust.doubt(now, has_others(shard)));
-            let time = doubt.map_or(Ok(node.wall_ms()), Err);
+            let time = self.time.now_ms(node, shard);
             steps.push(step(node, shard, sweep, time, self.interval));
         }
         let mut doubts = Vec::new();
