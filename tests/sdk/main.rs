@@ -5,6 +5,7 @@ mod indexes;
 mod items;
 mod partiql;
 mod queries;
+mod streams;
 mod tables;
 mod transactions;
 
@@ -19,7 +20,12 @@ async fn start() -> (Server, Client) {
 
 /// As [`start`], with so many shards.
 async fn start_with(shards: u32) -> (Server, Client) {
-    let config = Config { port: 0, data_dir: None, shards: Some(shards), ..Config::default() };
+    start_as(Config { shards: Some(shards), ..Config::default() }).await
+}
+
+/// As [`start`], configured so.
+async fn start_as(config: Config) -> (Server, Client) {
+    let config = Config { port: 0, data_dir: None, ..config };
     let server = Server::start(config).await.expect("it starts");
     let client = tests::sdk::client(&server.endpoint_url());
     (server, client)

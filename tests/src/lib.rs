@@ -6,6 +6,7 @@ pub mod binary;
 pub mod cluster;
 pub mod raw;
 pub mod sdk;
+pub mod stream;
 
 /// Says that a test, or a part of one, cannot run on this machine, and why. Also to the file that
 /// `DYNAMO_SERVER_PASSED_OVER` names: `./check` counts its lines at the end, since nobody sees what a test prints that passed.

@@ -1,25 +1,37 @@
 //! The AWS SDK for Rust, pointed at a server of ours.
 
 use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
-use aws_sdk_dynamodb::{Client, Config};
+
+/// The configuration of a client of the server at an endpoint: the two builders have the same methods, and nothing else in
+/// common.
+macro_rules! config {
+    ($sdk:ident, $endpoint:expr) => {
+        $sdk::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url($endpoint)
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("anyone", "anything", None, None, "tests"))
+            .retry_config(RetryConfig::disabled())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build()
+    };
+}
 
 /// A client of the server at `endpoint`, with any credentials and no retries, so that each answer is seen.
 pub fn client(endpoint: &str) -> Client {
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(endpoint)
-        .region(Region::new("eu-west-1"))
-        .credentials_provider(Credentials::new("anyone", "anything", None, None, "tests"))
-        .retry_config(RetryConfig::disabled())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .build();
-    Client::from_conf(config)
+    Client::from_conf(config!(aws_sdk_dynamodb, endpoint))
+}
+
+/// As [`client`], for streams.
+pub fn streams(endpoint: &str) -> aws_sdk_dynamodbstreams::Client {
+    aws_sdk_dynamodbstreams::Client::from_conf(config!(aws_sdk_dynamodbstreams, endpoint))
 }
 
 /// Code and message of a failed call.
