@@ -1,0 +1,302 @@
+//! The program is killed again and again, and so is the database: each change takes effect in the copy once, and in order
+//! for each item.
+//!
+//! Both tables have a stream of both images. In the end the changes of every item in one must be those in the other: a change
+//! that was lost, done twice, or done in another order would show, whatever the tables look like in the end.
+
+use std::collections::{BTreeMap, HashMap};
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, Put, StreamSpecification, StreamViewType, TransactWriteItem, Update,
+};
+use dynamo_engine::stream::StreamPolicy;
+use dynamo_server::Server;
+use dynamo_server::config::Config;
+use tests::cluster::fleet::{Fleet, Shape};
+use tests::cluster::rng::Rng;
+use tests::sdk::{create_table, n, s};
+use tests::stream::{Image, everything, follow};
+
+/// Items that are written.
+const ITEMS: u64 = 60;
+
+/// How long anything is waited for: far longer than it takes.
+const WAIT_MAX: Duration = Duration::from_secs(180);
+
+/// Longer than a request of the cluster's clients may take.
+const REQUEST_MAX: Duration = Duration::from_secs(3);
+
+/// The program; killed when dropped.
+struct Consumer {
+    child: Child,
+    arguments: Vec<String>,
+}
+
+impl Consumer {
+    fn start(arguments: Vec<String>) -> Consumer {
+        Consumer { child: spawn(&arguments), arguments }
+    }
+
+    /// kill -9, and another one in its place.
+    fn replace(&mut self) {
+        self.kill();
+        self.child = spawn(&self.arguments);
+    }
+
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Waits until it has read everything.
+    async fn wait(&mut self) {
+        let began = Instant::now();
+        loop {
+            match self.child.try_wait().expect("a child of ours can be waited for") {
+                Some(status) => return assert!(status.success(), "the consumer ended with {status}"),
+                None => assert!(began.elapsed() < WAIT_MAX, "the consumer does not come to an end"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn spawn(arguments: &[String]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_stream-consumer")).args(arguments).spawn().expect("it starts")
+}
+
+fn arguments(endpoints: &[String]) -> Vec<String> {
+    let endpoints = endpoints.join(",");
+    [
+        "--endpoint",
+        &endpoints,
+        "--table",
+        "source",
+        "--copy-to",
+        "copy",
+        "--checkpoints",
+        "checkpoints",
+        "--lease-ms",
+        "600",
+        "--until-disabled",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+/// Asks until it is done: a node may be dead, a shard without a leader.
+async fn insist<T, E: std::fmt::Debug>(mut ask: impl AsyncFnMut() -> Result<T, E>) -> T {
+    let began = Instant::now();
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(error) => assert!(began.elapsed() < WAIT_MAX, "{error:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn switch(client: &Client, table: &str, on: bool) {
+    let both = on.then_some(StreamViewType::NewAndOldImages);
+    let specification = StreamSpecification::builder().stream_enabled(on).set_stream_view_type(both).build();
+    let specification = specification.expect("complete");
+    let update =
+        async || client.update_table().table_name(table).stream_specification(specification.clone()).send().await;
+    let is_so = async || {
+        let table = client.describe_table().table_name(table).send().await.expect("described").table.expect("one");
+        table.stream_specification().is_some() == on
+    };
+    // One whose answer was lost is refused the second time.
+    insist(async || match update().await {
+        Err(_) if is_so().await => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) => Ok(()),
+    })
+    .await;
+}
+
+/// Writes in every way, each time something else, through any of the nodes, until it is told to stop. What comes of a write
+/// is nothing to it: the stream says what was done.
+async fn write(clients: Vec<Client>, seed: u64, stop: Arc<AtomicBool>, stamps: Arc<AtomicU64>) {
+    let mut rng = Rng::new(seed);
+    let key = |item: u64| HashMap::from([("pk".to_owned(), s(format!("item-{item}")))]);
+    while !stop.load(Ordering::Relaxed) {
+        let client = &clients[rng.below(clients.len() as u64) as usize];
+        let stamp = || n(stamps.fetch_add(1, Ordering::Relaxed));
+        let item = |item: u64| {
+            let mut attributes = key(item);
+            attributes.insert("v".to_owned(), stamp());
+            attributes
+        };
+        let at = rng.below(ITEMS);
+        match rng.below(10) {
+            0..4 => drop(client.put_item().table_name("source").set_item(Some(item(at))).send().await),
+            4..6 => {
+                let update = client.update_item().table_name("source").set_key(Some(key(at)));
+                let update = update.update_expression("SET w = :w ADD c :one");
+                let update =
+                    update.expression_attribute_values(":w", stamp()).expression_attribute_values(":one", n(1));
+                drop(update.send().await);
+            }
+            6 => drop(client.delete_item().table_name("source").set_key(Some(key(at))).send().await),
+            _ => {
+                let put = Put::builder().table_name("source").set_item(Some(item(at))).build().expect("complete");
+                let next = key((at + 1) % ITEMS);
+                let update = Update::builder().table_name("source").set_key(Some(next)).update_expression("SET w = :w");
+                let update = update.expression_attribute_values(":w", stamp()).build().expect("complete");
+                let delete = Delete::builder().table_name("source").set_key(Some(key((at + 2) % ITEMS)));
+                let actions = [
+                    TransactWriteItem::builder().put(put).build(),
+                    TransactWriteItem::builder().update(update).build(),
+                    TransactWriteItem::builder().delete(delete.build().expect("complete")).build(),
+                ];
+                drop(client.transact_write_items().set_transact_items(Some(actions.to_vec())).send().await);
+            }
+        }
+    }
+}
+
+/// Waits until nothing can come of a write whose answer was lost: a transaction that is recovered after the stream was
+/// switched off would be in the table alone. What is not decided when all requests are over holds its items until it is.
+async fn settle(client: &Client) {
+    tokio::time::sleep(REQUEST_MAX).await;
+    for item in 0..ITEMS {
+        let put = async || {
+            let put = client.put_item().table_name("source").item("pk", s(format!("item-{item}")));
+            put.item("v", s("settled")).send().await
+        };
+        insist(put).await;
+    }
+}
+
+/// The images of every item, one after the other, and what there is in the end.
+type Histories = BTreeMap<String, Vec<Image>>;
+
+/// Reads the stream of a table to its ends, and holds it against the table.
+async fn histories(endpoint: &str, table: &str) -> (Histories, usize) {
+    let (client, streams) = (tests::sdk::client(endpoint), tests::sdk::streams(endpoint));
+    let listed = streams.list_streams().table_name(table).send().await.expect("listed");
+    let [stream] = listed.streams() else { panic!("one stream: {listed:?}") };
+    let records = everything(&streams, stream.stream_arn().expect("an ARN"), 1000).await;
+    let items = follow(&records);
+    let (mut there, mut after) = (BTreeMap::new(), None);
+    loop {
+        let page = client.scan().table_name(table).consistent_read(true).set_exclusive_start_key(after).send().await;
+        let page = page.expect("scanned");
+        for item in page.items() {
+            there.insert(item["pk"].as_s().expect("text").clone(), item.clone());
+        }
+        after = page.last_evaluated_key;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(there.keys().collect::<Vec<_>>(), items.keys().collect::<Vec<_>>(), "{table}");
+    for (key, item) in &there {
+        let text = |value: &AttributeValue| value.as_s().or_else(|_| value.as_n()).map(String::clone).ok();
+        for (name, value) in item {
+            let streamed = &items[key][name];
+            assert_eq!(text(value).as_ref(), streamed.as_s().or(streamed.as_n()).ok(), "{table} {key} {name}");
+        }
+        assert_eq!(item.len(), items[key].len(), "{table} {key}");
+    }
+    let mut histories = Histories::new();
+    for change in records.iter().filter_map(|record| record.dynamodb()) {
+        let key = change.keys().and_then(|keys| keys["pk"].as_s().ok()).expect("a key").clone();
+        histories.entry(key).or_default().push(change.new_image.clone());
+    }
+    (histories, records.len())
+}
+
+/// Lets writers write to the source while `harm` is done, then lets the consumers come to the end, and compares.
+async fn replay(endpoints: &[String], mut consumers: Vec<Consumer>, harm: impl AsyncFnOnce(&mut [Consumer])) -> usize {
+    let clients: Vec<Client> = endpoints.iter().map(|endpoint| tests::sdk::client(endpoint)).collect();
+    let (stop, stamps) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(1)));
+    let writers: Vec<_> = (0..4)
+        .map(|seed| tokio::spawn(write(clients.clone(), seed + 1, Arc::clone(&stop), Arc::clone(&stamps))))
+        .collect();
+    harm(&mut consumers).await;
+    stop.store(true, Ordering::Relaxed);
+    for writer in writers {
+        writer.await.expect("writers do not panic");
+    }
+    settle(&clients[0]).await;
+    switch(&clients[0], "source", false).await;
+    for consumer in &mut consumers {
+        consumer.wait().await;
+    }
+    let (source, changes) = histories(&endpoints[0], "source").await;
+    let (copy, copied) = histories(&endpoints[0], "copy").await;
+    for (key, changes) in &source {
+        assert_eq!(copy.get(key), Some(changes), "the changes of {key}");
+    }
+    assert_eq!((copied, copy.len()), (changes, source.len()));
+    changes
+}
+
+async fn create(client: &Client) {
+    for table in ["source", "copy"] {
+        create_table(client, table, false).await;
+        switch(client, table, true).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn consumers_that_are_killed_lose_nothing_and_repeat_nothing() {
+    let streams = StreamPolicy { roll_ms: 500, ..StreamPolicy::default() };
+    let config = Config { port: 0, data_dir: None, shards: Some(3), streams, ..Config::default() };
+    let server = Server::start(config).await.expect("it starts");
+    let endpoints = [server.endpoint_url()];
+    create(&tests::sdk::client(&endpoints[0])).await;
+    let consumers = (0..2).map(|_| Consumer::start(arguments(&endpoints))).collect();
+    let changes = replay(&endpoints, consumers, async |consumers| {
+        let mut rng = Rng::new(7);
+        for _ in 0..12 {
+            tokio::time::sleep(Duration::from_millis(rng.between(200, 900))).await;
+            consumers[rng.below(2) as usize].replace();
+        }
+    })
+    .await;
+    println!("{changes} changes, 12 consumers killed, 0 lost, 0 repeated");
+    assert!(changes > 200, "{changes} changes are too few to say anything");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leaders_that_are_killed_lose_nothing_and_repeat_nothing() {
+    let flags = vec!["--stream-shard-roll-s=1".to_owned()];
+    let shape = Shape { election_timeout: Duration::from_millis(600), flags, ..Shape::default() };
+    let mut fleet = Fleet::found(shape).await;
+    let endpoints: Vec<String> = fleet.ids().into_iter().map(|id| format!("http://{}", fleet.address(id))).collect();
+    create(&tests::sdk::client(&endpoints[0])).await;
+    let mut kills = 0;
+    let changes = replay(&endpoints, vec![Consumer::start(arguments(&endpoints))], async |consumers| {
+        let mut rng = Rng::new(11);
+        for round in 0..5 {
+            tokio::time::sleep(Duration::from_millis(rng.between(800, 2_000))).await;
+            let leader = fleet.some_leader(rng.below(3) as u32).await;
+            fleet.kill(leader);
+            kills += 1;
+            tokio::time::sleep(Duration::from_millis(rng.between(800, 2_000))).await;
+            fleet.start(leader).unwrap_or_else(|log| panic!("node {leader} did not start:\n{log}"));
+            fleet.wait_live(leader).await;
+            if round % 2 == 0 {
+                consumers[0].replace();
+            }
+        }
+        fleet.wait_leaders().await;
+    })
+    .await;
+    println!("{changes} changes, {kills} leaders killed, 0 lost, 0 repeated");
+    assert!(changes > 200, "{changes} changes are too few to say anything");
+}
