@@ -19,12 +19,16 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def model():
-    """The newest service model of the installed botocore."""
+    """The newest models of the installed botocore: of the service and of its streams, whose common shapes are the same."""
     import botocore
 
-    pattern = os.path.join(os.path.dirname(botocore.__file__), "data/dynamodb/*/service-2.json.gz")
-    path = sorted(glob.glob(pattern))[-1]
-    return botocore.__version__, json.loads(gzip.open(path).read())
+    both = {"operations": {}, "shapes": {}}
+    for service in ("dynamodbstreams", "dynamodb"):
+        pattern = os.path.join(os.path.dirname(botocore.__file__), f"data/{service}/*/service-2.json.gz")
+        found = json.loads(gzip.open(sorted(glob.glob(pattern))[-1]).read())
+        for part, content in both.items():
+            content.update(found[part])
+    return botocore.__version__, both
 
 
 def sources(*folders):
@@ -63,7 +67,7 @@ def written():
     """Every name that a reply may hold."""
     names = set()
     for text in sources("dynamo-engine/src", "dynamo-protocol/src/json", "dynamo-server/src/ops"):
-        names.update(re.findall(r'b?"(?:\\")?([A-Z]\w+)(?:\\":?)?"', text))
+        names.update(re.findall(r'b?"(?:\\")?([A-Za-z]\w+)(?:\\":?)?"', text))
     return names
 
 
