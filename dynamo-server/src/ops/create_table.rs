@@ -8,6 +8,6 @@ use super::Call;
 use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
-    let outcome = call.ddl(|body, _| Ok(plan::create_table::plan(CreateTableInput::from_json(body)?)?)).await?;
+    let outcome = call.ddl(|body, _| plan::create_table::plan(CreateTableInput::from_json(body)?)).await?;
     reply::create_table(&outcome, call.context)
 }
