@@ -2,6 +2,7 @@
 # Checks the manifests for containers against their own schemas, and that they name this version's image.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/pass-over.sh
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 for file in packaging/docker-compose.yml packaging/kubernetes/dynamo.yaml docs/packages.md; do
     others=$(grep -oE 'dynamo-server[:_-][0-9]+\.[0-9]+\.[0-9]+' "$file" | grep -vE "[:_-]${version//./\\.}\$" || true)
@@ -11,7 +12,7 @@ tools=$(mktemp -d)
 trap 'rm -rf "$tools"' EXIT
 if ! { python3 -m venv "$tools" && "$tools/bin/pip" -q install 'kubernetes-validate<2' 'check-jsonschema<1' yamllint; } >"$tools/log" 2>&1; then
     tail -n 3 "$tools/log"
-    echo 'PASSED OVER: the schemas need python3 with venv, and its package index'
+    pass_over "the manifests' schemas: they need python3 with venv, and its package index"
     exit 0
 fi
 "$tools/bin/kubernetes-validate" -k 1.31 --strict packaging/kubernetes/dynamo.yaml

@@ -5,9 +5,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 package=$(cargo metadata --locked --format-version 1 |
     grep -o '"manifest_path":"[^"]*/librocksdb-sys-[^"]*/Cargo.toml"' | head -n 1 | cut -d'"' -f4)
-written=$(mktemp)
-trap 'rm -f "$written"' EXIT
-(cd substitutes/bindgen/generate && cargo run --quiet -- "${package%/*}/rocksdb/include/rocksdb/c.h") >"$written"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+written="$scratch/bindings.rs"
+generate="$PWD/substitutes/bindgen/generate/Cargo.toml"
+# From a folder where rustfmt finds no settings: ours would format the bindings, too.
+(cd "$scratch" && cargo run --locked --quiet --manifest-path "$generate" -- "${package%/*}/rocksdb/include/rocksdb/c.h") >"$written"
 if [ "${1:-}" = --check ]; then
     cmp "$written" substitutes/bindgen/bindings.rs
 else

@@ -3,26 +3,33 @@
 # The roots are kept in the cache and come, by debootstrap, from the mirror that this machine's apt uses. Needs root, apt
 # and mount namespaces.
 
+source scripts/pass-over.sh
 cache="${DYNAMO_SERVER_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/dynamo-server}"
 work="$cache/bare-root"
 
 say() { printf '== bare root: %s\n' "$*"; }
 fail() { say "FAILED: $*"; exit 1; }
 
-# Ends the script, with words that say so, where there can be no roots.
+# no_roots REASON: ends the script, with words that say so.
+no_roots() {
+    pass_over "bare Debian roots: $*"
+    exit 0
+}
+
+# Ends the script where there can be no roots.
 need_roots() {
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1 || ! unshare --mount true 2>/dev/null; then
-        say 'PASSED OVER: needs root, apt-get and mount namespaces'
-        exit 0
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1 || ! unshare --mount --pid --fork true 2>/dev/null; then
+        no_roots 'they need root, apt-get and namespaces'
     fi
 }
 
 # The root that all copies come from, made once a month.
 base_root() {
-    command -v debootstrap >/dev/null 2>&1 || {
+    if ! command -v debootstrap >/dev/null 2>&1 || ! command -v ip >/dev/null 2>&1; then
         apt-get update -qq || true
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq debootstrap
-    }
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq debootstrap iproute2 >/dev/null ||
+            no_roots 'debootstrap and iproute2 cannot be installed'
+    fi
     local suite sources mirror
     # shellcheck source=/dev/null
     suite=$(. /etc/os-release && printf '%s' "$VERSION_CODENAME")
@@ -34,7 +41,9 @@ base_root() {
         say "debootstrap of $suite"
         rm -rf "$work"/*-????-??
         mkdir -p "$base"
-        debootstrap --variant=minbase "$suite" "$base" "$mirror" >"$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log"; fail debootstrap; }
+        # In the locale C: it searches the mirror's list, and in others that takes a minute.
+        LC_ALL=C debootstrap --variant=minbase "$suite" "$base" "$mirror" >"$work/debootstrap.log" 2>&1 ||
+            { tail -n 20 "$work/debootstrap.log"; no_roots 'debootstrap does not get through'; }
         rm -rf "$base/etc/apt/sources.list" "$base/etc/apt/sources.list.d"
         cp -a /etc/apt/sources.list.d "$base/etc/apt/"
         [ ! -e /etc/apt/sources.list ] || cp /etc/apt/sources.list "$base/etc/apt/"
@@ -50,46 +59,53 @@ new_root() {
     rm -rf "$root"
     cp -a "$base" "$root"
     cp -L /etc/resolv.conf /etc/hosts "$root/etc/" 2>/dev/null || true
-    mkdir -p "$root/opt/rust" "$root/srv/a clone" "$root/var/empty-disk"
+    mkdir -p "$root/opt/rust" "$root/srv/a clone" "$root/var/full-disk"
     chroot "$root" useradd -m tester
 }
 
-# inside MOUNTS COMMAND: runs a shell command in the root, with processes and mounts that end with it. MOUNTS: words of
-# `read-only` (the clone) and `small-disk` (/var/empty-disk).
+# inside HOW COMMAND: runs a shell command in the root, with processes and mounts that end with it. HOW: words of
+# `read-only` (the clone), `full-disk` (at /var/full-disk) and `no-network` (but loopback).
 inside() {
-    mounts=$1
-    export root toolchain mounts
-    ${exec:-} unshare --mount --pid --fork --kill-child bash -euc '
+    how_inside=$1
+    local network=(CARGO_NET_OFFLINE=true) apart=()
+    # There cargo must find out by itself that it needs no network.
+    case $1 in *no-network*) network=() apart=(--net) ;; esac
+    export root toolchain how_inside
+    ${exec:-} unshare --mount --pid --fork --kill-child "${apart[@]}" bash -euc '
+        case $how_inside in *no-network*) ip link set lo up ;; esac
         mount --make-rprivate /
         mount -t proc proc "$root/proc"
         mount --rbind /dev "$root/dev"
         mount --bind "$toolchain" "$root/opt/rust"
-        case $mounts in *read-only*)
+        case $how_inside in *read-only*)
             mount --bind "$root/srv/a clone" "$root/srv/a clone"
             mount -o remount,bind,ro "$root/srv/a clone" ;;
         esac
-        case $mounts in *small-disk*) mount -t tmpfs -o size=256k,mode=1777 tmpfs "$root/var/empty-disk" ;; esac
+        case $how_inside in *full-disk*)
+            mount -t tmpfs -o size=8k,mode=1777 tmpfs "$root/var/full-disk"
+            head -c 8192 /dev/zero >"$root/var/full-disk/everything" ;;
+        esac
         exec chroot "$root" /usr/bin/env -i PATH=/opt/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-            CARGO_NET_OFFLINE=true ${http_proxy:+"http_proxy=$http_proxy"} bash -uc "$1"
-    ' - "$2"
+            ${http_proxy:+"http_proxy=$http_proxy"} "${@:2}" bash -uc "$1"
+    ' - "$2" "${network[@]}"
 }
+
+# How long until_there waits, in seconds: four times what the slowest step takes on two busy cores.
+patience=2400
 
 # until_there LOG GLOB COMMAND...: runs the command until the file is there (then all of it is ended), or it ends.
 until_there() {
-    local log=$1 glob=$2 runner
+    local log=$1 glob=$2 runner deadline=$((SECONDS + patience))
     shift 2
     # `exec` makes the runner the process whose end ends all in the root.
     (exec=exec && "$@") >"$log" 2>&1 </dev/null &
     runner=$!
-    while kill -0 "$runner" 2>/dev/null; do
-        if compgen -G "$glob" >/dev/null; then
-            kill "$runner" 2>/dev/null || true
-            wait "$runner" 2>/dev/null || true
-            return 0
-        fi
+    while kill -0 "$runner" 2>/dev/null && [ "$SECONDS" -lt "$deadline" ] && ! compgen -G "$glob" >/dev/null; do
         sleep 1
     done
-    wait "$runner" || true
+    # unshare blocks the signals that ask for an end.
+    kill -KILL "$runner" 2>/dev/null || true
+    wait "$runner" 2>/dev/null || true
     compgen -G "$glob" >/dev/null && return 0
     tail -n 30 "$log"
     return 1

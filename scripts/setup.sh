@@ -9,7 +9,11 @@ say() { printf '%s\n' "$*" >&2; }
 # works COMPILER LANGUAGE HEADER: whether it compiles and links a program.
 works() {
     local scratch result=0
-    scratch=$(mktemp -d) || { say "No folder for temporary files can be made: is the disk of ${TMPDIR:-/tmp} full?"; exit 1; }
+    if ! { scratch=$(mktemp -d) && head -c 65536 /dev/zero >"$scratch/room"; } 2>/dev/null; then
+        rm -rf "${scratch:-}"
+        say "Nothing can be written to ${TMPDIR:-/tmp}, where temporary files go: is that disk full?"
+        exit 1
+    fi
     printf '#include <%s>\nint main() { return 0; }\n' "$3" | "$1" -x "$2" - -o "$scratch/program" >/dev/null 2>&1 || result=1
     rm -rf "$scratch"
     return "$result"
