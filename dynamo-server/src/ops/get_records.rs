@@ -18,6 +18,10 @@ pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError>
     if supply.weight() <= INLINE_BYTES_MAX {
         return reply::get_records(&asked.iterator, &supply, now_ms, call.context);
     }
+    // What was read and what is made of it count while they wait for their turn.
+    let Some(_room) = call.node.memory().take(3 * supply.weight()) else {
+        return Err(ApiError::throughput_exceeded());
+    };
     let (iterator, context) = (asked.iterator, call.context.clone());
     let rendered =
         call.node.off_loop(call.deadline, move || reply::get_records(&iterator, &supply, now_ms, &context)).await;
