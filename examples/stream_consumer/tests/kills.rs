@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, Put, StreamSpecification, StreamViewType, TransactWriteItem, Update,
+    AttributeValue, Delete, Put, StreamSpecification, StreamViewType, TimeToLiveSpecification, TransactWriteItem,
+    Update,
 };
 use dynamo_engine::stream::StreamPolicy;
 use dynamo_server::Server;
@@ -141,7 +142,12 @@ async fn write(clients: Vec<Client>, seed: u64, stop: Arc<AtomicBool>, stamps: A
         };
         let at = rng.below(ITEMS);
         match rng.below(10) {
-            0..4 => drop(client.put_item().table_name("source").set_item(Some(item(at))).send().await),
+            0..3 => drop(client.put_item().table_name("source").set_item(Some(item(at))).send().await),
+            // One that has expired.
+            3 => {
+                let put = client.put_item().table_name("source").set_item(Some(item(at)));
+                drop(put.item("until", n(seconds() - 1)).send().await);
+            }
             4..6 => {
                 let update = client.update_item().table_name("source").set_key(Some(key(at)));
                 let update = update.update_expression("SET w = :w ADD c :one");
@@ -167,6 +173,11 @@ async fn write(clients: Vec<Client>, seed: u64, stop: Arc<AtomicBool>, stamps: A
     }
 }
 
+/// Of now since 1970.
+fn seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
+}
+
 /// Waits until nothing can come of a write whose answer was lost: a transaction that is recovered after the stream was
 /// switched off would be in the table alone. What is not decided when all requests are over holds its items until it is.
 async fn settle(client: &Client) {
@@ -180,11 +191,17 @@ async fn settle(client: &Client) {
     }
 }
 
-/// The images of every item, one after the other, and what there is in the end.
-type Histories = BTreeMap<String, Vec<Image>>;
+/// What a stream says.
+struct Told {
+    /// The images of every item, one after the other.
+    histories: BTreeMap<String, Vec<Image>>,
+    changes: usize,
+    /// Of them, items that had expired.
+    expired: usize,
+}
 
 /// Reads the stream of a table to its ends, and holds it against the table.
-async fn histories(endpoint: &str, table: &str) -> (Histories, usize) {
+async fn told(endpoint: &str, table: &str) -> Told {
     let (client, streams) = (tests::sdk::client(endpoint), tests::sdk::streams(endpoint));
     let listed = streams.list_streams().table_name(table).send().await.expect("listed");
     let [stream] = listed.streams() else { panic!("one stream: {listed:?}") };
@@ -211,16 +228,17 @@ async fn histories(endpoint: &str, table: &str) -> (Histories, usize) {
         }
         assert_eq!(item.len(), items[key].len(), "{table} {key}");
     }
-    let mut histories = Histories::new();
+    let mut histories = BTreeMap::<String, Vec<Image>>::new();
     for change in records.iter().filter_map(|record| record.dynamodb()) {
         let key = change.keys().and_then(|keys| keys["pk"].as_s().ok()).expect("a key").clone();
         histories.entry(key).or_default().push(change.new_image.clone());
     }
-    (histories, records.len())
+    let expired = records.iter().filter(|record| record.user_identity().is_some()).count();
+    Told { histories, changes: records.len(), expired }
 }
 
 /// Lets writers write to the source while `harm` is done, then lets the consumers come to the end, and compares.
-async fn replay(endpoints: &[String], mut consumers: Vec<Consumer>, harm: impl AsyncFnOnce(&mut [Consumer])) -> usize {
+async fn replay(endpoints: &[String], mut consumers: Vec<Consumer>, harm: impl AsyncFnOnce(&mut [Consumer])) {
     let clients: Vec<Client> = endpoints.iter().map(|endpoint| tests::sdk::client(endpoint)).collect();
     let (stop, stamps) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(1)));
     let writers: Vec<_> = (0..4)
@@ -236,13 +254,14 @@ async fn replay(endpoints: &[String], mut consumers: Vec<Consumer>, harm: impl A
     for consumer in &mut consumers {
         consumer.wait().await;
     }
-    let (source, changes) = histories(&endpoints[0], "source").await;
-    let (copy, copied) = histories(&endpoints[0], "copy").await;
-    for (key, changes) in &source {
-        assert_eq!(copy.get(key), Some(changes), "the changes of {key}");
+    let source = told(&endpoints[0], "source").await;
+    let copy = told(&endpoints[0], "copy").await;
+    for (key, changes) in &source.histories {
+        assert_eq!(copy.histories.get(key), Some(changes), "the changes of {key}");
     }
-    assert_eq!((copied, copy.len()), (changes, source.len()));
-    changes
+    assert_eq!((copy.changes, copy.histories.len()), (source.changes, source.histories.len()));
+    println!("{} changes, {} of them by time to live, 0 lost, 0 repeated", source.changes, source.expired);
+    assert!(source.changes > 200 && source.expired > 0, "too few to say anything");
 }
 
 async fn create(client: &Client) {
@@ -250,17 +269,20 @@ async fn create(client: &Client) {
         create_table(client, table, false).await;
         switch(client, table, true).await;
     }
+    let expiry = TimeToLiveSpecification::builder().attribute_name("until").enabled(true).build().expect("complete");
+    client.update_time_to_live().table_name("source").time_to_live_specification(expiry).send().await.expect("set");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn consumers_that_are_killed_lose_nothing_and_repeat_nothing() {
     let streams = StreamPolicy { roll_ms: 500, ..StreamPolicy::default() };
-    let config = Config { port: 0, data_dir: None, shards: Some(3), streams, ..Config::default() };
+    let ttl_interval = Some(Duration::from_millis(100));
+    let config = Config { port: 0, data_dir: None, shards: Some(3), streams, ttl_interval, ..Config::default() };
     let server = Server::start(config).await.expect("it starts");
     let endpoints = [server.endpoint_url()];
     create(&tests::sdk::client(&endpoints[0])).await;
     let consumers = (0..2).map(|_| Consumer::start(arguments(&endpoints))).collect();
-    let changes = replay(&endpoints, consumers, async |consumers| {
+    replay(&endpoints, consumers, async |consumers| {
         let mut rng = Rng::new(7);
         for _ in 0..12 {
             tokio::time::sleep(Duration::from_millis(rng.between(200, 900))).await;
@@ -268,25 +290,21 @@ async fn consumers_that_are_killed_lose_nothing_and_repeat_nothing() {
         }
     })
     .await;
-    println!("{changes} changes, 12 consumers killed, 0 lost, 0 repeated");
-    assert!(changes > 200, "{changes} changes are too few to say anything");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn leaders_that_are_killed_lose_nothing_and_repeat_nothing() {
-    let flags = vec!["--stream-shard-roll-s=1".to_owned()];
+    let flags = ["--stream-shard-roll-s=1", "--ttl-interval-ms=100"].map(str::to_owned).to_vec();
     let shape = Shape { election_timeout: Duration::from_millis(600), flags, ..Shape::default() };
     let mut fleet = Fleet::found(shape).await;
     let endpoints: Vec<String> = fleet.ids().into_iter().map(|id| format!("http://{}", fleet.address(id))).collect();
     create(&tests::sdk::client(&endpoints[0])).await;
-    let mut kills = 0;
-    let changes = replay(&endpoints, vec![Consumer::start(arguments(&endpoints))], async |consumers| {
+    replay(&endpoints, vec![Consumer::start(arguments(&endpoints))], async |consumers| {
         let mut rng = Rng::new(11);
         for round in 0..5 {
             tokio::time::sleep(Duration::from_millis(rng.between(800, 2_000))).await;
             let leader = fleet.some_leader(rng.below(3) as u32).await;
             fleet.kill(leader);
-            kills += 1;
             tokio::time::sleep(Duration::from_millis(rng.between(800, 2_000))).await;
             fleet.start(leader).unwrap_or_else(|log| panic!("node {leader} did not start:\n{log}"));
             fleet.wait_live(leader).await;
@@ -297,6 +315,4 @@ async fn leaders_that_are_killed_lose_nothing_and_repeat_nothing() {
         fleet.wait_leaders().await;
     })
     .await;
-    println!("{changes} changes, {kills} leaders killed, 0 lost, 0 repeated");
-    assert!(changes > 200, "{changes} changes are too few to say anything");
 }
