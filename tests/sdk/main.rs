@@ -1,6 +1,7 @@
 //! The AWS SDK for Rust, unchanged, against a server in this process: every operation once, the way programs use it.
 
 mod batches;
+mod expiry;
 mod indexes;
 mod items;
 mod partiql;

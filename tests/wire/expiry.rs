@@ -243,7 +243,7 @@ async fn indexes_counts_and_conditions_follow() {
 async fn what_is_renewed_during_a_sweep_stays() {
     for shards in [1, 4] {
         let (server, mut connection) = sweeping(shards).await;
-        create(&mut connection, &[("p", "S")], false).await;
+        create_with_stream(&mut connection, "KEYS_ONLY").await;
         set_ttl(&mut connection, "ttl", true).await;
         let due = now_s() + 2;
         for number in 0..100 {
@@ -268,6 +268,17 @@ async fn what_is_renewed_during_a_sweep_stays() {
         }
         let expected: Vec<&str> = renewed.iter().map(String::as_str).collect();
         settles(&mut connection, "ttl", &expected).await;
+        let mut removed: Vec<String> = records(&mut connection)
+            .await
+            .into_iter()
+            .filter(|record| record.0 == "REMOVE")
+            .map(|record| record.1)
+            .collect();
+        removed.sort();
+        let mut gone: Vec<String> = (0..100).map(|number| format!("{number:02}")).collect();
+        gone.retain(|key| !renewed.contains(key));
+        gone.push("marker".to_owned());
+        assert_eq!(removed, gone, "one record for each, and for no other");
     }
 }
 
@@ -297,6 +308,65 @@ async fn renewed_removed_or_disabled_in_time_means_kept() {
     put(&mut connection, "due after it was disabled", json!({"ttl": n(now_s() - 60)})).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(left(&mut connection).await.len(), 4);
+}
+
+/// Records of a stream since its beginning, of all of its shards: event, key, whether it was the service's own, old image.
+async fn records(connection: &mut Connection) -> Vec<(String, String, Value, Value)> {
+    let described = ok(connection, "DescribeTable", json!({"TableName": "tbl"})).await;
+    let arn = described["Table"]["LatestStreamArn"].clone();
+    let stream = ok(connection, "DescribeStream", json!({"StreamArn": arn})).await;
+    let mut records = Vec::new();
+    for shard in stream["StreamDescription"]["Shards"].as_array().expect("shards") {
+        let request = json!({"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"});
+        let iterator = ok(connection, "GetShardIterator", request).await["ShardIterator"].clone();
+        let page = ok(connection, "GetRecords", json!({"ShardIterator": iterator})).await;
+        for record in page["Records"].as_array().expect("records") {
+            let (event, change) = (record["eventName"].as_str().expect("an event"), &record["dynamodb"]);
+            let key = change["Keys"]["p"]["S"].as_str().expect("a key");
+            assert!(event != "REMOVE" || change.get("NewImage").is_none());
+            records.push((
+                event.to_owned(),
+                key.to_owned(),
+                record["userIdentity"].clone(),
+                change["OldImage"].clone(),
+            ));
+        }
+    }
+    records
+}
+
+async fn create_with_stream(connection: &mut Connection, view: &str) {
+    let table = json!({"TableName": "tbl", "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}],
+        "StreamSpecification": {"StreamEnabled": true, "StreamViewType": view}});
+    ok(connection, "CreateTable", table).await;
+}
+
+#[tokio::test]
+async fn streams_say_what_has_expired() {
+    for view in ["NEW_AND_OLD_IMAGES", "KEYS_ONLY"] {
+        let (_server, mut connection) = sweeping(4).await;
+        create_with_stream(&mut connection, view).await;
+        set_ttl(&mut connection, "ttl", true).await;
+        let past = now_s() - 60;
+        put(&mut connection, "expired", json!({"ttl": n(past)})).await;
+        put(&mut connection, "deleted", json!({"ttl": n(now_s() + 3_600)})).await;
+        ok(&mut connection, "DeleteItem", json!({"TableName": "tbl", "Key": {"p": {"S": "deleted"}}})).await;
+        settles(&mut connection, "ttl", &[]).await;
+        let mut removals = records(&mut connection).await;
+        removals.retain(|(event, key, ..)| event == "REMOVE" && key != "marker");
+        removals.sort_by(|left, right| left.1.cmp(&right.1));
+        let old = |key: &str, ttl: i64| match view {
+            "KEYS_ONLY" => Value::Null,
+            _ => json!({"p": {"S": key}, "ttl": n(ttl)}),
+        };
+        let by_service = json!({"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"});
+        let [deleted, expired] = &removals[..] else { panic!("{removals:?}") };
+        assert_eq!((&*deleted.1, &deleted.2), ("deleted", &Value::Null));
+        assert_eq!((&*expired.1, &expired.2), ("expired", &by_service));
+        assert_eq!(expired.3, old("expired", past));
+    }
 }
 
 /// The window of the service, where it is asked for: a refusal does not prolong it, and what is wrong with a change is said
