@@ -29,6 +29,9 @@ pub struct EndureArguments {
     /// Measure a light client beside heavy neighbours instead: one row, of --interval seconds, for each kind of them
     #[arg(long)]
     neighbours: bool,
+    /// With --neighbours: items that expire at once, and are swept
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) swept: u64,
     /// Binary of dynamo-server [default: the one next to this binary]
     #[arg(long)]
     pub(crate) server: Option<PathBuf>,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use hlc::source::WallClock;
 use tokio::task::LocalSet;
 
-use crate::client::{Body, Caller, Connection, Endpoint, Template};
+use crate::client::{Body, Caller, Connection, Endpoint, Template, scan};
 use crate::endure::EndureArguments;
 use crate::error::{Context, Error, Result};
 use crate::load::Ticker;
@@ -30,6 +30,9 @@ const PAUSE_NS: u64 = 5_000_000;
 
 const TABLE: &str = "bench_neighbours";
 
+/// The table whose items have expired.
+const SWEPT: &str = "bench_swept";
+
 /// Items of 1 KB in the table: a scan has pages of a megabyte to return.
 const ITEMS: usize = 4_000;
 
@@ -46,10 +49,12 @@ enum Neighbours {
     Scans,
     Rejected,
     Busy,
+    Sweep,
 }
 
 impl Neighbours {
-    const ALL: [Neighbours; 4] = [Neighbours::Nobody, Neighbours::Scans, Neighbours::Rejected, Neighbours::Busy];
+    const ALL: [Neighbours; 5] =
+        [Neighbours::Nobody, Neighbours::Scans, Neighbours::Rejected, Neighbours::Busy, Neighbours::Sweep];
 
     fn name(self) -> &'static str {
         match self {
@@ -57,12 +62,13 @@ impl Neighbours {
             Neighbours::Scans => "8 scan loops",
             Neighbours::Rejected => "8 senders of rejected bodies of 15 MB",
             Neighbours::Busy => "1,000 connections that get items",
+            Neighbours::Sweep => "a sweep of items that have expired",
         }
     }
 
     fn connections(self) -> usize {
         match self {
-            Neighbours::Nobody => 0,
+            Neighbours::Nobody | Neighbours::Sweep => 0,
             Neighbours::Scans | Neighbours::Rejected => 8,
             Neighbours::Busy => 1_000,
         }
@@ -70,7 +76,7 @@ impl Neighbours {
 
     fn request(self, endpoint: &Endpoint) -> Vec<u8> {
         match self {
-            Neighbours::Nobody | Neighbours::Busy => get(endpoint),
+            Neighbours::Nobody | Neighbours::Busy | Neighbours::Sweep => get(endpoint),
             Neighbours::Scans => request(endpoint, "Scan", &format!(r#"{{"TableName":"{TABLE}"}}"#)),
             // More writes than a batch may have.
             Neighbours::Rejected => {
@@ -104,7 +110,7 @@ pub fn run(arguments: &EndureArguments) -> Result<bool> {
         binary: arguments.server.clone().map_or_else(|| next_to_this_binary("dynamo-server"), Ok)?,
         data: Some(folder.path().join("data")),
         shards: arguments.shards,
-        arguments: Vec::new(),
+        arguments: ["--ttl-interval-ms", "1000"].map(str::to_owned).to_vec(),
         log: folder.path().join("server.log"),
     };
     let target = Target::ours("dynamo-server", vec![Process::start(&launch)?.0]);
@@ -123,6 +129,9 @@ pub fn run(arguments: &EndureArguments) -> Result<bool> {
     let (mut alone_us, mut worst) = (f64::INFINITY, 0.0_f64);
     for neighbours in Neighbours::ALL {
         progress(neighbours.name());
+        if matches!(neighbours, Neighbours::Sweep) {
+            prepare_sweep(&mut Caller::new(&target.endpoint)?, arguments.swept)?;
+        }
         let (latency, theirs) = beside(&target.endpoint, neighbours, time)?;
         let p99_us = latency.quantile_us(0.99);
         alone_us = if matches!(neighbours, Neighbours::Nobody) { p99_us } else { alone_us };
@@ -148,15 +157,16 @@ pub fn run(arguments: &EndureArguments) -> Result<bool> {
     Ok(is_fine)
 }
 
+fn create(table: &str) -> String {
+    format!(
+        r#"{{"TableName":"{table}","BillingMode":"PAY_PER_REQUEST",
+            "AttributeDefinitions":[{{"AttributeName":"k","AttributeType":"S"}}],
+            "KeySchema":[{{"AttributeName":"k","KeyType":"HASH"}}]}}"#
+    )
+}
+
 fn fill(caller: &mut Caller) -> Result<()> {
-    caller.expect(
-        "CreateTable",
-        &format!(
-            r#"{{"TableName":"{TABLE}","BillingMode":"PAY_PER_REQUEST",
-                "AttributeDefinitions":[{{"AttributeName":"k","AttributeType":"S"}}],
-                "KeySchema":[{{"AttributeName":"k","KeyType":"HASH"}}]}}"#
-        ),
-    )?;
+    caller.expect("CreateTable", &create(TABLE))?;
     let value = "y".repeat(1_000);
     for first in (0..ITEMS).step_by(BATCH) {
         let put = |number| format!(r#"{{"PutRequest":{{"Item":{{"k":{{"S":"{number}"}},"v":{{"S":"{value}"}}}}}}}}"#);
@@ -165,6 +175,28 @@ fn fill(caller: &mut Caller) -> Result<()> {
         caller.expect("BatchWriteItem", &body)?;
     }
     Ok(())
+}
+
+/// Fills the table with items that have expired, and lets the sweep begin.
+fn prepare_sweep(caller: &mut Caller, items: u64) -> Result<()> {
+    caller.expect("CreateTable", &create(SWEPT))?;
+    let expired = WallClock.now_ms() / 1_000 - 60;
+    for first in (0..items).step_by(BATCH) {
+        let put =
+            |number| format!(r#"{{"PutRequest":{{"Item":{{"k":{{"S":"{number}"}},"ttl":{{"N":"{expired}"}}}}}}}}"#);
+        let puts: Vec<String> = (first..first + BATCH as u64).map(put).collect();
+        caller.expect("BatchWriteItem", &format!(r#"{{"RequestItems":{{"{SWEPT}":[{}]}}}}"#, puts.join(",")))?;
+    }
+    let specification = r#"{"AttributeName":"ttl","Enabled":true}"#;
+    let body = format!(r#"{{"TableName":"{SWEPT}","TimeToLiveSpecification":{specification}}}"#);
+    caller.expect("UpdateTimeToLive", &body).map(drop)
+}
+
+/// Items that a sweep has left.
+fn left_by_sweep(caller: &mut Caller) -> Result<u64> {
+    let reply = caller.expect("DescribeTable", &format!(r#"{{"TableName":"{SWEPT}"}}"#))?;
+    let count = scan::value(&reply, "ItemCount").and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+    count.ok_or_else(|| Error::new("DescribeTable gives no ItemCount".to_owned()))
 }
 
 /// What the crowd and its end have in common.
@@ -211,7 +243,24 @@ fn light(endpoint: &Endpoint, time: Duration) -> Result<Latency> {
     })
 }
 
+/// Watches a sweep: every item that it deletes counts as a request.
+fn watch_sweep(endpoint: &Endpoint, shared: &Shared) -> Result<()> {
+    let mut caller = Caller::new(endpoint)?;
+    let before = left_by_sweep(&mut caller)?;
+    let mut left = before;
+    while !shared.is_over.load(Ordering::Relaxed) {
+        thread::sleep(Duration::from_secs(1));
+        left = left_by_sweep(&mut caller)?;
+    }
+    progress(&format!("{left} of {before} items are left"));
+    shared.requests.store(before - left, Ordering::Relaxed);
+    Ok(())
+}
+
 fn crowd(endpoint: &Endpoint, neighbours: Neighbours, shared: &Arc<Shared>) -> Result<()> {
+    if matches!(neighbours, Neighbours::Sweep) {
+        return watch_sweep(endpoint, shared);
+    }
     let request: Arc<[u8]> = neighbours.request(endpoint).into();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();

@@ -108,7 +108,11 @@ fn read_back(
     let mut template = Template::new(caller.endpoint(), "GetItem", &get_item(table));
     for last in lasts {
         // Of tables with indexes, only the first number is the item's key.
-        let keys = if table.indexes() > 0 { &last.numbers[..1] } else { &last.numbers[..] };
+        let keys = if table.rows_per_partition().is_none() && table.numbers() > 1 {
+            &last.numbers[..1]
+        } else {
+            &last.numbers[..]
+        };
         for key in keys {
             let (status, body) = caller.send(template.fill(&[*key]))?;
             let stamp = format!("\"v-{key:08}{mark}");

@@ -8,7 +8,7 @@ const ROW_BYTES: u64 = 200;
 const STAMPS_BYTES: u64 = 22;
 /// The query tables hold at most so many rows; partitions, not rows, are what a Query of one partition sees.
 const ROWS_MAX: u64 = 10_000;
-/// The tables with indexes, and that with a stream, hold at most so many items.
+/// The tables with indexes, with a stream and with items that expire hold at most so many items.
 const INDEXED_ITEMS_MAX: u64 = 10_000;
 
 /// A table of the benchmark.
@@ -21,6 +21,7 @@ pub enum Table {
     OneIndex,
     ThreeIndexes,
     Streamed,
+    Expiring,
 }
 
 impl Table {
@@ -33,6 +34,7 @@ impl Table {
             Table::OneIndex => "bench_one_index",
             Table::ThreeIndexes => "bench_three_indexes",
             Table::Streamed => "bench_streamed",
+            Table::Expiring => "bench_expiring",
         }
     }
 
@@ -43,6 +45,11 @@ impl Table {
             Table::ThreeIndexes => 3,
             _ => 0,
         }
+    }
+
+    /// Numbers of an item without a sort key: its key, and what each index and the expiry is made of.
+    pub fn numbers(self) -> usize {
+        1 + self.indexes() + usize::from(self == Table::Expiring)
     }
 
     /// Rows per partition, for the tables with a sort key.
@@ -71,7 +78,9 @@ impl Dataset {
             Table::Items => self.items,
             // Whole partitions.
             Table::Query10 | Table::Query100 => self.items.min(ROWS_MAX).next_multiple_of(100),
-            Table::OneIndex | Table::ThreeIndexes | Table::Streamed => self.items.min(INDEXED_ITEMS_MAX),
+            Table::OneIndex | Table::ThreeIndexes | Table::Streamed | Table::Expiring => {
+                self.items.min(INDEXED_ITEMS_MAX)
+            }
         }
     }
 
@@ -91,7 +100,7 @@ impl Dataset {
     }
 
     /// An item of this table. Number 0 is its key (for query tables: 0 the partition, 1 the row); of tables with
-    /// indexes, number *i* is the *i*-th index key. `generation` tells which slice wrote it.
+    /// indexes, number *i* is the *i*-th index key; of that with items that expire, number 1 is when, in about 80 years. `generation` tells which slice wrote it.
     pub fn item(&self, table: Table, generation: u64) -> Body {
         if table.rows_per_partition().is_some() {
             let key = Body::new(r#"{"pk":{"S":"part-"#).digits(0).text(r#""},"sk":{"S":"row-"#).digits(1);
@@ -103,8 +112,12 @@ impl Dataset {
         for index in 1..=table.indexes() {
             item = item.text(&format!(r#","g{index}":{{"S":"group-"#)).digits(index).text(r#""}"#);
         }
-        // pk 2 + 13, n 1 + 2, payload 7 + the rest, each index key 2 + 14.
-        let others = 2 + 13 + 3 + 7 + 16 * table.indexes() as u64;
+        if table == Table::Expiring {
+            item = item.text(r#","ttl":{"N":"41"#).digits(1).text(r#""}"#);
+        }
+        // pk 2 + 13, n 1 + 2, payload 7 + the rest, each index key 2 + 14, ttl 3 + 6.
+        let expiry = if table == Table::Expiring { 3 + 6 } else { 0 };
+        let others = 2 + 13 + 3 + 7 + 16 * table.indexes() as u64 + expiry;
         stamped(item.text(r#","payload":{"S":""#), self.item_bytes, others, 0, generation).text(r#""}}"#)
     }
 
@@ -121,6 +134,14 @@ impl Dataset {
     /// The value of the payload attribute alone, with number 0.
     pub fn payload(&self, generation: u64) -> Body {
         stamped(Body::new(r#"{"S":""#), self.item_bytes, 2 + 13 + 3 + 7, 0, generation).text(r#""}"#)
+    }
+
+    /// The UpdateTimeToLive request, for the table that has items that expire.
+    pub fn time_to_live(table: Table) -> Option<String> {
+        let specification = r#"{"AttributeName":"ttl","Enabled":true}"#;
+        let name = table.name();
+        (table == Table::Expiring)
+            .then(|| format!(r#"{{"TableName":"{name}","TimeToLiveSpecification":{specification}}}"#))
     }
 
     /// The CreateTable request.

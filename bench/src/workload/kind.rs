@@ -23,6 +23,7 @@ pub enum Kind {
     UpdateStatement,
     PutItemStream,
     GetRecords,
+    PutItemTtl,
 }
 
 /// What a durable one-shard server should reach.
@@ -38,7 +39,7 @@ pub struct Goal {
 
 impl Kind {
     /// All, in the order of the table.
-    pub const ALL: [Kind; 17] = [
+    pub const ALL: [Kind; 18] = [
         Kind::GetItem,
         Kind::PutItem,
         Kind::UpdateItem,
@@ -56,6 +57,7 @@ impl Kind {
         Kind::UpdateStatement,
         Kind::PutItemStream,
         Kind::GetRecords,
+        Kind::PutItemTtl,
     ];
 
     /// The name on the command line.
@@ -78,6 +80,7 @@ impl Kind {
             Kind::UpdateStatement => "partiql-update",
             Kind::PutItemStream => "put-stream",
             Kind::GetRecords => "get-records",
+            Kind::PutItemTtl => "put-ttl",
         }
     }
 
@@ -106,6 +109,7 @@ impl Kind {
             Kind::UpdateStatement => "PartiQL UPDATE by key, counter".to_owned(),
             Kind::PutItemStream => format!("PutItem {item}, stream with both images"),
             Kind::GetRecords => format!("GetRecords 1,000 × {item}"),
+            Kind::PutItemTtl => format!("PutItem {item}, another expiry each time"),
         }
     }
 
@@ -130,7 +134,8 @@ impl Kind {
             | Kind::PutItemThreeIndexes
             | Kind::Select
             | Kind::UpdateStatement
-            | Kind::GetRecords => None,
+            | Kind::GetRecords
+            | Kind::PutItemTtl => None,
         }
     }
 
@@ -142,6 +147,7 @@ impl Kind {
             Kind::PutItemOneIndex => Table::OneIndex,
             Kind::PutItemThreeIndexes => Table::ThreeIndexes,
             Kind::PutItemStream | Kind::GetRecords => Table::Streamed,
+            Kind::PutItemTtl => Table::Expiring,
             _ => Table::Items,
         }
     }
@@ -158,6 +164,7 @@ impl Kind {
                 | Kind::PutItemThreeIndexes
                 | Kind::UpdateStatement
                 | Kind::PutItemStream
+                | Kind::PutItemTtl
         )
     }
 }

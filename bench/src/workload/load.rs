@@ -99,7 +99,11 @@ fn recreate(caller: &mut Caller, table: Table) -> Result<()> {
     }
     await_state(caller, &named, |status, _| status != 200)?;
     caller.expect("CreateTable", &Dataset::create(table))?;
-    await_state(caller, &named, |_, reply| scan::value(reply, "TableStatus") == Some(b"\"ACTIVE\""))
+    await_state(caller, &named, |_, reply| scan::value(reply, "TableStatus") == Some(b"\"ACTIVE\""))?;
+    if let Some(request) = Dataset::time_to_live(table) {
+        caller.expect("UpdateTimeToLive", &request)?;
+    }
+    Ok(())
 }
 
 fn await_state(caller: &mut Caller, named: &str, reached: impl Fn(u16, &[u8]) -> bool) -> Result<()> {
@@ -129,7 +133,7 @@ impl Filling {
         match self.table.rows_per_partition() {
             Some(_) if self.one_partition => vec![0, row],
             Some(rows) => vec![row / rows, row % rows],
-            None => vec![row; 1 + self.table.indexes()],
+            None => vec![row; self.table.numbers()],
         }
     }
 }

@@ -84,8 +84,8 @@ impl Plan {
             Kind::PutItem | Kind::PutItemStream => {
                 plan(write("PutItem", template("PutItem", &put), one, Check::Empty), read_back)
             }
-            Kind::PutItemOneIndex | Kind::PutItemThreeIndexes => {
-                let draw = Draw::Independent { items, count: 1 + table.indexes() as u64 };
+            Kind::PutItemOneIndex | Kind::PutItemThreeIndexes | Kind::PutItemTtl => {
+                let draw = Draw::Independent { items, count: table.numbers() as u64 };
                 plan(write("PutItem", template("PutItem", &put), draw, Check::Empty), read_back)
             }
             Kind::UpdateItem => {
