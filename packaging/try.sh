@@ -85,4 +85,4 @@ for kind in $kinds; do
     ("try_$kind") >"$work/try-$kind.log" 2>&1 || { tail -n 30 "$work/try-$kind.log"; fail "$kind"; }
     say "$kind: installed, started, answered"
 done
-rm -rf "$work"/root-* "$toolchain"
+rm -rf "$roots" "$toolchain"

@@ -128,7 +128,7 @@ refused() {
 
 # In the root of `empty`, where the crates below RocksDB are compiled already.
 case_refused() {
-    root="$work/root-empty"
+    root="$roots/empty"
     refused 'too old a Rust' 'Rust 1.75.0 is too old' \
         'mkdir -p /tmp/old; printf "#!/bin/sh\necho cargo 1.75.0\n" >/tmp/old/cargo; chmod +x /tmp/old/cargo; PATH=/tmp/old:$PATH ./run'
     refused 'no Rust' 'Rust is missing' 'PATH=/usr/bin:/bin HOME=/nowhere CARGO_HOME= ./run'
@@ -145,8 +145,7 @@ answer='for _ in $(seq 2400); do
     done; exit 1'
 
 case_whole() {
-    root="$work/root-empty"
-    rm -rf "$root/root/.cache" "$root/srv/a clone/target"
+    clone_root whole
     local enter='cd "/srv/a clone" && export HOME=/root CARGO_HOME=/opt/cargo'
     started=$SECONDS
     until_there "$work/whole.log" "$root/root/.cache/dynamo-server/rocksdb-*/*.o" inside '' "$enter && ./run --port 0" ||
@@ -165,5 +164,5 @@ say "$how, of $(git rev-parse --short "$commit"): ${cases[*]}"
 began=$SECONDS
 for case in "${cases[@]}"; do "case_$case"; done
 [ "$how" != whole ] || [ $# -gt 2 ] || printf '%s' "$deciding" >"$work/passed"
-rm -rf "$work"/root-*
+rm -rf "$roots"
 say "passed in $(((SECONDS - began) / 60)) min"

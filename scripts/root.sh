@@ -6,6 +6,8 @@
 source scripts/pass-over.sh
 cache="${DYNAMO_SERVER_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/dynamo-server}"
 work="$cache/bare-root"
+# Copies of the base, of one script at a time: a second run of it waits.
+roots="$work/roots-of-$(basename "$0" .sh)"
 
 say() { printf '== bare root: %s\n' "$*"; }
 fail() { say "FAILED: $*"; exit 1; }
@@ -25,8 +27,17 @@ need_roots() {
 
 # The root that all copies come from, made once a month.
 base_root() {
+    mkdir -p "$roots"
+    exec 8>"$roots.lock" && flock 8
+    exec 7>"$work/lock" && flock 7
+    # What is tried installs packages: where there are none to be had, nothing is found out.
+    apt-get -qq -o APT::Update::Error-Mode=any update >/dev/null 2>&1 || no_roots 'the mirror of Debian does not answer'
+    make_base
+    exec 7>&-
+}
+
+make_base() {
     if ! command -v debootstrap >/dev/null 2>&1 || ! command -v ip >/dev/null 2>&1; then
-        apt-get update -qq || true
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq debootstrap iproute2 >/dev/null ||
             no_roots 'debootstrap and iproute2 cannot be installed'
     fi
@@ -55,7 +66,7 @@ base_root() {
 
 # new_root NAME: a copy of the base with a user, in $root.
 new_root() {
-    root="$work/root-$1"
+    root="$roots/$1"
     rm -rf "$root"
     cp -a "$base" "$root"
     cp -L /etc/resolv.conf /etc/hosts "$root/etc/" 2>/dev/null || true
