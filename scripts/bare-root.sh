@@ -135,6 +135,7 @@ case_refused() {
     refused 'another RocksDB' 'ROCKSDB_LIB_DIR is refused' \
         'mkdir -p /tmp/other; echo "rocksdb_build_git_tag:v7.8.3" >/tmp/other/librocksdb.a; ROCKSDB_LIB_DIR=/tmp/other ./run'
     refused 'a full disk' 'The disk is full' 'DYNAMO_SERVER_CACHE=/var/full-disk ./run'
+    refused 'a full disk for what is compiled' 'No space left on device' 'CARGO_TARGET_DIR=/var/full-disk/target ./run'
     refused 'a full disk for temporary files' 'Nothing can be written to /var/full-disk' 'TMPDIR=/var/full-disk ./run'
 }
 
