@@ -153,9 +153,10 @@ case_whole() {
         fail 'RocksDB is not compiled'
     say "first file of RocksDB after $(took); interrupted"
     inside no-network "$enter && rm -f /tmp/second && { ./run --port 8000 &
-            { cargo build --release --locked --target-dir /tmp/target -p ordered-kv && touch /tmp/second; } & $answer; }" \
+            { DYNAMO_SERVER_PROGRESS=9 cargo build --release --locked --target-dir /tmp/target -p ordered-kv 9>&2 && touch /tmp/second; } & $answer; }" \
         >"$work/whole.log" 2>&1 || { tail -n 30 "$work/whole.log"; fail 'no answer'; }
-    grep -q 'files are compiled already' "$work/whole.log" || fail 'the second build began anew'
+    grep -q 'files are compiled already' "$work/whole.log" || fail 'the compilation that was interrupted began anew'
+    grep -q 'another build compiles it' "$work/whole.log" || fail 'of two builds neither waited for the other'
     say "first answer after $(took), without network, one interruption and a second build beside it included"
     inside no-network "$enter && { ./run --port 8000 & $answer; }" >"$work/again.log" 2>&1 || { tail -n 30 "$work/again.log"; fail 'no second answer'; }
     say 'answered again'
