@@ -1,10 +1,10 @@
 //! Finds shards, takes leases, and lets readers read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use crate::database::Database;
 use crate::leases::{Leases, Row};
@@ -27,42 +27,46 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
         (None, None) => Sink::Print,
     };
     let mut leases = Leases::open(database.clone(), &arguments.checkpoints, &me, arguments.lease()).await?;
-    let mut readers: HashMap<String, JoinHandle<Result<(), Error>>> = HashMap::new();
+    let mut readers = JoinSet::new();
+    let mut reading = BTreeSet::new();
     loop {
         let discovered = streams::discover(&database, &arguments.table).await?;
         let rows = leases.all().await?;
-        for key in
-            readers.iter().filter(|(_, reader)| reader.is_finished()).map(|(key, _)| key.clone()).collect::<Vec<_>>()
-        {
-            if let Some(reader) = readers.remove(&key) {
-                reader.await??;
-            }
-        }
         let done = rows.values().map(|row| (row.key.clone(), row.is_done)).collect();
         let ready = streams::ready(&discovered.shards, &done);
-        if ready.is_empty() && readers.is_empty() && !discovered.is_live && arguments.until_disabled {
+        if ready.is_empty() && reading.is_empty() && !discovered.is_live && arguments.until_disabled {
             return Ok(());
         }
         for shard in ready {
             let key = shard.key();
             let row = rows.get(&key);
-            if readers.contains_key(&key) || !leases.is_free(row) {
+            if reading.contains(&key) || !leases.is_free(row) {
                 continue;
             }
             if let Some(lease) = leases.take(&key, row).await? {
                 let read = reader::read(database.clone(), shard.clone(), lease, sink.clone());
-                readers.insert(key, tokio::spawn(read));
+                reading.insert(key.clone());
+                readers.spawn(async move { (key, read.await) });
                 // One in each round, so that several consumers that start together share them.
                 if is_shared(&rows, &me) {
                     break;
                 }
             }
         }
-        tokio::time::sleep(LOOK.min(arguments.lease() / 3)).await;
+        // Where a reader comes to an end, there may be children to be read.
+        let pause = tokio::time::sleep(LOOK.min(arguments.lease() / 3));
+        tokio::select! {
+            () = pause => {}
+            Some(ended) = readers.join_next() => {
+                let (key, result) = ended?;
+                result?;
+                reading.remove(&key);
+            }
+        }
     }
 }
 
 /// Whether other consumers hold leases.
-fn is_shared(rows: &std::collections::BTreeMap<String, Row>, me: &str) -> bool {
+fn is_shared(rows: &BTreeMap<String, Row>, me: &str) -> bool {
     rows.values().any(|row| row.owner.as_deref().is_some_and(|owner| owner != me))
 }
