@@ -179,6 +179,9 @@ fn rule_named(name: &str) -> Option<Rule> {
         "known-age" => Some(Rule::KnownAge),
         "most-clocks-are-right" => Some(Rule::MostClocksAreRight),
         "incarnations" => Some(Rule::Incarnations),
+        "view-after-lease" => Some(Rule::ViewAfterLease),
+        "wait-for-room" => Some(Rule::WaitForRoom),
+        "poison-stops" => Some(Rule::PoisonStops),
         _ => None,
     }
 }

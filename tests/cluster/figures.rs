@@ -5,9 +5,12 @@
 //! cargo test --release -p tests --test cluster figures -- --ignored --nocapture --test-threads 1
 //! ```
 //!
-//! About eight minutes: three for the reads, four for the kills (`FIGURES_KILLS`, 25 unless said otherwise), one for
-//! the idle cluster.
+//! About forty minutes: three for the reads, four for the kills (`FIGURES_KILLS`, 25 unless said otherwise), one for the idle
+//! cluster, and half an hour for all kinds of faults (`FIGURES_FAULTS` of each, 20 unless said otherwise;
+//! `FIGURES_FAULT=cut` for those only whose names contain that).
 
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -91,6 +94,118 @@ async fn figures_of_unavailability() {
             times(p99),
             gaps[gaps.len() - 1].as_millis()
         );
+    }
+}
+
+/// One fault at a time.
+const FAULTS: [(&str, Harm); 14] = [
+    ("leader: kill -9", Harm::Kill),
+    ("leader: ordinary stop (SIGTERM)", Harm::Terminate),
+    ("leader: stands still for 5 s (SIGSTOP)", Harm::Pause),
+    ("leader: cut off both ways", Harm::Isolate),
+    ("leader: cut off, nobody hears it", Harm::Mute),
+    ("leader: cut off, it hears nobody", Harm::Deafen),
+    ("leader: the log's disk hangs", Harm::Order("disk slow 60000", "mend disk")),
+    ("leader: its disk is full", Harm::Order("disk free 0", "mend disk")),
+    ("leader: wall clock 1 h ahead", Harm::Order("clock wall 3600000", "mend clocks")),
+    ("leader: asked to hand over", Harm::HandOver),
+    ("follower: kill -9", Harm::KillFollower),
+    ("follower: cut off both ways", Harm::IsolateFollower),
+    ("follower: the log's disk hangs", Harm::OrderFollower("disk slow 60000", "mend disk")),
+    ("follower: its disk is full", Harm::OrderFollower("disk free 0", "mend disk")),
+];
+
+/// What is done to a node, and undone.
+#[derive(Clone, Copy)]
+enum Harm {
+    Kill,
+    Terminate,
+    Pause,
+    Isolate,
+    Mute,
+    Deafen,
+    Order(&'static str, &'static str),
+    HandOver,
+    KillFollower,
+    IsolateFollower,
+    OrderFollower(&'static str, &'static str),
+}
+
+/// How long a fault lasts. Whoever is to take over has done so long before.
+const FAULT_LASTS: Duration = Duration::from_secs(5);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures for minutes and asserts no times; only a quiet machine gives figures"]
+async fn figures_of_each_fault() {
+    let times = std::env::var("FIGURES_FAULTS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
+    let wanted = std::env::var("FIGURES_FAULT").unwrap_or_default();
+    println!("three nodes, one shard, default settings; the longest time without an acknowledged write");
+    println!("| fault | times | p50 ms | p99 ms | longest ms |");
+    println!("|---|---|---|---|---|");
+    for (name, harm) in FAULTS.into_iter().filter(|(name, _)| name.contains(&wanted)) {
+        let shape = Shape { shards: 1, election_timeout: Duration::from_millis(1_000), ..Shape::default() };
+        let mut fleet = Fleet::found(shape).await;
+        create_table(&fleet).await;
+        let mut gaps = Vec::new();
+        for _ in 0..times {
+            gaps.push(gap_of(&mut fleet, harm).await.as_millis());
+        }
+        gaps.sort_unstable();
+        let at = |per_cent: usize| gaps[rank(gaps.len(), per_cent)];
+        println!("| {name} | {times} | {} | {} | {} |", at(50), at(99), gaps[gaps.len() - 1]);
+    }
+}
+
+/// Does harm under a stream of writes through a node that is not harmed; the longest time in which none was acknowledged, from
+/// the last one before it.
+async fn gap_of(fleet: &mut Fleet, harm: Harm) -> Duration {
+    let leader = fleet.some_leader(0).await;
+    let (asked, follower) = (fleet.others(leader)[0], fleet.others(leader)[1]);
+    let acknowledged = Arc::new(Mutex::new(Vec::new()));
+    let writer = tokio::spawn(write_on(fleet.address(asked), Arc::clone(&acknowledged)));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let began = Instant::now();
+    match harm {
+        Harm::Kill => fleet.kill(leader),
+        Harm::Terminate => drop(fleet.terminate(leader)),
+        Harm::Pause => fleet.pause(leader),
+        Harm::Isolate => fleet.isolate(leader).await,
+        Harm::Mute => fleet.mute(leader).await,
+        Harm::Deafen => fleet.deafen(leader).await,
+        Harm::Order(script, _) => fleet.must(leader, script).await,
+        Harm::HandOver => fleet.must(leader, &format!("transfer 0 {follower}")).await,
+        Harm::KillFollower => fleet.kill(follower),
+        Harm::IsolateFollower => fleet.isolate(follower).await,
+        Harm::OrderFollower(script, _) => fleet.must(follower, script).await,
+    }
+    tokio::time::sleep(FAULT_LASTS).await;
+    match harm {
+        Harm::Kill | Harm::Terminate => fleet.start(leader).expect("it starts again"),
+        Harm::KillFollower => fleet.start(follower).expect("it starts again"),
+        Harm::Pause => fleet.resume(leader),
+        Harm::Isolate | Harm::Mute | Harm::Deafen | Harm::IsolateFollower => fleet.mend().await,
+        Harm::Order(_, mend) => fleet.must(leader, mend).await,
+        Harm::OrderFollower(_, mend) => fleet.must(follower, mend).await,
+        Harm::HandOver => {}
+    }
+    for id in fleet.ids() {
+        fleet.wait_live(id).await;
+    }
+    tokio::time::sleep(fleet.shape().election_timeout * 3 / 2).await;
+    writer.abort();
+    let moments = acknowledged.lock().expect("nobody panics with it").clone();
+    let from = moments.iter().rposition(|moment| *moment < began).expect("writes came before");
+    let gaps = moments[from..].windows(2).map(|pair| pair[1] - pair[0]);
+    gaps.max().expect("writes came afterwards")
+}
+
+/// Writes on and on, and notes when each was acknowledged.
+async fn write_on(address: SocketAddr, acknowledged: Arc<Mutex<Vec<Instant>>>) {
+    let mut client = Client::new(address);
+    loop {
+        put_until_done(&mut client).await;
+        acknowledged.lock().expect("nobody panics with it").push(Instant::now());
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 

@@ -113,6 +113,11 @@ pub trait Env: Clone + Send + Sync + Sized + 'static {
     /// The time a disk takes for a synchronous write. Nothing in production, where the write itself takes it.
     fn disk_pause() -> impl Future<Output = ()> + Send;
 
+    /// An entry with these bytes is about to be applied.
+    fn before_apply(entry: &[u8]) {
+        faults::before_apply(entry);
+    }
+
     /// What the calling thread has waited for so far. `None` where that is not known, and then no read that may need a
     /// disk is made on a thread that serves requests.
     fn thread_waits() -> Option<ThreadWaits>;

@@ -127,6 +127,8 @@ pub struct Node<E: Env> {
     wal: Wal<E>,
     /// How much room the disks have, here and elsewhere.
     room: Arc<room::Room>,
+    /// What was said of peers' settings.
+    heard: peers::HeardSettings,
     fault: FaultSignal,
     /// What spreads the leaders over the nodes.
     balancer: balance::SharedBalancer,

@@ -1,10 +1,12 @@
 //! What other nodes ask of this one.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use dynamo_engine::codec::DecodeError;
 use futures::future::BoxFuture;
+use parking_lot::Mutex;
 
 use super::Node;
 use crate::env::settings::{self, AgreedSettings};
@@ -53,6 +55,31 @@ impl<E: Env> PeerHost for Front<E> {
     }
 }
 
+/// Peers of whose settings something is remembered; more than a cluster has, and no more than strangers may fill.
+const HEARD_MAX: usize = 64;
+
+/// A setting, the value here, the value there.
+type Difference = (u8, u64, u64);
+
+/// In what the settings of peers differ, as far as it was said.
+#[derive(Debug, Default)]
+pub(super) struct HeardSettings(Mutex<BTreeMap<u64, Vec<Difference>>>);
+
+impl HeardSettings {
+    /// Whether these differences are others than were heard of the node before, and some.
+    fn is_news(&self, node: u64, differences: &[Difference]) -> bool {
+        let mut heard = self.0.lock();
+        if differences.is_empty() {
+            heard.remove(&node);
+            return false;
+        }
+        if heard.len() >= HEARD_MAX && !heard.contains_key(&node) {
+            heard.pop_first();
+        }
+        heard.insert(node, differences.to_vec()).is_none_or(|before| before != differences)
+    }
+}
+
 impl<E: Env> Node<E> {
     /// Answers peers from now on, until the last handle of the node is dropped.
     pub(super) fn listen_to_peers(self: &Arc<Self>, transport: &E::Transport) {
@@ -78,9 +105,14 @@ impl<E: Env> Node<E> {
         standings.max_by_key(rank).unwrap_or(Standing::Unknown)
     }
 
-    /// A peer has named its settings: where they differ from the ones here, that is said until they do not.
+    /// A peer has named its settings, as it does with each connection: where they differ from the ones here, that is said once
+    /// for each difference.
     fn hear_settings(&self, node: u64, there: &AgreedSettings) {
-        for (setting, here, there) in self.agreed.differences(there) {
+        let differences = self.agreed.differences(there);
+        if !self.heard.is_news(node, &differences) {
+            return;
+        }
+        for (setting, here, there) in differences {
             let name = settings::name(setting);
             // No lease rests on it: each voter says for how long it promises.
             tracing::warn!("node {node} runs with {name} {there}, this one with {here}: they should be alike");
@@ -157,5 +189,25 @@ async fn answer<E: Env>(node: Weak<Node<E>>, caller: Caller, request: Bytes) -> 
             tracing::warn!(%error, "a peer gets no answer");
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_is_said_once_until_it_is_another_one() {
+        let heard = HeardSettings::default();
+        let said =
+            [[(1, 2, 3)], [(1, 2, 3)], [(1, 2, 4)], [(1, 2, 4)]].map(|differences| heard.is_news(7, &differences));
+        assert_eq!(said, [true, false, true, false]);
+        assert!(heard.is_news(8, &[(1, 2, 4)]), "another node");
+        assert!(!heard.is_news(7, &[]));
+        assert!(heard.is_news(7, &[(1, 2, 4)]), "it was mended in between");
+        for node in 100..100 + 2 * HEARD_MAX as u64 {
+            heard.is_news(node, &[(1, 2, 3)]);
+        }
+        assert_eq!(heard.0.lock().len(), HEARD_MAX);
     }
 }

@@ -172,6 +172,7 @@ impl<E: Env> Node<E> {
             stores,
             wal,
             room: Arc::default(),
+            heard: super::peers::HeardSettings::default(),
             fault,
             balancer: balance::balancer(options.pace.election_timeout_max),
             differences: Mutex::default(),

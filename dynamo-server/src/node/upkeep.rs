@@ -24,6 +24,7 @@ use super::FaultSignal;
 use super::room::{Floors, Level, Room};
 use crate::env::{Env, Stores, Task, faults};
 use crate::log_limit::LogLimit;
+use crate::raft::rules::{self, Rule};
 use crate::raft::{Wal, persisted_applied};
 use crate::shard::Shard;
 
@@ -165,7 +166,7 @@ impl<E: Env> Upkeep<E> {
 fn is_flushed<E: Env>(flushed: Result<(), StoreError>, fault: &FaultSignal, full: &LogLimit) -> bool {
     match flushed {
         Ok(()) => true,
-        Err(StoreError::Full(reason)) => {
+        Err(StoreError::Full(reason)) if rules::is_kept(Rule::WaitForRoom) => {
             if let Some(left_out) = full.permits::<E>() {
                 tracing::error!(reason, left_out, "the state is flushed as soon as there is room on the disk");
             }

@@ -15,7 +15,7 @@ use ordered_kv::StateStore;
 use super::machine::Failure;
 use super::payload::Payload;
 use super::quarantine::panic_text;
-use crate::env::{Env, faults};
+use crate::env::Env;
 
 /// What is taken to the other thread, and comes back.
 pub(super) struct LongCommand {
@@ -37,7 +37,7 @@ impl LongCommand {
                 return (shard, None, Err(Failure::of_entry("commands", "they have changed".to_owned())));
             };
             let mut applier = entry.resume(&mut shard, &*store);
-            let outcome = attempt(&payload, stamped, &mut applier, Applier::apply);
+            let outcome = attempt::<E, _>(&payload, stamped, &mut applier, Applier::apply);
             // What it did is no work of a turn.
             applier.take_work();
             let entry = applier.suspend();
@@ -48,7 +48,7 @@ impl LongCommand {
 }
 
 /// Applies a command in this way, and says whose fault it is where that fails.
-pub(super) fn attempt<'a, T>(
+pub(super) fn attempt<'a, E: Env, T>(
     payload: &Payload,
     stamped: &Stamped,
     applier: &mut Applier<'a>,
@@ -56,7 +56,7 @@ pub(super) fn attempt<'a, T>(
 ) -> Result<T, Failure> {
     // After a panic or fault the shard's state is of no use any more, and is not used any more.
     let applied = catch_unwind(AssertUnwindSafe(|| {
-        faults::before_apply(payload.bytes());
+        E::before_apply(payload.bytes());
         apply(applier, stamped)
     }));
     let command = stamped.command.name();

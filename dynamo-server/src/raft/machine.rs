@@ -37,6 +37,7 @@ use super::patience::Patience;
 use super::payload::{Applied, Payload};
 use super::published::Published;
 use super::quarantine::Quarantine;
+use super::rules::{self, Rule};
 use super::skip::{self, Skips};
 use super::snapshot::{ShardSnapshot, SnapshotPin, content};
 use super::snapshot_stage::StagedSnapshot;
@@ -235,9 +236,13 @@ impl<E: Env> Machine<E> {
         let mut applier = Applier::new(&mut self.shard, &*self.store, entry);
         let mut outcomes = Vec::with_capacity(entry.commands.len());
         for (at, stamped) in entry.commands.iter().enumerate() {
-            let tried = attempt(payload, stamped, &mut applier, |applier, stamped| {
+            let tried = attempt::<E, _>(payload, stamped, &mut applier, |applier, stamped| {
                 applier.apply_within(stamped, WORK_PER_TURN_MAX)
-            })?;
+            });
+            let tried = match tried {
+                Err(Failure::Entry { .. }) if !rules::is_kept(Rule::PoisonStops) => Some(Outcome::Done),
+                tried => tried?,
+            };
             if let Some(outcome) = tried {
                 outcomes.push(outcome);
                 if self.turn.is_over_after(applier.take_work()) {
@@ -267,7 +272,7 @@ impl<E: Env> Machine<E> {
     async fn write(&self, batch: WriteBatch) -> Result<(), StoreError> {
         if batch.as_bytes().len() <= WRITE_INLINE_BYTES_MAX && !self.store.may_stall() {
             match self.store.write(&batch) {
-                Err(StoreError::Full(_)) => {}
+                Err(StoreError::Full(_)) if rules::is_kept(Rule::WaitForRoom) => {}
                 written => return written,
             }
         }

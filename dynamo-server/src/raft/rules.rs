@@ -38,6 +38,14 @@ pub enum Rule {
     /// What counts is said by the member's own data: neither a vote nor an acknowledgement of another incarnation under
     /// its number does.
     Incarnations,
+    /// A log of which something durable is missing or was changed is not gone on with. Broken, it is begun anew.
+    JudgeTheLog,
+    /// What finds no room on the disk waits for it. Broken, it is a fault, which stops the node.
+    WaitForRoom,
+    /// The state is looked at after the lease was found to hold. Broken, single items are read before.
+    ViewAfterLease,
+    /// A shard stands still at an entry that cannot be applied. Broken, the entry is passed over.
+    PoisonStops,
 }
 
 #[cfg(any(test, feature = "fault-injection"))]

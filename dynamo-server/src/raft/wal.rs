@@ -46,6 +46,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::codec::{put_log_id, put_vote};
 use super::durable::Durable;
 use super::keys::Value;
+use super::rules::{self, Rule};
 use super::types::{LogId, Types, Vote};
 use crate::env::Env;
 use crate::in_flight::InFlight;
@@ -603,7 +604,8 @@ impl<E: Env> Writer<E> {
 
     /// Whether the round finds its room, or fails whether it does or not.
     fn has_room(&mut self, round: &Round<E>) -> bool {
-        self.failed.is_some() || !matches!(self.store.reserve(&round.batch), Err(LogError::Full(_)))
+        let finds_none = |batch| matches!(self.store.reserve(batch), Err(LogError::Full(_)));
+        self.failed.is_some() || !rules::is_kept(Rule::WaitForRoom) || !finds_none(&round.batch)
     }
 
     fn write(&mut self, mut round: Round<E>) {

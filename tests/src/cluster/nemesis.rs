@@ -46,6 +46,10 @@ pub enum Harm {
     BootRate,
     /// The disk of a node is slow.
     SlowDisk,
+    /// The disk of a node hangs until the harm is over.
+    HungDisk,
+    /// The disk of a node is all but full.
+    FullDisk,
     /// Leaderships are handed over.
     Transfer,
     /// A node is away until the others have dropped the log that it lacks, so that it needs a snapshot.
@@ -65,7 +69,7 @@ use Harm::*;
 
 impl Harm {
     /// What any cluster must survive.
-    pub const ALL: [Harm; 22] = [
+    pub const ALL: [Harm; 24] = [
         CutLeader,
         CutAny,
         DeafLeader,
@@ -82,6 +86,8 @@ impl Harm {
         BootJump,
         BootRate,
         SlowDisk,
+        HungDisk,
+        FullDisk,
         Transfer,
         Snapshot,
         JoinAndRemove,
@@ -163,6 +169,8 @@ impl Nemesis {
                 let ms = self.rng.between(20, lease_ms / 2);
                 fleet.order(any, &format!("disk slow {ms}")).await;
             }
+            HungDisk => drop(fleet.order(any, "disk slow 60000").await),
+            FullDisk => drop(fleet.order(any, &format!("disk free {}", self.rng.below(300_000_000))).await),
             Transfer => self.transfer_all(fleet).await,
             Snapshot => {
                 fleet.kill(any);

@@ -18,9 +18,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use ordered_kv::StoreError;
 use ordered_kv::memory::MemoryState;
 use parking_lot::Mutex;
-use raft_log::{Log, LogError, MemoryDisk, Options};
+use raft_log::{Disk as _, Log, LogError, MemoryDisk, Options};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -31,6 +32,7 @@ use self::suspension::Suspension;
 use super::directory::Identity;
 use super::storage::{OpenError, Storage, StoreOptions, Stores};
 use super::{Env, LeaseRecord, Task, ThreadWaits};
+use crate::raft::rules::{self, Rule};
 
 thread_local! {
     /// The generator of the simulation on this thread.
@@ -105,6 +107,8 @@ pub struct SimNode {
     reads_hang: watch::Sender<bool>,
     /// The longest sync of its disk, in microseconds.
     sync_us_max: AtomicU64,
+    /// What applying panics at.
+    chokes_on: Mutex<Option<String>>,
     /// Whether tasks may wait for the disk where a thread would be held up.
     may_block: AtomicBool,
     suspension: Arc<Suspension>,
@@ -152,6 +156,7 @@ impl SimNode {
             syncs_left: watch::Sender::new(u64::MAX),
             reads_hang: watch::Sender::new(false),
             sync_us_max: AtomicU64::new(SYNC_US_MAX),
+            chokes_on: Mutex::default(),
             may_block: AtomicBool::new(false),
             suspension: Arc::default(),
         })
@@ -224,6 +229,38 @@ impl SimNode {
     /// Lets the disk go on.
     pub fn thaw_disk(&self) {
         self.syncs_left.send_replace(u64::MAX);
+    }
+
+    /// Fills the disk: nothing can be allocated, and the state writes nothing.
+    pub fn fill_disk(&self) {
+        let disk = self.disk.lock();
+        disk.log.set_free_bytes(Some(0));
+        disk.state.fail_writes(Some(StoreError::Full("the simulated disk".to_owned())));
+    }
+
+    /// Makes room again.
+    pub fn make_room(&self) {
+        let disk = self.disk.lock();
+        disk.log.set_free_bytes(None);
+        disk.state.fail_writes(None);
+    }
+
+    /// Lets applying panic on this machine at entries that hold these digits; `None` for none.
+    pub fn choke_on(&self, number: Option<u64>) {
+        *self.chokes_on.lock() = number.map(|number| number.to_string());
+    }
+
+    /// Flips one bit of what was written to one of the log's segments. The machine must be off.
+    pub fn rot_log(&self) {
+        let log = self.log();
+        let names = log.list().expect("it is there").into_iter().filter(|name| name.starts_with("segment-"));
+        let names: Vec<String> = names.collect();
+        let name = &names[chance_below(names.len() as u64) as usize];
+        let file = log.open(name).expect("it is listed");
+        let mut bytes = vec![0; file.byte_len().expect("it is open") as usize];
+        file.read_at(&mut bytes, 0).expect("it is as long as that");
+        let written = bytes.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1);
+        log.rot(name, chance_below(written as u64), &[1 << chance_below(8)]);
     }
 
     /// Lets reads in the pool hang from now on, or go on.
@@ -373,6 +410,14 @@ impl Env for SimEnv {
         work()
     }
 
+    /// Panics where the machine chokes on the entry ([`SimNode::choke_on`]).
+    fn before_apply(entry: &[u8]) {
+        if let Ok(Some(digits)) = NODE.try_with(|node| node.chokes_on.lock().clone()) {
+            let is_met = entry.windows(digits.len()).any(|window| window == digits.as_bytes());
+            assert!(!is_met, "the machine chokes on {digits}");
+        }
+    }
+
     fn thread_waits() -> Option<ThreadWaits> {
         None
     }
@@ -394,9 +439,16 @@ impl Env for SimEnv {
     }
 
     fn open(&self, _storage: &Storage, _options: &StoreOptions) -> Result<Stores, OpenError> {
-        let disk = self.peers.machine.disk.lock();
+        let mut disk = self.peers.machine.disk.lock();
+        let log = match open_log(Arc::clone(&disk.log)) {
+            Err(_) if !rules::is_kept(Rule::JudgeTheLog) => {
+                *disk = Disk::new(disk.identity.clone());
+                open_log(Arc::clone(&disk.log))
+            }
+            opened => opened,
+        };
         Ok(Stores {
-            log: Arc::new(open_log(Arc::clone(&disk.log))?),
+            log: Arc::new(log?),
             state: Arc::clone(&disk.state) as _,
             directory: None,
             identity: Some(disk.identity.clone()),

@@ -40,6 +40,7 @@ use crate::env::Env;
 use crate::guard::fault::Point;
 use crate::guard::{EventualReads, Handler, REPLICA_AGE_MAX, ReadFailure};
 use crate::peer;
+use crate::raft::rules::{self, Rule};
 use crate::shard::{Deadline, Shard, ShardError};
 
 /// How long a peer is given at least to supply what is needed; half of what is left, where that is more.
@@ -145,6 +146,12 @@ impl<E: Env> Node<E> {
         if let [token] = tokens {
             let (id, epoch) = self.map.locate(*token);
             let shard = self.shard(id)?;
+            if !rules::is_kept(Rule::ViewAfterLease) {
+                let (read, _) = self.advance(read, Sources::Here, deadline).await?;
+                self.behind_lease().await;
+                let is_led = self.is_open(handler, shard).await;
+                return if is_led { Ok(read) } else { Err(ShardError::NotConfirmed.into()) };
+            }
             if self.is_open(handler, shard).await {
                 if shard.epoch() != epoch || !is_current(read.plan(), shard) {
                     return Err(ReadFailure::Stale);

@@ -20,6 +20,37 @@ fn finds_a_stale_read(scenario: Scenario, broken: Option<Rule>) -> bool {
     false
 }
 
+/// Whether some seed finds anything, and what.
+fn finds(scenario: Scenario, broken: Rule) -> Option<String> {
+    let found = (0..SEEDS_MAX).find_map(|seed| judge(scenario, seed, Some(broken)).wrong.map(|wrong| (seed, wrong)));
+    found.map(|(seed, wrong)| {
+        println!("{scenario:?} without {broken:?}: seed {seed} finds {wrong}");
+        wrong
+    })
+}
+
+#[test]
+fn without_waiting_for_room() {
+    let found = finds(Scenario::FullDisks, Rule::WaitForRoom).expect("a node stops");
+    assert!(found.contains("stopped"), "{found}");
+}
+
+#[test]
+fn without_judging_the_log() {
+    assert!(finds_a_stale_read(Scenario::RottingLogs, Some(Rule::JudgeTheLog)));
+}
+
+#[test]
+fn without_looking_at_the_lease_first() {
+    assert!(finds_a_stale_read(Scenario::PreemptedReads, Some(Rule::ViewAfterLease)));
+}
+
+#[test]
+fn without_standing_still_at_poison() {
+    let found = finds(Scenario::PoisonedReplica, Rule::PoisonStops).expect("a replica lacks an entry");
+    assert!(found.starts_with("key ") || found.contains("differ"), "{found}");
+}
+
 #[test]
 fn without_believing_most_clocks() {
     let found = (0..SEEDS_MAX).find_map(|seed| {

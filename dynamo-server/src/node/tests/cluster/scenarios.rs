@@ -53,6 +53,14 @@ pub enum Scenario {
     LostDisk,
     /// Disks are exchanged for empty ones at any time, while machines restart and messages are late and lost.
     ExchangedDisks,
+    /// Disks are full for seconds, the leader's or any other.
+    FullDisks,
+    /// As in [`LostDisk`], but the disk is not lost: a bit of its log has rotted.
+    RottingLogs,
+    /// One machine chokes on an entry that the others apply, and is restarted or led to lead meanwhile.
+    PoisonedReplica,
+    /// Reads are held up between their lease and their view while the leader is deposed and elected again.
+    PreemptedReads,
     /// The leader's clock runs at less than half its rate: what no lease survives.
     ClockFarBeyondTheBound,
 }
@@ -66,7 +74,7 @@ const SHARDS: u32 = 3;
 const SLOW: u64 = 1;
 
 /// What a cluster must survive.
-pub const WITHIN_THE_BOUNDS: [Scenario; 19] = [
+pub const WITHIN_THE_BOUNDS: [Scenario; 23] = [
     CutLeaderAndRestartVoter,
     SlowFollowerDisks,
     TransferWithLostMessages,
@@ -86,6 +94,10 @@ pub const WITHIN_THE_BOUNDS: [Scenario; 19] = [
     HungDisks,
     LostDisk,
     ExchangedDisks,
+    FullDisks,
+    RottingLogs,
+    PoisonedReplica,
+    PreemptedReads,
 ];
 
 async fn pause(ms_min: u64, ms_spread: u64) {
@@ -116,7 +128,7 @@ impl Scenario {
                 Plan { clocks, pace, ..Plan::default() }
             }
             ClockFarBeyondTheBound => Plan { clocks: vec![400, 1_000, 1_000], ..Plan::default() },
-            Everything | ManyTransfers | WrongWallClocks | HungDisks | ExchangedDisks => {
+            Everything | ManyTransfers | WrongWallClocks | HungDisks | ExchangedDisks | FullDisks | PoisonedReplica => {
                 Plan { shards: SHARDS, ..Plan::default() }
             }
             RemovedLeader => Plan { clocks: vec![1_000; 5], shards: SHARDS, ..Plan::default() },
@@ -153,6 +165,10 @@ impl Scenario {
                 HungDisks => hung_disks(world).await,
                 LostDisk => lost_disk(world).await,
                 ExchangedDisks => exchanged_disks(world).await,
+                FullDisks => full_disks(world).await,
+                RottingLogs => rotting_logs(world, record).await,
+                PoisonedReplica => poisoned_replica(world, record).await,
+                PreemptedReads => preempted_reads(world).await,
             }
             world.mend().await;
             record.allow_writes(true);
@@ -445,6 +461,75 @@ async fn lost_disk(world: &World) {
         world.start(behind).await;
     }
     pause(4_000, 2_000).await;
+}
+
+async fn full_disks(world: &World) {
+    let one = if chance_below(2) == 0 { world.some_leader().await } else { 1 + chance_below(NODES) };
+    world.machine(one).fill_disk();
+    pause(1_000, 4_000).await;
+    match chance_below(3) {
+        0 => {
+            world.isolate(one);
+            pause(1_000, 2_000).await;
+        }
+        1 => world.transfer(chance_below(u64::from(SHARDS)) as u32, one).await,
+        _ => {}
+    }
+    pause(500, 1_500).await;
+    world.machine(one).make_room();
+    pause(500, 1_000).await;
+}
+
+/// What was acknowledged lies on two machines. One of them is off, and of the other one's log a bit rots while it is off, too;
+/// the third has missed it.
+async fn rotting_logs(world: &World, record: &Record) {
+    let behind = 1 + chance_below(NODES);
+    world.isolate(behind);
+    pause(3_000, 1_500).await;
+    let mut others = world.others(behind);
+    others.swap(0, chance_below(2) as usize);
+    let (rotten, away) = (others[0], others[1]);
+    // What says that the last write was durable is settled: its own rot would not be noticed before.
+    record.allow_writes(false);
+    pause(700, 300).await;
+    world.kill(away).await;
+    world.kill(rotten).await;
+    world.machine(rotten).rot_log();
+    world.network.heal();
+    record.allow_writes(true);
+    if world.try_start(rotten).await.is_err() {
+        // As an operator does; it comes back as another disk.
+        world.wipe(rotten).await;
+        world.start(rotten).await;
+    }
+    pause(4_000, 2_000).await;
+}
+
+async fn poisoned_replica(world: &World, record: &Record) {
+    let one = 1 + chance_below(NODES);
+    world.machine(one).choke_on(Some(record.coming_value() + chance_below(10)));
+    pause(2_000, 2_000).await;
+    match chance_below(4) {
+        0 => world.restart(one).await,
+        1 => world.transfer(chance_below(u64::from(SHARDS)) as u32, one).await,
+        2 => world.restart(world.others(one)[0]).await,
+        _ => {}
+    }
+    pause(1_500, 1_500).await;
+}
+
+/// The leader is cut off, another one writes, and the first one leads again while reads from before are still under way.
+async fn preempted_reads(world: &World) {
+    let leader = world.some_leader().await;
+    world.preempt_reads(5_000);
+    world.isolate(leader);
+    pause(4_000, 2_000).await;
+    world.network.heal();
+    for _ in 0..4 {
+        pause(200, 400).await;
+        world.transfer(0, leader).await;
+    }
+    pause(1_500, 1_500).await;
 }
 
 async fn exchanged_disks(world: &World) {

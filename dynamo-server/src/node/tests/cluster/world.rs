@@ -16,7 +16,8 @@ use super::super::fixture::TABLE;
 use crate::env::sim::{SimEnv, SimNetwork, SimNode, Weather, chance_below};
 use crate::env::{Env, Storage};
 use crate::guard::EventualReads;
-use crate::node::{ClusterOptions, LOG_BYTES_MAX, Node, NodeOptions};
+use crate::guard::fault::Point;
+use crate::node::{ClusterOptions, LOG_BYTES_MAX, Node, NodeError, NodeOptions};
 use crate::raft::snapshot::SNAPSHOT_CHUNK_BYTES;
 use crate::raft::types::Member;
 use crate::raft::{MemberChange, Pace};
@@ -174,11 +175,38 @@ impl World {
 
     /// Switches a machine on.
     pub async fn start(&self, id: u64) {
-        let options = self.options(id);
+        self.try_start(id).await.expect("a node starts on what it left");
+    }
+
+    /// Switches a machine on, if its node starts.
+    pub async fn try_start(&self, id: u64) -> Result<(), NodeError> {
         let machine = self.machine(id);
         let env = SimEnv::in_network(machine, &self.network);
-        let node = machine.scope(Node::start(options, env)).await.expect("a node starts on what it left");
+        let node = machine.scope(Node::start(self.options(id), env)).await?;
         self.nodes.lock().insert(id, node);
+        Ok(())
+    }
+
+    /// Holds reads up on every machine, between lease and view, for less than so long.
+    pub fn preempt_reads(&self, ms_max: u64) {
+        for node in self.nodes.lock().values() {
+            let pause = Duration::from_millis(chance_below(ms_max));
+            node.guard().faults().pause_at(Point::BehindLease, pause);
+        }
+    }
+
+    /// Nodes that were stopped by a fault, and by which.
+    pub fn stopped(&self) -> Vec<String> {
+        let stopped = |(id, node): (&u64, &Arc<Node<SimEnv>>)| {
+            let health = node.health();
+            health.stopped().map(|reason| format!("node {id} stopped: {reason}"))
+        };
+        self.nodes.lock().iter().filter_map(stopped).collect()
+    }
+
+    /// Whether a shard stands still on a machine.
+    fn stands_still(&self, id: u64) -> bool {
+        self.node(id).is_some_and(|node| node.counters().shards_quarantined > 0)
     }
 
     /// Cuts a machine's power; its disk loses some of what was not synced.
@@ -330,7 +358,16 @@ impl World {
             machine.slow_disk(None);
             machine.set_wall_ahead(0);
             machine.thaw_disk();
+            if let Some(node) = self.node(*id) {
+                node.guard().faults().clear();
+            }
+            machine.make_room();
+            machine.choke_on(None);
             machine.resume();
+            if self.stands_still(*id) {
+                // As an operator does.
+                self.wipe(*id).await;
+            }
             if self.node(*id).is_none() && self.present.lock().contains(id) {
                 self.start(*id).await;
             }
