@@ -58,11 +58,6 @@ impl Record {
         self.no_writes.store(!allowed, Ordering::Relaxed);
     }
 
-    /// A value that will be written soon.
-    pub fn coming_value(&self) -> u64 {
-        self.last_value.load(Ordering::Relaxed) + 3
-    }
-
     /// Ends all clients.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
