@@ -35,4 +35,4 @@ pub use record::{EventName, StreamRecord};
 pub use serve::first_written_at;
 pub use shard::StreamShard;
 pub use state::{StreamTotals, Streams};
-pub use upkeep::{RETENTION_MS, ROLL_BYTES, ROLL_MS, StreamPolicy};
+pub use upkeep::{RETENTION_MS, ROLL_BYTES, ROLL_MS, SHARDS_MAX, StreamPolicy};

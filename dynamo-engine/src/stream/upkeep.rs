@@ -2,7 +2,7 @@
 //!
 //! | what | when | work in apply |
 //! |---|---|---|
-//! | roll over | an open shard that has records is old or large enough | two rows |
+//! | roll over | an open shard that has records is old or large enough, and the stream has few shards | two rows |
 //! | trim | records are older than the retention | one range delete, one row |
 //! | drop | a sealed shard's last record can only be older than the retention | one range delete, one row |
 //!
@@ -22,6 +22,10 @@ pub const RETENTION_MS: u64 = 24 * 3_600_000;
 /// Bytes of records after which a stream shard is rolled over whatever its age, so that one consumer has not all of a busy
 /// table's day before it.
 pub const ROLL_BYTES: u64 = 1 << 30;
+
+/// Stream shards that a data shard keeps of one stream, beyond which none rolls over: what describing a stream takes is
+/// bounded, whatever settings say.
+pub const SHARDS_MAX: usize = 1_000;
 
 /// How long stream shards are open, and how long records are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +50,8 @@ impl StreamPolicy {
         now_ms.saturating_sub(self.retention_ms)
     }
 
-    /// The next steps about `shards` at the moment `now_ms`, as many as one command takes; `None` where nothing is due.
+    /// The next steps about `shards`, in the order of their rows, at the moment `now_ms`, as many as one command takes; `None`
+    /// where nothing is due.
     /// `first_kept` answers from which number on the records of a shard were written at that moment or later.
     ///
     /// # Errors
@@ -58,7 +63,14 @@ impl StreamPolicy {
         mut first_kept: impl FnMut(&StreamShard, u64) -> Result<SequenceNumber, E>,
     ) -> Result<Option<TendStreams>, E> {
         let (mut steps, kept_since) = (Vec::new(), self.kept_since(now_ms));
+        // Shards of the stream at hand: one stream comes after the other, the open shard last.
+        let mut of_stream = (None, 0);
         for shard in shards {
+            of_stream = if of_stream.0 == Some(shard.stream) {
+                (of_stream.0, of_stream.1 + 1)
+            } else {
+                (Some(shard.stream), 1)
+            };
             // Two for one shard at most.
             if steps.len() + 2 > STREAM_STEPS_MAX {
                 break;
@@ -74,7 +86,7 @@ impl StreamPolicy {
                     step(StreamAction::Trim { through: first.previous() });
                 }
             }
-            if shard.is_open() && self.is_full(shard, now_ms) {
+            if shard.is_open() && of_stream.1 < SHARDS_MAX && self.is_full(shard, now_ms) {
                 step(StreamAction::Roll);
             }
         }
@@ -140,6 +152,15 @@ mod tests {
         assert_eq!(due(&[shard(5_000, 5)], 6_001), [trim, StreamAction::Roll]);
         let trimmed = StreamShard { horizon: SequenceNumber::new(15), ..sealed(5_000, 5_500) };
         assert_eq!(due(&[trimmed], 6_001), []);
+    }
+
+    #[test]
+    fn no_shard_rolls_over_when_there_are_very_many() {
+        let with_open = |count: u64| -> Vec<StreamShard> {
+            (1..count).map(|at| sealed(4_900 + at / 10, 5_000)).chain([shard(5_000, 1)]).collect()
+        };
+        assert_eq!(due(&with_open(SHARDS_MAX as u64 - 1), 5_200), [StreamAction::Roll]);
+        assert_eq!(due(&with_open(SHARDS_MAX as u64), 5_200), []);
     }
 
     #[test]
