@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::env::{ANY_INCARNATION, Env, Identity, Transport as _};
+use crate::env::{Env, Identity, Transport as _};
 use crate::node::Node;
-use crate::peer;
-use crate::raft::types::Member;
+use crate::peer::Join;
+use crate::peer::join::JoinRequest;
 use crate::shard::Deadline;
 
 /// How long a member may take for one attempt: a learner with much data has to catch up before it is promoted, which is
@@ -122,9 +122,9 @@ impl Joiner {
     /// Asks the members, one after the other, until one of them has done everything.
     async fn ask<E: Env>(&self, node: &Node<E>) -> Result<(), String> {
         let me = node.identity().node_id;
-        let mut requests = vec![peer::join::encode_add(me, &self.peer_address)];
+        let mut requests = vec![JoinRequest::Add { node: me, address: self.peer_address.clone() }];
         if self.promote {
-            requests.push(peer::join::encode_promote(me));
+            requests.push(JoinRequest::Promote { node: me });
         }
         let mut reasons = Vec::new();
         for (member, address) in &self.members {
@@ -144,9 +144,7 @@ impl Joiner {
     }
 }
 
-async fn ask_one<E: Env>(node: &Node<E>, member: u64, address: &str, request: &[u8]) -> Result<(), String> {
+async fn ask_one<E: Env>(node: &Node<E>, member: u64, address: &str, request: &JoinRequest) -> Result<(), String> {
     let deadline = Deadline::after::<E>(ATTEMPT_MAX);
-    let anybody_there = Member::new(address, ANY_INCARNATION);
-    let answer = super::question(node, member, anybody_there, peer::JOIN, request, deadline).await?;
-    peer::join::decode(&answer).map_err(|error| format!("its answer cannot be read: {error}"))?
+    super::question::<E, Join>(node, member, address, request, deadline).await?.0
 }

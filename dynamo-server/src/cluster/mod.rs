@@ -19,26 +19,26 @@ mod text;
 pub use change::{ClusterChange, ClusterChangeError};
 pub use status::{ClusterStatus, NodeReport};
 
-use bytes::Bytes;
 use shard_router::ShardId;
 
-use crate::env::Env;
-use crate::node::{Attempt, Node};
+use crate::env::{ANY_INCARNATION, Env};
+use crate::node::{Called, Node};
+use crate::peer::Rpc;
 use crate::raft::types::Member;
 use crate::shard::Deadline;
 
-/// Asks a node something that is about no shard.
-async fn question<E: Env>(
+/// Asks whatever runs at `address` under the number of a node something that is about no shard.
+async fn question<E: Env, R: Rpc>(
     node: &Node<E>,
     peer: u64,
-    member: Member,
-    kind: u8,
-    body: &[u8],
+    address: &str,
+    request: R::Request<'_>,
     deadline: Deadline,
-) -> Result<Bytes, String> {
-    match node.ask_at(peer, member, ShardId(0), kind, body, deadline).await {
-        Attempt::Answer(answer) => Ok(answer),
-        Attempt::Lost => Err("it did not answer in time".to_owned()),
-        Attempt::NotSent => Err("it cannot be reached".to_owned()),
+) -> Result<R::Response, String> {
+    let anybody_there = Member::new(address, ANY_INCARNATION);
+    match node.call_at::<R>(peer, anybody_there, ShardId(0), request, deadline).await {
+        Called::Answer(answer) => Ok(answer),
+        Called::Lost => Err("it did not answer in time".to_owned()),
+        Called::NotSent => Err("it cannot be reached".to_owned()),
     }
 }

@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use crate::env::{ANY_INCARNATION, Env};
+use crate::env::Env;
 use crate::node::{Node, NodeStatus, ShardStatus};
-use crate::peer;
+use crate::peer::Status;
 use crate::raft::Members;
-use crate::raft::types::Member;
 use crate::shard::Deadline;
 
 /// How long a member may take to answer.
@@ -238,12 +237,7 @@ pub fn place_of(node: u64, shards: &[ShardReport]) -> Place {
 async fn ask<E: Env>(node: &Node<E>, peer: u64, address: &str) -> (u64, NodeReport) {
     let deadline = Deadline::after::<E>(ANSWER_MAX);
     // Whatever runs there may answer: that it is not the member's data is to be seen.
-    let anybody_there = Member::new(address, ANY_INCARNATION);
-    let answer = super::question(node, peer, anybody_there, peer::STATUS, &[], deadline).await;
-    let read = |answer: bytes::Bytes| {
-        peer::status::decode(&answer).map_err(|error| format!("its answer cannot be read: {error}"))
-    };
-    let status = answer.and_then(read);
+    let status = super::question::<E, Status>(node, peer, address, (), deadline).await;
     (peer, NodeReport { address: address.to_owned(), status })
 }
 
@@ -285,6 +279,7 @@ fn report(shard: u32, views: &BTreeMap<u64, &ShardStatus>) -> ShardReport {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::raft::types::Member;
     use crate::raft::{Follower, GroupOverview};
 
     fn members() -> Members {

@@ -17,11 +17,11 @@ use futures::future::join_all;
 use shard_router::ShardId;
 
 use super::Node;
+use super::leaders::Called;
 use super::periodic::PeriodicTask;
-use super::route::Attempt;
 use crate::env::Env;
-use crate::peer;
-use crate::peer::compare::Question;
+use crate::peer::Compare;
+use crate::peer::compare::{CompareRequest, Question};
 use crate::raft::{Digest, Mark, Progress, RangeReader};
 use crate::shard::{Deadline, Shard, ShardError};
 
@@ -87,13 +87,18 @@ impl<E: Env> Node<E> {
     pub(crate) async fn compare_replicas(&self, shard: &Arc<Shard<E>>) -> Result<Verdict, ShardError> {
         let (id, members) = (E::random(), shard.group().members());
         let replicas: Vec<u64> = members.voters.keys().chain(members.learners.keys()).copied().collect();
-        join_all(replicas.iter().map(|replica| self.ask_replica(*replica, shard, Question::Arm, id))).await;
+        join_all(replicas.iter().map(|replica| {
+            self.ask_replica(*replica, shard, CompareRequest { question: Question::Arm, comparison: id })
+        }))
+        .await;
         shard.propose(Command::Noop, Deadline::after::<E>(ANSWER_MAX)).await?;
         let (mut digests, deadline) = (BTreeMap::new(), Deadline::after::<E>(ASK_FOR));
         let mut pending = replicas;
         while !pending.is_empty() && !deadline.is_over::<E>() && !*self.stopping.borrow() {
             E::sleep(ASK_EVERY).await;
-            let asked = pending.iter().map(|replica| self.ask_replica(*replica, shard, Question::Tell, id));
+            let asked = pending.iter().map(|replica| {
+                self.ask_replica(*replica, shard, CompareRequest { question: Question::Tell, comparison: id })
+            });
             let told = join_all(asked).await;
             let mut still = Vec::new();
             for (replica, progress) in std::mem::take(&mut pending).into_iter().zip(told) {
@@ -108,21 +113,21 @@ impl<E: Env> Node<E> {
         Ok(verdict(&digests))
     }
 
-    async fn ask_replica(&self, replica: u64, shard: &Arc<Shard<E>>, question: Question, id: u64) -> Progress {
+    async fn ask_replica(&self, replica: u64, shard: &Arc<Shard<E>>, request: CompareRequest) -> Progress {
         if replica == self.identity.node_id {
-            return self.take_part(shard.id(), question, id);
+            return self.take_part(shard.id(), request);
         }
-        let body = peer::compare::encode(question, id);
         let deadline = Deadline::after::<E>(ANSWER_MAX);
-        match self.ask(replica, shard.id(), peer::COMPARE, &body, deadline).await {
-            Attempt::Answer(answer) => peer::compare::decode(&answer).unwrap_or(Progress::Absent),
+        match self.call::<Compare>(replica, shard.id(), request, deadline).await {
+            Called::Answer(progress) => progress,
             // Whoever does not answer is missed by others; here it is left out, once it is sure not to come.
-            Attempt::Lost | Attempt::NotSent => Progress::Absent,
+            Called::Lost | Called::NotSent => Progress::Absent,
         }
     }
 
     /// Does what a leader asks of this replica.
-    pub(crate) fn take_part(&self, shard: ShardId, question: Question, id: u64) -> Progress {
+    pub(crate) fn take_part(&self, shard: ShardId, request: CompareRequest) -> Progress {
+        let CompareRequest { question, comparison: id } = request;
         let (Ok(shard), Some(node)) = (self.shard(shard), self.me.upgrade()) else { return Progress::Absent };
         let comparison = shard.group().published().comparison();
         if question == Question::Arm {

@@ -34,9 +34,9 @@ use shard_router::ShardId;
 use tokio::sync::watch;
 
 use super::Node;
-use super::route::{Attempt, Place};
+use super::leaders::{Called, Place};
 use crate::env::Env;
-use crate::peer;
+use crate::peer::{Header, IndexWait};
 use crate::shard::{Deadline, Shard, ShardError};
 
 /// Rows that one command carries: enough to share a round widely, few enough to be applied in a few milliseconds.
@@ -309,11 +309,18 @@ impl<E: Env> Node<E> {
             return;
         }
         if let Ok(Place::At(leader)) = self.place_of(shard, None, deadline).await {
-            let body = peer::index_wait::encode(&positions);
-            if let Attempt::Answer(_) = self.ask(leader, shard.id(), peer::INDEX_WAIT, &body, deadline).await {
+            if let Called::Answer(()) = self.call::<IndexWait>(leader, shard.id(), &positions, deadline).await {
                 return;
             }
         }
         shard.arrivals().wait::<E>(&positions, deadline.remaining::<E>() / 2).await;
+    }
+
+    /// Waits for the entries that a peer asks about, for half of its time.
+    pub(super) async fn wait_for_peers_entries(&self, header: Header, positions: Vec<LanePosition>) {
+        // A shard that is not known here has no entries either.
+        if let Ok(shard) = self.shard(header.shard) {
+            shard.arrivals().wait::<E>(&positions, header.remaining / 2).await;
+        }
     }
 }

@@ -7,12 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::route::{Attempt, Place};
+use parking_lot::Mutex;
+
+use super::leaders::{Called, Place};
 use super::{HAND_OVER_MAX, Node};
 use crate::env::Env;
-use crate::peer;
+use crate::peer::{ChangeMembers, Header};
 use crate::raft::{MemberChange, Members, MembershipError};
-use crate::shard::{Deadline, Shard};
+use crate::shard::{Deadline, Shard, ShardError};
 
 /// How long one attempt at a leader may take: it may have been deposed without knowing.
 const ATTEMPT_MAX: Duration = Duration::from_secs(3);
@@ -57,28 +59,26 @@ impl<E: Env> Node<E> {
         change: &MemberChange,
         deadline: Deadline,
     ) -> Result<(), MembershipError> {
-        let mut hint = None;
-        let mut last = MembershipError::NotLeader { leader: None };
-        while !deadline.is_over::<E>() {
+        let last = Mutex::new(MembershipError::NotLeader { leader: None });
+        let last_seen = &last;
+        let changed = self.at_leader(shard, deadline, |place| async move {
             let attempt = Deadline::after::<E>(ATTEMPT_MAX).min(deadline);
-            let Ok(place) = self.place_of(shard, hint, deadline).await else { break };
             let result = match place {
                 Place::Here => self.change_members_here(shard, change, attempt).await,
                 Place::At(leader) => self.change_members_at(leader, shard, change, attempt).await,
             };
-            let leader = match result {
-                Err(MembershipError::NotLeader { leader }) => leader,
+            match result {
+                Err(MembershipError::NotLeader { leader }) => Err(ShardError::NotLeader { leader }),
                 Err(
                     error @ (MembershipError::InProgress | MembershipError::NotCaughtUp(_) | MembershipError::Unknown),
                 ) => {
-                    last = error;
-                    None
+                    *last_seen.lock() = error;
+                    Err(ShardError::NotLeader { leader: None })
                 }
-                result => return result,
-            };
-            hint = self.after_refusal(shard, leader, deadline).await.unwrap_or_default();
-        }
-        Err(last)
+                result => Ok(result),
+            }
+        });
+        changed.await.unwrap_or_else(|_| Err(last.into_inner()))
     }
 
     /// Changes a group as far as this node leads it. A node that is to go hands over first, so that nobody has to wait
@@ -108,14 +108,20 @@ impl<E: Env> Node<E> {
         change: &MemberChange,
         deadline: Deadline,
     ) -> Result<(), MembershipError> {
-        let body = peer::change_members::encode(change);
-        match self.ask(leader, shard.id(), peer::CHANGE_MEMBERS, &body, deadline).await {
-            Attempt::NotSent => Err(MembershipError::NotLeader { leader: None }),
-            Attempt::Lost => Err(MembershipError::Unknown),
-            Attempt::Answer(answer) => peer::change_members::decode(&answer).unwrap_or_else(|error| {
-                tracing::warn!(leader, %error, "a peer's answer to a change of members cannot be read");
-                Err(MembershipError::Unknown)
-            }),
+        match self.call::<ChangeMembers>(leader, shard.id(), change, deadline).await {
+            Called::Answer(result) => result,
+            Called::NotSent => Err(MembershipError::NotLeader { leader: None }),
+            Called::Lost => Err(MembershipError::Unknown),
         }
+    }
+
+    /// Changes a group for another node, as far as this one leads it.
+    pub(super) async fn change_members_for_peer(
+        &self,
+        header: Header,
+        change: MemberChange,
+    ) -> Result<(), MembershipError> {
+        let shard = self.shard(header.shard).map_err(|_| MembershipError::Stopped)?;
+        self.change_members_here(shard, &change, Deadline::after::<E>(header.remaining)).await
     }
 }

@@ -13,6 +13,7 @@ mod fault;
 mod fitness;
 mod health;
 mod lanes;
+mod leaders;
 mod membership;
 mod off_loop;
 mod options;
@@ -49,16 +50,16 @@ pub use self::admission::Admission;
 pub use self::counters::Counters;
 pub use self::fault::FaultSignal;
 pub use self::health::{Capability, Health, Impairment, ShardHealth};
+pub(crate) use self::leaders::Called;
 pub use self::membership::MembershipFailure;
 pub(crate) use self::off_loop::INLINE_BYTES_MAX;
 pub use self::options::{
     BACKGROUND_READS_MIN, BLOCKING_READS_MAX, ClusterOptions, LOG_BYTES_MAX, NodeOptions, REQUEST_DEADLINE,
 };
-pub(crate) use self::route::Attempt;
 pub use self::route::OnConflict;
 pub use self::start::NodeError;
-pub use self::status::{NodeStatus, ShardStatus};
 pub use crate::env::Storage as StorageOptions;
+pub use crate::peer::status::{NodeStatus, ShardStatus};
 
 use self::counters::StoreReads;
 use self::fitness::Fitness;

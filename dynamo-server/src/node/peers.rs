@@ -1,7 +1,9 @@
-//! What other nodes ask of this one.
+//! What other nodes ask of this one: who may ask, and what each service calls.
 
 use std::collections::BTreeMap;
+use std::future::{Future, ready};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use dynamo_engine::codec::DecodeError;
@@ -9,11 +11,17 @@ use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
 use super::Node;
+use crate::cluster::ClusterChange;
 use crate::env::settings::{self, AgreedSettings};
 use crate::env::{ANY_INCARNATION, Caller, Env, Identity, Introduction, PeerHost, Standing, Transport};
-use crate::peer::{self, Header};
+use crate::peer::join::{JoinRequest, Joined};
+use crate::peer::{
+    self, ChangeMembers, Compare, Fetch, Header, IndexWait, Join, PauseBalancing, Propose, ReadIndex, Rpc, Status,
+    TellRoom, Transfer,
+};
 use crate::raft::rules::{self, Rule};
 use crate::raft::{ServeError, message};
+use crate::shard::Deadline;
 
 /// Why a peer gets no answer.
 #[derive(Debug, thiserror::Error)]
@@ -137,34 +145,75 @@ impl<E: Env> Node<E> {
         }
     }
 
-    async fn serve_request(&self, caller: Caller, mut request: &[u8]) -> Result<Bytes, Refusal> {
-        let header = Header::decode(&mut request)?;
+    async fn serve_request(&self, caller: Caller, request: &Bytes) -> Result<Bytes, Refusal> {
+        let mut body = &request[..];
+        let header = Header::decode(&mut body)?;
         if !self.may_ask(caller, &header) {
             return Err(Refusal::NoMember { node: caller.node, kind: header.kind });
         }
         self.observe_clock(header.clock);
-        let answer = match header.kind {
-            peer::PROPOSE => peer::propose::serve(self, header, request).await,
-            peer::FETCH => peer::fetch::serve(self, header, request).await,
-            peer::INDEX_WAIT => peer::index_wait::serve(self, header, request).await,
-            peer::READ_INDEX => peer::read_index::serve(self, header, request).await,
-            peer::CHANGE_MEMBERS => peer::change_members::serve(self, header, request).await,
-            peer::STATUS => peer::status::serve(self, header, request).await,
-            peer::TRANSFER => peer::transfer::serve(self, header, request).await,
-            peer::COMPARE => peer::compare::serve(self, header, request).await,
-            peer::ROOM => peer::room::serve(self, header, request).await,
-            peer::PAUSE_BALANCING => peer::transfer::serve_pause(self, header, request).await,
-            // Boxed: it asks peers itself, and its future would contain itself otherwise.
-            peer::JOIN => Box::pin(peer::join::serve(self, caller, header, request)).await,
-            tag => Err(DecodeError::Tag { what: "service", tag }),
+        let body = &request.slice_ref(body);
+        match header.kind {
+            Propose::KIND => self.respond::<Propose, _>(body, |commands| self.propose_for_peer(header, commands)).await,
+            Fetch::KIND => self.respond::<Fetch, _>(body, |request| self.supply_for_peer(header, request)).await,
+            IndexWait::KIND => {
+                self.respond::<IndexWait, _>(body, |positions| self.wait_for_peers_entries(header, positions)).await
+            }
+            ReadIndex::KIND => self.respond::<ReadIndex, _>(body, |()| self.read_index(header)).await,
+            ChangeMembers::KIND => {
+                self.respond::<ChangeMembers, _>(body, |change| self.change_members_for_peer(header, change)).await
+            }
+            Status::KIND => self.respond::<Status, _>(body, |()| ready(self.status())).await,
+            Transfer::KIND => {
+                let deadline = Deadline::after::<E>(header.remaining);
+                self.respond::<Transfer, _>(body, |to| self.transfer_here(header.shard, to, deadline)).await
+            }
+            Compare::KIND => {
+                self.respond::<Compare, _>(body, |request| ready(self.take_part(header.shard, request))).await
+            }
+            TellRoom::KIND => self.respond::<TellRoom, _>(body, |room| ready(self.peer_says_of_room(room))).await,
+            PauseBalancing::KIND => {
+                let pause = |ms| ready(self.pause_balancing(Duration::from_millis(ms)));
+                self.respond::<PauseBalancing, _>(body, pause).await
+            }
+            // Boxed: it calls peers itself, and its future would contain itself otherwise.
+            Join::KIND => {
+                let join = |request| Box::pin(self.join_for_peer(caller, header, request));
+                self.respond::<Join, _>(body, join).await
+            }
+            tag => Err(DecodeError::Tag { what: "service", tag }.into()),
+        }
+    }
+
+    /// Reads a request, has it served, and makes the message of the response.
+    async fn respond<R: Rpc, F: Future<Output = R::Response>>(
+        &self,
+        body: &Bytes,
+        serve: impl FnOnce(R::Received) -> F,
+    ) -> Result<Bytes, Refusal> {
+        let response = serve(peer::whole(body)?).await;
+        Ok(peer::response(self.clock_reading(), &response))
+    }
+
+    /// Carries out what a joining node asks for itself.
+    async fn join_for_peer(&self, caller: Caller, header: Header, request: JoinRequest) -> Joined {
+        if request.node() != caller.node {
+            return Joined(Err("a node asks for itself only".to_owned()));
+        }
+        let change = match request {
+            JoinRequest::Add { node, address } => {
+                ClusterChange::Add { node, address, incarnation: Some(caller.incarnation) }
+            }
+            JoinRequest::Promote { node } => ClusterChange::Promote { node },
         };
-        Ok(answer?)
+        let changed = self.change_cluster(&change, Deadline::after::<E>(header.remaining)).await;
+        Joined(changed.map(drop).map_err(|error| error.to_string()))
     }
 
     /// Whether a caller may ask for a service: its status anybody, to be added whoever asks for itself, everything else
     /// only members.
     fn may_ask(&self, caller: Caller, header: &Header) -> bool {
-        if matches!(header.kind, peer::STATUS | peer::JOIN) {
+        if matches!(header.kind, Status::KIND | Join::KIND) {
             return true;
         }
         // As a rule the shard itself knows; while members change, some know more than others.

@@ -1,38 +1,28 @@
-//! From a token to the node that can act for its shard, and there.
-//!
-//! The shard map says which shard owns a token; the shard's own group says who leads it. What this node leads it does
-//! itself; anything else goes to the leader by one message ([`crate::peer`]). Leaders change: a refusal that names
-//! another one is followed at once, and where none is known this waits a little, always within the request's one
-//! deadline. Only what certainly did not happen is tried again.
+//! From a token to its shard, and proposals to the shard's leader ([`leaders`](super::leaders) finds it).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use dynamo_engine::apply::{Outcome, Rejection};
 use dynamo_engine::command::Command;
 use dynamo_engine::plan::PlannedCommand;
 use futures::future::join_all;
-use hlc::Timestamp;
 use shard_router::{ShardId, Token};
 
+use super::leaders::{IfLost, Place};
 use super::room::Need;
 use super::{Node, lanes};
-use crate::env::{Env, Lane, PeerRequest, Transport, TransportError};
+use crate::env::Env;
 use crate::guard::Handler;
-use crate::peer::{self, Header};
-use crate::raft::types::Member;
+use crate::peer::propose::Results;
+use crate::peer::{Header, Propose, ReadIndex};
 use crate::shard::{Deadline, Shard, ShardError, weight};
-
-/// How long a request that finds no leader waits before it looks again. An election takes a hundred times as long.
-const LEADER_PAUSE: Duration = Duration::from_millis(10);
 
 /// How long a write that waits for a transaction waits before it tries again: about what a transaction takes.
 const CONFLICT_PAUSE: Duration = Duration::from_millis(10);
 
-/// How long one attempt to reach a peer may take where the request itself has longer: a leader that was cut off is
-/// replaced after an election timeout, and the request should then still have time for the next one.
-pub(super) const ATTEMPT_MAX: Duration = Duration::from_millis(1_000);
+/// Of the time that a peer has left, one part in so many is for the answer's way back.
+const WAY_BACK_PART: u32 = 20;
 
 /// What becomes of a write whose item a transaction holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,25 +31,6 @@ pub enum OnConflict {
     Answer,
     /// It waits until the item is free, or the time is over.
     Wait,
-}
-
-/// Who can act for a shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// This node.
-    Here,
-    /// Another one.
-    At(u64),
-}
-
-/// What an attempt at a peer came to.
-pub(crate) enum Attempt {
-    /// The bytes behind the answer's header.
-    Answer(Bytes),
-    /// There is no answer; whether the peer acted is not known.
-    Lost,
-    /// The message did not leave this node.
-    NotSent,
 }
 
 impl<E: Env> Node<E> {
@@ -77,21 +48,6 @@ impl<E: Env> Node<E> {
     /// When there is no such shard.
     pub(crate) fn shard(&self, id: ShardId) -> Result<&Arc<Shard<E>>, ShardError> {
         self.shards.get(id.0 as usize).ok_or(ShardError::Stopped)
-    }
-
-    /// The hybrid time that goes out with every message.
-    pub(crate) fn clock_reading(&self) -> Timestamp {
-        self.clock.reading(self.wall_ms())
-    }
-
-    /// Takes over the hybrid time of a message. One that is too far ahead belongs to a node whose clock is wrong, and
-    /// counts for nothing here.
-    pub(crate) fn observe_clock(&self, remote: Timestamp) {
-        if let Err(error) = self.clock.observe(remote, self.wall_ms())
-            && let Some(left_out) = self.wall_log.permits::<E>()
-        {
-            tracing::warn!(%error, left_out, "the clock of a peer is too far ahead, or this node's too far behind");
-        }
     }
 
     /// Proposes a command to the shard that owns `token`, and waits until its leader has applied it.
@@ -159,19 +115,19 @@ impl<E: Env> Node<E> {
             // Nobody else could be asked, so the command need not be kept for another attempt.
             return self.propose_here(shard, command, deadline).await;
         }
-        let mut hint = None;
-        loop {
-            let result = match self.place_of(shard, hint, deadline).await? {
+        let command = &command;
+        self.at_leader(shard, deadline, |place| async move {
+            match place {
                 Place::Here => self.propose_here(shard, command.clone(), deadline).await,
-                Place::At(leader) => self.propose_at(leader, shard.id(), &command, deadline).await,
-            };
-            match result {
-                Err(ShardError::NotLeader { leader }) => {
-                    hint = self.after_refusal(shard, leader, deadline).await?;
+                Place::At(leader) => {
+                    let request = std::slice::from_ref(command);
+                    let results =
+                        self.call_leader::<Propose>(leader, shard.id(), request, IfLost::Unknown, deadline).await??;
+                    results.into_iter().next().unwrap_or(Err(ShardError::Unknown))
                 }
-                result => return result,
             }
-        }
+        })
+        .await
     }
 
     /// Proposes a command to a shard as far as this node leads it.
@@ -198,25 +154,19 @@ impl<E: Env> Node<E> {
         }
     }
 
-    async fn propose_at(
-        &self,
-        leader: u64,
-        shard: ShardId,
-        command: &Command,
-        deadline: Deadline,
-    ) -> Result<Outcome, ShardError> {
-        let body = peer::propose::encode(std::slice::from_ref(command));
-        match self.ask(leader, shard, peer::PROPOSE, &body, deadline).await {
-            Attempt::NotSent => Err(ShardError::NotLeader { leader: None }),
-            Attempt::Lost => Err(ShardError::Unknown),
-            Attempt::Answer(answer) => match peer::propose::decode(&answer) {
-                Ok(results) => results?.pop().unwrap_or(Err(ShardError::Unknown)),
-                Err(error) => {
-                    tracing::warn!(leader, %error, "a peer's answer to a proposal cannot be read");
-                    Err(ShardError::Unknown)
-                }
-            },
+    /// Proposes commands for another node, all at the same time. Gives up a little before that node does, so that what was
+    /// taken back from the queue is known there, too, and the client is throttled instead of being told that nobody knows.
+    ///
+    /// # Errors
+    /// When there is no such shard.
+    pub(super) async fn propose_for_peer(&self, header: Header, commands: Vec<Command>) -> Result<Results, ShardError> {
+        let shard = self.shard(header.shard)?;
+        let deadline = Deadline::after::<E>(header.remaining - header.remaining / WAY_BACK_PART);
+        let mut proposals = Vec::with_capacity(commands.len());
+        for command in commands {
+            proposals.push(self.propose_here(shard, command, deadline));
         }
+        Ok(join_all(proposals).await)
     }
 
     /// Waits until the state of `shard` on this node shows everything acknowledged before this call, wherever the
@@ -225,37 +175,32 @@ impl<E: Env> Node<E> {
     /// # Errors
     /// When nobody confirms in time.
     pub(crate) async fn catch_up(&self, shard: &Arc<Shard<E>>, deadline: Deadline) -> Result<(), ShardError> {
-        let mut hint = None;
-        loop {
-            let result = match self.place_of(shard, hint, deadline).await? {
+        self.at_leader(shard, deadline, |place| async move {
+            match place {
                 Place::Here => self.confirm_leading(shard, deadline).await,
                 Place::At(leader) => self.catch_up_with(leader, shard, deadline).await,
-            };
-            match result {
-                Err(ShardError::NotLeader { leader }) => {
-                    hint = self.after_refusal(shard, leader, deadline).await?;
-                }
-                result => return result,
             }
-        }
+        })
+        .await
     }
 
     async fn catch_up_with(&self, leader: u64, shard: &Arc<Shard<E>>, deadline: Deadline) -> Result<(), ShardError> {
-        let answer = match self.ask(leader, shard.id(), peer::READ_INDEX, &[], self.attempt(deadline)).await {
-            Attempt::Answer(answer) => answer,
-            // Nothing was done, so somebody else may be asked.
-            Attempt::Lost | Attempt::NotSent => return Err(ShardError::NotLeader { leader: None }),
-        };
-        let applied_next = match peer::read_index::decode(&answer) {
-            Ok(result) => result?,
-            Err(error) => {
-                tracing::warn!(leader, %error, "a peer's read index cannot be read");
-                return Err(ShardError::NotConfirmed);
-            }
-        };
+        let attempt = self.attempt(deadline);
+        let applied_next = self.call_leader::<ReadIndex>(leader, shard.id(), (), IfLost::AskAgain, attempt).await??;
         let Some(last) = applied_next.checked_sub(1) else { return Ok(()) };
         let applied = E::timeout(deadline.remaining::<E>(), shard.group().published().wait_applied(last)).await;
         applied.ok_or(ShardError::NotConfirmed)
+    }
+
+    /// How far a replica must have applied to show everything acknowledged by now. Whatever was acknowledged before is
+    /// applied here once this node is known to lead, since a leader acknowledges what it has applied.
+    ///
+    /// # Errors
+    /// As [`Node::confirm_leading`].
+    pub(super) async fn read_index(&self, header: Header) -> Result<u64, ShardError> {
+        let shard = self.shard(header.shard)?;
+        self.confirm_leading(shard, Deadline::after::<E>(header.remaining)).await?;
+        Ok(shard.group().published().applied_next())
     }
 
     /// Makes sure that this node leads `shard` now: by the lease, or by asking a quorum.
@@ -267,132 +212,6 @@ impl<E: Env> Node<E> {
             return Err(ShardError::Stopped);
         }
         self.guard.pass(Handler::Catalog, std::slice::from_ref(shard), deadline).await
-    }
-
-    /// Who can act for `shard`: whoever `hint` names, this node, or the leader that it knows. Waits where nobody is
-    /// known.
-    ///
-    /// The hint comes first: this node goes on holding itself for the leader for a moment after it has handed over, and
-    /// asking itself again would end nowhere.
-    ///
-    /// # Errors
-    /// When nobody is known until the deadline.
-    pub(crate) async fn place_of(
-        &self,
-        shard: &Shard<E>,
-        hint: Option<u64>,
-        deadline: Deadline,
-    ) -> Result<Place, ShardError> {
-        loop {
-            if let Some(leader) = hint {
-                return Ok(Place::At(leader));
-            }
-            if self.is_alone || shard.group().lease().leading_term().is_some() {
-                return Ok(Place::Here);
-            }
-            if let Some(voter) = self.somebody_else(shard) {
-                return Ok(Place::At(voter));
-            }
-            if let Some(leader) = shard.group().other_leader() {
-                return Ok(Place::At(leader));
-            }
-            self.pause(deadline).await?;
-        }
-    }
-
-    /// Any other voter of a shard that stands still here: its group has left, and no longer knows who leads. Whoever is asked
-    /// does.
-    fn somebody_else(&self, shard: &Shard<E>) -> Option<u64> {
-        shard.group().published().quarantine()?;
-        let me = self.identity.node_id;
-        let others: Vec<u64> = shard.group().members().voters.into_keys().filter(|voter| *voter != me).collect();
-        let chance = usize::try_from(E::random() % others.len().max(1) as u64).unwrap_or(0);
-        others.get(chance).copied()
-    }
-
-    /// Where to turn after a refusal that named `leader`. Waits unless it names somebody new.
-    ///
-    /// # Errors
-    /// When the time is over; nothing was done then.
-    pub(crate) async fn after_refusal(
-        &self,
-        shard: &Shard<E>,
-        leader: Option<u64>,
-        deadline: Deadline,
-    ) -> Result<Option<u64>, ShardError> {
-        if self.is_alone {
-            return Err(ShardError::NotLeader { leader: None });
-        }
-        let is_news = leader
-            .is_some_and(|leader| leader != self.identity.node_id && shard.group().other_leader() != Some(leader));
-        if !is_news {
-            self.pause(deadline).await?;
-            return Ok(None);
-        }
-        Ok(leader)
-    }
-
-    /// When to give up one attempt at a peer that may be made again.
-    pub(crate) fn attempt(&self, deadline: Deadline) -> Deadline {
-        Deadline::after::<E>(ATTEMPT_MAX).min(deadline)
-    }
-
-    async fn pause(&self, deadline: Deadline) -> Result<(), ShardError> {
-        if self.fault.reason().is_some() {
-            return Err(ShardError::Stopped);
-        }
-        let left = deadline.remaining::<E>();
-        if left.is_zero() {
-            return Err(ShardError::NotConfirmed);
-        }
-        E::sleep(left.min(LEADER_PAUSE)).await;
-        Ok(())
-    }
-
-    /// Asks a peer to do something for `shard`, and takes over its hybrid time.
-    pub(crate) async fn ask(&self, peer: u64, shard: ShardId, kind: u8, body: &[u8], deadline: Deadline) -> Attempt {
-        // A node that is being removed is a member of some groups and not of others, and may still lead this one.
-        let own = self.shards.get(shard.0 as usize).and_then(|own| own.group().member(peer));
-        let Some(member) = own.or_else(|| self.system().group().member(peer)) else { return Attempt::NotSent };
-        self.ask_at(peer, member, shard, kind, body, deadline).await
-    }
-
-    /// As [`Node::ask`], of a peer that may be no member, or not yet, or not with these data.
-    pub(crate) async fn ask_at(
-        &self,
-        peer: u64,
-        member: Member,
-        shard: ShardId,
-        kind: u8,
-        body: &[u8],
-        deadline: Deadline,
-    ) -> Attempt {
-        let remaining = deadline.remaining::<E>();
-        if remaining.is_zero() {
-            return Attempt::NotSent;
-        }
-        let Member { address, incarnation } = member;
-        let header = Header { kind, shard, remaining, clock: self.clock_reading() };
-        let mut message = Vec::with_capacity(32 + body.len());
-        header.encode(&mut message);
-        message.extend_from_slice(body);
-        let request = PeerRequest { to: peer, incarnation, address, lane: Lane::Requests, body: message.into() };
-        let answer = match self.transport.call(request, remaining).await {
-            Ok(answer) => answer.body,
-            Err(TransportError::NotSent) => return Attempt::NotSent,
-            Err(TransportError::Unreachable | TransportError::TimedOut) => return Attempt::Lost,
-        };
-        let mut rest = &answer[..];
-        match peer::open_response(&mut rest) {
-            Ok(clock) => {
-                self.observe_clock(clock);
-                Attempt::Answer(self.memory.count(answer.slice_ref(rest)))
-            }
-            Err(error) => {
-                tracing::warn!(peer, %error, "a peer's answer cannot be read");
-                Attempt::Lost
-            }
-        }
     }
 
     /// Whether the command is taken, as far as the node and the room on the disks are concerned.

@@ -12,7 +12,8 @@ use super::Node;
 use super::periodic::PeriodicTask;
 use super::room::TOLD_FOR;
 use crate::env::Env;
-use crate::peer;
+use crate::peer::TellRoom;
+use crate::peer::room::Room;
 use crate::shard::Deadline;
 
 /// How often it is said.
@@ -56,17 +57,17 @@ impl<E: Env> PeriodicTask<E> for RoomSharing {
 
 impl<E: Env> Node<E> {
     /// Takes note of what a peer says about its disk.
-    pub(crate) fn peer_says_of_room(&self, peer: u64, is_short: bool) {
-        self.room.peer_says(peer, is_short, E::monotonic_ns());
+    pub(super) fn peer_says_of_room(&self, said: Room) {
+        self.room.peer_says(said.node, said.is_short, E::monotonic_ns());
     }
 
     async fn tell_peers_of_room(&self, is_short: bool) {
         let (me, members) = (self.identity.node_id, self.members());
-        let body = peer::room::encode(me, is_short);
+        let room = Room { node: me, is_short };
         let deadline = Deadline::after::<E>(INTERVAL);
         let mut told = Vec::new();
         for peer in members.voters.keys().chain(members.learners.keys()).filter(|peer| **peer != me) {
-            told.push(self.ask(*peer, ShardId(0), peer::ROOM, &body, deadline));
+            told.push(self.call::<TellRoom>(*peer, ShardId(0), room, deadline));
         }
         // Whoever does not hear of it now does so in a moment.
         join_all(told).await;

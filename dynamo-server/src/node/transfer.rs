@@ -6,9 +6,9 @@ use shard_router::ShardId;
 
 use super::Node;
 use super::balance::PAUSE;
-use super::route::{Attempt, Place};
+use super::leaders::{IfLost, Place};
 use crate::env::Env;
-use crate::peer;
+use crate::peer::{PauseBalancing, Transfer};
 use crate::shard::{Deadline, Shard, ShardError};
 
 /// How often a transfer under way is looked at.
@@ -25,26 +25,16 @@ impl<E: Env> Node<E> {
     /// [`ShardError::NotConfirmed`] when it did not take over in time: it does not vote, lacks entries, or is away.
     pub async fn transfer(&self, shard: ShardId, to: u64, deadline: Deadline) -> Result<(), ShardError> {
         let shard_here = self.shard(shard)?;
-        let mut hint = None;
-        loop {
-            let result = match self.place_of(shard_here, hint, deadline).await? {
-                Place::At(leader) if leader == to => return Ok(()),
+        self.at_leader(shard_here, deadline, |place| async move {
+            match place {
+                Place::At(leader) if leader == to => Ok(()),
                 Place::Here => self.transfer_here(shard, to, deadline).await,
                 Place::At(leader) => {
-                    match self.ask(leader, shard, peer::TRANSFER, &peer::transfer::encode(to), deadline).await {
-                        Attempt::Answer(answer) => peer::transfer::decode(&answer).unwrap_or(Err(ShardError::Unknown)),
-                        // Asking twice does no harm.
-                        Attempt::Lost | Attempt::NotSent => Err(ShardError::NotLeader { leader: None }),
-                    }
+                    self.call_leader::<Transfer>(leader, shard, to, IfLost::AskAgain, deadline).await?
                 }
-            };
-            match result {
-                Err(ShardError::NotLeader { leader }) => {
-                    hint = self.after_refusal(shard_here, leader, deadline).await?;
-                }
-                result => return result,
             }
-        }
+        })
+        .await
     }
 
     /// Lets node `to` lead a shard that this node leads, and waits until it does.
@@ -73,13 +63,13 @@ impl<E: Env> Node<E> {
     /// Leaves the leaders where they are for [`PAUSE`], on all nodes that can be reached: an operator has moved some.
     pub(crate) async fn pause_balancing_everywhere(&self, deadline: Deadline) {
         self.pause_balancing(PAUSE);
-        let body = peer::transfer::encode_pause(PAUSE);
+        let pause_ms = u64::try_from(PAUSE.as_millis()).unwrap_or(u64::MAX);
         let members = self.members();
         for peer in members.voters.keys().chain(members.learners.keys()).filter(|peer| **peer != self.identity.node_id)
         {
             let patience = Deadline::after::<E>(TAKE_OVER_MAX).min(deadline);
             // A node that does not hear of it may move a leader back; it is shown in the status.
-            let _ = self.ask(*peer, ShardId(0), peer::PAUSE_BALANCING, &body, patience).await;
+            let _ = self.call::<PauseBalancing>(*peer, ShardId(0), pause_ms, patience).await;
         }
     }
 

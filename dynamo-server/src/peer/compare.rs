@@ -8,12 +8,11 @@
 
 use bytes::Bytes;
 use dynamo_engine::codec::{
-    DecodeError, finish, get_bytes, get_list, get_str, get_u8, get_u64, put_bytes, put_list, put_str, put_u64,
+    DecodeError, get_bytes, get_list, get_str, get_u8, get_u64, put_bytes, put_list, put_str, put_u64,
 };
 
-use super::{Header, response};
-use crate::env::Env;
-use crate::node::Node;
+use super::Rpc;
+use super::rpc::{Decode, Encode};
 use crate::raft::{Digest, Progress, RangeDigest};
 
 /// What a replica is asked.
@@ -25,65 +24,70 @@ pub enum Question {
     Tell,
 }
 
-/// The body of a request.
-pub fn encode(question: Question, id: u64) -> Vec<u8> {
-    let mut out = vec![question as u8];
-    out.extend_from_slice(&id.to_be_bytes());
-    out
+/// What a replica is asked about which comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompareRequest {
+    /// What.
+    pub question: Question,
+    /// The comparison's number, drawn by the leader.
+    pub comparison: u64,
 }
 
-fn decode_question(mut body: &[u8]) -> Result<(Question, u64), DecodeError> {
-    let input = &mut body;
-    let question = match get_u8(input)? {
-        0 => Question::Arm,
-        1 => Question::Tell,
-        tag => return Err(DecodeError::Tag { what: "question about replicas", tag }),
-    };
-    let id = u64::from_be_bytes(get_array(input)?);
-    finish(input)?;
-    Ok((question, id))
+/// The service.
+pub struct Compare;
+
+impl Rpc for Compare {
+    const KIND: u8 = 49;
+    type Request<'a> = CompareRequest;
+    type Received = CompareRequest;
+    type Response = Progress;
 }
 
-/// Reads the answer.
-///
-/// # Errors
-/// When this program does not understand it.
-pub fn decode(mut body: &[u8]) -> Result<Progress, DecodeError> {
-    let input = &mut body;
-    let progress = match get_u8(input)? {
-        0 => Progress::Absent,
-        1 => Progress::Pending,
-        2 => Progress::Done(Ok(Digest { index: get_u64(input)?, ranges: get_list(input, get_range)? })),
-        3 => Progress::Done(Err(get_str(input)?)),
-        tag => return Err(DecodeError::Tag { what: "answer about replicas", tag }),
-    };
-    finish(input)?;
-    Ok(progress)
+impl Encode for CompareRequest {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(self.question as u8);
+        out.extend_from_slice(&self.comparison.to_be_bytes());
+    }
 }
 
-/// Does what a peer asks.
-///
-/// # Errors
-/// When this program does not understand it.
-pub async fn serve<E: Env>(node: &Node<E>, header: Header, body: &[u8]) -> Result<Bytes, DecodeError> {
-    let (question, id) = decode_question(body)?;
-    let progress = node.take_part(header.shard, question, id);
-    Ok(response(node.clock_reading(), |out| put_progress(out, &progress)))
+impl Decode for CompareRequest {
+    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<CompareRequest, DecodeError> {
+        let question = match get_u8(input)? {
+            0 => Question::Arm,
+            1 => Question::Tell,
+            tag => return Err(DecodeError::Tag { what: "question about replicas", tag }),
+        };
+        Ok(CompareRequest { question, comparison: u64::from_be_bytes(get_array(input)?) })
+    }
 }
 
-fn put_progress(out: &mut Vec<u8>, progress: &Progress) {
-    match progress {
-        Progress::Absent => out.push(0),
-        Progress::Pending => out.push(1),
-        Progress::Done(Ok(digest)) => {
-            out.push(2);
-            put_u64(out, digest.index);
-            put_list(out, &digest.ranges, put_range);
+impl Encode for Progress {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Progress::Absent => out.push(0),
+            Progress::Pending => out.push(1),
+            Progress::Done(Ok(digest)) => {
+                out.push(2);
+                put_u64(out, digest.index);
+                put_list(out, &digest.ranges, put_range);
+            }
+            Progress::Done(Err(reason)) => {
+                out.push(3);
+                put_str(out, reason);
+            }
         }
-        Progress::Done(Err(reason)) => {
-            out.push(3);
-            put_str(out, reason);
-        }
+    }
+}
+
+impl Decode for Progress {
+    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<Progress, DecodeError> {
+        Ok(match get_u8(input)? {
+            0 => Progress::Absent,
+            1 => Progress::Pending,
+            2 => Progress::Done(Ok(Digest { index: get_u64(input)?, ranges: get_list(input, get_range)? })),
+            3 => Progress::Done(Err(get_str(input)?)),
+            tag => return Err(DecodeError::Tag { what: "answer about replicas", tag }),
+        })
     }
 }
 
@@ -111,14 +115,13 @@ fn get_array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], DecodeError> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::rpc::assert_read_back;
     use super::*;
 
     #[test]
     fn questions_and_answers_are_read_back() {
         for question in [Question::Arm, Question::Tell] {
-            let bytes = encode(question, 1 << 40);
-            assert_eq!(decode_question(&bytes), Ok((question, 1 << 40)));
-            assert!((0..bytes.len()).all(|cut| decode_question(&bytes[..cut]).is_err()));
+            assert_read_back(&CompareRequest { question, comparison: 1 << 40 });
         }
         let range = RangeDigest { start: b"\x10key".to_vec(), rows: 3, bytes: 300, crc: 0xfeed_beef };
         for progress in [
@@ -127,10 +130,7 @@ mod tests {
             Progress::Done(Ok(Digest { index: 120, ranges: vec![range.clone(), range] })),
             Progress::Done(Err("the disk".to_owned())),
         ] {
-            let mut bytes = Vec::new();
-            put_progress(&mut bytes, &progress);
-            assert_eq!(decode(&bytes), Ok(progress));
-            assert!((0..bytes.len()).all(|cut| decode(&bytes[..cut]).is_err()));
+            assert_read_back(&progress);
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The bytes of a shard's refusal, so that the node that asked can do what it would have done itself.
 
+use bytes::Bytes;
 use dynamo_engine::codec::{DecodeError, get_option, get_u8, get_u64, put_option, put_u64};
 
+use super::rpc::{Decode, Encode};
 use crate::shard::ShardError;
 
 const NOT_LEADER: u8 = 1;
@@ -12,8 +14,7 @@ const OVERLOADED: u8 = 5;
 const DISK_FULL: u8 = 6;
 const STOPPED: u8 = 7;
 
-/// Appends an error.
-pub fn put_failure(out: &mut Vec<u8>, error: &ShardError) {
+fn put_failure(out: &mut Vec<u8>, error: &ShardError) {
     match error {
         ShardError::NotLeader { leader } => {
             out.push(NOT_LEADER);
@@ -28,11 +29,7 @@ pub fn put_failure(out: &mut Vec<u8>, error: &ShardError) {
     }
 }
 
-/// Takes an error off the front of `input`.
-///
-/// # Errors
-/// When this program does not know it.
-pub fn get_failure(input: &mut &[u8]) -> Result<ShardError, DecodeError> {
+fn get_failure(input: &mut &[u8]) -> Result<ShardError, DecodeError> {
     Ok(match get_u8(input)? {
         NOT_LEADER => ShardError::NotLeader { leader: get_option(input, get_u64)? },
         UNKNOWN => ShardError::Unknown,
@@ -45,36 +42,33 @@ pub fn get_failure(input: &mut &[u8]) -> Result<ShardError, DecodeError> {
     })
 }
 
-/// Appends a result.
-pub fn put_result<T>(out: &mut Vec<u8>, result: &Result<T, ShardError>, put: impl FnOnce(&mut Vec<u8>, &T)) {
-    match result {
-        Ok(value) => {
-            out.push(0);
-            put(out, value);
+impl<T: Encode> Encode for Result<T, ShardError> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Ok(value) => {
+                out.push(0);
+                value.encode(out);
+            }
+            Err(error) => put_failure(out, error),
         }
-        Err(error) => put_failure(out, error),
     }
 }
 
-/// Takes a result off the front of `input`.
-///
-/// # Errors
-/// When this program does not understand it.
-pub fn get_result<T>(
-    input: &mut &[u8],
-    get: impl FnOnce(&mut &[u8]) -> Result<T, DecodeError>,
-) -> Result<Result<T, ShardError>, DecodeError> {
-    match input.first() {
-        Some(0) => {
-            *input = &input[1..];
-            get(input).map(Ok)
+impl<T: Decode> Decode for Result<T, ShardError> {
+    fn decode(input: &mut &[u8], message: &Bytes) -> Result<Result<T, ShardError>, DecodeError> {
+        match input.first() {
+            Some(0) => {
+                *input = &input[1..];
+                T::decode(input, message).map(Ok)
+            }
+            _ => get_failure(input).map(Err),
         }
-        _ => get_failure(input).map(Err),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::rpc::assert_read_back;
     use super::*;
 
     #[test]
@@ -89,10 +83,7 @@ mod tests {
             ShardError::DiskFull,
             ShardError::Stopped,
         ] {
-            let mut out = Vec::new();
-            put_result::<()>(&mut out, &Err(error.clone()), |_, ()| ());
-            let read = get_result(&mut &out[..], |_| Ok(()));
-            assert_eq!(read, Ok(Err(error)));
+            assert_read_back::<Result<(), ShardError>>(&Err(error));
         }
         assert_eq!(get_failure(&mut &[99][..]), Err(DecodeError::Tag { what: "refusal", tag: 99 }));
     }

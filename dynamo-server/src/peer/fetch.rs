@@ -13,59 +13,58 @@ use dynamo_engine::codec::{DecodeError, get_u8, get_u64, put_u64};
 use dynamo_engine::read::remote::{Need, Supply};
 use shard_router::Epoch;
 
-use super::failure::{get_result, put_result};
-use super::{Header, response};
-use crate::env::Env;
-use crate::guard::{Handler, ReadFailure};
-use crate::node::Node;
-use crate::shard::{Deadline, ShardError};
+use super::Rpc;
+use super::rpc::{Decode, Encode};
+use crate::guard::Handler;
+use crate::shard::ShardError;
 
-/// The body of a request.
-pub fn encode(handler: Handler, epoch: Epoch, need: &Need) -> Vec<u8> {
-    let mut out = vec![handler as u8];
-    put_u64(&mut out, epoch.0);
-    need.encode(&mut out);
-    out
+/// The service.
+pub struct Fetch;
+
+/// What is needed of a shard, and by which handler.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FetchRequest<N> {
+    /// Who reads.
+    pub handler: Handler,
+    /// The epoch of the shard in the asker's map.
+    pub epoch: Epoch,
+    /// What is needed.
+    pub need: N,
 }
 
-/// Reads the answer of a request; the rows stay where they are.
-///
-/// # Errors
-/// When this program does not understand it.
-pub fn decode(body: &Bytes) -> Result<Result<Supply, ShardError>, DecodeError> {
-    get_result(&mut &body[..], |rest| Supply::decode(&body.slice_ref(rest)))
+impl Rpc for Fetch {
+    const KIND: u8 = 34;
+    type Request<'a> = FetchRequest<&'a Need>;
+    type Received = FetchRequest<Need>;
+    type Response = Result<Supply, ShardError>;
 }
 
-/// Does what a peer asks.
-///
-/// # Errors
-/// When this program does not understand it.
-pub async fn serve<E: Env>(node: &Node<E>, header: Header, mut body: &[u8]) -> Result<Bytes, DecodeError> {
-    let input = &mut body;
-    let tag = get_u8(input)?;
-    let handler = Handler::from_number(tag).ok_or(DecodeError::Tag { what: "handler", tag })?;
-    let epoch = Epoch(get_u64(input)?);
-    let need = Need::decode(input)?;
-    let supply = supply(node, header, handler, epoch, need).await;
-    Ok(response(node.clock_reading(), |out| put_result(out, &supply, |out, supply| supply.encode(out))))
+impl Encode for FetchRequest<&Need> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(self.handler as u8);
+        put_u64(out, self.epoch.0);
+        self.need.encode(out);
+    }
 }
 
-async fn supply<E: Env>(
-    node: &Node<E>,
-    header: Header,
-    handler: Handler,
-    epoch: Epoch,
-    need: Need,
-) -> Result<Supply, ShardError> {
-    let shard = node.shard(header.shard)?;
-    match node.supply_here(shard, epoch, handler, need, Deadline::after::<E>(header.remaining)).await {
-        Ok(supply) => Ok(supply),
-        Err(ReadFailure::Stale) => Ok(Supply::Stale),
-        Err(ReadFailure::Shard(error)) => Err(error),
-        Err(ReadFailure::Read(error)) => {
-            tracing::error!(shard = header.shard.0, %error, "what a peer needs cannot be read");
-            Err(ShardError::NotConfirmed)
-        }
+impl Decode for FetchRequest<Need> {
+    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<FetchRequest<Need>, DecodeError> {
+        let tag = get_u8(input)?;
+        let handler = Handler::from_number(tag).ok_or(DecodeError::Tag { what: "handler", tag })?;
+        let epoch = Epoch(get_u64(input)?);
+        Ok(FetchRequest { handler, epoch, need: Need::decode(std::mem::take(input))? })
+    }
+}
+
+impl Encode for Supply {
+    fn encode(&self, out: &mut Vec<u8>) {
+        Supply::encode(self, out);
+    }
+}
+
+impl Decode for Supply {
+    fn decode(input: &mut &[u8], message: &Bytes) -> Result<Supply, DecodeError> {
+        Supply::decode(&message.slice_ref(std::mem::take(input)))
     }
 }
 
@@ -73,24 +72,21 @@ async fn supply<E: Env>(
 mod tests {
     use dynamo_engine::read::remote::Wants;
 
+    use super::super::rpc::{assert_read_back, bytes_of};
     use super::*;
 
     #[test]
     fn golden_request() {
         let need = Need { tables: Vec::new(), wants: Wants::Marks(vec![b"k".to_vec()]) };
-        assert_eq!(encode(Handler::Query, Epoch(300), &need), [2, 0xac, 2, 1, 0, 4, 1, 1, b'k']);
+        let request = FetchRequest { handler: Handler::Query, epoch: Epoch(300), need: &need };
+        assert_eq!(bytes_of(&request), [2, 0xac, 2, 1, 0, 4, 1, 1, b'k']);
     }
 
     #[test]
     fn answers_are_read_back() {
         let supply = Supply::Rows(vec![Some(Bytes::from_static(b"row")), None]);
         for answer in [Ok(supply), Ok(Supply::Stale), Err(ShardError::NotLeader { leader: Some(2) })] {
-            let mut out = Vec::new();
-            put_result(&mut out, &answer, |out, supply: &Supply| supply.encode(out));
-            assert_eq!(decode(&Bytes::from(out.clone())), Ok(answer));
-            for cut in 0..out.len() {
-                assert!(decode(&Bytes::copy_from_slice(&out[..cut])).is_err());
-            }
+            assert_read_back(&answer);
         }
     }
 }

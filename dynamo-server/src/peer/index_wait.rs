@@ -5,58 +5,49 @@
 //! response  nothing, once they have arrived or half of the asker's time is over
 //! ```
 //!
-//! A write waits for its entries before it is answered ([`propose`](super::propose)). The home of a transaction does
+//! A write waits for its entries before it is answered ([`Propose`](super::Propose)). The home of a transaction does
 //! not: others wait for its decision, so it is told at once, and the coordinator asks for the entries afterwards.
 
 use bytes::Bytes;
-use dynamo_engine::codec::{DecodeError, finish, get_list, put_list};
+use dynamo_engine::codec::DecodeError;
 use dynamo_engine::lane::LanePosition;
 
-use super::{Header, response};
-use crate::env::Env;
-use crate::node::Node;
+use super::Rpc;
+use super::rpc::{Decode, Encode};
 
-/// The body of a request.
-pub fn encode(positions: &[LanePosition]) -> Vec<u8> {
-    let mut out = Vec::new();
-    put_list(&mut out, positions, |out, position| position.encode(out));
-    out
+/// The service.
+pub struct IndexWait;
+
+impl Rpc for IndexWait {
+    const KIND: u8 = 35;
+    type Request<'a> = &'a [LanePosition];
+    type Received = Vec<LanePosition>;
+    type Response = ();
 }
 
-fn decode(mut body: &[u8]) -> Result<Vec<LanePosition>, DecodeError> {
-    let input = &mut body;
-    let positions = get_list(input, LanePosition::decode)?;
-    finish(input)?;
-    Ok(positions)
-}
-
-/// Does what a peer asks.
-///
-/// # Errors
-/// When this program does not understand it.
-pub async fn serve<E: Env>(node: &Node<E>, header: Header, body: &[u8]) -> Result<Bytes, DecodeError> {
-    let positions = decode(body)?;
-    // A shard that is not known here has no entries either.
-    if let Ok(shard) = node.shard(header.shard) {
-        shard.arrivals().wait::<E>(&positions, header.remaining / 2).await;
+impl Encode for LanePosition {
+    fn encode(&self, out: &mut Vec<u8>) {
+        LanePosition::encode(*self, out);
     }
-    Ok(response(node.clock_reading(), |_| ()))
+}
+
+impl Decode for LanePosition {
+    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<LanePosition, DecodeError> {
+        LanePosition::decode(input)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use shard_router::ShardId;
 
+    use super::super::rpc::assert_read_back;
     use super::*;
 
     #[test]
     fn requests_are_read_back() {
         let positions = [(0, 1), (300, 70_000)];
         let positions = positions.map(|(target, sequence)| LanePosition { target: ShardId(target), sequence });
-        let bytes = encode(&positions);
-        assert_eq!(decode(&bytes), Ok(positions.to_vec()));
-        for cut in 0..bytes.len() {
-            assert!(decode(&bytes[..cut]).is_err());
-        }
+        assert_read_back(&positions.to_vec());
     }
 }

@@ -5,17 +5,15 @@
 //! response  00   |   01 · why not
 //! ```
 //!
-//! Whoever joins asks for itself, with the number and incarnation that it has greeted with. The member that is asked carries the change to the leaders of all shards. The node asks again until it is what it
-//! wants to be, so that an answer that got lost does no harm.
+//! Whoever joins asks for itself, with the number and incarnation that it has greeted with. The member that is asked
+//! carries the change to the leaders of all shards. The node asks again until it is what it wants to be, so that an
+//! answer that got lost does no harm.
 
 use bytes::Bytes;
-use dynamo_engine::codec::{DecodeError, finish, get_str, get_u8, get_u64, put_str, put_u64};
+use dynamo_engine::codec::{DecodeError, get_str, get_u8, get_u64, put_str, put_u64};
 
-use super::{Header, response};
-use crate::cluster::{ClusterChange, ClusterChangeError};
-use crate::env::{Caller, Env};
-use crate::node::Node;
-use crate::shard::Deadline;
+use super::Rpc;
+use super::rpc::{Decode, Encode};
 
 const ADD: u8 = 0;
 const PROMOTE: u8 = 1;
@@ -23,85 +21,113 @@ const PROMOTE: u8 = 1;
 const DONE: u8 = 0;
 const REFUSED: u8 = 1;
 
-/// The body of a request that `node`, which listens at `address`, be added.
-pub fn encode_add(node: u64, address: &str) -> Vec<u8> {
-    let mut out = vec![ADD];
-    put_u64(&mut out, node);
-    put_str(&mut out, address);
-    out
+/// The service; anybody may ask, for itself.
+pub struct Join;
+
+/// What a node asks that joins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JoinRequest {
+    /// To be added.
+    Add {
+        /// Its number.
+        node: u64,
+        /// Where it listens for peers.
+        address: String,
+    },
+    /// To vote.
+    Promote {
+        /// Its number.
+        node: u64,
+    },
 }
 
-/// The body of a request that `node` be promoted.
-pub fn encode_promote(node: u64) -> Vec<u8> {
-    let mut out = vec![PROMOTE];
-    put_u64(&mut out, node);
-    out
-}
-
-fn decode_request(mut body: &[u8], incarnation: u64) -> Result<ClusterChange, DecodeError> {
-    let input = &mut body;
-    let change = match get_u8(input)? {
-        ADD => ClusterChange::Add { node: get_u64(input)?, address: get_str(input)?, incarnation: Some(incarnation) },
-        PROMOTE => ClusterChange::Promote { node: get_u64(input)? },
-        tag => return Err(DecodeError::Tag { what: "request to join", tag }),
-    };
-    finish(input)?;
-    Ok(change)
-}
-
-/// Reads the answer: done, or why not.
-///
-/// # Errors
-/// When this program does not understand it.
-pub fn decode(mut body: &[u8]) -> Result<Result<(), String>, DecodeError> {
-    let input = &mut body;
-    let answer = match get_u8(input)? {
-        DONE => Ok(()),
-        REFUSED => Err(get_str(input)?),
-        tag => return Err(DecodeError::Tag { what: "answer to a node that joins", tag }),
-    };
-    finish(input)?;
-    Ok(answer)
-}
-
-/// Does what a joining node asks.
-///
-/// # Errors
-/// When this program does not understand it.
-pub async fn serve<E: Env>(node: &Node<E>, caller: Caller, header: Header, body: &[u8]) -> Result<Bytes, DecodeError> {
-    let change = decode_request(body, caller.incarnation)?;
-    let is_for_itself = matches!(
-        change,
-        ClusterChange::Add { node, .. } | ClusterChange::Promote { node } if node == caller.node
-    );
-    let changed = match is_for_itself {
-        true => node.change_cluster(&change, Deadline::after::<E>(header.remaining)).await,
-        false => Err(ClusterChangeError::Refused("a node asks for itself only".to_owned())),
-    };
-    Ok(response(node.clock_reading(), |out| match changed {
-        Ok(_) => out.push(DONE),
-        Err(error) => {
-            out.push(REFUSED);
-            put_str(out, &error.to_string());
+impl JoinRequest {
+    /// Whom it is about.
+    pub fn node(&self) -> u64 {
+        match self {
+            JoinRequest::Add { node, .. } | JoinRequest::Promote { node } => *node,
         }
-    }))
+    }
+}
+
+/// Done, or why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joined(pub Result<(), String>);
+
+impl Rpc for Join {
+    const KIND: u8 = 45;
+    type Request<'a> = &'a JoinRequest;
+    type Received = JoinRequest;
+    type Response = Joined;
+}
+
+impl Encode for &JoinRequest {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            JoinRequest::Add { node, address } => {
+                out.push(ADD);
+                put_u64(out, *node);
+                put_str(out, address);
+            }
+            JoinRequest::Promote { node } => {
+                out.push(PROMOTE);
+                put_u64(out, *node);
+            }
+        }
+    }
+}
+
+impl Decode for JoinRequest {
+    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<JoinRequest, DecodeError> {
+        match get_u8(input)? {
+            ADD => Ok(JoinRequest::Add { node: get_u64(input)?, address: get_str(input)? }),
+            PROMOTE => Ok(JoinRequest::Promote { node: get_u64(input)? }),
+            tag => Err(DecodeError::Tag { what: "request to join", tag }),
+        }
+    }
+}
+
+impl Encode for Joined {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match &self.0 {
+            Ok(()) => out.push(DONE),
+            Err(reason) => {
+                out.push(REFUSED);
+                put_str(out, reason);
+            }
+        }
+    }
+}
+
+impl Decode for Joined {
+    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<Joined, DecodeError> {
+        match get_u8(input)? {
+            DONE => Ok(Joined(Ok(()))),
+            REFUSED => Ok(Joined(Err(get_str(input)?))),
+            tag => Err(DecodeError::Tag { what: "answer to a node that joins", tag }),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::rpc::{assert_read_back, bytes_of, whole};
     use super::*;
 
     #[test]
     fn requests_and_answers_are_read_back() {
-        let add = encode_add(4, "d:4");
-        let change = ClusterChange::Add { node: 4, address: "d:4".to_owned(), incarnation: Some(9) };
-        assert_eq!(decode_request(&add, 9), Ok(change));
-        assert_eq!(decode_request(&encode_promote(300), 9), Ok(ClusterChange::Promote { node: 300 }));
-        for cut in 0..add.len() {
-            assert!(decode_request(&add[..cut], 9).is_err(), "cut at {cut}");
+        let add = JoinRequest::Add { node: 4, address: "d:4".to_owned() };
+        let bytes = Bytes::from(bytes_of(&&add));
+        assert_eq!(bytes[..], *b"\x00\x04\x03d:4");
+        assert_eq!(whole(&bytes), Ok(add));
+        let promote = JoinRequest::Promote { node: 300 };
+        assert_eq!(whole(&bytes_of(&&promote).into()), Ok(promote));
+        for cut in 0..bytes.len() {
+            assert!(whole::<JoinRequest>(&bytes.slice(..cut)).is_err(), "cut at {cut}");
         }
-        assert_eq!(decode(&[0]), Ok(Ok(())));
-        assert_eq!(decode(b"\x01\x02no"), Ok(Err("no".to_owned())));
-        assert!(decode(&[2]).is_err() && decode(&[0, 0]).is_err());
+        assert_read_back(&Joined(Ok(())));
+        assert_eq!(bytes_of(&Joined(Err("no".to_owned()))), b"\x01\x02no");
+        let unknown: [&[u8]; 2] = [&[2], &[0, 0]];
+        assert!(unknown.into_iter().all(|bytes| whole::<Joined>(&Bytes::from_static(bytes)).is_err()));
     }
 }

@@ -1,4 +1,5 @@
-//! What nodes do for each other on behalf of clients: one file per service.
+//! What nodes say to each other on behalf of clients: one file and one type per service ([`Rpc`]), bytes only. Who serves
+//! it stands in `dynamo-server/src/node/peers.rs`.
 //!
 //! A request that reaches a node whose shard is led elsewhere is decoded, planned and answered where it arrived; only
 //! the step that needs the shard's leader travels, as one message with one answer:
@@ -25,15 +26,28 @@
 
 pub mod change_members;
 pub mod compare;
-pub mod failure;
+mod failure;
 pub mod fetch;
 pub mod index_wait;
 pub mod join;
 pub mod propose;
 pub mod read_index;
 pub mod room;
+mod rpc;
 pub mod status;
 pub mod transfer;
+
+pub use change_members::ChangeMembers;
+pub use compare::Compare;
+pub use fetch::Fetch;
+pub use index_wait::IndexWait;
+pub use join::Join;
+pub use propose::Propose;
+pub use read_index::ReadIndex;
+pub use room::TellRoom;
+pub use rpc::{Decode, Encode, Rpc, whole};
+pub use status::Status;
+pub use transfer::{PauseBalancing, Transfer};
 
 use std::time::Duration;
 
@@ -47,29 +61,6 @@ const FORMAT: u8 = 1;
 
 /// The lowest kind of a service.
 pub const FIRST_KIND: u8 = 32;
-
-/// [`propose`].
-pub const PROPOSE: u8 = 32;
-/// [`read_index`].
-pub const READ_INDEX: u8 = 33;
-/// [`fetch`].
-pub const FETCH: u8 = 34;
-/// [`index_wait`].
-pub const INDEX_WAIT: u8 = 35;
-/// [`change_members`].
-pub const CHANGE_MEMBERS: u8 = 40;
-/// [`status`].
-pub const STATUS: u8 = 42;
-/// [`transfer`].
-pub const TRANSFER: u8 = 43;
-/// [`transfer::serve_pause`].
-pub const PAUSE_BALANCING: u8 = 44;
-/// [`join`].
-pub const JOIN: u8 = 45;
-/// [`room`].
-pub const ROOM: u8 = 46;
-/// [`compare`].
-pub const COMPARE: u8 = 49;
 
 /// What every request to a peer begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,19 +103,21 @@ pub fn is_service(message: &[u8]) -> bool {
 }
 
 /// The beginning of an answer.
-pub fn begin_response(clock: Timestamp) -> Vec<u8> {
+fn begin_response(clock: Timestamp) -> Vec<u8> {
     let mut out = vec![FORMAT];
     out.extend_from_slice(&clock.0.to_be_bytes());
     out
 }
 
-/// Takes the beginning off an answer and gives the answerer's hybrid time.
+/// Reads a response: the answerer's hybrid time, and what it answers.
 ///
 /// # Errors
 /// When this program does not understand it.
-pub fn open_response(input: &mut &[u8]) -> Result<Timestamp, DecodeError> {
-    check_format(input)?;
-    get_clock(input)
+pub fn read_response<T: Decode>(message: &Bytes) -> Result<(Timestamp, T), DecodeError> {
+    let mut body = &message[..];
+    check_format(&mut body)?;
+    let clock = get_clock(&mut body)?;
+    Ok((clock, whole(&message.slice_ref(body))?))
 }
 
 fn check_format(input: &mut &[u8]) -> Result<(), DecodeError> {
@@ -140,10 +133,18 @@ fn get_clock(input: &mut &[u8]) -> Result<Timestamp, DecodeError> {
     Ok(Timestamp(u64::from_be_bytes(*clock)))
 }
 
-/// An answer that says nothing but its time and `body`.
-pub(crate) fn response(clock: Timestamp, body: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+/// The message of a request.
+pub fn request<R: Rpc>(header: &Header, request: &R::Request<'_>) -> Bytes {
+    let mut out = Vec::with_capacity(512);
+    header.encode(&mut out);
+    request.encode(&mut out);
+    out.into()
+}
+
+/// The message of a response.
+pub fn response<T: Encode>(clock: Timestamp, response: &T) -> Bytes {
     let mut out = begin_response(clock);
-    body(&mut out);
+    response.encode(&mut out);
     out.into()
 }
 
@@ -154,7 +155,7 @@ mod tests {
     #[test]
     fn golden_bytes() {
         let header = Header {
-            kind: PROPOSE,
+            kind: Propose::KIND,
             shard: ShardId(300),
             remaining: Duration::from_millis(5),
             clock: Timestamp(0x0102_0304_0506_0708),
@@ -167,6 +168,6 @@ mod tests {
         for cut in 0..out.len() {
             assert!(Header::decode(&mut &out[..cut]).is_err(), "cut at {cut}");
         }
-        assert_eq!(open_response(&mut &response(Timestamp(7), |_| ())[..]), Ok(Timestamp(7)));
+        assert_eq!(read_response(&response(Timestamp(7), &())), Ok((Timestamp(7), ())));
     }
 }

@@ -6,47 +6,52 @@
 //! ```
 
 use bytes::Bytes;
-use dynamo_engine::codec::{DecodeError, finish, get_bool, get_u64, put_bool, put_u64};
+use dynamo_engine::codec::{DecodeError, get_bool, get_u64, put_bool, put_u64};
 
-use super::{Header, response};
-use crate::env::Env;
-use crate::node::Node;
+use super::Rpc;
+use super::rpc::{Decode, Encode};
 
-/// The body of a request of `node`.
-pub fn encode(node: u64, is_short: bool) -> Vec<u8> {
-    let mut out = Vec::new();
-    put_u64(&mut out, node);
-    put_bool(&mut out, is_short);
-    out
+/// The service.
+pub struct TellRoom;
+
+/// What a node says of its disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Which node.
+    pub node: u64,
+    /// Whether it has too little room.
+    pub is_short: bool,
 }
 
-fn decode(mut body: &[u8]) -> Result<(u64, bool), DecodeError> {
-    let input = &mut body;
-    let said = (get_u64(input)?, get_bool(input)?);
-    finish(input)?;
-    Ok(said)
+impl Rpc for TellRoom {
+    const KIND: u8 = 46;
+    type Request<'a> = Room;
+    type Received = Room;
+    type Response = ();
 }
 
-/// Takes note of what a peer says.
-///
-/// # Errors
-/// When this program does not understand it.
-pub async fn serve<E: Env>(node: &Node<E>, _header: Header, body: &[u8]) -> Result<Bytes, DecodeError> {
-    let (peer, is_short) = decode(body)?;
-    node.peer_says_of_room(peer, is_short);
-    Ok(response(node.clock_reading(), |_| ()))
+impl Encode for Room {
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_u64(out, self.node);
+        put_bool(out, self.is_short);
+    }
+}
+
+impl Decode for Room {
+    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<Room, DecodeError> {
+        Ok(Room { node: get_u64(input)?, is_short: get_bool(input)? })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::rpc::assert_read_back;
     use super::*;
 
     #[test]
     fn what_is_said_is_read_back() {
-        for said in [(1, true), (70_000, false)] {
-            let bytes = encode(said.0, said.1);
-            assert_eq!(decode(&bytes), Ok(said));
-            assert!((0..bytes.len()).all(|cut| decode(&bytes[..cut]).is_err()));
+        for (node, is_short) in [(1, true), (70_000, false)] {
+            assert_read_back(&Room { node, is_short });
         }
     }
 }

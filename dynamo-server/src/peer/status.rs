@@ -13,61 +13,89 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use dynamo_engine::codec::{
-    DecodeError, finish, get_bool, get_list, get_option, get_str, get_u32, get_u64, put_bool, put_list, put_option,
-    put_str, put_u64,
+    DecodeError, get_bool, get_list, get_option, get_str, get_u32, get_u64, put_bool, put_list, put_option, put_str,
+    put_u64,
 };
 
-use super::{Header, response};
-use crate::env::Env;
-use crate::node::{Node, NodeStatus, ShardStatus};
+use super::Rpc;
+use super::rpc::{Decode, Encode};
 use crate::raft::types::Member;
 use crate::raft::{Follower, GroupOverview, Members};
 
-/// Does what a peer asks.
-///
-/// # Errors
-/// When this program does not understand it.
-pub async fn serve<E: Env>(node: &Node<E>, _header: Header, body: &[u8]) -> Result<Bytes, DecodeError> {
-    finish(body)?;
-    let status = node.status();
-    Ok(response(node.clock_reading(), |out| put_node(out, &status)))
+/// A node, as it sees itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// Its number.
+    pub node: u64,
+    /// The number of its cluster.
+    pub cluster_id: u128,
+    /// Drawn when its data was made.
+    pub incarnation: u64,
+    /// The version of its program.
+    pub version: String,
+    /// The fault that stopped it.
+    pub stopped: Option<String>,
+    /// Whether it refuses writes because its disk is full.
+    pub disk_full: bool,
+    /// What else keeps it from something, one sentence each: see `Impairment` in `dynamo-server/src/node/health.rs`.
+    pub complaints: Vec<String>,
+    /// For how long it promises a leader not to elect another, in milliseconds.
+    pub lease_ms: u64,
+    /// Its shards, in their order.
+    pub shards: Vec<ShardStatus>,
 }
 
-/// Reads the answer.
-///
-/// # Errors
-/// When this program does not understand it.
-pub fn decode(mut body: &[u8]) -> Result<NodeStatus, DecodeError> {
-    let input = &mut body;
-    let status = get_node(input)?;
-    finish(input)?;
-    Ok(status)
+/// A shard on a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShardStatus {
+    /// Its number.
+    pub shard: u32,
+    /// Whether the node leads it, with everything inherited applied.
+    pub leads: bool,
+    /// Whether a lease lets the node's reads through right now.
+    pub has_lease: bool,
+    /// Where its group stands on the node.
+    pub group: GroupOverview,
 }
 
-fn put_node(out: &mut Vec<u8>, status: &NodeStatus) {
-    put_u64(out, status.node);
-    out.extend_from_slice(&status.cluster_id.to_be_bytes());
-    out.extend_from_slice(&status.incarnation.to_be_bytes());
-    put_str(out, &status.version);
-    put_option(out, status.stopped.as_ref(), |out, reason| put_str(out, reason));
-    put_bool(out, status.disk_full);
-    put_list(out, &status.complaints, |out, complaint| put_str(out, complaint));
-    put_u64(out, status.lease_ms);
-    put_list(out, &status.shards, put_shard);
+/// The service; anybody may ask.
+pub struct Status;
+
+impl Rpc for Status {
+    const KIND: u8 = 42;
+    type Request<'a> = ();
+    type Received = ();
+    type Response = NodeStatus;
 }
 
-fn get_node(input: &mut &[u8]) -> Result<NodeStatus, DecodeError> {
-    Ok(NodeStatus {
-        node: get_u64(input)?,
-        cluster_id: u128::from_be_bytes(get_array(input)?),
-        incarnation: u64::from_be_bytes(get_array(input)?),
-        version: get_str(input)?,
-        stopped: get_option(input, get_str)?,
-        disk_full: get_bool(input)?,
-        complaints: get_list(input, get_str)?,
-        lease_ms: get_u64(input)?,
-        shards: get_list(input, get_shard)?,
-    })
+impl Encode for NodeStatus {
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_u64(out, self.node);
+        out.extend_from_slice(&self.cluster_id.to_be_bytes());
+        out.extend_from_slice(&self.incarnation.to_be_bytes());
+        put_str(out, &self.version);
+        put_option(out, self.stopped.as_ref(), |out, reason| put_str(out, reason));
+        put_bool(out, self.disk_full);
+        put_list(out, &self.complaints, |out, complaint| put_str(out, complaint));
+        put_u64(out, self.lease_ms);
+        put_list(out, &self.shards, put_shard);
+    }
+}
+
+impl Decode for NodeStatus {
+    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<NodeStatus, DecodeError> {
+        Ok(NodeStatus {
+            node: get_u64(input)?,
+            cluster_id: u128::from_be_bytes(get_array(input)?),
+            incarnation: u64::from_be_bytes(get_array(input)?),
+            version: get_str(input)?,
+            stopped: get_option(input, get_str)?,
+            disk_full: get_bool(input)?,
+            complaints: get_list(input, get_str)?,
+            lease_ms: get_u64(input)?,
+            shards: get_list(input, get_shard)?,
+        })
+    }
 }
 
 fn get_array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], DecodeError> {
@@ -133,6 +161,7 @@ fn get_members(input: &mut &[u8]) -> Result<BTreeMap<u64, Member>, DecodeError> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::rpc::assert_read_back;
     use super::*;
 
     #[test]
@@ -161,11 +190,6 @@ mod tests {
             lease_ms: 1_000,
             shards: vec![ShardStatus { shard: 15, leads: true, has_lease: false, group }, ShardStatus::default()],
         };
-        let mut out = Vec::new();
-        put_node(&mut out, &status);
-        assert_eq!(decode(&out), Ok(status));
-        for cut in 0..out.len() {
-            assert!(decode(&out[..cut]).is_err(), "cut at {cut}");
-        }
+        assert_read_back(&status);
     }
 }

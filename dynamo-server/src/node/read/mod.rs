@@ -33,13 +33,14 @@ use shard_router::{Epoch, Token, TokenRange};
 pub(in crate::node) use self::residence::Residence;
 use self::run::{SUPPLY_BYTES, Sources};
 use super::Node;
-use super::route::{Attempt, Place};
+use super::leaders::{IfLost, Place};
 use super::transaction::Locked;
 use crate::env::Env;
 #[cfg(any(test, feature = "fault-injection"))]
 use crate::guard::fault::Point;
 use crate::guard::{EventualReads, Handler, REPLICA_AGE_MAX, ReadFailure};
-use crate::peer;
+use crate::peer::fetch::FetchRequest;
+use crate::peer::{Fetch, Header};
 use crate::raft::rules::{self, Rule};
 use crate::shard::{Deadline, Shard, ShardError};
 
@@ -252,9 +253,8 @@ impl<E: Env> Node<E> {
         at_home: AtHome,
         deadline: Deadline,
     ) -> Result<Option<Supply>, ReadFailure> {
-        let mut hint = None;
-        loop {
-            let reached = match (self.place_of(shard, hint, deadline).await?, at_home) {
+        let reached = self.at_leader(shard, deadline, |place| async move {
+            match (place, at_home) {
                 (Place::Here, AtHome::Fence) => {
                     self.fence_here(handler, shard, epoch, need, deadline).await.map(|()| None)
                 }
@@ -262,14 +262,11 @@ impl<E: Env> Node<E> {
                     self.supply_here(shard, epoch, handler, need.clone(), deadline).await.map(Some)
                 }
                 (Place::At(leader), _) => self.supply_at(leader, handler, shard, epoch, need, deadline).await.map(Some),
-            };
-            match reached {
-                Ok(Some(Supply::Stale)) => return Err(ReadFailure::Stale),
-                Err(ReadFailure::Shard(ShardError::NotLeader { leader })) => {
-                    hint = self.after_refusal(shard, leader, deadline).await?;
-                }
-                reached => return reached,
             }
+        });
+        match reached.await {
+            Ok(Some(Supply::Stale)) => Err(ReadFailure::Stale),
+            reached => reached,
         }
     }
 
@@ -288,18 +285,30 @@ impl<E: Env> Node<E> {
             Wants::Page(_) => Some(self.room_for(SUPPLY_BYTES)?),
             _ => None,
         };
-        let body = peer::fetch::encode(handler, epoch, need);
         // A leader that was cut off must not take all the time; one that has 16 MB to send needs some.
-        let half = Deadline::after::<E>((deadline.remaining::<E>() / 2).max(ATTEMPT_MIN));
-        let answer = match self.ask(leader, shard.id(), peer::FETCH, &body, half.min(deadline)).await {
-            Attempt::Answer(answer) => answer,
-            Attempt::Lost | Attempt::NotSent => return Err(ShardError::NotLeader { leader: None }.into()),
-        };
-        match peer::fetch::decode(&answer) {
-            Ok(supply) => Ok(supply?),
-            Err(error) => {
-                tracing::warn!(leader, %error, "a peer's supply cannot be read");
-                Err(ShardError::NotConfirmed.into())
+        let half = Deadline::after::<E>((deadline.remaining::<E>() / 2).max(ATTEMPT_MIN)).min(deadline);
+        let request = FetchRequest { handler, epoch, need };
+        Ok(self.call_leader::<Fetch>(leader, shard.id(), request, IfLost::AskAgain, half).await??)
+    }
+
+    /// Reads for another node what it needs of a shard that this one leads.
+    ///
+    /// # Errors
+    /// As [`Node::supply_here`]; that the plan is stale is a supply.
+    pub(in crate::node) async fn supply_for_peer(
+        &self,
+        header: Header,
+        request: FetchRequest<Need>,
+    ) -> Result<Supply, ShardError> {
+        let FetchRequest { handler, epoch, need } = request;
+        let shard = self.shard(header.shard)?;
+        match self.supply_here(shard, epoch, handler, need, Deadline::after::<E>(header.remaining)).await {
+            Ok(supply) => Ok(supply),
+            Err(ReadFailure::Stale) => Ok(Supply::Stale),
+            Err(ReadFailure::Shard(error)) => Err(error),
+            Err(ReadFailure::Read(error)) => {
+                tracing::error!(shard = header.shard.0, %error, "what a peer needs cannot be read");
+                Err(ShardError::NotConfirmed)
             }
         }
     }

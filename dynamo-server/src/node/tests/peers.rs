@@ -18,7 +18,10 @@ use crate::env::{
     TokioEnv, Transport,
 };
 use crate::node::{ClusterOptions, Node, NodeError, NodeOptions};
-use crate::peer::{self, Header};
+use crate::peer::join::JoinRequest;
+use crate::peer::{
+    ChangeMembers, Encode, Fetch, Header, Join, PauseBalancing, Propose, ReadIndex, Rpc, Status, Transfer,
+};
 use crate::raft::types::Member;
 use crate::raft::{MemberChange, Pace};
 
@@ -211,14 +214,17 @@ async fn a_stranger_on_the_port_for_peers_changes_nothing() {
         let request = PeerRequest { to, incarnation: 0, address: address.clone(), lane, body: message.into() };
         stranger.call(request, remaining).await.is_ok()
     };
-    assert!(ask(peer::STATUS, Vec::new()).await);
-    let add = MemberChange::AddLearner { node: 9, member: Member::new("h:9", 5) };
-    assert!(!ask(peer::CHANGE_MEMBERS, peer::change_members::encode(&add)).await);
-    for kind in [peer::PROPOSE, peer::FETCH, peer::READ_INDEX, peer::TRANSFER, peer::PAUSE_BALANCING] {
+    assert!(ask(Status::KIND, Vec::new()).await);
+    let mut add = Vec::new();
+    (&MemberChange::AddLearner { node: 9, member: Member::new("h:9", 5) }).encode(&mut add);
+    assert!(!ask(ChangeMembers::KIND, add).await);
+    for kind in [Propose::KIND, Fetch::KIND, ReadIndex::KIND, Transfer::KIND, PauseBalancing::KIND] {
         assert!(!ask(kind, vec![0; 16]).await, "kind {kind}");
     }
     // It may ask for itself, and for nobody else.
-    assert!(ask(peer::JOIN, peer::join::encode_promote(1)).await, "it is told that it may not");
+    let mut promote = Vec::new();
+    (&JoinRequest::Promote { node: 1 }).encode(&mut promote);
+    assert!(ask(Join::KIND, promote).await, "it is told that it may not");
     assert_eq!(node.members().iter().count(), 1);
     node.shutdown().await;
 }

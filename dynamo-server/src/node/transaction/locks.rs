@@ -12,7 +12,7 @@ use dynamo_engine::keyspace::{RowKey, Space};
 
 use crate::env::Env;
 use crate::node::Node;
-use crate::node::route::ATTEMPT_MAX;
+use crate::node::leaders::ATTEMPT_MAX;
 use crate::raft::Published;
 use crate::shard::{Deadline, Shard, ShardError};
 
