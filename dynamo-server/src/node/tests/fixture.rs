@@ -43,7 +43,8 @@ pub fn table<E: Env>(node: &Node<E>) -> Arc<TableDescriptor> {
     node.catalog().table(TABLE).expect("the table was created")
 }
 
-fn item(id: &str, value: &str) -> Item {
+/// An item of the table.
+pub fn item(id: &str, value: &str) -> Item {
     BTreeMap::from([
         ("id".to_owned(), AttributeValue::S(id.to_owned())),
         ("value".to_owned(), AttributeValue::S(value.to_owned())),

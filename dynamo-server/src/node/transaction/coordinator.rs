@@ -75,13 +75,11 @@ impl<E: Env> Node<E> {
         self.prepare(&mut parts, prepares, deadline).await;
         reach(Step::AfterPrepare).await;
         let answer = match parts.verdict() {
-            parts::Verdict::Commit { at, prepares, reads } if self.takes_over(at) => {
+            parts::Verdict::Commit { at, prepares, reads } => {
+                // A shard has it in its log: far ahead of this node's wall time or not, it is where hybrid time stands.
+                self.clock.observe_local(at);
                 let verdict = Verdict::Commit { at, prepares, reads };
                 return self.commit(parts, at, verdict, client, deadline).await;
-            }
-            parts::Verdict::Commit { .. } => {
-                self.release(&parts).await;
-                Err(ShardError::NotConfirmed)
             }
             parts::Verdict::Abort(answer) => {
                 self.release(&parts).await;
@@ -90,18 +88,6 @@ impl<E: Env> Node<E> {
         };
         // The client may have gone.
         drop(client.finished.send(answer));
-    }
-
-    /// Whether a transaction may be committed at a time that a shard has prepared it at. A commit takes that time to all of
-    /// its shards, for good, so one whose clock is wrong must not name it.
-    fn takes_over(&self, at: Timestamp) -> bool {
-        let taken = self.clock.observe(at, self.wall_ms());
-        if let Err(error) = &taken
-            && let Some(left_out) = self.wall_log.permits::<E>()
-        {
-            tracing::warn!(%error, left_out, "a transaction is given up: a shard prepares it too far in the future");
-        }
-        taken.is_ok()
     }
 
     /// Asks all shards at once, and waits for all of them.
@@ -166,7 +152,7 @@ impl<E: Env> Node<E> {
     /// Until when prepares of a transaction that begins now may be accepted; hence after every one that began before.
     fn far_deadline_ms(&self) -> u64 {
         let life_ms = u64::try_from(LIFE.as_millis()).unwrap_or(u64::MAX);
-        self.clock_reading().physical_ms().saturating_add(life_ms)
+        self.hybrid_ms().saturating_add(life_ms)
     }
 
     /// Carries the commit out on the other shards, at once. Whether all have done it.

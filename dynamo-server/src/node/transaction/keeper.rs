@@ -196,7 +196,7 @@ impl<E: Env> Node<E> {
                 join_all(resolves).await.into_iter().collect::<Result<(), ShardError>>()?;
             }
             // Only once it is over does the shard let the record go; until then there is nothing to do.
-            Decision::Aborted { deadline_ms } if self.clock_reading().physical_ms() <= *deadline_ms => return Ok(()),
+            Decision::Aborted { deadline_ms } if self.hybrid_ms() <= *deadline_ms => return Ok(()),
             Decision::Aborted { .. } => {}
         }
         self.propose_to(home, Command::Forget(Forget { id }), deadline).await?;

@@ -22,6 +22,7 @@
 //! | `forwarded` | writes by way of another node, when their time is over |
 //! | `green` | with every rule kept no seed finds anything |
 //! | `red` | with one rule broken some seed does |
+//! | `set_clocks` | wall clocks that were all ahead and are set right |
 //! | `schedules` | rules that chance breaks too seldom: one schedule each, to the letter, red and green |
 //!
 //! The long run, 300 seeds of each of 23 scenarios, 6,900 together, and an hour of torment of real processes:
@@ -42,6 +43,7 @@ mod late_disk;
 mod red;
 mod scenarios;
 mod schedules;
+mod set_clocks;
 mod snapshots;
 mod streams;
 mod tables;
