@@ -296,8 +296,8 @@ impl<E: Env> Group<E> {
             published.set_quarantine(Quarantine::Data(reason.clone()));
             lease.shut_down();
         }
-        let log =
-            GroupLog::new(shard.0, Arc::clone(&context.log), context.wal.clone(), Arc::clone(&lease), recovered.log);
+        let told = (Arc::clone(&lease), Arc::clone(&published));
+        let log = GroupLog::new(shard.0, Arc::clone(&context.log), context.wal.clone(), told, recovered.log);
         let machine = Machine::new(
             Arc::clone(&context.state),
             log.clone(),

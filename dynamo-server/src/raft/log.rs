@@ -27,6 +27,8 @@ use super::durable::Durable;
 use super::incoming::Incoming;
 use super::keys::Value;
 use super::lease_feed::{LeaseFeed, voters};
+use super::published::Published;
+use super::quarantine::Quarantine;
 use super::tail::{LogSize, TAIL_BYTES_MAX, Tail};
 use super::types::{CommittedLeaderId, LogEntry, LogId, Member, NodeId, Types, Vote, longer, shorter};
 use super::wal::{NewEntry, Wal};
@@ -209,6 +211,7 @@ struct Shared<E: Env> {
     store: Arc<Log>,
     wal: Wal<E>,
     lease: Arc<LeaseFeed>,
+    published: Arc<Published>,
     inner: Mutex<Inner>,
 }
 
@@ -229,8 +232,14 @@ struct Inner {
 }
 
 impl<E: Env> GroupLog<E> {
-    /// The log of `group` as it was recovered.
-    pub fn new(group: u32, store: Arc<Log>, wal: Wal<E>, lease: Arc<LeaseFeed>, recovered: RecoveredLog) -> Self {
+    /// The log of `group` as it was recovered; `published` says how far it is applied.
+    pub fn new(
+        group: u32,
+        store: Arc<Log>,
+        wal: Wal<E>,
+        (lease, published): (Arc<LeaseFeed>, Arc<Published>),
+        recovered: RecoveredLog,
+    ) -> Self {
         let next = recovered.last.map_or(0, |last| last.index() + 1);
         let inner = Inner {
             vote: recovered.vote,
@@ -243,7 +252,7 @@ impl<E: Env> GroupLog<E> {
             size: recovered.size,
             durable: Arc::new(Durable::new(next)),
         };
-        GroupLog { shared: Arc::new(Shared { group, store, wal, lease, inner: Mutex::new(inner) }) }
+        GroupLog { shared: Arc::new(Shared { group, store, wal, lease, published, inner: Mutex::new(inner) }) }
     }
 
     /// Bytes of entries that are not purged, roughly.
@@ -417,9 +426,10 @@ impl<E: Env> RaftLogStorage<Types<E>> for GroupLog<E> {
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
+        let from = last.map_or(0, |last| last.index() + 1);
+        self.shared.refuse_to_lose_applied(from)?;
         {
             let mut inner = self.shared.inner.lock();
-            let from = last.map_or(0, |last| last.index() + 1);
             inner.tail.truncate(from);
             inner.size.truncate(from);
             inner.last = shorter(inner.last, last);
@@ -446,6 +456,22 @@ impl<E: Env> RaftLogStorage<Types<E>> for GroupLog<E> {
 type ToWrite = (Vec<NewEntry>, Option<LogId>, Arc<Durable>);
 
 impl<E: Env> Shared<E> {
+    /// What is applied is committed, so no leader may have another entry there. Where one has, a majority has forgotten what
+    /// it acknowledged: a member's disk went back to an older state of itself. Nothing here can tell who is right, so the
+    /// shard stands still on this node instead of following into a log that its own state does not fit.
+    fn refuse_to_lose_applied(&self, from: u64) -> io::Result<()> {
+        let applied_next = self.published.applied_next();
+        if from >= applied_next {
+            return Ok(());
+        }
+        let quarantine = Quarantine::Replaced { index: from, applied: applied_next - 1 };
+        tracing::error!(shard = self.group, %quarantine, "the shard stands still on this node");
+        self.lease.shut_down();
+        let error = io::Error::other(format!("shard {} stands still: {quarantine}", self.group));
+        self.published.set_quarantine(quarantine);
+        Err(error)
+    }
+
     /// Makes entries readable and encodes them for the WAL.
     fn remember(&self, entries: impl IntoIterator<Item = LogEntry>) -> ToWrite {
         let mut written = Vec::new();

@@ -33,6 +33,13 @@ pub enum Quarantine {
         /// What happened.
         reason: String,
     },
+    /// Because the leader's log has another entry here than the one that is applied.
+    Replaced {
+        /// Its index.
+        index: u64,
+        /// The last index that is applied.
+        applied: u64,
+    },
     /// Because of what lies here of it, which could not be read when the node started.
     Data(String),
 }
@@ -51,6 +58,11 @@ impl fmt::Display for Quarantine {
             Quarantine::Entry { term, index, command, reason } => {
                 write!(f, "entry {term}-{index} ({command}): {reason}")
             }
+            Quarantine::Replaced { index, applied } => write!(
+                f,
+                "entry {index}: the leader has another one there, and this node has applied up to {applied}: a member's disk \
+                 holds an older state of itself, and has forgotten what it acknowledged"
+            ),
             Quarantine::Data(reason) => {
                 write!(f, "what lies here of it: {reason}. Replace this node, or restore its directory from a copy")
             }

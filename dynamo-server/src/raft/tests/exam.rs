@@ -30,9 +30,10 @@ impl StoreBuilder<Types<SimEnv>, GroupLog<SimEnv>, Machine<SimEnv>, ()> for Fres
         let lease = Arc::new(LeaseFeed::start(0, (timing, timing.promise()), Vec::new(), None, now, 0));
         let recovered = RecoveredLog::read(&stores.log, SHARD.0, None).unwrap();
         let wal = Wal::start(Arc::clone(&stores.log), fault.clone(), None);
-        let log = GroupLog::new(SHARD.0, stores.log, wal, Arc::clone(&lease), recovered);
         let state = RecoveredState::read(&*stores.state, SHARD, Arc::new(ShardMap::whole())).unwrap();
         let published = Arc::new(state.publish());
+        let told = (Arc::clone(&lease), Arc::clone(&published));
+        let log = GroupLog::new(SHARD.0, stores.log, wal, told, recovered);
         let machine = Machine::new(stores.state, log.clone(), state, lease, published, fault);
         Ok(((), log, machine))
     }

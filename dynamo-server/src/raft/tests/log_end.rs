@@ -6,6 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use dynamo_engine::catalog::MemoryCatalog;
+use dynamo_engine::lane::Lanes;
+use hlc::Timestamp;
 use lease::{Moment, Timing};
 use openraft::EntryPayload;
 use openraft::storage::{IOFlushed, RaftLogStorage};
@@ -13,9 +16,10 @@ use openraft::storage::{IOFlushed, RaftLogStorage};
 use crate::env::sim::{SimEnv, SimNode, chance_below, run};
 use crate::env::{Env, Storage, StoreOptions};
 use crate::node::FaultSignal;
-use crate::raft::Wal;
+use crate::raft::{Quarantine, Wal};
 use crate::raft::lease_feed::LeaseFeed;
 use crate::raft::log::{GroupLog, RecoveredLog};
+use crate::raft::published::Published;
 use crate::raft::types::{CommittedLeaderId, LogEntry, LogId, Vote};
 
 const GROUP: u32 = 0;
@@ -87,7 +91,7 @@ async fn live(machine: &Arc<SimNode>, model: &mut Model) -> Result<(), String> {
     let now = Moment::from_nanos(SimEnv::monotonic_ns());
     let lease = Arc::new(LeaseFeed::start(1, (timing, timing.promise()), Vec::new(), None, now, 0));
     let wal = Wal::start(Arc::clone(&stores.log), FaultSignal::default(), None);
-    let mut log = GroupLog::new(GROUP, stores.log, wal.clone(), lease, recovered);
+    let mut log = GroupLog::new(GROUP, stores.log, wal.clone(), (lease, published(0)), recovered);
     for _ in 0..1 + chance_below(STEPS) {
         step(&mut log, model).await;
         if chance_below(3) == 0 {
@@ -98,6 +102,37 @@ async fn live(machine: &Arc<SimNode>, model: &mut Model) -> Result<(), String> {
     log.save_vote(&Vote::new(model.term + 1, 1)).await.unwrap();
     model.term += 1;
     Ok(())
+}
+
+fn published(applied_next: u64) -> Arc<Published> {
+    Arc::new(Published::new(applied_next, MemoryCatalog::default(), Timestamp::ZERO, &Lanes::default()))
+}
+
+/// A majority that has forgotten what it acknowledged has another entry where this replica has applied one.
+#[test]
+fn an_end_that_is_applied_is_not_replaced() {
+    run(5, async {
+        let machine = SimNode::new(1, 1);
+        machine
+            .scope(async {
+                let stores = SimEnv::new(&machine).open(&Storage::Memory, &StoreOptions::default()).unwrap();
+                let recovered = RecoveredLog::read(&stores.log, GROUP, None).unwrap();
+                let timing = Timing::for_election_timeout(Duration::from_secs(1)).unwrap();
+                let now = Moment::from_nanos(SimEnv::monotonic_ns());
+                let lease = Arc::new(LeaseFeed::start(1, (timing, timing.promise()), Vec::new(), None, now, 0));
+                let wal = Wal::<SimEnv>::start(Arc::clone(&stores.log), FaultSignal::default(), None);
+                let applied = published(4);
+                let mut log = GroupLog::new(GROUP, stores.log, wal, (lease, Arc::clone(&applied)), recovered);
+                let mut model = Model { term: 1, ..Model::default() };
+                log.append(model.grow(6), IOFlushed::noop()).await.unwrap();
+                log.truncate_after(Some(model.entries[3])).await.unwrap();
+                assert!(applied.quarantine().is_none(), "entries 4 and 5 were not applied");
+                assert!(log.truncate_after(Some(model.entries[2])).await.is_err());
+                assert_eq!(log.last(), Some(model.entries[3]), "nothing is lost");
+                assert_eq!(applied.quarantine().as_deref(), Some(&Quarantine::Replaced { index: 3, applied: 3 }));
+            })
+            .await;
+    });
 }
 
 #[test]
