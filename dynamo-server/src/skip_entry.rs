@@ -45,7 +45,7 @@ fn skip(shard: u32, (term, index): (u64, u64), is_sure: bool, directory: PathBuf
     }
     let stores =
         Stores::open(&Storage::Directory(directory), &StoreOptions::default(), 0).map_err(|error| error.to_string())?;
-    skip_entry(&*stores.state, ShardId(shard), term, index).map_err(|error| error.to_string())?;
+    skip_entry(&stores.log, &*stores.state, ShardId(shard), term, index).map_err(|error| error.to_string())?;
     Ok(format!("{what}. Done: the node may be started"))
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dynamo_engine::apply::Outcome;
@@ -265,6 +266,7 @@ pub struct Group<E: Env> {
     /// A snapshot that is coming in.
     staging: Arc<Staging>,
     wall_clocks: Arc<WallClocks>,
+    is_standstill_noted: AtomicBool,
     fault: FaultSignal,
 }
 
@@ -318,8 +320,8 @@ impl<E: Env> Group<E> {
             drop(raft.shutdown().await);
         }
         let staging = Arc::new(Staging::new(Arc::clone(&context.state)));
-        let fault = context.fault.clone();
-        Ok(Group { shard, map, raft, log, lease, published, staging, wall_clocks, fault })
+        let (is_standstill_noted, fault) = (AtomicBool::new(false), context.fault.clone());
+        Ok(Group { shard, map, raft, log, lease, published, staging, wall_clocks, is_standstill_noted, fault })
     }
 
     /// Gives a new group its first members. Nothing happens to a group that has some already.
@@ -555,6 +557,18 @@ impl<E: Env> Group<E> {
         }
     }
 
+    /// Writes down the entry at which the shard stands still, once, for [`skip_entry`](super::skip_entry).
+    pub async fn note_standstill(&self) {
+        let stands = self.published.quarantine();
+        let Some(Quarantine::Entry { term, index, .. }) = stands.as_deref() else { return };
+        if self.is_standstill_noted.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if let Err(error) = self.log.note_standstill(*term, *index).await {
+            tracing::error!(shard = self.shard.0, %error, "the entry at which the shard stands still cannot be written down");
+        }
+    }
+
     /// Ends the Raft task without telling anybody, as a panic does.
     #[cfg(test)]
     pub async fn end_abruptly(&self) {
@@ -647,6 +661,9 @@ fn config(pace: &Pace) -> Result<Config, GroupError> {
         // Each queue is allocated in full per group; a shard has one sequencer with few entries in flight.
         api_channel_size: Some(1024),
         notification_channel_size: Some(4096),
+        // An empty disk is another member (`Rule::Incarnations`); one that was put back to an older copy of itself is sent
+        // what it lacks. Left alone, it would be a voter that never again counts.
+        allow_log_reversion: Some(true),
         // A ring for a feature that is off.
         log_stage_capacity: Some(1),
         ..Config::default()

@@ -22,7 +22,7 @@ use openraft::{EntryPayload, LogState, OptionalSend, RaftLogReader};
 use parking_lot::Mutex;
 use raft_log::{Log, LogError};
 
-use super::codec::{CodecError, decode_entry, get_log_id, get_vote, put_entry};
+use super::codec::{CodecError, decode_entry, get_log_id, get_vote, put_entry, put_log_id};
 use super::durable::Durable;
 use super::incoming::Incoming;
 use super::keys::Value;
@@ -290,7 +290,17 @@ impl<E: Env> GroupLog<E> {
     /// # Errors
     /// When it may not be durable; nothing may be installed then.
     pub async fn note_incoming(&self, incoming: &Incoming) -> io::Result<()> {
-        self.shared.wal.note_incoming(self.shared.group, incoming.encode()).await
+        self.shared.wal.note(self.shared.group, Value::Incoming, incoming.encode()).await
+    }
+
+    /// Notes the entry at which the shard stands still here; durable on return.
+    ///
+    /// # Errors
+    /// When it may not be durable.
+    pub async fn note_standstill(&self, term: u64, index: u64) -> io::Result<()> {
+        let mut note = Vec::new();
+        put_log_id(&mut note, &LogId::new(CommittedLeaderId::new(term), index));
+        self.shared.wal.note(self.shared.group, Value::Standstill, note).await
     }
 
     /// Entries from `start` to before `end`, as many as fit `bytes_max` (at least one if there is any).

@@ -33,7 +33,7 @@ use super::rules::{self, Rule};
 use super::snapshot::ShardSnapshot;
 use super::snapshot_message::SnapshotMessage;
 use super::snapshot_send;
-use super::types::{CommittedLeaderId, Member, NodeId, Types, Vote};
+use super::types::{CommittedLeaderId, LogId, Member, NodeId, Types, Vote};
 use super::wall_clocks::WallClocks;
 use crate::env::{ANY_INCARNATION, Env, Lane, PeerRequest, Transport, TransportError};
 
@@ -67,6 +67,7 @@ impl<E: Env> Connections<E> {
             published: Arc::clone(&self.published),
             wall_clocks: Arc::clone(&self.wall_clocks),
             mark: NO_MARK,
+            acknowledged_next: 0,
             peer,
             member: member.clone(),
             lane,
@@ -100,6 +101,8 @@ pub struct Connection<E> {
     wall_clocks: Arc<WallClocks>,
     /// The last mark that the peer has sent with an answer.
     mark: u64,
+    /// The index behind the last entry that the peer has acknowledged on this connection.
+    acknowledged_next: u64,
     peer: NodeId,
     /// As the membership names it: only its own data answer.
     member: Member,
@@ -158,6 +161,25 @@ impl<E: Env> Connection<E> {
     }
 }
 
+impl<E: Env> Connection<E> {
+    fn acknowledges(&mut self, next: u64) {
+        self.acknowledged_next = self.acknowledged_next.max(next);
+    }
+
+    /// The peer lacks what it has acknowledged: its disk holds an older state of itself. It is sent everything again
+    /// (`allow_log_reversion`); what else it may have forgotten, votes among it, nobody can know.
+    fn has_forgotten(&mut self, next: u64) {
+        let (shard, node, acknowledged) = (self.group, self.peer, self.acknowledged_next.saturating_sub(1));
+        tracing::error!(
+            shard,
+            "node {node} has acknowledged entry {acknowledged} and lacks entry {}: its disk was put back to an older copy of \
+             itself; replace it with `cluster replace --node {node}`",
+            next.saturating_sub(1)
+        );
+        self.acknowledged_next = 0;
+    }
+}
+
 fn unreachable<E: Env>(error: impl std::error::Error + 'static) -> RPCError<Types<E>> {
     RPCError::Unreachable(Unreachable::new(&AnyError::new(&error)))
 }
@@ -171,6 +193,8 @@ impl<E: Env> RaftNetworkV2<Types<E>> for Connection<E> {
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<Types<E>>, RPCError<Types<E>>> {
         let term = request.vote.leader_id.term;
+        let behind = |log_id: Option<LogId>| log_id.map_or(0, |log_id| log_id.index() + 1);
+        let (first_next, last) = (behind(request.prev_log_id), request.entries.last().map(|entry| entry.log_id));
         // Before the look at the lease: as much was applied while nobody else could have acknowledged anything.
         let applied_next = self.published.applied_next();
         let sent_at = E::boot_ns().map(Moment::from_nanos);
@@ -184,6 +208,12 @@ impl<E: Env> RaftNetworkV2<Types<E>> for Connection<E> {
         let (word, response) = message::decode_append_response(&answer).map_err(unreachable)?;
         self.mark = word.mark;
         self.wall_clocks.follower_said(self.peer, word.wall_ms, asked_ns, E::wall_ms(), E::monotonic_ns());
+        match &response {
+            AppendEntriesResponse::Success => self.acknowledges(behind(last).max(first_next)),
+            AppendEntriesResponse::PartialSuccess(matched) => self.acknowledges(behind(*matched)),
+            AppendEntriesResponse::Conflict if first_next <= self.acknowledged_next => self.has_forgotten(first_next),
+            AppendEntriesResponse::Conflict | AppendEntriesResponse::HigherVote(_) => {}
+        }
         let is_accepted = !matches!(response, AppendEntriesResponse::HigherVote(_));
         let sent_at = if rules::is_kept(Rule::AnchorAtSend) { sent_at } else { E::boot_ns().map(Moment::from_nanos) };
         if let (true, Some(sent_at)) = (is_accepted, sent_at) {

@@ -13,9 +13,11 @@ use std::collections::BTreeSet;
 use dynamo_engine::codec::{finish, get_list, get_u8, put_list};
 use dynamo_engine::keyspace::local;
 use ordered_kv::{Reader, StateStore, WriteBatch};
+use raft_log::Log;
 use shard_router::ShardId;
 
 use super::codec::{CodecError, LOG_FORMAT, get_log_id, put_log_id};
+use super::keys::Value;
 use super::machine::{StateError, persisted_applied};
 use super::types::{CommittedLeaderId, LogId};
 
@@ -38,6 +40,18 @@ pub enum SkipError {
         /// What is applied.
         applied: u64,
     },
+    /// The replica stands still at another entry, or at none.
+    #[error("shard {shard} does not stand still at entry {term}-{index} here, but at {stands_at}: nothing was changed")]
+    NotThere {
+        /// The shard.
+        shard: u32,
+        /// The term that was named.
+        term: u64,
+        /// The index that was named.
+        index: u64,
+        /// Where it stood still last.
+        stands_at: String,
+    },
 }
 
 /// The entries that the shard skips.
@@ -51,20 +65,32 @@ pub(super) fn read(store: &dyn Reader, shard: ShardId) -> Result<Skips, StateErr
     }
 }
 
-/// Has a shard skip the entry of this term and index, once it comes to it. Durable on return. For a state that no node has
-/// open.
+/// Has a shard skip the entry of this term and index, at which it stood still last, once it comes to it. Durable on return.
+/// For stores that no node has open.
 ///
 /// # Errors
-/// [`SkipError`]; nothing is changed then.
-pub fn skip_entry(store: &dyn StateStore, shard: ShardId, term: u64, index: u64) -> Result<(), SkipError> {
+/// [`SkipError`]; nothing is changed then. An entry that the shard does not stand still at is refused: after a crash the
+/// state may be behind what was applied and acknowledged, so that nothing else tells such an entry from one that was.
+pub fn skip_entry(log: &Log, store: &dyn StateStore, shard: ShardId, term: u64, index: u64) -> Result<(), SkipError> {
     if let Some(applied) = persisted_applied(store, shard)?.filter(|applied| applied.index() >= index) {
         return Err(SkipError::Applied { shard: shard.0, applied: applied.index() });
+    }
+    let stands_at = standstill(log, shard)?;
+    if stands_at != Some((term, index)) {
+        let stands_at = stands_at.map_or("none".to_owned(), |(term, index)| format!("{term}-{index}"));
+        return Err(SkipError::NotThere { shard: shard.0, term, index, stands_at });
     }
     let mut skips = read(store, shard)?;
     skips.insert((term, index));
     let mut batch = WriteBatch::new();
     batch.put(&local::skipped(shard), &encode(&skips));
     store.write(&batch).and_then(|()| store.flush()).map_err(|error| SkipError::State(error.into()))
+}
+
+/// The entry at which the shard stood still last.
+fn standstill(log: &Log, shard: ShardId) -> Result<Option<(u64, u64)>, StateError> {
+    let Some(note) = log.value(shard.0, Value::Standstill as u8) else { return Ok(None) };
+    Ok(Some(key_of(&get_log_id(&mut &note[..]).map_err(CodecError::from)?)))
 }
 
 /// How an entry is named in the list.
@@ -93,13 +119,17 @@ fn decode(mut bytes: &[u8]) -> Result<Skips, CodecError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use ordered_kv::memory::MemoryState;
+    use raft_log::MemoryDisk;
 
     use super::*;
 
     #[test]
     fn only_an_entry_that_is_not_applied_can_be_skipped() {
         let (store, shard) = (MemoryState::new(), ShardId(3));
+        let log = Log::open(Arc::new(MemoryDisk::default()), &raft_log::Options::default()).unwrap();
         let mut applied = Vec::new();
         put_log_id(&mut applied, &LogId::new(CommittedLeaderId::new(4), 119));
         let mut batch = WriteBatch::new();
@@ -107,10 +137,23 @@ mod tests {
         store.write(&batch).unwrap();
         store.flush().unwrap();
         for wrong in [118, 119] {
-            assert!(matches!(skip_entry(&store, shard, 5, wrong), Err(SkipError::Applied { applied: 119, .. })));
+            assert!(matches!(skip_entry(&log, &store, shard, 5, wrong), Err(SkipError::Applied { applied: 119, .. })));
         }
-        skip_entry(&store, shard, 5, 120).unwrap();
-        skip_entry(&store, shard, 5, 120).unwrap();
+        assert!(
+            matches!(skip_entry(&log, &store, shard, 5, 120), Err(SkipError::NotThere { .. })),
+            "it stands nowhere"
+        );
+        let mut note = Vec::new();
+        put_log_id(&mut note, &LogId::new(CommittedLeaderId::new(5), 120));
+        let mut batch = raft_log::Batch::default();
+        batch.put(shard.0, Value::Standstill as u8, &note);
+        log.write(batch, true).unwrap();
+        for wrong in [(5, 121), (4, 120), (9, 999_999)] {
+            let refused = skip_entry(&log, &store, shard, wrong.0, wrong.1);
+            assert!(matches!(refused, Err(SkipError::NotThere { .. })), "{refused:?}");
+        }
+        skip_entry(&log, &store, shard, 5, 120).unwrap();
+        skip_entry(&log, &store, shard, 5, 120).unwrap();
         let skips = read(&store, shard).unwrap();
         assert_eq!(skips, Skips::from([(5, 120)]));
         assert_eq!(encode(&skips), [LOG_FORMAT, 1, 5, 120]);

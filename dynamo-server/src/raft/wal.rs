@@ -112,8 +112,9 @@ enum Request<E: Env> {
         vote: Vote,
         done: oneshot::Sender<io::Result<()>>,
     },
-    Incoming {
+    Note {
         group: u32,
+        kind: Value,
         note: Vec<u8>,
         done: oneshot::Sender<io::Result<()>>,
     },
@@ -234,13 +235,13 @@ impl<E: Env> Wal<E> {
         answer.await.map_err(|_| gone())?
     }
 
-    /// Notes that a snapshot is about to be installed; durable on return.
+    /// Writes a value of a group; durable on return.
     ///
     /// # Errors
     /// When it may not be durable.
-    pub async fn note_incoming(&self, group: u32, note: Vec<u8>) -> io::Result<()> {
+    pub async fn note(&self, group: u32, kind: Value, note: Vec<u8>) -> io::Result<()> {
         let (done, answer) = oneshot::channel();
-        self.send(Request::Incoming { group, note, done }).await?;
+        self.send(Request::Note { group, kind, note, done }).await?;
         answer.await.map_err(|_| gone())?
     }
 
@@ -390,7 +391,7 @@ impl<E: Env> Request<E> {
     fn byte_len(&self) -> usize {
         match self {
             Request::Append { entries, .. } => entries.iter().map(|entry| entry.bytes.len()).sum(),
-            Request::Incoming { note, .. } => note.len(),
+            Request::Note { note, .. } => note.len(),
             Request::Vote { .. }
             | Request::Truncate { .. }
             | Request::Purge { .. }
@@ -583,9 +584,9 @@ impl<E: Env> Writer<E> {
                 round.batch.put(group, Value::Vote as u8, &bytes);
                 round.waiting.push(done);
             }
-            Request::Incoming { group, note, done } => {
+            Request::Note { group, kind, note, done } => {
                 round.sync = true;
-                round.batch.put(group, Value::Incoming as u8, &note);
+                round.batch.put(group, kind as u8, &note);
                 round.waiting.push(done);
             }
             Request::Truncate { group, last } => {
