@@ -11,7 +11,7 @@
 //!
 //! What only the lost nodes held is gone: nobody can know what that is. So without the new number as a confirmation the
 //! command only says how far the logs go here and changes nothing. It may be interrupted: a directory in between is refused
-//! by servers, and the same command goes on.
+//! by servers, and the same command goes on; where it was done already, it says so and changes nothing.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -63,6 +63,14 @@ fn recover(data_dir: &Path, survivors: &[u64], confirm: Option<&str>) -> Result<
     let plan = Plan::of(&stores, survivors)?;
     let begun = stores.directory.as_ref().map(|directory| directory.recovery()).transpose();
     let begun = begun.map_err(|error| error.to_string())?.flatten();
+    if begun.as_ref() == Some(&plan.old_number()) {
+        // Interrupted after its last step but one: the directory is changed, and its mark is left.
+        plan.end(&stores, &plan.old)?;
+        return plan.is_done_already(confirm);
+    }
+    if begun.is_none() && plan.lost.is_empty() {
+        return plan.is_done_already(confirm);
+    }
     if let Some(begun) = begun.filter(|begun| *begun != plan.number()) {
         return Err(format!("a recovery to cluster {begun} was begun here: name the same survivors as then"));
     }
@@ -122,6 +130,24 @@ impl Plan {
         Ok(Plan { new_cluster: fnv::hash_128(&text), survivors, lost, ends: ends.collect(), old })
     }
 
+    /// Nobody is lost: the survivors are the members, by an earlier run of the same command perhaps.
+    fn is_done_already(&self, confirm: Option<&str>) -> Result<Outcome, String> {
+        let number = self.old_number();
+        let what = format!(
+            "node {} belongs to cluster {number}, whose only members are node {}: there is nothing to recover",
+            self.old.node_id,
+            list(self.survivors.keys())
+        );
+        match confirm {
+            Some(confirm) if confirm != number => Err(format!("{what}, and that is not the cluster {confirm}")),
+            _ => Ok(Outcome::Done(format!("{what} (any more)"))),
+        }
+    }
+
+    fn old_number(&self) -> String {
+        format!("{:032x}", self.old.cluster_id)
+    }
+
     fn number(&self) -> String {
         format!("{:032x}", self.new_cluster)
     }
@@ -169,7 +195,12 @@ impl Plan {
                 .map_err(|error| format!("shard {shard}: {error}; run this again"))?;
         }
         let identity = Identity { cluster_id: self.new_cluster, ..self.old.clone() };
-        directory.end_recovery(&identity).map_err(|error| error.to_string())
+        self.end(stores, &identity)
+    }
+
+    fn end(&self, stores: &Stores, identity: &Identity) -> Result<(), String> {
+        let directory = stores.directory.as_ref().ok_or("there is no data directory")?;
+        directory.end_recovery(identity).map_err(|error| error.to_string())
     }
 }
 
