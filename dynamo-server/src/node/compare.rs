@@ -187,10 +187,14 @@ impl<E: Env> Node<E> {
     }
 }
 
-/// Compares what replicas have told. A majority that agrees is believed; the others differ from it.
+/// Compares what replicas have told. A majority that agrees is believed; the others differ from it. Whoever digested at
+/// another entry than most is left out: it was behind, and met the entry of an earlier comparison first.
 pub(crate) fn verdict(told: &BTreeMap<u64, Result<Digest, String>>) -> Verdict {
-    let digests: Vec<(u64, &Digest)> =
-        told.iter().filter_map(|(node, result)| Some((*node, result.as_ref().ok()?))).collect();
+    let digests = told.iter().filter_map(|(node, result)| Some((*node, result.as_ref().ok()?)));
+    let mut digests: Vec<(u64, &Digest)> = digests.collect();
+    let at = |index: u64| digests.iter().filter(|(_, digest)| digest.index == index).count();
+    let most_common = digests.iter().map(|(_, digest)| digest.index).max_by_key(|index| (at(*index), *index));
+    digests.retain(|(_, digest)| Some(digest.index) == most_common);
     let agree = |digest: &Digest| digests.iter().filter(|(_, other)| *other == digest).count();
     let Some((_, believed)) = digests.iter().max_by_key(|(node, digest)| (agree(digest), u64::MAX - node)) else {
         return Verdict { compared: 0, difference: None };
@@ -208,7 +212,7 @@ pub(crate) fn verdict(told: &BTreeMap<u64, Result<Digest, String>>) -> Verdict {
     let believed_by: Vec<String> =
         digests.iter().filter(|(_, digest)| digest == believed).map(|(node, _)| node.to_string()).collect();
     let difference = (!differing.is_empty() || !unread.is_empty()).then(|| {
-        let side = format!("{most} of {} agree (nodes {})", told.len(), believed_by.join(", "));
+        let side = format!("{most} of {} agree (nodes {})", digests.len() + unread.len(), believed_by.join(", "));
         format!("at entry {}: {side}; {}", believed.index, [differing, unread].concat().join("; "))
     });
     Verdict { compared: digests.len(), difference }
@@ -216,9 +220,6 @@ pub(crate) fn verdict(told: &BTreeMap<u64, Result<Digest, String>>) -> Verdict {
 
 /// Where two digests differ first.
 fn first_difference(one: &Digest, other: &Digest) -> String {
-    if one.index != other.index {
-        return format!("the entry, which is {} there", other.index);
-    }
     let pairs = one.ranges.iter().zip(&other.ranges);
     let differing = pairs.into_iter().find(|(one, other)| one != other);
     match differing {
@@ -254,6 +255,11 @@ mod tests {
             (1..).zip(crcs).map(|(node, crc)| (node, Ok(digest(*crc)))).collect()
         };
         assert_eq!(verdict(&told(&[7, 7, 7])), Verdict { compared: 3, difference: None });
+        let mut one_behind = told(&[7, 7, 7]);
+        one_behind.insert(2, Ok(Digest { index: 60, ..digest(9) }));
+        assert_eq!(verdict(&one_behind), Verdict { compared: 2, difference: None }, "it is no difference");
+        one_behind.insert(3, Ok(digest(8)));
+        assert!(verdict(&one_behind).difference.is_some_and(|text| text.contains("1 of 2 agree")));
         assert_eq!(verdict(&told(&[])), Verdict { compared: 0, difference: None });
         let said = verdict(&told(&[8, 7, 7])).difference.unwrap();
         let expected = "at entry 120: 2 of 3 agree (nodes 2, 3); node 1 in the rows of table or index 5 (space 10): 3 rows \
