@@ -108,7 +108,7 @@ impl<E: Env> Node<E> {
                     check_others_go_on(&status, *node)?;
                 }
                 self.change_everywhere(&MemberChange::Remove { node: *node }, deadline).await?;
-                Ok(format!("node {node} is no member any more: stop it, and never use its number again"))
+                Ok(format!("node {node} is no member any more: stop it, and never use its data again"))
             }
             ClusterChange::Transfer { shard, to } => self.transfer_all(*shard, *to, deadline).await,
         }

@@ -231,7 +231,7 @@ pub struct Settings {
     /// Keep everything in memory; nothing survives a stop
     #[arg(long, env = "DYNAMO_SERVER_IN_MEMORY", num_args = 0..=1, default_missing_value = "true")]
     pub in_memory: Option<bool>,
-    /// This node's number in its cluster, never given to another node afterwards
+    /// This node's number in its cluster; no other member has it
     #[arg(long, env = "DYNAMO_SERVER_NODE_ID")]
     pub node_id: Option<u64>,
     /// Founding members of the cluster and where they listen for each other, this node included:

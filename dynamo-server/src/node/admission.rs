@@ -99,7 +99,7 @@ fn decide(view: &View<'_>, answers: &Answers) -> Step {
     let who_has_members = who_says(Standing::Stranger);
     if view.has_data && (who_has_members.is_some() || view.is_member == Some(false)) {
         return refused(format!(
-            "node {} was removed from its cluster: stop it, and never use its number or its data again",
+            "node {} was removed from its cluster: stop it, and never use its data again",
             me.node_id
         ));
     }

@@ -16,11 +16,11 @@ use openraft::storage::{IOFlushed, RaftLogStorage};
 use crate::env::sim::{SimEnv, SimNode, chance_below, run};
 use crate::env::{Env, Storage, StoreOptions};
 use crate::node::FaultSignal;
-use crate::raft::{Quarantine, Wal};
 use crate::raft::lease_feed::LeaseFeed;
 use crate::raft::log::{GroupLog, RecoveredLog};
 use crate::raft::published::Published;
 use crate::raft::types::{CommittedLeaderId, LogEntry, LogId, Vote};
+use crate::raft::{Quarantine, Wal};
 
 const GROUP: u32 = 0;
 const LIVES: u64 = 8;
