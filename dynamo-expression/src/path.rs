@@ -58,6 +58,15 @@ impl Path {
         !self.steps.is_empty()
     }
 
+    /// Its names, the attribute's first.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let below = self.steps.iter().filter_map(|step| match step {
+            Step::Name(name) => Some(&**name),
+            Step::Index(_) => None,
+        });
+        std::iter::once(&*self.root).chain(below)
+    }
+
     /// The value at the end of the path, or nothing where any part of the way is missing or of another type.
     ///
     /// # Errors

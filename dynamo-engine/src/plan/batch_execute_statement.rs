@@ -4,12 +4,14 @@
 //! one item fail the batch.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use dynamo_expression::partiql::{PrimaryKey, Select, Statement};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::BatchExecuteStatementInput;
 
-use super::partiql::{self, check_key_types, named_item, shape};
+use super::partiql::{self, check_key_types, named_item, refuse_multi_attribute, shape};
+use super::source::Source;
 use super::write::{PlannedCommand, WritePlan};
 use super::{ItemKey, PlanError, lookup};
 use crate::catalog::Catalog;
@@ -30,9 +32,15 @@ impl Batch {
     /// # Errors
     /// Reads and writes in one batch.
     pub fn parse(input: BatchExecuteStatementInput) -> Result<Batch, ApiError> {
-        let requests = input.statements.iter();
-        let statements: Vec<_> =
-            requests.map(|request| partiql::parse(&request.statement, request.parameters.as_ref())).collect();
+        let statements: Vec<_> = input
+            .statements
+            .iter()
+            .enumerate()
+            .map(|(at, request)| match input.bad_values.get(&at) {
+                Some(error) => Err(error.clone()),
+                None => partiql::parse(&request.statement, request.parameters.as_ref()),
+            })
+            .collect();
         let reads = statements.iter().flatten().filter(|statement| statement.is_read()).count();
         if reads != 0 && reads != statements.iter().flatten().count() {
             return Err(ApiError::validation("Read and write requests together in the same batch is not supported."));
@@ -109,15 +117,18 @@ fn get(
     catalog: &dyn Catalog,
 ) -> Result<StatementGet, PlanError> {
     let table = lookup::table(catalog, &select.target.table)?;
+    if let Some(index) = &select.target.index {
+        refuse_multi_attribute(&Source::new(Arc::clone(&table), Some(index))?)?;
+    }
     let named = named_item(&table, select.condition.as_ref()).filter(|_| select.target.index.is_none());
-    let Some(PrimaryKey { key, residual }) = named else {
+    let Some(PrimaryKey { key, residual: None }) = named else {
         return Err(PlanError::validation(
             "Select statements within BatchExecuteStatement must specify the primary key in the where clause.",
         ));
     };
     check_key_types(table.keys.attributes(), &key)?;
     let key = ItemKey::of(&table, &key)?;
-    Ok(StatementGet { key, shape: shape(select), filter: residual, consistent, report, table })
+    Ok(StatementGet { key, shape: shape(select), filter: None, consistent, report, table })
 }
 
 /// A plan, or the answer to its statement; an unknown table is that only once it is confirmed.

@@ -8,32 +8,65 @@
 //! (pk = 'a' AND sk = '1') OR pk = 'b'         partition a, row '1'; partition b, all; the whole condition on the rows
 //! pk = 'a' OR x = 1                           no partitions: a scan
 //! ```
+//!
+//! The ORs and INs that speak of the key are multiplied out: each branch is one read, at most [`READS_MAX`] of them. Two
+//! branches that read the same rows are refused, unless one says of the sort key what it is not (recorded by
+//! paritysuite/dynamodb-conformance, October 2026; the limit and repeated values in IN: reports of users).
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use dynamo_protocol::value::{AttributeValue, Item};
 
-use crate::compare::order;
+use crate::compare::{begins_with, order};
 use crate::condition::{Comparator, Condition, Operand};
 use crate::error::ExpressionError;
 use crate::key_condition::KeyTest;
 
+/// The most reads that a statement is taken apart into.
+const READS_MAX: usize = 50;
+
 /// The partitions that a condition can be true in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partitions {
-    /// Each value once, in ascending order where they have one.
+    /// Each read once, in ascending order of the values and then of the rows, where they have one.
     pub partitions: Vec<Partition>,
     /// What is left to be checked of each row; `None` where the partitions and their tests say all.
     pub residual: Option<Condition>,
 }
 
-/// One partition.
+impl Partitions {
+    /// How many values of the partition key there are.
+    pub fn values(&self) -> usize {
+        let is_new = |at: &usize| *at == 0 || self.partitions[at - 1].value != self.partitions[*at].value;
+        (0..self.partitions.len()).filter(is_new).count()
+    }
+
+    /// The same in another order of the values, and of the rows of each.
+    #[must_use]
+    pub fn arranged(mut self, values_descend: bool, rows_descend: bool) -> Partitions {
+        self.partitions.sort_by(|one, two| {
+            let turned = |ordering: Ordering, descends| if descends { ordering.reverse() } else { ordering };
+            let values = turned(order(&one.value, &two.value).unwrap_or(Ordering::Equal), values_descend);
+            values.then_with(|| turned(one.rows().by_first(&two.rows()), rows_descend))
+        });
+        self
+    }
+}
+
+/// One read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
     /// The partition key's value.
     pub value: AttributeValue,
     /// What rows must fulfil at least; `None` for all of them.
     pub sort: Option<KeyTest>,
+}
+
+impl Partition {
+    fn rows(&self) -> Rows {
+        self.sort.as_ref().map_or(Rows::ALL, Rows::of)
+    }
 }
 
 /// One item's key, and the rest of the condition.
@@ -43,6 +76,17 @@ pub struct PrimaryKey {
     pub key: Item,
     /// What else must hold.
     pub residual: Option<Condition>,
+}
+
+impl PrimaryKey {
+    /// The key attribute that the rest of the condition wants to have another value.
+    pub fn contradicted(&self) -> Option<&str> {
+        let rest = self.residual.as_ref().map(conjuncts).unwrap_or_default();
+        let (name, _) = self.key.iter().find(|(name, value)| {
+            rest.iter().any(|condition| equal_value(condition, name).is_some_and(|other| **other != **value))
+        })?;
+        Some(name)
+    }
 }
 
 /// The item that `condition` names: an equality for every attribute of `names`, joined by AND.
@@ -60,47 +104,245 @@ pub fn primary_key(condition: Option<&Condition>, names: &[&str]) -> Option<Prim
 /// The partitions that `condition` is about, or nothing where it may be true in any.
 ///
 /// # Errors
-/// Two branches of an OR that read the same partition and both limit its sort key.
+/// Two branches that read the same rows; too many of them.
 pub fn partitions(
     condition: &Condition,
     partition: &str,
     sort: Option<&str>,
 ) -> Result<Option<Partitions>, ExpressionError> {
-    let branches = match condition {
-        Condition::Or(branches) => branches.iter().collect(),
-        other => vec![other],
-    };
+    let keys = Keys { partition, sort };
+    if !keys.are_bound(condition) {
+        return Ok(None);
+    }
+    let branches = keys.branches(condition)?;
+    let same_filters = branches.windows(2).all(|pair| pair[0].filters == pair[1].filters);
+    let mut is_exact = same_filters && branches.iter().all(|branch| branch.tests.len() <= 1);
+    let filters = branches.first().map(|branch| all(branch.filters.clone())).unwrap_or_default();
     let mut found: Vec<Partition> = Vec::new();
-    let mut is_exact = branches.len() == 1;
-    for branch in &branches {
-        let conjuncts = conjuncts(branch);
-        let Some(values) = conjuncts.iter().filter_map(|one| bound_values(one, partition)).reduce(intersection) else {
-            return Ok(None);
+    let mut left = branches;
+    while let Some(value) = left.first().and_then(|branch| branch.value.clone()) {
+        let (group, others): (Vec<_>, Vec<_>) =
+            left.into_iter().partition(|branch| branch.value.as_ref() == Some(&value));
+        left = others;
+        refuse_overlap(&group)?;
+        let value = Arc::unwrap_or_clone(value);
+        // Reads that share rows, or may, would give them twice.
+        if group.len() > 1 && group.iter().any(|branch| branch.denies || branch.tests.len() > 1) {
+            is_exact = false;
+            found.push(Partition { value, sort: None });
+        } else {
+            let read = |branch: Branch<'_>| Partition { value: value.clone(), sort: narrowest(branch.tests) };
+            found.extend(group.into_iter().map(read));
+        }
+    }
+    let residual = if is_exact { filters } else { Some(condition.clone()) };
+    Ok(Some(Partitions { partitions: found, residual }.arranged(false, false)))
+}
+
+/// One way in which a condition can be true: what it says of the key, and the rest.
+#[derive(Clone, Debug, Default)]
+struct Branch<'c> {
+    value: Option<Arc<AttributeValue>>,
+    tests: Vec<KeyTest>,
+    /// It says what the sort key is not.
+    denies: bool,
+    filters: Vec<&'c Condition>,
+}
+
+impl<'c> Branch<'c> {
+    fn rows(&self) -> Rows {
+        self.tests.iter().map(Rows::of).fold(Rows::ALL, Rows::both)
+    }
+
+    /// Both at once; `None` where they want two values of the partition key.
+    fn and(&self, other: &Branch<'c>) -> Option<Branch<'c>> {
+        let value = match (&self.value, &other.value) {
+            (Some(one), Some(two)) if one != two => return None,
+            (one, two) => one.clone().or_else(|| two.clone()),
         };
-        let tests: Vec<KeyTest> = conjuncts.iter().filter_map(|one| sort_test(one, sort?)).collect();
-        is_exact &= tests.len() <= 1;
-        let test = narrowest(tests);
-        for value in values {
-            match found.iter_mut().find(|known| known.value == *value) {
-                None => found.push(Partition { value: Arc::unwrap_or_clone(value), sort: test.clone() }),
-                Some(known) if known.sort.is_some() && test.is_some() => {
-                    return Err(ExpressionError::bare(
-                        "Overlapping conditions with range keys are not supported in where clause",
-                    ));
-                }
-                Some(known) => known.sort = None,
+        let tests = self.tests.iter().chain(&other.tests).cloned().collect();
+        let filters = self.filters.iter().chain(&other.filters).copied().collect();
+        Some(Branch { value, tests, denies: self.denies || other.denies, filters })
+    }
+}
+
+/// The names of a key's attributes.
+struct Keys<'n> {
+    partition: &'n str,
+    sort: Option<&'n str>,
+}
+
+impl Keys<'_> {
+    /// Whether every branch binds the partition key.
+    fn are_bound(&self, condition: &Condition) -> bool {
+        match condition {
+            Condition::And(operands) => operands.iter().any(|operand| self.are_bound(operand)),
+            Condition::Or(operands) => operands.iter().all(|operand| self.are_bound(operand)),
+            other => values(other, self.partition).is_some(),
+        }
+    }
+
+    /// Whether the condition says something of the key that a read can be made of.
+    fn are_tested(&self, condition: &Condition) -> bool {
+        match condition {
+            Condition::And(operands) | Condition::Or(operands) => {
+                operands.iter().any(|operand| self.are_tested(operand))
+            }
+            other => {
+                let of_sort = |sort| values(other, sort).is_some() || sort_test(other, sort).is_some();
+                values(other, self.partition).is_some() || self.sort.is_some_and(of_sort)
             }
         }
     }
-    found.sort_by(|one, two| order(&one.value, &two.value).unwrap_or(std::cmp::Ordering::Equal));
-    let residual = if is_exact {
-        let is_said =
-            |one: &&Condition| binds(one, partition) || sort.is_some_and(|sort| sort_test(one, sort).is_some());
-        all(conjuncts(condition).into_iter().filter(|one| !is_said(one)).collect())
-    } else {
-        Some(condition.clone())
-    };
-    Ok(Some(Partitions { partitions: found, residual }))
+
+    /// The branches of a condition.
+    fn branches<'c>(&self, condition: &'c Condition) -> Result<Vec<Branch<'c>>, ExpressionError> {
+        let branches = match condition {
+            Condition::And(operands) => {
+                let mut product = vec![Branch::default()];
+                for operand in operands {
+                    let factors = self.branches(operand)?;
+                    // Before anything is multiplied: a statement can name millions of branches.
+                    limited(product.len() * factors.len())?;
+                    let both = product.iter().flat_map(|one| factors.iter().filter_map(|two| one.and(two)));
+                    product = both.collect();
+                }
+                product
+            }
+            Condition::Or(operands) if self.are_tested(condition) => {
+                let mut sum = Vec::new();
+                for operand in operands {
+                    sum.extend(self.branches(operand)?);
+                    limited(sum.len())?;
+                }
+                sum
+            }
+            other => self.leaf(other),
+        };
+        limited(branches.len())?;
+        Ok(branches)
+    }
+
+    fn leaf<'c>(&self, condition: &'c Condition) -> Vec<Branch<'c>> {
+        if let Some(values) = values(condition, self.partition) {
+            return values.into_iter().map(|value| Branch { value: Some(value), ..Branch::default() }).collect();
+        }
+        let Some(sort) = self.sort else { return vec![Branch { filters: vec![condition], ..Branch::default() }] };
+        if let Some(values) = values(condition, sort) {
+            let equal = |value| Branch { tests: vec![KeyTest::Equal(value)], ..Branch::default() };
+            return values.into_iter().map(equal).collect();
+        }
+        match sort_test(condition, sort) {
+            Some(test) => vec![Branch { tests: vec![test], ..Branch::default() }],
+            None => vec![Branch { denies: denies(condition, sort), filters: vec![condition], ..Branch::default() }],
+        }
+    }
+}
+
+fn limited(reads: usize) -> Result<(), ExpressionError> {
+    match reads {
+        0..=READS_MAX => Ok(()),
+        _ => Err(ExpressionError::bare("Too many decomposed read operations for a given query.")),
+    }
+}
+
+/// Two branches of one partition that do not deny anything of the sort key read different rows.
+fn refuse_overlap(group: &[Branch<'_>]) -> Result<(), ExpressionError> {
+    let rows: Vec<Rows> = group.iter().filter(|branch| !branch.denies).map(Branch::rows).collect();
+    let overlaps = rows.iter().enumerate().any(|(at, one)| rows[at + 1..].iter().any(|two| one.meets(two)));
+    match overlaps {
+        false => Ok(()),
+        true => Err(ExpressionError::bare("Overlapping conditions with range keys are not supported in where clause")),
+    }
+}
+
+/// Whether the condition says what the attribute is not.
+fn denies(condition: &Condition, name: &str) -> bool {
+    match condition {
+        Condition::Not(inner) => inner.paths().iter().any(|path| path.root() == name),
+        other => matches!(comparison(other, name), Some((Comparator::NotEqual, _))),
+    }
+}
+
+/// A range of sort keys, by its ends and whether each belongs to it.
+#[derive(Clone, Debug, PartialEq)]
+struct Rows {
+    first: Option<(AttributeValue, bool)>,
+    last: Option<(AttributeValue, bool)>,
+    /// All that begin with this.
+    prefix: Option<AttributeValue>,
+}
+
+impl Rows {
+    const ALL: Rows = Rows { first: None, last: None, prefix: None };
+
+    fn of(test: &KeyTest) -> Rows {
+        let end = |value: &Arc<AttributeValue>, inside| Some((AttributeValue::clone(value), inside));
+        match test {
+            KeyTest::Equal(value) => Rows { first: end(value, true), last: end(value, true), prefix: None },
+            KeyTest::Less(value) => Rows { last: end(value, false), ..Rows::ALL },
+            KeyTest::LessOrEqual(value) => Rows { last: end(value, true), ..Rows::ALL },
+            KeyTest::Greater(value) => Rows { first: end(value, false), ..Rows::ALL },
+            KeyTest::GreaterOrEqual(value) => Rows { first: end(value, true), ..Rows::ALL },
+            KeyTest::Between(lower, upper) => Rows { first: end(lower, true), last: end(upper, true), prefix: None },
+            KeyTest::BeginsWith(prefix) => {
+                Rows { first: end(prefix, true), prefix: Some(AttributeValue::clone(prefix)), last: None }
+            }
+            KeyTest::NotIndexable => Rows::ALL,
+        }
+    }
+
+    /// What is in both; as good as that where prefixes meet bounds.
+    fn both(self, other: Rows) -> Rows {
+        let first = match (self.first, other.first) {
+            (Some(one), Some(two)) => match order(&one.0, &two.0) {
+                Some(Ordering::Less) => Some(two),
+                Some(Ordering::Equal) => Some((one.0, one.1 && two.1)),
+                _ => Some(one),
+            },
+            (one, two) => one.or(two),
+        };
+        let last = match (self.last, other.last) {
+            (Some(one), Some(two)) => match order(&one.0, &two.0) {
+                Some(Ordering::Greater) => Some(two),
+                Some(Ordering::Equal) => Some((one.0, one.1 && two.1)),
+                _ => Some(one),
+            },
+            (one, two) => one.or(two),
+        };
+        Rows { first, last, prefix: self.prefix.or(other.prefix) }
+    }
+
+    /// Whether some key may be in both.
+    fn meets(&self, other: &Rows) -> bool {
+        let met = self.clone().both(other.clone());
+        let behind = |value: &AttributeValue, rows: &Rows| {
+            let prefix = rows.prefix.as_ref();
+            prefix.is_some_and(|prefix| !begins_with(value, prefix) && order(value, prefix) == Some(Ordering::Greater))
+        };
+        let Some((first, first_inside)) = &met.first else { return true };
+        if behind(first, self) || behind(first, other) {
+            return false;
+        }
+        match &met.last {
+            None => true,
+            Some((last, last_inside)) => match order(first, last) {
+                Some(Ordering::Less) => true,
+                Some(Ordering::Equal) => *first_inside && *last_inside,
+                Some(Ordering::Greater) | None => false,
+            },
+        }
+    }
+
+    /// By the first key.
+    fn by_first(&self, other: &Rows) -> Ordering {
+        match (&self.first, &other.first) {
+            (None, None) => Ordering::Equal,
+            (None, Some(_)) => Ordering::Less,
+            (Some(_), None) => Ordering::Greater,
+            (Some((one, _)), Some((two, _))) => order(one, two).unwrap_or(Ordering::Equal),
+        }
+    }
 }
 
 /// The operands of nested ANDs, in the order of the text.
@@ -136,57 +378,32 @@ fn comparison<'c>(condition: &'c Condition, name: &str) -> Option<(Comparator, &
     }
 }
 
+/// The one value that the attribute must have.
 fn equal_value<'c>(condition: &'c Condition, name: &str) -> Option<&'c Arc<AttributeValue>> {
-    match comparison(condition, name)? {
-        (Comparator::Equal, value) => Some(value),
-        _ => None,
-    }
-}
-
-/// Whether the condition is an equality or IN on the attribute and nothing else.
-fn binds(condition: &Condition, name: &str) -> bool {
     match condition {
-        Condition::In { value, candidates } => {
-            is_attribute(value, name) && candidates.iter().all(|candidate| matches!(candidate, Operand::Value(_)))
-        }
-        Condition::Or(operands) => operands.iter().all(|operand| binds(operand, name)),
-        other => equal_value(other, name).is_some(),
+        Condition::In { value, candidates } if is_attribute(value, name) => match &candidates[..] {
+            [Operand::Value(only)] => Some(only),
+            _ => None,
+        },
+        other => match comparison(other, name)? {
+            (Comparator::Equal, value) => Some(value),
+            _ => None,
+        },
     }
 }
 
-/// The values that the attribute must have one of for the condition to hold; `None` where any may do.
-fn bound_values(condition: &Condition, name: &str) -> Option<Vec<Arc<AttributeValue>>> {
+/// The values that an equality or IN lets the attribute have; `None` where the condition is neither.
+fn values(condition: &Condition, name: &str) -> Option<Vec<Arc<AttributeValue>>> {
     match condition {
         Condition::In { value, candidates } if is_attribute(value, name) => {
             let value = |candidate: &Operand| match candidate {
                 Operand::Value(value) => Some(value.clone()),
                 _ => None,
             };
-            candidates.iter().map(value).collect::<Option<Vec<_>>>().map(distinct)
-        }
-        Condition::And(operands) => {
-            operands.iter().filter_map(|operand| bound_values(operand, name)).reduce(intersection)
-        }
-        Condition::Or(operands) => {
-            let values = operands.iter().map(|operand| bound_values(operand, name)).collect::<Option<Vec<_>>>()?;
-            Some(distinct(values.concat()))
+            candidates.iter().map(value).collect()
         }
         other => equal_value(other, name).map(|value| vec![value.clone()]),
     }
-}
-
-fn distinct(values: Vec<Arc<AttributeValue>>) -> Vec<Arc<AttributeValue>> {
-    let mut kept: Vec<Arc<AttributeValue>> = Vec::with_capacity(values.len());
-    for value in values {
-        if !kept.contains(&value) {
-            kept.push(value);
-        }
-    }
-    kept
-}
-
-fn intersection(one: Vec<Arc<AttributeValue>>, two: Vec<Arc<AttributeValue>>) -> Vec<Arc<AttributeValue>> {
-    one.into_iter().filter(|value| two.contains(value)).collect()
 }
 
 /// What the condition says about the sort key, where a range of keys can answer it.

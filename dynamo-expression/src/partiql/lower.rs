@@ -113,6 +113,14 @@ impl Lower<'_> {
 
     /// The item of an INSERT: a map, written out or a parameter.
     fn item(&self, term: &Term) -> Lowered<Item> {
+        if let Node::Map(members) = &term.node {
+            // An attribute of the item itself is no step of a place.
+            let member = |(name, term): &(String, Term)| {
+                let is_parameter = matches!(term.node, Node::Parameter(_));
+                Ok((named(name)?, self.value(term, "root", usize::from(!is_parameter))?))
+            };
+            return members.iter().map(member).collect();
+        }
         match self.value(term, "root", 0)? {
             AttributeValue::M(item) => Ok(item),
             _ => Err(ExpressionError::bare("Unsupported data type: VALUE must be a tuple")),
@@ -122,6 +130,10 @@ impl Lower<'_> {
     fn update(&self, actions: &[SetOrRemove]) -> Lowered<Update> {
         let mut lowered = Vec::with_capacity(actions.len());
         for action in actions {
+            let (SetOrRemove::Set(path, _) | SetOrRemove::Remove(path)) = action;
+            for name in path.names() {
+                named(name)?;
+            }
             lowered.push(match action {
                 SetOrRemove::Remove(path) => Action::Remove(path.clone()),
                 SetOrRemove::Set(path, term) => self.assignment(path, term)?,
@@ -170,7 +182,11 @@ impl Lower<'_> {
             Node::Infix(operator @ ("+" | "-"), left, right) => {
                 let (left, right) = (self.source(left)?, self.source(right)?);
                 for operand in [&left, &right] {
-                    refuse_unless(operand, |value| matches!(value, AttributeValue::N(_)))?;
+                    if let Value::Value(value) = operand
+                        && !matches!(**value, AttributeValue::N(_))
+                    {
+                        return Err(wrong_type(operator, value.type_name()));
+                    }
                 }
                 match *operator {
                     "+" => Value::Plus(Box::new(left), Box::new(right)),
@@ -275,16 +291,22 @@ impl Lower<'_> {
         };
         match candidates.len() {
             1..=CANDIDATES_MAX => Ok(candidates),
+            0 => Err(malformed("Unexpected term")),
             count => Err(ExpressionError::bare(format!(
-                "The IN operator is provided with {count} operands; the number of operands must be between 1 and \
-                 {CANDIDATES_MAX}"
+                "The IN operator is provided with too many operands; number of operands: {count}"
             ))),
         }
     }
 
     fn is(&self, value: &Term, test: &IsTest) -> Lowered<Condition> {
         match test {
-            IsTest::Type(_) => Err(unsupported("IsType")),
+            IsTest::Type(name) => {
+                let types = types_of(name).ok_or_else(|| unsupported("IsType"))?;
+                let value = self.operand(value)?;
+                let mut tests: Vec<Condition> =
+                    types.iter().map(|kind| Condition::HasType(value.clone(), *kind)).collect();
+                Ok(if tests.len() == 1 { tests.swap_remove(0) } else { Condition::Or(tests) })
+            }
             IsTest::Missing => self.path("IS MISSING", value).map(Condition::NotExists),
             IsTest::Null => {
                 let null = TypeName::parse("NULL").expect("NULL is the name of a type");
@@ -356,7 +378,9 @@ impl Lower<'_> {
             Node::Number(digits) => number(digits, place),
             Node::Bool(truth) => Ok(AttributeValue::Bool(*truth)),
             Node::Null => Ok(AttributeValue::Null),
-            Node::Parameter(index) => Ok(self.parameters[*index].clone()),
+            // Inside a list or map the service takes none.
+            Node::Parameter(index) if depth == 0 => Ok(self.parameters[*index].clone()),
+            Node::Parameter(_) => Err(unsupported_type("Parameter", place, term.at)),
             Node::List(terms) => {
                 let members = terms.iter().enumerate();
                 let member = |(at, term)| self.value(term, &format!("{place}[{at}]"), depth + 1);
@@ -364,7 +388,7 @@ impl Lower<'_> {
             }
             Node::Map(members) => {
                 let member = |(name, term): &(String, Term)| {
-                    Ok((name.clone(), self.value(term, &format!("{place}.{name}"), depth + 1)?))
+                    Ok((named(name)?, self.value(term, &format!("{place}.{name}"), depth + 1)?))
                 };
                 members.iter().map(member).collect::<Lowered<_>>().map(AttributeValue::M)
             }
@@ -378,6 +402,11 @@ impl Lower<'_> {
             }
         }
     }
+}
+
+/// The name of an attribute, which is not empty.
+fn named(name: &str) -> Lowered<String> {
+    if name.is_empty() { Err(ExpressionError::bare("Empty attribute name")) } else { Ok(name.to_owned()) }
 }
 
 fn number(digits: &str, place: &str) -> Lowered<AttributeValue> {
@@ -419,6 +448,21 @@ fn distinct<T: PartialEq>(sorted: Vec<T>, shown: &str) -> Lowered<Vec<T>> {
         false => Ok(sorted),
         true => Err(ExpressionError::parameters(format!("Input collection [{shown}] contains duplicates."))),
     }
+}
+
+/// DynamoDB's types that are a type of PartiQL; `None` for one that it has no value of.
+fn types_of(name: &str) -> Option<Vec<TypeName>> {
+    let types: &[&str] = match name {
+        "BOOL" | "BOOLEAN" => &["BOOL"],
+        "STRING" => &["S"],
+        "NUMERIC" => &["N"],
+        "BLOB" => &["B"],
+        "LIST" => &["L"],
+        "STRUCT" | "TUPLE" => &["M"],
+        "BAG" => &["SS", "NS", "BS"],
+        _ => return None,
+    };
+    types.iter().map(|name| TypeName::parse(name)).collect()
 }
 
 /// The second operand of `attribute_type`.

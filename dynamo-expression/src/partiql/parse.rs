@@ -204,6 +204,13 @@ impl Parser<'_> {
             self.expect_symbol(")")?;
             return Ok(Tree::Exists(select));
         }
+        // A term by itself is no statement, whatever it says; of IS the service says what it does not do.
+        if matches!(self.kind(), Kind::Word(_) | Kind::Quoted(_))
+            && matches!(self.tokens.get(self.at + 1), Some(Token { kind: Kind::Word(word), .. }) if word.eq_ignore_ascii_case("IS"))
+        {
+            self.comparison()?;
+            return Err(ExpressionError::bare("Unsupported operation: IsType"));
+        }
         Err(malformed("Expected data manipulation"))
     }
 
@@ -263,7 +270,7 @@ impl Parser<'_> {
     fn insert(&mut self) -> Parsed<Tree> {
         self.expect_word("INTO")?;
         let at = self.position();
-        let target = self.simple_target()?;
+        let target = self.simple_name()?;
         if !self.is_word("VALUE") {
             return Err(self.leftover());
         }
@@ -316,16 +323,29 @@ impl Parser<'_> {
 
     /// The target of a statement that changes something: its first name must be there.
     fn simple_target(&mut self) -> Parsed<Target> {
+        let target = self.simple_name()?;
+        self.refuse_alias()?;
+        Ok(target)
+    }
+
+    fn simple_name(&mut self) -> Parsed<Target> {
         let is_name = match self.kind() {
             Kind::Quoted(_) => true,
             Kind::Word(word) => !is_keyword(word),
             _ => false,
         };
-        if is_name { self.target() } else { Err(malformed("Expected identifier for simple path")) }
+        if is_name { self.name() } else { Err(malformed("Expected identifier for simple path")) }
+    }
+
+    /// A target that may have no name of its own.
+    fn target(&mut self) -> Parsed<Target> {
+        let target = self.name()?;
+        self.refuse_alias()?;
+        Ok(target)
     }
 
     /// `name` or `name.name`.
-    fn target(&mut self) -> Parsed<Target> {
+    fn name(&mut self) -> Parsed<Target> {
         let table = match self.kind() {
             Kind::Quoted(name) => name.clone(),
             Kind::Word(word) if !is_keyword(word) => (*word).to_owned(),
@@ -342,7 +362,6 @@ impl Parser<'_> {
         if table.is_empty() || index.as_ref().is_some_and(String::is_empty) {
             return Err(ExpressionError::bare("Path component cannot be an empty string"));
         }
-        self.refuse_alias()?;
         Ok(Target { table, index })
     }
 

@@ -3,6 +3,8 @@
 //! Keywords are words like any other here; the grammar asks for them by name, in any case. All words are found before
 //! the grammar begins, so a character that no statement has is reported before any other mistake.
 
+use dynamo_protocol::number::is_scaled_in_32_bits;
+
 use crate::error::ExpressionError;
 
 use super::malformed;
@@ -169,9 +171,11 @@ impl<'t> Lexer<'t> {
             let signed = length + 1 + usize::from(rest[length + 1..].starts_with(['+', '-']));
             let exponent = digits(signed);
             if exponent > 0 {
-                rest[signed..signed + exponent].parse::<i32>().map_err(|_| malformed(""))?;
                 length = signed + exponent;
             }
+        }
+        if !is_scaled_in_32_bits(&rest[..length]) {
+            return Err(malformed(""));
         }
         self.advance(length);
         Ok(Kind::Number(&rest[..length]))

@@ -14,6 +14,7 @@ mod text;
 mod wide;
 
 pub use ordered::ORDERED_BYTES_MAX;
+pub use parse::is_scaled_in_32_bits;
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};

@@ -137,6 +137,15 @@ impl DigitReader {
     }
 }
 
+/// Whether the text's exponent, and its power of ten, are counted in 32 bits: PartiQL takes nothing else for a number
+/// (paritysuite/dynamodb-conformance, October 2026).
+pub fn is_scaled_in_32_bits(text: &str) -> bool {
+    let Some((digits, exponent)) = text.split_once(['e', 'E']) else { return true };
+    let fraction = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len() as i64);
+    let in_32_bits = |number: i64| i32::try_from(number).is_ok();
+    parse_exponent(exponent.as_bytes()).is_some_and(|exponent| in_32_bits(exponent) && in_32_bits(fraction - exponent))
+}
+
 /// The digits after `e`. An exponent past 64 bits makes the text no number at all (observed October 2026).
 fn parse_exponent(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
@@ -154,6 +163,16 @@ mod tests {
         match Number::parse(input) {
             Ok(number) => number.to_string(),
             Err(error) => format!("! {error}"),
+        }
+    }
+
+    #[test]
+    fn powers_of_ten_in_32_bits() {
+        for text in ["", "x", "1", "1.5", "1e2147483647", "1.5e-2147483646", "1e+5"] {
+            assert!(is_scaled_in_32_bits(text), "{text}");
+        }
+        for text in ["1e2147483648", "1e-2147483648", "1.5e-2147483647", "1e99999999999", "1e999999999999999999999"] {
+            assert!(!is_scaled_in_32_bits(text), "{text}");
         }
     }
 

@@ -29,7 +29,7 @@ impl ExecuteTransactionInput {
     pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
         let (input, mut checks) = decode::<Self>(body)?;
         checks.constraints(Layer::Classic)?;
-        checks.contents(Wording::Bare)?;
+        checks.contents(Wording::Statement)?;
         Ok(input)
     }
 }

@@ -35,6 +35,8 @@ mod update_item;
 mod update_table;
 mod update_time_to_live;
 
+#[cfg(test)]
+pub(crate) use batch_execute_statement::BatchExecuteStatementBody;
 pub use batch_execute_statement::BatchExecuteStatementInput;
 pub use batch_get_item::BatchGetItemInput;
 pub use batch_write_item::BatchWriteItemInput;

@@ -110,7 +110,7 @@ impl Value<'_, '_> {
     fn number(&mut self, reader: &mut Reader<'_>) -> Result<Number, Refused> {
         let text = text(reader)?;
         Ok(Number::parse(&text).unwrap_or_else(|error| {
-            self.checks.content(self.path, Problem::Number(error));
+            self.checks.content(self.path, Problem::Number(error, text.clone().into_owned()));
             Number::ZERO
         }))
     }

@@ -14,14 +14,14 @@
 //! Sources: the public service model (constraints); paritysuite/dynamodb-conformance, captures of June to October 2026
 //! (the newer layer); observed behaviour of DynamoDB's classic layer (order of members, limit of ten).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::error::ApiError;
 use crate::limits::ATTRIBUTE_NAME_BYTES_MAX;
-use crate::number::NumberError;
+use crate::number::{NumberError, is_scaled_in_32_bits};
 
 use super::echo::{cut, joined};
 use super::enums::ReturnValue;
@@ -29,6 +29,9 @@ use super::path::Path;
 
 /// At most so many violations are reported at once.
 pub(crate) const REPORTED_MAX: usize = 10;
+
+/// The statements of a batch that may have errors of their own.
+const STATEMENTS_MAX: u32 = 25;
 
 /// Which layer checks an operation's model constraints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +51,8 @@ pub(crate) enum Wording {
     Bare,
     /// Older texts, expression values wrapped (BatchWriteItem, transactions, Scan).
     Older,
+    /// Older texts, and no number whose power of ten takes more than 32 bits (PartiQL).
+    Statement,
 }
 
 /// Past so many levels the operations of the newer layer read the whole request the classic way (observed October 2026
@@ -70,6 +75,8 @@ pub(crate) struct Checks {
     /// A mistake with a text of its own, due after the model's constraints.
     said: Option<(Vec<u32>, &'static str)>,
     contents: Vec<Content>,
+    /// The first of each element of a batch of statements, which fail alone.
+    of_elements: BTreeMap<u32, Content>,
 }
 
 #[derive(Clone)]
@@ -121,8 +128,8 @@ pub(crate) enum Problem {
     DuplicateNumbers,
     /// `BS` with a member twice; the members as sent.
     DuplicateBinaries(Vec<Vec<u8>>),
-    /// Not a number DynamoDB stores.
-    Number(NumberError),
+    /// Not a number DynamoDB stores, as sent.
+    Number(NumberError, String),
     /// More than 32 levels.
     TooDeep,
     /// An attribute without a name.
@@ -242,10 +249,20 @@ impl Checks {
     }
 
     fn content_at(&mut self, order: Vec<u32>, path: &Path<'_>, problem: Problem) {
+        let content = |order: &Vec<u32>, problem: Problem| Content {
+            order: order.clone(),
+            placeholder: path.placeholder().map(str::to_owned),
+            start_key: path.is_in_start_key(),
+            problem,
+        };
+        if let Some(element) = order.get(1).copied().filter(|element| *element < STATEMENTS_MAX)
+            && self.of_elements.get(&element).is_none_or(|first| order < first.order)
+        {
+            self.of_elements.insert(element, content(&order, problem.clone()));
+        }
         // Only the first will be reported: keep one, however many a hostile request holds.
         if self.contents.first().is_none_or(|first| order < first.order) {
-            let placeholder = path.placeholder().map(str::to_owned);
-            self.contents = vec![Content { order, placeholder, start_key: path.is_in_start_key(), problem }];
+            self.contents = vec![content(&order, problem)];
         }
     }
 
@@ -310,6 +327,13 @@ impl Checks {
         Some((position as usize, self.contents(wording).err()?))
     }
 
+    /// The first bad attribute value of each element of a list that is the request's member, by position.
+    pub(crate) fn element_contents(&self, wording: Wording) -> BTreeMap<usize, ApiError> {
+        let error =
+            |(element, content): (&u32, &Content)| (*element as usize, ApiError::validation(content.text(wording)));
+        self.of_elements.iter().map(error).collect()
+    }
+
     #[cold]
     fn report(&mut self, layer: Layer) -> ApiError {
         let violations = std::mem::take(&mut self.violations);
@@ -343,6 +367,7 @@ impl Content {
         match (wording, &self.placeholder) {
             (Wording::Enveloped, _) => format!("1 validation error detected: {}", self.problem.current()),
             (Wording::Bare, _) => self.problem.current(),
+            (Wording::Statement, _) => self.problem.of_statement(),
             (Wording::Older, None) => self.problem.older(),
             (Wording::Older, Some(key)) => {
                 format!("ExpressionAttributeValues contains invalid value: {} for key {key}", self.problem.older())
@@ -376,10 +401,20 @@ impl Problem {
                 )
             }
             Problem::DuplicateNumbers => format!("{INVALID}Input collection contains duplicates."),
-            Problem::Number(NumberError::NotNumeric(text)) => {
+            Problem::Number(NumberError::NotNumeric(text), _) => {
                 format!("The parameter cannot be converted to a numeric value: {text}")
             }
-            Problem::Number(error) => error.to_string(),
+            Problem::Number(error, _) => error.to_string(),
+            other => other.older(),
+        }
+    }
+
+    /// What PartiQL says of a parameter.
+    fn of_statement(&self) -> String {
+        match self {
+            Problem::Number(_, text) if !is_scaled_in_32_bits(text) => {
+                NumberError::NotNumeric(text.clone()).to_string()
+            }
             other => other.older(),
         }
     }
@@ -405,8 +440,8 @@ impl Problem {
                 let members = joined(members.iter().map(base64), ", ");
                 return format!("{INVALID}Input collection [{members}]of type BS contains duplicates.");
             }
-            Problem::Number(NumberError::OverflowOf32Bits) => return NumberError::Underflow.to_string(),
-            Problem::Number(error) => return error.to_string(),
+            Problem::Number(NumberError::OverflowOf32Bits, _) => return NumberError::Underflow.to_string(),
+            Problem::Number(error, _) => return error.to_string(),
             Problem::TooDeep => {
                 "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond \
                  supported limit"

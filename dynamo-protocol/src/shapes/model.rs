@@ -26,7 +26,11 @@ fn lines(separator: &str) -> BTreeMap<&'static str, BTreeSet<&'static str>> {
 fn every_member_of_the_model() {
     let mut model = lines(":");
     // Read as bodies of their own, see there.
-    for (input, body) in [("TransactWriteItemsInput", "TransactWriteItemsBody"), ("ScanInput", "ScanBody")] {
+    for (input, body) in [
+        ("BatchExecuteStatementInput", "BatchExecuteStatementBody"),
+        ("TransactWriteItemsInput", "TransactWriteItemsBody"),
+        ("ScanInput", "ScanBody"),
+    ] {
         let members = model.remove(input).expect("an operation of the model");
         model.insert(body, members);
     }
@@ -49,7 +53,7 @@ fn every_member_of_the_model() {
     check! {
         AttributeDefinition
         AttributeValueUpdate
-        BatchExecuteStatementInput
+        BatchExecuteStatementBody
         BatchGetItemInput
         BatchStatementRequest
         BatchWriteItemInput

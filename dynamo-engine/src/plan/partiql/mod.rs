@@ -24,6 +24,7 @@ use crate::catalog::{KeyAttribute, TableDescriptor};
 use crate::read::Shape;
 
 use super::PlanError;
+use super::source::Source;
 
 pub(super) use page_token::{PagePosition, digest};
 pub(super) use select::{SelectRequest, SelectStep, select};
@@ -56,6 +57,19 @@ pub(super) fn check_key_types<'a>(
         if key.get(&attribute.name).is_some_and(|value| value.type_name() != attribute.kind.name()) {
             return Err(key_type(&attribute.name));
         }
+    }
+    Ok(())
+}
+
+/// An index with more than one attribute in a part of its key is not read by statements.
+///
+/// # Errors
+/// That it is one.
+pub(super) fn refuse_multi_attribute(source: &Source) -> Result<(), PlanError> {
+    if source.keys().partition.len() > 1 || source.keys().sort.len() > 1 {
+        return Err(PlanError::validation(
+            "PartiQL statements cannot be executed on tables with multi-attribute HASH keys or multi-attribute RANGE keys.",
+        ));
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use dynamo_expression::partiql::{Partition, Partitions, PrimaryKey, Select, partitions};
 use dynamo_expression::{KeyClause, KeyCondition, KeyTest};
 use dynamo_protocol::error::ApiError;
+use dynamo_protocol::value::AttributeValue;
 use ordered_kv::Direction;
 use shard_router::TokenRange;
 
@@ -14,8 +15,8 @@ use super::super::select::Selection;
 use super::super::source::Source;
 use super::super::start_key::Examined;
 use super::super::{ItemKey, PlanError, lookup};
-use super::{PagePosition, check_key_types, key_type, named_item, paths, projection, shape};
-use crate::catalog::Catalog;
+use super::{PagePosition, check_key_types, key_type, named_item, paths, projection, refuse_multi_attribute, shape};
+use crate::catalog::{Catalog, KeyAttribute};
 use crate::read::{
     CapacityReport, PageRead, PageStyle, ReadPlan, Span, StatementGet, StatementRead, StatementSlot, StatementStyle,
 };
@@ -60,11 +61,7 @@ pub(in crate::plan) fn select(
     }
     let table = lookup::table(catalog, &select.target.table)?;
     let source = Source::new(table, select.target.index.as_deref()).map_err(unnamed_index)?;
-    if source.keys().partition.len() > 1 || source.keys().sort.len() > 1 {
-        return Err(PlanError::validation(
-            "PartiQL statements cannot be executed on tables with multi-attribute HASH keys or multi-attribute RANGE keys.",
-        ));
-    }
+    refuse_multi_attribute(&source)?;
     if request.consistent && source.global_index().is_some() {
         return Err(PlanError::validation("Strongly consistent read is not supported on Global Secondary Indexes"));
     }
@@ -94,16 +91,18 @@ pub(in crate::plan) fn select(
     }
     let mut selection = Selection::new(None, projection(select), &source)?;
     selection.shape = Some(shape(select));
-    let Some(Partitions { mut partitions, residual }) = found else {
+    let Some(found) = found else {
         let span = ring(&source, request.position)?;
         let page = page(source, span, Direction::Forward, select.condition.clone(), selection, request);
         return Ok(SelectStep::Page { read: page.into(), more: 0 });
     };
+    let rows_descend = order.rows == Direction::Backward;
+    let Partitions { partitions, residual } = found.arranged(order.partitions_descend, rows_descend);
     if let Some(residual) = &residual {
         check_filter_projected(residual.paths(), &source)?;
     }
-    if order.partitions_descend {
-        partitions.reverse();
+    for partition in &partitions {
+        check_partition_types(&source, partition)?;
     }
     let Some(partition) = partitions.get(request.position.partition) else { return Ok(SelectStep::Nothing) };
     let span = partition_span(&source, partition, &partition_name, sort_name.as_deref(), order.rows, request.position)?;
@@ -165,7 +164,7 @@ fn order(
         )));
     }
     let key_of = |name: &str| select.order.iter().find(|key| key.name == name);
-    if found.partitions.len() > 1 && key_of(partition_name).is_none() {
+    if found.values() > 1 && key_of(partition_name).is_none() {
         return Err(PlanError::validation(
             "Must have hash key in ORDER BY clause when more than one hash key condition specified in WHERE clause.",
         ));
@@ -175,6 +174,21 @@ fn order(
         partitions_descend: key_of(partition_name).is_some_and(|key| key.descending),
         rows: if rows_descend { Direction::Backward } else { Direction::Forward },
     })
+}
+
+/// The values of the key have the schema's types.
+fn check_partition_types(source: &Source, partition: &Partition) -> Result<(), PlanError> {
+    let mut attributes = source.keys().attributes();
+    let of_other_type = |name: &KeyAttribute, value: &AttributeValue| value.type_name() != name.kind.name();
+    if let Some(attribute) = attributes.next().filter(|attribute| of_other_type(attribute, &partition.value)) {
+        return Err(key_type(&attribute.name).into());
+    }
+    match (attributes.next(), &partition.sort) {
+        (Some(attribute), Some(test)) if test.values().any(|value| of_other_type(attribute, value)) => {
+            Err(key_type(&attribute.name).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The rows of one partition that its test selects, from the position on.
@@ -192,11 +206,6 @@ fn partition_span(
     }];
     if let (Some(name), Some(test)) = (sort_name, &partition.sort) {
         clauses.push(KeyClause { attribute: name.to_owned(), test: test.clone() });
-    }
-    for (attribute, clause) in source.keys().attributes().zip(&clauses) {
-        if clause.test.values().any(|value| value.type_name() != attribute.kind.name()) {
-            return Err(key_type(&attribute.name).into());
-        }
     }
     let condition = KeyCondition::of_clauses(clauses);
     let mut span = KeyBounds::new(source, &condition)?.span()?;

@@ -12,7 +12,6 @@ use shard_router::Token;
 
 use super::super::paths::check_scalars;
 use super::super::put_target::{body, check_index_keys, check_key_attributes, put_bytes, put_key};
-use super::super::update_charge::check_charge;
 use super::super::update_target::check_update;
 use super::super::write::item_write;
 use super::super::{ItemKey, PlanError, lookup};
@@ -97,7 +96,6 @@ fn update(statement: &Update, catalog: &dyn Catalog) -> Result<StatementWrite, P
     let table = table(&statement.target, catalog)?;
     let PrimaryKey { key, residual } = mandatory(&table, statement.condition.as_ref())?;
     check_update(&table, &statement.update)?;
-    check_charge(&statement.update)?;
     let there = Condition::Exists(key_path(&table)?);
     let condition = match residual {
         None => there,
@@ -158,9 +156,15 @@ fn table(target: &Target, catalog: &dyn Catalog) -> Result<Arc<TableDescriptor>,
 }
 
 fn mandatory(table: &TableDescriptor, condition: Option<&Condition>) -> Result<PrimaryKey, PlanError> {
-    named_item(table, condition).ok_or_else(|| {
+    let named = named_item(table, condition).ok_or_else(|| {
         PlanError::validation("Where clause does not contain a mandatory equality on all key attributes")
-    })
+    })?;
+    if let Some(name) = named.contradicted() {
+        return Err(PlanError::validation(format!(
+            "Multiple conditions on same key {name}. Only single item Update/Insert/Delete are supported"
+        )));
+    }
+    Ok(named)
 }
 
 fn refuse_returning(returning: Option<Returning>, in_transaction: bool) -> Result<(), PlanError> {
