@@ -282,9 +282,7 @@ impl<E: Env> Service<E> {
             body,
             deadline: self.node.deadline(),
         };
-        // Boxed: the compiler cannot see through so deep a generic future that it may move between threads.
-        let answer: BoxFuture<'_, _> = Box::pin(ops::dispatch(&call));
-        let result = answer.await;
+        let result = ops::dispatch(&call).await;
         timer.done(&result, E::monotonic_ns());
         result
     }

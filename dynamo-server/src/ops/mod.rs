@@ -41,10 +41,13 @@ mod update_item;
 mod update_table;
 mod update_time_to_live;
 
+use std::future::ready;
+
 use bytes::Bytes;
 use dynamo_engine::context::RequestContext;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::Operation;
+use futures::future::BoxFuture;
 
 use crate::env::Env;
 use crate::node::Node;
@@ -66,43 +69,45 @@ pub struct Call<'a, E: Env> {
     pub deadline: Deadline,
 }
 
-/// Carries out one operation and gives the body of its reply.
+/// Carries out one operation and gives the body of its reply. Each in a box of its own: the largest operation's future is
+/// several times as large as that of a read of one item, and the compiler cannot see through so deep a generic future that
+/// it may move between threads.
 ///
 /// # Errors
 /// DynamoDB's error for whatever is wrong; `InternalServerError` when no quorum confirmed in time.
-pub async fn dispatch<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
+pub fn dispatch<'a, E: Env>(call: &'a Call<'a, E>) -> BoxFuture<'a, Result<Vec<u8>, ApiError>> {
     match call.operation {
-        Operation::GetItem => get_item::run(call).await,
-        Operation::PutItem => put_item::run(call).await,
-        Operation::UpdateItem => update_item::run(call).await,
-        Operation::DeleteItem => delete_item::run(call).await,
-        Operation::Query => query::run(call).await,
-        Operation::Scan => scan::run(call).await,
-        Operation::BatchGetItem => batch_get_item::run(call).await,
-        Operation::BatchWriteItem => batch_write_item::run(call).await,
-        Operation::TransactGetItems => transact_get_items::run(call).await,
-        Operation::TransactWriteItems => transact_write_items::run(call).await,
-        Operation::ExecuteStatement => execute_statement::run(call).await,
-        Operation::BatchExecuteStatement => batch_execute_statement::run(call).await,
-        Operation::ExecuteTransaction => execute_transaction::run(call).await,
-        Operation::CreateTable => create_table::run(call).await,
-        Operation::UpdateTable => update_table::run(call).await,
-        Operation::DeleteTable => delete_table::run(call).await,
-        Operation::DescribeTable => describe_table::run(call).await,
-        Operation::ListTables => list_tables::run(call).await,
-        Operation::TagResource => tag_resource::run(call).await,
-        Operation::UntagResource => untag_resource::run(call).await,
-        Operation::ListTagsOfResource => list_tags_of_resource::run(call).await,
-        Operation::DescribeTimeToLive => describe_time_to_live::run(call).await,
-        Operation::UpdateTimeToLive => update_time_to_live::run(call).await,
-        Operation::DescribeContinuousBackups => describe_continuous_backups::run(call).await,
-        Operation::DescribeLimits => describe_limits::run(call),
-        Operation::DescribeEndpoints => describe_endpoints::run(call),
-        Operation::ListStreams => list_streams::run(call).await,
-        Operation::DescribeStream => describe_stream::run(call).await,
-        Operation::GetShardIterator => get_shard_iterator::run(call).await,
-        Operation::GetRecords => get_records::run(call).await,
-        other => Err(unsupported(other)),
+        Operation::GetItem => Box::pin(get_item::run(call)),
+        Operation::PutItem => Box::pin(put_item::run(call)),
+        Operation::UpdateItem => Box::pin(update_item::run(call)),
+        Operation::DeleteItem => Box::pin(delete_item::run(call)),
+        Operation::Query => Box::pin(query::run(call)),
+        Operation::Scan => Box::pin(scan::run(call)),
+        Operation::BatchGetItem => Box::pin(batch_get_item::run(call)),
+        Operation::BatchWriteItem => Box::pin(batch_write_item::run(call)),
+        Operation::TransactGetItems => Box::pin(transact_get_items::run(call)),
+        Operation::TransactWriteItems => Box::pin(transact_write_items::run(call)),
+        Operation::ExecuteStatement => Box::pin(execute_statement::run(call)),
+        Operation::BatchExecuteStatement => Box::pin(batch_execute_statement::run(call)),
+        Operation::ExecuteTransaction => Box::pin(execute_transaction::run(call)),
+        Operation::CreateTable => Box::pin(create_table::run(call)),
+        Operation::UpdateTable => Box::pin(update_table::run(call)),
+        Operation::DeleteTable => Box::pin(delete_table::run(call)),
+        Operation::DescribeTable => Box::pin(describe_table::run(call)),
+        Operation::ListTables => Box::pin(list_tables::run(call)),
+        Operation::TagResource => Box::pin(tag_resource::run(call)),
+        Operation::UntagResource => Box::pin(untag_resource::run(call)),
+        Operation::ListTagsOfResource => Box::pin(list_tags_of_resource::run(call)),
+        Operation::DescribeTimeToLive => Box::pin(describe_time_to_live::run(call)),
+        Operation::UpdateTimeToLive => Box::pin(update_time_to_live::run(call)),
+        Operation::DescribeContinuousBackups => Box::pin(describe_continuous_backups::run(call)),
+        Operation::DescribeLimits => Box::pin(ready(describe_limits::run(call))),
+        Operation::DescribeEndpoints => Box::pin(ready(describe_endpoints::run(call))),
+        Operation::ListStreams => Box::pin(list_streams::run(call)),
+        Operation::DescribeStream => Box::pin(describe_stream::run(call)),
+        Operation::GetShardIterator => Box::pin(get_shard_iterator::run(call)),
+        Operation::GetRecords => Box::pin(get_records::run(call)),
+        other => Box::pin(ready(Err(unsupported(other)))),
     }
 }
 
