@@ -315,6 +315,11 @@ impl Rows {
 
     /// Whether some key may be in both.
     fn meets(&self, other: &Rows) -> bool {
+        let ends = || [&self.first, &self.last, &other.first, &other.last].into_iter().flatten();
+        if ends().any(|(one, _)| ends().any(|(two, _)| order(one, two).is_none())) {
+            // Values of two types: one of them is no sort key's, which is another mistake.
+            return false;
+        }
         let met = self.clone().both(other.clone());
         let behind = |value: &AttributeValue, rows: &Rows| {
             let prefix = rows.prefix.as_ref();
