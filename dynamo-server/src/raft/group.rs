@@ -16,7 +16,7 @@ use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::{ClientWriteError, Fatal, InitializeError, LinearizableReadError, RaftError};
 use openraft::{Config, Raft, ReadPolicy, ServerState, SnapshotPolicy};
 use ordered_kv::StateStore;
-use raft_log::Log;
+use raft_log::{Log, LogError};
 use shard_router::{ShardId, ShardMap};
 
 use super::incoming::Incoming;
@@ -88,6 +88,14 @@ pub enum GroupError {
         /// What is wrong.
         source: StateError,
     },
+    /// The log of all groups does not take what must be written at the start.
+    #[error("shard {shard}: {source}")]
+    Log {
+        /// The shard.
+        shard: u32,
+        /// What it said.
+        source: LogError,
+    },
     /// Raft's settings contradict each other.
     #[error("the pace of the groups cannot be kept: {0}")]
     Pace(String),
@@ -107,6 +115,7 @@ impl GroupError {
         match self {
             GroupError::LogEnd(_) => true,
             GroupError::State { source, .. } => source.is_damage(),
+            GroupError::Log { source, .. } => matches!(source, LogError::Damaged(_)),
             GroupError::Pace(_) | GroupError::Raft { .. } => false,
         }
     }
@@ -117,7 +126,7 @@ impl GroupError {
         match self {
             GroupError::LogEnd(LogEndError::Unreadable { .. }) => true,
             GroupError::State { source, .. } => source.is_damage(),
-            GroupError::LogEnd(_) | GroupError::Pace(_) | GroupError::Raft { .. } => false,
+            GroupError::LogEnd(_) | GroupError::Log { .. } | GroupError::Pace(_) | GroupError::Raft { .. } => false,
         }
     }
 }
@@ -188,7 +197,7 @@ fn finish_installing(group: u32, log: &Log, state: &dyn StateStore, applied: Opt
     }
     incoming.sweep(state).map_err(|error| GroupError::State { shard: group, source: error.into() })?;
     if log.last(group) < Some(incoming.upto.index()) {
-        incoming.drop_log(log, group).map_err(|error| unreadable(error.to_string()))?;
+        incoming.drop_log(log, group).map_err(|source| GroupError::Log { shard: group, source })?;
     }
     Ok(())
 }
