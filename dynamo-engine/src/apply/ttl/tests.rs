@@ -22,6 +22,7 @@ use crate::item::{ItemBody, ItemRef};
 use crate::keyspace::{
     KeyPart, RowKey, Space, TableIds, id_prefix, local, parse_ttl_queue, row_key, table_ranges, token_of, ttl_queue_key,
 };
+use crate::lane::{OUTBOX_BACKFILL_BYTES_MAX, OutLane};
 use crate::ttl;
 
 thread_local! {
@@ -334,6 +335,31 @@ fn a_locked_item_waits() {
     replica.apply(Command::Resolve(Resolve { id, prepared: Some(ts), commit: None }));
     assert_eq!(replica.expire("a", &read), Outcome::Expired { deleted: 1, put_off: 0 });
     assert_eq!(replica.expire("a", &read), Outcome::Expired { deleted: 0, put_off: 0 }, "once");
+}
+
+/// A sweep must not take the room in the outbox that clients' writes need.
+#[test]
+fn where_the_outbox_is_well_filled_only_items_without_global_indexes_go() {
+    for (has_global, put_off) in [(false, 0), (true, 1)] {
+        let map = ShardMap::even(2).unwrap();
+        let own = |number: &u8| map.locate(RowKey::parse(&key(*number)).unwrap().token()).0 == ShardId(0);
+        let number = (0..20).find(own).expect("some item lies here");
+        let mut replica = Replica::in_map(ShardId(0), map.clone());
+        let mut described = table(replica.version + 1, Some("a"));
+        if has_global {
+            let by_g = fixture::keys(("g", KeyType::S), None);
+            described.indexes.push(fixture::index(INDEX + 1, "global", false, by_g, Projection::All));
+        }
+        replica.version += 1;
+        replica.apply(Command::Ddl(DdlCommand::Install { era: 0, table: Box::new(described) }));
+        replica.put(number, Some("1699999990"));
+        let read = replica.queue();
+        let lane = OutLane { last: 1, bytes: OUTBOX_BACKFILL_BYTES_MAX, ..OutLane::default() };
+        replica.shard.lanes.out.insert(ShardId(1), lane);
+        assert_eq!(replica.expire("a", &read), Outcome::Expired { deleted: 1 - put_off, put_off });
+        replica.shard.lanes.out.clear();
+        assert_eq!(replica.expire("a", &read), Outcome::Expired { deleted: put_off, put_off: 0 });
+    }
 }
 
 #[test]

@@ -196,7 +196,11 @@ async fn step<E: Env>(
     let sweep = Sweep { is_held: time.is_err(), ..sweep };
     let (state, id, after) = (Arc::clone(&node.stores.state), shard.id(), sweep.after.clone());
     let places = node.map.ranges(id);
-    let found = E::background(move || read::find(&*state, id, &places, &queues, time.ok(), &after)).await;
+    let found = {
+        // Such places are few, and shared with clients' long reads in the order of arrival.
+        let _place = node.background.acquire().await;
+        E::background(move || read::find(&*state, id, &places, &queues, time.ok(), &after)).await
+    };
     let found = match found {
         Ok(found) => found,
         Err(error) => {
