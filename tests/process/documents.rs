@@ -71,3 +71,26 @@ fn documents_name_files_that_exist() {
     assert!(paths > 30 && targets > 50, "{paths} paths and {targets} links: the documents are not read rightly");
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
+
+/// Steps name a file and a function in it: `raft/wal.rs::append`.
+#[test]
+fn documents_name_functions_that_exist() {
+    let root = root();
+    let (mut found, mut missing) = (0, Vec::new());
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).expect("a page is text");
+        let named = text.split('`').skip(1).step_by(2).filter_map(|word| word.split_once(".rs::"));
+        for (file, function) in named.filter(|(file, _)| file.contains('/')) {
+            found += 1;
+            let source = ROOTS.iter().map(|from| root.join(from).join(format!("{file}.rs"))).find(|path| path.exists());
+            let source =
+                source.map(|path| std::fs::read_to_string(path).expect("a source is text")).unwrap_or_default();
+            let is_there = ["(", "<"].iter().any(|end| source.contains(&format!("fn {function}{end}")));
+            if !is_there {
+                missing.push(format!("{}: `{file}.rs::{function}`", page.display()));
+            }
+        }
+    }
+    assert!(found > 20, "{found} functions: the documents are not read rightly");
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}

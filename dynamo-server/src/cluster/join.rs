@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::env::{Env, Identity, Transport as _};
+use crate::cluster::ClusterChange;
+use crate::env::{Caller, Env, Identity, Transport as _};
 use crate::node::Node;
-use crate::peer::Join;
-use crate::peer::join::JoinRequest;
+use crate::peer::join::{JoinRequest, Joined};
+use crate::peer::{Header, Join};
 use crate::shard::Deadline;
 
 /// How long a member may take for one attempt: a learner with much data has to catch up before it is promoted, which is
@@ -147,4 +148,21 @@ impl Joiner {
 async fn ask_one<E: Env>(node: &Node<E>, member: u64, address: &str, request: &JoinRequest) -> Result<(), String> {
     let deadline = Deadline::after::<E>(ATTEMPT_MAX);
     super::question::<E, Join>(node, member, address, request, deadline).await?.0
+}
+
+impl<E: Env> Node<E> {
+    /// Carries out what a joining node asks for itself.
+    pub(crate) async fn join_for_peer(&self, caller: Caller, header: Header, request: JoinRequest) -> Joined {
+        if request.node() != caller.node {
+            return Joined(Err("a node asks for itself only".to_owned()));
+        }
+        let change = match request {
+            JoinRequest::Add { node, address } => {
+                ClusterChange::Add { node, address, incarnation: Some(caller.incarnation) }
+            }
+            JoinRequest::Promote { node } => ClusterChange::Promote { node },
+        };
+        let changed = self.change_cluster(&change, Deadline::after::<E>(header.remaining)).await;
+        Joined(changed.map(drop).map_err(|error| error.to_string()))
+    }
 }

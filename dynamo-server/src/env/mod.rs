@@ -12,7 +12,9 @@
 //! randomness anywhere else.
 
 mod boot_clock;
+mod deadline;
 mod directory;
+mod fault_signal;
 pub mod faults;
 mod lease_record;
 #[cfg(feature = "rocksdb")]
@@ -29,7 +31,9 @@ mod transport;
 use std::future::Future;
 use std::time::Duration;
 
+pub use self::deadline::Deadline;
 pub use self::directory::{Directory, DirectoryError, Identity};
+pub use self::fault_signal::FaultSignal;
 pub use self::lease_record::LeaseRecord;
 #[cfg(feature = "rocksdb")]
 pub use self::legacy_log::LegacyError;

@@ -9,7 +9,6 @@ pub(crate) mod compare;
 mod counters;
 mod ddl;
 mod expiry;
-mod fault;
 mod fitness;
 mod health;
 mod lanes;
@@ -48,7 +47,6 @@ use tokio::task::AbortHandle;
 
 pub use self::admission::Admission;
 pub use self::counters::Counters;
-pub use self::fault::FaultSignal;
 pub use self::health::{Capability, Health, Impairment, ShardHealth};
 pub(crate) use self::leaders::Called;
 pub use self::membership::MembershipFailure;
@@ -58,7 +56,7 @@ pub use self::options::{
 };
 pub use self::route::OnConflict;
 pub use self::start::NodeError;
-pub use crate::env::Storage as StorageOptions;
+pub use crate::env::{FaultSignal, Storage as StorageOptions};
 pub use crate::peer::status::{NodeStatus, ShardStatus};
 
 use self::counters::StoreReads;

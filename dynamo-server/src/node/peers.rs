@@ -11,10 +11,8 @@ use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
 use super::Node;
-use crate::cluster::ClusterChange;
 use crate::env::settings::{self, AgreedSettings};
 use crate::env::{ANY_INCARNATION, Caller, Env, Identity, Introduction, PeerHost, Standing, Transport};
-use crate::peer::join::{JoinRequest, Joined};
 use crate::peer::{
     self, ChangeMembers, Compare, Fetch, Header, IndexWait, Join, PauseBalancing, Propose, ReadIndex, Rpc, Status,
     TellRoom, Transfer,
@@ -193,21 +191,6 @@ impl<E: Env> Node<E> {
     ) -> Result<Bytes, Refusal> {
         let response = serve(peer::whole(body)?).await;
         Ok(peer::response(self.clock_reading(), &response))
-    }
-
-    /// Carries out what a joining node asks for itself.
-    async fn join_for_peer(&self, caller: Caller, header: Header, request: JoinRequest) -> Joined {
-        if request.node() != caller.node {
-            return Joined(Err("a node asks for itself only".to_owned()));
-        }
-        let change = match request {
-            JoinRequest::Add { node, address } => {
-                ClusterChange::Add { node, address, incarnation: Some(caller.incarnation) }
-            }
-            JoinRequest::Promote { node } => ClusterChange::Promote { node },
-        };
-        let changed = self.change_cluster(&change, Deadline::after::<E>(header.remaining)).await;
-        Joined(changed.map(drop).map_err(|error| error.to_string()))
     }
 
     /// Whether a caller may ask for a service: its status anybody, to be added whoever asks for itself, everything else

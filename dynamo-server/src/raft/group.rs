@@ -35,7 +35,7 @@ use super::types::{LogId, Member, NodeId, Types};
 use super::wal::Wal;
 use super::wall_clocks::WallClocks;
 use crate::env::Env;
-use crate::node::FaultSignal;
+use crate::env::FaultSignal;
 
 /// The pace of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

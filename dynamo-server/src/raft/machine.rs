@@ -43,7 +43,7 @@ use super::snapshot::{ShardSnapshot, SnapshotPin, content};
 use super::snapshot_stage::StagedSnapshot;
 use super::types::{LogEntry, LogId, Membership, SnapshotMeta, StoredMembership, Types};
 use crate::env::Env;
-use crate::node::FaultSignal;
+use crate::env::FaultSignal;
 
 /// Commands after which applying lets other tasks run: about a millisecond.
 pub const COMMANDS_PER_TURN_MAX: usize = 256;

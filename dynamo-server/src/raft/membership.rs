@@ -22,8 +22,8 @@ use openraft::errors::{ChangeMembershipError, ClientWriteError, RaftError};
 
 use super::group::Group;
 use super::types::{Member, NodeId};
+use crate::env::Deadline;
 use crate::env::{Env, Standing};
-use crate::shard::Deadline;
 
 /// How often a change that has to wait for another one, or for a learner, looks again.
 const LOOK: Duration = Duration::from_millis(20);

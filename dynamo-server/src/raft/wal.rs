@@ -49,8 +49,8 @@ use super::keys::Value;
 use super::rules::{self, Rule};
 use super::types::{LogId, Types, Vote};
 use crate::env::Env;
+use crate::env::FaultSignal;
 use crate::in_flight::InFlight;
-use crate::node::FaultSignal;
 
 /// Requests that wait for the worker. Each group has few in flight (its sequencer bounds its entries), so this is
 /// never reached in practice; when it is, the group waits.

@@ -5,7 +5,6 @@
 
 mod admission;
 mod arrivals;
-mod deadline;
 mod error;
 mod read_round;
 mod sequencer;
@@ -19,8 +18,8 @@ use dynamo_engine::command::Command;
 use hlc::NodeClock;
 use shard_router::{Epoch, ShardId};
 
+pub use crate::env::Deadline;
 pub use arrivals::{Arrivals, INDEX_WAIT_MAX};
-pub use deadline::Deadline;
 pub use error::ShardError;
 pub(crate) use sequencer::weight;
 pub use sequencer::{

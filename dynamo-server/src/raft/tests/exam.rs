@@ -7,9 +7,9 @@ use openraft::StorageError;
 use openraft::testing::log::{StoreBuilder, Suite};
 use shard_router::{ShardId, ShardMap};
 
+use crate::env::FaultSignal;
 use crate::env::sim::{SimEnv, SimNode, run};
 use crate::env::{Env, Storage, StoreOptions};
-use crate::node::FaultSignal;
 use crate::raft::Wal;
 use crate::raft::lease_feed::LeaseFeed;
 use crate::raft::log::{GroupLog, RecoveredLog};

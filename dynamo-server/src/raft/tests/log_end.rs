@@ -13,9 +13,9 @@ use lease::{Moment, Timing};
 use openraft::EntryPayload;
 use openraft::storage::{IOFlushed, RaftLogStorage};
 
+use crate::env::FaultSignal;
 use crate::env::sim::{SimEnv, SimNode, chance_below, run};
 use crate::env::{Env, Storage, StoreOptions};
-use crate::node::FaultSignal;
 use crate::raft::lease_feed::LeaseFeed;
 use crate::raft::log::{GroupLog, RecoveredLog};
 use crate::raft::published::Published;

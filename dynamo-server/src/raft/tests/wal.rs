@@ -7,10 +7,10 @@ use bytes::Bytes;
 use openraft::storage::IOFlushed;
 use raft_log::Log;
 
+use crate::env::FaultSignal;
 use crate::env::sim::{SimEnv, SimNode, run};
 use crate::env::{Env, Storage, StoreOptions};
 use crate::in_flight::InFlight;
-use crate::node::FaultSignal;
 use crate::raft::Wal;
 use crate::raft::durable::Durable;
 use crate::raft::types::{CommittedLeaderId, LogId, Vote};

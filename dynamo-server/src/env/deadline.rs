@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::env::Env;
+use super::Env;
 
 /// When a request must have been answered. Made once, when the request arrives, and handed down: every step gets what
 /// is left of it and nothing arms it again.
