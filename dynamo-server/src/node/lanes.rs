@@ -308,10 +308,10 @@ impl<E: Env> Node<E> {
         if positions.is_empty() {
             return;
         }
-        if let Ok(Place::At(leader)) = self.place_of(shard, None, deadline).await {
-            if let Called::Answer(()) = self.call::<IndexWait>(leader, shard.id(), &positions, deadline).await {
-                return;
-            }
+        if let Ok(Place::At(leader)) = self.place_of(shard, None, deadline).await
+            && let Called::Answer(()) = self.call::<IndexWait>(leader, shard.id(), &positions, deadline).await
+        {
+            return;
         }
         shard.arrivals().wait::<E>(&positions, deadline.remaining::<E>() / 2).await;
     }

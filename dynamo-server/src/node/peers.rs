@@ -169,10 +169,19 @@ impl<E: Env> Node<E> {
             Compare::KIND => {
                 self.respond::<Compare, _>(body, |request| ready(self.take_part(header.shard, request))).await
             }
-            TellRoom::KIND => self.respond::<TellRoom, _>(body, |room| ready(self.peer_says_of_room(room))).await,
+            TellRoom::KIND => {
+                self.respond::<TellRoom, _>(body, |room| {
+                    self.peer_says_of_room(room);
+                    ready(())
+                })
+                .await
+            }
             PauseBalancing::KIND => {
-                let pause = |ms| ready(self.pause_balancing(Duration::from_millis(ms)));
-                self.respond::<PauseBalancing, _>(body, pause).await
+                self.respond::<PauseBalancing, _>(body, |ms| {
+                    self.pause_balancing(Duration::from_millis(ms));
+                    ready(())
+                })
+                .await
             }
             // Boxed: it calls peers itself, and its future would contain itself otherwise.
             Join::KIND => {

@@ -101,7 +101,7 @@ impl Leases {
                 scan.set_exclusive_start_key(after.clone()).send()
             };
             let page = self.database.items(ask).await?;
-            rows.extend(page.items().iter().map(|item| row(item)).map(|row| (row.key.clone(), row)));
+            rows.extend(page.items().iter().map(row).map(|row| (row.key.clone(), row)));
             after = page.last_evaluated_key;
             if after.is_none() {
                 break;

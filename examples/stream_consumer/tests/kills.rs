@@ -239,7 +239,7 @@ async fn told(endpoint: &str, table: &str) -> Told {
     }
     assert_eq!(there.keys().collect::<Vec<_>>(), items.keys().collect::<Vec<_>>(), "{table}");
     for (key, item) in &there {
-        let text = |value: &AttributeValue| value.as_s().or_else(|_| value.as_n()).map(String::clone).ok();
+        let text = |value: &AttributeValue| value.as_s().or_else(|_| value.as_n()).cloned().ok();
         for (name, value) in item {
             let streamed = &items[key][name];
             assert_eq!(text(value).as_ref(), streamed.as_s().or(streamed.as_n()).ok(), "{table} {key} {name}");
