@@ -10,6 +10,8 @@
 //! - what was acknowledged stands in exactly one record;
 //! - the stream read once more from its beginning is what the consumer has seen;
 //! - all replicas hold the same bytes, stream records among them, also those that a snapshot brought.
+//!
+//! A stream that is switched on and off meanwhile has what was written while it was on, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dynamo_engine::apply::Outcome;
-use dynamo_engine::catalog::{Catalog, StreamView, TableDescriptor};
+use dynamo_engine::catalog::{Catalog, StreamStatus, StreamView, TableDescriptor};
 use dynamo_engine::command::{Change, Command, ItemWrite, Transaction};
 use dynamo_engine::item::{ItemBody, ItemRef};
 use dynamo_engine::keyspace::{KeyPart, Space, id_prefix, row_key, token_of};
@@ -26,6 +28,8 @@ use dynamo_engine::stream::{
     EventName, SequenceNumber, StreamId, StreamNeed, StreamPolicy, StreamRecord, StreamShard, StreamShardId,
     StreamSupply,
 };
+use dynamo_protocol::error::ErrorKind;
+use dynamo_protocol::ops::Operation;
 use dynamo_protocol::value::{AttributeValue, Item};
 use ordered_kv::{Direction, KeyRange, Reader};
 use parking_lot::Mutex;
@@ -34,6 +38,7 @@ use shard_router::ShardId;
 use super::super::fixture::TABLE;
 use super::clients::Record;
 use super::scenarios::Scenario;
+use super::tables::{harm, insist};
 use super::world::{Plan, World};
 use crate::env::sim::{SimEnv, chance_below, run};
 use crate::guard::Handler;
@@ -384,4 +389,96 @@ fn away_for_long() {
 #[test]
 fn exchanged_disks() {
     survives(Scenario::ExchangedDisks);
+}
+
+/// Puts an item with a value of its own until one is acknowledged, and gives that value.
+async fn put_acknowledged(world: &World, home: u64, writes: &Writes) -> u64 {
+    loop {
+        let value = writes.next_value();
+        if let Some(node) = world.node(home) {
+            let asked = world.machine(home).spawn(async move {
+                let table = node.catalog().table(TABLE)?;
+                let id = format!("k{}", chance_below(KEYS));
+                let command = Command::Write(write(&table, &id, Change::Put(ItemBody::encode(&item(&id, value)))));
+                let token = token_of(table.id.0, &[KeyPart::S(&id)]);
+                let outcome = node.propose(token, command, node.deadline()).await;
+                matches!(outcome, Ok(Outcome::Written(_))).then_some(())
+            });
+            if asked.await.ok().flatten().is_some() {
+                return value;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Switches the table's stream on or off, and waits until every shard has it so.
+async fn switch(world: &World, home: u64, specification: &str) {
+    let body = format!(r#"{{"TableName":"{TABLE}","StreamSpecification":{specification}}}"#);
+    let switched = insist(world, home, (Operation::UpdateTable, body), ErrorKind::Validation).await;
+    switched.expect("the stream is switched in the end");
+    let is_settled = || {
+        let leader = world.leader().and_then(|leader| world.node(leader));
+        leader.is_some_and(|node| node.catalog().unfinished().is_empty())
+    };
+    while !is_settled() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn switched_on_and_off() {
+    const ROUNDS: usize = 4;
+    let world = World::found(Plan { shards: 3, streams: POLICY, ..Plan::default() }).await;
+    let (writes, stopped) = (Writes::default(), AtomicBool::new(false));
+    let client = async {
+        let (mut recorded, mut unrecorded) = (Vec::new(), BTreeSet::new());
+        for round in 0..ROUNDS {
+            let home = 1 + chance_below(3);
+            switch(&world, home, r#"{"StreamEnabled":true,"StreamViewType":"NEW_AND_OLD_IMAGES"}"#).await;
+            let mut values = BTreeSet::new();
+            for _ in 0..6 {
+                values.insert(put_acknowledged(&world, 1 + chance_below(3), &writes).await);
+            }
+            recorded.push(values);
+            switch(&world, home, r#"{"StreamEnabled":false}"#).await;
+            for _ in 0..3 {
+                unrecorded.insert(put_acknowledged(&world, 1 + (round as u64 + home) % 3, &writes).await);
+            }
+        }
+        stopped.store(true, Ordering::Relaxed);
+        (recorded, unrecorded)
+    };
+    let ((recorded, unrecorded), ()) = futures::join!(client, harm(&world, &stopped));
+    equal_replicas(&world).await;
+    let node = world.node(world.some_leader().await).expect("it leads");
+    let streams = node.catalog().streams(Some(TABLE));
+    assert_eq!(streams.len(), ROUNDS, "{streams:?}");
+    assert!(streams.is_sorted_by(|one, other| one.id.since_ms < other.id.since_ms));
+    for (stream, acknowledged) in streams.iter().zip(&recorded) {
+        assert_eq!(stream.status, StreamStatus::Disabled);
+        let mut consumer = Consumer::new(&world, stream.id);
+        consumer.finish().await;
+        assert!(consumer.shards.values().all(|shard| !shard.is_open()), "what is over takes no records");
+        let values: BTreeSet<u64> = consumer
+            .seen
+            .values()
+            .flatten()
+            .filter_map(|(number, bytes)| {
+                let new = StreamRecord::parse(*number, bytes).expect("records are whole").new?;
+                match new.attribute("value").expect("images are whole")? {
+                    AttributeValue::S(value) => value.parse().ok(),
+                    other => panic!("not a value: {other:?}"),
+                }
+            })
+            .collect();
+        assert!(values.is_superset(acknowledged), "{acknowledged:?} were acknowledged, {values:?} recorded");
+        assert!(values.is_disjoint(&unrecorded), "{values:?} while it was off");
+    }
+}
+
+#[test]
+fn switched_on_and_off_while_leaders_come_and_go() {
+    for seed in 0..3 {
+        run(seed, switched_on_and_off());
+    }
 }

@@ -97,7 +97,7 @@ async fn live(world: &World, home: u64) -> Result<(), String> {
 }
 
 /// Moves and breaks leaders until it is told to stop.
-async fn harm(world: &World, stopped: &AtomicBool) {
+pub(super) async fn harm(world: &World, stopped: &AtomicBool) {
     while !stopped.load(Ordering::Relaxed) {
         tokio::time::sleep(Duration::from_millis(200 + chance_below(1_500))).await;
         let Some(leader) = world.leader() else { continue };
