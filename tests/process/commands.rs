@@ -120,7 +120,8 @@ fn after<'a>(words: &'a [String], flag: &str) -> Option<&'a String> {
 /// Whether a package of the workspace, or a target of one, has that name.
 fn named(name: &str) -> bool {
     let line = format!("name = \"{name}\"");
-    std::fs::read_dir(clone()).expect("the clone").flatten().map(|entry| entry.path()).any(|folder| {
+    let below = |folder: PathBuf| std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
+    below(clone()).chain(below(clone().join("examples"))).any(|folder| {
         let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
         let tests = folder.join("tests");
         manifest.lines().any(|found| found == line)
@@ -168,7 +169,7 @@ fn cargo(words: &[String]) -> Option<String> {
             };
         }
         (Some("run"), Some(example), _) => built("examples").join(example),
-        (Some("run"), None, Some("bench")) => built("bench"),
+        (Some("run"), None, Some(program @ ("bench" | "stream-consumer"))) => built(program),
         (Some("run"), None, _) => binary::path(),
         (Some("bench" | "build" | "clippy" | "fmt" | "test"), _, _) => return None,
         _ => return Some("nobody knows what this does".to_owned()),

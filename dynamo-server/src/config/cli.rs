@@ -131,7 +131,7 @@ pub enum ClusterAction {
         #[arg(long)]
         node: u64,
     },
-    /// Take a node out of every shard. Its number must never be used again.
+    /// Take a node out of every shard. Its data must never be used again.
     Remove {
         /// Its number.
         #[arg(long)]

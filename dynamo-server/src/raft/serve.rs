@@ -66,6 +66,10 @@ impl<E: Env> Group<E> {
     /// # Errors
     /// When there is no answer; the peer then hears nothing, as if the message had been lost.
     pub async fn serve(&self, caller: Caller, request: &Bytes) -> Result<Bytes, ServeError> {
+        // Its Raft task is gone, or about to be, and would write a line about each message.
+        if self.published().is_stopping() || self.published().quarantine().is_some() {
+            return Err(ServeError::Stopped);
+        }
         let request = match message::decode::<E>(request) {
             Ok((_, request)) => request,
             // Only parts of snapshots carry one. Their sender is told, and sends the same once more.

@@ -18,6 +18,7 @@ async fn open(dir: &Path) -> Result<Arc<Node<TokioEnv>>, NodeError> {
 
 async fn close(node: Arc<Node<TokioEnv>>) {
     node.shutdown().await;
+    assert!(node.is_quiet(), "it waited to the end for whoever holds its stores");
     assert_eq!(Arc::strong_count(&node), 1, "nobody else holds the node");
 }
 
