@@ -77,13 +77,15 @@ async fn parameters_of_every_type_arrive_unchanged() {
     ];
     for (number, value) in values.iter().enumerate() {
         let key = s(number.to_string());
-        let insert = client.execute_statement().statement("INSERT INTO tbl VALUE {'pk': ?, 'v': ?, 'in': [?]}");
-        let insert = insert.parameters(key.clone()).parameters(value.clone()).parameters(value.clone());
+        // A parameter is a whole value: inside a list of the statement the service takes none.
+        let list = AttributeValue::L(vec![value.clone()]);
+        let insert = client.execute_statement().statement("INSERT INTO tbl VALUE {'pk': ?, 'v': ?, 'in': ?}");
+        let insert = insert.parameters(key.clone()).parameters(value.clone()).parameters(list.clone());
         insert.send().await.expect("inserted");
         let item = client.get_item().table_name("tbl").key("pk", key.clone()).send().await.expect("read");
         let item = item.item().expect("the item");
         assert_eq!(item["v"], *value);
-        assert_eq!(item["in"], AttributeValue::L(vec![value.clone()]));
+        assert_eq!(item["in"], list);
         let found = client.execute_statement().statement("SELECT * FROM tbl WHERE pk = ? AND v = ?");
         let found = found.parameters(key).parameters(value.clone()).send().await.expect("selected");
         assert_eq!(found.items(), std::slice::from_ref(item));
