@@ -66,8 +66,9 @@ impl<E: Env> Group<E> {
     /// # Errors
     /// When there is no answer; the peer then hears nothing, as if the message had been lost.
     pub async fn serve(&self, caller: Caller, request: &Bytes) -> Result<Bytes, ServeError> {
-        // Its Raft task is gone, or about to be, and would write a line about each message.
-        if self.published().is_stopping() || self.published().quarantine().is_some() {
+        // Its Raft task is about to go, and would write a line about each message. (One that stands still still learns from
+        // messages whom to ask.)
+        if self.published().is_stopping() {
             return Err(ServeError::Stopped);
         }
         let request = match message::decode::<E>(request) {
