@@ -164,6 +164,16 @@ impl RecoveredLog {
     }
 }
 
+/// Whether the entry of this term and index is in a group's log, and not known there to be committed.
+pub(super) fn is_uncommitted(store: &Log, group: u32, term: u64, index: u64) -> bool {
+    let Ok(log) = RecoveredLog::read_unchecked(store, group) else { return false };
+    let entries = read_entries(store, group, index, index + 1, usize::MAX).unwrap_or_default();
+    let is_there = entries
+        .first()
+        .is_some_and(|(entry, _)| (entry.log_id.committed_leader_id().term, entry.log_id.index()) == (term, index));
+    is_there && log.committed.is_none_or(|committed| committed.index() < index)
+}
+
 /// Where the newest entries begin that fit into a tail; the last one always does.
 fn tail_start(sizes: &[(u64, usize)]) -> u64 {
     let mut bytes = 0;
