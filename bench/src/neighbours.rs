@@ -45,7 +45,7 @@ const REJECTED_BYTES: usize = 15_000_000;
 /// A kind of neighbour.
 #[derive(Clone, Copy, Debug)]
 enum Neighbours {
-    Nobody,
+    Alone,
     Scans,
     Rejected,
     Busy,
@@ -54,11 +54,11 @@ enum Neighbours {
 
 impl Neighbours {
     const ALL: [Neighbours; 5] =
-        [Neighbours::Nobody, Neighbours::Scans, Neighbours::Rejected, Neighbours::Busy, Neighbours::Sweep];
+        [Neighbours::Alone, Neighbours::Scans, Neighbours::Rejected, Neighbours::Busy, Neighbours::Sweep];
 
     fn name(self) -> &'static str {
         match self {
-            Neighbours::Nobody => "alone",
+            Neighbours::Alone => "alone",
             Neighbours::Scans => "8 scan loops",
             Neighbours::Rejected => "8 senders of rejected bodies of 15 MB",
             Neighbours::Busy => "1,000 connections that get items",
@@ -68,7 +68,7 @@ impl Neighbours {
 
     fn connections(self) -> usize {
         match self {
-            Neighbours::Nobody | Neighbours::Sweep => 0,
+            Neighbours::Alone | Neighbours::Sweep => 0,
             Neighbours::Scans | Neighbours::Rejected => 8,
             Neighbours::Busy => 1_000,
         }
@@ -76,7 +76,7 @@ impl Neighbours {
 
     fn request(self, endpoint: &Endpoint) -> Vec<u8> {
         match self {
-            Neighbours::Nobody | Neighbours::Busy | Neighbours::Sweep => get(endpoint),
+            Neighbours::Alone | Neighbours::Busy | Neighbours::Sweep => get(endpoint),
             Neighbours::Scans => request(endpoint, "Scan", &format!(r#"{{"TableName":"{TABLE}"}}"#)),
             // More writes than a batch may have.
             Neighbours::Rejected => {
@@ -134,7 +134,7 @@ pub fn run(arguments: &EndureArguments) -> Result<bool> {
         }
         let (latency, theirs) = beside(&target.endpoint, neighbours, time)?;
         let p99_us = latency.quantile_us(0.99);
-        alone_us = if matches!(neighbours, Neighbours::Nobody) { p99_us } else { alone_us };
+        alone_us = if matches!(neighbours, Neighbours::Alone) { p99_us } else { alone_us };
         worst = worst.max(p99_us / alone_us);
         let (_, peak) = target.pid.and_then(resident).unwrap_or_default();
         let row = format!(

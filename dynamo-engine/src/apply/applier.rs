@@ -125,8 +125,8 @@ impl<'a> Applier<'a> {
         }
     }
 
-    /// Applies one command, unless it takes more than `work_max` bytes and steps: then nothing of it is done, and it is to
-    /// be applied where nobody waits (`None`). What comes of it is the same.
+    /// Applies one command, unless it takes more than `work_max` bytes and steps: then nothing of it is done, and the
+    /// caller applies it on a background thread (`None`). The outcome is the same.
     ///
     /// # Errors
     /// A [`Fault`] of this node.
@@ -146,7 +146,7 @@ impl<'a> Applier<'a> {
     }
 
     /// Bytes of rows read and written, and steps of expressions, since this was last called: what the work of a command
-    /// amounts to, however small the command is; one is about a nanosecond. For whoever has to share its thread.
+    /// amounts to, however small the command is; one is about a nanosecond. The caller yields its thread by it.
     pub fn take_work(&self) -> usize {
         self.overlay.take_work() + self.work.take_steps()
     }

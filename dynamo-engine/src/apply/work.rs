@@ -8,7 +8,7 @@
 //!
 //! Where others wait for the thread, one command may be too much by itself. So it can be tried with a *limit*, in steps and in
 //! bytes that it is about to write: past it, and before anything is changed, it ends with [`Fault::TooLong`] and leaves no
-//! trace, and is begun again where nobody waits. What comes of it is the same.
+//! trace, and is begun again on a background thread. The outcome is the same.
 
 use std::cell::Cell;
 

@@ -286,7 +286,7 @@ fn drop_index_rows<S: DdlStore>(store: &mut S, index: &IndexDescriptor) -> Resul
     drop_index_scalars(store, index)
 }
 
-/// Whoever enables time to live again, for whichever attribute, finds an empty queue that is not filled.
+/// Empties the expiry queue: enabling time to live again, for any attribute, starts with an unfilled queue.
 fn drop_ttl_queue<S: DdlStore>(store: &mut S, table: &TableDescriptor) -> Result<(), S::Fault> {
     for tokens in store.ranges() {
         drop_range(store, id_range(Space::TtlQueue, table.id.0, tokens.first(), tokens.last()))?;
