@@ -109,6 +109,11 @@ pub struct ShardView {
     pub applied: u64,
 }
 
+/// The secret that the nodes of a fleet share.
+fn secret_file(folder: &Path) -> PathBuf {
+    folder.join("secret")
+}
+
 impl Fleet {
     /// Founds a cluster and waits until every shard has a leader.
     pub async fn found(shape: Shape) -> Fleet {
@@ -126,6 +131,8 @@ impl Fleet {
     /// The places of a cluster, with no process running yet.
     pub fn prepare(shape: Shape) -> Fleet {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        // Once, before any node runs: a file that is written again is empty for a moment, in which a node may read it.
+        std::fs::write(secret_file(folder.path()), "known to all of them").expect("written");
         let ports = free_ports(2 * shape.nodes as usize);
         let mut network = shape.has_namespaces.then(Network::lay);
         let mut machines = Vec::new();
@@ -205,10 +212,8 @@ impl Fleet {
         }
         if shape.has_namespaces {
             // The nemesis, who changes the members, is another machine to the node.
-            let secret = self.folder().join("secret");
-            std::fs::write(&secret, "known to all of them").expect("written");
             arguments.extend([format!("--host={}", self.machine(id).address), "--admin-from=any".to_owned()]);
-            arguments.push(format!("--cluster-secret-file={}", secret.display()));
+            arguments.push(format!("--cluster-secret-file={}", secret_file(self.folder()).display()));
         }
         arguments.extend(shape.flags.iter().cloned());
         arguments
