@@ -13,6 +13,7 @@ use crate::endure::{self, EndureArguments};
 use crate::error::{Context, Error, Result};
 use crate::load::Closed;
 use crate::machine::{Machine, date_utc};
+use crate::neighbours;
 use crate::place::{RunFolder, command_line, next_to_this_binary, revision};
 use crate::report::{self, Report};
 use crate::scale::{self, ScaleArguments};
@@ -180,6 +181,7 @@ pub fn run() -> ExitCode {
             Ok(true)
         }
         Some(Command::Scale(arguments)) => scale::run(&arguments),
+        Some(Command::Endure(arguments)) if arguments.neighbours => neighbours::run(&arguments),
         Some(Command::Endure(arguments)) => endure::run(&arguments),
         None => measure(cli.run),
     };
@@ -283,7 +285,7 @@ fn settings(arguments: &mut RunArguments, folder: &Path) -> Result<Settings> {
         rates: rates(&arguments.rates, arguments.quick)?,
         open_connections: arguments.open_connections.max(1),
         open_measure: seconds(arguments.open_seconds).context(|| "--open-seconds".to_owned())?,
-        writers: numbers(&arguments.writers)?,
+        writers: scale::numbers(&arguments.writers)?,
         folder: folder.to_owned(),
     })
 }
@@ -309,19 +311,9 @@ fn rates(texts: &[String], quick: bool) -> Result<Vec<(Kind, u64)>> {
     for text in texts.iter().filter(|text| *text != "none") {
         let (slug, rates) = text.split_once('=').ok_or_else(|| Error::new(format!("--rates {text}: no =")))?;
         let kind = kind(slug)?;
-        all.extend(numbers(rates)?.into_iter().map(|rate| (kind, rate)));
+        all.extend(scale::numbers(rates)?.into_iter().map(|rate| (kind, rate)));
     }
     Ok(all)
-}
-
-pub(crate) fn numbers(text: &str) -> Result<Vec<u64>> {
-    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-    parts
-        .map(|part| match part.parse() {
-            Ok(number) if number > 0 => Ok(number),
-            _ => Err(Error::new(format!("{part} is not a number above 0"))),
-        })
-        .collect()
 }
 
 fn targets(arguments: &RunArguments, folder: &Path) -> Result<(Vec<Target>, Vec<Footprint>)> {

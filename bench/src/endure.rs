@@ -28,7 +28,7 @@ const STATE_OVER_PAYLOAD_MAX: f64 = 3.0;
 pub struct EndureArguments {
     /// Measure a light client beside heavy neighbours instead: one row, of --interval seconds, for each kind of them
     #[arg(long)]
-    neighbours: bool,
+    pub(crate) neighbours: bool,
     /// With --neighbours: items that expire at once, and are swept
     #[arg(long, default_value_t = 1_000_000)]
     pub(crate) swept: u64,
@@ -89,9 +89,6 @@ struct Worst {
 /// # Errors
 /// When the server does not start, refuses to be loaded or goes away.
 pub fn run(arguments: &EndureArguments) -> Result<bool> {
-    if arguments.neighbours {
-        return crate::neighbours::run(arguments);
-    }
     let folder = RunFolder::create(&arguments.folder)?;
     let kind = Kind::from_slug(&arguments.workload)
         .ok_or_else(|| Error::new(format!("no workload is called {}; see `bench list`", arguments.workload)))?;

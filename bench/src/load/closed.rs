@@ -81,7 +81,7 @@ async fn until(
     start: u64,
     end: u64,
     tally: Rc<RefCell<Outcome>>,
-) -> std::io::Result<Option<crate::workload::Last>> {
+) -> std::io::Result<Option<super::tally::Last>> {
     let mut now = start;
     while now < end {
         now = worker.step(now, &tally).await?;

@@ -2,7 +2,15 @@
 
 use crate::client::scan;
 use crate::stats::Latency;
-use crate::workload::Last;
+
+/// The last request of a connection.
+#[derive(Clone, Debug, Default)]
+pub struct Last {
+    /// Which of the plan's shapes.
+    pub shape: usize,
+    /// Its numbers.
+    pub numbers: Vec<u64>,
+}
 
 /// Characters of a wrong reply that are kept for the report.
 const WRONG_REPLY_SHOWN: usize = 400;

@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::io;
 
 use super::Outcome;
+use super::tally::Last;
 use crate::client::{Connection, Endpoint};
 use crate::machine::monotonic_ns;
 use crate::stats::Random;
-use crate::workload::{Lane, Last, Plan, Shape};
+use crate::workload::{Lane, Plan, Shape};
 
 /// Connections that failed this often in a row end the load: the server is gone.
 const LOST_MAX: u32 = 20;

@@ -1,6 +1,6 @@
 //! More items, larger items: the main table's rows again and again.
 
-use super::{Scale, figure, mib};
+use super::run::{Scale, figure, mib};
 use crate::error::Result;
 use crate::session::{Footprint, Results, Settings, log_and_state, progress, run};
 use crate::workload::{Dataset, Kind};

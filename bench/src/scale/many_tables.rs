@@ -1,6 +1,6 @@
 //! Many tables: requests fall on all of them alike.
 
-use super::{Scale, figure, mib};
+use super::run::{Scale, figure, mib};
 use crate::client::Caller;
 use crate::error::Result;
 use crate::machine::{monotonic_ns, resident};

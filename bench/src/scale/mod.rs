@@ -6,6 +6,7 @@
 mod growth;
 mod many_tables;
 mod partition;
+mod run;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,12 +15,11 @@ use std::time::Duration;
 use clap::Args;
 use hlc::source::WallClock;
 
-use crate::error::{Context, Result};
-use crate::load::Closed;
+use self::run::Scale;
+use crate::error::{Context, Error, Result};
 use crate::machine::{Machine, date_utc};
 use crate::place::{RunFolder, command_line, next_to_this_binary, revision};
-use crate::session::{Beside, progress};
-use crate::target::{Launch, Process, Target};
+use crate::session::progress;
 
 /// What the subcommand is told.
 #[derive(Debug, Args)]
@@ -68,25 +68,11 @@ pub struct ScaleArguments {
     quick: bool,
 }
 
-/// A run of the subcommand under way.
-struct Scale {
-    binary: PathBuf,
-    shards: Option<u32>,
-    folder: RunFolder,
-    connections: u64,
-    repetitions: u32,
-    seconds: Duration,
-    /// Servers started so far.
-    started: u64,
-    problems: Vec<String>,
-}
-
 /// Runs the subcommand; false when a server answered wrongly.
 ///
 /// # Errors
 /// When a server does not start or refuses to be loaded.
 pub fn run(arguments: &ScaleArguments) -> Result<bool> {
-    let numbers = |text: &str| crate::cli::numbers(text);
     let (mut items, mut sizes) = (numbers(&arguments.items)?, numbers(&arguments.sizes)?);
     let (mut tables, mut partition) = (numbers(&arguments.tables)?, arguments.partition);
     let (mut repetitions, mut seconds) = (arguments.repetitions.max(1), arguments.seconds);
@@ -131,6 +117,20 @@ pub fn run(arguments: &ScaleArguments) -> Result<bool> {
     Ok(scale.problems.is_empty())
 }
 
+/// Numbers above 0 with commas between them.
+///
+/// # Errors
+/// For anything else.
+pub fn numbers(text: &str) -> Result<Vec<u64>> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts
+        .map(|part| match part.parse() {
+            Ok(number) if number > 0 => Ok(number),
+            _ => Err(Error::new(format!("{part} is not a number above 0"))),
+        })
+        .collect()
+}
+
 /// Writes a page of results.
 pub fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
     let path = folder.join(name);
@@ -154,56 +154,4 @@ fn head(scale: &Scale, arguments: &ScaleArguments) -> String {
         scale.repetitions,
         scale.seconds.as_secs_f64(),
     )
-}
-
-impl Scale {
-    /// A fresh server.
-    fn start(&mut self) -> Result<Target> {
-        self.started += 1;
-        let launch = Launch {
-            binary: self.binary.clone(),
-            data: Some(self.folder.path().join(format!("data-{}", self.started))),
-            shards: self.shards,
-            arguments: Vec::new(),
-            log: self.folder.path().join("server.log"),
-        };
-        let (process, _) = Process::start(&launch)?;
-        Ok(Target::ours("dynamo-server", vec![process]))
-    }
-
-    fn beside(&self) -> Result<Beside> {
-        Beside::start(self.seconds / 2)
-    }
-
-    fn closed(&self, seed: u64) -> Closed {
-        Closed { connections: self.connections, threads: 1, duration: self.seconds, seed }
-    }
-
-    /// Ends a server and removes its data: the next one needs the room.
-    fn finish(&mut self, mut target: Target) {
-        let data = target.process.as_ref().and_then(|process| process.data().map(Path::to_owned));
-        if let Some(Err(error)) = target.process.as_mut().map(|process| process.stop()) {
-            self.problems.push(error.to_string());
-        }
-        drop(target);
-        if let Some(Err(error)) = data.map(fs::remove_dir_all) {
-            self.problems.push(format!("removing data: {error}"));
-        }
-    }
-
-    fn note(&mut self, what: &str, outcome: &crate::load::Outcome) {
-        if let Some(first) = &outcome.first_wrong {
-            self.problems.push(format!("{what}: {} wrong, the first: {first}", outcome.wrong + outcome.lost));
-        }
-    }
-}
-
-/// A figure for a cell.
-fn figure(value: Option<f64>, digits: usize) -> String {
-    value.map_or("–".to_owned(), |value| format!("{value:.digits$}"))
-}
-
-/// Bytes as MiB.
-fn mib(bytes: Option<u64>) -> String {
-    figure(bytes.map(|bytes| bytes as f64 / f64::from(1 << 20)), 1)
 }

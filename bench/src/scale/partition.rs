@@ -1,6 +1,6 @@
 //! One large partition: a page far behind its start must cost what the first one costs.
 
-use super::{Scale, figure, mib};
+use super::run::{Scale, figure, mib};
 use crate::client::Caller;
 use crate::error::Result;
 use crate::machine::{monotonic_ns, resident};

@@ -3,14 +3,15 @@
 mod beside;
 mod cell;
 mod footprint;
+mod settings;
 mod slice;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 pub use beside::Beside;
 pub use cell::{Cell, OpenCell, Repetition};
 pub use footprint::{Footprint, log_and_state};
+pub use settings::Settings;
 pub use slice::{Figures, Slice, measure};
 
 use crate::calibrator::{Calibrator, REPLY_BYTES};
@@ -21,38 +22,7 @@ use crate::group_commit::{self, GroupCell};
 use crate::load::{Closed, Open, Outcome, open};
 use crate::machine::monotonic_ns;
 use crate::target::Target;
-use crate::workload::{Dataset, Kind, Plan, Table, calibration, load, verify};
-
-/// What is measured, and for how long.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Data in the tables.
-    pub dataset: Dataset,
-    /// Workloads of the closed loop.
-    pub kinds: Vec<Kind>,
-    /// Times that every workload is measured on every target.
-    pub repetitions: u32,
-    /// Measured time per slice.
-    pub measure: Duration,
-    /// Time before it that does not count.
-    pub warm_up: Duration,
-    /// Measured time per calibration.
-    pub calibrate: Duration,
-    /// Connections of the closed loop.
-    pub connections: u64,
-    /// Client threads.
-    pub threads: u64,
-    /// Open loops: workload and requests a second.
-    pub rates: Vec<(Kind, u64)>,
-    /// Connections of the open loop.
-    pub open_connections: u64,
-    /// Measured time per open loop.
-    pub open_measure: Duration,
-    /// Numbers of writers for the group-commit figures.
-    pub writers: Vec<u64>,
-    /// The run's own folder, on the disk that is measured.
-    pub folder: PathBuf,
-}
+use crate::workload::{Kind, Plan, Table, calibration, load, verify};
 
 /// Everything that a run found.
 #[derive(Debug, Default)]

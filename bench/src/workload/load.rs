@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::task::LocalSet;
 
-use super::{Check, Dataset, Table, after};
+use super::walk::walk;
+use super::{Check, Dataset, Table};
 use crate::client::{Body, Caller, Connection, Endpoint, Reply, Template, scan};
 use crate::error::{Context, Error, Result};
 
@@ -28,7 +29,7 @@ pub fn load(caller: &mut Caller, dataset: Dataset, table: Table) -> Result<()> {
     recreate(caller, table)?;
     fill(caller.endpoint(), &Filling { dataset, table, rows: dataset.rows(table), one_partition: false })?;
     let (mut found, rows) = (0, dataset.rows(table));
-    after::walk(caller, table, r#","Select":"COUNT""#, |_, page, _| {
+    walk(caller, table, r#","Select":"COUNT""#, |_, page, _| {
         found += page.count;
         // Walking through gigabytes proves little more than their first part does.
         found < rows.min(1_000_000)

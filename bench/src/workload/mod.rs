@@ -14,6 +14,7 @@ mod draw;
 mod kind;
 mod load;
 mod plan;
+mod walk;
 
 pub use after::verify;
 pub use check::Check;
@@ -21,4 +22,4 @@ pub use dataset::{Dataset, Table};
 pub use draw::{Draw, Lane};
 pub use kind::Kind;
 pub use load::{load, load_partition, load_tables};
-pub use plan::{Last, Plan, Shape, calibration, get_from_tables, pages_at, put_calibration, put_into_tables};
+pub use plan::{Plan, Shape, calibration, get_from_tables, pages_at, put_calibration, put_into_tables};

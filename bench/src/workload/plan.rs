@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::after::{self, After};
 use super::check::records;
 use super::load::table_name;
+use super::walk::{sum_of_counters, walk};
 use super::{Check, Dataset, Draw, Kind, Table};
 use crate::client::{Body, Caller, Endpoint, Template, scan};
 use crate::error::{Error, Result};
@@ -14,6 +14,9 @@ use crate::stats::Zipf;
 const BATCH: u64 = 25;
 /// Items of one transaction.
 const TRANSACTION: u64 = 4;
+
+/// Counters of larger tables are not summed: it would read the whole table twice per slice.
+const SUMMED_ITEMS_MAX: u64 = 100_000;
 
 /// One form of request.
 #[derive(Clone, Debug)]
@@ -41,13 +44,31 @@ pub struct Plan {
     pub after: After,
 }
 
-/// The last request of a connection.
-#[derive(Clone, Debug, Default)]
-pub struct Last {
-    /// Which of the plan's shapes.
-    pub shape: usize,
-    /// Its numbers.
-    pub numbers: Vec<u64>,
+/// What is checked after a slice.
+#[derive(Clone, Copy, Debug)]
+pub enum After {
+    /// Nothing was written.
+    Nothing,
+    /// The last item that each connection wrote is there, as this generation wrote it (or a later request of it).
+    ReadBack {
+        /// Where.
+        table: Table,
+        /// The generation.
+        generation: u64,
+    },
+    /// The sum of all counters grew by the number of acknowledged updates.
+    CountersGrew {
+        /// The sum before.
+        before: u64,
+    },
+}
+
+/// The check for a slice of counter updates: sums the counters as they are now.
+fn counters_before(caller: &mut Caller, items: u64) -> Result<After> {
+    if items > SUMMED_ITEMS_MAX {
+        return Ok(After::Nothing);
+    }
+    Ok(After::CountersGrew { before: sum_of_counters(caller)? })
 }
 
 /// The plan whose requests the calibrator answers: a GetItem's bytes, a fixed reply.
@@ -90,7 +111,7 @@ impl Plan {
             }
             Kind::UpdateItem => {
                 let shape = read("UpdateItem", template("UpdateItem", &add_one()), one, Check::Counter);
-                plan(shape, after::counters_before(caller, items)?)
+                plan(shape, counters_before(caller, items)?)
             }
             Kind::Select => {
                 let template = template("ExecuteStatement", &select(table));
@@ -99,7 +120,7 @@ impl Plan {
             Kind::UpdateStatement => {
                 let shape =
                     read("ExecuteStatement", template("ExecuteStatement", &add_one_statement()), one, Check::Counter);
-                plan(shape, after::counters_before(caller, items)?)
+                plan(shape, counters_before(caller, items)?)
             }
             Kind::Query10 | Kind::Query100 => {
                 let rows = table.rows_per_partition().expect("the query tables have partitions");
@@ -264,7 +285,7 @@ fn scan_pages(caller: &mut Caller, table: Table) -> Result<Vec<Shape>> {
     /// Enough different pages to be no single hot one, few enough to walk through a large table's start quickly.
     const PAGES_MAX: usize = 64;
     let mut pages = Vec::new();
-    after::walk(caller, table, "", |request, page, has_more| {
+    walk(caller, table, "", |request, page, has_more| {
         if has_more {
             pages.push((request.to_owned(), page.count));
         }
