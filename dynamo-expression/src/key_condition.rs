@@ -16,7 +16,6 @@ use dynamo_protocol::value::AttributeValue;
 use crate::compare::{begins_with, order};
 use crate::condition::{Comparator, Condition, Operand};
 use crate::error::{ExpressionError, ExpressionKind};
-use crate::legacy::wrong_count;
 use crate::path::Path;
 
 /// Conditions on attributes, at most one for each, in the order of the text.
@@ -360,4 +359,9 @@ fn one_attribute(operands: Vec<Operand>) -> Result<(String, Vec<Arc<AttributeVal
         Some(path) => Ok((path.root().to_owned(), values)),
         None => Err(wrong_condition("No key attribute specified")),
     }
+}
+
+/// The text of before an index could have more than two key attributes.
+pub(crate) fn wrong_count() -> ExpressionError {
+    ExpressionError::bare("Conditions can be of length 1 or 2 only")
 }

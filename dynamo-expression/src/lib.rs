@@ -39,6 +39,7 @@
 //! Left out on purpose: everything that needs a table's schema, except that [`KeyCondition::plan`] takes the key as an
 //! argument.
 
+mod expressions;
 mod placeholders;
 
 mod condition;

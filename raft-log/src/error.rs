@@ -20,7 +20,7 @@ pub enum LogError {
     #[error("the log is gone: no segment was found")]
     Gone,
     /// It was written by a program with another format.
-    #[error("the log has format {0}, this program reads format {format}", format = crate::record::FORMAT)]
+    #[error("the log has format {0}, this program reads format {format}", format = crate::FORMAT)]
     Format(u8),
     /// The caller broke the contract: a gap in a group's entries, say. Nothing was written.
     #[error("the log was used wrongly: {0}")]

@@ -66,6 +66,9 @@ pub use disk::{Disk, FileDisk, MemoryDisk};
 pub use error::LogError;
 pub use log::{Entry, Log, Options};
 
+/// The format of segments.
+const FORMAT: u8 = 1;
+
 /// The README's example, run as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -32,10 +32,7 @@
 //! with every segment: behind a record only those of its generation or a later one can follow, so that what a torn write
 //! left behind the end is never read after the log went on.
 
-use crate::LogError;
-
-/// The format of segments.
-pub const FORMAT: u8 = 1;
+use crate::{FORMAT, LogError};
 
 const MAGIC: &[u8; 7] = b"RAFTLOG";
 

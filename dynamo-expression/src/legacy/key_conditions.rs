@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::ExpressionError;
-use crate::key_condition::{KeyClause, KeyCondition, KeyTest};
+use crate::key_condition::{KeyClause, KeyCondition, KeyTest, wrong_count};
 use crate::legacy::comparison::Comparison;
 
 /// The key condition that `KeyConditions` stands for. `of_index` says that an index is asked, whose key may have more than
@@ -26,11 +26,6 @@ pub fn key_conditions<'a>(
         return Err(wrong_count());
     }
     Ok(KeyCondition { clauses, legacy: true })
-}
-
-/// The text of before an index could have more than two key attributes.
-pub(crate) fn wrong_count() -> ExpressionError {
-    ExpressionError::bare("Conditions can be of length 1 or 2 only")
 }
 
 fn test(comparison: &Comparison<'_>) -> KeyTest {

@@ -29,7 +29,6 @@ pub use comparison::Comparison;
 pub use expected::{Expected, expected};
 pub use filter::filter;
 pub use key_conditions::key_conditions;
-pub(crate) use key_conditions::wrong_count;
 pub use projection::attributes_to_get;
 pub use updates::{AttributeUpdate, attribute_updates};
 

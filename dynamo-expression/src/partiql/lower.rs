@@ -8,9 +8,10 @@ use dynamo_protocol::value::{AttributeValue, Item};
 
 use crate::condition::{Comparator, Condition, Operand, TypeName};
 use crate::error::{ExpressionError, ExpressionKind};
-use crate::path::{Path, Step};
+use crate::path::Path;
 use crate::update::{Action, Update, Value};
 
+use super::statement::{column_name, too_deep};
 use super::token::Position;
 use super::tree::{IsTest, Node, SelectTree, SetOrRemove, Term, Tree};
 use super::{Change, Column, Delete, Insert, Select, Statement, malformed};
@@ -59,28 +60,6 @@ pub fn statement(tree: Tree, count: usize, parameters: &[AttributeValue]) -> Low
             Statement::Delete(Delete { target, condition: lower.optional(condition)?, returning })
         }
     })
-}
-
-/// A value or a statement is nested too deeply.
-pub fn too_deep() -> ExpressionError {
-    ExpressionError::bare(
-        "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit",
-    )
-}
-
-/// The name under which a column is returned: the last name of its path, with the indexes behind it.
-pub fn column_name(path: &Path) -> String {
-    let named = path.steps().iter().rposition(|step| matches!(step, Step::Name(_)));
-    let (mut name, rest) = match named.map(|at| (&path.steps()[at], &path.steps()[at + 1..])) {
-        Some((Step::Name(name), rest)) => (name.to_string(), rest),
-        _ => (path.root().to_owned(), path.steps()),
-    };
-    for step in rest {
-        if let Step::Index(index) = step {
-            name.push_str(&format!("[{index}]"));
-        }
-    }
-    name
 }
 
 struct Lower<'p> {

@@ -150,7 +150,7 @@ impl<'t> Parser<'t> {
     fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(super::lower::too_deep());
+            return Err(super::statement::too_deep());
         }
         let result = inner(self);
         self.depth -= 1;
@@ -262,7 +262,7 @@ impl Parser<'_> {
             false => Ok(OrderKey { name: path.root().to_owned(), descending }),
             true => Err(ExpressionError::bare(format!(
                 "Attribute {} in ORDER BY clause must be part of the primary key",
-                super::lower::column_name(&path)
+                super::statement::column_name(&path)
             ))),
         }
     }

@@ -58,20 +58,26 @@ enum Node<'u> {
     Elements(BTreeMap<u32, Node<'u>>),
 }
 
-pub fn apply(update: &Update, item: &mut Item) -> Result<(), ExpressionError> {
-    let intents: Vec<Intent<'_>> =
-        update.actions().iter().map(|action| intent(action, item, update.origin())).collect::<Result<_, _>>()?;
-    let fits = fit_into_an_item(&intents);
-    let mut tree = BTreeMap::new();
-    for (action, intent) in update.actions().iter().zip(intents) {
-        plant(&mut tree, action.path(), if fits { intent.into_change() } else { Change::Keep })?;
+impl Update {
+    /// Changes the item. One that is a little too large may come out; what writes alone more than 400 KB does not.
+    ///
+    /// # Errors
+    /// What is wrong with the item for this update, in DynamoDB's words; the item is then as it was.
+    pub fn apply(&self, item: &mut Item) -> Result<(), ExpressionError> {
+        let intents: Vec<Intent<'_>> =
+            self.actions().iter().map(|action| intent(action, item, self.origin())).collect::<Result<_, _>>()?;
+        let fits = fit_into_an_item(&intents);
+        let mut tree = BTreeMap::new();
+        for (action, intent) in self.actions().iter().zip(intents) {
+            plant(&mut tree, action.path(), if fits { intent.into_change() } else { Change::Keep })?;
+        }
+        check_members(item, &tree)?;
+        if !fits {
+            return Err(ExpressionError::bare(ITEM_TO_UPDATE_TOO_LARGE));
+        }
+        change_members(item, tree);
+        Ok(())
     }
-    check_members(item, &tree)?;
-    if !fits {
-        return Err(ExpressionError::bare(ITEM_TO_UPDATE_TOO_LARGE));
-    }
-    change_members(item, tree);
-    Ok(())
 }
 
 /// Whether what is set is no more than an item may have. Stops weighing where it is.

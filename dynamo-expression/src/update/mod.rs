@@ -1,6 +1,6 @@
 //! Updates: what an `UpdateExpression` (or the `AttributeUpdates` of old) does to an item.
 //!
-//! All values are computed from the item as it was before; then all changes are made at once ([`apply`]). So
+//! All values are computed from the item as it was before; then all changes are made at once ([`Update::apply`]). So
 //! `SET a = b, b = a` exchanges two attributes, and the list indexes of `REMOVE l[0], l[1]` are those of the list
 //! before any of them is gone.
 //!
@@ -15,7 +15,6 @@ use std::sync::Arc;
 
 use dynamo_protocol::value::{AttributeValue, Item};
 
-use crate::error::ExpressionError;
 use crate::path::Path;
 use crate::selection;
 use crate::steps::Steps;
@@ -97,14 +96,6 @@ impl Update {
     pub fn writes_only_removes(&self) -> bool {
         !self.actions.is_empty()
             && self.actions.iter().all(|action| matches!(action, Action::Remove(_) | Action::Delete(..)))
-    }
-
-    /// Changes the item. One that is a little too large may come out; what writes alone more than 400 KB does not.
-    ///
-    /// # Errors
-    /// What is wrong with the item for this update, in DynamoDB's words; the item is then as it was.
-    pub fn apply(&self, item: &mut Item) -> Result<(), ExpressionError> {
-        apply::apply(self, item)
     }
 
     /// The part of an item that `UPDATED_OLD` (the item before) and `UPDATED_NEW` (the item after) return: a

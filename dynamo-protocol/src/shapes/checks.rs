@@ -24,7 +24,6 @@ use crate::limits::ATTRIBUTE_NAME_BYTES_MAX;
 use crate::number::{NumberError, is_scaled_in_32_bits};
 
 use super::echo::{cut, joined};
-use super::enums::ReturnValue;
 use super::path::Path;
 
 /// At most so many violations are reported at once.
@@ -63,7 +62,7 @@ const CURRENT_LEVELS_MAX: usize = 62;
 #[derive(Default)]
 pub(crate) struct Checks {
     /// A value is nested past [`CURRENT_LEVELS_MAX`].
-    abyss: bool,
+    pub(super) abyss: bool,
     /// Those that come first in DynamoDB's order, at most [`REPORTED_MAX`]; others are never looked at, and a request may
     /// hold millions.
     violations: Vec<Violation>,
@@ -285,17 +284,6 @@ impl Checks {
         }
         parameters()?;
         self.contents(wording)
-    }
-
-    /// Where the request is read the classic way, PutItem and DeleteItem refuse to return new values before they look
-    /// at the values they were given, and without the envelope.
-    pub(crate) fn only_old_values(&self, mode: Option<ReturnValue>) -> Result<(), ApiError> {
-        match mode {
-            Some(ReturnValue::AllNew | ReturnValue::UpdatedOld | ReturnValue::UpdatedNew) if self.abyss => {
-                Err(ApiError::validation("ReturnValues can only be ALL_OLD or NONE"))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Reports the first bad attribute value, if any.

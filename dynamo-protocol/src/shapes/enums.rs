@@ -1,6 +1,8 @@
 //! The enums of the model.
 
+use super::checks::Checks;
 use super::declare::enumeration;
+use crate::error::ApiError;
 
 enumeration! {
     /// Which attributes a write gives back.
@@ -277,5 +279,18 @@ enumeration! {
         Hash = "HASH",
         /// Filtered on inside the index.
         InlineFilter = "INLINE_FILTER",
+    }
+}
+
+impl Checks {
+    /// Where the request is read the classic way, PutItem and DeleteItem refuse to return new values before they look
+    /// at the values they were given, and without the envelope.
+    pub(crate) fn only_old_values(&self, mode: Option<ReturnValue>) -> Result<(), ApiError> {
+        match mode {
+            Some(ReturnValue::AllNew | ReturnValue::UpdatedOld | ReturnValue::UpdatedNew) if self.abyss => {
+                Err(ApiError::validation("ReturnValues can only be ALL_OLD or NONE"))
+            }
+            _ => Ok(()),
+        }
     }
 }

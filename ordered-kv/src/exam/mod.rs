@@ -19,27 +19,19 @@ mod durability;
 mod mirror;
 mod model;
 mod reading;
+mod subject;
 mod writing;
 
 pub use dice::{Dice, scramble};
 pub use mirror::mirror;
 pub use model::{Rows, contents, random_batch};
-
-use crate::StateStore;
-
-/// A state store that can be closed and opened again.
-pub trait StateSubject {
-    /// The open store.
-    fn store(&self) -> &dyn StateStore;
-    /// Closes it in order and opens it again: what was flushed is there, whatever else may be.
-    fn reopen(&mut self);
-}
+pub use subject::StateSubject;
 
 /// Examines a kind of state store. Each call of `fresh` gives an empty one.
 ///
 /// # Panics
 ///
-/// If a promise of [`StateStore`] is broken.
+/// If a promise of [`StateStore`](crate::StateStore) is broken.
 pub fn sit_state(fresh: &dyn Fn() -> Box<dyn StateSubject>) {
     writing::batches_apply_in_order(fresh().store());
     writing::range_deletes_end_where_they_say(fresh().store());

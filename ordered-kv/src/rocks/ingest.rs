@@ -20,7 +20,6 @@ use rocksdb::{DB, IngestExternalFileOptions, Options, SstFileWriter};
 
 use super::fault::convert;
 use super::files;
-use super::state::RocksState;
 use crate::{Ingest, StateStore, StoreError};
 
 /// A file is closed beyond this size. As large as the store's own.
@@ -40,7 +39,7 @@ pub(super) fn clear(dir: &Path) -> Result<(), StoreError> {
 }
 
 pub(super) struct RocksIngest<'a> {
-    state: &'a RocksState,
+    state: &'a dyn StateStore,
     db: &'a DB,
     options: &'a Options,
     /// Where files wait, with the number of this load.
@@ -61,7 +60,7 @@ pub(super) struct RocksIngest<'a> {
 
 impl<'a> RocksIngest<'a> {
     pub(super) fn new(
-        state: &'a RocksState,
+        state: &'a dyn StateStore,
         db: &'a DB,
         options: &'a Options,
         dir: &Path,
