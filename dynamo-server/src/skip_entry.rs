@@ -49,24 +49,9 @@ fn skip(shard: u32, (term, index): (u64, u64), is_sure: bool, directory: PathBuf
     Ok(format!("{what}. Done: the node may be started"))
 }
 
-/// Reads an entry's name, as the status shows it: term and index with a hyphen between them.
-///
-/// # Errors
-/// When it is none.
-pub fn parse_entry(text: &str) -> Result<(u64, u64), String> {
-    let parts = text.split_once('-').and_then(|(term, index)| Some((term.parse().ok()?, index.parse().ok()?)));
-    parts.ok_or_else(|| format!("{text} is no entry; one looks like 5-120"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn entries_are_named_by_term_and_index() {
-        assert_eq!(parse_entry("5-120"), Ok((5, 120)));
-        assert!(["", "5", "5-", "-1", "five-1", "1-2-3"].iter().all(|text| parse_entry(text).is_err()));
-    }
 
     #[test]
     fn nothing_is_touched_without_yes_or_without_data() {

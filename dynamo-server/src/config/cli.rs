@@ -9,6 +9,10 @@ use serde::Deserialize;
 use crate::guard::{EventualReads, ReadMode};
 use crate::node::Capability;
 
+/// Port of DynamoDB Local, which every tutorial and test suite assumes.
+pub const DEFAULT_PORT: u16 = 8000;
+/// Folder for data, below the working folder.
+pub const DEFAULT_DATA_DIR: &str = "dynamo-data";
 /// An open database that speaks the Amazon DynamoDB API.
 ///
 /// Without arguments: a durable node on http://127.0.0.1:8000 with its data under ./dynamo-data.
@@ -56,7 +60,7 @@ pub enum Command {
     /// held are lost. Without --confirm it changes nothing and says what may be lost.
     Recover {
         /// The data directory of this survivor, whose server must not run
-        #[arg(long, default_value = crate::config::DEFAULT_DATA_DIR)]
+        #[arg(long, default_value = DEFAULT_DATA_DIR)]
         data_dir: PathBuf,
         /// All nodes that survive, by their numbers: 4,5. Run the command on each of them with the same list
         #[arg(long, value_delimiter = ',', required = true)]
@@ -71,7 +75,7 @@ pub enum Command {
         #[arg(long)]
         shard: u32,
         /// The entry as the status names it: TERM-INDEX
-        #[arg(long, value_parser = crate::skip_entry::parse_entry)]
+        #[arg(long, value_parser = parse_entry)]
         entry: (u64, u64),
         /// Do it; without this flag it only says what would be done.
         #[arg(long)]
@@ -358,5 +362,25 @@ impl Cli {
     /// Parses the process's arguments, DynamoDB Local's flags included; prints help or the mistake and exits.
     pub fn from_process() -> Cli {
         Cli::parse_from(super::dynamodb_local::translate(std::env::args()))
+    }
+}
+
+/// Reads an entry's name, as the status shows it: term and index with a hyphen between them.
+///
+/// # Errors
+/// When it is none.
+fn parse_entry(text: &str) -> Result<(u64, u64), String> {
+    let parts = text.split_once('-').and_then(|(term, index)| Some((term.parse().ok()?, index.parse().ok()?)));
+    parts.ok_or_else(|| format!("{text} is no entry; one looks like 5-120"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_named_by_term_and_index() {
+        assert_eq!(parse_entry("5-120"), Ok((5, 120)));
+        assert!(["", "5", "5-", "-1", "five-1", "1-2-3"].iter().all(|text| parse_entry(text).is_err()));
     }
 }

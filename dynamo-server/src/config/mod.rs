@@ -7,17 +7,18 @@
 mod cli;
 mod cluster;
 mod dynamodb_local;
+mod error;
 mod file;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use cli::{AdminFrom, Cli, ClusterAction, ClusterCommand, Command, Settings};
+pub use cli::{AdminFrom, Cli, ClusterAction, ClusterCommand, Command, DEFAULT_DATA_DIR, DEFAULT_PORT, Settings};
 pub(crate) use cluster::check_reachable as check_peer_address;
 pub use cluster::{ClusterConfig, Entry, JoinRequest};
 use dynamo_engine::stream::StreamPolicy;
-use thiserror::Error;
+pub use error::ConfigError;
 
 use crate::guard::{EventualReads, ReadMode};
 use crate::http::{BODY_MEMORY_DEFAULT, BODY_MEMORY_MIN, CONNECTIONS_DEFAULT};
@@ -25,10 +26,6 @@ use crate::memory::MEMORY_MIN;
 use crate::node::NodeOptions;
 use crate::raft::Pace;
 
-/// Port of DynamoDB Local, which every tutorial and test suite assumes.
-pub const DEFAULT_PORT: u16 = 8000;
-/// Folder for data, below the working folder.
-pub const DEFAULT_DATA_DIR: &str = "dynamo-data";
 /// How long one request may take before it is answered with InternalServerError.
 pub const DEFAULT_REQUEST_DEADLINE: Duration = Duration::from_secs(5);
 /// Shards of a new node that is alone.
@@ -123,30 +120,6 @@ impl Default for Config {
             log_filter: "info,openraft=error".to_owned(),
         }
     }
-}
-
-/// Why the server does not start with these settings.
-#[derive(Debug, Error)]
-pub enum ConfigError {
-    /// The file named by `--config` cannot be read.
-    #[error("cannot read the configuration file {path}: {source}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The file named by `--config` is not TOML with known keys.
-    #[error("the configuration file {path} is not valid: {reason}")]
-    Syntax {
-        /// The file.
-        path: PathBuf,
-        /// Line, column and reason.
-        reason: String,
-    },
-    /// A value is out of its range, or two settings exclude each other.
-    #[error("{0}")]
-    Invalid(String),
 }
 
 impl Config {

@@ -28,6 +28,7 @@ const OLDEST_FORMAT: u32 = 1;
 const IDENTITY_FILE: &str = "node";
 const LOCK_FILE: &str = "lock";
 const RECOVERY_FILE: &str = "recovery";
+pub(super) const LEASE_FILE: &str = "lease";
 /// The folder of the Raft logs.
 pub const LOG_PART: &str = "log";
 /// The folder of the state.
@@ -222,7 +223,7 @@ fn make_private(path: &Path) {
     let parts = [LOG_PART, STATE_PART];
     let is_ours = |name: &str| {
         let stem = name.split('.').next().unwrap_or(name);
-        parts.contains(&stem) || [IDENTITY_FILE, LOCK_FILE, RECOVERY_FILE, super::lease_record::FILE].contains(&stem)
+        parts.contains(&stem) || [IDENTITY_FILE, LOCK_FILE, RECOVERY_FILE, LEASE_FILE].contains(&stem)
     };
     let mut names = std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.file_name());
     let whole = names.all(|name| name.to_str().is_some_and(is_ours)).then(|| path.to_owned());

@@ -16,9 +16,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::directory::{Directory, DirectoryError, replace_file};
+use super::directory::{Directory, DirectoryError, LEASE_FILE, replace_file};
 
-pub(super) const FILE: &str = "lease";
 const TITLE: &str = "dynamo-server lease";
 
 /// The record of one node.
@@ -40,7 +39,7 @@ impl LeaseRecord {
     /// # Errors
     /// When it is there but cannot be believed.
     pub fn open(directory: &Directory) -> Result<LeaseRecord, DirectoryError> {
-        let path = directory.part(FILE);
+        let path = directory.part(LEASE_FILE);
         let longest = match std::fs::read_to_string(&path) {
             Ok(text) => match decode(&text) {
                 Some(longest) => Some(longest),
@@ -101,7 +100,7 @@ mod tests {
         assert_eq!(LeaseRecord::open(&directory).unwrap().longest(), Some(Duration::from_secs(5)));
         record.record(Duration::from_millis(1_600)).unwrap();
         assert_eq!(LeaseRecord::open(&directory).unwrap().longest(), Some(Duration::from_millis(1_600)));
-        let path = dir.path().join(FILE);
+        let path = dir.path().join(LEASE_FILE);
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("dynamo-server lease\npromise_us 1600000\ncrc32 "), "{text}");
         std::fs::write(&path, text.replace("16", "15")).unwrap();

@@ -9,6 +9,7 @@
 //! all.
 
 mod attempt;
+mod call;
 
 mod batch_execute_statement;
 mod batch_get_item;
@@ -43,31 +44,13 @@ mod update_time_to_live;
 
 use std::future::ready;
 
-use bytes::Bytes;
-use dynamo_engine::context::RequestContext;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::Operation;
 use futures::future::BoxFuture;
 
-use crate::env::Env;
-use crate::node::Node;
-use crate::shard::Deadline;
+pub use call::Call;
 
-/// One request on its way: what the envelope said, and the one deadline that all of its steps share.
-pub struct Call<'a, E: Env> {
-    /// The node that received it.
-    pub node: &'a Node<E>,
-    /// What is asked.
-    pub operation: Operation,
-    /// Region and account, for ARNs.
-    pub context: &'a RequestContext,
-    /// The `Host` header: the address under which the caller knows this server.
-    pub host: &'a str,
-    /// The request's JSON.
-    pub body: &'a Bytes,
-    /// When it must have been answered.
-    pub deadline: Deadline,
-}
+use crate::env::Env;
 
 /// Carries out one operation and gives the body of its reply. Each in a box of its own: the largest operation's future is
 /// several times as large as that of a read of one item, and the compiler cannot see through so deep a generic future that

@@ -29,6 +29,7 @@ use tokio::sync::Notify;
 use super::freshness::{Attestation, Freshness};
 use super::rules::{self, Rule};
 use super::types::{Membership, NodeId, Vote};
+use crate::env::Env;
 
 /// How often a node that is not fit to lead looks whether it is.
 const UNFIT_LOOK: Duration = Duration::from_millis(500);
@@ -342,6 +343,11 @@ impl LeaseFeed {
     pub(super) fn may_grant(&self, now: Moment, candidate: NodeId) -> Result<(), Refusal<NodeId>> {
         self.grantor.lock().may_grant(now, &candidate)
     }
+}
+
+/// The grantor's clock; see [`LeaseFeed::promise`].
+pub(super) fn now<E: Env>() -> Moment {
+    Moment::from_nanos(E::monotonic_ns())
 }
 
 #[cfg(test)]

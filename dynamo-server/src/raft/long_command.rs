@@ -12,10 +12,23 @@ use dynamo_engine::apply::{Applier, Fault, Outcome, ShardState, Suspended};
 use dynamo_engine::command::Stamped;
 use ordered_kv::StateStore;
 
-use super::machine::Failure;
 use super::payload::Payload;
 use super::quarantine::panic_text;
 use crate::env::Env;
+
+/// Why an entry was not applied.
+pub(super) enum Failure {
+    /// The node's disk: the node stops.
+    Node(String),
+    /// The entry, or what it met: the shard stops.
+    Entry { command: &'static str, reason: String },
+}
+
+impl Failure {
+    pub(super) fn of_entry(command: &'static str, reason: String) -> Failure {
+        Failure::Entry { command, reason }
+    }
+}
 
 /// What is taken to the other thread, and comes back.
 pub(super) struct LongCommand {

@@ -24,19 +24,20 @@ use dynamo_engine::keyspace::{local, table_ranges};
 use futures::{Stream, TryStreamExt};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, Snapshot};
-use ordered_kv::{Reader, StateStore, StoreError, WriteBatch};
-use shard_router::{Epoch, ShardId, ShardMap, Token};
+use ordered_kv::{StateStore, StoreError, WriteBatch};
+use shard_router::Token;
 
-use super::codec::{CodecError, get_log_id, get_stored_membership, put_log_id, put_stored_membership};
+use super::codec::{put_log_id, put_stored_membership};
 use super::comparison::Mark;
 use super::incoming::Incoming;
 use super::lease_feed::LeaseFeed;
 use super::log::GroupLog;
-use super::long_command::{LongCommand, attempt};
+use super::long_command::{Failure, LongCommand, attempt};
 use super::patience::Patience;
 use super::payload::{Applied, Payload};
 use super::published::Published;
 use super::quarantine::Quarantine;
+use super::recovered::RecoveredState;
 use super::rules::{self, Rule};
 use super::skip::{self, Skips};
 use super::snapshot::{ShardSnapshot, SnapshotPin, content};
@@ -54,93 +55,6 @@ pub const WORK_PER_TURN_MAX: usize = 1 << 20;
 
 /// Bytes of a batch that is written where the others run. Copying a megabyte takes about as long as waking a thread twice.
 const WRITE_INLINE_BYTES_MAX: usize = 1 << 20;
-
-/// What the state store holds of a shard when the node starts.
-pub struct RecoveredState {
-    /// The shard's replicated scalars.
-    pub shard: ShardState,
-    /// The last applied entry.
-    pub applied: Option<LogId>,
-    /// The last applied membership.
-    pub membership: StoredMembership,
-    /// Entries that are to be skipped.
-    pub(super) skips: Skips,
-}
-
-/// The state of a shard cannot be read; the node must not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// The store.
-    #[error("the state cannot be read: {0}")]
-    Store(#[from] StoreError),
-    /// A record that drives the log.
-    #[error("a record of the state is damaged: {0}")]
-    Record(#[from] CodecError),
-    /// The engine's own records.
-    #[error(transparent)]
-    Engine(#[from] dynamo_engine::apply::Fault),
-}
-
-impl StateError {
-    /// Whether something that was stored has changed, rather than the disk not answering.
-    pub fn is_damage(&self) -> bool {
-        use dynamo_engine::apply::Fault;
-        match self {
-            StateError::Record(_) => true,
-            StateError::Store(error) | StateError::Engine(Fault::Store(error)) => {
-                matches!(error, StoreError::Corruption(_))
-            }
-            StateError::Engine(_) => true,
-        }
-    }
-}
-
-impl RecoveredState {
-    /// Of a shard of which nothing is known.
-    pub(super) fn empty(shard: ShardId, map: Arc<ShardMap>) -> RecoveredState {
-        RecoveredState {
-            shard: ShardState::new(shard, map),
-            applied: None,
-            membership: StoredMembership::default(),
-            skips: Skips::new(),
-        }
-    }
-
-    /// Reads what the store holds of `shard`.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn read(store: &dyn Reader, shard: ShardId, map: Arc<ShardMap>) -> Result<RecoveredState, StateError> {
-        let applied = match store.get(&local::applied(shard))? {
-            Some(bytes) => Some(get_log_id(&mut &bytes[..]).map_err(CodecError::from)?),
-            None => None,
-        };
-        let membership = match store.get(&local::membership(shard))? {
-            Some(bytes) => get_stored_membership(&mut &bytes[..])?,
-            None => StoredMembership::default(),
-        };
-        let skips = skip::read(store, shard)?;
-        Ok(RecoveredState { shard: ShardState::load(store, shard, map)?, applied, membership, skips })
-    }
-
-    /// What the shard publishes to begin with.
-    pub fn publish(&self) -> Published {
-        let applied_next = self.applied.map_or(0, |applied| applied.index() + 1);
-        let published = Published::new(applied_next, self.shard.catalog(), self.shard.ceiling, &self.shard.lanes);
-        published.set_transactions(&self.shard.locks);
-        published.show_streams(self.shard.streams.totals());
-        published.with_epoch(self.shard.map.epoch(self.shard.id).unwrap_or(Epoch::FIRST))
-    }
-}
-
-/// The applied entry of `shard` that a crash right now could not take away.
-///
-/// # Errors
-/// When the store cannot be read.
-pub fn persisted_applied(store: &dyn StateStore, shard: ShardId) -> Result<Option<LogId>, StateError> {
-    let Some(bytes) = store.get_persisted(&local::applied(shard))? else { return Ok(None) };
-    Ok(Some(get_log_id(&mut &bytes[..]).map_err(CodecError::from)?))
-}
 
 /// The state machine of one group.
 pub struct Machine<E: Env> {
@@ -411,20 +325,6 @@ impl<E: Env> Drop for Machine<E> {
 fn has_no_op(entry: &LogEntry) -> bool {
     let EntryPayload::Normal(payload) = &entry.payload else { return false };
     payload.entry().is_ok_and(|entry| entry.commands.iter().any(|stamped| stamped.command == Command::Noop))
-}
-
-/// Why an entry was not applied.
-pub(super) enum Failure {
-    /// The node's disk: the node stops.
-    Node(String),
-    /// The entry, or what it met: the shard stops.
-    Entry { command: &'static str, reason: String },
-}
-
-impl Failure {
-    pub(super) fn of_entry(command: &'static str, reason: String) -> Failure {
-        Failure::Entry { command, reason }
-    }
 }
 
 /// What was done since other tasks could run.

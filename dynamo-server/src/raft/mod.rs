@@ -17,8 +17,10 @@
 //! What openraft calls a state machine is a shard of the database; what it calls application data is the engine's
 //! entry. openraft's types end here: what other modules see are entries, outcomes, indexes and node numbers.
 
+mod applied;
 pub mod codec;
 mod comparison;
+mod connection;
 mod durable;
 mod freshness;
 mod group;
@@ -36,6 +38,7 @@ mod patience;
 mod payload;
 mod published;
 mod quarantine;
+mod recovered;
 pub mod remake;
 mod reply;
 pub mod rules;
@@ -55,10 +58,11 @@ pub mod types;
 mod wal;
 mod wall_clocks;
 
+pub use applied::{StateError, persisted_applied};
 pub use comparison::{Comparison, Digest, Mark, Progress, RangeDigest, RangeReader};
 pub use group::{Deliver, Group, GroupContext, GroupError, Pace, ProposeError, ReadIndexError, RecoveredGroup};
 pub use log::LogEndError;
-pub use machine::{COMMANDS_PER_TURN_MAX, StateError, WORK_PER_TURN_MAX, persisted_applied};
+pub use machine::{COMMANDS_PER_TURN_MAX, WORK_PER_TURN_MAX};
 pub use membership::{MemberChange, Members, MembershipError, PROMOTION_LAG_MAX};
 pub use overview::{Follower, GroupOverview};
 pub use published::{OpenTransactions, Published};

@@ -13,7 +13,6 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::{Either, select};
 use lease::Moment;
@@ -25,17 +24,17 @@ use openraft::raft::{
 };
 use openraft::{AnyError, OptionalSend, RaftNetworkFactory, RaftNetworkV2, Snapshot};
 
+use super::connection::{Connection, unreachable};
 use super::freshness::NO_MARK;
 use super::lease_feed::LeaseFeed;
 use super::message::{self, LeaderWord, Message};
 use super::published::Published;
 use super::rules::{self, Rule};
 use super::snapshot::ShardSnapshot;
-use super::snapshot_message::SnapshotMessage;
 use super::snapshot_send;
 use super::types::{CommittedLeaderId, LogId, Member, NodeId, Types, Vote};
 use super::wall_clocks::WallClocks;
-use crate::env::{ANY_INCARNATION, Env, Lane, PeerRequest, Transport, TransportError};
+use crate::env::{Env, Lane};
 
 /// Makes a group's connections.
 pub struct Connections<E> {
@@ -90,98 +89,6 @@ impl<E: Env> RaftNetworkFactory<Types<E>> for Connections<E> {
     async fn new_snapshot_client(&mut self, peer: NodeId, member: &Member) -> Connection<E> {
         self.connect(peer, member, Lane::Snapshot)
     }
-}
-
-/// A group's way to one peer.
-pub struct Connection<E> {
-    env: E,
-    group: u32,
-    lease: Arc<LeaseFeed>,
-    published: Arc<Published>,
-    wall_clocks: Arc<WallClocks>,
-    /// The last mark that the peer has sent with an answer.
-    mark: u64,
-    /// The index behind the last entry that the peer has acknowledged on this connection.
-    acknowledged_next: u64,
-    peer: NodeId,
-    /// As the membership names it: only its own data answer.
-    member: Member,
-    lane: Lane,
-    /// Bytes of rows in one chunk of a snapshot.
-    chunk_bytes: usize,
-}
-
-impl<E: Env> Connection<E> {
-    async fn call(&self, message: Message<E>, limit: Duration) -> Result<bytes::Bytes, RPCError<Types<E>>> {
-        self.call_on(self.lane, message, limit).await
-    }
-
-    async fn call_on(
-        &self,
-        lane: Lane,
-        message: Message<E>,
-        limit: Duration,
-    ) -> Result<bytes::Bytes, RPCError<Types<E>>> {
-        self.ask(lane, message::encode(self.group, &message), limit).await.map_err(unreachable)
-    }
-
-    /// The answer of the member, of no other incarnation under its number: what that one has stored or promised is not
-    /// what this group relies on.
-    async fn ask(&self, lane: Lane, body: bytes::Bytes, limit: Duration) -> Result<bytes::Bytes, TransportError> {
-        let is_kept = rules::is_kept(Rule::Incarnations);
-        let incarnation = if is_kept { self.member.incarnation } else { ANY_INCARNATION };
-        let request = PeerRequest { to: self.peer, incarnation, address: self.member.address.clone(), lane, body };
-        let answer = self.env.transport().call(request, limit).await?;
-        if is_kept && !self.member.is(answer.incarnation) {
-            return Err(TransportError::Unreachable);
-        }
-        Ok(answer.body)
-    }
-}
-
-impl<E: Env> Connection<E> {
-    /// The peer's number.
-    pub(super) fn peer(&self) -> NodeId {
-        self.peer
-    }
-
-    /// Bytes of rows in one chunk of a snapshot.
-    pub(super) fn chunk_bytes(&self) -> usize {
-        self.chunk_bytes
-    }
-
-    /// Sends a part of a snapshot.
-    pub(super) async fn ask_snapshot(
-        &self,
-        message: &SnapshotMessage,
-        limit: Duration,
-    ) -> Result<bytes::Bytes, TransportError> {
-        let body = message::encode(self.group, &Message::<E>::Snapshot(message.clone()));
-        self.ask(Lane::Snapshot, body, limit).await
-    }
-}
-
-impl<E: Env> Connection<E> {
-    fn acknowledges(&mut self, next: u64) {
-        self.acknowledged_next = self.acknowledged_next.max(next);
-    }
-
-    /// The peer lacks what it has acknowledged: its disk holds an older state of itself. It is sent everything again
-    /// (`allow_log_reversion`); what else it may have forgotten, votes among it, nobody can know.
-    fn has_forgotten(&mut self, next: u64) {
-        let (shard, node, acknowledged) = (self.group, self.peer, self.acknowledged_next.saturating_sub(1));
-        tracing::error!(
-            shard,
-            "node {node} has acknowledged entry {acknowledged} and lacks entry {}: its disk was put back to an older copy of \
-             itself; replace it with `cluster replace --node {node}`",
-            next.saturating_sub(1)
-        );
-        self.acknowledged_next = 0;
-    }
-}
-
-fn unreachable<E: Env>(error: impl std::error::Error + 'static) -> RPCError<Types<E>> {
-    RPCError::Unreachable(Unreachable::new(&AnyError::new(&error)))
 }
 
 impl<E: Env> RaftNetworkV2<Types<E>> for Connection<E> {

@@ -20,12 +20,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use lease::Moment;
 use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest, VoteResponse};
 
 use super::codec::CodecError;
 use super::group::Group;
+use super::lease_feed::now;
 use super::message::{self, FollowerWord, LeaderWord, Message};
 use super::rules::{self, Rule};
 use super::snapshot_message::{Refusal, SnapshotAnswer};
@@ -188,9 +188,4 @@ impl<E: Env> Group<E> {
 enum Kind {
     Vote,
     PreVote,
-}
-
-/// The grantor's clock; see [`LeaseFeed::promise`](super::lease_feed::LeaseFeed).
-pub(super) fn now<E: Env>() -> Moment {
-    Moment::from_nanos(E::monotonic_ns())
 }

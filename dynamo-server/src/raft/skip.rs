@@ -16,10 +16,10 @@ use ordered_kv::{Reader, StateStore, WriteBatch};
 use raft_log::Log;
 use shard_router::ShardId;
 
+use super::applied::{StateError, persisted_applied};
 use super::codec::{CodecError, LOG_FORMAT, get_log_id, put_log_id};
 use super::keys::Value;
 use super::log::is_uncommitted;
-use super::machine::{StateError, persisted_applied};
 use super::types::{CommittedLeaderId, LogId};
 
 /// Entries to skip, by term and index.

@@ -16,8 +16,9 @@ use bytes::Bytes;
 use dynamo_engine::keyspace::RowRange;
 use ordered_kv::{Direction, KeyRange, StoreError, View};
 
-use super::machine::{RecoveredState, StateError};
-use super::network::Connection;
+use super::applied::StateError;
+use super::connection::Connection;
+use super::recovered::RecoveredState;
 use super::snapshot::{SnapshotPin, content};
 use super::snapshot_message::{Refusal, SnapshotAnswer, SnapshotMessage, SnapshotPart, put_row};
 use super::snapshot_patience::Patience;
@@ -124,7 +125,7 @@ impl Source {
 /// # Errors
 /// [`SendError`].
 pub(super) async fn send<E: Env>(connection: &Connection<E>, vote: Vote, pin: SnapshotPin) -> Result<Vote, SendError> {
-    let mut source = E::in_place(|| Source::open(&pin, connection.chunk_bytes()))?;
+    let mut source = E::in_place(|| Source::open(&pin, connection.chunk_bytes))?;
     let term = source.meta.last_log_id.map_or(0, |last| last.committed_leader_id().term);
     if term > vote.leader_id.term {
         return Err(SendError::Deposed);
@@ -158,7 +159,7 @@ pub(super) async fn send<E: Env>(connection: &Connection<E>, vote: Vote, pin: Sn
     let end = SnapshotPart::End { chunks: number, rows: total };
     match ask(connection, &message(end), &mut patience, INSTALL_MAX).await? {
         SnapshotAnswer::Done(vote) => {
-            tracing::info!(peer = connection.peer(), ?last, chunks = number, rows = total, "a snapshot is installed");
+            tracing::info!(peer = connection.peer, ?last, chunks = number, rows = total, "a snapshot is installed");
             Ok(vote)
         }
         _ => Err(SendError::Answer),

@@ -28,7 +28,7 @@
 
 use std::time::Duration;
 
-use super::sequencer::{ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, ENTRY_COMMANDS_MAX, QUEUE_BYTES_MAX};
+use super::limits::{ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, ENTRY_COMMANDS_MAX, QUEUE_BYTES_MAX};
 
 /// Drains that must agree. After a stall one drain for each entry in flight follows at once, from what is still the same
 /// moment for the disk.

@@ -6,6 +6,7 @@
 mod admission;
 mod arrivals;
 mod error;
+mod limits;
 mod read_round;
 mod sequencer;
 mod ticket;
@@ -21,11 +22,12 @@ use shard_router::{Epoch, ShardId};
 pub use crate::env::Deadline;
 pub use arrivals::{Arrivals, INDEX_WAIT_MAX};
 pub use error::ShardError;
-pub(crate) use sequencer::weight;
-pub use sequencer::{
+pub use limits::{
     ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, ENTRY_COMMANDS_MAX, ENTRY_EFFECT_BYTES_MAX, QUEUE_BYTES_MAX,
-    QUEUE_COMMANDS_MAX, Sequencer, SequencerCounters,
+    QUEUE_COMMANDS_MAX,
 };
+pub(crate) use sequencer::weight;
+pub use sequencer::{Sequencer, SequencerCounters};
 
 use self::read_round::ReadRounds;
 use crate::env::Env;

@@ -5,8 +5,21 @@ use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 
+use super::frame::FrameError;
 use super::hello::{HelloError, Refusal};
-use super::link::LinkError;
+
+/// Why there is no connection, or no longer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LinkError {
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Hello(#[from] HelloError),
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error("connecting took too long")]
+    TimedOut,
+}
 
 /// The peers that were called, with the reason why the last attempt failed.
 #[derive(Default)]

@@ -15,9 +15,9 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
-use super::contacts::Contacts;
-use super::frame::{self, FrameError};
-use super::hello::{self, Hello, HelloError};
+use super::contacts::{Contacts, LinkError};
+use super::frame;
+use super::hello::{self, Hello};
 use super::{Terms, silence};
 use crate::env::transport::{Introduction, PeerAnswer, TransportError};
 
@@ -75,19 +75,6 @@ impl Drop for Link {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-/// Why there is no connection, or no longer.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum LinkError {
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-    #[error(transparent)]
-    Hello(#[from] HelloError),
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    #[error("connecting took too long")]
-    TimedOut,
 }
 
 async fn run(

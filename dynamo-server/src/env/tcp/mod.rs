@@ -15,6 +15,7 @@ mod listener;
 mod places;
 mod secret;
 mod silence;
+mod terms;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 pub use self::secret::Secret;
+pub use self::terms::Terms;
 
 use self::contacts::Contacts;
 use self::hello::Hello;
@@ -34,19 +36,9 @@ use self::link::{Answer, Link, Outgoing};
 use self::listener::Reception;
 use super::directory::Identity;
 use super::faults;
-use super::settings::AgreedSettings;
 use super::transport::{
     ANY_INCARNATION, Introduction, Lane, PeerAnswer, PeerHost, PeerRequest, Transport, TransportError,
 };
-
-/// What a node takes for granted between itself and its peers.
-#[derive(Clone, Debug, Default)]
-pub struct Terms {
-    /// What they must know, too. Without one everybody who reaches the port is believed.
-    pub secret: Option<Secret>,
-    /// What they should have alike.
-    pub settings: AgreedSettings,
-}
 
 /// To whom a link leads: node, incarnation, lane, address.
 type LinkKey = (u64, u64, Lane, String);

@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use super::super::transport::{Caller, Standing};
 use super::places::GREETINGS_MAX;
 use super::*;
+use crate::env::AgreedSettings;
 
 const LIMIT: Duration = Duration::from_secs(5);
 

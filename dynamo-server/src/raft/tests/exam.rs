@@ -13,7 +13,8 @@ use crate::env::{Env, Storage, StoreOptions};
 use crate::raft::Wal;
 use crate::raft::lease_feed::LeaseFeed;
 use crate::raft::log::{GroupLog, RecoveredLog};
-use crate::raft::machine::{Machine, RecoveredState};
+use crate::raft::machine::Machine;
+use crate::raft::recovered::RecoveredState;
 use crate::raft::types::Types;
 
 const SHARD: ShardId = ShardId(0);

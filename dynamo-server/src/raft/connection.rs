@@ -1,0 +1,94 @@
+//! The way from a group to one of its peers, over the environment's transport.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use openraft::AnyError;
+use openraft::errors::{RPCError, Unreachable};
+
+use super::lease_feed::LeaseFeed;
+use super::message::{self, Message};
+use super::published::Published;
+use super::rules::{self, Rule};
+use super::snapshot_message::SnapshotMessage;
+use super::types::{Member, NodeId, Types};
+use super::wall_clocks::WallClocks;
+use crate::env::{ANY_INCARNATION, Env, Lane, PeerRequest, Transport, TransportError};
+
+/// A group's way to one peer.
+pub struct Connection<E> {
+    pub(super) env: E,
+    pub(super) group: u32,
+    pub(super) lease: Arc<LeaseFeed>,
+    pub(super) published: Arc<Published>,
+    pub(super) wall_clocks: Arc<WallClocks>,
+    /// The last mark that the peer has sent with an answer.
+    pub(super) mark: u64,
+    /// The index behind the last entry that the peer has acknowledged on this connection.
+    pub(super) acknowledged_next: u64,
+    pub(super) peer: NodeId,
+    /// As the membership names it: only its own data answer.
+    pub(super) member: Member,
+    pub(super) lane: Lane,
+    /// Bytes of rows in one chunk of a snapshot.
+    pub(super) chunk_bytes: usize,
+}
+
+impl<E: Env> Connection<E> {
+    pub(super) async fn call(&self, message: Message<E>, limit: Duration) -> Result<bytes::Bytes, RPCError<Types<E>>> {
+        self.call_on(self.lane, message, limit).await
+    }
+
+    pub(super) async fn call_on(
+        &self,
+        lane: Lane,
+        message: Message<E>,
+        limit: Duration,
+    ) -> Result<bytes::Bytes, RPCError<Types<E>>> {
+        self.ask(lane, message::encode(self.group, &message), limit).await.map_err(unreachable)
+    }
+
+    /// The answer of the member, of no other incarnation under its number: what that one has stored or promised is not
+    /// what this group relies on.
+    async fn ask(&self, lane: Lane, body: bytes::Bytes, limit: Duration) -> Result<bytes::Bytes, TransportError> {
+        let is_kept = rules::is_kept(Rule::Incarnations);
+        let incarnation = if is_kept { self.member.incarnation } else { ANY_INCARNATION };
+        let request = PeerRequest { to: self.peer, incarnation, address: self.member.address.clone(), lane, body };
+        let answer = self.env.transport().call(request, limit).await?;
+        if is_kept && !self.member.is(answer.incarnation) {
+            return Err(TransportError::Unreachable);
+        }
+        Ok(answer.body)
+    }
+
+    /// Sends a part of a snapshot.
+    pub(super) async fn ask_snapshot(
+        &self,
+        message: &SnapshotMessage,
+        limit: Duration,
+    ) -> Result<bytes::Bytes, TransportError> {
+        let body = message::encode(self.group, &Message::<E>::Snapshot(message.clone()));
+        self.ask(Lane::Snapshot, body, limit).await
+    }
+
+    pub(super) fn acknowledges(&mut self, next: u64) {
+        self.acknowledged_next = self.acknowledged_next.max(next);
+    }
+
+    /// The peer lacks what it has acknowledged: its disk holds an older state of itself. It is sent everything again
+    /// (`allow_log_reversion`); what else it may have forgotten, votes among it, nobody can know.
+    pub(super) fn has_forgotten(&mut self, next: u64) {
+        let (shard, node, acknowledged) = (self.group, self.peer, self.acknowledged_next.saturating_sub(1));
+        tracing::error!(
+            shard,
+            "node {node} has acknowledged entry {acknowledged} and lacks entry {}: its disk was put back to an older copy of \
+             itself; replace it with `cluster replace --node {node}`",
+            next.saturating_sub(1)
+        );
+        self.acknowledged_next = 0;
+    }
+}
+
+pub(super) fn unreachable<E: Env>(error: impl std::error::Error + 'static) -> RPCError<Types<E>> {
+    RPCError::Unreachable(Unreachable::new(&AnyError::new(&error)))
+}
