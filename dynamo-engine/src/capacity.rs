@@ -13,10 +13,6 @@ use std::ops::{Add, AddAssign};
 use dynamo_protocol::json::JsonWriter;
 use dynamo_protocol::limits::{READ_UNIT_BYTES, WRITE_UNIT_BYTES};
 use dynamo_protocol::shapes::ReturnConsumedCapacity;
-use ordered_kv::Value;
-
-use crate::apply::WriteOutcome;
-use crate::item::{Corrupt, ItemRef};
 
 /// Write units of storing, replacing or removing this many billed bytes: at least one.
 pub fn write_units(billed_bytes: usize) -> u32 {
@@ -26,15 +22,6 @@ pub fn write_units(billed_bytes: usize) -> u32 {
 /// Read units, whole, of reading this many billed bytes at once: at least one.
 pub fn read_units(billed_bytes: usize) -> u32 {
     billed_bytes.div_ceil(READ_UNIT_BYTES).max(1) as u32
-}
-
-/// What a replay of a transaction costs for an item, undoubled: to read the larger of the images that the first call saw.
-///
-/// # Errors
-/// A stored row that cannot be read.
-pub fn replay_units(write: &WriteOutcome) -> Result<u32, Corrupt> {
-    let bytes = |row: Option<&Value>| row.map_or(Ok(0), |row| Ok(ItemRef::parse(row)?.billed_bytes()));
-    Ok(read_units(bytes(write.old.as_ref())?.max(bytes(write.new.as_ref())?)))
 }
 
 /// Capacity in half units.

@@ -9,6 +9,8 @@
 
 use std::collections::BTreeMap;
 
+use hlc::Timestamp;
+
 /// Why bytes could not be decoded. The node that meets one stops the shard: it never skips.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -138,6 +140,23 @@ pub fn get_bool(input: &mut &[u8]) -> Result<bool, DecodeError> {
         1 => Ok(true),
         tag => Err(DecodeError::Tag { what: "bool", tag }),
     }
+}
+
+/// Appends a timestamp, 8 bytes, big endian.
+pub fn put_timestamp(out: &mut Vec<u8>, ts: Timestamp) {
+    out.extend_from_slice(&ts.0.to_be_bytes());
+}
+
+/// Takes a timestamp.
+pub fn get_timestamp(input: &mut &[u8]) -> Result<Timestamp, DecodeError> {
+    Ok(Timestamp(u64::from_be_bytes(get_array(input)?)))
+}
+
+/// Takes as many bytes as the array has.
+pub fn get_array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], DecodeError> {
+    let (array, rest) = input.split_first_chunk::<N>().ok_or(DecodeError::Truncated)?;
+    *input = rest;
+    Ok(*array)
 }
 
 /// Takes a length and that many bytes, borrowed from the input.

@@ -32,9 +32,13 @@ pub mod codec;
 pub mod command;
 pub mod context;
 pub mod cost;
+mod fault;
+mod ids;
 pub mod item;
 pub mod keyspace;
 pub mod lane;
+#[cfg(test)]
+mod layers;
 mod messages;
 pub mod plan;
 pub mod read;

@@ -16,13 +16,13 @@
 use ordered_kv::Value;
 
 use super::overlay::Scanned;
-use super::{Applier, Fault, IndexMutation, Outcome, Rejection, index_row};
+use super::{Applier, Fault, Outcome, Rejection, index_row};
 use crate::catalog::{IndexDescriptor, IndexState, TableDescriptor, TableId};
 use crate::codec::{get_list, put_list};
 use crate::command::BackfillStep;
 use crate::item::{ItemRef, stored_item};
 use crate::keyspace::{RowKey, RowRange, Space, id_range, local};
-use crate::lane::LanePosition;
+use crate::lane::{IndexMutation, LanePosition};
 
 /// In place of a cursor: this shard has visited all of its rows, and everything has been delivered. No row's key begins
 /// so.

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use ordered_kv::Value;
 
 use super::evaluate::{Evaluated, Next, Refusal};
-use super::{Applier, Fault, IndexMutation, IndexWrite, Outcome, Rejection, WriteOutcome, index_row};
+use super::{Applier, Fault, IndexWrite, Outcome, Rejection, WriteOutcome, index_row};
 use crate::catalog::{IndexDescriptor, IndexState, TableDescriptor};
 use crate::command::ItemWrite;
 use crate::item::{ItemBody, ItemRef, stored};
 use crate::keyspace::RowKey;
-use crate::lane::LanePosition;
+use crate::lane::{IndexMutation, LanePosition};
 
 impl Applier<'_> {
     /// Applies a single-item write.

@@ -10,32 +10,11 @@
 use shard_router::Token;
 
 use crate::capacity::write_units;
-use crate::catalog::{IndexDescriptor, IndexId, KeyAttribute, KeyType, Projection, TableDescriptor};
+use crate::catalog::{IndexDescriptor, KeyAttribute, KeyType, Projection, TableDescriptor};
 use crate::item::{Corrupt, ItemBody, ItemRef, stored_item};
 use crate::keyspace::{KeyPart, KeyValue, RowKey, global_index_key, local_index_key};
+use crate::lane::IndexMutation;
 use dynamo_protocol::limits::{PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX};
-
-/// One change of one index row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IndexMutation {
-    /// The index.
-    pub index: IndexId,
-    /// Where the row lives.
-    pub token: Token,
-    /// The row's key.
-    pub key: Vec<u8>,
-    /// The row; `None` removes it.
-    pub row: Option<Vec<u8>>,
-    /// Billed bytes of the row that was there, and of the row that will be.
-    pub billed: (Option<usize>, Option<usize>),
-}
-
-impl IndexMutation {
-    /// The old row is not in the index: its item was written before the index, and the backfill has not come to it.
-    pub(super) fn not_filled_yet(&mut self) {
-        self.billed.0 = None;
-    }
-}
 
 /// The key under which `item` stands in `index`; `None` where it has no row there.
 ///

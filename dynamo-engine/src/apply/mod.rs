@@ -45,9 +45,10 @@ use ordered_kv::{Reader, WriteBatch};
 
 use crate::command::Entry;
 
+pub use crate::fault::Fault;
 pub use applier::{Applier, Suspended};
-pub use index_row::{IndexMutation, index_key_of};
-pub use outcome::{ActionOutcome, Fault, IndexWrite, Outcome, Rejection, WriteOutcome};
+pub use index_row::index_key_of;
+pub use outcome::{ActionOutcome, IndexWrite, Outcome, Rejection, WriteOutcome};
 pub use overlay::Overlay;
 pub use state::ShardState;
 pub(crate) use state::read_deletions;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use shard_router::ShardId;
 
 use super::evaluate::{Evaluated, Next, Refusal};
-use super::{Applier, Fault, IndexMutation, Outcome, index_row};
+use super::{Applier, Fault, Outcome, index_row};
 use crate::catalog::TableDescriptor;
 use crate::command::{ItemWrite, TrimLane};
 use crate::item::{ItemBody, ItemRef, stored};
 use crate::keyspace::{RowKey, local};
-use crate::lane::{LaneMutation, LanePosition, OutboxRow, TRIM_ROWS_MAX};
+use crate::lane::{IndexMutation, LaneMutation, LanePosition, OutboxRow, TRIM_ROWS_MAX};
 
 impl Applier<'_> {
     /// Puts a mutation at the end of the lane to `target`.

@@ -1,14 +1,13 @@
 //! What applying a command gives: outcomes for everyone, faults for this node.
 
 use hlc::Timestamp;
-use ordered_kv::{StoreError, Value};
+use ordered_kv::Value;
 
 use super::ddl::DdlOutcome;
 use super::two_phase::Decision;
+use crate::capacity::read_units;
 use crate::catalog::IndexId;
-use crate::codec::DecodeError;
-use crate::item::Corrupt;
-use crate::keyspace::KeyDecodeError;
+use crate::item::{Corrupt, ItemRef};
 use crate::lane::LanePosition;
 
 /// The agreed answer to one command.
@@ -124,6 +123,16 @@ impl WriteOutcome {
     pub fn unchanged(row: Option<Value>) -> WriteOutcome {
         WriteOutcome { new: row.clone(), old: row, ..WriteOutcome::default() }
     }
+
+    /// What a replay of a transaction costs for the item, undoubled: to read the larger of the images that the first
+    /// call saw.
+    ///
+    /// # Errors
+    /// A stored row that cannot be read.
+    pub fn replay_units(&self) -> Result<u32, Corrupt> {
+        let bytes = |row: Option<&Value>| row.map_or(Ok(0), |row| Ok(ItemRef::parse(row)?.billed_bytes()));
+        Ok(read_units(bytes(self.old.as_ref())?.max(bytes(self.new.as_ref())?)))
+    }
 }
 
 /// The cost of keeping one index current.
@@ -149,28 +158,4 @@ pub enum ActionOutcome {
     },
     /// It is wrong in a way that only shows with the item at hand.
     Invalid(String),
-}
-
-/// Something is wrong with this node: its disk, its memory, its program. The shard stops here.
-#[derive(Debug, thiserror::Error)]
-pub enum Fault {
-    /// The store failed.
-    #[error("the store failed: {0}")]
-    Store(#[from] StoreError),
-    /// A stored item is damaged.
-    #[error(transparent)]
-    Item(#[from] Corrupt),
-    /// A row's key is damaged.
-    #[error(transparent)]
-    Key(#[from] KeyDecodeError),
-    /// A stored record is damaged.
-    #[error("a stored record is damaged: {0}")]
-    Record(#[from] DecodeError),
-    /// The command takes more than it may where it was begun ([`Applier::apply_within`](super::Applier::apply_within), which
-    /// lets nobody see this); nothing of it was done.
-    #[error("the command takes more work than it may here")]
-    TooLong,
-    /// Something that must hold does not.
-    #[error("an invariant is broken: {0}")]
-    Invariant(&'static str),
 }

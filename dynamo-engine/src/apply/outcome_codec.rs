@@ -25,10 +25,9 @@ use super::two_phase::Decision;
 use super::{ActionOutcome, IndexWrite, Outcome, Rejection, WriteOutcome};
 use crate::catalog::{IndexId, TableDescriptor};
 use crate::codec::{
-    DecodeError, get_bool, get_bytes, get_list, get_option, get_str, get_u8, get_u32, get_u64, put_bool, put_bytes,
-    put_list, put_option, put_str, put_u64,
+    DecodeError, get_bool, get_bytes, get_list, get_option, get_str, get_timestamp, get_u8, get_u32, get_u64, put_bool,
+    put_bytes, put_list, put_option, put_str, put_timestamp, put_u64,
 };
-use crate::command::codec::{get_timestamp, put_timestamp};
 use crate::lane::LanePosition;
 
 const DONE: u8 = 0;

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hlc::Timestamp;
-use ordered_kv::{Direction, KeyRange, Reader};
+use ordered_kv::Reader;
 use shard_router::{ShardId, ShardMap, Token, TokenRange};
 
 use super::Fault;
 use super::two_phase::Locks;
 use crate::catalog::{EndedStream, MemoryCatalog, Rollout, Stats, TableDescriptor, TableId, TablePhase};
 use crate::codec::{DecodeError, finish, get_u8, get_u64, put_u64};
-use crate::keyspace::{local, system};
+use crate::keyspace::{for_each_row, local, system};
 use crate::lane::{Lanes, OutLane, seen_from_bytes};
 use crate::stream::{StreamId, Streams};
 
@@ -85,7 +85,7 @@ impl ShardState {
         if let Some(row) = reader.get(&local::clock(id))? {
             (state.ceiling, state.high_water) = decode_clock(&row)?;
         }
-        for_each(reader, &local::installed_prefix(id), |_, row| {
+        for_each_row::<Fault>(reader, &local::installed_prefix(id), |_, row| {
             let table = TableDescriptor::from_bytes(row)?;
             state.tables.insert(table.id, Arc::new(table));
             Ok(true)
@@ -94,37 +94,37 @@ impl ShardState {
             state.era = decode_era(&row)?;
         }
         if id == SYSTEM_SHARD {
-            for_each(reader, &system::rollouts_prefix(), |_, row| {
+            for_each_row::<Fault>(reader, &system::rollouts_prefix(), |_, row| {
                 let rollout = Rollout::from_bytes(row)?;
                 state.rollouts.insert(rollout.table.id, rollout);
                 Ok(true)
             })?;
         }
         if id == SYSTEM_SHARD {
-            for_each(reader, &system::ended_streams_prefix(), |suffix, row| {
+            for_each_row::<Fault>(reader, &system::ended_streams_prefix(), |suffix, row| {
                 let stream =
                     system::parse_ended_stream(suffix).ok_or(Fault::Invariant("a stream that is over has an id"))?;
                 state.ended_streams.insert(stream, Arc::new(EndedStream::from_bytes(stream, row)?));
                 Ok(true)
             })?;
         }
-        for_each(reader, &local::stats_prefix(id), |suffix, row| {
+        for_each_row::<Fault>(reader, &local::stats_prefix(id), |suffix, row| {
             let stats_id = suffix.try_into().map_err(|_| Fault::Invariant("a statistics key ends with an id"))?;
             state.stats.insert(u64::from_be_bytes(stats_id), Stats::from_bytes(row)?);
             Ok(true)
         })?;
-        for_each(reader, &local::token_queue_prefix(id), |suffix, _| {
+        for_each_row::<Fault>(reader, &local::token_queue_prefix(id), |suffix, _| {
             let expires = suffix.first_chunk().ok_or(Fault::Invariant("a token queue key begins with its time"))?;
             state.token_expires_ms = Some(u64::from_be_bytes(*expires));
             Ok(false)
         })?;
         state.locks = Locks::load(reader, id)?;
         state.deletions_high = read_deletions(reader, id)?;
-        for_each(reader, &local::lane_prefix(id), |suffix, row| {
+        for_each_row::<Fault>(reader, &local::lane_prefix(id), |suffix, row| {
             state.lanes.out.insert(shard_id(suffix)?, OutLane::from_bytes(row)?);
             Ok(true)
         })?;
-        for_each(reader, &local::lane_seen_prefix(id), |suffix, row| {
+        for_each_row::<Fault>(reader, &local::lane_seen_prefix(id), |suffix, row| {
             state.lanes.seen.insert(shard_id(suffix)?, seen_from_bytes(row)?);
             Ok(true)
         })?;
@@ -242,19 +242,4 @@ pub(super) fn encode_deletions(high: Timestamp) -> Vec<u8> {
     let mut out = vec![CLOCK_FORMAT];
     out.extend_from_slice(&high.0.to_be_bytes());
     out
-}
-
-/// Calls `each` with what follows `prefix` in the key, and the row, until it says `false`.
-pub(super) fn for_each(
-    reader: &dyn Reader,
-    prefix: &[u8],
-    mut each: impl FnMut(&[u8], &[u8]) -> Result<bool, Fault>,
-) -> Result<(), Fault> {
-    let mut cursor = reader.cursor(KeyRange::prefix(prefix), Direction::Forward)?;
-    while let Some((key, row)) = cursor.next()? {
-        if !each(&key[prefix.len()..], row)? {
-            break;
-        }
-    }
-    Ok(())
 }

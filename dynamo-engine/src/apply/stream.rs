@@ -9,7 +9,7 @@ use shard_router::Token;
 use crate::catalog::{StreamView, TableDescriptor};
 use crate::command::{StreamAction, StreamStep, TendStreams};
 use crate::item::{ItemBody, ItemRef};
-use crate::keyspace::{local, stream_record_key, stream_records};
+use crate::keyspace::local;
 use crate::stream::{EventName, SequenceNumber, StreamId, StreamRecord, StreamShard, StreamShardId};
 
 use super::{Applier, Fault, Outcome};
@@ -47,7 +47,7 @@ impl Applier<'_> {
             new: new.filter(|_| carries_new),
             old: old.filter(|_| carries_old),
         };
-        let (key, value) = (stream_record_key(&shard, sequence), record.to_bytes());
+        let (key, value) = (shard.record_key(sequence), record.to_bytes());
         let bytes = (key.len() + value.len()) as u64;
         self.put(key, value);
         self.shard.streams.change(shard.stream, shard.id, |shard| {
@@ -141,7 +141,7 @@ impl Applier<'_> {
 
     /// Removes the records from the horizon on and below `end`.
     fn remove_records(&mut self, shard: &StreamShard, end: SequenceNumber) {
-        self.overlay.delete_range(stream_records(shard, shard.horizon, end));
+        self.overlay.delete_range(shard.records_in(shard.horizon, end));
     }
 
     /// The rows of streams that changed, at the end of an entry.

@@ -4,8 +4,7 @@
 //! meet on one item (the plan refuses that), so evaluating them against the state before the transaction is right.
 
 use super::evaluate::{Evaluated, Refusal};
-use super::{ActionOutcome, Applier, Fault, Outcome, Rejection};
-use crate::capacity::replay_units;
+use super::{ActionOutcome, Applier, Fault, Outcome, Rejection, WriteOutcome};
 use crate::catalog::TableDescriptor;
 use crate::command::{ItemWrite, Transaction};
 use std::sync::Arc;
@@ -34,7 +33,7 @@ impl Applier<'_> {
             outcomes.push(self.commit(table, &action.key, evaluated)?);
         }
         if let Some(token) = token {
-            let reads = outcomes.iter().map(replay_units).collect::<Result<Vec<u32>, _>>()?;
+            let reads = outcomes.iter().map(WriteOutcome::replay_units).collect::<Result<Vec<u32>, _>>()?;
             self.remember_token(token, &reads)?;
         }
         Ok(Outcome::Transacted { actions: outcomes })

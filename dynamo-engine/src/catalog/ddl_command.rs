@@ -16,7 +16,7 @@ use super::codec::{
     put_stream_view, put_warm,
 };
 use super::{IndexId, TableDescriptor, TableId, TableStep};
-use crate::stream::StreamId;
+use crate::ids::StreamId;
 
 /// A change of the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]

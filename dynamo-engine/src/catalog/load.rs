@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use ordered_kv::{Direction, KeyRange, Reader};
+use ordered_kv::Reader;
 use shard_router::ShardId;
 
 use super::{LoadError, MemoryCatalog, TableDescriptor, TablePhase};
-use crate::keyspace::local;
+use crate::keyspace::{for_each_row, local};
 
 /// The descriptors installed in `shard`, in the order of their ids.
 ///
@@ -14,16 +14,15 @@ use crate::keyspace::local;
 ///
 /// The store's, and rows that cannot be decoded: the node must not serve a shard of which it does not know the tables.
 pub fn installed(reader: &dyn Reader, shard: ShardId) -> Result<Vec<Arc<TableDescriptor>>, LoadError> {
-    let prefix = local::installed_prefix(shard);
-    let mut cursor = reader.cursor(KeyRange::prefix(&prefix), Direction::Forward)?;
     let mut tables = Vec::new();
-    while let Some((_, value)) = cursor.next()? {
-        let table = TableDescriptor::from_bytes(value)?;
+    for_each_row::<LoadError>(reader, &local::installed_prefix(shard), |_, row| {
+        let table = TableDescriptor::from_bytes(row)?;
         if cfg!(debug_assertions) {
             table.validate();
         }
         tables.push(Arc::new(table));
-    }
+        Ok(true)
+    })?;
     Ok(tables)
 }
 

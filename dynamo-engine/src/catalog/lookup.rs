@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{EndedStream, StreamDescription, TableDescriptor, TableId, TablePhase};
-use crate::stream::StreamId;
+use super::{EndedStream, StreamDescription, StreamStatus, TableDescriptor, TableId, TablePhase, TableStep};
+use crate::ids::StreamId;
 
 /// The descriptors installed in the shards of this node, at one moment.
 ///
@@ -104,6 +104,21 @@ impl MemoryCatalog {
         let entry = self.tables.values().find(|entry| entry.table.id == id)?;
         Some((Arc::clone(&entry.table), entry.phase))
     }
+
+    fn ended(&self, ended: &EndedStream) -> StreamDescription {
+        let is_ending = match self.described_by_id(ended.id.table) {
+            Some((_, TablePhase::Deleting)) => true,
+            Some((table, _)) => table.pending.contains(&TableStep::Stream(None)),
+            None => false,
+        };
+        StreamDescription {
+            id: ended.id,
+            table_name: ended.table_name.clone(),
+            keys: ended.keys.clone(),
+            view: ended.view,
+            status: if is_ending { StreamStatus::Disabling } else { StreamStatus::Disabled },
+        }
+    }
 }
 
 impl Catalog for MemoryCatalog {
@@ -127,13 +142,37 @@ impl Catalog for MemoryCatalog {
         phase.serves_data().then_some(table)
     }
 
+    /// The system group's catalog knows them all.
     fn streams(&self, table_name: Option<&str>) -> Vec<StreamDescription> {
-        MemoryCatalog::streams(self, table_name)
+        let is_wanted = |name: &str| table_name.is_none_or(|wanted| wanted == name);
+        let tables = self.described_tables().filter(|(table, _)| is_wanted(&table.name));
+        let mut streams: Vec<StreamDescription> = tables.filter_map(|(table, phase)| live(table, phase)).collect();
+        for ended in self.ended_streams().filter(|ended| is_wanted(&ended.table_name)) {
+            streams.push(self.ended(ended));
+        }
+        streams.sort_by(|one, other| (&one.table_name, one.id.since_ms).cmp(&(&other.table_name, other.id.since_ms)));
+        streams
     }
 
     fn stream(&self, id: StreamId) -> Option<StreamDescription> {
-        MemoryCatalog::stream(self, id)
+        let of_table = self.described_by_id(id.table);
+        let found = of_table.and_then(|(table, phase)| live(&table, phase)).filter(|stream| stream.id == id);
+        found.or_else(|| self.ended_streams().find(|ended| ended.id == id).map(|ended| self.ended(ended)))
     }
+}
+
+/// The stream of a table that is on. A table that is deleted has none any more: it ended with the decision.
+fn live(table: &TableDescriptor, phase: TablePhase) -> Option<StreamDescription> {
+    let id = table.stream_id().filter(|_| phase != TablePhase::Deleting)?;
+    let is_beginning =
+        phase == TablePhase::Creating || table.pending.iter().any(|step| matches!(step, TableStep::Stream(Some(_))));
+    Some(StreamDescription {
+        id,
+        table_name: table.name.clone(),
+        keys: table.keys.clone(),
+        view: table.live_stream()?.view,
+        status: if is_beginning { StreamStatus::Enabling } else { StreamStatus::Enabled },
+    })
 }
 
 #[cfg(test)]

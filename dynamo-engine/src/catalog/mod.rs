@@ -10,11 +10,11 @@
 //! - [`Catalog`]: how plans look tables up; [`MemoryCatalog`] is the map behind it.
 //! - [`DdlWork`]: what is left to do about a table, for the driver that does it.
 
+mod change;
 mod codec;
 mod ddl_command;
 #[cfg(test)]
 pub(crate) mod fixture;
-mod ids;
 mod index;
 mod key_schema;
 mod load;
@@ -28,9 +28,9 @@ mod stream;
 mod table;
 mod work;
 
+pub use crate::ids::{IndexId, TableId};
 pub use codec::{DESCRIPTOR_FORMAT, DESCRIPTOR_FORMAT_PENDING};
 pub use ddl_command::DdlCommand;
-pub use ids::{IndexId, TableId};
 pub use index::{IndexDescriptor, IndexState, Projection};
 pub use key_schema::{KeyAttribute, KeySchema, KeyType};
 pub use load::{installed, load};

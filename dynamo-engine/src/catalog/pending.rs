@@ -17,7 +17,7 @@
 //!
 //! A table is as warm as it ever was: what its units or its mode amounted to is kept when they go.
 
-use super::step::DAY_MS;
+use super::change::DAY_MS;
 use super::{
     BillingMode, IndexId, OnDemandLimits, TableClass, TableClassSettings, TableDescriptor, TableStep, Throughput,
     WarmThroughput,

@@ -4,9 +4,9 @@
 //! stays until the retention has passed: ListStreams and DescribeStream need no table for it.
 
 use super::codec::{get_keys, get_stream_view, put_keys, put_stream_view};
-use super::{KeySchema, MemoryCatalog, StreamView, TableDescriptor, TablePhase, TableStep};
+use super::{KeySchema, StreamView, TableDescriptor};
 use crate::codec::{DecodeError, finish, get_str, get_u8, get_u64, put_str, put_u64};
-use crate::stream::StreamId;
+use crate::ids::StreamId;
 
 const FORMAT: u8 = 1;
 
@@ -116,63 +116,12 @@ impl TableDescriptor {
     }
 }
 
-impl MemoryCatalog {
-    /// Every stream that is kept, in the order of table name and beginning; only those of tables called `table_name`, where
-    /// one is given. The system group's catalog knows them all.
-    pub fn streams(&self, table_name: Option<&str>) -> Vec<StreamDescription> {
-        let is_wanted = |name: &str| table_name.is_none_or(|wanted| wanted == name);
-        let tables = self.described_tables().filter(|(table, _)| is_wanted(&table.name));
-        let mut streams: Vec<StreamDescription> = tables.filter_map(|(table, phase)| live(table, phase)).collect();
-        for ended in self.ended_streams().filter(|ended| is_wanted(&ended.table_name)) {
-            streams.push(self.ended(ended));
-        }
-        streams.sort_by(|one, other| (&one.table_name, one.id.since_ms).cmp(&(&other.table_name, other.id.since_ms)));
-        streams
-    }
-
-    /// The stream of that number, while it is kept.
-    pub fn stream(&self, id: StreamId) -> Option<StreamDescription> {
-        let of_table = self.described_by_id(id.table);
-        let found = of_table.and_then(|(table, phase)| live(&table, phase)).filter(|stream| stream.id == id);
-        found.or_else(|| self.ended_streams().find(|ended| ended.id == id).map(|ended| self.ended(ended)))
-    }
-
-    fn ended(&self, ended: &EndedStream) -> StreamDescription {
-        let is_ending = match self.described_by_id(ended.id.table) {
-            Some((_, TablePhase::Deleting)) => true,
-            Some((table, _)) => table.pending.contains(&TableStep::Stream(None)),
-            None => false,
-        };
-        StreamDescription {
-            id: ended.id,
-            table_name: ended.table_name.clone(),
-            keys: ended.keys.clone(),
-            view: ended.view,
-            status: if is_ending { StreamStatus::Disabling } else { StreamStatus::Disabled },
-        }
-    }
-}
-
-/// The stream of a table that is on. A table that is deleted has none any more: it ended with the decision.
-fn live(table: &TableDescriptor, phase: TablePhase) -> Option<StreamDescription> {
-    let id = table.stream_id().filter(|_| phase != TablePhase::Deleting)?;
-    let is_beginning =
-        phase == TablePhase::Creating || table.pending.iter().any(|step| matches!(step, TableStep::Stream(Some(_))));
-    Some(StreamDescription {
-        id,
-        table_name: table.name.clone(),
-        keys: table.keys.clone(),
-        view: table.live_stream()?.view,
-        status: if is_beginning { StreamStatus::Enabling } else { StreamStatus::Enabled },
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::catalog::{TableId, fixture};
+    use crate::catalog::{Catalog, MemoryCatalog, TableId, TablePhase, TableStep, fixture};
 
     #[test]
     fn golden_bytes() {

@@ -24,7 +24,6 @@
 //! Integers are varints where no width is given; keys, bodies and texts carry their length.
 
 use dynamo_expression::{Condition, Update};
-use hlc::Timestamp;
 
 use super::{
     ApplyLane, BackfillStep, Change, ClientToken, Command, Decide, ENTRY_FORMAT, Entry, Expire, FillTtlQueue, Forget,
@@ -32,8 +31,8 @@ use super::{
 };
 use crate::catalog::{DdlCommand, IndexId, TableId};
 use crate::codec::{
-    DecodeError, finish, get_bytes, get_list, get_option, get_str, get_u8, get_u32, get_u64, put_bytes, put_list,
-    put_option, put_str, put_u64,
+    DecodeError, finish, get_array, get_bytes, get_list, get_option, get_str, get_timestamp, get_u8, get_u32, get_u64,
+    put_bytes, put_list, put_option, put_str, put_timestamp, put_u64,
 };
 use crate::item::ItemBody;
 
@@ -67,9 +66,9 @@ impl Entry {
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(ENTRY_FORMAT);
         put_u64(out, self.stamped_ms);
-        out.extend_from_slice(&self.ceiling.0.to_be_bytes());
+        put_timestamp(out, self.ceiling);
         put_list(out, &self.commands, |out, stamped| {
-            out.extend_from_slice(&stamped.ts.0.to_be_bytes());
+            put_timestamp(out, stamped.ts);
             stamped.command.encode(out);
         });
     }
@@ -282,20 +281,6 @@ pub(crate) fn with_table(token: Option<ClientToken>, first: Option<TableId>) -> 
         token.table = first.unwrap_or_default();
     }
     Some(token)
-}
-
-pub(crate) fn put_timestamp(out: &mut Vec<u8>, ts: Timestamp) {
-    out.extend_from_slice(&ts.0.to_be_bytes());
-}
-
-pub(crate) fn get_timestamp(input: &mut &[u8]) -> Result<Timestamp, DecodeError> {
-    Ok(Timestamp(u64::from_be_bytes(get_array(input)?)))
-}
-
-pub(crate) fn get_array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], DecodeError> {
-    let (array, rest) = input.split_first_chunk::<N>().ok_or(DecodeError::Truncated)?;
-    *input = rest;
-    Ok(*array)
 }
 
 /// The expression's codec has its own error; what went wrong inside matters less than where.

@@ -4,7 +4,7 @@ use shard_router::ShardId;
 
 use crate::catalog::TableId;
 use crate::codec::{DecodeError, get_list, get_u8, get_u32, get_u64, put_list, put_u64};
-use crate::stream::{SequenceNumber, StreamId, StreamShardId};
+use crate::ids::{SequenceNumber, StreamId, StreamShardId};
 
 /// Several steps, each of which does little, however many records it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]

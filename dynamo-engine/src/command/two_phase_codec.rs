@@ -10,9 +10,12 @@
 
 use shard_router::Token;
 
-use super::codec::{get_array, get_client_token, get_timestamp, put_client_token, put_timestamp, with_table};
+use super::codec::{get_client_token, put_client_token, with_table};
 use super::{Decide, Forget, ItemWrite, Prepare, Prepared, Resolve, TransactionId, Verdict};
-use crate::codec::{DecodeError, get_list, get_option, get_u8, get_u32, get_u64, put_list, put_option, put_u64};
+use crate::codec::{
+    DecodeError, get_array, get_list, get_option, get_timestamp, get_u8, get_u32, get_u64, put_list, put_option,
+    put_timestamp, put_u64,
+};
 
 const ASK: u8 = 0x00;
 const COMMIT: u8 = 0x01;

@@ -5,9 +5,7 @@
 use shard_router::ShardId;
 
 use super::Space;
-use crate::catalog::TableId;
-use crate::lane::LanePosition;
-use crate::stream::{StreamId, StreamShardId};
+use crate::ids::{LanePosition, StreamId, StreamShardId, TableId};
 
 /// What a shard-local row holds; the byte is pinned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,15 +26,17 @@ mod row;
 mod stream;
 pub mod system;
 mod ttl_queue;
+mod walk;
 
 pub use part::{KeyDecodeError, KeyPart, KeyValue, TAG_B, TAG_N, TAG_S, push_parts};
 pub use ranges::{RowRange, TableIds, id_range, table_ranges};
 pub use row::{
-    RowKey, client_token_home, global_index_key, id_prefix, intent_key, local_index_key, partition_prefix,
+    ItemKey, RowKey, client_token_home, global_index_key, id_prefix, intent_key, local_index_key, partition_prefix,
     push_part_prefix, row_key, successor, token_of, token_row_key,
 };
-pub use stream::{stream_range, stream_record_key, stream_record_sequence, stream_records};
+pub use stream::{stream_range, stream_record_key, stream_record_sequence};
 pub use ttl_queue::{parse_ttl_queue, ttl_queue_key, ttl_queue_range};
+pub(crate) use walk::for_each_row;
 
 /// The first byte of every key: which kind of row it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

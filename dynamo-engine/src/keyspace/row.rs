@@ -12,6 +12,15 @@ const PARTS_AT: usize = 17;
 /// Ids of tables and indexes begin with 1.
 const NO_TABLE: u64 = 0;
 
+/// Where an item lives: its token on the ring and the key of its row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemKey {
+    /// The token of its partition key.
+    pub token: Token,
+    /// The key of its row.
+    pub row: Vec<u8>,
+}
+
 /// Where a partition of table or index `id` lives on the ring.
 ///
 /// Base rows and local-index rows use the table's id and partition key, global-index rows the index's.

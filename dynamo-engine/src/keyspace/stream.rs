@@ -11,20 +11,20 @@
 use shard_router::Token;
 
 use super::{RowRange, Space, id_prefix, id_range};
-use crate::stream::{SequenceNumber, StreamShard};
+use crate::ids::{SequenceNumber, StreamId, StreamShardId};
 
 /// Bytes before the sequence number.
 const PREFIX_BYTES: usize = 37;
 const KEY_BYTES: usize = PREFIX_BYTES + 8;
 
 /// The key of the record with that number in a stream shard.
-pub fn stream_record_key(shard: &StreamShard, sequence: SequenceNumber) -> Vec<u8> {
+pub fn stream_record_key(stream: StreamId, shard: StreamShardId, home: Token, sequence: SequenceNumber) -> Vec<u8> {
     let mut key = Vec::with_capacity(KEY_BYTES);
-    key.extend_from_slice(&id_prefix(Space::Stream, shard.stream.table.0));
-    key.extend_from_slice(&shard.home.0.to_be_bytes());
-    key.extend_from_slice(&shard.stream.since_ms.to_be_bytes());
-    key.extend_from_slice(&shard.id.created_ms.to_be_bytes());
-    key.extend_from_slice(&shard.id.data_shard.0.to_be_bytes());
+    key.extend_from_slice(&id_prefix(Space::Stream, stream.table.0));
+    key.extend_from_slice(&home.0.to_be_bytes());
+    key.extend_from_slice(&stream.since_ms.to_be_bytes());
+    key.extend_from_slice(&shard.created_ms.to_be_bytes());
+    key.extend_from_slice(&shard.data_shard.0.to_be_bytes());
     key.extend_from_slice(&sequence.count().to_be_bytes());
     key
 }
@@ -33,11 +33,6 @@ pub fn stream_record_key(shard: &StreamShard, sequence: SequenceNumber) -> Vec<u
 pub fn stream_record_sequence(key: &[u8]) -> Option<SequenceNumber> {
     let (_, sequence) = key.split_at_checked(PREFIX_BYTES)?;
     Some(SequenceNumber::new(u64::from_be_bytes(sequence.try_into().ok()?)))
-}
-
-/// The records of a stream shard with numbers from `from` on and below `to`.
-pub fn stream_records(shard: &StreamShard, from: SequenceNumber, to: SequenceNumber) -> RowRange {
-    RowRange { start: stream_record_key(shard, from), end: stream_record_key(shard, to) }
 }
 
 /// All records of streams of one table on a shard owning the tokens `first..=last`.
@@ -50,15 +45,13 @@ mod tests {
     use shard_router::ShardId;
 
     use super::*;
-    use crate::catalog::TableId;
-    use crate::stream::{StreamId, StreamShardId};
+    use crate::ids::TableId;
 
     #[test]
     fn golden_bytes() {
         let stream = StreamId { table: TableId(258), since_ms: 3 };
         let id = StreamShardId { created_ms: 4, data_shard: ShardId(5) };
-        let shard = StreamShard::open(stream, id, None, SequenceNumber::new(1), Token(9));
-        let key = stream_record_key(&shard, SequenceNumber::new(0x0102));
+        let key = stream_record_key(stream, id, Token(9), SequenceNumber::new(0x0102));
         let zeros = [0; 7];
         let expected =
             [&[0x17][..], &[0; 6], &[1, 2], &zeros, &[9], &zeros, &[3], &zeros, &[4, 0, 0, 0, 5], &[0; 6], &[1, 2]];
@@ -67,7 +60,5 @@ mod tests {
         assert_eq!(stream_record_sequence(&key[..40]), None);
         let all = stream_range(258, Token(0), Token(9));
         assert!(all.start < key && key < all.end);
-        let records = stream_records(&shard, SequenceNumber::MIN, SequenceNumber::MAX);
-        assert!(records.start < key && key < records.end && all.start < records.start && records.end < all.end);
     }
 }

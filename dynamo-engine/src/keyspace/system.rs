@@ -1,8 +1,7 @@
 //! Keys of the system group's catalog rows: `system · kind (1) · …`.
 
 use super::Space;
-use crate::catalog::TableId;
-use crate::stream::StreamId;
+use crate::ids::{StreamId, TableId};
 
 const TABLE_BY_NAME: u8 = 0x01;
 const NEXT_ID: u8 = 0x02;

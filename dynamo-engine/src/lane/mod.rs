@@ -31,11 +31,8 @@
 mod mutation;
 mod state;
 
-use shard_router::ShardId;
-
-use crate::codec::{DecodeError, get_u32, get_u64, put_u64};
-
-pub use mutation::{LaneMutation, OutboxRow};
+pub use crate::ids::LanePosition;
+pub use mutation::{IndexMutation, LaneMutation, OutboxRow};
 pub use state::{Lanes, OutLane};
 pub(crate) use state::{seen_from_bytes, seen_to_bytes};
 
@@ -48,28 +45,3 @@ pub const OUTBOX_BACKFILL_BYTES_MAX: u64 = OUTBOX_BYTES_MAX / 4;
 
 /// Outbox rows that one trim removes at most: a step must not hold up the shard.
 pub const TRIM_ROWS_MAX: u64 = 4096;
-
-/// A place in one of a shard's lanes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LanePosition {
-    /// Where the lane leads.
-    pub target: ShardId,
-    /// The number in the lane; the first one is 1.
-    pub sequence: u64,
-}
-
-impl LanePosition {
-    /// Appends the bytes.
-    pub fn encode(self, out: &mut Vec<u8>) {
-        put_u64(out, u64::from(self.target.0));
-        put_u64(out, self.sequence);
-    }
-
-    /// Takes a position off the front of `input`.
-    ///
-    /// # Errors
-    /// [`DecodeError`] where there is none.
-    pub fn decode(input: &mut &[u8]) -> Result<LanePosition, DecodeError> {
-        Ok(LanePosition { target: ShardId(get_u32(input)?), sequence: get_u64(input)? })
-    }
-}

@@ -1,6 +1,7 @@
 //! One change of an index row on its way, as stored in the outbox and as sent.
 
-use crate::apply::IndexMutation;
+use shard_router::Token;
+
 use crate::catalog::{IndexId, TableDescriptor, TableId};
 use crate::codec::{
     DecodeError, finish, get_bytes, get_option, get_u8, get_u32, get_u64, put_bytes, put_option, put_u64,
@@ -13,6 +14,28 @@ const OUTBOX_FORMAT: u8 = 1;
 /// What an outbox row costs beside its value: its key, and the store's own bookkeeping. Counted into the bound so that
 /// very small rows cannot pile up without end.
 const ROW_OVERHEAD_BYTES: u64 = 32;
+
+/// One change of one index row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexMutation {
+    /// The index.
+    pub index: IndexId,
+    /// Where the row lives.
+    pub token: Token,
+    /// The row's key.
+    pub key: Vec<u8>,
+    /// The row; `None` removes it.
+    pub row: Option<Vec<u8>>,
+    /// Billed bytes of the row that was there, and of the row that will be.
+    pub billed: (Option<usize>, Option<usize>),
+}
+
+impl IndexMutation {
+    /// The old row is not in the index: its item was written before the index, and the backfill has not come to it.
+    pub(crate) fn not_filled_yet(&mut self) {
+        self.billed.0 = None;
+    }
+}
 
 /// The change of one row of a global index.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,11 +11,11 @@ use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::BatchExecuteStatementInput;
 
 use super::partiql::{self, check_key_types, named_item, refuse_multi_attribute, shape};
-use super::source::Source;
 use super::write::{PlannedCommand, WritePlan};
 use super::{ItemKey, PlanError, lookup};
 use crate::catalog::Catalog;
 use crate::command::Command;
+use crate::read::Source;
 use crate::read::{CapacityReport, ReadPlan, StatementGet, StatementRead, StatementSlot, StatementStyle};
 use crate::reply::{ReplySpec, StatementBatchReply, StatementReply};
 

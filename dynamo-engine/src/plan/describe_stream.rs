@@ -6,6 +6,7 @@ use dynamo_protocol::ops::DescribeStreamInput;
 
 use super::{PlanError, stream};
 use crate::catalog::{Catalog, StreamDescription};
+use crate::reply::ShardPage;
 use crate::stream::StreamShard;
 
 /// What is asked about a stream.
@@ -16,15 +17,6 @@ pub struct DescribeStream {
     limit: usize,
     after: Option<String>,
     children_of: Option<String>,
-}
-
-/// One page of shards.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ShardPage {
-    /// The shards, in the order of their ids.
-    pub shards: Vec<StreamShard>,
-    /// Whether more follow.
-    pub has_more: bool,
 }
 
 /// What the request asks for.

@@ -2,10 +2,9 @@
 
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::value::{AttributeValue, Item};
-use shard_router::Token;
 
 use crate::catalog::{KeyAttribute, KeySchema, KeyType, TableDescriptor};
-use crate::keyspace::{KeyPart, row_key, token_of};
+use crate::keyspace::{ItemKey, KeyPart, row_key, token_of};
 
 /// What the service says where a key's names or types are not the schema's.
 pub(crate) const KEY_MISMATCH: &str = "The provided key element does not match the schema";
@@ -14,15 +13,6 @@ pub(crate) const KEY_MISMATCH: &str = "The provided key element does not match t
 const PARTITION_KEY_BYTES_MAX: usize = 2048;
 /// The most bytes in a sort key value.
 const SORT_KEY_BYTES_MAX: usize = 1024;
-
-/// Where an item lives: its token on the ring and the key of its row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ItemKey {
-    /// The token of its partition key.
-    pub token: Token,
-    /// The key of its row.
-    pub row: Vec<u8>,
-}
 
 impl ItemKey {
     /// The key of a request (`Key`): exactly the schema's attributes, of the schema's types.

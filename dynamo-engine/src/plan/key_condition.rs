@@ -20,8 +20,8 @@ use crate::read::just_behind;
 
 use super::PlanError;
 use super::item_key::{KEY_MISMATCH, check_not_empty};
-use super::source::Source;
 use super::start_key::StartKey;
+use crate::read::Source;
 
 /// The rows of a partition that a query may read.
 #[derive(Clone, Debug, PartialEq, Eq)]

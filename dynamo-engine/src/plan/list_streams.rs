@@ -5,17 +5,8 @@ use dynamo_protocol::limits::LIST_STREAMS_PAGE;
 use dynamo_protocol::ops::ListStreamsInput;
 
 use super::stream;
-use crate::catalog::{Catalog, StreamDescription};
-use crate::reply::timestamp;
-
-/// One page of streams.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamPage {
-    /// The streams, in the order of their tables' names and their beginnings.
-    pub streams: Vec<StreamDescription>,
-    /// Whether more follow.
-    pub has_more: bool,
-}
+use crate::catalog::Catalog;
+use crate::reply::{StreamPage, timestamp};
 
 /// The page that the request asks for. Neither the table nor the stream to go on behind need exist.
 ///

@@ -4,15 +4,7 @@ use dynamo_protocol::limits::LIST_TABLES_PAGE;
 use dynamo_protocol::ops::ListTablesInput;
 
 use crate::catalog::Catalog;
-
-/// One page of names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableNames {
-    /// The names, in the order of their bytes.
-    pub names: Vec<String>,
-    /// The last of them, when more follow.
-    pub last: Option<String>,
-}
+use crate::reply::TableNames;
 
 /// The page that the request asks for. It cannot fail: the start need not be the name of a table.
 pub fn plan(input: ListTablesInput, catalog: &dyn Catalog) -> TableNames {

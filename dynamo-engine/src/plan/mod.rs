@@ -33,7 +33,7 @@ mod put_target;
 pub mod query;
 pub mod scan;
 mod select;
-pub(crate) mod source;
+mod source;
 mod start_key;
 mod stream;
 pub mod tag_resource;
@@ -48,6 +48,6 @@ pub mod update_time_to_live;
 mod write;
 mod write_parameters;
 
+pub use crate::keyspace::ItemKey;
 pub use error::{PlanError, UnknownTable};
-pub use item_key::ItemKey;
 pub use write::{PlannedCommand, WritePlan};

@@ -5,7 +5,7 @@ use dynamo_protocol::error::ApiError;
 
 use crate::catalog::TableDescriptor;
 
-use super::source::Source;
+use crate::read::Source;
 
 /// Key attributes are scalars, so no path leads into them.
 pub(crate) fn check_scalars<'a>(

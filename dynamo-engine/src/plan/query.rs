@@ -15,9 +15,9 @@ use crate::read::{CapacityReport, PAGE_BYTES_MAX, PageRead, PageStyle, ReadPlan,
 use super::key_condition::{KeyBounds, KeySpan};
 use super::parameters::{Present, check_generations, check_placeholders};
 use super::select::{Selection, check_select};
-use super::source::Source;
 use super::start_key::Examined;
 use super::{PlanError, legacy, lookup, paths};
+use crate::read::Source;
 
 /// The request's conditions, parsed.
 struct Expressions {

@@ -14,9 +14,9 @@ use crate::read::{CapacityReport, PAGE_BYTES_MAX, PageRead, PageStyle, ReadPlan,
 
 use super::parameters::{Present, check_generations, check_placeholders};
 use super::select::{Selection, check_select};
-use super::source::Source;
 use super::start_key::{Examined, StartKey, invalid};
 use super::{PlanError, legacy, lookup, paths};
+use crate::read::Source;
 
 /// A part of a parallel scan.
 #[derive(Clone, Copy)]

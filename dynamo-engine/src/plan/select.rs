@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use dynamo_expression::{Path, Projection};
 
 use super::parameters::Present;
-use super::source::Source;
 use crate::read::Shape;
+use crate::read::Source;
 
 /// How a page's rows are shaped, and whether index rows are enough for that.
 #[derive(Clone, Debug)]

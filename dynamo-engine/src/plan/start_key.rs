@@ -23,7 +23,7 @@ use crate::catalog::{KeyAttribute, KeySchema};
 use crate::keyspace::{KeyPart, RowKey, global_index_key, local_index_key, row_key, token_of};
 
 use super::item_key::{KEY_MISMATCH, check_contents, part_of_kind, parts};
-use super::source::Source;
+use crate::read::Source;
 
 /// The message for a start key that is not one.
 const INVALID: &str = "The provided starting key is invalid";

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use dynamo_protocol::error::ApiError;
+use dynamo_protocol::limits::GLOBAL_INDEXES_MAX;
 use dynamo_protocol::ops::UpdateTableInput;
 use dynamo_protocol::shapes::{
     CreateGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate, UpdateGlobalSecondaryIndexAction, WarmThroughput,
@@ -12,7 +13,6 @@ use dynamo_protocol::shapes::{
 use super::ddl::key_schema::Definitions;
 use super::ddl::throughput::{self, Subject};
 use super::ddl::{in_use, index, invalid};
-use super::update_table::check_index_count;
 use crate::catalog::{BillingMode, IndexDescriptor, IndexState, KeyAttribute, KeySchema, TableDescriptor, TableStep};
 
 /// One element of `GlobalSecondaryIndexUpdates`.
@@ -280,4 +280,14 @@ fn change(
             invalid(format_args!("Both ReadCapacityUnits and WriteCapacityUnits must be specified for index: {name}"))
         }
     })
+}
+
+/// As many global indexes as a table can have.
+fn check_index_count(table: &TableDescriptor) -> Result<(), ApiError> {
+    if table.global_indexes().count() < GLOBAL_INDEXES_MAX {
+        return Ok(());
+    }
+    Err(ApiError::limit_exceeded(format!(
+        "Subscriber limit exceeded: Number of global secondary indexes exceeds per-table limit of {GLOBAL_INDEXES_MAX}"
+    )))
 }

@@ -4,7 +4,6 @@
 //! answered before a missing table, as the service does. The result is a list of steps for one command.
 
 use dynamo_protocol::error::ApiError;
-use dynamo_protocol::limits::GLOBAL_INDEXES_MAX;
 use dynamo_protocol::ops::UpdateTableInput;
 use dynamo_protocol::shapes::{self, GlobalTableSettingsReplicationMode};
 
@@ -319,14 +318,4 @@ fn sse_step(table: &TableDescriptor, sse: Option<SseSettings>) -> Result<TableSt
 fn names_key_of(new: &SseSettings, current: &SseSettings) -> bool {
     let Some(arn) = new.key.as_deref().filter(|key| key.starts_with("arn:")) else { return false };
     kms_key_resource(Some(arn)) == kms_key_resource(current.key.as_deref())
-}
-
-/// As many global indexes as a table can have.
-pub(super) fn check_index_count(table: &TableDescriptor) -> Result<(), ApiError> {
-    if table.global_indexes().count() < GLOBAL_INDEXES_MAX {
-        return Ok(());
-    }
-    Err(ApiError::limit_exceeded(format!(
-        "Subscriber limit exceeded: Number of global secondary indexes exceeds per-table limit of {GLOBAL_INDEXES_MAX}"
-    )))
 }

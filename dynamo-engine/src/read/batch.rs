@@ -8,10 +8,11 @@ use dynamo_protocol::shapes::KeysAndAttributes;
 use crate::capacity::Units;
 use crate::catalog::TableDescriptor;
 use crate::item::ItemRef;
-use crate::plan::item_key::ItemKey;
+use crate::keyspace::ItemKey;
 
+use super::fence::reader;
 use super::report::{CapacityReport, units};
-use super::{ReadError, Shape, Views, reader};
+use super::{ReadError, Shape, Views};
 
 /// The most item bytes in one reply; what does not fit comes back as unprocessed keys. The service's 16 MB.
 pub(super) const REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;

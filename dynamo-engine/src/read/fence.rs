@@ -3,6 +3,8 @@
 use ordered_kv::Reader;
 use shard_router::{Token, TokenRange};
 
+use super::ReadError;
+
 /// Exactly what is read. There is no keyless fence that silently means some default shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fence {
@@ -87,4 +89,9 @@ impl Views for ShardViews<'_> {
     fn last_token(&self, token: Token) -> Token {
         self.part(token).map_or(token, |(part, _)| part.last())
     }
+}
+
+/// The reader of the shard that owns `token`.
+pub(super) fn reader(views: &dyn Views, token: Token) -> Result<&dyn Reader, ReadError> {
+    views.reader(token).ok_or(ReadError::Missing(token))
 }

@@ -23,7 +23,6 @@
 //! - [`remote`]: what one node asks another for, so that it can execute its plan there and here.
 
 mod batch;
-mod error;
 mod execution;
 mod fence;
 mod page;
@@ -31,6 +30,7 @@ mod point;
 pub mod remote;
 mod report;
 mod row;
+mod source;
 mod statement;
 mod transact;
 mod transaction;
@@ -38,26 +38,25 @@ mod transaction;
 use std::sync::Arc;
 
 use dynamo_protocol::limits::{ITEM_BYTES_MAX, TRANSACTION_BYTES_MAX};
-use ordered_kv::Reader;
+
 use shard_router::Token;
 
 use crate::catalog::{TableDescriptor, TableId};
 
+pub use crate::fault::ReadError;
 pub(crate) use batch::{BatchRead, TableRead};
-pub use error::ReadError;
 pub use execution::{Execution, PageResult};
 pub use fence::{Fence, ShardViews, Views};
+pub use page::Step;
 pub(crate) use page::{PAGE_BYTES_MAX, PageRead, PageStyle, Span, just_behind};
 use page::{PageState, Run};
 pub(crate) use point::PointRead;
 pub(crate) use report::CapacityReport;
 pub(crate) use row::Shape;
+pub(crate) use source::Source;
 pub(crate) use statement::{StatementGet, StatementRead, StatementSlot, StatementStyle};
 pub(crate) use transact::{TransactItem, TransactRead};
 pub use transaction::{deletions_high, intent_at};
-
-/// The most bytes that a page evaluates without leaving the calling thread.
-const INLINE_BYTES_MAX: usize = 64 * 1024;
 
 /// A read, ready to run; see the module.
 #[derive(Clone, Debug)]
@@ -91,15 +90,6 @@ pub struct TableVersion {
     pub id: TableId,
     /// The version of its description.
     pub version: u32,
-}
-
-/// How far an execution came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// To its end.
-    Done,
-    /// To where the view of the shard that owns this token is missing.
-    Needs(Token),
 }
 
 #[derive(Clone, Debug)]
@@ -251,11 +241,6 @@ impl ReadPlan {
             Kind::Statement(read) => read.execute(views, out, run),
         }
     }
-}
-
-/// The reader of the shard that owns `token`.
-fn reader(views: &dyn Views, token: Token) -> Result<&dyn Reader, ReadError> {
-    views.reader(token).ok_or(ReadError::Missing(token))
 }
 
 impl From<PointRead> for ReadPlan {

@@ -27,13 +27,15 @@ use crate::capacity::{Consumed, Units};
 use crate::cost::{INLINE_STEPS_MAX, PAGE_STEPS_MAX, ROW_STEPS_MAX, STEPS_BETWEEN_QUESTIONS};
 use crate::item::{Decoded, ItemRef};
 use crate::keyspace::id_range;
-use crate::plan::source::{Source, base_key};
 
 use super::report::{CapacityReport, units};
-use super::{Fence, INLINE_BYTES_MAX, ReadError, Shape, Step, Views};
+use super::source::{Source, base_key};
+use super::{Fence, ReadError, Shape, Views};
 
 /// The most bytes evaluated for one page. The service's 1 MB.
 pub(crate) const PAGE_BYTES_MAX: usize = 1024 * 1024;
+/// The most bytes that a page evaluates without leaving the calling thread.
+pub(super) const INLINE_BYTES_MAX: usize = 64 * 1024;
 
 /// A scan of at most so many rows counts as short.
 const SHORT_ROWS_MAX: u64 = 100;
@@ -75,6 +77,15 @@ pub(crate) enum PageStyle {
     Reply,
     /// Only the array of the rows: a part of a PartiQL statement's reply.
     Items,
+}
+
+/// How far an execution came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// To its end.
+    Done,
+    /// To where the view of the shard that owns this token is missing.
+    Needs(Token),
 }
 
 /// How far a page may go at a time.

@@ -6,10 +6,11 @@ use dynamo_protocol::json::JsonWriter;
 
 use crate::catalog::TableDescriptor;
 use crate::item::ItemRef;
-use crate::plan::item_key::ItemKey;
+use crate::keyspace::ItemKey;
 
+use super::fence::reader;
 use super::report::{CapacityReport, units};
-use super::{ReadError, Shape, Views, reader};
+use super::{ReadError, Shape, Views};
 
 /// A planned GetItem.
 #[derive(Clone, Debug)]

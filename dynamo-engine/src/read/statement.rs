@@ -13,12 +13,13 @@ use dynamo_protocol::json::JsonWriter;
 use crate::capacity::{Consumed, Units};
 use crate::catalog::TableDescriptor;
 use crate::item::{Decoded, ItemRef};
-use crate::plan::item_key::ItemKey;
+use crate::keyspace::ItemKey;
 use crate::reply::write_failed_statement;
 
+use super::fence::reader;
 use super::page::Run;
 use super::report::{CapacityReport, units};
-use super::{ReadError, Shape, Views, reader};
+use super::{ReadError, Shape, Views};
 
 /// Planned reads of single items.
 #[derive(Clone, Debug)]

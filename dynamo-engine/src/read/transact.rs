@@ -12,10 +12,11 @@ use dynamo_protocol::limits::TRANSACTION_BYTES_MAX;
 use crate::capacity::Units;
 use crate::catalog::TableDescriptor;
 use crate::item::ItemRef;
-use crate::plan::item_key::ItemKey;
+use crate::keyspace::ItemKey;
 
+use super::fence::reader;
 use super::report::{CapacityReport, units};
-use super::{ReadError, Shape, Views, reader};
+use super::{ReadError, Shape, Views};
 
 /// A planned TransactGetItems.
 #[derive(Clone, Debug)]

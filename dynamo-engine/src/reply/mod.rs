@@ -22,6 +22,6 @@ pub use settings::{
 pub use spec::ReplySpec;
 pub(crate) use statement::write_failed_statement;
 pub use statement::{StatementBatchReply, StatementReply};
-pub use streams::{describe_stream, get_records, get_shard_iterator, list_streams};
-pub use tables::{create_table, delete_table, describe_table, list_tables, update_table};
+pub use streams::{ShardPage, StreamPage, describe_stream, get_records, get_shard_iterator, list_streams};
+pub use tables::{TableNames, create_table, delete_table, describe_table, list_tables, update_table};
 pub use transact_write_items::{TransactReply, transact_get_conflict};

@@ -10,12 +10,28 @@ use super::table_description::write_keys;
 use super::timestamp;
 use crate::catalog::StreamDescription;
 use crate::context::RequestContext;
-use crate::plan::describe_stream::ShardPage;
-use crate::plan::list_streams::StreamPage;
 use crate::stream::{ShardIterator, StreamRecord, StreamShard, StreamSupply};
 
 /// The version of a record's form.
 const EVENT_VERSION: &str = "1.1";
+
+/// One page of streams.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamPage {
+    /// The streams, in the order of their tables' names and their beginnings.
+    pub streams: Vec<StreamDescription>,
+    /// Whether more follow.
+    pub has_more: bool,
+}
+
+/// One page of shards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardPage {
+    /// The shards, in the order of their ids.
+    pub shards: Vec<StreamShard>,
+    /// Whether more follow.
+    pub has_more: bool,
+}
 
 /// The body of ListStreams' reply.
 pub fn list_streams(page: &StreamPage, context: &RequestContext) -> Vec<u8> {
@@ -158,7 +174,7 @@ mod tests {
     use shard_router::{ShardId, Token};
 
     use super::*;
-    use crate::catalog::{MemoryCatalog, StreamView, fixture};
+    use crate::catalog::{Catalog, MemoryCatalog, StreamView, fixture};
     use crate::item::ItemBody;
     use crate::stream::{EventName, SequenceNumber, StreamShardId};
 

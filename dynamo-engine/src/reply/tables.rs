@@ -7,7 +7,15 @@ use super::table_description::{Occasion, TableDescription};
 use crate::apply::ddl::DdlOutcome;
 use crate::catalog::{TableDescriptor, TablePhase, TableStats};
 use crate::context::RequestContext;
-use crate::plan::list_tables::TableNames;
+
+/// One page of names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableNames {
+    /// The names, in the order of their bytes.
+    pub names: Vec<String>,
+    /// The last of them, when more follow.
+    pub last: Option<String>,
+}
 
 /// The body of CreateTable's reply.
 ///

@@ -19,7 +19,6 @@
 //! - [`StreamNeed`], [`StreamSupply`]: what is asked of the leader of a data shard, and its answer. A stream shard's id
 //!   names its data shard, so nothing has to be looked up on the way.
 
-mod id;
 mod iterator;
 mod need;
 mod record;
@@ -28,7 +27,7 @@ mod shard;
 mod state;
 mod upkeep;
 
-pub use id::{ParseStreamIdError, SequenceNumber, StreamId, StreamShardId};
+pub use crate::ids::{ParseStreamIdError, SequenceNumber, StreamId, StreamShardId};
 pub use iterator::{ParseIteratorError, ShardIterator};
 pub use need::{StreamNeed, StreamStart, StreamSupply};
 pub use record::{EventName, StreamRecord};

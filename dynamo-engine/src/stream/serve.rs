@@ -8,11 +8,10 @@ use super::{
     SequenceNumber, StreamId, StreamNeed, StreamPolicy, StreamRecord, StreamShard, StreamShardId, StreamStart,
     StreamSupply,
 };
-use crate::apply::Fault;
 use crate::command::TendStreams;
+use crate::fault::{Fault, ReadError};
 use crate::item::Corrupt;
-use crate::keyspace::{local, stream_record_sequence, stream_records};
-use crate::read::ReadError;
+use crate::keyspace::{local, stream_record_sequence};
 
 /// The most records of one answer, whatever is asked for.
 const RECORDS_MAX: u32 = 1000;
@@ -136,7 +135,7 @@ fn first_record(
     from: SequenceNumber,
     end: SequenceNumber,
 ) -> Result<Option<(SequenceNumber, u64)>, ReadError> {
-    let range = stream_records(shard, from, end);
+    let range = shard.records_in(from, end);
     let mut cursor = reader.cursor(KeyRange::between(&range.start, &range.end), Direction::Forward)?;
     let Some((key, record)) = cursor.next()? else { return Ok(None) };
     Ok(Some((sequence(key)?, StreamRecord::created_ms(record)?)))
@@ -153,7 +152,7 @@ fn records(
         return Ok(StreamSupply::Trimmed);
     }
     let (limit, bytes_max) = (limit.clamp(1, RECORDS_MAX) as usize, bytes_max.min(BYTES_MAX));
-    let range = stream_records(shard, from, SequenceNumber::MAX);
+    let range = shard.records_in(from, SequenceNumber::MAX);
     let mut cursor = reader.cursor(KeyRange::between(&range.start, &range.end), Direction::Forward)?;
     let (mut records, mut bytes, mut read) = (Vec::new(), 0, 0);
     let is_end = loop {

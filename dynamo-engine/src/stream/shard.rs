@@ -10,8 +10,8 @@
 use shard_router::{ShardId, Token};
 
 use super::{SequenceNumber, StreamId, StreamShardId};
-use crate::codec::{DecodeError, finish, get_option, get_u8, get_u32, get_u64, put_option, put_u64};
-use crate::command::codec::get_array;
+use crate::codec::{DecodeError, finish, get_array, get_option, get_u8, get_u32, get_u64, put_option, put_u64};
+use crate::keyspace::{RowRange, stream_record_key};
 
 const FORMAT: u8 = 1;
 
@@ -69,6 +69,16 @@ impl StreamShard {
     /// Whether records may still come.
     pub fn is_open(&self) -> bool {
         self.last.is_none()
+    }
+
+    /// The key of its record with that number.
+    pub fn record_key(&self, sequence: SequenceNumber) -> Vec<u8> {
+        stream_record_key(self.stream, self.id, self.home, sequence)
+    }
+
+    /// The keys of its records with numbers from `from` on and below `to`.
+    pub fn records_in(&self, from: SequenceNumber, to: SequenceNumber) -> RowRange {
+        RowRange { start: self.record_key(from), end: self.record_key(to) }
     }
 
     /// The row's value.

@@ -6,9 +6,9 @@ use ordered_kv::{Direction, KeyRange, Reader};
 use shard_router::ShardId;
 
 use super::{SequenceNumber, StreamId, StreamShard, StreamShardId};
-use crate::apply::Fault;
 use crate::catalog::TableId;
 use crate::codec::{DecodeError, finish, get_u8, get_u64, put_u64};
+use crate::fault::Fault;
 use crate::keyspace::local;
 
 const SEQUENCE_FORMAT: u8 = 1;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::twin::Twin;
 use super::{DdlOutcome, apply};
 use crate::catalog::{
-    DdlCommand, DdlWork, IndexId, IndexState, KeyType, Projection, TableDescriptor, TableId, TableStep, fixture,
-    next_ddl_step,
+    Catalog, DdlCommand, DdlWork, IndexId, IndexState, KeyType, Projection, TableDescriptor, TableId, TableStep,
+    fixture, next_ddl_step,
 };
 use crate::keyspace::{Space, id_prefix, local, system};
 use shard_router::ShardId;

@@ -2,9 +2,8 @@
 
 use hlc::Timestamp;
 
-use crate::codec::{DecodeError, finish, get_list, get_u8, get_u64, put_list, put_u64};
+use crate::codec::{DecodeError, finish, get_list, get_timestamp, get_u8, get_u64, put_list, put_timestamp, put_u64};
 use crate::command::Prepared;
-use crate::command::codec::{get_timestamp, put_timestamp};
 
 const FORMAT: u8 = 1;
 const COMMITTED: u8 = 0x01;

@@ -9,10 +9,9 @@ use shard_router::ShardId;
 
 use super::{Decision, PreparedTransaction};
 use crate::apply::Fault;
-use crate::apply::state::for_each;
 use crate::catalog::TableId;
 use crate::command::TransactionId;
-use crate::keyspace::{RowKey, intent_key, local};
+use crate::keyspace::{RowKey, for_each_row, intent_key, local};
 
 /// Transactions that may be prepared on a shard at a time. More than this means that decisions do not come through;
 /// further ones are told to come back.
@@ -34,7 +33,7 @@ impl Locks {
     /// Reads what the shard's rows say.
     pub(in crate::apply) fn load(reader: &dyn Reader, shard: ShardId) -> Result<Locks, Fault> {
         let mut locks = Locks::default();
-        for_each(reader, &local::prepared_prefix(shard), |suffix, row| {
+        for_each_row::<Fault>(reader, &local::prepared_prefix(shard), |suffix, row| {
             let prepared = PreparedTransaction::from_bytes(id_of(suffix)?, row)?;
             for key in &prepared.keys {
                 if reader.get(&intent_key(key))?.is_some() {
@@ -45,7 +44,7 @@ impl Locks {
             locks.prepared.insert(prepared.id, Arc::new(prepared));
             Ok(true)
         })?;
-        for_each(reader, &local::decision_prefix(shard), |suffix, row| {
+        for_each_row::<Fault>(reader, &local::decision_prefix(shard), |suffix, row| {
             locks.decisions.insert(id_of(suffix)?, Arc::new(Decision::from_bytes(row)?));
             Ok(true)
         })?;

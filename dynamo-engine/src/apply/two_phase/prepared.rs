@@ -4,8 +4,11 @@ use hlc::Timestamp;
 use shard_router::Token;
 
 use crate::catalog::TableId;
-use crate::codec::{DecodeError, finish, get_bytes, get_list, get_u8, get_u64, put_bytes, put_list, put_u64};
-use crate::command::codec::{get_client_token, get_timestamp, put_client_token, put_timestamp, with_table};
+use crate::codec::{
+    DecodeError, finish, get_bytes, get_list, get_timestamp, get_u8, get_u64, put_bytes, put_list, put_timestamp,
+    put_u64,
+};
+use crate::command::codec::{get_client_token, put_client_token, with_table};
 use crate::command::two_phase_codec::{get_token, put_token};
 use crate::command::{ClientToken, TransactionId};
 use crate::keyspace::RowKey;

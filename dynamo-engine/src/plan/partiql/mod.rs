@@ -24,7 +24,7 @@ use crate::catalog::{KeyAttribute, TableDescriptor};
 use crate::read::Shape;
 
 use super::PlanError;
-use super::source::Source;
+use crate::read::Source;
 
 pub(super) use page_token::{PagePosition, digest};
 pub(super) use select::{SelectRequest, SelectStep, select};

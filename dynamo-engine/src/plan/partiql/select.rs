@@ -12,11 +12,11 @@ use shard_router::TokenRange;
 use super::super::key_condition::KeyBounds;
 use super::super::paths::{check_filter_projected, check_scalars};
 use super::super::select::Selection;
-use super::super::source::Source;
 use super::super::start_key::Examined;
 use super::super::{ItemKey, PlanError, lookup};
 use super::{PagePosition, check_key_types, key_type, named_item, paths, projection, refuse_multi_attribute, shape};
 use crate::catalog::{Catalog, KeyAttribute};
+use crate::read::Source;
 use crate::read::{
     CapacityReport, PageRead, PageStyle, ReadPlan, Span, StatementGet, StatementRead, StatementSlot, StatementStyle,
 };

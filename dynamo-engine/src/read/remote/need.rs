@@ -2,7 +2,7 @@
 
 use ordered_kv::Direction;
 
-use crate::plan::item_key::ItemKey;
+use crate::keyspace::ItemKey;
 use crate::read::TableVersion;
 use crate::stream::StreamNeed;
 

@@ -9,10 +9,10 @@ use shard_router::ShardId;
 use super::{Mark, Need, PageNeed, Supply, Wants};
 use crate::catalog::{Catalog, TableDescriptor};
 use crate::item::{Corrupt, ItemRef};
-use crate::plan::source::base_key;
 use crate::read::batch::REPLY_BYTES_MAX;
-use crate::read::page::PAGE_BYTES_MAX;
-use crate::read::{INLINE_BYTES_MAX, ReadError, deletions_high, intent_at};
+use crate::read::page::{INLINE_BYTES_MAX, PAGE_BYTES_MAX};
+use crate::read::source::base_key;
+use crate::read::{ReadError, deletions_high, intent_at};
 
 use dynamo_protocol::limits::TRANSACTION_BYTES_MAX;
 

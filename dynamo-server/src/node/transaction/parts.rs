@@ -13,7 +13,6 @@
 //! Pure; the coordinator does the talking.
 
 use dynamo_engine::apply::{ActionOutcome, Outcome, Rejection, WriteOutcome};
-use dynamo_engine::capacity::replay_units;
 use dynamo_engine::command::{Command, ItemWrite, Prepare, Prepared, Transaction, TransactionId};
 use dynamo_engine::keyspace::RowKey;
 use hlc::Timestamp;
@@ -184,7 +183,7 @@ impl Parts {
         for part in &self.parts {
             let Some(Ok(Outcome::Prepared { actions, .. })) = &part.answer else { continue };
             for (position, write) in part.positions.iter().zip(actions) {
-                reads[*position] = replay_units(write).unwrap_or(1);
+                reads[*position] = write.replay_units().unwrap_or(1);
             }
         }
         reads

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use shard_router::ShardId;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::catalog::TableId;
+use super::TableId;
 
 /// One stream: of that table, since that moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,0 +1,44 @@
+//! What stands for tables, indexes, streams and places in lanes in keys and commands.
+
+mod stream;
+
+use shard_router::ShardId;
+
+use crate::codec::{DecodeError, get_u32, get_u64, put_u64};
+
+pub use stream::{ParseStreamIdError, SequenceNumber, StreamId, StreamShardId};
+
+/// A table. Allocated by apply from one replicated counter, never used twice: a table that is created again under its
+/// old name has another id, so rows and commands of the old one can never be taken for the new one's. The default, 0, is
+/// no table's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableId(pub u64);
+
+/// An index, from the same counter as [`TableId`]; no index has the number of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IndexId(pub u64);
+
+/// A place in one of a shard's lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LanePosition {
+    /// Where the lane leads.
+    pub target: ShardId,
+    /// The number in the lane; the first one is 1.
+    pub sequence: u64,
+}
+
+impl LanePosition {
+    /// Appends the bytes.
+    pub fn encode(self, out: &mut Vec<u8>) {
+        put_u64(out, u64::from(self.target.0));
+        put_u64(out, self.sequence);
+    }
+
+    /// Takes a position off the front of `input`.
+    ///
+    /// # Errors
+    /// [`DecodeError`] where there is none.
+    pub fn decode(input: &mut &[u8]) -> Result<LanePosition, DecodeError> {
+        Ok(LanePosition { target: ShardId(get_u32(input)?), sequence: get_u64(input)? })
+    }
+}
