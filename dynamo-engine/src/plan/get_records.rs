@@ -4,7 +4,7 @@ use dynamo_protocol::error::ApiError;
 use dynamo_protocol::limits::{GET_RECORDS_BYTES_MAX, GET_RECORDS_PAGE};
 use dynamo_protocol::ops::GetRecordsInput;
 
-use crate::stream::{ShardIterator, StreamNeed};
+use crate::stream::{ShardIterator, StreamRequest};
 
 /// Records to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct GetRecords {
     /// Where.
     pub iterator: ShardIterator,
     /// What the iterator's shard has to be asked.
-    pub need: StreamNeed,
+    pub request: StreamRequest,
 }
 
 /// What the request asks for at that moment.
@@ -26,14 +26,14 @@ pub fn plan(input: GetRecordsInput, now_ms: u64) -> Result<GetRecords, ApiError>
     if iterator.is_expired(now_ms) {
         return Err(ApiError::expired_iterator());
     }
-    let need = StreamNeed::Records {
+    let request = StreamRequest::Records {
         stream: iterator.stream,
         shard: iterator.shard,
         from: iterator.from,
         limit: input.limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(GET_RECORDS_PAGE as u32),
         bytes_max: GET_RECORDS_BYTES_MAX as u64,
     };
-    Ok(GetRecords { iterator, need })
+    Ok(GetRecords { iterator, request })
 }
 
 #[cfg(test)]
@@ -56,15 +56,15 @@ mod tests {
         };
         let get = |text: &str, limit, now_ms| plan(GetRecordsInput { shard_iterator: text.to_owned(), limit }, now_ms);
         let planned = get(&iterator.to_string(), Some(3), 1000).unwrap();
-        let need = |limit| StreamNeed::Records {
+        let request = |limit| StreamRequest::Records {
             stream: iterator.stream,
             shard: iterator.shard,
             from: iterator.from,
             limit,
             bytes_max: 1 << 20,
         };
-        assert_eq!(planned, GetRecords { iterator: iterator.clone(), need: need(3) });
-        assert_eq!(get(&iterator.to_string(), None, 0).unwrap().need, need(1000));
+        assert_eq!(planned, GetRecords { iterator: iterator.clone(), request: request(3) });
+        assert_eq!(get(&iterator.to_string(), None, 0).unwrap().request, request(1000));
         let refused = |text: &str, now_ms| get(text, None, now_ms).unwrap_err().to_string();
         assert_eq!(
             refused(&iterator.to_string(), 1001 + 15 * 60 * 1000),

@@ -6,13 +6,13 @@ use dynamo_protocol::shapes::ShardIteratorType;
 
 use super::{PlanError, stream};
 use crate::catalog::Catalog;
-use crate::stream::{SequenceNumber, ShardIterator, StreamNeed, StreamShardId, StreamStart, StreamSupply};
+use crate::stream::{SequenceNumber, ShardIterator, StreamRequest, StreamResponse, StreamShardId, StreamStart};
 
 /// An iterator to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetShardIterator {
     /// What its shard has to be asked.
-    pub need: StreamNeed,
+    pub request: StreamRequest,
     /// The shard.
     pub shard: StreamShardId,
     /// The iterator, but for its place.
@@ -35,7 +35,7 @@ pub fn plan(input: GetShardIteratorInput, now_ms: u64, catalog: &dyn Catalog) ->
         from: SequenceNumber::MIN,
         issued_ms: now_ms,
     };
-    Ok(GetShardIterator { need: StreamNeed::Locate { stream: description.id, shard, start }, shard, iterator })
+    Ok(GetShardIterator { request: StreamRequest::Locate { stream: description.id, shard, start }, shard, iterator })
 }
 
 /// The place, whose parameters have to be those of its type. The exceptions are recorded, the words are not.
@@ -80,14 +80,14 @@ impl GetShardIterator {
     /// The iterator, now that the shard has said where it begins.
     ///
     /// # Errors
-    /// A place that is not to be had. A supply that is no answer to the need is an InternalServerError.
-    pub fn iterator(&self, supply: &StreamSupply) -> Result<ShardIterator, ApiError> {
-        match supply {
-            StreamSupply::Located(from) => Ok(ShardIterator { from: *from, ..self.iterator.clone() }),
-            StreamSupply::NoShard => Err(ApiError::stream_shard_not_found()),
-            StreamSupply::Trimmed => Err(ApiError::trimmed_data_access()),
-            StreamSupply::OutOfRange => Err(invalid("SequenceNumber is not one of the shard".to_owned())),
-            StreamSupply::Shards(_) | StreamSupply::Records { .. } => Err(ApiError::internal()),
+    /// A place that is not to be had. A response that is no answer to the request is an InternalServerError.
+    pub fn iterator(&self, response: &StreamResponse) -> Result<ShardIterator, ApiError> {
+        match response {
+            StreamResponse::Located(from) => Ok(ShardIterator { from: *from, ..self.iterator.clone() }),
+            StreamResponse::NoShard => Err(ApiError::stream_shard_not_found()),
+            StreamResponse::Trimmed => Err(ApiError::trimmed_data_access()),
+            StreamResponse::OutOfRange => Err(invalid("SequenceNumber is not one of the shard".to_owned())),
+            StreamResponse::Shards(_) | StreamResponse::Records { .. } => Err(ApiError::internal()),
         }
     }
 }
@@ -132,8 +132,8 @@ mod tests {
             let arn = input.stream_arn.clone();
             let planned = plan(input, NOW_MS, &catalog).unwrap();
             let stream = fixture::orders().stream_id().unwrap();
-            assert_eq!(planned.need, StreamNeed::Locate { stream, shard: SHARD, start });
-            let iterator = planned.iterator(&StreamSupply::Located(number)).unwrap();
+            assert_eq!(planned.request, StreamRequest::Locate { stream, shard: SHARD, start });
+            let iterator = planned.iterator(&StreamResponse::Located(number)).unwrap();
             let view = StreamView::NewAndOldImages;
             assert_eq!(iterator, ShardIterator { arn, stream, shard: SHARD, view, from: number, issued_ms: NOW_MS });
         }
@@ -176,13 +176,13 @@ mod tests {
     fn what_the_shard_may_answer() {
         let catalog = MemoryCatalog::new([fixture::orders()]);
         let planned = plan(input(ShardIteratorType::Latest, None, None), NOW_MS, &catalog).unwrap();
-        for (supply, expected) in [
-            (StreamSupply::NoShard, "ResourceNotFoundException"),
-            (StreamSupply::Trimmed, "TrimmedDataAccessException"),
-            (StreamSupply::OutOfRange, "ValidationException"),
-            (StreamSupply::Shards(Vec::new()), "InternalServerError"),
+        for (response, expected) in [
+            (StreamResponse::NoShard, "ResourceNotFoundException"),
+            (StreamResponse::Trimmed, "TrimmedDataAccessException"),
+            (StreamResponse::OutOfRange, "ValidationException"),
+            (StreamResponse::Shards(Vec::new()), "InternalServerError"),
         ] {
-            assert!(planned.iterator(&supply).unwrap_err().to_string().starts_with(expected));
+            assert!(planned.iterator(&response).unwrap_err().to_string().starts_with(expected));
         }
     }
 }

@@ -14,8 +14,8 @@
 use shard_router::TokenRange;
 
 use super::page::{PageState, Run};
-use super::remote::{self, Need, Wants};
-use super::{Fence, Kind, ReadError, ReadPlan, Step, Views};
+use super::remote::{self, FetchRequest, Selector};
+use super::{Kind, ReadError, ReadPlan, ReadSet, Step, Views};
 use crate::capacity::Consumed;
 
 /// What a page has read.
@@ -53,18 +53,18 @@ impl Execution {
     }
 
     /// What is yet to be read.
-    pub fn rest(&self) -> Fence {
+    pub fn rest(&self) -> ReadSet {
         match &self.plan.kind {
-            Kind::Page(read) => read.fence(&self.page),
-            _ => self.plan.fence(),
+            Kind::Page(read) => read.read_set(&self.page),
+            _ => self.plan.read_set(),
         }
     }
 
-    /// What the owner of these parts of the ring must supply. For a page, one part inside what is yet to be read; the
-    /// page's bounds are those of this moment, so that what is supplied lasts at least until the page is full.
-    pub fn need(&self, parts: &[TokenRange]) -> Need {
+    /// What the owner of these parts of the ring must send. For a page, one part inside what is yet to be read; the
+    /// page's bounds are those of this moment, so that what is fetched lasts at least until the page is full.
+    pub fn fetch_request(&self, parts: &[TokenRange]) -> FetchRequest {
         let is_inside = |token| parts.iter().any(|part| part.contains(token));
-        let wants = match &self.plan.kind {
+        let selector = match &self.plan.kind {
             Kind::Point(read) => remote::keys([&read.key], usize::MAX),
             Kind::Batch(read) => {
                 remote::keys(read.keys().filter(|key| is_inside(key.token)), super::batch::REPLY_BYTES_MAX)
@@ -73,14 +73,14 @@ impl Execution {
                 let keys = read.gets().map(|get| &get.key).filter(|key| is_inside(key.token));
                 remote::keys(keys, usize::MAX)
             }
-            Kind::Transact(read) => Wants::Cut(
+            Kind::Transact(read) => Selector::Cut(
                 read.items.iter().filter(|item| is_inside(item.key.token)).map(|item| item.key.row.clone()).collect(),
             ),
             Kind::Page(read) => {
                 let part = read.rest(&self.page);
                 let part = parts.first().and_then(|first| first.intersection(&part)).unwrap_or(part);
                 let (start, end) = read.part(part.first(), part.last());
-                Wants::Page(remote::PageNeed {
+                Selector::Page(remote::PageRequest {
                     start: start.into_owned(),
                     end: end.into_owned(),
                     direction: read.direction,
@@ -90,7 +90,7 @@ impl Execution {
                 })
             }
         };
-        Need { tables: self.plan.table_versions(is_inside), wants }
+        FetchRequest { tables: self.plan.table_versions(is_inside), selector }
     }
 
     /// For a transaction, which of its items have row keys that are `held`, in the order of the request.

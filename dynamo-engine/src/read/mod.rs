@@ -2,12 +2,12 @@
 //!
 //! A [`ReadPlan`] is all that is left of a read request once it was checked against the catalog: which rows, what to
 //! keep of them, how to write the reply. It was made by pure code ([`crate::plan`]), names exactly the tokens it
-//! reads ([`ReadPlan::fence`]), and is executed over [`Views`] that the caller took **after** it confirmed its lease
-//! for that fence. Executing validates nothing again; it can only fail where the store does, or where the answer
+//! reads ([`ReadPlan::read_set`]), and is executed over [`Views`] that the caller took **after** it confirmed its lease
+//! for those shards. Executing validates nothing again; it can only fail where the store does, or where the answer
 //! itself is an error that depends on data.
 //!
 //! ```text
-//! request ─plan─▶ ReadPlan ─fence()─▶ guard: lease, locks, views ─execute()─▶ JSON body
+//! request ─plan─▶ ReadPlan ─read_set()─▶ guard: lease, locks, views ─execute()─▶ JSON body
 //! ```
 //!
 //! Rows go from their stored form straight into the response buffer: no tree is built for a row that is returned
@@ -24,9 +24,9 @@
 
 mod batch;
 mod execution;
-mod fence;
 mod page;
 mod point;
+mod read_set;
 pub mod remote;
 mod report;
 mod row;
@@ -46,11 +46,11 @@ use crate::catalog::{TableDescriptor, TableId};
 pub use crate::fault::ReadError;
 pub(crate) use batch::{BatchRead, TableRead};
 pub use execution::{Execution, PageResult};
-pub use fence::{Fence, ShardViews, Views};
 pub use page::Step;
 pub(crate) use page::{PAGE_BYTES_MAX, PageRead, PageStyle, Span, just_behind};
 use page::{PageState, Run};
 pub(crate) use point::PointRead;
+pub use read_set::{ReadSet, ShardViews, Views};
 pub(crate) use report::CapacityReport;
 pub(crate) use row::Shape;
 pub(crate) use source::Source;
@@ -121,13 +121,13 @@ impl ReadPlan {
     }
 
     /// The tokens that this plan reads, no more and no fewer.
-    pub fn fence(&self) -> Fence {
+    pub fn read_set(&self) -> ReadSet {
         match &self.kind {
-            Kind::Point(read) => Fence::Keys(vec![read.key.token]),
-            Kind::Batch(read) => Fence::keys(read.keys().map(|key| key.token)),
-            Kind::Page(read) => read.fence(&PageState::default()),
-            Kind::Transact(read) => Fence::keys(read.items.iter().map(|item| item.key.token)),
-            Kind::Statement(read) => Fence::keys(read.gets().map(|get| get.key.token)),
+            Kind::Point(read) => ReadSet::Keys(vec![read.key.token]),
+            Kind::Batch(read) => ReadSet::keys(read.keys().map(|key| key.token)),
+            Kind::Page(read) => read.read_set(&PageState::default()),
+            Kind::Transact(read) => ReadSet::keys(read.items.iter().map(|item| item.key.token)),
+            Kind::Statement(read) => ReadSet::keys(read.gets().map(|get| get.key.token)),
         }
     }
 
@@ -179,7 +179,7 @@ impl ReadPlan {
     }
 
     /// The tables as this plan knows them: the guard compares their versions with those installed in the shards that
-    /// it fences, and plans again where they differ.
+    /// it reads, and plans again where they differ.
     pub fn tables(&self) -> Vec<&Arc<TableDescriptor>> {
         match &self.kind {
             Kind::Point(read) => vec![&read.table],

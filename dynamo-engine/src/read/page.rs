@@ -30,7 +30,7 @@ use crate::keyspace::id_range;
 
 use super::report::{CapacityReport, units};
 use super::source::{Source, base_key};
-use super::{Fence, ReadError, Shape, Views};
+use super::{ReadError, ReadSet, Shape, Views};
 
 /// The most bytes evaluated for one page. The service's 1 MB.
 pub(crate) const PAGE_BYTES_MAX: usize = 1024 * 1024;
@@ -154,10 +154,10 @@ pub(crate) enum Span {
 
 impl PageRead {
     /// What is left to read of the page.
-    pub(super) fn fence(&self, state: &PageState) -> Fence {
+    pub(super) fn read_set(&self, state: &PageState) -> ReadSet {
         match &self.span {
-            Span::Partition { token, .. } => Fence::Keys(vec![*token]),
-            Span::Tokens { .. } => Fence::Ranges(vec![self.rest(state)]),
+            Span::Partition { token, .. } => ReadSet::Keys(vec![*token]),
+            Span::Tokens { .. } => ReadSet::Ranges(vec![self.rest(state)]),
         }
     }
 

@@ -10,7 +10,7 @@ use super::table_description::write_keys;
 use super::timestamp;
 use crate::catalog::StreamDescription;
 use crate::context::RequestContext;
-use crate::stream::{ShardIterator, StreamRecord, StreamShard, StreamSupply};
+use crate::stream::{ShardIterator, StreamRecord, StreamResponse, StreamShard};
 
 /// The version of a record's form.
 const EVENT_VERSION: &str = "1.1";
@@ -99,26 +99,26 @@ pub fn get_shard_iterator(iterator: &ShardIterator) -> Vec<u8> {
     object(|json| _ = json.key("ShardIterator").str(&iterator.to_string()))
 }
 
-/// The body of GetRecords' reply: what the shard supplied to this iterator, and the iterator behind it, made at `now_ms`.
+/// The body of GetRecords' reply: what the shard fetched to this iterator, and the iterator behind it, made at `now_ms`.
 /// At the end of a shard that is closed there is none.
 ///
 /// # Errors
-/// What is not to be had; an InternalServerError where the supply is no answer, or damaged.
+/// What is not to be had; an InternalServerError where the response is no answer, or damaged.
 pub fn get_records(
     iterator: &ShardIterator,
-    supply: &StreamSupply,
+    response: &StreamResponse,
     now_ms: u64,
     context: &RequestContext,
 ) -> Result<Vec<u8>, ApiError> {
-    let (records, next) = match supply {
-        StreamSupply::Records { records, next } => (records, next),
-        StreamSupply::NoShard => return Err(ApiError::stream_shard_not_found()),
-        StreamSupply::Trimmed => return Err(ApiError::trimmed_data_access()),
-        StreamSupply::OutOfRange | StreamSupply::Shards(_) | StreamSupply::Located(_) => {
+    let (records, next) = match response {
+        StreamResponse::Records { records, next } => (records, next),
+        StreamResponse::NoShard => return Err(ApiError::stream_shard_not_found()),
+        StreamResponse::Trimmed => return Err(ApiError::trimmed_data_access()),
+        StreamResponse::OutOfRange | StreamResponse::Shards(_) | StreamResponse::Located(_) => {
             return Err(ApiError::internal());
         }
     };
-    let mut out = Vec::with_capacity(256 + 2 * supply.weight());
+    let mut out = Vec::with_capacity(256 + 2 * response.weight());
     let mut json = JsonWriter::new(&mut out);
     json.begin_object();
     if let Some(from) = next {
@@ -261,10 +261,10 @@ mod tests {
             ..record
         };
         let value = |record: StreamRecord<'_>| (record.sequence, Value::from(record.to_bytes()));
-        let supply =
-            StreamSupply::Records { records: vec![value(record), value(ttl)], next: Some(SequenceNumber::new(9)) };
+        let response =
+            StreamResponse::Records { records: vec![value(record), value(ttl)], next: Some(SequenceNumber::new(9)) };
         let context = RequestContext::for_region("eu-west-1");
-        let reply = |supply: &StreamSupply| get_records(&iterator(), supply, NOW_MS, &context);
+        let reply = |response: &StreamResponse| get_records(&iterator(), response, NOW_MS, &context);
         let next = ShardIterator { from: SequenceNumber::new(9), issued_ms: NOW_MS, ..iterator() };
         let ids = [7, 8].map(|number| {
             let id = SequenceNumber::new(number).event_id(stream().id, ShardId(2));
@@ -287,15 +287,15 @@ mod tests {
             r#"","eventName":"REMOVE","eventSource":"aws:dynamodb","eventVersion":"1.1","#,
             r#""userIdentity":{"PrincipalId":"dynamodb.amazonaws.com","Type":"Service"}}]}"#,
         ];
-        assert_eq!(text(reply(&supply).unwrap()), expected.concat());
-        let end = StreamSupply::Records { records: Vec::new(), next: None };
+        assert_eq!(text(reply(&response).unwrap()), expected.concat());
+        let end = StreamResponse::Records { records: Vec::new(), next: None };
         assert_eq!(text(reply(&end).unwrap()), r#"{"Records":[]}"#, "a closed shard has no next iterator");
-        for (supply, expected) in [
-            (StreamSupply::NoShard, "ResourceNotFoundException: Requested resource not found: Shard does not exist"),
-            (StreamSupply::Trimmed, "TrimmedDataAccessException: The data you are trying to access has been trimmed"),
-            (StreamSupply::OutOfRange, "InternalServerError: Internal server error"),
+        for (response, expected) in [
+            (StreamResponse::NoShard, "ResourceNotFoundException: Requested resource not found: Shard does not exist"),
+            (StreamResponse::Trimmed, "TrimmedDataAccessException: The data you are trying to access has been trimmed"),
+            (StreamResponse::OutOfRange, "InternalServerError: Internal server error"),
         ] {
-            assert_eq!(reply(&supply).unwrap_err().to_string(), expected);
+            assert_eq!(reply(&response).unwrap_err().to_string(), expected);
         }
     }
 }

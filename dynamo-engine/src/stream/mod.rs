@@ -16,12 +16,12 @@
 //! - [`StreamRecord`]: one change, as stored.
 //! - [`Streams`]: all that a data shard keeps of streams.
 //! - [`StreamPolicy`]: when stream shards roll over, and when records go.
-//! - [`StreamNeed`], [`StreamSupply`]: what is asked of the leader of a data shard, and its answer. A stream shard's id
+//! - [`StreamRequest`], [`StreamResponse`]: what is asked of the leader of a data shard, and its answer. A stream shard's id
 //!   names its data shard, so nothing has to be looked up on the way.
 
 mod iterator;
-mod need;
 mod record;
+mod request;
 mod serve;
 mod shard;
 mod state;
@@ -29,8 +29,8 @@ mod upkeep;
 
 pub use crate::ids::{ParseStreamIdError, SequenceNumber, StreamId, StreamShardId};
 pub use iterator::{ParseIteratorError, ShardIterator};
-pub use need::{StreamNeed, StreamStart, StreamSupply};
 pub use record::{EventName, StreamRecord};
+pub use request::{StreamRequest, StreamResponse, StreamStart};
 pub use serve::first_written_at;
 pub use shard::StreamShard;
 pub use state::{StreamTotals, Streams};

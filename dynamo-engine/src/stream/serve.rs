@@ -5,8 +5,8 @@ use shard_router::ShardId;
 
 use super::state::for_each_shard;
 use super::{
-    SequenceNumber, StreamId, StreamNeed, StreamPolicy, StreamRecord, StreamShard, StreamShardId, StreamStart,
-    StreamSupply,
+    SequenceNumber, StreamId, StreamPolicy, StreamRecord, StreamRequest, StreamResponse, StreamShard, StreamShardId,
+    StreamStart,
 };
 use crate::command::TendStreams;
 use crate::fault::{Fault, ReadError};
@@ -18,7 +18,7 @@ const RECORDS_MAX: u32 = 1000;
 /// And the most bytes, but for one record.
 const BYTES_MAX: u64 = 1 << 20;
 
-impl StreamNeed {
+impl StreamRequest {
     /// Reads what is needed of `data_shard` through `reader`, which shows one moment that may be believed.
     ///
     /// # Errors
@@ -28,22 +28,22 @@ impl StreamNeed {
         data_shard: ShardId,
         reader: &dyn Reader,
         inline_bytes_max: usize,
-    ) -> Result<StreamSupply, ReadError> {
+    ) -> Result<StreamResponse, ReadError> {
         let shard = |stream, id| shard_of(reader, data_shard, stream, id);
         match *self {
-            StreamNeed::Shards { stream } => {
+            StreamRequest::Shards { stream } => {
                 let mut shards = Vec::new();
                 let prefix = local::stream_prefix(data_shard, stream);
                 for_each_shard(reader, data_shard, &prefix, |shard| shards.push(shard)).map_err(damaged)?;
-                Ok(StreamSupply::Shards(shards))
+                Ok(StreamResponse::Shards(shards))
             }
-            StreamNeed::Locate { stream, shard: id, start } => match shard(stream, id)? {
+            StreamRequest::Locate { stream, shard: id, start } => match shard(stream, id)? {
                 Some(shard) => locate(reader, &shard, start, next_number(reader, data_shard)?),
-                None => Ok(StreamSupply::NoShard),
+                None => Ok(StreamResponse::NoShard),
             },
-            StreamNeed::Records { stream, shard: id, from, limit, bytes_max } => match shard(stream, id)? {
+            StreamRequest::Records { stream, shard: id, from, limit, bytes_max } => match shard(stream, id)? {
                 Some(shard) => records(reader, &shard, from, (limit, bytes_max), inline_bytes_max),
-                None => Ok(StreamSupply::NoShard),
+                None => Ok(StreamResponse::NoShard),
             },
         }
     }
@@ -70,19 +70,19 @@ fn locate(
     shard: &StreamShard,
     start: StreamStart,
     next: SequenceNumber,
-) -> Result<StreamSupply, ReadError> {
+) -> Result<StreamResponse, ReadError> {
     let end = shard.last.map_or(next, SequenceNumber::next);
     let from = match start {
         StreamStart::TrimHorizon => shard.horizon,
         StreamStart::Latest => end,
         StreamStart::At(number) | StreamStart::After(number) if number > end || number < shard.first.previous() => {
-            return Ok(StreamSupply::OutOfRange);
+            return Ok(StreamResponse::OutOfRange);
         }
         StreamStart::At(number) => number,
         StreamStart::After(number) => number.next(),
         StreamStart::AtTime(ms) => first_written_at(reader, shard, ms, end)?,
     };
-    Ok(if from < shard.horizon { StreamSupply::Trimmed } else { StreamSupply::Located(from) })
+    Ok(if from < shard.horizon { StreamResponse::Trimmed } else { StreamResponse::Located(from) })
 }
 
 /// The lowest number from which on every record of `shard` below `end` was written in the millisecond `ms` or later; at
@@ -147,9 +147,9 @@ fn records(
     from: SequenceNumber,
     (limit, bytes_max): (u32, u64),
     inline_bytes_max: usize,
-) -> Result<StreamSupply, ReadError> {
+) -> Result<StreamResponse, ReadError> {
     if from < shard.horizon {
-        return Ok(StreamSupply::Trimmed);
+        return Ok(StreamResponse::Trimmed);
     }
     let (limit, bytes_max) = (limit.clamp(1, RECORDS_MAX) as usize, bytes_max.min(BYTES_MAX));
     let range = shard.records_in(from, SequenceNumber::MAX);
@@ -172,7 +172,7 @@ fn records(
         records.push((number, Value::copy_from_slice(value)));
     };
     let next = records.last().map_or(from, |(number, _)| number.next());
-    Ok(StreamSupply::Records { records, next: (!is_end || shard.is_open()).then_some(next) })
+    Ok(StreamResponse::Records { records, next: (!is_end || shard.is_open()).then_some(next) })
 }
 
 fn sequence(key: &[u8]) -> Result<SequenceNumber, Corrupt> {

@@ -89,7 +89,7 @@ fn long_pages_leave_the_calling_thread() {
 }
 
 #[test]
-fn fences_and_views() {
+fn read_sets_and_views() {
     let get = plan("GetItem", &json!({ "TableName": "ranges", "Key": key(1) })).unwrap();
     assert!(!get.needs_view() && get.is_short());
     let query = plan(
@@ -101,7 +101,7 @@ fn fences_and_views() {
         }),
     )
     .unwrap();
-    assert_eq!(query.fence(), get.fence(), "an item collection has one token");
+    assert_eq!(query.read_set(), get.read_set(), "an item collection has one token");
     assert!(!query.needs_view() && query.is_short(), "one cursor shows one moment");
     let fetching = json!({
         "TableName": "ranges",
@@ -114,14 +114,14 @@ fn fences_and_views() {
     assert!(!plan("Scan", &json!({ "TableName": "ranges" })).unwrap().is_short());
     let keys: Vec<Value> = (0..4).map(key).collect();
     let batch = plan("BatchGetItem", &json!({ "RequestItems": { "ranges": { "Keys": keys } } })).unwrap();
-    assert_eq!(batch.fence(), get.fence(), "keys are deduplicated to tokens");
+    assert_eq!(batch.read_set(), get.read_set(), "keys are deduplicated to tokens");
     let scan = plan("Scan", &json!({ "TableName": "ranges", "ExclusiveStartKey": key(1) })).unwrap();
-    let dynamo_engine::read::Fence::Ranges(ranges) = scan.fence() else {
-        panic!("a scan fences ranges");
+    let dynamo_engine::read::ReadSet::Ranges(ranges) = scan.read_set() else {
+        panic!("a scan reads ranges");
     };
-    let dynamo_engine::read::Fence::Keys(tokens) = get.fence() else {
-        panic!("a point read fences its key");
+    let dynamo_engine::read::ReadSet::Keys(tokens) = get.read_set() else {
+        panic!("a point read reads its key");
     };
     assert_eq!(ranges.len(), 1);
-    assert_eq!(ranges[0].first(), tokens[0], "what lies before the start key is not fenced");
+    assert_eq!(ranges[0].first(), tokens[0], "what lies before the start key is not read");
 }

@@ -2,14 +2,14 @@
 //!
 //! 1. The same data on one shard and on many gives the same bytes: for Query, Scan (whole, in segments, of an index),
 //!    BatchGetItem and TransactGetItems, with every limit, filter, direction and start key.
-//! 2. Needs and supplies go through their bytes, as they do between nodes.
+//! 2. Requests and responses go through their bytes, as they do between nodes.
 //! 3. A page asks no shard behind the one in which it is full, when it asks one after the other.
 
 use std::collections::BTreeSet;
 
 use dynamo_engine::catalog::MemoryCatalog;
-use dynamo_engine::read::remote::{Need, Supplied, Supply};
-use dynamo_engine::read::{Execution, Fence, ReadPlan, ShardViews, Step};
+use dynamo_engine::read::remote::{FetchRequest, FetchResponse, Fetched};
+use dynamo_engine::read::{Execution, ReadPlan, ReadSet, ShardViews, Step};
 use dynamo_protocol::value::{AttributeValue, Item};
 use ordered_kv::memory::MemoryState;
 use ordered_kv::{Reader, Value};
@@ -60,36 +60,36 @@ impl Cluster<'_> {
         let mut asked = Vec::new();
         loop {
             let next: Vec<usize> = match execution.rest() {
-                Fence::Keys(tokens) => (0..parts.len())
+                ReadSet::Keys(tokens) => (0..parts.len())
                     .filter(|shard| tokens.iter().any(|token| parts[*shard].0.contains(*token)))
                     .collect(),
-                Fence::Ranges(spans) => (0..parts.len())
+                ReadSet::Ranges(spans) => (0..parts.len())
                     .filter(|shard| spans.iter().any(|span| parts[*shard].0.intersection(span).is_some()))
                     .take(self.layout.at_once)
                     .collect(),
-                Fence::All => panic!("no plan reads everything"),
+                ReadSet::All => panic!("no plan reads everything"),
             };
             let span = match execution.rest() {
-                Fence::Ranges(spans) => spans[0],
+                ReadSet::Ranges(spans) => spans[0],
                 _ => TokenRange::FULL,
             };
             asked.extend(&next);
-            let supplies: Vec<(TokenRange, Option<Supplied>, &MemoryState)> = next
+            let responses: Vec<(TokenRange, Option<Fetched>, &MemoryState)> = next
                 .into_iter()
                 .map(|shard| {
                     let range = parts[shard].0.intersection(&span).expect("it has a part of what is left");
-                    let supplied = (!self.layout.is_local[shard]).then(|| {
-                        let need = execution.need(&[range]);
-                        let supply = self.ask(shard, &need);
-                        Supplied::new(need, supply).expect("the supply fits")
+                    let fetched = (!self.layout.is_local[shard]).then(|| {
+                        let request = execution.fetch_request(&[range]);
+                        let response = self.ask(shard, &request);
+                        Fetched::new(request, response).expect("the response fits")
                     });
-                    (range, supplied, parts[shard].1)
+                    (range, fetched, parts[shard].1)
                 })
                 .collect();
             let mut views = ShardViews::new();
-            for (range, supplied, store) in &supplies {
-                let reader: &dyn Reader = match supplied {
-                    Some(supplied) => supplied,
+            for (range, fetched, store) in &responses {
+                let reader: &dyn Reader = match fetched {
+                    Some(fetched) => fetched,
                     None => *store,
                 };
                 views.insert(*range, reader);
@@ -101,13 +101,13 @@ impl Cluster<'_> {
     }
 
     /// Law 2.
-    fn ask(&self, shard: usize, need: &Need) -> Supply {
+    fn ask(&self, shard: usize, request: &FetchRequest) -> FetchResponse {
         let (mut question, mut answer) = (Vec::new(), Vec::new());
-        need.encode(&mut question);
-        let need = Need::decode(&question).expect("a need can be read");
-        let supply = need.serve(ShardId(shard as u32), self.shards.parts()[shard].1, &self.catalog);
-        supply.expect("memory can be read").encode(&mut answer);
-        Supply::decode(&Value::from(answer)).expect("a supply can be read")
+        request.encode(&mut question);
+        let request = FetchRequest::decode(&question).expect("a request can be read");
+        let response = request.serve(ShardId(shard as u32), self.shards.parts()[shard].1, &self.catalog);
+        response.expect("memory can be read").encode(&mut answer);
+        FetchResponse::decode(&Value::from(answer)).expect("a response can be read")
     }
 }
 

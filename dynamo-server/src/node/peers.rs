@@ -153,7 +153,7 @@ impl<E: Env> Node<E> {
         let body = &request.slice_ref(body);
         match header.kind {
             Propose::KIND => self.respond::<Propose, _>(body, |commands| self.propose_for_peer(header, commands)).await,
-            Fetch::KIND => self.respond::<Fetch, _>(body, |request| self.supply_for_peer(header, request)).await,
+            Fetch::KIND => self.respond::<Fetch, _>(body, |request| self.fetch_for_peer(header, request)).await,
             IndexWait::KIND => {
                 self.respond::<IndexWait, _>(body, |positions| self.wait_for_peers_entries(header, positions)).await
             }

@@ -13,17 +13,17 @@ pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError>
     let now_ms = call.node.wall_ms();
     let asked = call.decode(move |body| plan::get_records::plan(GetRecordsInput::from_json(body)?, now_ms)).await?;
     let shard = asked.iterator.shard.data_shard;
-    let supply = call.node.ask_stream(Handler::GetRecords, shard, asked.need, call.deadline).await;
-    let supply = supply.map_err(ReadFailure::into_api_error)?;
-    if supply.weight() <= INLINE_BYTES_MAX {
-        return reply::get_records(&asked.iterator, &supply, now_ms, call.context);
+    let response = call.node.ask_stream(Handler::GetRecords, shard, asked.request, call.deadline).await;
+    let response = response.map_err(ReadFailure::into_api_error)?;
+    if response.weight() <= INLINE_BYTES_MAX {
+        return reply::get_records(&asked.iterator, &response, now_ms, call.context);
     }
     // What was read and what is made of it count while they wait for their turn.
-    let Some(_room) = call.node.memory().take(3 * supply.weight()) else {
+    let Some(_room) = call.node.memory().take(3 * response.weight()) else {
         return Err(ApiError::throughput_exceeded());
     };
     let (iterator, context) = (asked.iterator, call.context.clone());
     let rendered =
-        call.node.off_loop(call.deadline, move || reply::get_records(&iterator, &supply, now_ms, &context)).await;
+        call.node.off_loop(call.deadline, move || reply::get_records(&iterator, &response, now_ms, &context)).await;
     rendered.unwrap_or_else(|error| Err(error.into_api_error()))
 }

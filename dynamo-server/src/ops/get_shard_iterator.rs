@@ -15,8 +15,8 @@ pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError>
             plan::get_shard_iterator::plan(GetShardIteratorInput::from_json(body)?, now_ms, catalog)
         })
         .await?;
-    let (shard, need) = (asked.shard.data_shard, asked.need.clone());
-    let supply = call.node.ask_stream(Handler::GetShardIterator, shard, need, call.deadline).await;
-    let iterator = asked.iterator(&supply.map_err(ReadFailure::into_api_error)?)?;
+    let (shard, request) = (asked.shard.data_shard, asked.request.clone());
+    let response = call.node.ask_stream(Handler::GetShardIterator, shard, request, call.deadline).await;
+    let iterator = asked.iterator(&response.map_err(ReadFailure::into_api_error)?)?;
     Ok(reply::get_shard_iterator(&iterator))
 }

@@ -23,8 +23,8 @@ use crate::command::{
 use crate::item::{ItemBody, ItemRef};
 use crate::keyspace::{KeyPart, Space, id_prefix, local, row_key, stream_record_sequence, token_of};
 use crate::stream::{
-    EventName, SequenceNumber, StreamId, StreamNeed, StreamPolicy, StreamRecord, StreamShard, StreamShardId,
-    StreamStart, StreamSupply, first_written_at,
+    EventName, SequenceNumber, StreamId, StreamPolicy, StreamRecord, StreamRequest, StreamResponse, StreamShard,
+    StreamShardId, StreamStart, first_written_at,
 };
 
 const TABLE: u64 = 1;
@@ -190,24 +190,24 @@ impl Replica {
         seen
     }
 
-    fn ask(&self, need: StreamNeed) -> StreamSupply {
-        need.serve(ShardId(0), &self.store, usize::MAX).unwrap()
+    fn ask(&self, request: StreamRequest) -> StreamResponse {
+        request.serve(ShardId(0), &self.store, usize::MAX).unwrap()
     }
 
     /// Numbers from a place on, and where to go on.
     fn read(&self, shard: StreamShardId, from: SequenceNumber, limit: u32) -> (Vec<u64>, Option<u64>) {
         let stream = self.stream();
-        match self.ask(StreamNeed::Records { stream, shard, from, limit, bytes_max: u64::MAX }) {
-            StreamSupply::Records { records, next } => {
+        match self.ask(StreamRequest::Records { stream, shard, from, limit, bytes_max: u64::MAX }) {
+            StreamResponse::Records { records, next } => {
                 (records.iter().map(|(number, _)| number.count()).collect(), next.map(SequenceNumber::count))
             }
             other => panic!("{other:?}"),
         }
     }
 
-    fn locate(&self, shard: StreamShardId, start: StreamStart) -> Result<u64, StreamSupply> {
-        match self.ask(StreamNeed::Locate { stream: self.stream(), shard, start }) {
-            StreamSupply::Located(number) => Ok(number.count()),
+    fn locate(&self, shard: StreamShardId, start: StreamStart) -> Result<u64, StreamResponse> {
+        match self.ask(StreamRequest::Locate { stream: self.stream(), shard, start }) {
+            StreamResponse::Located(number) => Ok(number.count()),
             other => Err(other),
         }
     }
@@ -454,10 +454,10 @@ fn a_shard_rolls_over_to_its_child_and_each_is_read_to_its_end() {
     assert_eq!(replica.read(parent, number(4), 2), (vec![], None));
     assert_eq!(replica.read(child, number(5), 2), (vec![5], Some(6)));
     assert_eq!(replica.read(child, number(6), 2), (vec![], Some(6)));
-    let need = StreamNeed::Shards { stream: replica.stream() };
-    assert_eq!(replica.ask(need), StreamSupply::Shards(shards));
+    let request = StreamRequest::Shards { stream: replica.stream() };
+    assert_eq!(replica.ask(request), StreamResponse::Shards(shards));
     let nowhere = StreamShardId { created_ms: 1, ..parent };
-    assert_eq!(replica.locate(nowhere, StreamStart::Latest), Err(StreamSupply::NoShard));
+    assert_eq!(replica.locate(nowhere, StreamStart::Latest), Err(StreamResponse::NoShard));
 }
 
 #[test]
@@ -473,7 +473,7 @@ fn every_start_is_found_and_what_is_trimmed_is_said_to_be() {
     assert_eq!(replica.locate(shard, StreamStart::TrimHorizon), Ok(1));
     assert_eq!(replica.locate(shard, StreamStart::Latest), Ok(5));
     assert_eq!((replica.locate(shard, at(2)), replica.locate(shard, after(2))), (Ok(2), Ok(3)));
-    assert_eq!(replica.locate(shard, at(9)), Err(StreamSupply::OutOfRange));
+    assert_eq!(replica.locate(shard, at(9)), Err(StreamResponse::OutOfRange));
     assert_eq!(replica.locate(shard, StreamStart::AtTime(NOW_MS + 20)), Ok(2));
     assert_eq!(replica.locate(shard, StreamStart::AtTime(NOW_MS + 21)), Ok(3));
     assert_eq!(replica.locate(shard, StreamStart::AtTime(0)), Ok(1));
@@ -482,13 +482,14 @@ fn every_start_is_found_and_what_is_trimmed_is_said_to_be() {
     replica.tend(shard, StreamAction::Trim { through: SequenceNumber::new(1) });
     assert_eq!(replica.locate(shard, StreamStart::TrimHorizon), Ok(3));
     assert_eq!(replica.locate(shard, StreamStart::AtTime(0)), Ok(3));
-    assert_eq!(replica.locate(shard, at(2)), Err(StreamSupply::Trimmed));
+    assert_eq!(replica.locate(shard, at(2)), Err(StreamResponse::Trimmed));
     assert_eq!(replica.locate(shard, after(2)), Ok(3));
     assert_eq!(replica.seen().len(), 2);
     let stream = replica.stream();
-    let records = |from| StreamNeed::Records { stream, shard, from: SequenceNumber::new(from), limit: 9, bytes_max: 1 };
-    assert_eq!(replica.ask(records(2)), StreamSupply::Trimmed);
-    let StreamSupply::Records { records: found, next } = replica.ask(records(3)) else { panic!("not trimmed") };
+    let records =
+        |from| StreamRequest::Records { stream, shard, from: SequenceNumber::new(from), limit: 9, bytes_max: 1 };
+    assert_eq!(replica.ask(records(2)), StreamResponse::Trimmed);
+    let StreamResponse::Records { records: found, next } = replica.ask(records(3)) else { panic!("not trimmed") };
     assert_eq!((found.len(), next), (1, Some(SequenceNumber::new(4))), "one record at least, whatever its size");
     // An open shard is not dropped, and not trimmed beyond what there is.
     replica.tend(shard, StreamAction::Drop);

@@ -1,39 +1,39 @@
-//! The bytes of needs and supplies.
+//! The bytes of requests and responses.
 //!
 //! ```text
-//! need    format (1) = 01 · count · (table · version)* · wants
-//! wants   01 keys · bytes · count · key*
-//!         02 page · start · end · backward · rows (option) · bytes · fetch
-//!         03 cut · count · key*
-//!         04 marks · count · key*
-//!         05 stream · need, see `stream::need`
-//! supply  format (1) = 01 · answer
-//! answer  00 stale
-//!         01 rows · count · row (option)*
-//!         02 page · is end · count · (key · row)* · count · (key · item (option))*
-//!         03 cut · count · row (option)* · count · mark*
-//!         04 marks · count · mark*
-//!         05 stream · supply, see `stream::need`
-//! mark    version (8, BE) · there 01, locked 02 (1)
+//! request   format (1) = 01 · count · (table · version)* · selector
+//! selector  01 keys · bytes · count · key*
+//!           02 page · start · end · backward · rows (option) · bytes · fetch
+//!           03 cut · count · key*
+//!           04 marks · count · key*
+//!           05 stream · request, see `stream::request`
+//! response  format (1) = 01 · answer
+//! answer    00 stale
+//!           01 rows · count · row (option)*
+//!           02 page · is end · count · (key · row)* · count · (key · item (option))*
+//!           03 cut · count · row (option)* · count · mark*
+//!           04 marks · count · mark*
+//!           05 stream · response, see `stream::request`
+//! mark      version (8, BE) · there 01, locked 02 (1)
 //! ```
 //!
-//! Integers are varints where no width is given; keys and rows carry their length. Rows of a supply are not copied out of
+//! Integers are varints where no width is given; keys and rows carry their length. Rows of a response are not copied out of
 //! the message that brought them.
 
 use hlc::Timestamp;
 use ordered_kv::{Direction, Value};
 
-use super::need::KEYS_MAX;
-use super::{Mark, Need, PageNeed, Supply, Wants};
+use super::request::KEYS_MAX;
+use super::{FetchRequest, FetchResponse, Mark, PageRequest, Selector};
 use crate::catalog::TableId;
 use crate::codec::{
     DecodeError, finish, get_bool, get_bytes, get_list, get_option, get_u8, get_u32, get_u64, put_bool, put_bytes,
     put_list, put_option, put_u64,
 };
 use crate::read::TableVersion;
-use crate::stream::{StreamNeed, StreamSupply};
+use crate::stream::{StreamRequest, StreamResponse};
 
-/// The first byte of a need and of a supply.
+/// The first byte of a request and of a response.
 const FORMAT: u8 = 1;
 
 const KEYS: u8 = 0x01;
@@ -48,65 +48,65 @@ const ROWS: u8 = 0x01;
 const IS_THERE: u8 = 0x01;
 const IS_LOCKED: u8 = 0x02;
 
-impl Need {
-    /// Appends the need's bytes.
+impl FetchRequest {
+    /// Appends the request's bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(FORMAT);
         put_list(out, &self.tables, |out, table| {
             put_u64(out, table.id.0);
             put_u64(out, u64::from(table.version));
         });
-        match &self.wants {
-            Wants::Keys { keys, bytes_max } => {
+        match &self.selector {
+            Selector::Keys { keys, bytes_max } => {
                 out.push(KEYS);
                 put_u64(out, *bytes_max);
                 put_keys(out, keys);
             }
-            Wants::Page(page) => {
+            Selector::Page(page) => {
                 out.push(PAGE);
                 page.encode(out);
             }
-            Wants::Cut(keys) => {
+            Selector::Cut(keys) => {
                 out.push(CUT);
                 put_keys(out, keys);
             }
-            Wants::Marks(keys) => {
+            Selector::Marks(keys) => {
                 out.push(MARKS);
                 put_keys(out, keys);
             }
-            Wants::Stream(need) => {
+            Selector::Stream(request) => {
                 out.push(STREAM);
-                need.encode(out);
+                request.encode(out);
             }
         }
     }
 
-    /// The need that these bytes are.
+    /// The request that these bytes are.
     ///
     /// # Errors
-    /// [`DecodeError`] where they are not exactly one need of a known format.
-    pub fn decode(mut input: &[u8]) -> Result<Need, DecodeError> {
+    /// [`DecodeError`] where they are not exactly one request of a known format.
+    pub fn decode(mut input: &[u8]) -> Result<FetchRequest, DecodeError> {
         let input = &mut input;
         get_format(input)?;
         let tables =
             get_list(input, |input| Ok(TableVersion { id: TableId(get_u64(input)?), version: get_u32(input)? }))?;
-        let wants = match get_u8(input)? {
+        let selector = match get_u8(input)? {
             KEYS => {
                 let bytes_max = get_u64(input)?;
-                Wants::Keys { keys: get_keys(input)?, bytes_max }
+                Selector::Keys { keys: get_keys(input)?, bytes_max }
             }
-            PAGE => Wants::Page(PageNeed::decode(input)?),
-            CUT => Wants::Cut(get_keys(input)?),
-            MARKS => Wants::Marks(get_keys(input)?),
-            STREAM => Wants::Stream(StreamNeed::decode(input)?),
-            tag => return Err(DecodeError::Tag { what: "wants", tag }),
+            PAGE => Selector::Page(PageRequest::decode(input)?),
+            CUT => Selector::Cut(get_keys(input)?),
+            MARKS => Selector::Marks(get_keys(input)?),
+            STREAM => Selector::Stream(StreamRequest::decode(input)?),
+            tag => return Err(DecodeError::Tag { what: "selector", tag }),
         };
         finish(input)?;
-        Ok(Need { tables, wants })
+        Ok(FetchRequest { tables, selector })
     }
 }
 
-impl PageNeed {
+impl PageRequest {
     fn encode(&self, out: &mut Vec<u8>) {
         put_bytes(out, &self.start);
         put_bytes(out, &self.end);
@@ -116,8 +116,8 @@ impl PageNeed {
         put_bool(out, self.fetch);
     }
 
-    fn decode(input: &mut &[u8]) -> Result<PageNeed, DecodeError> {
-        Ok(PageNeed {
+    fn decode(input: &mut &[u8]) -> Result<PageRequest, DecodeError> {
+        Ok(PageRequest {
             start: get_bytes(input)?.to_vec(),
             end: get_bytes(input)?.to_vec(),
             direction: if get_bool(input)? { Direction::Backward } else { Direction::Forward },
@@ -128,18 +128,18 @@ impl PageNeed {
     }
 }
 
-impl Supply {
-    /// Appends the supply's bytes.
+impl FetchResponse {
+    /// Appends the response's bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.reserve(self.weight());
         out.push(FORMAT);
         match self {
-            Supply::Stale => out.push(STALE),
-            Supply::Rows(rows) => {
+            FetchResponse::Stale => out.push(STALE),
+            FetchResponse::Rows(rows) => {
                 out.push(ROWS);
                 put_list(out, rows, put_row);
             }
-            Supply::Page { rows, items, is_end } => {
+            FetchResponse::Page { rows, items, is_end } => {
                 out.push(PAGE);
                 put_bool(out, *is_end);
                 put_list(out, rows, |out, (key, row)| {
@@ -151,49 +151,49 @@ impl Supply {
                     put_row(out, item);
                 });
             }
-            Supply::Cut { rows, marks } => {
+            FetchResponse::Cut { rows, marks } => {
                 out.push(CUT);
                 put_list(out, rows, put_row);
                 put_list(out, marks, put_mark);
             }
-            Supply::Marks(marks) => {
+            FetchResponse::Marks(marks) => {
                 out.push(MARKS);
                 put_list(out, marks, put_mark);
             }
-            Supply::Stream(supply) => {
+            FetchResponse::Stream(response) => {
                 out.push(STREAM);
-                supply.encode(out);
+                response.encode(out);
             }
         }
     }
 
-    /// The supply that these bytes are; its rows stay where they are.
+    /// The response that these bytes are; its rows stay where they are.
     ///
     /// # Errors
-    /// [`DecodeError`] where they are not exactly one supply of a known format.
-    pub fn decode(message: &Value) -> Result<Supply, DecodeError> {
+    /// [`DecodeError`] where they are not exactly one response of a known format.
+    pub fn decode(message: &Value) -> Result<FetchResponse, DecodeError> {
         let mut input = &message[..];
         let input = &mut input;
         get_format(input)?;
-        let supply = match get_u8(input)? {
-            STALE => Supply::Stale,
-            ROWS => Supply::Rows(get_list(input, |input| get_row(message, input))?),
+        let response = match get_u8(input)? {
+            STALE => FetchResponse::Stale,
+            ROWS => FetchResponse::Rows(get_list(input, |input| get_row(message, input))?),
             PAGE => {
                 let is_end = get_bool(input)?;
                 let rows = get_list(input, |input| Ok((get_slice(message, input)?, get_slice(message, input)?)))?;
                 let items = get_list(input, |input| Ok((get_slice(message, input)?, get_row(message, input)?)))?;
-                Supply::Page { rows, items, is_end }
+                FetchResponse::Page { rows, items, is_end }
             }
             CUT => {
                 let rows = get_list(input, |input| get_row(message, input))?;
-                Supply::Cut { rows, marks: get_list(input, get_mark)? }
+                FetchResponse::Cut { rows, marks: get_list(input, get_mark)? }
             }
-            MARKS => Supply::Marks(get_list(input, get_mark)?),
-            STREAM => Supply::Stream(StreamSupply::decode(message, input)?),
-            tag => return Err(DecodeError::Tag { what: "supply", tag }),
+            MARKS => FetchResponse::Marks(get_list(input, get_mark)?),
+            STREAM => FetchResponse::Stream(StreamResponse::decode(message, input)?),
+            tag => return Err(DecodeError::Tag { what: "response", tag }),
         };
         finish(input)?;
-        Ok(supply)
+        Ok(response)
     }
 
     /// Roughly its bytes.
@@ -201,15 +201,15 @@ impl Supply {
         let row = |row: &Option<Value>| 8 + row.as_ref().map_or(0, Value::len);
         let rows = |rows: &[Option<Value>]| rows.iter().map(row).sum::<usize>();
         16 + match self {
-            Supply::Stale => 0,
-            Supply::Rows(found) => rows(found),
-            Supply::Page { rows, items, .. } => {
+            FetchResponse::Stale => 0,
+            FetchResponse::Rows(found) => rows(found),
+            FetchResponse::Page { rows, items, .. } => {
                 let rows: usize = rows.iter().map(|(key, row)| 16 + key.len() + row.len()).sum();
                 rows + items.iter().map(|(key, item)| 8 + key.len() + row(item)).sum::<usize>()
             }
-            Supply::Cut { rows: found, marks } => rows(found) + 9 * marks.len(),
-            Supply::Marks(marks) => 9 * marks.len(),
-            Supply::Stream(supply) => supply.weight(),
+            FetchResponse::Cut { rows: found, marks } => rows(found) + 9 * marks.len(),
+            FetchResponse::Marks(marks) => 9 * marks.len(),
+            FetchResponse::Stream(response) => response.weight(),
         }
     }
 }

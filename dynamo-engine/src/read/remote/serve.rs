@@ -1,4 +1,4 @@
-//! Answering a need at the shard's leader.
+//! Answering a request at the shard's leader.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use hlc::Timestamp;
 use ordered_kv::{KeyRange, Reader, Value};
 use shard_router::ShardId;
 
-use super::{Mark, Need, PageNeed, Supply, Wants};
+use super::{FetchRequest, FetchResponse, Mark, PageRequest, Selector};
 use crate::catalog::{Catalog, TableDescriptor};
 use crate::item::{Corrupt, ItemRef};
 use crate::read::batch::REPLY_BYTES_MAX;
@@ -16,26 +16,31 @@ use crate::read::{ReadError, deletions_high, intent_at};
 
 use dynamo_protocol::limits::TRANSACTION_BYTES_MAX;
 
-impl Need {
+impl FetchRequest {
     /// Reads what is needed of `shard` through `reader`, whose state may be believed, with the tables as they are
-    /// `installed` in it. Whatever the need says, no more is read than the bounds of the operations allow.
+    /// `installed` in it. Whatever the request says, no more is read than the bounds of the operations allow.
     ///
     /// # Errors
     /// The store's, and damaged rows.
-    pub fn serve(&self, shard: ShardId, reader: &dyn Reader, installed: &dyn Catalog) -> Result<Supply, ReadError> {
+    pub fn serve(
+        &self,
+        shard: ShardId,
+        reader: &dyn Reader,
+        installed: &dyn Catalog,
+    ) -> Result<FetchResponse, ReadError> {
         self.serve_within(shard, reader, installed, usize::MAX)
     }
 
-    /// As [`Need::serve`], where nothing may take long; see [`ReadPlan::execute_inline`](crate::read::ReadPlan::execute_inline).
+    /// As [`FetchRequest::serve`], where nothing may take long; see [`ReadPlan::execute_inline`](crate::read::ReadPlan::execute_inline).
     ///
     /// # Errors
-    /// As [`Need::serve`], and [`ReadError::TooLong`].
+    /// As [`FetchRequest::serve`], and [`ReadError::TooLong`].
     pub fn serve_inline(
         &self,
         shard: ShardId,
         reader: &dyn Reader,
         installed: &dyn Catalog,
-    ) -> Result<Supply, ReadError> {
+    ) -> Result<FetchResponse, ReadError> {
         self.serve_within(shard, reader, installed, INLINE_BYTES_MAX)
     }
 
@@ -45,23 +50,25 @@ impl Need {
         reader: &dyn Reader,
         installed: &dyn Catalog,
         inline_bytes_max: usize,
-    ) -> Result<Supply, ReadError> {
+    ) -> Result<FetchResponse, ReadError> {
         let mut tables = Vec::with_capacity(self.tables.len());
         for table in &self.tables {
             match installed.table_by_id(table.id) {
                 Some(found) if found.schema_version <= table.version => tables.push(found),
-                _ => return Ok(Supply::Stale),
+                _ => return Ok(FetchResponse::Stale),
             }
         }
-        Ok(match &self.wants {
-            Wants::Keys { keys, bytes_max } => Supply::Rows(rows(reader, keys, bound(*bytes_max, REPLY_BYTES_MAX))?),
-            Wants::Page(page) => page.serve(reader, &tables, inline_bytes_max)?,
-            Wants::Cut(keys) => {
-                let rows = rows(reader, keys, TRANSACTION_BYTES_MAX)?;
-                Supply::Cut { marks: marks(shard, reader, keys, &rows)?, rows }
+        Ok(match &self.selector {
+            Selector::Keys { keys, bytes_max } => {
+                FetchResponse::Rows(rows(reader, keys, bound(*bytes_max, REPLY_BYTES_MAX))?)
             }
-            Wants::Marks(keys) => Supply::Marks(marks(shard, reader, keys, &[])?),
-            Wants::Stream(need) => Supply::Stream(need.serve(shard, reader, inline_bytes_max)?),
+            Selector::Page(page) => page.serve(reader, &tables, inline_bytes_max)?,
+            Selector::Cut(keys) => {
+                let rows = rows(reader, keys, TRANSACTION_BYTES_MAX)?;
+                FetchResponse::Cut { marks: marks(shard, reader, keys, &rows)?, rows }
+            }
+            Selector::Marks(keys) => FetchResponse::Marks(marks(shard, reader, keys, &[])?),
+            Selector::Stream(request) => FetchResponse::Stream(request.serve(shard, reader, inline_bytes_max)?),
         })
     }
 }
@@ -115,18 +122,18 @@ fn marks(
     Ok(marks)
 }
 
-impl PageNeed {
+impl PageRequest {
     fn serve(
         &self,
         reader: &dyn Reader,
         tables: &[Arc<TableDescriptor>],
         inline_bytes_max: usize,
-    ) -> Result<Supply, ReadError> {
+    ) -> Result<FetchResponse, ReadError> {
         let bytes_max = bound(self.bytes_max, PAGE_BYTES_MAX);
         let mut page = (Vec::new(), Vec::new());
         let mut bytes = 0;
         if !self.end.is_empty() && self.start >= self.end {
-            return Ok(Supply::Page { rows: page.0, items: page.1, is_end: true });
+            return Ok(FetchResponse::Page { rows: page.0, items: page.1, is_end: true });
         }
         let range = match self.end.is_empty() {
             true => KeyRange::from(&self.start),
@@ -152,6 +159,6 @@ impl PageNeed {
             }
             page.0.push((Value::copy_from_slice(key), Value::copy_from_slice(row)));
         };
-        Ok(Supply::Page { rows: page.0, items: page.1, is_end })
+        Ok(FetchResponse::Page { rows: page.0, items: page.1, is_end })
     }
 }

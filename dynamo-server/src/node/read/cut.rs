@@ -1,6 +1,6 @@
 //! TransactGetItems over several shards: one cut by two rounds.
 //!
-//! All shards are fenced and read at once, each item with its mark (version, lock). Then the marks are read again. Where
+//! All shards are checked and read at once, each item with its mark (version, lock). Then the marks are read again. Where
 //! none has changed and nothing was locked, every value that the first round saw was still there when the second began,
 //! so all of them were there together: a consistent cut (design §6, after *Distributed Transactions at Scale in Amazon
 //! DynamoDB*, §4.3). Otherwise a write was under way and both rounds are repeated, a few times; then the client hears
@@ -14,7 +14,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use dynamo_engine::read::remote::{Mark, Need, Supplied, Supply, is_steady};
+use dynamo_engine::read::remote::{FetchRequest, FetchResponse, Fetched, Mark, is_steady};
 use dynamo_engine::read::{Execution, ReadError};
 use dynamo_engine::reply;
 use futures::future::try_join_all;
@@ -40,10 +40,10 @@ impl<E: Env> Node<E> {
         parts: &[Part<'_, E>],
         deadline: Deadline,
     ) -> Result<Execution, ReadFailure> {
-        let needs: Vec<Need> = parts.iter().map(|part| read.need(&part.tokens)).collect();
-        let again: Vec<Need> = needs.iter().map(Need::second_round).collect();
-        if let Some(supplies) = self.cut_here(handler, &read, parts, &needs, deadline).await? {
-            return self.finish_cut(read, parts, needs, supplies, deadline).await;
+        let requests: Vec<FetchRequest> = parts.iter().map(|part| read.fetch_request(&part.tokens)).collect();
+        let again: Vec<FetchRequest> = requests.iter().map(FetchRequest::second_round).collect();
+        if let Some(responses) = self.cut_here(handler, &read, parts, &requests, deadline).await? {
+            return self.finish_cut(read, parts, requests, responses, deadline).await;
         }
         let mut unsteady: BTreeSet<Vec<u8>> = BTreeSet::new();
         for attempt in 0..ATTEMPTS_MAX {
@@ -54,11 +54,11 @@ impl<E: Env> Node<E> {
                 }
                 E::sleep(pause).await;
             }
-            let first = self.round(handler, parts, &needs, deadline).await?;
+            let first = self.round(handler, parts, &requests, deadline).await?;
             let second = self.round(handler, parts, &again, deadline).await?;
-            unsteady = changed(&needs, &first, &second);
+            unsteady = changed(&requests, &first, &second);
             if unsteady.is_empty() {
-                return self.finish_cut(read, parts, needs, first, deadline).await;
+                return self.finish_cut(read, parts, requests, first, deadline).await;
             }
         }
         Err(ReadError::Client(reply::transact_get_conflict(&read.items_held(|row| unsteady.contains(row)))).into())
@@ -70,16 +70,16 @@ impl<E: Env> Node<E> {
         handler: Handler,
         read: &Execution,
         parts: &[Part<'_, E>],
-        needs: &[Need],
+        requests: &[FetchRequest],
         deadline: Deadline,
-    ) -> Result<Option<Vec<Supply>>, ReadFailure> {
+    ) -> Result<Option<Vec<FetchResponse>>, ReadFailure> {
         // Before any of them is looked at more closely: one that is led elsewhere decides.
         if !parts.iter().all(|part| self.guard.holds(handler, part.shard)) {
             return Ok(None);
         }
         let mut terms = Vec::with_capacity(parts.len());
         let mut servings = Vec::with_capacity(parts.len());
-        for (part, need) in parts.iter().zip(needs) {
+        for (part, request) in parts.iter().zip(requests) {
             terms.push(part.shard.group().lease().leading_term());
             if !self.is_open(handler, part.shard).await {
                 return Ok(None);
@@ -87,30 +87,30 @@ impl<E: Env> Node<E> {
             if part.shard.epoch() != part.epoch || !super::is_current(read.plan(), part.shard) {
                 return Err(ReadFailure::Stale);
             }
-            servings.push(Serving::new(part.shard, need.clone()));
+            servings.push(Serving::new(part.shard, request.clone()));
         }
-        let supplies = self.serve_together(servings, deadline).await?;
+        let responses = self.serve_together(servings, deadline).await?;
         let is_led = |(part, term): (&Part<'_, E>, &Option<u64>)| {
             // The same term and a lease: nobody else has led in between.
             part.shard.has_lease() && part.shard.group().lease().leading_term() == *term
         };
-        let is_free = |supply: &Supply| !supply_is_held(supply);
-        let is_cut = parts.iter().zip(&terms).all(is_led) && supplies.iter().all(is_free);
-        Ok(is_cut.then_some(supplies))
+        let is_free = |response: &FetchResponse| !response_is_held(response);
+        let is_cut = parts.iter().zip(&terms).all(is_led) && responses.iter().all(is_free);
+        Ok(is_cut.then_some(responses))
     }
 
     async fn finish_cut(
         &self,
         read: Execution,
         parts: &[Part<'_, E>],
-        needs: Vec<Need>,
-        supplies: Vec<Supply>,
+        requests: Vec<FetchRequest>,
+        responses: Vec<FetchResponse>,
         deadline: Deadline,
     ) -> Result<Execution, ReadFailure> {
         let mut sources = Vec::with_capacity(parts.len());
-        for ((part, need), supply) in parts.iter().zip(needs).zip(supplies) {
-            let supplied = Supplied::new(need, supply).map_err(|error| super::misfit(part.shard, &error))?;
-            sources.push((part.tokens.clone(), Some(supplied)));
+        for ((part, request), response) in parts.iter().zip(requests).zip(responses) {
+            let fetched = Fetched::new(request, response).map_err(|error| super::mismatch(part.shard, &error))?;
+            sources.push((part.tokens.clone(), Some(fetched)));
         }
         let (read, _) = self.advance(read, Sources::Parts(sources), deadline).await?;
         Ok(read)
@@ -121,23 +121,23 @@ impl<E: Env> Node<E> {
         &self,
         handler: Handler,
         parts: &[Part<'_, E>],
-        needs: &[Need],
+        requests: &[FetchRequest],
         deadline: Deadline,
-    ) -> Result<Vec<Supply>, ReadFailure> {
+    ) -> Result<Vec<FetchResponse>, ReadFailure> {
         let mut asked = Vec::with_capacity(parts.len());
-        for (part, need) in parts.iter().zip(needs) {
-            asked.push(self.supply(handler, part, need, deadline));
+        for (part, request) in parts.iter().zip(requests) {
+            asked.push(self.fetch(handler, part, request, deadline));
         }
         try_join_all(asked).await
     }
 }
 
 /// The keys that were locked, or not the same in both rounds. Marks that are missing are no proof of anything.
-fn changed(needs: &[Need], first: &[Supply], second: &[Supply]) -> BTreeSet<Vec<u8>> {
+fn changed(requests: &[FetchRequest], first: &[FetchResponse], second: &[FetchResponse]) -> BTreeSet<Vec<u8>> {
     let mut changed = BTreeSet::new();
-    for ((need, first), second) in needs.iter().zip(first).zip(second) {
+    for ((request, first), second) in requests.iter().zip(first).zip(second) {
         let (first, second) = (marks(first), marks(second));
-        for (at, key) in need.keys().iter().enumerate() {
+        for (at, key) in request.keys().iter().enumerate() {
             match (first.get(at), second.get(at)) {
                 (Some(first), Some(second)) if is_steady(first, second) => {}
                 _ => drop(changed.insert(key.clone())),
@@ -148,14 +148,14 @@ fn changed(needs: &[Need], first: &[Supply], second: &[Supply]) -> BTreeSet<Vec<
 }
 
 /// Whether anything of it is locked, or may be.
-fn supply_is_held(supply: &Supply) -> bool {
-    let marks = marks(supply);
+fn response_is_held(response: &FetchResponse) -> bool {
+    let marks = marks(response);
     marks.is_empty() || marks.iter().any(|mark| mark.is_locked)
 }
 
-fn marks(supply: &Supply) -> &[Mark] {
-    match supply {
-        Supply::Cut { marks, .. } | Supply::Marks(marks) => marks,
-        Supply::Stale | Supply::Rows(_) | Supply::Page { .. } | Supply::Stream(_) => &[],
+fn marks(response: &FetchResponse) -> &[Mark] {
+    match response {
+        FetchResponse::Cut { marks, .. } | FetchResponse::Marks(marks) => marks,
+        FetchResponse::Stale | FetchResponse::Rows(_) | FetchResponse::Page { .. } | FetchResponse::Stream(_) => &[],
     }
 }

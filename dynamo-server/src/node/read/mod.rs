@@ -1,15 +1,15 @@
-//! A read's way through the node: fence, guard, view, execute.
+//! A read's way through the node: read set, guard, view, execute.
 //!
 //! ```text
 //!                      ┌ led here:      lease ─▶ locks ─────────────▶ view of this node's store ┐
-//! plan ─▶ fence ─▶ for each shard ┤                                                             ├─▶ execution ─▶ body
+//! plan ─▶ read set, each shard ┤                                                             ├─▶ execution ─▶ body
 //!                      └ led elsewhere: one call: lease ─▶ locks ─▶ view ─▶ the rows needed ────┘
 //! ```
 //!
-//! All shards of a fence are asked at the same time, each once, and the first error ends the others; a page asks the
+//! All shards of a read set are asked at the same time, each once, and the first error ends the others; a page asks the
 //! shards of the ring only as far as it gets ([`ring`]); a transaction over several shards asks them twice ([`cut`]).
 //! What a shard was chosen by, its number and epoch and the versions of the plan's tables, is compared with what is
-//! installed in it between fence and view; a difference means a new plan and the whole way again, within the same
+//! installed in it between check and view; a difference means a new plan and the whole way again, within the same
 //! deadline.
 //!
 //! Where one shard has everything and this node is alone, none of this is looked up or allocated.
@@ -25,13 +25,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dynamo_engine::catalog::{Catalog, TableDescriptor};
-use dynamo_engine::read::remote::{Need, Supplied, Supply, Wants};
-use dynamo_engine::read::{Execution, Fence, ReadPlan, TableVersion};
+use dynamo_engine::read::remote::{FetchRequest, FetchResponse, Fetched, Selector};
+use dynamo_engine::read::{Execution, ReadPlan, ReadSet, TableVersion};
 use futures::future::try_join_all;
 use shard_router::{Epoch, Token, TokenRange};
 
 pub(in crate::node) use self::residence::Residence;
-use self::run::{SUPPLY_BYTES, Sources};
+use self::run::{RESPONSE_BYTES, Sources};
 use super::Node;
 use super::leaders::{IfLost, Place};
 use super::transaction::Locked;
@@ -39,15 +39,15 @@ use crate::env::Env;
 #[cfg(any(test, feature = "fault-injection"))]
 use crate::guard::fault::Point;
 use crate::guard::{EventualReads, Handler, REPLICA_AGE_MAX, ReadFailure};
-use crate::peer::fetch::FetchRequest;
+use crate::peer::fetch::FetchCall;
 use crate::peer::{Fetch, Header};
 use crate::raft::rules::{self, Rule};
 use crate::shard::{Deadline, Shard, ShardError};
 
-/// How long a peer is given at least to supply what is needed; half of what is left, where that is more.
+/// How long a peer is given at least to answer; half of what is left, where that is more.
 const ATTEMPT_MIN: Duration = Duration::from_secs(1);
 
-/// A shard with the part of a fence that it owns.
+/// A shard with the part of a read set that it owns.
 struct Part<'a, E: Env> {
     shard: &'a Arc<Shard<E>>,
     /// Of the map by which it was chosen.
@@ -57,17 +57,17 @@ struct Part<'a, E: Env> {
 
 /// What becomes of a shard that is led here.
 #[derive(Clone, Copy)]
-enum AtHome {
-    /// It is fenced; the store of this node is read later.
-    Fence,
-    /// It supplies what another node would have to.
-    Supply,
+enum IfHere {
+    /// Lease and intents are checked; the store of this node is read later.
+    Check,
+    /// It is fetched from as another node would be.
+    Fetch,
 }
 
 impl<E: Env> Node<E> {
     /// Runs a read plan and gives the body of its reply.
     ///
-    /// The plan's tables must still be installed as they were planned; the shards that it fences are checked once each;
+    /// The plan's tables must still be installed as they were planned; the shards that it reads are checked once each;
     /// only then the state is looked at. What is in memory is read in place; what needs the disk goes to the blocking
     /// pool.
     ///
@@ -92,12 +92,12 @@ impl<E: Env> Node<E> {
         match &self.shards[..] {
             [only] if self.is_alone => self.read_alone(handler, read, only, deadline).await,
             _ => match read.rest() {
-                Fence::Keys(tokens) => self.read_keys(handler, read, &tokens, deadline).await,
-                Fence::Ranges(spans) => {
+                ReadSet::Keys(tokens) => self.read_keys(handler, read, &tokens, deadline).await,
+                ReadSet::Ranges(spans) => {
                     let span = spans.first().copied().unwrap_or(TokenRange::FULL);
                     self.read_ring(handler, read, span, deadline).await
                 }
-                Fence::All => self.read_ring(handler, read, TokenRange::FULL, deadline).await,
+                ReadSet::All => self.read_ring(handler, read, TokenRange::FULL, deadline).await,
             },
         }
     }
@@ -110,8 +110,8 @@ impl<E: Env> Node<E> {
         }
         let is_fit = |shard: &Shard<E>| shard.is_recent(REPLICA_AGE_MAX) && is_current(plan, shard);
         match read.rest() {
-            Fence::Keys(tokens) => tokens.iter().all(|token| is_fit(self.shard_of(*token))),
-            Fence::Ranges(_) | Fence::All => self.shards.iter().all(|shard| is_fit(shard)),
+            ReadSet::Keys(tokens) => tokens.iter().all(|token| is_fit(self.shard_of(*token))),
+            ReadSet::Ranges(_) | ReadSet::All => self.shards.iter().all(|shard| is_fit(shard)),
         }
     }
 
@@ -126,7 +126,7 @@ impl<E: Env> Node<E> {
         self.guard.pass(handler, std::slice::from_ref(shard), deadline).await?;
         self.behind_lease().await;
         if shard.group().published().locks() != 0 {
-            self.wait_for_locks(shard, &read.need(&[TokenRange::FULL]), deadline).await?;
+            self.wait_for_locks(shard, &read.fetch_request(&[TokenRange::FULL]), deadline).await?;
         }
         self.behind_locks().await;
         if !is_current(read.plan(), shard) {
@@ -185,9 +185,9 @@ impl<E: Env> Node<E> {
         read: &Execution,
         part: &Part<'_, E>,
         deadline: Deadline,
-    ) -> Result<Option<Supplied>, ReadFailure> {
+    ) -> Result<Option<Fetched>, ReadFailure> {
         if !self.is_open(handler, part.shard).await {
-            return self.obtain(handler, part.shard, part.epoch, read.need(&part.tokens), deadline).await;
+            return self.obtain(handler, part.shard, part.epoch, read.fetch_request(&part.tokens), deadline).await;
         }
         if part.shard.epoch() != part.epoch || !is_current(read.plan(), part.shard) {
             return Err(ReadFailure::Stale);
@@ -210,37 +210,37 @@ impl<E: Env> Node<E> {
         parts
     }
 
-    /// Fences a shard, and reads what is needed of it where another node leads it. `None`: it is led here.
+    /// Checks a shard, and fetches what is needed of it where another node leads it. `None`: it is led here.
     async fn obtain(
         &self,
         handler: Handler,
         shard: &Arc<Shard<E>>,
         epoch: Epoch,
-        need: Need,
+        request: FetchRequest,
         deadline: Deadline,
-    ) -> Result<Option<Supplied>, ReadFailure> {
-        let Some(supply) = self.reach(handler, shard, epoch, &need, AtHome::Fence, deadline).await? else {
-            return match is_installed(&need.tables, shard) {
+    ) -> Result<Option<Fetched>, ReadFailure> {
+        let Some(response) = self.reach(handler, shard, epoch, &request, IfHere::Check, deadline).await? else {
+            return match is_installed(&request.tables, shard) {
                 true => Ok(None),
                 false => Err(ReadFailure::Stale),
             };
         };
-        match Supplied::new(need, supply) {
-            Ok(supplied) => Ok(Some(supplied)),
-            Err(error) => Err(misfit(shard, &error)),
+        match Fetched::new(request, response) {
+            Ok(fetched) => Ok(Some(fetched)),
+            Err(error) => Err(mismatch(shard, &error)),
         }
     }
 
-    /// What a shard supplies, wherever it is led.
-    async fn supply(
+    /// What a shard answers, wherever it is led.
+    async fn fetch(
         &self,
         handler: Handler,
         part: &Part<'_, E>,
-        need: &Need,
+        request: &FetchRequest,
         deadline: Deadline,
-    ) -> Result<Supply, ReadFailure> {
-        let supply = self.reach(handler, part.shard, part.epoch, need, AtHome::Supply, deadline).await?;
-        supply.ok_or(ReadFailure::Stale)
+    ) -> Result<FetchResponse, ReadFailure> {
+        let response = self.reach(handler, part.shard, part.epoch, request, IfHere::Fetch, deadline).await?;
+        response.ok_or(ReadFailure::Stale)
     }
 
     /// Goes to the leader of a shard, wherever it is, until it has answered.
@@ -249,62 +249,64 @@ impl<E: Env> Node<E> {
         handler: Handler,
         shard: &Arc<Shard<E>>,
         epoch: Epoch,
-        need: &Need,
-        at_home: AtHome,
+        request: &FetchRequest,
+        if_here: IfHere,
         deadline: Deadline,
-    ) -> Result<Option<Supply>, ReadFailure> {
+    ) -> Result<Option<FetchResponse>, ReadFailure> {
         let reached = self.at_leader(shard, deadline, |place| async move {
-            match (place, at_home) {
-                (Place::Here, AtHome::Fence) => {
-                    self.fence_here(handler, shard, epoch, need, deadline).await.map(|()| None)
+            match (place, if_here) {
+                (Place::Here, IfHere::Check) => {
+                    self.check_here(handler, shard, epoch, request, deadline).await.map(|()| None)
                 }
-                (Place::Here, AtHome::Supply) => {
-                    self.supply_here(shard, epoch, handler, need.clone(), deadline).await.map(Some)
+                (Place::Here, IfHere::Fetch) => {
+                    self.fetch_here(shard, epoch, handler, request.clone(), deadline).await.map(Some)
                 }
-                (Place::At(leader), _) => self.supply_at(leader, handler, shard, epoch, need, deadline).await.map(Some),
+                (Place::At(leader), _) => {
+                    self.fetch_from(leader, handler, shard, epoch, request, deadline).await.map(Some)
+                }
             }
         });
         match reached.await {
-            Ok(Some(Supply::Stale)) => Err(ReadFailure::Stale),
+            Ok(Some(FetchResponse::Stale)) => Err(ReadFailure::Stale),
             reached => reached,
         }
     }
 
     /// Asks the leader of a shard. An answer that was lost may be asked for again: nothing was done.
-    async fn supply_at(
+    async fn fetch_from(
         &self,
         leader: u64,
         handler: Handler,
         shard: &Arc<Shard<E>>,
         epoch: Epoch,
-        need: &Need,
+        request: &FetchRequest,
         deadline: Deadline,
-    ) -> Result<Supply, ReadFailure> {
+    ) -> Result<FetchResponse, ReadFailure> {
         // What comes counts when it is here; a page is as good as certain to be large.
-        let _expected = match &need.wants {
-            Wants::Page(_) => Some(self.room_for(SUPPLY_BYTES)?),
+        let _expected = match &request.selector {
+            Selector::Page(_) => Some(self.room_for(RESPONSE_BYTES)?),
             _ => None,
         };
         // A leader that was cut off must not take all the time; one that has 16 MB to send needs some.
         let half = Deadline::after::<E>((deadline.remaining::<E>() / 2).max(ATTEMPT_MIN)).min(deadline);
-        let request = FetchRequest { handler, epoch, need };
+        let request = FetchCall { handler, epoch, request };
         Ok(self.call_leader::<Fetch>(leader, shard.id(), request, IfLost::AskAgain, half).await??)
     }
 
     /// Reads for another node what it needs of a shard that this one leads.
     ///
     /// # Errors
-    /// As [`Node::supply_here`]; that the plan is stale is a supply.
-    pub(in crate::node) async fn supply_for_peer(
+    /// As [`Node::fetch_here`]; that the plan is stale is an answer.
+    pub(in crate::node) async fn fetch_for_peer(
         &self,
         header: Header,
-        request: FetchRequest<Need>,
-    ) -> Result<Supply, ShardError> {
-        let FetchRequest { handler, epoch, need } = request;
+        request: FetchCall<FetchRequest>,
+    ) -> Result<FetchResponse, ShardError> {
+        let FetchCall { handler, epoch, request } = request;
         let shard = self.shard(header.shard)?;
-        match self.supply_here(shard, epoch, handler, need, Deadline::after::<E>(header.remaining)).await {
-            Ok(supply) => Ok(supply),
-            Err(ReadFailure::Stale) => Ok(Supply::Stale),
+        match self.fetch_here(shard, epoch, handler, request, Deadline::after::<E>(header.remaining)).await {
+            Ok(response) => Ok(response),
+            Err(ReadFailure::Stale) => Ok(FetchResponse::Stale),
             Err(ReadFailure::Shard(error)) => Err(error),
             Err(ReadFailure::Read(error)) => {
                 tracing::error!(shard = header.shard.0, %error, "what a peer needs cannot be read");
@@ -318,32 +320,32 @@ impl<E: Env> Node<E> {
     /// # Errors
     /// [`ReadFailure::Stale`] where shard or tables are not as they were planned; [`ShardError::NotLeader`] where another
     /// node leads.
-    pub(crate) async fn supply_here(
+    pub(crate) async fn fetch_here(
         &self,
         shard: &Arc<Shard<E>>,
         epoch: Epoch,
         handler: Handler,
-        need: Need,
+        request: FetchRequest,
         deadline: Deadline,
-    ) -> Result<Supply, ReadFailure> {
-        self.fence_here(handler, shard, epoch, &need, deadline).await?;
-        self.serve(shard, need, deadline).await
+    ) -> Result<FetchResponse, ReadFailure> {
+        self.check_here(handler, shard, epoch, &request, deadline).await?;
+        self.serve(shard, request, deadline).await
     }
 
     /// Lease and locks of a shard that this node leads. From here on its store may be read.
-    async fn fence_here(
+    async fn check_here(
         &self,
         handler: Handler,
         shard: &Arc<Shard<E>>,
         epoch: Epoch,
-        need: &Need,
+        request: &FetchRequest,
         deadline: Deadline,
     ) -> Result<(), ReadFailure> {
         self.check_running()?;
         self.guard.pass(handler, std::slice::from_ref(shard), deadline).await?;
         self.behind_lease().await;
         if shard.group().published().locks() != 0 {
-            self.wait_for_locks(shard, need, deadline).await?;
+            self.wait_for_locks(shard, request, deadline).await?;
         }
         self.behind_locks().await;
         if shard.epoch() == epoch { Ok(()) } else { Err(ReadFailure::Stale) }
@@ -366,14 +368,19 @@ impl<E: Env> Node<E> {
     }
 
     /// Waits until no prepared transaction holds what is needed.
-    async fn wait_for_locks(&self, shard: &Arc<Shard<E>>, need: &Need, deadline: Deadline) -> Result<(), ReadFailure> {
-        let what = match &need.wants {
+    async fn wait_for_locks(
+        &self,
+        shard: &Arc<Shard<E>>,
+        request: &FetchRequest,
+        deadline: Deadline,
+    ) -> Result<(), ReadFailure> {
+        let what = match &request.selector {
             // The second look of a cut says by itself what is locked, and the first was let through.
-            Wants::Marks(_) => return Ok(()),
+            Selector::Marks(_) => return Ok(()),
             // What stands in a stream has been committed.
-            Wants::Stream(_) => return Ok(()),
-            Wants::Keys { keys, .. } | Wants::Cut(keys) => Locked::Keys(keys),
-            Wants::Page(page) => Locked::Range { start: &page.start, end: &page.end },
+            Selector::Stream(_) => return Ok(()),
+            Selector::Keys { keys, .. } | Selector::Cut(keys) => Locked::Keys(keys),
+            Selector::Page(page) => Locked::Range { start: &page.start, end: &page.end },
         };
         Ok(self.clear_locks(shard, &what, deadline).await?)
     }
@@ -428,7 +435,7 @@ fn is_installed<E: Env>(tables: &[TableVersion], shard: &Shard<E>) -> bool {
     tables.iter().all(is_there)
 }
 
-fn misfit<E: Env>(shard: &Shard<E>, error: &dyn std::fmt::Display) -> ReadFailure {
+fn mismatch<E: Env>(shard: &Shard<E>, error: &dyn std::fmt::Display) -> ReadFailure {
     tracing::error!(shard = shard.id().0, %error, "a peer does not answer what it was asked");
     ShardError::NotConfirmed.into()
 }

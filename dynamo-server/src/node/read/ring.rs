@@ -1,7 +1,7 @@
 //! Scans: a page that goes on from shard to shard in the order of the ring.
 //!
 //! A page asks the owner of its first token; if it is not full then, the next two at the same time, then four, up to
-//! eight. What they supply is read in the order of the ring, so an owner behind the end of the page is neither waited
+//! eight. What they answer is read in the order of the ring, so an owner behind the end of the page is neither waited
 //! for nor believed: only the one that the page has arrived at can fail it.
 //!
 //! Spans that this node leads and whose leases let through at once are read together, without asking anybody: where it
@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use dynamo_engine::read::remote::{Need, Supplied};
+use dynamo_engine::read::remote::{FetchRequest, Fetched};
 use dynamo_engine::read::{Execution, Step};
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
@@ -56,7 +56,7 @@ impl<E: Env> Node<E> {
             }
             while asked.len() < at_once {
                 let Some(owner) = owners.next() else { break };
-                asked.push_back(self.span_of(handler, owner, read.need(&[owner.range]), deadline));
+                asked.push_back(self.span_of(handler, owner, read.fetch_request(&[owner.range]), deadline));
             }
             // The owners cover the span, so the page is done with the last of them at the latest.
             let Some((range, source)) = asked.next().await else { return Err(ShardError::NotConfirmed.into()) };
@@ -87,11 +87,11 @@ impl<E: Env> Node<E> {
         &self,
         handler: Handler,
         owner: Owner,
-        need: Need,
+        request: FetchRequest,
         deadline: Deadline,
-    ) -> (TokenRange, Result<Option<Supplied>, ReadFailure>) {
+    ) -> (TokenRange, Result<Option<Fetched>, ReadFailure>) {
         let source = match self.shard(owner.shard) {
-            Ok(shard) => self.obtain(handler, shard, owner.epoch, need, deadline).await,
+            Ok(shard) => self.obtain(handler, shard, owner.epoch, request, deadline).await,
             Err(error) => Err(error.into()),
         };
         (owner.range, source)

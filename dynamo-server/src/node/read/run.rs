@@ -1,11 +1,11 @@
-//! Running what was fenced: in place while memory has it (the store's own, or the kernel's as far as [`Residence`] knows),
+//! Running what was checked: in place while memory has it (the store's own, or the kernel's as far as [`Residence`] knows),
 //! in the blocking pool where the disk is needed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dynamo_engine::catalog::MemoryCatalog;
-use dynamo_engine::read::remote::{Need, Supplied, Supply};
+use dynamo_engine::read::remote::{FetchRequest, FetchResponse, Fetched};
 use dynamo_engine::read::{Execution, ReadError, ReadKind, ShardViews, Step, Views};
 use ordered_kv::{Reader, StateStore, StoreError};
 use shard_router::{ShardId, TokenRange};
@@ -19,15 +19,15 @@ use crate::node::Node;
 use crate::node::counters::StoreReads;
 use crate::shard::{Deadline, Shard, ShardError};
 
-/// Room for what one shard supplies to a page: a megabyte and one row, as a rule.
-pub(super) const SUPPLY_BYTES: usize = 2 << 20;
+/// Room for what one shard answers for a page: a megabyte and one row, as a rule.
+pub(super) const RESPONSE_BYTES: usize = 2 << 20;
 
 /// What an execution reads from.
 pub(super) enum Sources {
     /// The store of this node has everything.
     Here,
-    /// By parts of the ring: what was supplied, or the store of this node.
-    Parts(Vec<(Vec<TokenRange>, Option<Supplied>)>),
+    /// By parts of the ring: what was fetched, or the store of this node.
+    Parts(Vec<(Vec<TokenRange>, Option<Fetched>)>),
 }
 
 /// Where a run may wait.
@@ -41,10 +41,10 @@ enum Pace<'a> {
 
 impl Sources {
     /// Whether nothing is read from the store.
-    fn are_supplied(&self) -> bool {
+    fn are_fetched(&self) -> bool {
         match self {
             Sources::Here => false,
-            Sources::Parts(parts) => parts.iter().all(|(_, supplied)| supplied.is_some()),
+            Sources::Parts(parts) => parts.iter().all(|(_, fetched)| fetched.is_some()),
         }
     }
 
@@ -53,8 +53,8 @@ impl Sources {
             Sources::Here => advance(read, &here, pace),
             Sources::Parts(parts) => {
                 let mut views = ShardViews::new();
-                for (tokens, supplied) in parts {
-                    let reader = supplied.as_ref().map_or(here, |supplied| supplied as &dyn Reader);
+                for (tokens, fetched) in parts {
+                    let reader = fetched.as_ref().map_or(here, |fetched| fetched as &dyn Reader);
                     tokens.iter().for_each(|tokens| views.insert(*tokens, reader));
                 }
                 advance(read, &views, pace)
@@ -71,7 +71,7 @@ fn advance(read: &mut Execution, views: &dyn Views, pace: Pace<'_>) -> Result<St
 }
 
 impl<E: Env> Node<E> {
-    /// Goes on with an execution whose next shards are fenced.
+    /// Goes on with an execution whose next shards are checked.
     pub(super) async fn advance(
         &self,
         mut read: Execution,
@@ -79,7 +79,7 @@ impl<E: Env> Node<E> {
         deadline: Deadline,
     ) -> Result<(Execution, Step), ReadFailure> {
         let mut is_long = !read.plan().is_short();
-        if !is_long || sources.are_supplied() {
+        if !is_long || sources.are_fetched() {
             let needs_view = read.plan().needs_view();
             match self.read_in_place(needs_view, |reader| sources.advance(&mut read, reader, Pace::Inline)) {
                 Err(ReadError::TooLong) => is_long = true,
@@ -120,31 +120,31 @@ impl<E: Env> Node<E> {
         }
     }
 
-    /// Reads what is needed of a shard that is fenced.
+    /// Reads what is needed of a shard that is checked.
     pub(super) async fn serve(
         &self,
         shard: &Arc<Shard<E>>,
-        need: Need,
+        request: FetchRequest,
         deadline: Deadline,
-    ) -> Result<Supply, ReadFailure> {
-        let supplies = self.serve_together(vec![Serving::new(shard, need)], deadline).await?;
-        supplies.into_iter().next().ok_or(ReadFailure::Stale)
+    ) -> Result<FetchResponse, ReadFailure> {
+        let responses = self.serve_together(vec![Serving::new(shard, request)], deadline).await?;
+        responses.into_iter().next().ok_or(ReadFailure::Stale)
     }
 
-    /// Reads what is needed of several shards that are fenced: where anything must be of one moment, all of it.
+    /// Reads what is needed of several shards that are checked: where anything must be of one moment, all of it.
     pub(super) async fn serve_together(
         &self,
         servings: Vec<Serving>,
         deadline: Deadline,
-    ) -> Result<Vec<Supply>, ReadFailure> {
+    ) -> Result<Vec<FetchResponse>, ReadFailure> {
         let needs_view = servings.iter().any(Serving::needs_view);
         match self.read_in_place(needs_view, |reader| serve_all(&servings, reader, Pace::Inline)) {
             Err(error) if error.is_not_cached() => {}
-            Ok(supply) => return Ok(supply),
+            Ok(response) => return Ok(response),
             Err(error) => return Err(self.faulty(error).into()),
         }
         let place = self.place(false, deadline).await?;
-        let taken = self.room_for(servings.len() * SUPPLY_BYTES)?;
+        let taken = self.room_for(servings.len() * RESPONSE_BYTES)?;
         let run = BlockingServe { servings, store: self.pooled(&place, Some(taken)) };
         self.run_pooled(place, move || run.run::<E>(), deadline).await
     }
@@ -281,27 +281,27 @@ impl BlockingRead {
 pub(super) struct Serving {
     shard: ShardId,
     installed: Arc<MemoryCatalog>,
-    need: Need,
+    request: FetchRequest,
 }
 
 impl Serving {
-    pub(super) fn new<E: Env>(shard: &Shard<E>, need: Need) -> Serving {
-        Serving { shard: shard.id(), installed: shard.group().published().catalog(), need }
+    pub(super) fn new<E: Env>(shard: &Shard<E>, request: FetchRequest) -> Serving {
+        Serving { shard: shard.id(), installed: shard.group().published().catalog(), request }
     }
 
     fn needs_view(&self) -> bool {
-        self.need.needs_view()
+        self.request.needs_view()
     }
 
-    fn serve(&self, reader: &dyn Reader, pace: Pace<'_>) -> Result<Supply, ReadError> {
+    fn serve(&self, reader: &dyn Reader, pace: Pace<'_>) -> Result<FetchResponse, ReadError> {
         match pace {
-            Pace::Inline => self.need.serve_inline(self.shard, reader, &*self.installed),
-            Pace::Blocking(_) => self.need.serve(self.shard, reader, &*self.installed),
+            Pace::Inline => self.request.serve_inline(self.shard, reader, &*self.installed),
+            Pace::Blocking(_) => self.request.serve(self.shard, reader, &*self.installed),
         }
     }
 }
 
-fn serve_all(servings: &[Serving], reader: &dyn Reader, pace: Pace<'_>) -> Result<Vec<Supply>, ReadError> {
+fn serve_all(servings: &[Serving], reader: &dyn Reader, pace: Pace<'_>) -> Result<Vec<FetchResponse>, ReadError> {
     servings.iter().map(|serving| serving.serve(reader, pace)).collect()
 }
 
@@ -311,7 +311,7 @@ struct BlockingServe {
 }
 
 impl BlockingServe {
-    fn run<E: Env>(self) -> Result<Vec<Supply>, ReadError> {
+    fn run<E: Env>(self) -> Result<Vec<FetchResponse>, ReadError> {
         let needs_view = self.servings.iter().any(Serving::needs_view);
         self.store.read::<E, _>(needs_view, |reader| serve_all(&self.servings, reader, Pace::Blocking(&|| true)))
     }

@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use dynamo_engine::read::remote::{Need, Supply, Wants};
-use dynamo_engine::stream::{StreamId, StreamNeed, StreamShard, StreamSupply};
+use dynamo_engine::read::remote::{FetchRequest, FetchResponse, Selector};
+use dynamo_engine::stream::{StreamId, StreamRequest, StreamResponse, StreamShard};
 use futures::future::try_join_all;
 use shard_router::ShardId;
 
-use super::{AtHome, misfit};
+use super::{IfHere, mismatch};
 use crate::env::Env;
 use crate::guard::{Handler, ReadFailure};
 use crate::node::Node;
@@ -25,20 +25,20 @@ impl<E: Env> Node<E> {
     pub async fn stream_shards(&self, stream: StreamId, deadline: Deadline) -> Result<Vec<StreamShard>, ReadFailure> {
         let mut asked = Vec::with_capacity(self.shards.len());
         for shard in &self.shards {
-            asked.push(self.ask_stream_at(Handler::DescribeStream, shard, StreamNeed::Shards { stream }, deadline));
+            asked.push(self.ask_stream_at(Handler::DescribeStream, shard, StreamRequest::Shards { stream }, deadline));
         }
         let mut shards = Vec::new();
-        for (shard, supply) in self.shards.iter().zip(try_join_all(asked).await?) {
-            match supply {
-                StreamSupply::Shards(found) => shards.extend(found),
-                other => return Err(misfit(shard, &format_args!("{other:?}"))),
+        for (shard, response) in self.shards.iter().zip(try_join_all(asked).await?) {
+            match response {
+                StreamResponse::Shards(found) => shards.extend(found),
+                other => return Err(mismatch(shard, &format_args!("{other:?}"))),
             }
         }
         shards.sort_by_key(|shard| shard.id);
         Ok(shards)
     }
 
-    /// Asks one data shard; [`StreamSupply::NoShard`] where there is no such one.
+    /// Asks one data shard; [`StreamResponse::NoShard`] where there is no such one.
     ///
     /// # Errors
     /// When it cannot be believed within the deadline.
@@ -46,12 +46,12 @@ impl<E: Env> Node<E> {
         &self,
         handler: Handler,
         data_shard: ShardId,
-        need: StreamNeed,
+        request: StreamRequest,
         deadline: Deadline,
-    ) -> Result<StreamSupply, ReadFailure> {
+    ) -> Result<StreamResponse, ReadFailure> {
         match self.shards.get(data_shard.0 as usize) {
-            Some(shard) => self.ask_stream_at(handler, shard, need, deadline).await,
-            None => Ok(StreamSupply::NoShard),
+            Some(shard) => self.ask_stream_at(handler, shard, request, deadline).await,
+            None => Ok(StreamResponse::NoShard),
         }
     }
 
@@ -59,15 +59,15 @@ impl<E: Env> Node<E> {
         &self,
         handler: Handler,
         shard: &Arc<Shard<E>>,
-        need: StreamNeed,
+        request: StreamRequest,
         deadline: Deadline,
-    ) -> Result<StreamSupply, ReadFailure> {
+    ) -> Result<StreamResponse, ReadFailure> {
         self.check_running()?;
         let epoch = self.map.epoch(shard.id()).ok_or(ReadFailure::Stale)?;
-        let need = Need { tables: Vec::new(), wants: Wants::Stream(need) };
-        match self.reach(handler, shard, epoch, &need, AtHome::Supply, deadline).await? {
-            Some(Supply::Stream(supply)) => Ok(supply),
-            other => Err(misfit(shard, &format_args!("{other:?}"))),
+        let request = FetchRequest { tables: Vec::new(), selector: Selector::Stream(request) };
+        match self.reach(handler, shard, epoch, &request, IfHere::Fetch, deadline).await? {
+            Some(FetchResponse::Stream(response)) => Ok(response),
+            other => Err(mismatch(shard, &format_args!("{other:?}"))),
         }
     }
 }

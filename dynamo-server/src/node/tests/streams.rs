@@ -6,7 +6,7 @@ use std::time::Duration;
 use dynamo_engine::catalog::{Catalog, StreamStatus};
 use dynamo_engine::keyspace::{Space, id_prefix};
 use dynamo_engine::stream::{
-    SequenceNumber, StreamId, StreamNeed, StreamPolicy, StreamShard, StreamStart, StreamSupply,
+    SequenceNumber, StreamId, StreamPolicy, StreamRequest, StreamResponse, StreamShard, StreamStart,
 };
 use dynamo_protocol::ops::Operation;
 use ordered_kv::{Direction, KeyRange, Reader};
@@ -45,10 +45,10 @@ async fn read_all(node: &Node<SimEnv>, shards: &[StreamShard]) -> usize {
     let mut found = 0;
     for shard in shards {
         let (stream, id, from) = (shard.stream, shard.id, shard.horizon);
-        let need = StreamNeed::Records { stream, shard: id, from, limit: 1000, bytes_max: 1 << 20 };
-        let supply = node.ask_stream(Handler::GetRecords, id.data_shard, need, node.deadline()).await;
-        match supply.expect("the shard is led here") {
-            StreamSupply::Records { records, next } => {
+        let request = StreamRequest::Records { stream, shard: id, from, limit: 1000, bytes_max: 1 << 20 };
+        let response = node.ask_stream(Handler::GetRecords, id.data_shard, request, node.deadline()).await;
+        match response.expect("the shard is led here") {
+            StreamResponse::Records { records, next } => {
                 assert_eq!(next.is_none(), !shard.is_open());
                 found += records.len();
             }
@@ -90,15 +90,16 @@ fn shards_roll_over_and_records_go_when_their_time_is_over() {
             let first = shards.iter().find(|shard| shard.parent.is_none()).expect("a chain begins").clone();
             SimEnv::sleep(Duration::from_secs(20)).await;
             let at = StreamStart::At(first.first);
-            let locate = StreamNeed::Locate { stream, shard: first.id, start: at };
-            let ask = |need| node.ask_stream(Handler::GetShardIterator, first.id.data_shard, need, node.deadline());
-            assert_eq!(ask(locate.clone()).await.unwrap(), StreamSupply::Trimmed);
+            let locate = StreamRequest::Locate { stream, shard: first.id, start: at };
+            let ask =
+                |request| node.ask_stream(Handler::GetShardIterator, first.id.data_shard, request, node.deadline());
+            assert_eq!(ask(locate.clone()).await.unwrap(), StreamResponse::Trimmed);
             let left = node.stream_shards(stream, node.deadline()).await.unwrap();
             let left = read_all(&node, &left).await;
             assert!((40..=42).contains(&left), "{left} records are left");
             assert_eq!(rows(&node, stream), left, "what cannot be read is gone");
             SimEnv::sleep(Duration::from_secs(60)).await;
-            assert_eq!(ask(locate).await.unwrap(), StreamSupply::NoShard);
+            assert_eq!(ask(locate).await.unwrap(), StreamResponse::NoShard);
             assert_eq!(rows(&node, stream), 0);
             let shards = node.stream_shards(stream, node.deadline()).await.unwrap();
             assert_eq!(shards.iter().filter(|shard| shard.is_open()).count(), SHARDS as usize);

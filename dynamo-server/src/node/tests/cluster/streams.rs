@@ -25,8 +25,8 @@ use dynamo_engine::command::{Change, Command, ItemWrite, Transaction};
 use dynamo_engine::item::{ItemBody, ItemRef};
 use dynamo_engine::keyspace::{KeyPart, Space, id_prefix, row_key, token_of};
 use dynamo_engine::stream::{
-    EventName, SequenceNumber, StreamId, StreamNeed, StreamPolicy, StreamRecord, StreamShard, StreamShardId,
-    StreamSupply,
+    EventName, SequenceNumber, StreamId, StreamPolicy, StreamRecord, StreamRequest, StreamResponse, StreamShard,
+    StreamShardId,
 };
 use dynamo_protocol::error::ErrorKind;
 use dynamo_protocol::ops::Operation;
@@ -159,15 +159,14 @@ impl Consumer {
         Some((home, self.world.node(home)?))
     }
 
-    async fn ask(&mut self, data_shard: ShardId, need: StreamNeed) -> Option<StreamSupply> {
+    async fn ask(&mut self, data_shard: ShardId, request: StreamRequest) -> Option<StreamResponse> {
         let (home, node) = self.somebody()?;
-        let asked = self
-            .world
-            .machine(home)
-            .spawn(async move { node.ask_stream(Handler::GetRecords, data_shard, need, node.deadline()).await.ok() });
-        let supply = asked.await.ok().flatten();
-        self.refused += u64::from(supply.is_none());
-        supply
+        let asked = self.world.machine(home).spawn(async move {
+            node.ask_stream(Handler::GetRecords, data_shard, request, node.deadline()).await.ok()
+        });
+        let response = asked.await.ok().flatten();
+        self.refused += u64::from(response.is_none());
+        response
     }
 
     async fn discover(&mut self) {
@@ -185,11 +184,11 @@ impl Consumer {
     /// A page of a shard; a page that is read twice begins alike.
     async fn page(&mut self, id: StreamShardId, from: SequenceNumber) {
         let limit = 1 + chance_below(6) as u32;
-        let need = StreamNeed::Records { stream: self.stream, shard: id, from, limit, bytes_max: 1 << 20 };
-        let twice = if chance_below(4) == 0 { self.ask(id.data_shard, need.clone()).await } else { None };
-        let Some(supply) = self.ask(id.data_shard, need).await else { return };
-        let StreamSupply::Records { records, next } = supply else { panic!("{supply:?}") };
-        if let Some(StreamSupply::Records { records: before, .. }) = twice {
+        let request = StreamRequest::Records { stream: self.stream, shard: id, from, limit, bytes_max: 1 << 20 };
+        let twice = if chance_below(4) == 0 { self.ask(id.data_shard, request.clone()).await } else { None };
+        let Some(response) = self.ask(id.data_shard, request).await else { return };
+        let StreamResponse::Records { records, next } = response else { panic!("{response:?}") };
+        if let Some(StreamResponse::Records { records: before, .. }) = twice {
             assert!(records.starts_with(&before), "a page that is read again has what it had");
         }
         let numbers: Vec<SequenceNumber> = records.iter().map(|(number, _)| *number).collect();

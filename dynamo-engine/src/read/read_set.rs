@@ -5,34 +5,34 @@ use shard_router::{Token, TokenRange};
 
 use super::ReadError;
 
-/// Exactly what is read. There is no keyless fence that silently means some default shard.
+/// Exactly what is read. There is no keyless read set that silently means some default shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fence {
+pub enum ReadSet {
     /// The partitions with these tokens; sorted, without duplicates.
     Keys(Vec<Token>),
     /// These spans of the ring, from the first on: a page stops as soon as it is full, so that later spans need not
-    /// be fenced before they are reached.
+    /// be checked before they are reached.
     Ranges(Vec<TokenRange>),
     /// Every shard.
     All,
 }
 
-impl Fence {
-    pub(crate) fn keys(tokens: impl Iterator<Item = Token>) -> Fence {
+impl ReadSet {
+    pub(crate) fn keys(tokens: impl Iterator<Item = Token>) -> ReadSet {
         let mut tokens: Vec<Token> = tokens.collect();
         tokens.sort_unstable();
         tokens.dedup();
-        Fence::Keys(tokens)
+        ReadSet::Keys(tokens)
     }
 }
 
-/// The views that a plan is executed over: one per fenced shard.
+/// The views that a plan is executed over: one per shard that is read.
 ///
-/// The caller takes them after the lease of each fenced shard was confirmed and its lock table was looked at, and
+/// The caller takes them after the lease of each such shard was confirmed and its lock table was looked at, and
 /// holds them for one execution. The readers are frozen views or, where [`super::ReadPlan::needs_view`] is false, the
 /// newest applied state, or what another node sent ([`super::remote`]).
 pub trait Views {
-    /// The reader of the shard that owns `token`, which is inside the plan's fence; `None` where it is not there yet,
+    /// The reader of the shard that owns `token`, which is inside the plan's read set; `None` where it is not there yet,
     /// which a page meets when it goes on beyond the shards that were read for it.
     fn reader(&self, token: Token) -> Option<&dyn Reader>;
 

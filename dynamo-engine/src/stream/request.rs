@@ -1,14 +1,14 @@
 //! What is asked of the leader of a data shard about a stream, and what it answers.
 //!
 //! ```text
-//! need    stream · 01 shards
-//!                | 02 locate · stream shard · start
-//!                | 03 records · stream shard · from · count at most · bytes at most
-//! start   01 horizon | 02 latest | 03 at · number | 04 after · number | 05 at time · ms
-//! supply  01 shards · count · (stream shard · length · row)*
-//!         02 no such shard | 03 trimmed | 04 out of range | 05 located · number
-//!         06 records · count · (number · length · record)* · next (option)
-//! stream  table id · since ms              stream shard  opened ms · data shard
+//! request  stream · 01 shards
+//!                 | 02 locate · stream shard · start
+//!                 | 03 records · stream shard · from · count at most · bytes at most
+//! start    01 horizon | 02 latest | 03 at · number | 04 after · number | 05 at time · ms
+//! response 01 shards · count · (stream shard · length · row)*
+//!          02 no such shard | 03 trimmed | 04 out of range | 05 located · number
+//!          06 records · count · (number · length · record)* · next (option)
+//! stream   table id · since ms              stream shard  opened ms · data shard
 //! ```
 //!
 //! Integers are varints.
@@ -24,7 +24,7 @@ use crate::codec::{
 
 /// What is asked of one data shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StreamNeed {
+pub enum StreamRequest {
     /// All shards that the stream has there, open or sealed, as far as they are kept.
     Shards {
         /// The stream.
@@ -70,10 +70,10 @@ pub enum StreamStart {
     AtTime(u64),
 }
 
-/// What a data shard answers to a [`StreamNeed`].
+/// What a data shard answers to a [`StreamRequest`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StreamSupply {
-    /// To [`StreamNeed::Shards`]: in the order of their ids.
+pub enum StreamResponse {
+    /// To [`StreamRequest::Shards`]: in the order of their ids.
     Shards(Vec<StreamShard>),
     /// There is no such shard: it never was, or its time is over.
     NoShard,
@@ -81,9 +81,9 @@ pub enum StreamSupply {
     Trimmed,
     /// A number that the shard has not given to any record yet, or never will.
     OutOfRange,
-    /// To [`StreamNeed::Locate`]: reading begins here.
+    /// To [`StreamRequest::Locate`]: reading begins here.
     Located(SequenceNumber),
-    /// To [`StreamNeed::Records`].
+    /// To [`StreamRequest::Records`].
     Records {
         /// Numbers and bytes ([`StreamRecord::parse`](super::StreamRecord::parse)), in order.
         records: Vec<(SequenceNumber, Value)>,
@@ -92,29 +92,29 @@ pub enum StreamSupply {
     },
 }
 
-impl StreamNeed {
+impl StreamRequest {
     /// The stream that it is about.
     pub fn stream(&self) -> StreamId {
         match self {
-            StreamNeed::Shards { stream } | StreamNeed::Locate { stream, .. } | StreamNeed::Records { stream, .. } => {
-                *stream
-            }
+            StreamRequest::Shards { stream }
+            | StreamRequest::Locate { stream, .. }
+            | StreamRequest::Records { stream, .. } => *stream,
         }
     }
 
-    /// Appends the need's bytes.
+    /// Appends the request's bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let stream = self.stream();
         put_u64(out, stream.table.0);
         put_u64(out, stream.since_ms);
         match self {
-            StreamNeed::Shards { .. } => out.push(1),
-            StreamNeed::Locate { shard, start, .. } => {
+            StreamRequest::Shards { .. } => out.push(1),
+            StreamRequest::Locate { shard, start, .. } => {
                 out.push(2);
                 put_shard_id(out, shard);
                 start.encode(out);
             }
-            StreamNeed::Records { shard, from, limit, bytes_max, .. } => {
+            StreamRequest::Records { shard, from, limit, bytes_max, .. } => {
                 out.push(3);
                 put_shard_id(out, shard);
                 put_u64(out, from.count());
@@ -124,23 +124,23 @@ impl StreamNeed {
         }
     }
 
-    /// Takes a need off the front of `input`.
+    /// Takes a request off the front of `input`.
     ///
     /// # Errors
-    /// Bytes that [`StreamNeed::encode`] cannot have written.
-    pub fn decode(input: &mut &[u8]) -> Result<StreamNeed, DecodeError> {
+    /// Bytes that [`StreamRequest::encode`] cannot have written.
+    pub fn decode(input: &mut &[u8]) -> Result<StreamRequest, DecodeError> {
         let stream = StreamId { table: TableId(get_u64(input)?), since_ms: get_u64(input)? };
         Ok(match get_u8(input)? {
-            1 => StreamNeed::Shards { stream },
-            2 => StreamNeed::Locate { stream, shard: get_shard_id(input)?, start: StreamStart::decode(input)? },
-            3 => StreamNeed::Records {
+            1 => StreamRequest::Shards { stream },
+            2 => StreamRequest::Locate { stream, shard: get_shard_id(input)?, start: StreamStart::decode(input)? },
+            3 => StreamRequest::Records {
                 stream,
                 shard: get_shard_id(input)?,
                 from: get_sequence(input)?,
                 limit: get_u32(input)?,
                 bytes_max: get_u64(input)?,
             },
-            tag => return Err(DecodeError::Tag { what: "a need of a stream", tag }),
+            tag => return Err(DecodeError::Tag { what: "a request of a stream", tag }),
         })
     }
 }
@@ -170,11 +170,11 @@ impl StreamStart {
     }
 }
 
-impl StreamSupply {
-    /// Appends the supply's bytes.
+impl StreamResponse {
+    /// Appends the response's bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
-            StreamSupply::Shards(shards) => {
+            StreamResponse::Shards(shards) => {
                 out.push(1);
                 put_list(out, shards, |out, shard| {
                     put_u64(out, shard.stream.table.0);
@@ -183,14 +183,14 @@ impl StreamSupply {
                     put_bytes(out, &shard.to_bytes());
                 });
             }
-            StreamSupply::NoShard => out.push(2),
-            StreamSupply::Trimmed => out.push(3),
-            StreamSupply::OutOfRange => out.push(4),
-            StreamSupply::Located(at) => {
+            StreamResponse::NoShard => out.push(2),
+            StreamResponse::Trimmed => out.push(3),
+            StreamResponse::OutOfRange => out.push(4),
+            StreamResponse::Located(at) => {
                 out.push(5);
                 put_u64(out, at.count());
             }
-            StreamSupply::Records { records, next } => {
+            StreamResponse::Records { records, next } => {
                 out.push(6);
                 put_list(out, records, |out, (number, record)| {
                     put_u64(out, number.count());
@@ -201,33 +201,33 @@ impl StreamSupply {
         }
     }
 
-    /// Takes a supply off the front of `input`, which is a part of `message`: the records stay where they are.
+    /// Takes a response off the front of `input`, which is a part of `message`: the records stay where they are.
     ///
     /// # Errors
-    /// Bytes that [`StreamSupply::encode`] cannot have written.
-    pub fn decode(message: &Value, input: &mut &[u8]) -> Result<StreamSupply, DecodeError> {
+    /// Bytes that [`StreamResponse::encode`] cannot have written.
+    pub fn decode(message: &Value, input: &mut &[u8]) -> Result<StreamResponse, DecodeError> {
         Ok(match get_u8(input)? {
-            1 => StreamSupply::Shards(get_list(input, |input| {
+            1 => StreamResponse::Shards(get_list(input, |input| {
                 let stream = StreamId { table: TableId(get_u64(input)?), since_ms: get_u64(input)? };
                 StreamShard::from_bytes(stream, get_shard_id(input)?, get_bytes(input)?)
             })?),
-            2 => StreamSupply::NoShard,
-            3 => StreamSupply::Trimmed,
-            4 => StreamSupply::OutOfRange,
-            5 => StreamSupply::Located(get_sequence(input)?),
-            6 => StreamSupply::Records {
+            2 => StreamResponse::NoShard,
+            3 => StreamResponse::Trimmed,
+            4 => StreamResponse::OutOfRange,
+            5 => StreamResponse::Located(get_sequence(input)?),
+            6 => StreamResponse::Records {
                 records: get_list(input, |input| Ok((get_sequence(input)?, message.slice_ref(get_bytes(input)?))))?,
                 next: get_option(input, get_sequence)?,
             },
-            tag => return Err(DecodeError::Tag { what: "a supply of a stream", tag }),
+            tag => return Err(DecodeError::Tag { what: "a response of a stream", tag }),
         })
     }
 
     /// Roughly its bytes.
     pub fn weight(&self) -> usize {
         match self {
-            StreamSupply::Shards(shards) => shards.len() * 64,
-            StreamSupply::Records { records, .. } => records.iter().map(|(_, record)| 16 + record.len()).sum(),
+            StreamResponse::Shards(shards) => shards.len() * 64,
+            StreamResponse::Records { records, .. } => records.iter().map(|(_, record)| 16 + record.len()).sum(),
             _ => 16,
         }
     }
@@ -242,7 +242,7 @@ mod tests {
     const STREAM: StreamId = StreamId { table: TableId(7), since_ms: 300 };
     const SHARD: StreamShardId = StreamShardId { created_ms: 301, data_shard: ShardId(2) };
 
-    fn needs() -> Vec<StreamNeed> {
+    fn requests() -> Vec<StreamRequest> {
         let number = SequenceNumber::new(9);
         let starts = [
             StreamStart::TrimHorizon,
@@ -251,54 +251,54 @@ mod tests {
             StreamStart::After(number),
             StreamStart::AtTime(300),
         ];
-        let mut needs = vec![
-            StreamNeed::Shards { stream: STREAM },
-            StreamNeed::Records { stream: STREAM, shard: SHARD, from: number, limit: 1000, bytes_max: 1 << 20 },
+        let mut requests = vec![
+            StreamRequest::Shards { stream: STREAM },
+            StreamRequest::Records { stream: STREAM, shard: SHARD, from: number, limit: 1000, bytes_max: 1 << 20 },
         ];
-        needs.extend(starts.map(|start| StreamNeed::Locate { stream: STREAM, shard: SHARD, start }));
-        needs
+        requests.extend(starts.map(|start| StreamRequest::Locate { stream: STREAM, shard: SHARD, start }));
+        requests
     }
 
     #[test]
     fn golden_bytes() {
         let mut out = Vec::new();
-        needs()[1].encode(&mut out);
+        requests()[1].encode(&mut out);
         assert_eq!(out, [7, 0xac, 2, 3, 0xad, 2, 2, 9, 0xe8, 7, 0x80, 0x80, 0x40]);
-        let supply = StreamSupply::Records {
+        let response = StreamResponse::Records {
             records: vec![(SequenceNumber::new(9), Value::from_static(b"r"))],
             next: Some(SequenceNumber::new(10)),
         };
         let mut out = Vec::new();
-        supply.encode(&mut out);
+        response.encode(&mut out);
         assert_eq!(out, [6, 1, 9, 1, b'r', 1, 10]);
     }
 
     #[test]
-    fn needs_and_supplies_come_back() {
-        for need in needs() {
+    fn requests_and_responses_come_back() {
+        for request in requests() {
             let mut out = Vec::new();
-            need.encode(&mut out);
+            request.encode(&mut out);
             let mut input = &out[..];
-            assert_eq!((StreamNeed::decode(&mut input), input), (Ok(need), &[][..]));
-            (0..out.len()).for_each(|end| assert!(StreamNeed::decode(&mut &out[..end]).is_err()));
+            assert_eq!((StreamRequest::decode(&mut input), input), (Ok(request), &[][..]));
+            (0..out.len()).for_each(|end| assert!(StreamRequest::decode(&mut &out[..end]).is_err()));
         }
         let shard = StreamShard::open(STREAM, SHARD, Some(SHARD), SequenceNumber::new(1), Token(0));
-        for supply in [
-            StreamSupply::Shards(vec![shard]),
-            StreamSupply::NoShard,
-            StreamSupply::Trimmed,
-            StreamSupply::OutOfRange,
-            StreamSupply::Located(SequenceNumber::new(4)),
-            StreamSupply::Records { records: vec![(SequenceNumber::new(9), Value::from_static(b"r"))], next: None },
+        for response in [
+            StreamResponse::Shards(vec![shard]),
+            StreamResponse::NoShard,
+            StreamResponse::Trimmed,
+            StreamResponse::OutOfRange,
+            StreamResponse::Located(SequenceNumber::new(4)),
+            StreamResponse::Records { records: vec![(SequenceNumber::new(9), Value::from_static(b"r"))], next: None },
         ] {
             let mut out = Vec::new();
-            supply.encode(&mut out);
+            response.encode(&mut out);
             let message = Value::from(out);
             let mut input = &message[..];
-            assert_eq!((StreamSupply::decode(&message, &mut input), input), (Ok(supply), &[][..]));
+            assert_eq!((StreamResponse::decode(&message, &mut input), input), (Ok(response), &[][..]));
             for end in 0..message.len() {
                 let cut = message.slice(..end);
-                assert!(StreamSupply::decode(&cut, &mut &cut[..]).is_err());
+                assert!(StreamResponse::decode(&cut, &mut &cut[..]).is_err());
             }
         }
     }
