@@ -12,7 +12,7 @@
 //! - [`keyspace`]: the order-preserving row keys and the one list of ranges that belong to a table.
 //! - [`item`]: the stored form of an item, with cheap access to single attributes.
 //! - [`command`]: what travels in the log.
-//! - [`lane`]: index entries that lie on another shard, and how they get there.
+//! - [`outbox`]: index entries that lie on another shard, and how they get there.
 //! - [`plan`]: one file per operation, from request to command or read plan.
 //! - [`apply`]: one file per command kind, from command to rows and outcome.
 //! - [`read`]: executes read plans over a frozen view.
@@ -36,10 +36,10 @@ mod fault;
 mod ids;
 pub mod item;
 pub mod keyspace;
-pub mod lane;
 #[cfg(test)]
 mod layers;
 mod messages;
+pub mod outbox;
 pub mod plan;
 pub mod read;
 pub mod reply;

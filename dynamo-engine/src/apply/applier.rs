@@ -29,8 +29,8 @@ pub struct Applier<'a> {
     pub(super) work: Work,
     /// Tables and indexes whose counters changed.
     pub(super) counted: BTreeSet<u64>,
-    /// Own lanes that changed.
-    pub(super) lanes_changed: BTreeSet<ShardId>,
+    /// Own channels that changed.
+    pub(super) channels_changed: BTreeSet<ShardId>,
     /// Shards of streams that changed.
     pub(super) streams_changed: BTreeSet<(StreamId, StreamShardId)>,
     pub(super) next_number_before: SequenceNumber,
@@ -45,7 +45,7 @@ pub struct Suspended {
     changes: Changes,
     work: Work,
     counted: BTreeSet<u64>,
-    lanes_changed: BTreeSet<ShardId>,
+    channels_changed: BTreeSet<ShardId>,
     streams_changed: BTreeSet<(StreamId, StreamShardId)>,
     next_number_before: SequenceNumber,
     clock_before: (Timestamp, Timestamp),
@@ -62,7 +62,7 @@ impl Suspended {
             overlay: Overlay::with_changes(reader, self.changes),
             work: self.work,
             counted: self.counted,
-            lanes_changed: self.lanes_changed,
+            channels_changed: self.channels_changed,
             streams_changed: self.streams_changed,
             next_number_before: self.next_number_before,
             clock_before: self.clock_before,
@@ -83,7 +83,7 @@ impl<'a> Applier<'a> {
             overlay: Overlay::new(reader),
             work: Work::default(),
             counted: BTreeSet::new(),
-            lanes_changed: BTreeSet::new(),
+            channels_changed: BTreeSet::new(),
             streams_changed: BTreeSet::new(),
             next_number_before: shard.streams.next(),
             clock_before,
@@ -117,8 +117,8 @@ impl<'a> Applier<'a> {
             Command::Decide(decide) => self.decide(decide),
             Command::Resolve(resolve) => self.resolve(resolve),
             Command::Forget(forget) => Ok(self.forget(forget)),
-            Command::ApplyLane(lane) => self.apply_lane(lane),
-            Command::TrimLane(trim) => self.trim_lane(trim),
+            Command::ApplyOutbox(channel) => self.apply_outbox(channel),
+            Command::TrimOutbox(trim) => self.trim_outbox(trim),
             Command::FillTtlQueue(fill) => self.fill_ttl_queue(fill),
             Command::Expire(expire) => self.expire(expire),
             Command::TendStreams(tend) => Ok(self.tend_streams(tend)),
@@ -159,7 +159,7 @@ impl<'a> Applier<'a> {
             changes: self.overlay.into_changes(),
             work: self.work,
             counted: self.counted,
-            lanes_changed: self.lanes_changed,
+            channels_changed: self.channels_changed,
             streams_changed: self.streams_changed,
             next_number_before: self.next_number_before,
             clock_before: self.clock_before,
@@ -180,9 +180,9 @@ impl<'a> Applier<'a> {
                 self.overlay.put(local::stats(self.shard.id, id), stats.to_bytes());
             }
         }
-        for target in std::mem::take(&mut self.lanes_changed) {
-            if let Some(lane) = self.shard.lanes.out.get(&target) {
-                self.overlay.put(local::lane(self.shard.id, target), lane.to_bytes());
+        for target in std::mem::take(&mut self.channels_changed) {
+            if let Some(channel) = self.shard.channels.out.get(&target) {
+                self.overlay.put(local::channel(self.shard.id, target), channel.to_bytes());
             }
         }
         self.finish_streams();

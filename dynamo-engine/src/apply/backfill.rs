@@ -2,11 +2,11 @@
 //!
 //! Each step visits the next base rows from a cursor that the shard keeps, as they are at this point of the log, so it
 //! is ordered with live writes: what a write changed after the index came into being has its row already, and the step
-//! finds it there and leaves it. A row of the index that lives on another shard goes there through the same lane as those
+//! finds it there and leaves it. A row of the index that lives on another shard goes there through the same channel as those
 //! of live writes, so it is ordered with them, too.
 //!
 //! ```text
-//! cursor (key of the last row visited) ──▶ visited all, and where each lane ended then ──▶ done
+//! cursor (key of the last row visited) ──▶ visited all, and where each channel ended then ──▶ done
 //! ```
 //!
 //! Behind the last row a mark takes the cursor's place; once what it tells of was delivered, this shard is done. The
@@ -22,13 +22,13 @@ use crate::codec::{get_list, put_list};
 use crate::command::BackfillStep;
 use crate::item::{ItemRef, stored_item};
 use crate::keyspace::{RowKey, RowRange, Space, id_range, local};
-use crate::lane::{IndexMutation, LanePosition};
+use crate::outbox::{IndexMutation, OutboxPosition};
 
 /// In place of a cursor: this shard has visited all of its rows, and everything has been delivered. No row's key begins
 /// so.
 const DONE: u8 = 0x00;
 
-/// In place of a cursor: this shard has visited all of its rows. The ends of its lanes follow. No row's key begins so.
+/// In place of a cursor: this shard has visited all of its rows. The ends of its channels follow. No row's key begins so.
 const VISITED_ALL: u8 = 0x01;
 
 /// Upper bound of rows in one step, whatever the proposer asks for: a step must not hold up the shard.
@@ -61,7 +61,7 @@ impl Applier<'_> {
             Some(mark) if mark[0] == VISITED_ALL => return self.deliver_backfill(cursor_key, &mark[1..]),
             cursor => cursor,
         };
-        if self.shard.lanes.is_full_for_backfill() {
+        if self.shard.channels.is_full_for_backfill() {
             return Ok(Outcome::Rejected(Rejection::Behind));
         }
         let Visited { rows, cursor } = self.visit(table.id, cursor.as_deref(), step.rows)?;
@@ -95,7 +95,7 @@ impl Applier<'_> {
 
     /// All rows are visited: what they gave for other shards must still arrive there.
     fn end_backfill(&mut self, cursor_key: Vec<u8>) -> Outcome {
-        let ends = self.shard.lanes.ends();
+        let ends = self.shard.channels.ends();
         let mut mark = vec![if ends.is_empty() { DONE } else { VISITED_ALL }];
         if !ends.is_empty() {
             put_list(&mut mark, &ends, |out, position| position.encode(out));
@@ -106,8 +106,8 @@ impl Applier<'_> {
 
     /// Whether what the visited rows gave has arrived.
     fn deliver_backfill(&mut self, cursor_key: Vec<u8>, mut ends: &[u8]) -> Result<Outcome, Fault> {
-        let ends = get_list(&mut ends, LanePosition::decode)?;
-        if !self.shard.lanes.have_delivered(&ends) {
+        let ends = get_list(&mut ends, OutboxPosition::decode)?;
+        if !self.shard.channels.have_delivered(&ends) {
             return Ok(Outcome::Rejected(Rejection::Behind));
         }
         self.put(cursor_key, &[DONE][..]);
@@ -134,7 +134,7 @@ impl Applier<'_> {
         let Some(key) = index_row::index_key_of(table, index, base, item)? else { return Ok(()) };
         let token = RowKey::parse(&key)?.token();
         // What lies here and was written since the index is there needs nothing. What lies elsewhere cannot be looked
-        // at: it is sent as it is now, behind every earlier change in its lane and before every later one.
+        // at: it is sent as it is now, behind every earlier change in its channel and before every later one.
         if self.shard.owns(token) && self.get(&key)?.is_some() {
             return Ok(());
         }

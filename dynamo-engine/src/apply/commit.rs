@@ -10,7 +10,7 @@ use crate::catalog::{IndexDescriptor, IndexState, TableDescriptor};
 use crate::command::ItemWrite;
 use crate::item::{ItemBody, ItemRef, stored};
 use crate::keyspace::RowKey;
-use crate::lane::{IndexMutation, LanePosition};
+use crate::outbox::{IndexMutation, OutboxPosition};
 
 impl Applier<'_> {
     /// Applies a single-item write.
@@ -51,7 +51,7 @@ impl Applier<'_> {
         let new_item = new.as_deref().map(ItemRef::parse).transpose()?;
         self.count(table.id.0, old_item.map(|item| item.billed_bytes()), new_item.map(|item| item.billed_bytes()));
         self.record_change(table, old_item, new_item, by_ttl)?;
-        let (index_writes, lanes) = self.maintain_indexes(table, key, old_item, new_item)?;
+        let (index_writes, channels) = self.maintain_indexes(table, key, old_item, new_item)?;
         if let Some(attribute) = table.ttl_attribute() {
             self.maintain_ttl_queue(attribute, key, old_item, new_item)?;
         }
@@ -62,7 +62,7 @@ impl Applier<'_> {
                 self.shard.deletions_high = self.shard.deletions_high.max(self.ts);
             }
         }
-        Ok(WriteOutcome { old, new, changed: true, index_writes, lanes })
+        Ok(WriteOutcome { old, new, changed: true, index_writes, channels })
     }
 
     fn maintain_indexes(
@@ -71,8 +71,8 @@ impl Applier<'_> {
         key: &[u8],
         old: Option<ItemRef<'_>>,
         new: Option<ItemRef<'_>>,
-    ) -> Result<(Vec<IndexWrite>, Vec<LanePosition>), Fault> {
-        let (mut writes, mut lanes) = (Vec::new(), BTreeMap::new());
+    ) -> Result<(Vec<IndexWrite>, Vec<OutboxPosition>), Fault> {
+        let (mut writes, mut channels) = (Vec::new(), BTreeMap::new());
         for index in table.maintained_indexes() {
             let mutations = index_row::mutations(table, index, RowKey::parse(key)?, old.as_ref(), new.as_ref())?;
             if !mutations.is_empty() {
@@ -80,11 +80,11 @@ impl Applier<'_> {
             }
             for mutation in mutations {
                 if let Some(position) = self.mutate_index(table, index, mutation)? {
-                    lanes.insert(position.target, position);
+                    channels.insert(position.target, position);
                 }
             }
         }
-        Ok((writes, lanes.into_values().collect()))
+        Ok((writes, channels.into_values().collect()))
     }
 
     /// Carries out one mutation of an index row that lives on this shard, or sends it to the shard where it lives.
@@ -93,7 +93,7 @@ impl Applier<'_> {
         table: &TableDescriptor,
         index: &IndexDescriptor,
         mut mutation: IndexMutation,
-    ) -> Result<Option<LanePosition>, Fault> {
+    ) -> Result<Option<OutboxPosition>, Fault> {
         let owner = self.shard.owner(mutation.token);
         if owner != self.shard.id {
             return Ok(Some(self.send(owner, table, mutation)));

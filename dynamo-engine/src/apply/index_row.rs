@@ -5,7 +5,7 @@
 //! there, and leaves those out.
 //!
 //! What a change does to an index is a list of [`IndexMutation`]s: (index, token, key, row). Those whose token this shard
-//! owns go into the same batch; one for another shard's token goes to the outbox (see [`crate::lane`]).
+//! owns go into the same batch; one for another shard's token goes to the outbox (see [`crate::outbox`]).
 
 use shard_router::Token;
 

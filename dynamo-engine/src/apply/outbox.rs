@@ -1,4 +1,4 @@
-//! The source's side of its lanes: index mutations for other shards' tokens go into the outbox, delivered ones leave it.
+//! The source's side of its channels: index mutations for other shards' tokens go into the outbox, delivered ones leave it.
 
 use std::sync::Arc;
 
@@ -7,41 +7,41 @@ use shard_router::ShardId;
 use super::evaluate::{Evaluated, Next, Refusal};
 use super::{Applier, Fault, Outcome, index_row};
 use crate::catalog::TableDescriptor;
-use crate::command::{ItemWrite, TrimLane};
+use crate::command::{ItemWrite, TrimOutbox};
 use crate::item::{ItemBody, ItemRef, stored};
 use crate::keyspace::{RowKey, local};
-use crate::lane::{IndexMutation, LaneMutation, LanePosition, OutboxRow, TRIM_ROWS_MAX};
+use crate::outbox::{IndexMutation, OutboxMutation, OutboxPosition, OutboxRow, TRIM_ROWS_MAX};
 
 impl Applier<'_> {
-    /// Puts a mutation at the end of the lane to `target`.
-    pub(super) fn send(&mut self, target: ShardId, table: &TableDescriptor, mutation: IndexMutation) -> LanePosition {
-        let lane = self.shard.lanes.out.entry(target).or_default();
-        let row = OutboxRow::after(lane.bytes, LaneMutation::new(table, mutation));
-        lane.last += 1;
-        lane.bytes = row.bytes_through;
-        let position = LanePosition { target, sequence: lane.last };
+    /// Puts a mutation at the end of the channel to `target`.
+    pub(super) fn send(&mut self, target: ShardId, table: &TableDescriptor, mutation: IndexMutation) -> OutboxPosition {
+        let channel = self.shard.channels.out.entry(target).or_default();
+        let row = OutboxRow::after(channel.bytes, OutboxMutation::new(table, mutation));
+        channel.last += 1;
+        channel.bytes = row.bytes_through;
+        let position = OutboxPosition { target, sequence: channel.last };
         self.put(local::outbox(self.shard.id, position), row.to_bytes());
-        self.lanes_changed.insert(target);
+        self.channels_changed.insert(target);
         position
     }
 
     /// Removes rows that the target has. What was removed before, or was never written, is left alone.
-    pub(super) fn trim_lane(&mut self, trim: &TrimLane) -> Result<Outcome, Fault> {
-        let Some(lane) = self.shard.lanes.out.get(&trim.target).copied() else { return Ok(Outcome::Done) };
-        let through = trim.through.min(lane.last).min(lane.trimmed.saturating_add(TRIM_ROWS_MAX));
-        if through <= lane.trimmed {
+    pub(super) fn trim_outbox(&mut self, trim: &TrimOutbox) -> Result<Outcome, Fault> {
+        let Some(channel) = self.shard.channels.out.get(&trim.target).copied() else { return Ok(Outcome::Done) };
+        let through = trim.through.min(channel.last).min(channel.trimmed.saturating_add(TRIM_ROWS_MAX));
+        if through <= channel.trimmed {
             return Ok(Outcome::Done);
         }
-        let position = |sequence| LanePosition { target: trim.target, sequence };
+        let position = |sequence| OutboxPosition { target: trim.target, sequence };
         let newest = self.get(&local::outbox(self.shard.id, position(through)))?;
-        let newest = newest.ok_or(Fault::Invariant("the rows behind a lane's trimmed ones are there"))?;
+        let newest = newest.ok_or(Fault::Invariant("the rows behind a channel's trimmed ones are there"))?;
         let trimmed_bytes = OutboxRow::from_bytes(&newest)?.bytes_through;
-        for sequence in lane.trimmed + 1..=through {
+        for sequence in channel.trimmed + 1..=through {
             self.delete(local::outbox(self.shard.id, position(sequence)));
         }
-        let trimmed = crate::lane::OutLane { trimmed: through, trimmed_bytes, ..lane };
-        self.shard.lanes.out.insert(trim.target, trimmed);
-        self.lanes_changed.insert(trim.target);
+        let trimmed = crate::outbox::OutboxChannel { trimmed: through, trimmed_bytes, ..channel };
+        self.shard.channels.out.insert(trim.target, trimmed);
+        self.channels_changed.insert(trim.target);
         Ok(Outcome::Done)
     }
 
@@ -67,8 +67,8 @@ impl Applier<'_> {
         key: &[u8],
         evaluated: &Evaluated<'_>,
     ) -> Result<bool, Fault> {
-        // The sum over a few lanes; none on a node with one shard.
-        if !self.shard.lanes.is_full() {
+        // The sum over a few channels; none on a node with one shard.
+        if !self.shard.channels.is_full() {
             return Ok(false);
         }
         let row = |body: &ItemBody| Some(stored(body, self.ts));

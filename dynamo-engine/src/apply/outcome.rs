@@ -8,7 +8,7 @@ use super::two_phase::Decision;
 use crate::capacity::read_units;
 use crate::catalog::IndexId;
 use crate::item::{Corrupt, ItemRef};
-use crate::lane::LanePosition;
+use crate::outbox::OutboxPosition;
 
 /// The agreed answer to one command.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,9 +72,9 @@ pub enum Outcome {
         /// What was done now, one for each action of the prepare; empty where nothing was.
         actions: Vec<WriteOutcome>,
     },
-    /// A lane's rows arrived.
-    LaneApplied {
-        /// The last number of the lane that was ever applied here. Short of what was sent: send from there on, later.
+    /// A channel's rows arrived.
+    OutboxApplied {
+        /// The last number of the channel that was ever applied here. Short of what was sent: send from there on, later.
         through: u64,
     },
     /// Items that were due are gone.
@@ -114,8 +114,8 @@ pub struct WriteOutcome {
     pub changed: bool,
     /// What the index rows cost, for indexes that were written, in the order of their creation.
     pub index_writes: Vec<IndexWrite>,
-    /// Where index entries on other shards stand in the lanes to them, the last one of each lane, by target.
-    pub lanes: Vec<LanePosition>,
+    /// Where index entries on other shards stand in the channels to them, the last one of each channel, by target.
+    pub channels: Vec<OutboxPosition>,
 }
 
 impl WriteOutcome {

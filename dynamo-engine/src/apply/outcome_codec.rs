@@ -5,7 +5,7 @@
 //!           04 transacted · 00 · write* | 15 replayed · read units* | 05 cancelled · verdict* | 06 token mismatch
 //!           07 rejected · 00 stale, 01 timestamp, 10 late, 11 full, 18 behind | 08 ddl · …
 //!           09 backfilled · done (1) | 10 conflict | 11 in progress | 12 prepared · timestamp (8, BE) · write*
-//!           13 decided · decision? · write* | 14 resolved · write* | 18 lane applied · through
+//!           13 decided · decision? · write* | 14 resolved · write* | 18 channel applied · through
 //!           | 20 expired · deleted · put off
 //! write     old row? · new row? · changed (1) · (index · units)* · (target · sequence)*
 //! verdict   00 passed | 01 condition failed · row? | 02 invalid · text | 10 conflict
@@ -28,7 +28,7 @@ use crate::codec::{
     DecodeError, get_bool, get_bytes, get_list, get_option, get_str, get_timestamp, get_u8, get_u32, get_u64, put_bool,
     put_bytes, put_list, put_option, put_str, put_timestamp, put_u64,
 };
-use crate::lane::LanePosition;
+use crate::outbox::OutboxPosition;
 
 const DONE: u8 = 0;
 const WRITTEN: u8 = 1;
@@ -41,7 +41,7 @@ const TOKEN_MISMATCH: u8 = 6;
 const REJECTED: u8 = 7;
 const DDL: u8 = 8;
 const BACKFILLED: u8 = 9;
-const LANE_APPLIED: u8 = 24;
+const OUTBOX_APPLIED: u8 = 24;
 const EXPIRED: u8 = 32;
 
 const CONFLICT: u8 = 16;
@@ -137,8 +137,8 @@ impl Outcome {
                 out.push(RESOLVED);
                 put_list(out, actions, put_write);
             }
-            Outcome::LaneApplied { through } => {
-                out.push(LANE_APPLIED);
+            Outcome::OutboxApplied { through } => {
+                out.push(OUTBOX_APPLIED);
                 put_u64(out, *through);
             }
             Outcome::Expired { deleted, put_off } => {
@@ -186,7 +186,7 @@ impl Outcome {
                 actions: get_list(input, get_write)?,
             },
             RESOLVED => Outcome::Resolved { actions: get_list(input, get_write)? },
-            LANE_APPLIED => Outcome::LaneApplied { through: get_u64(input)? },
+            OUTBOX_APPLIED => Outcome::OutboxApplied { through: get_u64(input)? },
             EXPIRED => Outcome::Expired { deleted: get_u32(input)?, put_off: get_u32(input)? },
             tag => return Err(DecodeError::Tag { what: "outcome", tag }),
         })
@@ -209,7 +209,7 @@ fn put_write(out: &mut Vec<u8>, write: &WriteOutcome) {
         put_u64(out, write.index.0);
         put_u64(out, u64::from(write.units));
     });
-    put_list(out, &write.lanes, |out, position| position.encode(out));
+    put_list(out, &write.channels, |out, position| position.encode(out));
 }
 
 fn get_write(input: &mut &[u8]) -> Result<WriteOutcome, DecodeError> {
@@ -217,8 +217,8 @@ fn get_write(input: &mut &[u8]) -> Result<WriteOutcome, DecodeError> {
     let changed = get_bool(input)?;
     let index_writes =
         get_list(input, |input| Ok(IndexWrite { index: IndexId(get_u64(input)?), units: get_u32(input)? }))?;
-    let lanes = get_list(input, LanePosition::decode)?;
-    Ok(WriteOutcome { old, new, changed, index_writes, lanes })
+    let channels = get_list(input, OutboxPosition::decode)?;
+    Ok(WriteOutcome { old, new, changed, index_writes, channels })
 }
 
 fn put_verdict(out: &mut Vec<u8>, verdict: &ActionOutcome) {
@@ -312,8 +312,8 @@ mod tests {
 
     fn write() -> WriteOutcome {
         let index_writes = vec![IndexWrite { index: IndexId(300), units: 2 }];
-        let lanes = vec![LanePosition { target: ShardId(3), sequence: 128 }];
-        WriteOutcome { old: row("old"), new: None, changed: true, index_writes, lanes }
+        let channels = vec![OutboxPosition { target: ShardId(3), sequence: 128 }];
+        WriteOutcome { old: row("old"), new: None, changed: true, index_writes, channels }
     }
 
     fn committed() -> Decision {
@@ -360,7 +360,7 @@ mod tests {
             Outcome::Decided { decision: Some(committed()), actions: vec![write()] },
             Outcome::Decided { decision: Some(Decision::Aborted { deadline_ms: 300 }), actions: Vec::new() },
             Outcome::Resolved { actions: vec![write()] },
-            Outcome::LaneApplied { through: 300 },
+            Outcome::OutboxApplied { through: 300 },
             Outcome::Expired { deleted: 300, put_off: 1 },
         ]
     }

@@ -12,7 +12,7 @@ use super::two_phase::Locks;
 use crate::catalog::{EndedStream, MemoryCatalog, Rollout, Stats, TableDescriptor, TableId, TablePhase};
 use crate::codec::{DecodeError, finish, get_u8, get_u64, put_u64};
 use crate::keyspace::{for_each_row, local, system};
-use crate::lane::{Lanes, OutLane, seen_from_bytes};
+use crate::outbox::{OutboxChannel, OutboxChannels, seen_from_bytes};
 use crate::stream::{StreamId, Streams};
 
 const CLOCK_FORMAT: u8 = 1;
@@ -47,8 +47,8 @@ pub struct ShardState {
     pub locks: Locks,
     /// The highest commit timestamp of a deleted item: the version of every item that is not there.
     pub deletions_high: Timestamp,
-    /// How far the lanes have come that bring index entries to other shards, and theirs to this one.
-    pub lanes: Lanes,
+    /// How far the channels have come that bring index entries to other shards, and theirs to this one.
+    pub channels: OutboxChannels,
     /// The shards of streams that are kept here.
     pub streams: Streams,
     /// Streams that are over and kept; empty but in the system group.
@@ -70,7 +70,7 @@ impl ShardState {
             token_expires_ms: None,
             locks: Locks::default(),
             deletions_high: Timestamp::ZERO,
-            lanes: Lanes::default(),
+            channels: OutboxChannels::default(),
             streams: Streams::default(),
             ended_streams: BTreeMap::new(),
         }
@@ -120,12 +120,12 @@ impl ShardState {
         })?;
         state.locks = Locks::load(reader, id)?;
         state.deletions_high = read_deletions(reader, id)?;
-        for_each_row::<Fault>(reader, &local::lane_prefix(id), |suffix, row| {
-            state.lanes.out.insert(shard_id(suffix)?, OutLane::from_bytes(row)?);
+        for_each_row::<Fault>(reader, &local::channel_prefix(id), |suffix, row| {
+            state.channels.out.insert(shard_id(suffix)?, OutboxChannel::from_bytes(row)?);
             Ok(true)
         })?;
-        for_each_row::<Fault>(reader, &local::lane_seen_prefix(id), |suffix, row| {
-            state.lanes.seen.insert(shard_id(suffix)?, seen_from_bytes(row)?);
+        for_each_row::<Fault>(reader, &local::channel_seen_prefix(id), |suffix, row| {
+            state.channels.seen.insert(shard_id(suffix)?, seen_from_bytes(row)?);
             Ok(true)
         })?;
         state.streams = Streams::load(reader, id)?;
@@ -214,7 +214,7 @@ fn decode_era(mut row: &[u8]) -> Result<u64, DecodeError> {
 }
 
 fn shard_id(suffix: &[u8]) -> Result<ShardId, Fault> {
-    let id = suffix.try_into().map_err(|_| Fault::Invariant("a lane's key ends with a shard"))?;
+    let id = suffix.try_into().map_err(|_| Fault::Invariant("a channel's key ends with a shard"))?;
     Ok(ShardId(u32::from_be_bytes(id)))
 }
 

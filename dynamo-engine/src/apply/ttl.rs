@@ -125,7 +125,7 @@ impl Applier<'_> {
             return Ok(Fate::Kept);
         }
         // Like a backfill, it leaves room in the outbox for what clients write.
-        if self.shard.lanes.is_full_for_backfill() && table.global_indexes().next().is_some() {
+        if self.shard.channels.is_full_for_backfill() && table.global_indexes().next().is_some() {
             return Ok(Fate::PutOff);
         }
         self.commit(table, &item.key, Evaluated { old, next: Next::Gone, by_ttl: true })?;

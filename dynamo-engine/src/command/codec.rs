@@ -4,7 +4,7 @@
 //! entry     format (1) = 01 · stamped ms · ceiling (8, BE) · count · (timestamp (8, BE) · command)*
 //! command   00 noop | 01 raise ceiling | 02 write | 03 transaction | 04 ddl | 05 backfill step
 //!           | 10 prepare | 11 decide | 12 resolve | 13 forget
-//!           | 18 apply lane | 19 trim lane
+//!           | 18 apply channel | 19 trim channel
 //!           | 20 fill ttl queue | 21 expire
 //!           | 28 tend streams
 //! write     table · schema version · key · condition (option) · change
@@ -12,7 +12,7 @@
 //! transaction  client token · count · write*
 //! client token 00 none | 01 text · hash (16, BE) | 02 text · hash (16, BE) · table; written as 02, read as either
 //! backfill  table · schema version · index · rows
-//! lane      source · first · count · mutation*
+//! channel      source · first · count · mutation*
 //! mutation  table · schema version · key · row (option)
 //! trim      target · through
 //! fill      table · attribute · rows
@@ -26,8 +26,8 @@
 use dynamo_expression::{Condition, Update};
 
 use super::{
-    ApplyLane, BackfillStep, Change, ClientToken, Command, Decide, ENTRY_FORMAT, Entry, Expire, FillTtlQueue, Forget,
-    ItemWrite, Prepare, Resolve, Stamped, TendStreams, Transaction, TrimLane,
+    ApplyOutbox, BackfillStep, Change, ClientToken, Command, Decide, ENTRY_FORMAT, Entry, Expire, FillTtlQueue, Forget,
+    ItemWrite, Prepare, Resolve, Stamped, TendStreams, Transaction, TrimOutbox,
 };
 use crate::catalog::{DdlCommand, IndexId, TableId};
 use crate::codec::{
@@ -46,8 +46,8 @@ const PREPARE: u8 = 0x10;
 const DECIDE: u8 = 0x11;
 const RESOLVE: u8 = 0x12;
 const FORGET: u8 = 0x13;
-const APPLY_LANE: u8 = 0x18;
-const TRIM_LANE: u8 = 0x19;
+const APPLY_OUTBOX: u8 = 0x18;
+const TRIM_OUTBOX: u8 = 0x19;
 const FILL_TTL_QUEUE: u8 = 0x20;
 const EXPIRE: u8 = 0x21;
 const TEND_STREAMS: u8 = 0x28;
@@ -130,12 +130,12 @@ impl Command {
                 out.push(FORGET);
                 forget.encode(out);
             }
-            Command::ApplyLane(lane) => {
-                out.push(APPLY_LANE);
-                lane.encode(out);
+            Command::ApplyOutbox(channel) => {
+                out.push(APPLY_OUTBOX);
+                channel.encode(out);
             }
-            Command::TrimLane(trim) => {
-                out.push(TRIM_LANE);
+            Command::TrimOutbox(trim) => {
+                out.push(TRIM_OUTBOX);
                 trim.encode(out);
             }
             Command::FillTtlQueue(fill) => {
@@ -169,8 +169,8 @@ impl Command {
             DECIDE => Command::Decide(Decide::decode(input)?),
             RESOLVE => Command::Resolve(Resolve::decode(input)?),
             FORGET => Command::Forget(Forget::decode(input)?),
-            APPLY_LANE => Command::ApplyLane(ApplyLane::decode(input)?),
-            TRIM_LANE => Command::TrimLane(TrimLane::decode(input)?),
+            APPLY_OUTBOX => Command::ApplyOutbox(ApplyOutbox::decode(input)?),
+            TRIM_OUTBOX => Command::TrimOutbox(TrimOutbox::decode(input)?),
             FILL_TTL_QUEUE => Command::FillTtlQueue(FillTtlQueue::decode(input)?),
             EXPIRE => Command::Expire(Expire::decode(input)?),
             TEND_STREAMS => Command::TendStreams(TendStreams::decode(input)?),

@@ -10,7 +10,7 @@
 
 pub(crate) mod codec;
 mod item_write;
-mod lane;
+mod outbox;
 mod stream;
 mod ttl;
 mod two_phase;
@@ -26,7 +26,7 @@ use crate::keyspace::client_token_home;
 
 pub use crate::codec::DecodeError;
 pub use item_write::request_hash;
-pub use lane::{ApplyLane, TrimLane};
+pub use outbox::{ApplyOutbox, TrimOutbox};
 pub use stream::{STREAM_STEPS_MAX, StreamAction, StreamStep, TendStreams};
 pub use ttl::{EXPIRE_ITEMS_MAX, Expire, Expiring, FillTtlQueue};
 pub use two_phase::{Decide, Forget, Prepare, Prepared, Resolve, TransactionId, Verdict};
@@ -77,10 +77,10 @@ pub enum Command {
     Resolve(Resolve),
     /// Remove the record of a decision.
     Forget(Forget),
-    /// Take the next rows of another shard's lane.
-    ApplyLane(ApplyLane),
-    /// Remove delivered rows of an own lane.
-    TrimLane(TrimLane),
+    /// Take the next rows of another shard's channel.
+    ApplyOutbox(ApplyOutbox),
+    /// Remove delivered rows of an own channel.
+    TrimOutbox(TrimOutbox),
     /// Add the next rows to an expiry queue that is being filled.
     FillTtlQueue(FillTtlQueue),
     /// Delete items that are due.
@@ -108,8 +108,8 @@ impl Command {
             Command::Decide(_) => "decide",
             Command::Resolve(_) => "resolve",
             Command::Forget(_) => "forget",
-            Command::ApplyLane(_) => "index entries",
-            Command::TrimLane(_) => "trim of index entries",
+            Command::ApplyOutbox(_) => "index entries",
+            Command::TrimOutbox(_) => "trim of index entries",
             Command::FillTtlQueue(_) => "fill of the expiry queue",
             Command::Expire(_) => "expiry",
             Command::TendStreams(_) => "upkeep of streams",

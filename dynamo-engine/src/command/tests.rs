@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::keyspace::KeyPart;
-use crate::lane::LaneMutation;
+use crate::outbox::OutboxMutation;
 use crate::stream::{SequenceNumber, StreamId, StreamShardId};
 use dynamo_protocol::value::{AttributeValue, Item};
 use shard_router::{ShardId, Token};
@@ -15,7 +15,7 @@ fn entry() -> Entry {
     let actions = vec![write(Change::Delete), write(Change::Check)];
     let step = BackfillStep { table: TableId(1), schema_version: 1, index: IndexId(2), rows: 128 };
     let key = crate::keyspace::global_index_key(9, &[KeyPart::S("i")], &[], b"\x01p\x00\x01");
-    let removal = LaneMutation { table: TableId(300), schema_version: 2, key, row: None };
+    let removal = OutboxMutation { table: TableId(300), schema_version: 2, key, row: None };
     let expiring = Expiring { expiry_ms: 300, key: crate::keyspace::row_key(300, &[KeyPart::S("p")], &[]) };
     let commands = [
         Command::Noop,
@@ -23,8 +23,8 @@ fn entry() -> Entry {
         Command::Write(write(Change::Put(ItemBody::encode(&item)))),
         Command::Transact(Transaction { client_token: Some(token), actions }),
         Command::BackfillStep(step),
-        Command::ApplyLane(ApplyLane { source: ShardId(1), first: 300, mutations: vec![removal] }),
-        Command::TrimLane(TrimLane { target: ShardId(2), through: 300 }),
+        Command::ApplyOutbox(ApplyOutbox { source: ShardId(1), first: 300, mutations: vec![removal] }),
+        Command::TrimOutbox(TrimOutbox { target: ShardId(2), through: 300 }),
         Command::FillTtlQueue(FillTtlQueue { table: TableId(300), attribute: "ttl".to_owned(), rows: 128 }),
         Command::Expire(Expire { table: TableId(300), attribute: "ttl".to_owned(), items: vec![expiring] }),
     ];

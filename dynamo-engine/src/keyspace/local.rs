@@ -5,7 +5,7 @@
 use shard_router::ShardId;
 
 use super::Space;
-use crate::ids::{LanePosition, StreamId, StreamShardId, TableId};
+use crate::ids::{OutboxPosition, StreamId, StreamShardId, TableId};
 
 /// What a shard-local row holds; the byte is pinned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,8 @@ enum Kind {
     Decision = 0x21,
     Deletions = 0x22,
     Outbox = 0x30,
-    Lane = 0x31,
-    LaneSeen = 0x32,
+    Channel = 0x31,
+    ChannelSeen = 0x32,
     Era = 0x40,
     StreamShard = 0x50,
     StreamSequence = 0x51,
@@ -167,39 +167,39 @@ pub fn deletions(shard: ShardId) -> Vec<u8> {
 }
 
 /// An index mutation on its way to another shard: `… · target (4, big endian) · sequence (8, big endian)`. Local to the
-/// shard, and not to the item's token, because the lane that it stands in is.
-pub fn outbox(shard: ShardId, position: LanePosition) -> Vec<u8> {
+/// shard, and not to the item's token, because the channel that it stands in is.
+pub fn outbox(shard: ShardId, position: OutboxPosition) -> Vec<u8> {
     let mut key = key_with_shard(shard, Kind::Outbox, position.target);
     key.extend_from_slice(&position.sequence.to_be_bytes());
     key
 }
 
 /// Takes an outbox key apart. `None` where it is none.
-pub fn parse_outbox(shard: ShardId, outbox_key: &[u8]) -> Option<LanePosition> {
+pub fn parse_outbox(shard: ShardId, outbox_key: &[u8]) -> Option<OutboxPosition> {
     let rest = outbox_key.strip_prefix(&key(shard, Kind::Outbox)[..])?;
     let (target, sequence) = rest.split_first_chunk::<4>()?;
     let sequence = sequence.try_into().ok()?;
-    Some(LanePosition { target: ShardId(u32::from_be_bytes(*target)), sequence: u64::from_be_bytes(sequence) })
+    Some(OutboxPosition { target: ShardId(u32::from_be_bytes(*target)), sequence: u64::from_be_bytes(sequence) })
 }
 
-/// The state of the shard's own lane to `target`.
-pub fn lane(shard: ShardId, target: ShardId) -> Vec<u8> {
-    key_with_shard(shard, Kind::Lane, target)
+/// The state of the shard's own channel to `target`.
+pub fn channel(shard: ShardId, target: ShardId) -> Vec<u8> {
+    key_with_shard(shard, Kind::Channel, target)
 }
 
-/// Prefix of the states of all own lanes; what follows is the target (4, big endian).
-pub fn lane_prefix(shard: ShardId) -> Vec<u8> {
-    key(shard, Kind::Lane)
+/// Prefix of the states of all own channels; what follows is the target (4, big endian).
+pub fn channel_prefix(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::Channel)
 }
 
-/// The last number of the lane from `source` that was applied in the shard.
-pub fn lane_seen(shard: ShardId, source: ShardId) -> Vec<u8> {
-    key_with_shard(shard, Kind::LaneSeen, source)
+/// The last number of the channel from `source` that was applied in the shard.
+pub fn channel_seen(shard: ShardId, source: ShardId) -> Vec<u8> {
+    key_with_shard(shard, Kind::ChannelSeen, source)
 }
 
-/// Prefix of what was seen of all lanes; what follows is the source (4, big endian).
-pub fn lane_seen_prefix(shard: ShardId) -> Vec<u8> {
-    key(shard, Kind::LaneSeen)
+/// Prefix of what was seen of all channels; what follows is the source (4, big endian).
+pub fn channel_seen_prefix(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::ChannelSeen)
 }
 
 /// A shard of a stream: `… · table id (8) · since ms (8) · opened ms (8) · data shard (4)`, all big endian.
@@ -274,13 +274,13 @@ mod tests {
         assert_eq!(prepared(ShardId(1), 2), [&[1, 0, 0, 0, 1, 0x20][..], &[0; 15], &[2]].concat());
         assert_eq!(decision(ShardId(1), 2), [&[1, 0, 0, 0, 1, 0x21][..], &[0; 15], &[2]].concat());
         assert_eq!(deletions(ShardId(1)), [1, 0, 0, 0, 1, 0x22]);
-        let position = LanePosition { target: ShardId(2), sequence: 258 };
+        let position = OutboxPosition { target: ShardId(2), sequence: 258 };
         let queued = outbox(ShardId(1), position);
         assert_eq!(queued, [0x01, 0, 0, 0, 1, 0x30, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 1, 2]);
         assert_eq!(parse_outbox(ShardId(1), &queued), Some(position));
         assert_eq!(parse_outbox(ShardId(2), &queued), None);
-        assert_eq!(lane(ShardId(1), ShardId(2)), [0x01, 0, 0, 0, 1, 0x31, 0, 0, 0, 2]);
-        assert_eq!(lane_seen(ShardId(1), ShardId(2)), [0x01, 0, 0, 0, 1, 0x32, 0, 0, 0, 2]);
+        assert_eq!(channel(ShardId(1), ShardId(2)), [0x01, 0, 0, 0, 1, 0x31, 0, 0, 0, 2]);
+        assert_eq!(channel_seen(ShardId(1), ShardId(2)), [0x01, 0, 0, 0, 1, 0x32, 0, 0, 0, 2]);
         let stream = StreamId { table: TableId(2), since_ms: 3 };
         let id = StreamShardId { created_ms: 4, data_shard: ShardId(5) };
         let row = stream_shard(ShardId(1), stream, id);

@@ -3,9 +3,9 @@
 mod attacks;
 mod cost;
 mod fixture;
-mod lanes;
 mod model;
 mod node;
+mod outbox;
 mod page_laws;
 mod plan_errors;
 mod read_counts;

@@ -140,8 +140,8 @@ impl Need {
             | Command::Decide(_)
             | Command::Resolve(_)
             | Command::Forget(_)
-            | Command::ApplyLane(_)
-            | Command::TrimLane(_)
+            | Command::ApplyOutbox(_)
+            | Command::TrimOutbox(_)
             | Command::TendStreams(_) => Need::Completes,
         }
     }

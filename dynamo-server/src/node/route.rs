@@ -11,7 +11,7 @@ use shard_router::{ShardId, Token};
 
 use super::leaders::{IfLost, Place};
 use super::room::Need;
-use super::{Node, lanes};
+use super::{Node, outbox_relay};
 use crate::env::Env;
 use crate::guard::Handler;
 use crate::peer::propose::Results;
@@ -147,7 +147,7 @@ impl<E: Env> Node<E> {
             match shard.propose(command.clone(), deadline).await? {
                 Outcome::Rejected(Rejection::Timestamp | Rejection::Crowded) if !deadline.is_over::<E>() => {}
                 outcome => {
-                    lanes::wait_for_index(shard, &outcome, deadline).await;
+                    outbox_relay::wait_for_index(shard, &outcome, deadline).await;
                     return Ok(outcome);
                 }
             }

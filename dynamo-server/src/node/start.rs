@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use shard_router::{ShardId, ShardMap};
 use tokio::sync::{Semaphore, watch};
 
-use super::lanes::Courier;
 use super::options::HANGING_READS_MAX;
+use super::outbox_relay::Courier;
 use super::periodic::{self, PeriodicTask};
 use super::room::{self, Floors};
 use super::upkeep::{Reclaim, Upkeep};

@@ -1,7 +1,7 @@
 //! Waiting until index entries have arrived where they live, at the leader of the shard that sends them.
 //!
 //! ```text
-//! request   n × (target shard · number in the lane)
+//! request   n × (target shard · number in the channel)
 //! response  nothing, once they have arrived or half of the asker's time is over
 //! ```
 //!
@@ -10,7 +10,7 @@
 
 use bytes::Bytes;
 use dynamo_engine::codec::DecodeError;
-use dynamo_engine::lane::LanePosition;
+use dynamo_engine::outbox::OutboxPosition;
 
 use super::Rpc;
 use super::rpc::{Decode, Encode};
@@ -20,20 +20,20 @@ pub struct IndexWait;
 
 impl Rpc for IndexWait {
     const KIND: u8 = 35;
-    type Request<'a> = &'a [LanePosition];
-    type Received = Vec<LanePosition>;
+    type Request<'a> = &'a [OutboxPosition];
+    type Received = Vec<OutboxPosition>;
     type Response = ();
 }
 
-impl Encode for LanePosition {
+impl Encode for OutboxPosition {
     fn encode(&self, out: &mut Vec<u8>) {
-        LanePosition::encode(*self, out);
+        OutboxPosition::encode(*self, out);
     }
 }
 
-impl Decode for LanePosition {
-    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<LanePosition, DecodeError> {
-        LanePosition::decode(input)
+impl Decode for OutboxPosition {
+    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<OutboxPosition, DecodeError> {
+        OutboxPosition::decode(input)
     }
 }
 
@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn requests_are_read_back() {
         let positions = [(0, 1), (300, 70_000)];
-        let positions = positions.map(|(target, sequence)| LanePosition { target: ShardId(target), sequence });
+        let positions = positions.map(|(target, sequence)| OutboxPosition { target: ShardId(target), sequence });
         assert_read_back(&positions.to_vec());
     }
 }

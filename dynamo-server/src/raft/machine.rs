@@ -249,7 +249,7 @@ impl<E: Env> Machine<E> {
         if let EntryPayload::Membership(membership) = &entry.payload {
             self.lease.membership_is_applied(entry.log_id.index(), membership);
         }
-        self.published.show_lanes(&self.shard.lanes);
+        self.published.show_channels(&self.shard.channels);
         self.published.show_streams(self.shard.streams.totals());
         self.published.advance(entry.log_id.index(), self.shard.ceiling);
         // After the state shows the entry: a read that the lease lets through from here on sees it.
@@ -407,7 +407,7 @@ impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
         if let Some(log_id) = self.membership.log_id() {
             self.lease.membership_is_installed(log_id.index(), self.membership.membership());
         }
-        self.published.show_lanes(&self.shard.lanes);
+        self.published.show_channels(&self.shard.channels);
         self.published.show_streams(self.shard.streams.totals());
         self.published.set_transactions(&self.shard.locks);
         self.published.replace(self.shard.catalog(), self.shard.ceiling, self.applied.map(|applied| applied.index()));

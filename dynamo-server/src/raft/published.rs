@@ -12,7 +12,7 @@ use dynamo_engine::apply::two_phase::{Decision, Locks, PreparedTransaction};
 use dynamo_engine::catalog::MemoryCatalog;
 use dynamo_engine::command::TransactionId;
 use dynamo_engine::keyspace::RowRange;
-use dynamo_engine::lane::{Lanes, OutLane};
+use dynamo_engine::outbox::{OutboxChannel, OutboxChannels};
 use dynamo_engine::stream::StreamTotals;
 use hlc::Timestamp;
 use parking_lot::Mutex;
@@ -35,8 +35,8 @@ pub struct Published {
     epoch: AtomicU64,
     /// Prepared transactions' locks in the shard; reads look at the lock table only when there are any.
     locks: AtomicU64,
-    /// The shard's own lanes to other shards; none on a node with one shard.
-    lanes: watch::Sender<BTreeMap<ShardId, OutLane>>,
+    /// The shard's own channels to other shards; none on a node with one shard.
+    channels: watch::Sender<BTreeMap<ShardId, OutboxChannel>>,
     /// What its streams come to: stream shards, records, bytes.
     streams: [AtomicU64; 3],
     /// What those transactions are. Replaced as a whole, since few are open at a time.
@@ -68,7 +68,7 @@ pub struct OpenTransactions {
 
 impl Published {
     /// What a shard publishes when it starts.
-    pub fn new(applied_next: u64, catalog: MemoryCatalog, ceiling: Timestamp, lanes: &Lanes) -> Self {
+    pub fn new(applied_next: u64, catalog: MemoryCatalog, ceiling: Timestamp, channels: &OutboxChannels) -> Self {
         Published {
             applied_next: watch::Sender::new(applied_next),
             catalog: ArcSwap::from_pointee(catalog),
@@ -76,7 +76,7 @@ impl Published {
             ceiling: AtomicU64::new(ceiling.0),
             epoch: AtomicU64::new(Epoch::FIRST.0),
             locks: AtomicU64::new(0),
-            lanes: watch::Sender::new(lanes.out().clone()),
+            channels: watch::Sender::new(channels.out().clone()),
             streams: Default::default(),
             transactions: ArcSwap::default(),
             dropped: Mutex::default(),
@@ -117,9 +117,9 @@ impl Published {
         self.locks.load(Ordering::Acquire)
     }
 
-    /// The shard's own lanes to other shards, as they are and as they change.
-    pub fn lanes(&self) -> watch::Receiver<BTreeMap<ShardId, OutLane>> {
-        self.lanes.subscribe()
+    /// The shard's own channels to other shards, as they are and as they change.
+    pub fn channels(&self) -> watch::Receiver<BTreeMap<ShardId, OutboxChannel>> {
+        self.channels.subscribe()
     }
 
     /// What the shard's streams come to; the three numbers may be of neighbouring entries.
@@ -229,15 +229,15 @@ impl Published {
 
     /// Bytes in the shard's outbox.
     pub fn outbox_bytes(&self) -> u64 {
-        self.lanes.borrow().values().map(|lane| lane.bytes - lane.trimmed_bytes).sum()
+        self.channels.borrow().values().map(|channel| channel.bytes - channel.trimmed_bytes).sum()
     }
 
-    /// Says where the lanes stand, where they have moved.
-    pub(super) fn show_lanes(&self, lanes: &Lanes) {
-        self.lanes.send_if_modified(|shown| {
-            let moved = shown != lanes.out();
+    /// Says where the channels stand, where they have moved.
+    pub(super) fn show_channels(&self, channels: &OutboxChannels) {
+        self.channels.send_if_modified(|shown| {
+            let moved = shown != channels.out();
             if moved {
-                shown.clone_from(lanes.out());
+                shown.clone_from(channels.out());
             }
             moved
         });

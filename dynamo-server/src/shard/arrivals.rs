@@ -1,14 +1,14 @@
 //! How far a shard's index entries have arrived on other shards, and who waits for it.
 //!
 //! The reply of a write waits until its entries have arrived ([`crate::node`] delivers them), so that a query of the
-//! index after it finds them; but not for ever. Waiters stand by their number in the lane, so that an arrival touches
+//! index after it finds them; but not for ever. Waiters stand by their number in the channel, so that an arrival touches
 //! exactly those that it completes.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use dynamo_engine::lane::LanePosition;
+use dynamo_engine::outbox::OutboxPosition;
 use parking_lot::Mutex;
 use shard_router::ShardId;
 use tokio::sync::oneshot;
@@ -19,11 +19,11 @@ use crate::env::Env;
 /// does it at once, and the index lags visibly.
 pub const INDEX_WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// The lanes of one shard as this node sees them arrive.
+/// The channels of one shard as this node sees them arrive.
 #[derive(Default)]
 pub struct Arrivals {
     /// A lock for some lines, never over an await.
-    lanes: Mutex<BTreeMap<ShardId, Lane>>,
+    channels: Mutex<BTreeMap<ShardId, Channel>>,
     /// Index entries that this node has brought to other shards.
     delivered: AtomicU64,
     /// Writes that were acknowledged before their index entries had arrived.
@@ -31,7 +31,7 @@ pub struct Arrivals {
 }
 
 #[derive(Default)]
-struct Lane {
+struct Channel {
     /// The last number that the target is known to have applied.
     through: u64,
     /// By the number waited for. Bounded by the outbox: each stands for a row in it, and goes when that row does.
@@ -41,20 +41,20 @@ struct Lane {
 impl Arrivals {
     /// The last number that `target` is known to have applied.
     pub fn through(&self, target: ShardId) -> u64 {
-        self.lanes.lock().get(&target).map_or(0, |lane| lane.through)
+        self.channels.lock().get(&target).map_or(0, |channel| channel.through)
     }
 
     /// `target` has applied everything up to `through`.
     pub fn arrived(&self, target: ShardId, through: u64) {
-        let mut lanes = self.lanes.lock();
-        let lane = lanes.entry(target).or_default();
-        if through <= lane.through {
+        let mut channels = self.channels.lock();
+        let channel = channels.entry(target).or_default();
+        if through <= channel.through {
             return;
         }
-        lane.through = through;
-        let still = lane.waiting.split_off(&(through + 1));
-        let done = std::mem::replace(&mut lane.waiting, still);
-        drop(lanes);
+        channel.through = through;
+        let still = channel.waiting.split_off(&(through + 1));
+        let done = std::mem::replace(&mut channel.waiting, still);
+        drop(channels);
         for waiter in done.into_values().flatten() {
             // Whoever no longer waits was answered before.
             let _ = waiter.send(());
@@ -67,7 +67,7 @@ impl Arrivals {
     }
 
     /// Waits until everything up to these places has arrived, at most `limit`; counts a write that did not see it.
-    pub async fn wait<E: Env>(&self, positions: &[LanePosition], limit: Duration) {
+    pub async fn wait<E: Env>(&self, positions: &[OutboxPosition], limit: Duration) {
         let pending = self.register(positions);
         let all = async {
             for waiter in pending {
@@ -80,14 +80,14 @@ impl Arrivals {
         }
     }
 
-    fn register(&self, positions: &[LanePosition]) -> Vec<oneshot::Receiver<()>> {
-        let mut lanes = self.lanes.lock();
+    fn register(&self, positions: &[OutboxPosition]) -> Vec<oneshot::Receiver<()>> {
+        let mut channels = self.channels.lock();
         let mut pending = Vec::new();
         for position in positions {
-            let lane = lanes.entry(position.target).or_default();
-            if position.sequence > lane.through {
+            let channel = channels.entry(position.target).or_default();
+            if position.sequence > channel.through {
                 let (done, waiter) = oneshot::channel();
-                lane.waiting.entry(position.sequence).or_default().push(done);
+                channel.waiting.entry(position.sequence).or_default().push(done);
                 pending.push(waiter);
             }
         }
@@ -110,8 +110,8 @@ mod tests {
     use super::*;
     use crate::env::sim::{SimEnv, run};
 
-    fn position(target: u32, sequence: u64) -> LanePosition {
-        LanePosition { target: ShardId(target), sequence }
+    fn position(target: u32, sequence: u64) -> OutboxPosition {
+        OutboxPosition { target: ShardId(target), sequence }
     }
 
     #[test]

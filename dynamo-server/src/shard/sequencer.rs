@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use dynamo_engine::apply::{Outcome, WriteOutcome};
 use dynamo_engine::command::{Change, Command, Entry, Stamped};
-use dynamo_engine::lane::LaneMutation;
+use dynamo_engine::outbox::OutboxMutation;
 use hlc::{Clock, NodeClock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -48,7 +48,7 @@ use crate::env::Env;
 use crate::log_limit::LogLimit;
 use crate::raft::{Group, ProposeError, WallClocks};
 
-/// Commands that may wait beyond [`QUEUE_COMMANDS_MAX`] where they end what was begun. Each other shard has one lane
+/// Commands that may wait beyond [`QUEUE_COMMANDS_MAX`] where they end what was begun. Each other shard has one channel
 /// with one command under way, and transactions prepared here are bounded.
 const RESERVE_COMMANDS: usize = 1024;
 
@@ -313,8 +313,8 @@ pub(crate) fn weight(command: &Command) -> usize {
             Change::Delete | Change::Check => write.key.len(),
             Change::Update(_) => encoded_bytes(command),
         },
-        Command::ApplyLane(lane) => lane.mutations.iter().map(LaneMutation::weight).sum(),
-        Command::Noop | Command::RaiseCeiling | Command::BackfillStep(_) | Command::TrimLane(_) => 16,
+        Command::ApplyOutbox(channel) => channel.mutations.iter().map(OutboxMutation::weight).sum(),
+        Command::Noop | Command::RaiseCeiling | Command::BackfillStep(_) | Command::TrimOutbox(_) => 16,
         Command::Resolve(_) | Command::Forget(_) => 48,
         Command::FillTtlQueue(fill) => 16 + fill.attribute.len(),
         Command::Expire(expire) => expire.items.iter().map(|item| 8 + item.key.len()).sum(),

@@ -22,7 +22,7 @@ use crate::item::{ItemBody, ItemRef};
 use crate::keyspace::{
     KeyPart, RowKey, Space, TableIds, id_prefix, local, parse_ttl_queue, row_key, table_ranges, token_of, ttl_queue_key,
 };
-use crate::lane::{OUTBOX_BACKFILL_BYTES_MAX, OutLane};
+use crate::outbox::{OUTBOX_BACKFILL_BYTES_MAX, OutboxChannel};
 use crate::ttl;
 
 thread_local! {
@@ -354,10 +354,10 @@ fn where_the_outbox_is_well_filled_only_items_without_global_indexes_go() {
         replica.apply(Command::Ddl(DdlCommand::Install { era: 0, table: Box::new(described) }));
         replica.put(number, Some("1699999990"));
         let read = replica.queue();
-        let lane = OutLane { last: 1, bytes: OUTBOX_BACKFILL_BYTES_MAX, ..OutLane::default() };
-        replica.shard.lanes.out.insert(ShardId(1), lane);
+        let channel = OutboxChannel { last: 1, bytes: OUTBOX_BACKFILL_BYTES_MAX, ..OutboxChannel::default() };
+        replica.shard.channels.out.insert(ShardId(1), channel);
         assert_eq!(replica.expire("a", &read), Outcome::Expired { deleted: 1 - put_off, put_off });
-        replica.shard.lanes.out.clear();
+        replica.shard.channels.out.clear();
         assert_eq!(replica.expire("a", &read), Outcome::Expired { deleted: put_off, put_off: 0 });
     }
 }

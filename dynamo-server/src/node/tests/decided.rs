@@ -9,7 +9,7 @@ use dynamo_engine::item::ItemBody;
 use dynamo_engine::keyspace::{KeyPart, row_key, token_of};
 use shard_router::{ShardId, Token};
 
-use super::lanes::{SHARDS, TABLE, by_g, create_table, index_rows, item, start_alone};
+use super::outbox::{SHARDS, TABLE, by_g, create_table, index_rows, item, start_alone};
 use crate::env::Env;
 use crate::env::sim::{SimEnv, SimNode, run};
 use crate::node::Node;

@@ -11,8 +11,8 @@ mod disk;
 mod fixture;
 mod index_http;
 mod kill;
-mod lanes;
 mod lease;
+mod outbox;
 mod overload;
 #[cfg(feature = "rocksdb")]
 mod peers;

@@ -14,7 +14,7 @@ use super::failpoint::{Step, reach};
 use super::parts::{self, Parts, split};
 use super::{Extent, FINISH_MAX, LIFE};
 use crate::env::Env;
-use crate::node::{Node, lanes};
+use crate::node::{Node, outbox_relay};
 use crate::shard::{Deadline, ShardError};
 
 type Answer = Result<Outcome, ShardError>;
@@ -119,7 +119,7 @@ impl<E: Env> Node<E> {
         drop(client.committed.send(parts.committed()));
         reach(Step::BeforeResolve).await;
         // The others hold their locks until they are told, so the home's index entries are waited for meanwhile.
-        let (home, entries) = (self.shard_of(parts.home), lanes::positions(&parts.parts[0].done));
+        let (home, entries) = (self.shard_of(parts.home), outbox_relay::positions(&parts.parts[0].done));
         let entries = self.wait_for_entries(home, entries, deadline);
         let (is_everywhere, ()) = futures::join!(self.resolve(&mut parts, at), entries);
         reach(Step::AfterResolve).await;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dynamo_engine::catalog::MemoryCatalog;
-use dynamo_engine::lane::Lanes;
+use dynamo_engine::outbox::OutboxChannels;
 use hlc::Timestamp;
 use lease::{Moment, Timing};
 use openraft::EntryPayload;
@@ -105,7 +105,7 @@ async fn live(machine: &Arc<SimNode>, model: &mut Model) -> Result<(), String> {
 }
 
 fn published(applied_next: u64) -> Arc<Published> {
-    Arc::new(Published::new(applied_next, MemoryCatalog::default(), Timestamp::ZERO, &Lanes::default()))
+    Arc::new(Published::new(applied_next, MemoryCatalog::default(), Timestamp::ZERO, &OutboxChannels::default()))
 }
 
 /// A majority that has forgotten what it acknowledged has another entry where this replica has applied one.

@@ -1,6 +1,6 @@
 //! Global-index rows on other shards: several shards, a network that loses, repeats and reorders, and crashes.
 //!
-//! Each shard is a log and a store; a message is an `ApplyLane` command made from an outbox as it was at some moment,
+//! Each shard is a log and a store; a message is an `ApplyOutbox` command made from an outbox as it was at some moment,
 //! which may arrive at any later moment, any number of times. In the end everything is delivered, and every index must be
 //! what the base rows say: nothing lost, doubled, or come back.
 
@@ -13,11 +13,11 @@ use dynamo_engine::catalog::{
     TableDescriptor, TableId, Throughput,
 };
 use dynamo_engine::command::{
-    ApplyLane, BackfillStep, Change, Command, Entry, ItemWrite, Stamped, Transaction, TrimLane,
+    ApplyOutbox, BackfillStep, Change, Command, Entry, ItemWrite, Stamped, Transaction, TrimOutbox,
 };
 use dynamo_engine::item::{ItemBody, ItemRef};
 use dynamo_engine::keyspace::{KeyPart, RowKey, Space, id_prefix, local, row_key};
-use dynamo_engine::lane::{LanePosition, OUTBOX_BYTES_MAX, OutboxRow};
+use dynamo_engine::outbox::{OUTBOX_BYTES_MAX, OutboxPosition, OutboxRow};
 use dynamo_protocol::size::item_bytes;
 use dynamo_protocol::value::Item;
 use hlc::Timestamp;
@@ -112,13 +112,13 @@ impl Shard {
     }
 
     /// The message that carries outbox rows from `first` on.
-    fn message(&self, target: ShardId, first: u64, rows_max: u64) -> Option<ApplyLane> {
+    fn message(&self, target: ShardId, first: u64, rows_max: u64) -> Option<ApplyOutbox> {
         let row = |sequence| {
-            let key = local::outbox(self.state.id, LanePosition { target, sequence });
+            let key = local::outbox(self.state.id, OutboxPosition { target, sequence });
             Some(OutboxRow::from_bytes(&self.store.get(&key).unwrap()?).unwrap().mutation)
         };
         let mutations: Vec<_> = (first..first + rows_max).map_while(row).collect();
-        (!mutations.is_empty()).then_some(ApplyLane { source: self.state.id, first, mutations })
+        (!mutations.is_empty()).then_some(ApplyOutbox { source: self.state.id, first, mutations })
     }
 
     fn items(&self, space: Space, id: u64) -> BTreeMap<Vec<u8>, Item> {
@@ -137,8 +137,8 @@ struct World {
     map: Arc<ShardMap>,
     shards: Vec<Shard>,
     /// Everything that was ever sent, and to whom.
-    messages: Vec<(ShardId, ApplyLane)>,
-    /// What the sources know of how far their lanes were applied.
+    messages: Vec<(ShardId, ApplyOutbox)>,
+    /// What the sources know of how far their channels were applied.
     acknowledged: BTreeMap<(ShardId, ShardId), u64>,
 }
 
@@ -173,39 +173,39 @@ impl World {
         self.write(item, Change::Put(ItemBody::encode(item)))
     }
 
-    fn send(&mut self, lane: (u32, u32), skip: u64, rows_max: u64) {
-        let (source, target) = (&self.shards[lane.0 as usize], ShardId(lane.1));
-        let trimmed = source.state.lanes.out().get(&target).map_or(0, |lane| lane.trimmed);
+    fn send(&mut self, channel: (u32, u32), skip: u64, rows_max: u64) {
+        let (source, target) = (&self.shards[channel.0 as usize], ShardId(channel.1));
+        let trimmed = source.state.channels.out().get(&target).map_or(0, |channel| channel.trimmed);
         let message = source.message(target, trimmed + 1 + skip, rows_max);
         self.messages.extend(message.map(|message| (target, message)));
     }
 
     fn arrive(&mut self, message: usize) {
         let Some((target, message)) = self.messages.get(message % self.messages.len().max(1)).cloned() else { return };
-        let outcome = self.shards[target.0 as usize].propose(Command::ApplyLane(message.clone()));
-        let Outcome::LaneApplied { through } = outcome else { panic!("{outcome:?}") };
+        let outcome = self.shards[target.0 as usize].propose(Command::ApplyOutbox(message.clone()));
+        let Outcome::OutboxApplied { through } = outcome else { panic!("{outcome:?}") };
         let known = self.acknowledged.entry((message.source, target)).or_default();
         *known = through.max(*known);
     }
 
     /// Removes what is known to be delivered, but for the last few.
-    fn trim(&mut self, lane: (u32, u32), keep: u64) {
-        let (source, target) = (ShardId(lane.0), ShardId(lane.1));
+    fn trim(&mut self, channel: (u32, u32), keep: u64) {
+        let (source, target) = (ShardId(channel.0), ShardId(channel.1));
         let known = self.acknowledged.get(&(source, target)).copied().unwrap_or(0);
-        let trim = TrimLane { target, through: known.saturating_sub(keep) };
-        self.shards[lane.0 as usize].propose(Command::TrimLane(trim));
+        let trim = TrimOutbox { target, through: known.saturating_sub(keep) };
+        self.shards[channel.0 as usize].propose(Command::TrimOutbox(trim));
     }
 
     /// A healed network: everything arrives, everything is trimmed.
     fn settle(&mut self) {
         for _ in 0..100 {
-            if self.shards.iter().all(|shard| shard.state.lanes.outbox_bytes() == 0) {
+            if self.shards.iter().all(|shard| shard.state.channels.outbox_bytes() == 0) {
                 return;
             }
-            for lane in lanes() {
-                self.send(lane, 0, 3);
+            for channel in channels() {
+                self.send(channel, 0, 3);
                 self.arrive(self.messages.len().wrapping_sub(1));
-                self.trim(lane, 0);
+                self.trim(channel, 0);
             }
         }
         panic!("an outbox never gets empty");
@@ -245,7 +245,7 @@ impl World {
         for shard in &self.shards {
             let loaded = ShardState::load(&shard.store, shard.state.id, Arc::clone(&self.map)).unwrap();
             assert_eq!(loaded, shard.state);
-            let outbox = local::outbox(shard.state.id, LanePosition { target: ShardId(0), sequence: 0 });
+            let outbox = local::outbox(shard.state.id, OutboxPosition { target: ShardId(0), sequence: 0 });
             let mut rows = shard.store.cursor(KeyRange::prefix(&outbox[..6]), Direction::Forward).unwrap();
             assert!(rows.next().unwrap().is_none(), "a delivered row is left");
         }
@@ -258,7 +258,7 @@ impl World {
     }
 }
 
-fn lanes() -> Vec<(u32, u32)> {
+fn channels() -> Vec<(u32, u32)> {
     (0..SHARDS).flat_map(|from| (0..SHARDS).map(move |to| (from, to))).filter(|(from, to)| from != to).collect()
 }
 
@@ -290,9 +290,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         8 => items().prop_map(Step::Put),
         3 => items().prop_map(Step::Delete),
         2 => (items(), items(), any::<bool>()).prop_map(|(one, other, delete)| Step::Both(one, other, delete)),
-        8 => (0..6usize, 0..3u64, 1..4u64).prop_map(|(lane, skip, rows)| Step::Send(lane, skip / 2, rows)),
+        8 => (0..6usize, 0..3u64, 1..4u64).prop_map(|(channel, skip, rows)| Step::Send(channel, skip / 2, rows)),
         8 => any::<usize>().prop_map(Step::Arrive),
-        3 => (0..6usize, 0..3u64).prop_map(|(lane, keep)| Step::Trim(lane, keep)),
+        3 => (0..6usize, 0..3u64).prop_map(|(channel, keep)| Step::Trim(channel, keep)),
         1 => (0..SHARDS, any::<u64>()).prop_map(|(shard, seed)| Step::Crash(shard, seed)),
     ];
     proptest::collection::vec(step, 1..80)
@@ -303,9 +303,9 @@ fn run(world: &mut World, step: &Step) {
         Step::Put(item) => drop(world.put(item)),
         Step::Delete(item) => drop(world.write(item, Change::Delete)),
         Step::Both(one, other, delete) => both(world, one, other, *delete),
-        Step::Send(lane, skip, rows) => world.send(lanes()[*lane], *skip, *rows),
+        Step::Send(channel, skip, rows) => world.send(channels()[*channel], *skip, *rows),
         Step::Arrive(message) => world.arrive(*message),
-        Step::Trim(lane, keep) => world.trim(lanes()[*lane], *keep),
+        Step::Trim(channel, keep) => world.trim(channels()[*channel], *keep),
         Step::Crash(shard, seed) => world.shards[*shard as usize].crash(*seed),
     }
 }
@@ -345,9 +345,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     /// An index is added while writes go on: installed shard by shard, filled by every shard on its own, through the
-    /// same lanes; then it goes again, in the same way.
+    /// same channels; then it goes again, in the same way.
     #[test]
-    fn an_index_is_filled_and_dropped_through_the_lanes(
+    fn an_index_is_filled_and_dropped_through_the_outbox(
         parts in proptest::collection::vec(steps(), 10), rows in 1u32..4, order in Just([0u32, 1, 2]).prop_shuffle(),
     ) {
         let indexes = |state| vec![by_g(IndexState::Active), by_v(state)];
@@ -421,13 +421,13 @@ fn remote_item(world: &mut World, more: &str) -> (Item, ShardId) {
 fn a_write_says_what_to_wait_for() {
     let mut world = World::new(&table(1, vec![by_g(IndexState::Active)]));
     let (item, target) = remote_item(&mut world, "");
-    let lanes = |outcome| match outcome {
-        Outcome::Written(write) => write.lanes,
+    let channels = |outcome| match outcome {
+        Outcome::Written(write) => write.channels,
         other => panic!("{other:?}"),
     };
-    assert_eq!(lanes(world.put(&item)), [LanePosition { target, sequence: 1 }]);
-    assert_eq!(lanes(world.put(&item)), [], "nothing changed");
-    assert_eq!(lanes(world.write(&item, Change::Delete)), [LanePosition { target, sequence: 2 }]);
+    assert_eq!(channels(world.put(&item)), [OutboxPosition { target, sequence: 1 }]);
+    assert_eq!(channels(world.put(&item)), [], "nothing changed");
+    assert_eq!(channels(world.write(&item, Change::Delete)), [OutboxPosition { target, sequence: 2 }]);
 }
 
 #[test]
@@ -479,7 +479,7 @@ fn a_full_outbox_refuses_what_would_add_to_it_and_nothing_else() {
     let (remote, target) = remote_item(&mut world, &"x".repeat(390_000));
     let home = world.shard_of(&remote).state.id;
     let mut tries = 0..200;
-    let full = |world: &World| world.shards[home.0 as usize].state.lanes.outbox_bytes() >= OUTBOX_BYTES_MAX;
+    let full = |world: &World| world.shards[home.0 as usize].state.channels.outbox_bytes() >= OUTBOX_BYTES_MAX;
     while !full(&world) {
         let mut other = remote.clone();
         other.insert("try".to_owned(), n(tries.next().expect("two hundred large items fill an outbox")));
@@ -496,7 +496,7 @@ fn a_full_outbox_refuses_what_would_add_to_it_and_nothing_else() {
     assert_eq!(world.items(Space::Rows, TABLE), before, "nothing was done");
     let mut plain = (0..).map(|number| item([("p", s(format!("q{number}")))]));
     let plain = plain.find(|item| world.shard_of(item).state.id == home).expect("some item lives there");
-    assert!(matches!(world.put(&plain), Outcome::Written(_)), "no index row, no lane");
+    assert!(matches!(world.put(&plain), Outcome::Written(_)), "no index row, no channel");
     world.send((home.0, target.0), 0, 1000);
     world.arrive(0);
     world.trim((home.0, target.0), 0);

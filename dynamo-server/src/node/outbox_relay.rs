@@ -1,22 +1,22 @@
 //! Bringing index entries to the shards where they live.
 //!
-//! A write leaves the changes of index rows on other shards in its shard's outbox (see [`dynamo_engine::lane`]). On the
-//! node that leads the shard one task carries them over: for each lane it reads the next rows from the applied state,
-//! proposes them to the target's leader, wherever that is, and waits for the outcome before it sends more; so a lane
-//! is in order, and different lanes do not wait for each other. Commands that arrive twice do no harm, so everything
+//! A write leaves the changes of index rows on other shards in its shard's outbox (see [`dynamo_engine::outbox`]). On the
+//! node that leads the shard one task carries them over: for each channel it reads the next rows from the applied state,
+//! proposes them to the target's leader, wherever that is, and waits for the outcome before it sends more; so a channel
+//! is in order, and different channels do not wait for each other. Commands that arrive twice do no harm, so everything
 //! that has no outcome is simply sent again, also by the next leader, which finds the same rows in its own state.
 //!
 //! ```text
-//!   applied ──▶ (a lane grew) ──▶ read rows ──▶ ApplyLane to the target's leader ──▶ arrived: replies go out
+//!   applied ──▶ (a channel grew) ──▶ read rows ──▶ ApplyOutbox to the target's leader ──▶ arrived: replies go out
 //!                                     ▲                     │ short: rest, again          │
-//!                                     └─────────────────────┘            a moment later: TrimLane
+//!                                     └─────────────────────┘            a moment later: TrimOutbox
 //! ```
 //!
 //! Delivered rows are removed a moment later, many with one command, so that trimming costs next to nothing and an idle
-//! shard writes nothing. The trimmed mark also tells the other replicas how far the lane has come: a node that has lost
+//! shard writes nothing. The trimmed mark also tells the other replicas how far the channel has come: a node that has lost
 //! the leadership answers its waiting writes by it.
 //!
-//! A node with one shard has no lanes and starts no task.
+//! A node with one shard has no channels and starts no task.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
@@ -24,9 +24,9 @@ use std::time::Duration;
 
 use dynamo_engine::apply::{Outcome, WriteOutcome};
 use dynamo_engine::codec::DecodeError;
-use dynamo_engine::command::{ApplyLane, Command, TrimLane};
+use dynamo_engine::command::{ApplyOutbox, Command, TrimOutbox};
 use dynamo_engine::keyspace::local;
-use dynamo_engine::lane::{LaneMutation, LanePosition, OutLane, OutboxRow};
+use dynamo_engine::outbox::{OutboxChannel, OutboxMutation, OutboxPosition, OutboxRow};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
 use ordered_kv::{Reader, StateStore, StoreError};
@@ -48,19 +48,19 @@ const COMMAND_BYTES_MAX: usize = 512 << 10;
 /// How long a command may wait for its outcome before it is sent again.
 const DELIVERY_DEADLINE: Duration = Duration::from_secs(2);
 
-/// How long a lane rests after a command that brought nothing: the target has no leader yet, or not yet the index.
+/// How long a channel rests after a command that brought nothing: the target has no leader yet, or not yet the index.
 const REST: Duration = Duration::from_millis(20);
 
 /// How long after an arrival the delivered rows are removed, and all that arrived meanwhile with them.
 const TRIM_AFTER: Duration = Duration::from_millis(50);
 
-/// Own lanes by target, as applied.
-type Lanes = BTreeMap<ShardId, OutLane>;
+/// Own channels by target, as applied.
+type OutboxChannels = BTreeMap<ShardId, OutboxChannel>;
 
 /// What the task waits for.
 enum Event {
-    /// Something was applied to the lanes, or the node is gone and with it the sender.
-    Applied(watch::Receiver<Lanes>, bool),
+    /// Something was applied to the channels, or the node is gone and with it the sender.
+    Applied(watch::Receiver<OutboxChannels>, bool),
     /// This node began to lead the shard.
     Leading,
     /// A delivery has ended, well or not.
@@ -85,9 +85,9 @@ pub(super) struct Courier<E: Env> {
     node: Weak<Node<E>>,
     shard: Arc<Shard<E>>,
     events: FuturesUnordered<BoxFuture<'static, Event>>,
-    /// The lanes as last seen applied.
-    lanes: Lanes,
-    /// Lanes with a command under way.
+    /// The channels as last seen applied.
+    channels: OutboxChannels,
+    /// OutboxChannels with a command under way.
     busy: BTreeSet<ShardId>,
     /// A trim is due or under way.
     trims: bool,
@@ -101,7 +101,7 @@ impl<E: Env> Courier<E> {
             node: Arc::downgrade(node),
             shard: Arc::clone(shard),
             events: FuturesUnordered::new(),
-            lanes: Lanes::new(),
+            channels: OutboxChannels::new(),
             busy: BTreeSet::new(),
             trims: false,
             awaits_leading: false,
@@ -110,7 +110,7 @@ impl<E: Env> Courier<E> {
 
     /// Carries entries over until the node is gone.
     pub async fn run(mut self) {
-        let mut applied = self.shard.group().published().lanes();
+        let mut applied = self.shard.group().published().channels();
         self.look(&mut applied);
         self.events.push(changed(applied).boxed());
         self.go_on();
@@ -135,9 +135,9 @@ impl<E: Env> Courier<E> {
 
     /// Takes over what is applied. What is trimmed has arrived, whoever brought it: a node that has just started knows it
     /// from nothing else.
-    fn look(&mut self, applied: &mut watch::Receiver<Lanes>) {
-        self.lanes = applied.borrow_and_update().clone();
-        self.lanes.iter().for_each(|(target, lane)| self.shard.arrivals().arrived(*target, lane.trimmed));
+    fn look(&mut self, applied: &mut watch::Receiver<OutboxChannels>) {
+        self.channels = applied.borrow_and_update().clone();
+        self.channels.iter().for_each(|(target, channel)| self.shard.arrivals().arrived(*target, channel.trimmed));
     }
 
     /// Starts whatever can be done now.
@@ -150,11 +150,11 @@ impl<E: Env> Courier<E> {
             return;
         }
         let Some(node) = self.node.upgrade() else { return };
-        for (target, lane) in &self.lanes {
+        for (target, channel) in &self.channels {
             let through = self.shard.arrivals().through(*target);
-            if through < lane.last && self.busy.insert(*target) {
-                let next = LanePosition { target: *target, sequence: through + 1 };
-                self.events.push(deliver(Arc::clone(&node), Arc::clone(&self.shard), next, lane.last).boxed());
+            if through < channel.last && self.busy.insert(*target) {
+                let next = OutboxPosition { target: *target, sequence: through + 1 };
+                self.events.push(deliver(Arc::clone(&node), Arc::clone(&self.shard), next, channel.last).boxed());
             }
         }
         if !self.trims && !self.to_trim().is_empty() {
@@ -164,15 +164,15 @@ impl<E: Env> Courier<E> {
     }
 
     /// What has arrived and still lies in the outbox.
-    fn to_trim(&self) -> Vec<TrimLane> {
+    fn to_trim(&self) -> Vec<TrimOutbox> {
         let arrived = |target: &ShardId| self.shard.arrivals().through(*target);
-        let lanes = self.lanes.iter().map(|(target, lane)| (target, lane, arrived(target)));
-        let behind = lanes.filter(|(_, lane, through)| lane.trimmed < *through);
-        behind.map(|(target, _, through)| TrimLane { target: *target, through }).collect()
+        let channels = self.channels.iter().map(|(target, channel)| (target, channel, arrived(target)));
+        let behind = channels.filter(|(_, channel, through)| channel.trimmed < *through);
+        behind.map(|(target, _, through)| TrimOutbox { target: *target, through }).collect()
     }
 }
 
-async fn changed(mut applied: watch::Receiver<Lanes>) -> Event {
+async fn changed(mut applied: watch::Receiver<OutboxChannels>) -> Event {
     let lives = applied.changed().await.is_ok();
     Event::Applied(applied, lives)
 }
@@ -187,19 +187,19 @@ async fn trim_due<E: Env>() -> Event {
     Event::TrimDue
 }
 
-async fn trim<E: Env>(shard: Arc<Shard<E>>, trims: Vec<TrimLane>) -> Event {
+async fn trim<E: Env>(shard: Arc<Shard<E>>, trims: Vec<TrimOutbox>) -> Event {
     let deadline = Deadline::after::<E>(DELIVERY_DEADLINE);
     let mut proposals = Vec::with_capacity(trims.len());
     for trim in trims {
-        proposals.push(shard.propose(Command::TrimLane(trim), deadline));
+        proposals.push(shard.propose(Command::TrimOutbox(trim), deadline));
     }
     // One that failed is due again: whoever leads trims what has arrived.
     futures::future::join_all(proposals).await;
     Event::Trimmed
 }
 
-/// Brings the next rows of a lane, from `next` to `last` at most, to where they live.
-async fn deliver<E: Env>(node: Arc<Node<E>>, source: Arc<Shard<E>>, next: LanePosition, last: u64) -> Event {
+/// Brings the next rows of a channel, from `next` to `last` at most, to where they live.
+async fn deliver<E: Env>(node: Arc<Node<E>>, source: Arc<Shard<E>>, next: OutboxPosition, last: u64) -> Event {
     match deliver_rows(&node, &source, next, last).await {
         Ok(true) => {}
         // What is to be done comes out of the applied state, so it is simply tried again.
@@ -216,7 +216,7 @@ async fn deliver<E: Env>(node: Arc<Node<E>>, source: Arc<Shard<E>>, next: LanePo
 async fn deliver_rows<E: Env>(
     node: &Arc<Node<E>>,
     source: &Arc<Shard<E>>,
-    next: LanePosition,
+    next: OutboxPosition,
     last: u64,
 ) -> Result<bool, ShardError> {
     let mutations = match read_rows::<E>(node, source.id(), next, last).await {
@@ -231,10 +231,10 @@ async fn deliver_rows<E: Env>(
         // Trimmed meanwhile, after another leader had delivered them.
         return Ok(false);
     }
-    let command = Command::ApplyLane(ApplyLane { source: source.id(), first: next.sequence, mutations });
+    let command = Command::ApplyOutbox(ApplyOutbox { source: source.id(), first: next.sequence, mutations });
     let deadline = Deadline::after::<E>(DELIVERY_DEADLINE);
     match node.propose_to(node.shard(next.target)?, command, deadline).await? {
-        Outcome::LaneApplied { through } => {
+        Outcome::OutboxApplied { through } => {
             source.arrivals().arrived(next.target, through);
             source.arrivals().count_delivered((through + 1).saturating_sub(next.sequence).min(sent));
             Ok(through + 1 >= next.sequence + sent)
@@ -243,13 +243,13 @@ async fn deliver_rows<E: Env>(
     }
 }
 
-/// The next rows of a lane that fit one command. They were written a moment ago, so as a rule they are in memory.
+/// The next rows of a channel that fit one command. They were written a moment ago, so as a rule they are in memory.
 async fn read_rows<E: Env>(
     node: &Arc<Node<E>>,
     source: ShardId,
-    next: LanePosition,
+    next: OutboxPosition,
     last: u64,
-) -> Result<Vec<LaneMutation>, OutboxError> {
+) -> Result<Vec<OutboxMutation>, OutboxError> {
     let state = Arc::clone(&node.stores.state);
     match rows(state.cached(), source, next, last) {
         Err(OutboxError::Store(StoreError::NotCached)) => {}
@@ -262,10 +262,15 @@ fn as_reader(state: &dyn StateStore) -> &dyn Reader {
     state
 }
 
-fn rows(reader: &dyn Reader, source: ShardId, next: LanePosition, last: u64) -> Result<Vec<LaneMutation>, OutboxError> {
+fn rows(
+    reader: &dyn Reader,
+    source: ShardId,
+    next: OutboxPosition,
+    last: u64,
+) -> Result<Vec<OutboxMutation>, OutboxError> {
     let (mut mutations, mut bytes) = (Vec::new(), 0);
     for sequence in (next.sequence..=last).take(COMMAND_ROWS_MAX as usize) {
-        let Some(row) = reader.get(&local::outbox(source, LanePosition { sequence, ..next }))? else { break };
+        let Some(row) = reader.get(&local::outbox(source, OutboxPosition { sequence, ..next }))? else { break };
         bytes += row.len();
         mutations.push(OutboxRow::from_bytes(&row)?.mutation);
         if bytes >= COMMAND_BYTES_MAX {
@@ -279,7 +284,7 @@ fn rows(reader: &dyn Reader, source: ShardId, next: LanePosition, last: u64) -> 
 /// the index after the reply finds them.
 pub(super) async fn wait_for_index<E: Env>(shard: &Shard<E>, outcome: &Outcome, deadline: Deadline) {
     let positions = match outcome {
-        Outcome::Written(write) => write.lanes.clone(),
+        Outcome::Written(write) => write.channels.clone(),
         Outcome::Transacted { actions, .. } | Outcome::Resolved { actions } => positions(actions),
         // A decision is waited for by other shards, which hold locks until they know it. Who records it waits afterwards.
         _ => Vec::new(),
@@ -290,10 +295,10 @@ pub(super) async fn wait_for_index<E: Env>(shard: &Shard<E>, outcome: &Outcome, 
     }
 }
 
-/// Where the index entries of these actions on other shards stand in the lanes to them. Actions may share a lane; waiting
+/// Where the index entries of these actions on other shards stand in the channels to them. Actions may share a channel; waiting
 /// for the last of them waits for all, and more than one wait does no harm.
-pub(super) fn positions(actions: &[WriteOutcome]) -> Vec<LanePosition> {
-    actions.iter().flat_map(|action| &action.lanes).copied().collect()
+pub(super) fn positions(actions: &[WriteOutcome]) -> Vec<OutboxPosition> {
+    actions.iter().flat_map(|action| &action.channels).copied().collect()
 }
 
 impl<E: Env> Node<E> {
@@ -302,7 +307,7 @@ impl<E: Env> Node<E> {
     pub(super) async fn wait_for_entries(
         &self,
         shard: &Arc<Shard<E>>,
-        positions: Vec<LanePosition>,
+        positions: Vec<OutboxPosition>,
         deadline: Deadline,
     ) {
         if positions.is_empty() {
@@ -317,7 +322,7 @@ impl<E: Env> Node<E> {
     }
 
     /// Waits for the entries that a peer asks about, for half of its time.
-    pub(super) async fn wait_for_peers_entries(&self, header: Header, positions: Vec<LanePosition>) {
+    pub(super) async fn wait_for_peers_entries(&self, header: Header, positions: Vec<OutboxPosition>) {
         // A shard that is not known here has no entries either.
         if let Ok(shard) = self.shard(header.shard) {
             shard.arrivals().wait::<E>(&positions, header.remaining / 2).await;

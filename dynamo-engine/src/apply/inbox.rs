@@ -1,27 +1,27 @@
-//! The target's side of a lane: what arrives, in order, each number once.
+//! The target's side of a channel: what arrives, in order, each number once.
 
 use super::{Applier, Fault, Outcome};
 use crate::catalog::IndexState;
-use crate::command::ApplyLane;
+use crate::command::ApplyOutbox;
 use crate::item::ItemRef;
 use crate::keyspace::{RowKey, local};
-use crate::lane::{LaneMutation, seen_to_bytes};
+use crate::outbox::{OutboxMutation, seen_to_bytes};
 
 /// What became of one mutation.
 enum Taken {
-    /// Done, or of no use any more: the lane goes on.
+    /// Done, or of no use any more: the channel goes on.
     Yes,
-    /// Its index is not known here yet: the lane waits.
+    /// Its index is not known here yet: the channel waits.
     NotYet,
 }
 
 impl Applier<'_> {
-    /// Applies the rows of a lane that this shard has not seen. The answer is how far it has come now: short of the
+    /// Applies the rows of a channel that this shard has not seen. The answer is how far it has come now: short of the
     /// command's end where there is a gap before it, or where an index is still to be installed here.
-    pub(super) fn apply_lane(&mut self, lane: &ApplyLane) -> Result<Outcome, Fault> {
-        let seen_before = self.shard.lanes.seen(lane.source);
+    pub(super) fn apply_outbox(&mut self, channel: &ApplyOutbox) -> Result<Outcome, Fault> {
+        let seen_before = self.shard.channels.seen(channel.source);
         let mut seen = seen_before;
-        for (sequence, mutation) in (lane.first..).zip(&lane.mutations) {
+        for (sequence, mutation) in (channel.first..).zip(&channel.mutations) {
             if sequence <= seen {
                 continue;
             }
@@ -34,13 +34,13 @@ impl Applier<'_> {
             }
         }
         if seen > seen_before {
-            self.shard.lanes.seen.insert(lane.source, seen);
-            self.put(local::lane_seen(self.shard.id, lane.source), seen_to_bytes(seen));
+            self.shard.channels.seen.insert(channel.source, seen);
+            self.put(local::channel_seen(self.shard.id, channel.source), seen_to_bytes(seen));
         }
-        Ok(Outcome::LaneApplied { through: seen })
+        Ok(Outcome::OutboxApplied { through: seen })
     }
 
-    fn take(&mut self, mutation: &LaneMutation) -> Result<Taken, Fault> {
+    fn take(&mut self, mutation: &OutboxMutation) -> Result<Taken, Fault> {
         if !self.shard.owns(RowKey::parse(&mutation.key)?.token()) {
             return Ok(Taken::NotYet);
         }

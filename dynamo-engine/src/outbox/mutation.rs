@@ -39,7 +39,7 @@ impl IndexMutation {
 
 /// The change of one row of a global index.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LaneMutation {
+pub struct OutboxMutation {
     /// The item's table.
     pub table: TableId,
     /// The schema version that was installed at the source.
@@ -53,16 +53,16 @@ pub struct LaneMutation {
 /// A mutation as it lies in the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxRow {
-    /// Bytes of all rows that the lane ever had, this one included: what a trim frees is a subtraction.
+    /// Bytes of all rows that the channel ever had, this one included: what a trim frees is a subtraction.
     pub bytes_through: u64,
     /// What is to be sent.
-    pub mutation: LaneMutation,
+    pub mutation: OutboxMutation,
 }
 
-impl LaneMutation {
+impl OutboxMutation {
     /// What is to be sent for a mutation that a table's write gave.
-    pub(crate) fn new(table: &TableDescriptor, mutation: IndexMutation) -> LaneMutation {
-        LaneMutation { table: table.id, schema_version: table.schema_version, key: mutation.key, row: mutation.row }
+    pub(crate) fn new(table: &TableDescriptor, mutation: IndexMutation) -> OutboxMutation {
+        OutboxMutation { table: table.id, schema_version: table.schema_version, key: mutation.key, row: mutation.row }
     }
 
     /// The index that the row belongs to.
@@ -88,8 +88,8 @@ impl LaneMutation {
     ///
     /// # Errors
     /// [`DecodeError`] where there is none.
-    pub fn decode(input: &mut &[u8]) -> Result<LaneMutation, DecodeError> {
-        let mutation = LaneMutation {
+    pub fn decode(input: &mut &[u8]) -> Result<OutboxMutation, DecodeError> {
+        let mutation = OutboxMutation {
             table: TableId(get_u64(input)?),
             schema_version: get_u32(input)?,
             key: get_bytes(input)?.to_vec(),
@@ -108,7 +108,7 @@ impl LaneMutation {
 
 impl OutboxRow {
     /// The row behind one that ended at `bytes_before`.
-    pub(crate) fn after(bytes_before: u64, mutation: LaneMutation) -> OutboxRow {
+    pub(crate) fn after(bytes_before: u64, mutation: OutboxMutation) -> OutboxRow {
         OutboxRow { bytes_through: bytes_before + mutation.weight() as u64 + ROW_OVERHEAD_BYTES, mutation }
     }
 
@@ -130,7 +130,7 @@ impl OutboxRow {
             OUTBOX_FORMAT => {}
             format => return Err(DecodeError::Format(format)),
         }
-        let row = OutboxRow { bytes_through: get_u64(input)?, mutation: LaneMutation::decode(input)? };
+        let row = OutboxRow { bytes_through: get_u64(input)?, mutation: OutboxMutation::decode(input)? };
         finish(input)?;
         Ok(row)
     }
@@ -146,7 +146,7 @@ mod tests {
 
     fn row() -> OutboxRow {
         let item = Item::from([("p".to_owned(), AttributeValue::Null)]);
-        let mutation = LaneMutation {
+        let mutation = OutboxMutation {
             table: TableId(7),
             schema_version: 300,
             key: global_index_key(9, &[KeyPart::S("i")], &[], b"\x01p\x00\x01"),
@@ -164,7 +164,7 @@ mod tests {
         expected.extend_from_slice(row.mutation.row.as_ref().unwrap());
         assert_eq!(row.to_bytes(), expected);
         assert_eq!(OutboxRow::from_bytes(&expected), Ok(row));
-        let removal = OutboxRow { bytes_through: 0, mutation: LaneMutation { row: None, ..self::row().mutation } };
+        let removal = OutboxRow { bytes_through: 0, mutation: OutboxMutation { row: None, ..self::row().mutation } };
         assert_eq!(OutboxRow::from_bytes(&removal.to_bytes()), Ok(removal));
     }
 
