@@ -108,7 +108,7 @@ pub struct Node<E: Env> {
     transactions: TransactionCounters,
     in_flight: Arc<InFlight>,
     reads: Arc<StoreReads>,
-    residence: Arc<read::Residence>,
+    page_cache: Arc<read::PageCacheEstimator>,
     /// Places in the blocking pool.
     blocking: Arc<Semaphore>,
     /// Its threads: as many, and [`HANGING_READS_MAX`] more.

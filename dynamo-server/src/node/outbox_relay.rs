@@ -81,7 +81,7 @@ enum OutboxError {
 }
 
 /// The task of one shard.
-pub(super) struct Courier<E: Env> {
+pub(super) struct OutboxRelay<E: Env> {
     node: Weak<Node<E>>,
     shard: Arc<Shard<E>>,
     events: FuturesUnordered<BoxFuture<'static, Event>>,
@@ -95,9 +95,9 @@ pub(super) struct Courier<E: Env> {
     awaits_leading: bool,
 }
 
-impl<E: Env> Courier<E> {
-    pub fn new(node: &Arc<Node<E>>, shard: &Arc<Shard<E>>) -> Courier<E> {
-        Courier {
+impl<E: Env> OutboxRelay<E> {
+    pub fn new(node: &Arc<Node<E>>, shard: &Arc<Shard<E>>) -> OutboxRelay<E> {
+        OutboxRelay {
             node: Arc::downgrade(node),
             shard: Arc::clone(shard),
             events: FuturesUnordered::new(),

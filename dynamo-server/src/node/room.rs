@@ -1,6 +1,6 @@
 //! Room on the disk: what is refused where there is too little, who is told, and who leads instead.
 //!
-//! Three kinds of commands want room ([`Need`]), and two floors of free space keep it for those that must have it:
+//! Three kinds of commands want room ([`DiskUse`]), and two floors of free space keep it for those that must have it:
 //!
 //! ```text
 //!                       puts, updates,   deletes, DeleteTable,   decisions, resolves, index entries,
@@ -102,7 +102,7 @@ pub enum Level {
 
 /// What a command wants of the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub enum DiskUse {
     /// It ends something that was begun, and is never refused.
     Completes,
     /// It leaves less behind than it found, or as much.
@@ -111,30 +111,30 @@ pub enum Need {
     Grows,
 }
 
-impl Need {
+impl DiskUse {
     /// What `command` wants.
-    pub fn of(command: &Command) -> Need {
-        let grows = |grows| if grows { Need::Grows } else { Need::Frees };
+    pub fn of(command: &Command) -> DiskUse {
+        let grows = |grows| if grows { DiskUse::Grows } else { DiskUse::Frees };
         match command {
             Command::Write(write) => grows(write_grows(write)),
             Command::Transact(transaction) => grows(transaction.actions.iter().any(write_grows)),
             Command::Prepare(prepare) => grows(prepare.actions.iter().any(write_grows)),
             Command::Ddl(ddl) => match ddl {
-                DdlCommand::CreateTable(_) => Need::Grows,
+                DdlCommand::CreateTable(_) => DiskUse::Grows,
                 DdlCommand::ChangeTable { steps, .. } => match steps.iter().any(step_grows) {
-                    true => Need::Grows,
-                    false => Need::Completes,
+                    true => DiskUse::Grows,
+                    false => DiskUse::Completes,
                 },
-                DdlCommand::DeleteTable { .. } => Need::Frees,
+                DdlCommand::DeleteTable { .. } => DiskUse::Frees,
                 DdlCommand::Install { .. }
                 | DdlCommand::Uninstall { .. }
                 | DdlCommand::ConfirmInstalled { .. }
                 | DdlCommand::ConfirmUninstalled { .. }
-                | DdlCommand::ForgetStream { .. } => Need::Completes,
+                | DdlCommand::ForgetStream { .. } => DiskUse::Completes,
             },
             // Nobody waits for the next rows of what is being filled; it goes on when there is room.
-            Command::BackfillStep(_) | Command::FillTtlQueue(_) => Need::Grows,
-            Command::Expire(_) => Need::Frees,
+            Command::BackfillStep(_) | Command::FillTtlQueue(_) => DiskUse::Grows,
+            Command::Expire(_) => DiskUse::Frees,
             Command::Noop
             | Command::RaiseCeiling
             | Command::Decide(_)
@@ -142,7 +142,7 @@ impl Need {
             | Command::Forget(_)
             | Command::ApplyOutbox(_)
             | Command::TrimOutbox(_)
-            | Command::TendStreams(_) => Need::Completes,
+            | Command::TendStreams(_) => DiskUse::Completes,
         }
     }
 }
@@ -242,14 +242,14 @@ impl Room {
 
     /// Whether a command must be refused by this node as the leader of a shard with these voters. `voters`, and what the
     /// command needs and how long it is in the log, in bytes, are asked only where somebody is short or nearly so.
-    pub fn refuses(&self, me: u64, what: impl FnOnce() -> (Need, usize), voters: impl FnOnce() -> Vec<u64>) -> bool {
+    pub fn refuses(&self, me: u64, what: impl FnOnce() -> (DiskUse, usize), voters: impl FnOnce() -> Vec<u64>) -> bool {
         if !self.is_tight.load(Ordering::Relaxed) {
             return false;
         }
         match (self.own(), what()) {
-            (_, (Need::Completes, _)) | (Level::Short | Level::Ample, (Need::Frees, _)) => false,
-            (Level::Reserve, _) | (Level::Short, (Need::Grows, _)) => true,
-            (Level::Ample, (Need::Grows, bytes)) => {
+            (_, (DiskUse::Completes, _)) | (Level::Short | Level::Ample, (DiskUse::Frees, _)) => false,
+            (Level::Reserve, _) | (Level::Short, (DiskUse::Grows, _)) => true,
+            (Level::Ample, (DiskUse::Grows, bytes)) => {
                 let is_alone = self.peers.lock().is_empty();
                 !(is_alone || self.has_majority(me, &voters())) || !self.takes(bytes as u64)
             }
@@ -328,36 +328,38 @@ mod tests {
         };
         let transact = |actions| Command::Transact(Transaction { client_token: None, actions });
         let table = TableId(1);
-        for (command, need) in [
-            (Command::Write(put()), Need::Grows),
-            (Command::Write(write(Change::Delete)), Need::Frees),
-            (transact(vec![write(Change::Delete), write(Change::Check)]), Need::Frees),
-            (transact(vec![write(Change::Delete), put()]), Need::Grows),
-            (prepare(put()), Need::Grows),
-            (prepare(write(Change::Delete)), Need::Frees),
-            (Command::Decide(Decide { id, verdict: Verdict::Ask }), Need::Completes),
-            (Command::Resolve(Resolve { id, prepared: None, commit: None }), Need::Completes),
-            (Command::Forget(Forget { id }), Need::Completes),
-            (Command::Ddl(DdlCommand::DeleteTable { table, schema_version: 1 }), Need::Frees),
-            (Command::Ddl(DdlCommand::Uninstall { era: 1, table }), Need::Completes),
+        for (command, disk_use) in [
+            (Command::Write(put()), DiskUse::Grows),
+            (Command::Write(write(Change::Delete)), DiskUse::Frees),
+            (transact(vec![write(Change::Delete), write(Change::Check)]), DiskUse::Frees),
+            (transact(vec![write(Change::Delete), put()]), DiskUse::Grows),
+            (prepare(put()), DiskUse::Grows),
+            (prepare(write(Change::Delete)), DiskUse::Frees),
+            (Command::Decide(Decide { id, verdict: Verdict::Ask }), DiskUse::Completes),
+            (Command::Resolve(Resolve { id, prepared: None, commit: None }), DiskUse::Completes),
+            (Command::Forget(Forget { id }), DiskUse::Completes),
+            (Command::Ddl(DdlCommand::DeleteTable { table, schema_version: 1 }), DiskUse::Frees),
+            (Command::Ddl(DdlCommand::Uninstall { era: 1, table }), DiskUse::Completes),
             (
                 Command::Ddl(DdlCommand::ChangeTable {
                     table,
                     schema_version: 1,
                     steps: vec![TableStep::DeletionProtection(false)],
                 }),
-                Need::Completes,
+                DiskUse::Completes,
             ),
         ] {
-            assert_eq!(Need::of(&command), need, "{command:?}");
+            assert_eq!(DiskUse::of(&command), disk_use, "{command:?}");
         }
     }
 
     #[test]
     fn what_is_refused_at_each_level() {
         let room = Room::default();
-        let refused =
-            || [Need::Grows, Need::Frees, Need::Completes].map(|need| room.refuses(1, || (need, 1), || vec![1]));
+        let refused = || {
+            [DiskUse::Grows, DiskUse::Frees, DiskUse::Completes]
+                .map(|disk_use| room.refuses(1, || (disk_use, 1), || vec![1]))
+        };
         for (level, expected) in [
             (Level::Ample, [false, false, false]),
             (Level::Short, [true, false, false]),
@@ -373,11 +375,11 @@ mod tests {
     fn a_majority_without_room_stops_what_grows_and_is_forgotten() {
         let room = Room::default();
         let voters = || vec![1, 2, 3];
-        let grows = |room: &Room| room.refuses(1, || (Need::Grows, 1), voters);
+        let grows = |room: &Room| room.refuses(1, || (DiskUse::Grows, 1), voters);
         room.peer_says(2, true, 0);
         assert!(!grows(&room) && room.is_peer_short(2) && room.is_shard_short(1, 2, voters));
         room.peer_says(3, true, 10);
-        assert!(grows(&room) && !room.refuses(1, || (Need::Frees, 1), voters));
+        assert!(grows(&room) && !room.refuses(1, || (DiskUse::Frees, 1), voters));
         assert!(room.is_shard_short(1, 1, voters), "the leader has room, and no majority");
         room.observe(Level::Ample, TOLD_FOR.as_nanos() as u64);
         assert!(!grows(&room) && !room.is_peer_short(2) && room.is_peer_short(3));
@@ -386,13 +388,13 @@ mod tests {
         // Two of four are no majority.
         room.peer_says(3, true, 0);
         room.peer_says(4, true, 0);
-        assert!(room.refuses(1, || (Need::Grows, 1), || vec![1, 2, 3, 4]));
+        assert!(room.refuses(1, || (DiskUse::Grows, 1), || vec![1, 2, 3, 4]));
     }
 
     #[test]
     fn near_the_floor_what_is_taken_between_two_looks_is_counted() {
         let room = Room::default();
-        let grows = |bytes| !room.refuses(1, || (Need::Grows, bytes), || vec![1]);
+        let grows = |bytes| !room.refuses(1, || (DiskUse::Grows, bytes), || vec![1]);
         let look = |above_floor, under_way| {
             room.leave(above_floor, under_way);
             room.observe(Level::Ample, 0);
@@ -400,7 +402,7 @@ mod tests {
         look(Some(10_000), 1_000);
         let took = (0..100).take_while(|_| grows(500)).count();
         assert_eq!(took, 8, "ten thousand bytes, twice a thousand under way, and a thousand for each");
-        assert!(!room.refuses(1, || (Need::Frees, 1 << 20), || vec![1]));
+        assert!(!room.refuses(1, || (DiskUse::Frees, 1 << 20), || vec![1]));
         look(Some(2_000), 0);
         assert!(grows(500) && grows(500) && !grows(1));
         for far in [Some(NEAR_BYTES), None] {

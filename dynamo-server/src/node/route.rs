@@ -10,7 +10,7 @@ use futures::future::join_all;
 use shard_router::{ShardId, Token};
 
 use super::leaders::{IfLost, Place};
-use super::room::Need;
+use super::room::DiskUse;
 use super::{Node, outbox_relay};
 use crate::env::Env;
 use crate::guard::Handler;
@@ -220,7 +220,7 @@ impl<E: Env> Node<E> {
             return Err(ShardError::Stopped);
         }
         let voters = || shard.group().members().voters.into_keys().collect();
-        match self.room.refuses(self.identity.node_id, || (Need::of(command), weight(command)), voters) {
+        match self.room.refuses(self.identity.node_id, || (DiskUse::of(command), weight(command)), voters) {
             true => Err(ShardError::DiskFull),
             false => Ok(()),
         }

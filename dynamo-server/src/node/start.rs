@@ -13,7 +13,7 @@ use shard_router::{ShardId, ShardMap};
 use tokio::sync::{Semaphore, watch};
 
 use super::options::HANGING_READS_MAX;
-use super::outbox_relay::Courier;
+use super::outbox_relay::OutboxRelay;
 use super::periodic::{self, PeriodicTask};
 use super::room::{self, Floors};
 use super::upkeep::{Reclaim, Upkeep};
@@ -161,7 +161,7 @@ impl<E: Env> Node<E> {
             transactions: transaction::TransactionCounters::default(),
             in_flight,
             reads: Arc::default(),
-            residence: Arc::default(),
+            page_cache: Arc::default(),
             blocking: Arc::new(Semaphore::new(options.blocking_reads_max)),
             heavy: Arc::new(Semaphore::new(off_loop::places())),
             blocking_threads: Arc::new(Semaphore::new(options.blocking_reads_max + HANGING_READS_MAX)),
@@ -198,14 +198,14 @@ impl<E: Env> Node<E> {
             }
         }
         if node.shards.len() > 1 {
-            node.start_task(transaction::keeper(Arc::downgrade(&node)));
+            node.start_task(transaction::recover_orphans(Arc::downgrade(&node)));
         }
         Ok(node)
     }
 
     /// Starts what brings the index entries of a shard to other shards.
-    fn start_courier(self: &Arc<Self>, shard: &Arc<Shard<E>>) {
-        self.start_until_stopped(Courier::new(self, shard).run());
+    fn start_outbox_relay(self: &Arc<Self>, shard: &Arc<Shard<E>>) {
+        self.start_until_stopped(OutboxRelay::new(self, shard).run());
     }
 
     /// Starts a task that ends by itself when the node stops or is dropped without being stopped.
@@ -255,7 +255,7 @@ impl<E: Env> Node<E> {
         }
         self.start_until_stopped(ddl::run(Arc::downgrade(self), Arc::clone(self.system())));
         if self.shards.len() > 1 {
-            self.shards.iter().for_each(|shard| self.start_courier(shard));
+            self.shards.iter().for_each(|shard| self.start_outbox_relay(shard));
         }
     }
 }

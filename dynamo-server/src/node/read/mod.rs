@@ -15,7 +15,7 @@
 //! Where one shard has everything and this node is alone, none of this is looked up or allocated.
 
 mod cut;
-mod residence;
+mod page_cache;
 mod ring;
 mod run;
 mod stats;
@@ -30,11 +30,11 @@ use dynamo_engine::read::{Execution, ReadPlan, ReadSet, TableVersion};
 use futures::future::try_join_all;
 use shard_router::{Epoch, Token, TokenRange};
 
-pub(in crate::node) use self::residence::Residence;
+pub(in crate::node) use self::page_cache::PageCacheEstimator;
 use self::run::{RESPONSE_BYTES, Sources};
 use super::Node;
 use super::leaders::{IfLost, Place};
-use super::transaction::Locked;
+use super::transaction::IntentFilter;
 use crate::env::Env;
 #[cfg(any(test, feature = "fault-injection"))]
 use crate::guard::fault::Point;
@@ -126,7 +126,7 @@ impl<E: Env> Node<E> {
         self.guard.pass(handler, std::slice::from_ref(shard), deadline).await?;
         self.behind_lease().await;
         if shard.group().published().locks() != 0 {
-            self.wait_for_locks(shard, &read.fetch_request(&[TokenRange::FULL]), deadline).await?;
+            self.wait_for_intents_on(shard, &read.fetch_request(&[TokenRange::FULL]), deadline).await?;
         }
         self.behind_locks().await;
         if !is_current(read.plan(), shard) {
@@ -345,7 +345,7 @@ impl<E: Env> Node<E> {
         self.guard.pass(handler, std::slice::from_ref(shard), deadline).await?;
         self.behind_lease().await;
         if shard.group().published().locks() != 0 {
-            self.wait_for_locks(shard, request, deadline).await?;
+            self.wait_for_intents_on(shard, request, deadline).await?;
         }
         self.behind_locks().await;
         if shard.epoch() == epoch { Ok(()) } else { Err(ReadFailure::Stale) }
@@ -368,7 +368,7 @@ impl<E: Env> Node<E> {
     }
 
     /// Waits until no prepared transaction holds what is needed.
-    async fn wait_for_locks(
+    async fn wait_for_intents_on(
         &self,
         shard: &Arc<Shard<E>>,
         request: &FetchRequest,
@@ -379,10 +379,10 @@ impl<E: Env> Node<E> {
             Selector::Marks(_) => return Ok(()),
             // What stands in a stream has been committed.
             Selector::Stream(_) => return Ok(()),
-            Selector::Keys { keys, .. } | Selector::Cut(keys) => Locked::Keys(keys),
-            Selector::Page(page) => Locked::Range { start: &page.start, end: &page.end },
+            Selector::Keys { keys, .. } | Selector::Cut(keys) => IntentFilter::Keys(keys),
+            Selector::Page(page) => IntentFilter::Range { start: &page.start, end: &page.end },
         };
-        Ok(self.clear_locks(shard, &what, deadline).await?)
+        Ok(self.wait_for_intents(shard, &what, deadline).await?)
     }
 
     /// Tests hold reads up between the lease and the lock table.

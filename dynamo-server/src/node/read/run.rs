@@ -1,4 +1,4 @@
-//! Running what was checked: in place while memory has it (the store's own, or the kernel's as far as [`Residence`] knows),
+//! Running what was checked: in place while memory has it (the store's own, or the kernel's as far as [`PageCacheEstimator`] knows),
 //! in the blocking pool where the disk is needed.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use ordered_kv::{Reader, StateStore, StoreError};
 use shard_router::{ShardId, TokenRange};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::residence::Residence;
+use super::page_cache::PageCacheEstimator;
 use crate::env::Env;
 use crate::guard::ReadFailure;
 use crate::memory::Taken;
@@ -157,12 +157,12 @@ impl<E: Env> Node<E> {
     ) -> Result<R, ReadError> {
         let state = &*self.stores.state;
         let read = |reader| read(&self.reads.count(reader));
-        if !self.residence.is_likely() {
+        if !self.page_cache.is_likely() {
             return if needs_view { read(&*state.view_cached()) } else { read(state.cached()) };
         }
         let began_ns = E::monotonic_ns();
         let result = if needs_view { read(&*state.view()) } else { read(newest(state)) };
-        self.residence.ended_in_place::<E>(began_ns);
+        self.page_cache.ended_in_place::<E>(began_ns);
         result
     }
 
@@ -200,7 +200,7 @@ impl<E: Env> Node<E> {
         PooledStore {
             state: Arc::clone(&self.stores.state),
             reads: Arc::clone(&self.reads),
-            residence: Arc::clone(&self.residence),
+            page_cache: Arc::clone(&self.page_cache),
             _thread: Arc::clone(&place.thread),
             _taken: taken,
         }
@@ -221,7 +221,7 @@ struct PoolPlace {
 struct PooledStore {
     state: Arc<dyn StateStore>,
     reads: Arc<StoreReads>,
-    residence: Arc<Residence>,
+    page_cache: Arc<PageCacheEstimator>,
     _thread: Arc<OwnedSemaphorePermit>,
     /// Until the read's result is there, which then counts itself.
     _taken: Option<Taken>,
@@ -234,9 +234,9 @@ impl PooledStore {
         read: impl FnOnce(&dyn Reader) -> Result<R, ReadError>,
     ) -> Result<R, ReadError> {
         let read = |reader| read(&self.reads.count(reader));
-        let watched = Residence::watch_pooled::<E>();
+        let watched = PageCacheEstimator::watch_pooled::<E>();
         let result = if needs_view { read(&*self.state.view()) } else { read(newest(&*self.state)) };
-        self.residence.ended_pooled::<E>(watched);
+        self.page_cache.ended_pooled::<E>(watched);
         result
     }
 }

@@ -126,7 +126,7 @@ impl<E: Env> Node<E> {
         drop(client.finished.send(Ok(parts.committed())));
         if is_everywhere {
             let forget = Command::Forget(Forget { id: parts.id });
-            // The keeper does it where this fails.
+            // Recovery does it where this fails.
             drop(self.propose_to(self.shard_of(parts.home), forget, Deadline::after::<E>(FINISH_MAX)).await);
             reach(Step::AfterForget).await;
         }

@@ -9,7 +9,7 @@
 //!                                  the client's answer depends    and is given here, once all
 //!                                  on this alone                  shards have applied; past the
 //!                                                                 deadline without waiting for them
-//! keeper        looks now and then at what the shards led here hold, and finishes what somebody left behind
+//! recovery      looks now and then at what the shards led here hold, and finishes what somebody left behind
 //! reader        meets a lock: waits a little, asks the home, and past a bound aborts what is not decided
 //! ```
 //!
@@ -29,16 +29,16 @@
 mod coordinator;
 mod counters;
 mod failpoint;
-mod keeper;
-mod locks;
+mod intents;
 mod parts;
+mod recovery;
 
 pub use counters::{End, Extent, TransactionCounters};
 pub use failpoint::Step;
 #[cfg(any(test, feature = "fault-injection"))]
 pub use failpoint::{ignore_locks, set_trap};
-pub(super) use keeper::run as keeper;
-pub use locks::Locked;
+pub use intents::IntentFilter;
+pub(super) use recovery::run as recover_orphans;
 
 use std::time::Duration;
 

@@ -131,7 +131,7 @@ async fn lose_a_coordinator(node: &crate::node::Node<SimEnv>, step: Step, shards
     assert_eq!(error.kind(), ErrorKind::IdempotentParameterMismatch);
 }
 
-/// The machine dies with its coordinator: what is in its log is finished by the keeper of its next life.
+/// The machine dies with its coordinator: what is in its log is finished by the recovery of its next life.
 #[test]
 fn whichever_step_was_the_last_before_a_crash_the_next_life_finishes_it() {
     for (seed, step) in (121..).zip(Step::ALL) {

@@ -41,7 +41,7 @@ const SHARDS: u32 = 4;
 /// Shorter than in production, so that a coordinator that goes no further is noticed soon.
 const REQUEST_DEADLINE: Duration = Duration::from_millis(1_500);
 
-/// How long the keeper may take to finish what was left behind, records that wait for their deadline included.
+/// How long recovery may take to finish what was left behind, records that wait for their deadline included.
 const SETTLED_AFTER: Duration = Duration::from_secs(40);
 
 /// A machine of its own with all shards, and the table of the tests on each.

@@ -1,4 +1,4 @@
-//! Whether the kernel has in memory what the store's own cache lacks.
+//! Page-cache estimator: whether the kernel has in memory what the store's own cache lacks.
 //!
 //! A read that misses the store's cache may wait for a disk, and a wait on an event loop holds up every connection of that
 //! loop; so it goes to the blocking pool. But the cache is small on purpose, and behind it the kernel keeps the files
@@ -45,15 +45,15 @@ thread_local! {
 
 /// What reads have shown so far. An update lost in a race is one sample of hundreds.
 #[derive(Debug)]
-pub(in crate::node) struct Residence {
+pub(in crate::node) struct PageCacheEstimator {
     /// The average wait of a read, in nanoseconds.
     wait_ns: AtomicU64,
 }
 
-impl Default for Residence {
+impl Default for PageCacheEstimator {
     /// A few hundred reads go to the pool before one is made in place.
-    fn default() -> Residence {
-        Residence { wait_ns: AtomicU64::new(4 * POOL_NS) }
+    fn default() -> PageCacheEstimator {
+        PageCacheEstimator { wait_ns: AtomicU64::new(4 * POOL_NS) }
     }
 }
 
@@ -63,7 +63,7 @@ pub(super) struct Watched {
     before: Option<ThreadWaits>,
 }
 
-impl Residence {
+impl PageCacheEstimator {
     /// Whether a read should be made in place, at the risk that it waits for a disk.
     pub(super) fn is_likely(&self) -> bool {
         self.wait_ns.load(Ordering::Relaxed) < POOL_NS
@@ -121,43 +121,43 @@ mod tests {
     use super::*;
 
     /// Quick reads in the pool until one is made in place.
-    fn quick_reads(residence: &Residence) -> u32 {
+    fn quick_reads(page_cache: &PageCacheEstimator) -> u32 {
         let mut reads = 0;
-        while !residence.is_likely() {
-            residence.note(1, 0);
+        while !page_cache.is_likely() {
+            page_cache.note(1, 0);
             reads += 1;
         }
         reads
     }
 
-    fn at_rest() -> Residence {
-        Residence { wait_ns: AtomicU64::new(0) }
+    fn at_rest() -> PageCacheEstimator {
+        PageCacheEstimator { wait_ns: AtomicU64::new(0) }
     }
 
     #[test]
     fn reads_begin_in_the_pool_and_are_made_in_place_when_a_few_hundred_waited_for_nothing() {
-        assert!((300..400).contains(&quick_reads(&Residence::default())));
+        assert!((300..400).contains(&quick_reads(&PageCacheEstimator::default())));
     }
 
     #[test]
     fn a_slow_disk_sends_reads_to_the_pool_at_its_first_wait() {
-        let residence = at_rest();
-        residence.note(1_000_000, 10_000_000);
-        assert!(!residence.is_likely());
-        assert!((450..650).contains(&quick_reads(&residence)));
+        let page_cache = at_rest();
+        page_cache.note(1_000_000, 10_000_000);
+        assert!(!page_cache.is_likely());
+        assert!((450..650).contains(&quick_reads(&page_cache)));
     }
 
     #[test]
     fn rare_waits_for_a_quick_disk_are_made_in_place_and_frequent_ones_are_not() {
-        let residence = at_rest();
+        let page_cache = at_rest();
         for _ in 0..10_000 {
-            residence.note(99, 200_000);
-            residence.note(101, 200_000);
-            (0..100).for_each(|_| residence.note(1, 0));
+            page_cache.note(99, 200_000);
+            page_cache.note(101, 200_000);
+            (0..100).for_each(|_| page_cache.note(1, 0));
         }
-        assert!(residence.is_likely());
-        (0..100).for_each(|_| residence.note(0, 100_000));
-        assert!(!residence.is_likely());
+        assert!(page_cache.is_likely());
+        (0..100).for_each(|_| page_cache.note(0, 100_000));
+        assert!(!page_cache.is_likely());
     }
 
     #[test]

@@ -64,13 +64,13 @@ enum Orphan {
 
 /// Looks after the shards until the node has gone.
 pub(in crate::node) async fn run<E: Env>(node: Weak<Node<E>>) {
-    let mut keeper = Keeper::default();
+    let mut recovery = Recovery::default();
     let mut under_way = FuturesUnordered::new();
     loop {
         let mut look = std::pin::pin!(E::sleep(INTERVAL));
         while !under_way.is_empty() {
             match select(under_way.next(), look.as_mut()).await {
-                Either::Left((Some((route, is_done)), _)) => keeper.ended(route, is_done, E::monotonic_ns()),
+                Either::Left((Some((route, is_done)), _)) => recovery.ended(route, is_done, E::monotonic_ns()),
                 Either::Left((None, _)) | Either::Right(_) => break,
             }
         }
@@ -79,7 +79,7 @@ pub(in crate::node) async fn run<E: Env>(node: Weak<Node<E>>) {
         if *node.stopping.borrow() {
             return;
         }
-        for (route, orphans) in keeper.look(&node) {
+        for (route, orphans) in recovery.look(&node) {
             let node = Arc::clone(&node);
             under_way.push(async move {
                 let is_done = node.recover_all(route.0, orphans).await;
@@ -91,14 +91,14 @@ pub(in crate::node) async fn run<E: Env>(node: Weak<Node<E>>) {
 
 /// What is known between two looks.
 #[derive(Default)]
-struct Keeper {
+struct Recovery {
     seen: Seen,
     busy: BTreeSet<Route>,
     /// Until when a group rests.
     resting: BTreeMap<Route, u64>,
 }
 
-impl Keeper {
+impl Recovery {
     /// The groups to be worked on from now on.
     fn look<E: Env>(&mut self, node: &Node<E>) -> Vec<(Route, Vec<Orphan>)> {
         let now_ns = E::monotonic_ns();

@@ -28,9 +28,9 @@ const _: () = assert!(
     "a read for another node would be given up before it may end what it waits for"
 );
 
-/// What a read is about to look at.
+/// Which intents hold a read up: those on what it is about to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Locked<'a> {
+pub enum IntentFilter<'a> {
     /// These items, by their whole row keys.
     Keys(&'a [Vec<u8>]),
     /// These rows, from the first key to before the last (empty: without end), all of one space. Rows of a local
@@ -43,12 +43,12 @@ pub enum Locked<'a> {
     },
 }
 
-impl Locked<'_> {
+impl IntentFilter<'_> {
     /// Whether the item with this row key belongs to what is read.
     fn touches(&self, item_key: &[u8]) -> bool {
         match self {
-            Locked::Keys(keys) => keys.iter().any(|key| key == item_key),
-            Locked::Range { start, end } => match start.first() {
+            IntentFilter::Keys(keys) => keys.iter().any(|key| key == item_key),
+            IntentFilter::Range { start, end } => match start.first() {
                 Some(space) if *space == Space::LocalIndex as u8 => token_lies_in(item_key, start, end),
                 Some(space) if *space == Space::GlobalIndex as u8 => false,
                 _ => item_key >= *start && (end.is_empty() || item_key < *end),
@@ -72,10 +72,10 @@ impl<E: Env> Node<E> {
     ///
     /// # Errors
     /// When a transaction can neither be waited for nor settled in time.
-    pub(crate) async fn clear_locks(
+    pub(crate) async fn wait_for_intents(
         &self,
         shard: &Arc<Shard<E>>,
-        what: &Locked<'_>,
+        what: &IntentFilter<'_>,
         deadline: Deadline,
     ) -> Result<(), ShardError> {
         let published = shard.group().published();
@@ -117,7 +117,7 @@ impl<E: Env> Node<E> {
     }
 }
 
-fn holders(published: &Published, what: &Locked<'_>) -> Vec<Arc<PreparedTransaction>> {
+fn holders(published: &Published, what: &IntentFilter<'_>) -> Vec<Arc<PreparedTransaction>> {
     let open = published.transactions();
     let is_meant = |prepared: &&Arc<PreparedTransaction>| prepared.keys.iter().any(|key| what.touches(key));
     open.prepared.iter().filter(is_meant).cloned().collect()
@@ -132,20 +132,23 @@ mod tests {
     fn a_lock_is_met_by_whoever_reads_its_item() {
         let item = row_key(1, &[KeyPart::S("p")], &[KeyPart::S("b")]);
         let other = row_key(1, &[KeyPart::S("p")], &[KeyPart::S("c")]);
-        assert!(Locked::Keys(std::slice::from_ref(&item)).touches(&item));
-        assert!(!Locked::Keys(std::slice::from_ref(&other)).touches(&item));
+        assert!(IntentFilter::Keys(std::slice::from_ref(&item)).touches(&item));
+        assert!(!IntentFilter::Keys(std::slice::from_ref(&other)).touches(&item));
         let partition = row_key(1, &[KeyPart::S("p")], &[]);
-        assert!(Locked::Range { start: &partition, end: &successor(&partition) }.touches(&item));
-        assert!(Locked::Range { start: &partition, end: &[] }.touches(&item));
-        assert!(!Locked::Range { start: &other, end: &successor(&partition) }.touches(&item));
-        assert!(!Locked::Range { start: &partition, end: &item }.touches(&item));
+        assert!(IntentFilter::Range { start: &partition, end: &successor(&partition) }.touches(&item));
+        assert!(IntentFilter::Range { start: &partition, end: &[] }.touches(&item));
+        assert!(!IntentFilter::Range { start: &other, end: &successor(&partition) }.touches(&item));
+        assert!(!IntentFilter::Range { start: &partition, end: &item }.touches(&item));
         let token = RowKey::parse(&item).unwrap().token();
         let index = local_index_key(9, token, &[KeyPart::S("p")], &[], &[]);
-        assert!(Locked::Range { start: &index, end: &successor(&index) }.touches(&item), "a row of a local index");
+        assert!(
+            IntentFilter::Range { start: &index, end: &successor(&index) }.touches(&item),
+            "a row of a local index"
+        );
         let elsewhere = row_key(1, &[KeyPart::S("q")], &[]);
-        assert!(!Locked::Range { start: &index, end: &successor(&index) }.touches(&elsewhere));
+        assert!(!IntentFilter::Range { start: &index, end: &successor(&index) }.touches(&elsewhere));
         let mut global = index.clone();
         global[0] = Space::GlobalIndex as u8;
-        assert!(!Locked::Range { start: &global, end: &[] }.touches(&item));
+        assert!(!IntentFilter::Range { start: &global, end: &[] }.touches(&item));
     }
 }
