@@ -1,10 +1,10 @@
-//! What a test says to a server that it torments, and who does it.
+//! What a test says to a server into which it injects faults, and who does it.
 //!
 //! Only in programs that are built with the feature `fault-injection`: the binary `dynamo-server-faults`. It takes a script
-//! with `--faults` before it starts, and at any time as the body of `POST /faults`. One order a line, or several with
+//! with `--faults` before it starts, and at any time as the body of `POST /faults`. One command a line, or several with
 //! semicolons between them:
 //!
-//! | order | effect |
+//! | command | effect |
 //! |---|---|
 //! | `cut 2`, `cut to 2`, `cut from 2` | messages between this node and node 2 are lost, both ways or one way |
 //! | `delay to 2 150`, `delay from 2 150` | messages take 150 ms longer |
@@ -35,7 +35,7 @@ use crate::raft::rules::{Rule, break_rule_everywhere};
 
 /// One line of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum Command {
     /// The world lies from now on.
     Inject(Fault),
     /// A rule is broken; `None` keeps all of them.
@@ -54,14 +54,14 @@ pub enum Order {
     },
 }
 
-/// A line that is no order.
+/// A line that is no command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no order")]
-pub struct NoOrder(pub String);
+#[error("{0:?} is no command")]
+pub struct UnknownCommand(pub String);
 
-/// Why an order was not obeyed.
+/// Why a command was not executed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Disobeyed {
+pub enum Failed {
     /// It is for a running node.
     #[error("there is no node yet to do that")]
     NoNode,
@@ -70,28 +70,28 @@ pub enum Disobeyed {
     Shard(u32),
 }
 
-/// The orders of a script.
+/// The commands of a script.
 ///
 /// # Errors
 /// The first line that is none.
-pub fn script(text: &str) -> Result<Vec<Order>, NoOrder> {
+pub fn script(text: &str) -> Result<Vec<Command>, UnknownCommand> {
     let lines = text.split(['\n', ';']).map(str::trim).filter(|line| !line.is_empty());
     lines
-        .map(|line| orders(line).ok_or_else(|| NoOrder(line.to_owned())))
+        .map(|line| commands(line).ok_or_else(|| UnknownCommand(line.to_owned())))
         .collect::<Result<Vec<_>, _>>()
-        .map(|orders| orders.into_iter().flatten().collect())
+        .map(|commands| commands.into_iter().flatten().collect())
 }
 
 /// Does what a script says before there is a node.
 ///
 /// # Errors
-/// [`Disobeyed::NoNode`] for orders that only a node can obey.
-pub fn obey_at_start(orders: &[Order]) -> Result<(), Disobeyed> {
-    for order in orders {
-        match *order {
-            Order::Inject(fault) => inject(fault),
-            Order::Break(rule) => break_rule_everywhere(rule),
-            Order::Stand { .. } | Order::Transfer { .. } => return Err(Disobeyed::NoNode),
+/// [`Failed::NoNode`] for commands that only a node can execute.
+pub fn execute_at_start(commands: &[Command]) -> Result<(), Failed> {
+    for command in commands {
+        match *command {
+            Command::Inject(fault) => inject(fault),
+            Command::Break(rule) => break_rule_everywhere(rule),
+            Command::Stand { .. } | Command::Transfer { .. } => return Err(Failed::NoNode),
         }
     }
     Ok(())
@@ -100,60 +100,60 @@ pub fn obey_at_start(orders: &[Order]) -> Result<(), Disobeyed> {
 /// Does what a script says to a running node.
 ///
 /// # Errors
-/// The first order that could not be obeyed; those before it were.
-pub async fn obey<E: Env>(node: &Node<E>, orders: &[Order]) -> Result<(), Disobeyed> {
-    for order in orders {
-        match *order {
-            Order::Stand { shard } => {
-                let group = node.group(shard).ok_or(Disobeyed::Shard(shard))?;
-                group.stand().await.map_err(|_| Disobeyed::Shard(shard))?;
+/// The first command that could not be executed; those before it were.
+pub async fn execute<E: Env>(node: &Node<E>, commands: &[Command]) -> Result<(), Failed> {
+    for command in commands {
+        match *command {
+            Command::Stand { shard } => {
+                let group = node.group(shard).ok_or(Failed::Shard(shard))?;
+                group.stand().await.map_err(|_| Failed::Shard(shard))?;
             }
-            Order::Transfer { shard, to } => {
-                let group = node.group(shard).ok_or(Disobeyed::Shard(shard))?;
+            Command::Transfer { shard, to } => {
+                let group = node.group(shard).ok_or(Failed::Shard(shard))?;
                 // Who cannot be elected would never take over, and the leader would wait for it.
                 if !group.members().voters.contains_key(&to) {
-                    return Err(Disobeyed::Shard(shard));
+                    return Err(Failed::Shard(shard));
                 }
-                group.transfer(to).await.map_err(|_| Disobeyed::Shard(shard))?;
+                group.transfer(to).await.map_err(|_| Failed::Shard(shard))?;
             }
-            Order::Inject(_) | Order::Break(_) => obey_at_start(&[*order])?,
+            Command::Inject(_) | Command::Break(_) => execute_at_start(&[*command])?,
         }
     }
     Ok(())
 }
 
-/// The orders of one line: two for a cut both ways.
-fn orders(line: &str) -> Option<Vec<Order>> {
+/// The commands of one line: two for a cut both ways.
+fn commands(line: &str) -> Option<Vec<Command>> {
     let mut words = line.split_whitespace();
     let first = (words.next()?, words.next()?);
-    let orders = match first {
-        ("cut", "to") => vec![Order::Inject(Fault::CutTo(number(&mut words)?))],
-        ("cut", "from") => vec![Order::Inject(Fault::CutFrom(number(&mut words)?))],
-        ("cut", "entries") if words.next()? == "to" => vec![Order::Inject(Fault::CutEntriesTo(number(&mut words)?))],
+    let commands = match first {
+        ("cut", "to") => vec![Command::Inject(Fault::CutTo(number(&mut words)?))],
+        ("cut", "from") => vec![Command::Inject(Fault::CutFrom(number(&mut words)?))],
+        ("cut", "entries") if words.next()? == "to" => vec![Command::Inject(Fault::CutEntriesTo(number(&mut words)?))],
         ("cut", peer) => {
             let peer = peer.parse().ok()?;
-            vec![Order::Inject(Fault::CutTo(peer)), Order::Inject(Fault::CutFrom(peer))]
+            vec![Command::Inject(Fault::CutTo(peer)), Command::Inject(Fault::CutFrom(peer))]
         }
-        ("delay", "to") => vec![Order::Inject(Fault::DelayTo(number(&mut words)?, millis(&mut words)?))],
-        ("delay", "from") => vec![Order::Inject(Fault::DelayFrom(number(&mut words)?, millis(&mut words)?))],
-        ("mend", "network") => vec![Order::Inject(Fault::MendNetwork)],
-        ("clock", "rate") => vec![Order::Inject(Fault::BootClockRate(number(&mut words)?))],
-        ("clock", "jump") => vec![Order::Inject(Fault::BootClockJump(millis(&mut words)?))],
-        ("clock", "wall") => vec![Order::Inject(Fault::WallClockJump(number(&mut words)?))],
-        ("mend", "clocks") => vec![Order::Inject(Fault::MendClocks)],
-        ("disk", "slow") => vec![Order::Inject(Fault::SlowDisk(millis(&mut words)?))],
-        ("disk", "reads") => vec![Order::Inject(Fault::SlowReads(millis(&mut words)?))],
-        ("disk", "free") => vec![Order::Inject(Fault::FreeBytes(number(&mut words)?))],
-        ("disk", "log") => vec![Order::Inject(Fault::LogBytes(number(&mut words)?))],
-        ("poison", number) => vec![Order::Inject(Fault::Poison(number.parse().ok()?))],
-        ("mend", "disk") => vec![Order::Inject(Fault::MendDisk)],
-        ("break", rule) => vec![Order::Break(Some(rule_named(rule)?))],
-        ("keep", "rules") => vec![Order::Break(None)],
-        ("stand", shard) => vec![Order::Stand { shard: shard.parse().ok()? }],
-        ("transfer", shard) => vec![Order::Transfer { shard: shard.parse().ok()?, to: number(&mut words)? }],
+        ("delay", "to") => vec![Command::Inject(Fault::DelayTo(number(&mut words)?, millis(&mut words)?))],
+        ("delay", "from") => vec![Command::Inject(Fault::DelayFrom(number(&mut words)?, millis(&mut words)?))],
+        ("mend", "network") => vec![Command::Inject(Fault::MendNetwork)],
+        ("clock", "rate") => vec![Command::Inject(Fault::BootClockRate(number(&mut words)?))],
+        ("clock", "jump") => vec![Command::Inject(Fault::BootClockJump(millis(&mut words)?))],
+        ("clock", "wall") => vec![Command::Inject(Fault::WallClockJump(number(&mut words)?))],
+        ("mend", "clocks") => vec![Command::Inject(Fault::MendClocks)],
+        ("disk", "slow") => vec![Command::Inject(Fault::SlowDisk(millis(&mut words)?))],
+        ("disk", "reads") => vec![Command::Inject(Fault::SlowReads(millis(&mut words)?))],
+        ("disk", "free") => vec![Command::Inject(Fault::FreeBytes(number(&mut words)?))],
+        ("disk", "log") => vec![Command::Inject(Fault::LogBytes(number(&mut words)?))],
+        ("poison", number) => vec![Command::Inject(Fault::Poison(number.parse().ok()?))],
+        ("mend", "disk") => vec![Command::Inject(Fault::MendDisk)],
+        ("break", rule) => vec![Command::Break(Some(rule_named(rule)?))],
+        ("keep", "rules") => vec![Command::Break(None)],
+        ("stand", shard) => vec![Command::Stand { shard: shard.parse().ok()? }],
+        ("transfer", shard) => vec![Command::Transfer { shard: shard.parse().ok()?, to: number(&mut words)? }],
         _ => return None,
     };
-    words.next().is_none().then_some(orders)
+    words.next().is_none().then_some(commands)
 }
 
 fn number<T: FromStr>(words: &mut SplitWhitespace<'_>) -> Option<T> {
@@ -191,31 +191,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_script_is_lines_of_orders() {
-        let orders = script("cut 2; delay to 3 150\nbreak hold-down\n\nclock wall -60000\ntransfer 4 1").unwrap();
+    fn a_script_is_lines_of_commands() {
+        let commands = script("cut 2; delay to 3 150\nbreak hold-down\n\nclock wall -60000\ntransfer 4 1").unwrap();
         assert_eq!(
-            orders,
+            commands,
             [
-                Order::Inject(Fault::CutTo(2)),
-                Order::Inject(Fault::CutFrom(2)),
-                Order::Inject(Fault::DelayTo(3, Duration::from_millis(150))),
-                Order::Break(Some(Rule::HoldDown)),
-                Order::Inject(Fault::WallClockJump(-60_000)),
-                Order::Transfer { shard: 4, to: 1 },
+                Command::Inject(Fault::CutTo(2)),
+                Command::Inject(Fault::CutFrom(2)),
+                Command::Inject(Fault::DelayTo(3, Duration::from_millis(150))),
+                Command::Break(Some(Rule::HoldDown)),
+                Command::Inject(Fault::WallClockJump(-60_000)),
+                Command::Transfer { shard: 4, to: 1 },
             ]
         );
         assert_eq!(script("").unwrap(), []);
     }
 
     #[test]
-    fn what_is_no_order_is_refused() {
+    fn what_is_no_command_is_refused() {
         for line in ["cut", "cut two", "cut to", "break everything", "disk", "stand 1 2", "delay to 3", "mend"] {
-            assert_eq!(script(&format!("cut 1\n{line}")), Err(NoOrder(line.to_owned())));
+            assert_eq!(script(&format!("cut 1\n{line}")), Err(UnknownCommand(line.to_owned())));
         }
     }
 
     #[test]
     fn only_a_node_can_stand() {
-        assert_eq!(obey_at_start(&script("stand 0").unwrap()), Err(Disobeyed::NoNode));
+        assert_eq!(execute_at_start(&script("stand 0").unwrap()), Err(Failed::NoNode));
     }
 }

@@ -66,8 +66,8 @@ fn keep_files_private() {
 
 #[cfg(feature = "fault-injection")]
 fn begin_with_faults(script: &str) -> Result<(), String> {
-    let orders = crate::faults::script(script).map_err(|error| error.to_string())?;
-    crate::faults::obey_at_start(&orders).map_err(|error| error.to_string())
+    let commands = crate::faults::script(script).map_err(|error| error.to_string())?;
+    crate::faults::execute_at_start(&commands).map_err(|error| error.to_string())
 }
 
 /// RocksDB allocates with the C library, write buffers in blocks of a megabyte. By default that library keeps freed blocks

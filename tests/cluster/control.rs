@@ -21,7 +21,7 @@ async fn the_binary_that_people_run_has_no_faults_to_offer() {
 }
 
 #[tokio::test]
-async fn a_node_obeys_what_it_understands() {
+async fn a_node_executes_what_it_understands() {
     let mut fleet = Fleet::prepare(Shape { nodes: 1, shards: 1, ..Shape::default() });
     let alone = |port: String| vec!["--in-memory".to_owned(), format!("--port={port}")];
     fleet.start_with(1, &alone(fleet.address(1).port().to_string())).expect("it starts");

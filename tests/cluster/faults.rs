@@ -21,7 +21,7 @@ const ANSWERED_MIN: u64 = 200;
 /// Transactions of each kind that the short run must have answered, so that it is about serializability, too.
 const TRANSACTIONS_MIN: u64 = 20;
 
-/// Seconds of torment of one round of the long run.
+/// Seconds of injected faults of one round of the long run.
 const ROUND: Duration = Duration::from_secs(110);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -105,14 +105,14 @@ const FAULTS: [(&str, Harm); 14] = [
     ("leader: cut off both ways", Harm::Isolate),
     ("leader: cut off, nobody hears it", Harm::Mute),
     ("leader: cut off, it hears nobody", Harm::Deafen),
-    ("leader: the log's disk hangs", Harm::Order("disk slow 60000", "mend disk")),
-    ("leader: its disk is full", Harm::Order("disk free 0", "mend disk")),
-    ("leader: wall clock 1 h ahead", Harm::Order("clock wall 3600000", "mend clocks")),
+    ("leader: the log's disk hangs", Harm::Command("disk slow 60000", "mend disk")),
+    ("leader: its disk is full", Harm::Command("disk free 0", "mend disk")),
+    ("leader: wall clock 1 h ahead", Harm::Command("clock wall 3600000", "mend clocks")),
     ("leader: asked to hand over", Harm::HandOver),
     ("follower: kill -9", Harm::KillFollower),
     ("follower: cut off both ways", Harm::IsolateFollower),
-    ("follower: the log's disk hangs", Harm::OrderFollower("disk slow 60000", "mend disk")),
-    ("follower: its disk is full", Harm::OrderFollower("disk free 0", "mend disk")),
+    ("follower: the log's disk hangs", Harm::CommandFollower("disk slow 60000", "mend disk")),
+    ("follower: its disk is full", Harm::CommandFollower("disk free 0", "mend disk")),
 ];
 
 /// What is done to a node, and undone.
@@ -124,11 +124,11 @@ enum Harm {
     Isolate,
     Mute,
     Deafen,
-    Order(&'static str, &'static str),
+    Command(&'static str, &'static str),
     HandOver,
     KillFollower,
     IsolateFollower,
-    OrderFollower(&'static str, &'static str),
+    CommandFollower(&'static str, &'static str),
 }
 
 /// How long a fault lasts. Whoever is to take over has done so long before.
@@ -172,11 +172,11 @@ async fn gap_of(fleet: &mut Fleet, harm: Harm) -> Duration {
         Harm::Isolate => fleet.isolate(leader).await,
         Harm::Mute => fleet.mute(leader).await,
         Harm::Deafen => fleet.deafen(leader).await,
-        Harm::Order(script, _) => fleet.must(leader, script).await,
+        Harm::Command(script, _) => fleet.must(leader, script).await,
         Harm::HandOver => fleet.must(leader, &format!("transfer 0 {follower}")).await,
         Harm::KillFollower => fleet.kill(follower),
         Harm::IsolateFollower => fleet.isolate(follower).await,
-        Harm::OrderFollower(script, _) => fleet.must(follower, script).await,
+        Harm::CommandFollower(script, _) => fleet.must(follower, script).await,
     }
     tokio::time::sleep(FAULT_LASTS).await;
     match harm {
@@ -184,8 +184,8 @@ async fn gap_of(fleet: &mut Fleet, harm: Harm) -> Duration {
         Harm::KillFollower => fleet.start(follower).expect("it starts again"),
         Harm::Pause => fleet.resume(leader),
         Harm::Isolate | Harm::Mute | Harm::Deafen | Harm::IsolateFollower => fleet.mend().await,
-        Harm::Order(_, mend) => fleet.must(leader, mend).await,
-        Harm::OrderFollower(_, mend) => fleet.must(follower, mend).await,
+        Harm::Command(_, mend) => fleet.must(leader, mend).await,
+        Harm::CommandFollower(_, mend) => fleet.must(follower, mend).await,
         Harm::HandOver => {}
     }
     for id in fleet.ids() {

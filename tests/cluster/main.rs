@@ -1,4 +1,4 @@
-//! Clusters of real processes under torment.
+//! Clusters of real processes under injected faults.
 //!
 //! The processes are `dynamo-server-faults`: `cargo build -p dynamo-server --features fault-injection --bin
 //! dynamo-server-faults` with the profile of the tests. `./check` builds it.

@@ -22,7 +22,7 @@ pub fn path() -> PathBuf {
     built("dynamo-server", "cargo build -p dynamo-server")
 }
 
-/// The same for the binary that lets itself be tormented.
+/// The same for the binary into which faults can be injected.
 pub fn faults_path() -> PathBuf {
     let bin = "dynamo-server-faults";
     built(bin, "cargo build -p dynamo-server --features fault-injection --bin dynamo-server-faults")

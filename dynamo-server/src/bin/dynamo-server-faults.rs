@@ -1,4 +1,4 @@
-//! The server for tests that torment it: the same as `dynamo-server`, built with the feature `fault-injection`, which
+//! The server for tests that inject faults into it: the same as `dynamo-server`, built with the feature `fault-injection`, which
 //! opens it to scripts of faults ([`dynamo_server::faults`]). Never for data that anybody wants to keep.
 
 #[global_allocator]

@@ -12,11 +12,11 @@ pub(super) async fn answer<E: Env>(node: &Node<E>, script: Option<&[u8]>) -> Rep
     let Some(script) = script else {
         return refused("the script could not be read");
     };
-    let orders = match faults::script(&String::from_utf8_lossy(script)) {
-        Ok(orders) => orders,
+    let commands = match faults::script(&String::from_utf8_lossy(script)) {
+        Ok(commands) => commands,
         Err(error) => return refused(error),
     };
-    match faults::obey(node, &orders).await {
+    match faults::execute(node, &commands).await {
         Ok(()) => plain(StatusCode::OK, "text/plain", "done\n"),
         Err(error) => refused(error),
     }

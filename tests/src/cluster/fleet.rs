@@ -334,18 +334,18 @@ impl Fleet {
         text.lines().filter_map(shard_view).collect()
     }
 
-    /// Lets a node obey a script of faults; whether it did.
+    /// Has a node execute a script of faults; whether it did.
     pub async fn order(&self, id: u64, script: &str) -> bool {
         self.is_up(id) && matches!(self.plain(id, "POST", "/faults", script).await, Some((200, _)))
     }
 
-    /// Lets a node obey a script of faults.
+    /// Has a node execute a script of faults.
     ///
     /// # Panics
     /// When it does not.
     pub async fn must(&self, id: u64, script: &str) {
         let answer = self.plain(id, "POST", "/faults", script).await;
-        assert!(matches!(answer, Some((200, _))), "node {id} does not obey {script:?}: {answer:?}");
+        assert!(matches!(answer, Some((200, _))), "node {id} does not execute {script:?}: {answer:?}");
     }
 
     /// Any HTTP request to a node.

@@ -1,4 +1,4 @@
-//! A cluster of real server processes, clients that write down what they see, and somebody who torments them.
+//! A cluster of real server processes, clients that write down what they see, and a nemesis that injects faults.
 //!
 //! ```text
 //! clients ──HTTP──▶ node 1 ◀──peers──▶ node 2 ◀──peers──▶ node 3        each a process of `dynamo-server-faults`

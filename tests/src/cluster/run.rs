@@ -61,7 +61,7 @@ pub async fn run(plan: Plan) -> Report {
     workload.set_up(fleet.address(1)).await;
     let clients = start_clients(&plan, &fleet, &workload);
     let mut nemesis = Nemesis::new(Rng::for_user(plan.seed, 0));
-    torment(&plan, &mut fleet, &mut nemesis).await;
+    inject(&plan, &mut fleet, &mut nemesis).await;
     let not_healed = wait_healed(&fleet, &workload).await;
     workload.end();
     for client in clients {
@@ -92,7 +92,7 @@ pub fn start_clients(
 }
 
 /// Each kind of harm once, in an order of the seed's, then any, until the time is over.
-async fn torment(plan: &Plan, fleet: &mut Fleet, nemesis: &mut Nemesis) {
+async fn inject(plan: &Plan, fleet: &mut Fleet, nemesis: &mut Nemesis) {
     let began = Instant::now();
     let mut rng = Rng::for_user(plan.seed, u64::MAX);
     let mut first = rng.distinct(plan.harms.len() as u64, plan.harms.len() as u64);

@@ -489,7 +489,7 @@ impl Visitor {
         true
     }
 
-    /// Looks at everything once more, when nothing is tormented any more: what was acknowledged must be there.
+    /// Looks at everything once more, when no faults are injected any more: what was acknowledged must be there.
     pub async fn look_back(&mut self) {
         let mix = self.workload.mix;
         if mix.items {

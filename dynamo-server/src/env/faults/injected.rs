@@ -1,4 +1,4 @@
-//! The seams of a program that tests torment.
+//! The seams of a program into which tests inject faults.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
