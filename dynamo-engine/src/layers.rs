@@ -4,8 +4,8 @@
 
 /// From the bottom.
 const LAYERS: [&str; 17] = [
-    "ids", "cost", "context", "keyspace", "item", "ttl", "fault", "capacity", "catalog", "messages", "lane", "command",
-    "stream", "apply", "reply", "read", "plan",
+    "ids", "cost", "context", "keyspace", "item", "ttl", "fault", "capacity", "catalog", "messages", "channel",
+    "command", "stream", "apply", "reply", "read", "plan",
 ];
 
 #[test]

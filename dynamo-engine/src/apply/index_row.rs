@@ -13,7 +13,7 @@ use crate::capacity::write_units;
 use crate::catalog::{IndexDescriptor, KeyAttribute, KeyType, Projection, TableDescriptor};
 use crate::item::{Corrupt, ItemBody, ItemRef, stored_item};
 use crate::keyspace::{KeyPart, KeyValue, RowKey, global_index_key, local_index_key};
-use crate::lane::IndexMutation;
+use crate::outbox::IndexMutation;
 use dynamo_protocol::limits::{PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX};
 
 /// The key under which `item` stands in `index`; `None` where it has no row there.

@@ -1,4 +1,4 @@
-//! What stands for tables, indexes, streams and places in lanes in keys and commands.
+//! What stands for tables, indexes, streams and places in channels in keys and commands.
 
 mod stream;
 
@@ -18,16 +18,16 @@ pub struct TableId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IndexId(pub u64);
 
-/// A place in one of a shard's lanes.
+/// A place in one of a shard's channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LanePosition {
-    /// Where the lane leads.
+pub struct OutboxPosition {
+    /// Where the channel leads.
     pub target: ShardId,
-    /// The number in the lane; the first one is 1.
+    /// The number in the channel; the first one is 1.
     pub sequence: u64,
 }
 
-impl LanePosition {
+impl OutboxPosition {
     /// Appends the bytes.
     pub fn encode(self, out: &mut Vec<u8>) {
         put_u64(out, u64::from(self.target.0));
@@ -38,7 +38,7 @@ impl LanePosition {
     ///
     /// # Errors
     /// [`DecodeError`] where there is none.
-    pub fn decode(input: &mut &[u8]) -> Result<LanePosition, DecodeError> {
-        Ok(LanePosition { target: ShardId(get_u32(input)?), sequence: get_u64(input)? })
+    pub fn decode(input: &mut &[u8]) -> Result<OutboxPosition, DecodeError> {
+        Ok(OutboxPosition { target: ShardId(get_u32(input)?), sequence: get_u64(input)? })
     }
 }

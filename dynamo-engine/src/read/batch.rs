@@ -10,7 +10,7 @@ use crate::catalog::TableDescriptor;
 use crate::item::ItemRef;
 use crate::keyspace::ItemKey;
 
-use super::fence::reader;
+use super::read_set::reader;
 use super::report::{CapacityReport, units};
 use super::{ReadError, Shape, Views};
 

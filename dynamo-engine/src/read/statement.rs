@@ -16,8 +16,8 @@ use crate::item::{Decoded, ItemRef};
 use crate::keyspace::ItemKey;
 use crate::reply::write_failed_statement;
 
-use super::fence::reader;
 use super::page::Run;
+use super::read_set::reader;
 use super::report::{CapacityReport, units};
 use super::{ReadError, Shape, Views};
 

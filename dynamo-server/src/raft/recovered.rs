@@ -53,7 +53,7 @@ impl RecoveredState {
     /// What the shard publishes to begin with.
     pub fn publish(&self) -> Published {
         let applied_next = self.applied.map_or(0, |applied| applied.index() + 1);
-        let published = Published::new(applied_next, self.shard.catalog(), self.shard.ceiling, &self.shard.lanes);
+        let published = Published::new(applied_next, self.shard.catalog(), self.shard.ceiling, &self.shard.channels);
         published.set_transactions(&self.shard.locks);
         published.show_streams(self.shard.streams.totals());
         published.with_epoch(self.shard.map.epoch(self.shard.id).unwrap_or(Epoch::FIRST))
