@@ -181,6 +181,7 @@ fn rule_named(name: &str) -> Option<Rule> {
         "incarnations" => Some(Rule::Incarnations),
         "view-after-lease" => Some(Rule::ViewAfterLease),
         "wait-for-room" => Some(Rule::WaitForRoom),
+        "quorum-is-heard" => Some(Rule::QuorumIsHeard),
         "poison-stops" => Some(Rule::PoisonStops),
         _ => None,
     }

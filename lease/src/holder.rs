@@ -49,6 +49,8 @@ pub struct Holder<N> {
     configs: BTreeMap<u64, Voters<N>>,
     /// Per peer, until when what it acknowledged in this reign may be counted on.
     reliable_until: BTreeMap<N, Moment>,
+    /// Per peer, when it was last heard in this reign, whatever it said; on the clock of whoever tells.
+    heard: BTreeMap<N, Moment>,
     /// Counts beginnings and ends; see [`Holder::generation`].
     generation: u64,
     /// Set once by [`Holder::shut_down`].
@@ -76,6 +78,7 @@ impl<N: Ord + Clone> Holder<N> {
             spent_term: None,
             configs: configs.into_iter().collect(),
             reliable_until: BTreeMap::new(),
+            heard: BTreeMap::new(),
             generation: 0,
             is_shut_down: false,
         }
@@ -137,6 +140,23 @@ impl<N: Ord + Clone> Holder<N> {
         }
     }
 
+    /// `peer` answered something in our `term`, at `now`; what, and whether it promised anything, does not matter. No lease
+    /// comes of it, only [`heard_by_quorum`](Holder::heard_by_quorum).
+    pub fn heard(&mut self, term: u64, peer: &N, now: Moment) {
+        if self.reign.is_none_or(|reign| reign.term != term) {
+            return;
+        }
+        let latest = self.heard.entry(peer.clone()).or_insert(now);
+        *latest = (*latest).max(now);
+    }
+
+    /// The latest moment at which a quorum of every possibly active configuration had been heard from; `None` while there is
+    /// none, [`Moment::FOREVER`] for a sole voter. A leader that has waited too long for the next such moment can commit
+    /// nothing and should not keep others from being elected: the *check of the quorum* (Ongaro's thesis, 6.2).
+    pub fn heard_by_quorum(&self) -> Option<Moment> {
+        self.quorum_of(&self.heard)
+    }
+
     /// A configuration entry is about to be appended at `index`: call **before** it is written or sent. From now on
     /// the lease needs its quorum too.
     pub fn config_appended(&mut self, index: u64, voters: Voters<N>) {
@@ -183,7 +203,7 @@ impl<N: Ord + Clone> Holder<N> {
     /// leader counts itself as acknowledging always (it can help elect another only through
     /// [`vote_saved`](Holder::vote_saved), which ends the reign first).
     pub fn deadline(&self) -> Moment {
-        match self.quorum_until() {
+        match self.quorum_of(&self.reliable_until) {
             Some(until) if self.may_believe() => until,
             _ => Moment::NEVER,
         }
@@ -206,10 +226,10 @@ impl<N: Ord + Clone> Holder<N> {
         self.reign.map(|reign| reign.term)
     }
 
-    /// Until when a quorum of every possibly active configuration may be counted on.
-    fn quorum_until(&self) -> Option<Moment> {
-        let reached =
-            |node: &N| if *node == self.me { Some(Moment::FOREVER) } else { self.reliable_until.get(node).copied() };
+    /// The latest moment that a quorum of every possibly active configuration has reached, each peer its own; this node
+    /// has reached every moment.
+    fn quorum_of(&self, reached: &BTreeMap<N, Moment>) -> Option<Moment> {
+        let reached = |node: &N| if *node == self.me { Some(Moment::FOREVER) } else { reached.get(node).copied() };
         let mut earliest: Option<Moment> = None;
         for voters in self.configs.values() {
             let of_config = voters.quorum_moment(reached)?;
@@ -230,6 +250,7 @@ impl<N: Ord + Clone> Holder<N> {
         let Some(reign) = self.reign.take() else { return };
         self.spent_term = self.spent_term.max(Some(reign.term));
         self.reliable_until.clear();
+        self.heard.clear();
         self.generation += 1;
     }
 }
@@ -300,6 +321,24 @@ mod tests {
         holder.config_applied(6);
         holder.acked(4, &5, at(800), LEASE);
         assert_eq!(holder.deadline(), at(800 + BELIEF), "the old set does not matter any more");
+    }
+
+    #[test]
+    fn a_quorum_is_heard_without_any_promise_and_gives_no_lease() {
+        let mut holder = reigning(Voters::of([1, 2, 3]));
+        assert_eq!(holder.heard_by_quorum(), None);
+        holder.heard(4, &2, at(700));
+        holder.heard(3, &3, at(900));
+        assert_eq!((holder.heard_by_quorum(), holder.deadline()), (Some(at(700)), Moment::NEVER));
+        holder.heard(4, &2, at(600));
+        holder.config_appended(5, Voters::of([1, 2, 3, 4, 5]));
+        assert_eq!(holder.heard_by_quorum(), None, "the new configuration needs three of five");
+        holder.heard(4, &4, at(650));
+        assert_eq!(holder.heard_by_quorum(), Some(at(650)));
+        holder.transfer_started();
+        holder.vote_saved(own(6));
+        assert_eq!(holder.heard_by_quorum(), None, "what was heard does not outlive the term");
+        assert_eq!(reigning(Voters::of([1])).heard_by_quorum(), Some(Moment::FOREVER));
     }
 
     #[test]

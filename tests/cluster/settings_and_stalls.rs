@@ -166,6 +166,31 @@ async fn a_leader_whose_disk_hangs_is_followed_by_another() {
     .await;
 }
 
+/// The leader's messages arrive, and it gets no answers: its followers must not go on electing nobody else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_hears_nobody_is_replaced() {
+    let mut fleet = Fleet::found(Shape { shards: 1, ..Shape::default() }).await;
+    create_table(&fleet, 1).await;
+    for round in 0..2 {
+        let leader = fleet.some_leader(0).await;
+        let others = fleet.others(leader);
+        let value = format!("while node {leader} is deaf, {round}");
+        fleet.deafen(leader).await;
+        for other in &others {
+            eventually("the others take writes", async || put(&fleet, *other, "a", &value).await.then_some(())).await;
+        }
+        let mut leading = 0;
+        for other in &others {
+            leading += usize::from(fleet.shards(*other).await.first().is_some_and(|view| view.leads));
+        }
+        assert_eq!(leading, 1, "node {leader} does not hear that it was deposed, the others know");
+        assert!(fleet.log(leader).contains("hears no quorum"), "{}", fleet.log(leader));
+        fleet.mend().await;
+        let read = eventually("it is a member again", async || get(&fleet, leader, "a", true).await).await;
+        assert_eq!(read, value);
+    }
+}
+
 /// More scans hang than may run at the same time; each ends with its request's time, and none takes what other reads need.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reads_that_hang_end_with_their_requests_and_give_their_places_back() {

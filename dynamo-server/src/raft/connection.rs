@@ -6,7 +6,7 @@ use std::time::Duration;
 use openraft::AnyError;
 use openraft::errors::{RPCError, Unreachable};
 
-use super::lease_feed::LeaseFeed;
+use super::lease_feed::{LeaseFeed, now};
 use super::message::{self, Message};
 use super::published::Published;
 use super::rules::{self, Rule};
@@ -71,6 +71,17 @@ impl<E: Env> Connection<E> {
         self.ask(Lane::Snapshot, body, limit).await
     }
 
+    /// In place of an append: asks only whether the peer is there. Where a quorum is heard by that, the append may follow.
+    pub(super) async fn probe(&self, term: u64, is_new: bool, limit: Duration) -> Result<(), RPCError<Types<E>>> {
+        if is_new {
+            let shard = self.group;
+            tracing::warn!(shard, term, "this leader hears no quorum: others may be elected until it hears one again");
+        }
+        self.call(Message::Probe, limit).await?;
+        self.lease.peer_answered(term, self.peer, now::<E>());
+        self.lease.may_append(term, now::<E>()).map_err(|_| unreachable(QuorumUnheard))
+    }
+
     pub(super) fn acknowledges(&mut self, next: u64) {
         self.acknowledged_next = self.acknowledged_next.max(next);
     }
@@ -88,6 +99,11 @@ impl<E: Env> Connection<E> {
         self.acknowledged_next = 0;
     }
 }
+
+/// Why an append is not sent.
+#[derive(Debug, thiserror::Error)]
+#[error("no quorum is heard")]
+struct QuorumUnheard;
 
 pub(super) fn unreachable<E: Env>(error: impl std::error::Error + 'static) -> RPCError<Types<E>> {
     RPCError::Unreachable(Unreachable::new(&AnyError::new(&error)))

@@ -12,6 +12,7 @@
 //! | a snapshot brings a membership | `Machine::install_snapshot` | |
 //! | an entry of a term is applied | `Machine::apply` | the own-term gate |
 //! | a peer accepted a message | `Connection`, with the time at which exactly that message was sent, and what was promised | |
+//! | a peer answered anything | `Connection` | the next message is sent: see [`LeaseFeed::may_append`] |
 //! | a transfer starts | `Connection::transfer_leader` | the target hears of it |
 //! | this node stops | `Group::shutdown` | |
 //!
@@ -55,12 +56,21 @@ pub struct LeaseFeed {
     /// The same term once an entry of it is applied here: the inherited log is applied, so that timestamps may be
     /// issued. A transfer takes the lease away but not this.
     leading: AtomicU64,
+    /// When this node, leading, last heard a quorum.
+    contact: Mutex<Contact>,
     /// When a message of a leader was last promised, in nanoseconds of the monotonic clock; zero where none was.
     heard_ns: AtomicU64,
     /// How new the state here is known to be.
     freshness: Mutex<Freshness>,
     /// Told when `leading` is set.
     begins_to_lead: Notify,
+}
+
+/// When a leader last heard a quorum. The first message of a term begins it.
+struct Contact {
+    term: u64,
+    at: Moment,
+    is_lost: bool,
 }
 
 /// The voters of a membership, as the lease counts them.
@@ -109,6 +119,7 @@ impl LeaseFeed {
             holder: SharedHolder::new(Holder::new(me, timing, configs)),
             elected: AtomicU64::new(NO_TERM),
             leading: AtomicU64::new(NO_TERM),
+            contact: Mutex::new(Contact { term: NO_TERM, at: Moment::NEVER, is_lost: false }),
             heard_ns: AtomicU64::new(0),
             freshness: Mutex::new(Freshness::new(base)),
             begins_to_lead: Notify::new(),
@@ -213,6 +224,35 @@ impl LeaseFeed {
     pub(super) fn peer_accepted(&self, term: u64, peer: NodeId, sent_at: Moment, promised: Duration) {
         let promised = if rules::is_kept(Rule::CountWhatWasPromised) { promised } else { self.timing.promise() };
         self.holder.update(|holder| holder.acked(term, &peer, sent_at, promised));
+    }
+
+    /// A peer answered something that was sent in `term`.
+    pub(super) fn peer_answered(&self, term: u64, peer: NodeId, now: Moment) {
+        let heard = self.holder.update(|holder| {
+            holder.heard(term, &peer, now);
+            holder.heard_by_quorum()
+        });
+        let mut contact = self.contact.lock();
+        if let Some(heard) = heard.filter(|_| contact.term == term) {
+            contact.at = contact.at.max(heard);
+        }
+    }
+
+    /// Whether this node, leading `term`, may send appends, each of which makes whoever hears it promise to elect nobody
+    /// else: while it hears a quorum itself. One that is heard and hears nobody would otherwise keep the others from
+    /// electing a leader that can do something, for as long as that lasts. `Err` with whether it is new that it may not.
+    pub(super) fn may_append(&self, term: u64, now: Moment) -> Result<(), bool> {
+        if !rules::is_kept(Rule::QuorumIsHeard) {
+            return Ok(());
+        }
+        let mut contact = self.contact.lock();
+        if contact.term != term {
+            *contact = Contact { term, at: now, is_lost: false };
+        }
+        let was_lost = contact.is_lost;
+        // As long as whoever heard the last message before has promised.
+        contact.is_lost = now.since(contact.at) > self.timing.promise();
+        if contact.is_lost { Err(!was_lost) } else { Ok(()) }
     }
 
     pub(super) fn transfer_starts(&self) {
@@ -426,6 +466,24 @@ mod tests {
         assert!(!holds(&feed, 890), "0.8 of the lease less the margin");
         feed.log_is_cut(5);
         assert!(holds(&feed, 5_000), "the entry never was");
+    }
+
+    #[test]
+    fn a_leader_that_hears_no_quorum_sends_no_appends() {
+        let feed = start(&[1, 2, 3], None);
+        feed.vote_is_saved(&Vote::new_committed(2, 1));
+        assert_eq!(feed.may_append(2, at(10_000)), Ok(()), "a term begins with its first message");
+        assert_eq!(feed.may_append(2, at(11_000)), Ok(()));
+        assert_eq!(feed.may_append(2, at(11_001)), Err(true));
+        assert_eq!(feed.may_append(2, at(11_002)), Err(false), "said once");
+        feed.peer_answered(1, 2, at(11_100));
+        assert_eq!(feed.may_append(2, at(11_200)), Err(false), "an answer to a message of an earlier term");
+        feed.peer_answered(2, 2, at(11_300));
+        assert_eq!(feed.may_append(2, at(12_300)), Ok(()));
+        assert!(!holds(&feed, 11_300), "to be heard gives no lease");
+        assert_eq!(feed.may_append(2, at(12_301)), Err(true));
+        feed.vote_is_saved(&Vote::new_committed(3, 1));
+        assert_eq!(feed.may_append(3, at(60_000)), Ok(()));
     }
 
     #[test]

@@ -7,7 +7,9 @@
 //!   vote      vote · last log id? · transfer (1)          pre-vote: the same
 //!   transfer  vote · target node · last log id?
 //!   kinds 5 to 7: parts of a snapshot, see `snapshot_message`
+//!   probe     nothing
 //! response  format (1) · tag (1) · …
+//!   probe     nothing
 //!   append    format (1) · promised µs · wall time · mark · tag (1) · …
 //! ```
 
@@ -33,6 +35,8 @@ const KIND_VOTE: u8 = 2;
 const KIND_PRE_VOTE: u8 = 3;
 const KIND_TRANSFER: u8 = 4;
 
+const KIND_PROBE: u8 = 8;
+
 const APPEND_SUCCESS: u8 = 0;
 const APPEND_PARTIAL: u8 = 1;
 const APPEND_CONFLICT: u8 = 2;
@@ -54,6 +58,8 @@ pub enum Message<E: Env> {
     Transfer(TransferLeaderRequest<Types<E>>),
     /// Take a part of a snapshot.
     Snapshot(SnapshotMessage),
+    /// Are you there? Whoever answers promises nothing.
+    Probe,
 }
 
 /// What a leader says beside an append.
@@ -94,6 +100,7 @@ pub fn encode<E: Env>(group: u32, message: &Message<E>) -> Bytes {
         Message::PreVote(_) => KIND_PRE_VOTE,
         Message::Transfer(_) => KIND_TRANSFER,
         Message::Snapshot(message) => message.kind(),
+        Message::Probe => KIND_PROBE,
     };
     let mut out = vec![LOG_FORMAT, kind];
     put_u64(&mut out, u64::from(group));
@@ -110,6 +117,7 @@ pub fn encode<E: Env>(group: u32, message: &Message<E>) -> Bytes {
             put_log_id_option(&mut out, request.last_log_id());
         }
         Message::Snapshot(message) => message.put(&mut out),
+        Message::Probe => {}
     }
     out.into()
 }
@@ -153,6 +161,7 @@ pub fn decode<E: Env>(bytes: &Bytes) -> Result<(u32, Message<E>), CodecError> {
             Message::Transfer(TransferLeaderRequest::new(from, target, get_log_id_option(input)?))
         }
         KIND_BEGIN | KIND_CHUNK | KIND_END => Message::Snapshot(SnapshotMessage::get(kind, bytes, input)?),
+        KIND_PROBE => Message::Probe,
         other => return Err(CodecError::Kind(other)),
     };
     finish(input)?;
@@ -237,6 +246,11 @@ pub fn decode_append_response<E: Env>(
     };
     finish(input)?;
     Ok((word, response))
+}
+
+/// The bytes of the answer to [`Message::Probe`].
+pub fn encode_probe_response() -> Bytes {
+    Bytes::from_static(&[LOG_FORMAT])
 }
 
 /// The bytes of the answer to [`Message::Vote`] and [`Message::PreVote`].
@@ -348,11 +362,12 @@ mod tests {
         asked.leadership_transfer = true;
         let transfer = TransferLeaderRequest::new(Vote::new_committed(3, 1), 2, Some(at(8)));
         let word = LeaderWord { mark: u64::MAX, applied_next: Some(0), median_wall_ms: Some(1_700_000_000_000) };
-        let messages: [Message<TokioEnv>; 4] = [
+        let messages: [Message<TokioEnv>; 5] = [
             Message::Append(append(), word),
             Message::Vote(asked.clone()),
             Message::PreVote(asked.clone()),
             Message::Transfer(transfer.clone()),
+            Message::Probe,
         ];
         for message in &messages {
             let bytes = encode(300, message);
@@ -365,6 +380,7 @@ mod tests {
                 (Message::Vote(sent), Message::Vote(read)) => assert_eq!(*sent, read),
                 (Message::PreVote(sent), Message::PreVote(read)) => assert_eq!(*sent, read),
                 (Message::Transfer(sent), Message::Transfer(read)) => assert_eq!(*sent, read),
+                (Message::Probe, Message::Probe) => {}
                 _ => panic!("another kind came back"),
             }
             for cut in 0..bytes.len() {

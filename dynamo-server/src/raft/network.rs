@@ -8,6 +8,11 @@
 //! read-index relies on that: with two of them under way it would count the late answer to the first as one to the second,
 //! which perhaps nobody has received. A test counts them.
 //!
+//! A leader that hears no quorum sends probes in place of appends, and the time of its followers' promises runs out: see
+//! [`LeaseFeed::may_append`]. Probes promise nothing, so nothing stands in the way of an election; and since they are answered
+//! by whoever is there, a leader that nobody else can replace (the only other voter lacks entries) goes on by itself once a
+//! quorum is back.
+//!
 //! A group with one voter never makes a connection.
 
 use std::future::Future;
@@ -26,7 +31,7 @@ use openraft::{AnyError, OptionalSend, RaftNetworkFactory, RaftNetworkV2, Snapsh
 
 use super::connection::{Connection, unreachable};
 use super::freshness::NO_MARK;
-use super::lease_feed::LeaseFeed;
+use super::lease_feed::{LeaseFeed, now};
 use super::message::{self, LeaderWord, Message};
 use super::published::Published;
 use super::rules::{self, Rule};
@@ -100,6 +105,9 @@ impl<E: Env> RaftNetworkV2<Types<E>> for Connection<E> {
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<Types<E>>, RPCError<Types<E>>> {
         let term = request.vote.leader_id.term;
+        if let Err(is_new) = self.lease.may_append(term, now::<E>()) {
+            self.probe(term, is_new, option.soft_ttl()).await?;
+        }
         let behind = |log_id: Option<LogId>| log_id.map_or(0, |log_id| log_id.index() + 1);
         let (first_next, last) = (behind(request.prev_log_id), request.entries.last().map(|entry| entry.log_id));
         // Before the look at the lease: as much was applied while nobody else could have acknowledged anything.
@@ -113,6 +121,7 @@ impl<E: Env> RaftNetworkV2<Types<E>> for Connection<E> {
         };
         let answer = self.call(Message::Append(request, word), option.soft_ttl()).await?;
         let (word, response) = message::decode_append_response(&answer).map_err(unreachable)?;
+        self.lease.peer_answered(term, self.peer, now::<E>());
         self.mark = word.mark;
         self.wall_clocks.follower_said(self.peer, word.wall_ms, asked_ns, E::wall_ms(), E::monotonic_ns());
         match &response {

@@ -44,6 +44,8 @@ pub enum Rule {
     WaitForRoom,
     /// The state is looked at after the lease was found to hold. Broken, single items are read before.
     ViewAfterLease,
+    /// A leader that hears no quorum asks nobody to promise it anything.
+    QuorumIsHeard,
     /// A shard stands still at an entry that cannot be applied. Broken, the entry is passed over.
     PoisonStops,
 }

@@ -11,6 +11,7 @@
 //! - The last part of a snapshot is promised as an append is.
 //! - A vote is looked at *twice*: a message of the leader may have been accepted while openraft was deciding, and an
 //!   answer that is withheld is only an answer lost on the way.
+//! - A probe promises nothing: it comes from a leader that hears no quorum.
 //! - A transfer lifts the promise made to the leader that says so: it has given its lease away before.
 //!
 //! A caller whose incarnation is not the one that the membership here names for its number is heard only where its log goes
@@ -57,6 +58,7 @@ fn reach<E: Env>(message: &Message<E>) -> Option<Option<LogId>> {
         Message::Vote(request) | Message::PreVote(request) => request.last_log_id,
         Message::Transfer(request) => request.last_log_id().copied(),
         Message::Snapshot(message) => return message.last_log_id(),
+        Message::Probe => return None,
     })
 }
 
@@ -93,6 +95,9 @@ impl<E: Env> Group<E> {
                 let response = self.raft().handle_transfer_leader(request).await.map_err(|_| ServeError::Stopped)?;
                 Ok(message::encode_transfer_response::<E>(&response))
             }
+            // One that stands still acknowledges nothing: its leader must not count on it.
+            Message::Probe if self.published().quarantine().is_some() => Err(ServeError::Stopped),
+            Message::Probe => Ok(message::encode_probe_response()),
             Message::Snapshot(message) => Ok(self.serve_snapshot(message).await?.encode()),
         }
     }

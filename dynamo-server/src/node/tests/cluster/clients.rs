@@ -50,12 +50,24 @@ pub struct Record {
     pub snapshots: AtomicU64,
     /// When the last write was acknowledged.
     pub last_write_ns: AtomicU64,
+    /// What a scenario found wrong itself.
+    blamed: Mutex<Option<String>>,
 }
 
 impl Record {
     /// Lets clients write or keeps them from it.
     pub fn allow_writes(&self, allowed: bool) {
         self.no_writes.store(!allowed, Ordering::Relaxed);
+    }
+
+    /// Says what a scenario found wrong.
+    pub fn blame(&self, wrong: String) {
+        self.blamed.lock().get_or_insert(wrong);
+    }
+
+    /// What a scenario found wrong first.
+    pub fn blamed(&self) -> Option<String> {
+        self.blamed.lock().clone()
     }
 
     /// Ends all clients.

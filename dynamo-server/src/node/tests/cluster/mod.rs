@@ -25,7 +25,7 @@
 //! | `set_clocks` | wall clocks that were all ahead and are set right |
 //! | `schedules` | rules that chance breaks too seldom: one schedule each, to the letter, red and green |
 //!
-//! The long run, 300 seeds of each of 23 scenarios, 6,900 together, and an hour of injected faults in real processes:
+//! The long run, 300 seeds of each of 24 scenarios, 7,200 together, and an hour of injected faults in real processes:
 //! `scripts/endure.sh`. One seed: see the message of a failure.
 //!
 //! Torn ends of logs are in every scenario that cuts the power: what was not synced reaches the disk in part, by sectors and

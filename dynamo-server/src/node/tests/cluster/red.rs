@@ -35,6 +35,15 @@ fn without_waiting_for_room() {
     assert!(found.contains("stopped"), "{found}");
 }
 
+/// Also in every other scenario, at the rate at which links are cut one way there.
+#[test]
+fn without_hearing_a_quorum() {
+    for scenario in [Scenario::OneWayCuts, Scenario::StandingCandidate] {
+        let found = finds(scenario, Rule::QuorumIsHeard).expect("writes stop for as long as the cut lasts");
+        assert!(found.contains("while the leader hears nobody"), "{found}");
+    }
+}
+
 #[test]
 fn without_judging_the_log() {
     assert!(finds_a_stale_read(Scenario::RottingLogs, Some(Rule::JudgeTheLog)));

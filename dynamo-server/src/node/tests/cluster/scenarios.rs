@@ -6,7 +6,7 @@ use std::time::Duration;
 use lease::RATE_ERROR_PERMILLE;
 
 use super::clients::Record;
-use super::world::{NODES, Plan, World};
+use super::world::{NODES, Plan, World, true_ns};
 use crate::env::sim::{SimEnv, Weather, chance_below};
 use crate::raft::{MemberChange, Pace};
 use crate::shard::Deadline;
@@ -61,6 +61,8 @@ pub enum Scenario {
     PoisonedReplica,
     /// Reads are held up between their lease and their view while the leader is deposed and elected again.
     PreemptedReads,
+    /// Links are cut in one direction: a leader that hears nobody, one that nobody hears, and single links.
+    OneWayCuts,
     /// The leader's clock runs at less than half its rate: what no lease survives.
     ClockFarBeyondTheBound,
 }
@@ -70,11 +72,18 @@ use Scenario::*;
 /// Shards of a cluster with several.
 const SHARDS: u32 = 3;
 
+/// In every scenario one round of so many ends with links cut one way.
+const ONE_WAY_IN: u64 = 4;
+
+/// How long writes may stay away while links are cut one way: the leader notices that it hears nobody, and then the longest
+/// promise of any scenario runs out.
+const ONE_WAY_OVERCOME_MAX: Duration = Duration::from_secs(30);
+
 /// The machine with the slow clock in [`ClockFarBeyondTheBound`].
 const SLOW: u64 = 1;
 
 /// What a cluster must survive.
-pub const WITHIN_THE_BOUNDS: [Scenario; 23] = [
+pub const WITHIN_THE_BOUNDS: [Scenario; 24] = [
     CutLeaderAndRestartVoter,
     SlowFollowerDisks,
     TransferWithLostMessages,
@@ -98,6 +107,7 @@ pub const WITHIN_THE_BOUNDS: [Scenario; 23] = [
     RottingLogs,
     PoisonedReplica,
     PreemptedReads,
+    OneWayCuts,
 ];
 
 async fn pause(ms_min: u64, ms_spread: u64) {
@@ -169,10 +179,16 @@ impl Scenario {
                 RottingLogs => rotting_logs(world, record).await,
                 PoisonedReplica => poisoned_replica(world, record).await,
                 PreemptedReads => preempted_reads(world).await,
+                OneWayCuts => one_way_cuts(world, record).await,
             }
             world.mend().await;
             record.allow_writes(true);
             world.some_leader().await;
+            if chance_below(ONE_WAY_IN) == 0 {
+                one_way_cuts(world, record).await;
+                world.mend().await;
+                world.some_leader().await;
+            }
             pause(500, 1_500).await;
         }
     }
@@ -411,6 +427,30 @@ async fn differing_settings(world: &World) {
     world.set_pace(voter, paces[chance_below(4) as usize]);
     world.restart(voter).await;
     pause(4_000, 2_000).await;
+}
+
+/// However long that lasts: as long as a majority hears each other, somebody acknowledges writes.
+async fn one_way_cuts(world: &World, record: &Record) {
+    let leader = world.some_leader().await;
+    let others = world.others(leader);
+    let one = others[chance_below(others.len() as u64) as usize];
+    let (cut, links): (_, Vec<(u64, u64)>) = match chance_below(4) {
+        0 => ("the leader hears one no longer", vec![(one, leader)]),
+        1 => ("one hears the leader no longer", vec![(leader, one)]),
+        2 => ("nobody hears the leader", others.iter().map(|other| (leader, *other)).collect()),
+        _ => ("the leader hears nobody", others.iter().map(|other| (*other, leader)).collect()),
+    };
+    links.into_iter().for_each(|link| world.network.cut(link));
+    let cut_ns = true_ns();
+    let goes_on = async {
+        while record.last_write_ns.load(Ordering::Relaxed) <= cut_ns {
+            pause(20, 1).await;
+        }
+    };
+    if tokio::time::timeout(ONE_WAY_OVERCOME_MAX, goes_on).await.is_err() {
+        record.blame(format!("nothing was written for {ONE_WAY_OVERCOME_MAX:?} while {cut}"));
+    }
+    pause(500, 1_500).await;
 }
 
 async fn hung_disks(world: &World) {

@@ -73,6 +73,8 @@ async fn live(scenario: Scenario) -> Verdict {
         Some(violation)
     } else if let Some(stopped) = world.stopped().pop() {
         Some(stopped)
+    } else if let Some(wrong) = record.blamed() {
+        Some(wrong)
     } else if ceiling_ms > now_ms + SKEW_BOUND_MS {
         Some(format!("a shard's time is {} ms ahead of all right clocks", ceiling_ms - now_ms))
     } else if record.last_write_ns.load(Ordering::Relaxed) <= mended {
