@@ -36,9 +36,10 @@ fn skip(shard: u32, (term, index): (u64, u64), is_sure: bool, directory: PathBuf
     }
     let node = identity.node_id;
     let what = format!(
-        "shard {shard} on node {node}: entry {term}-{index} is never applied here; whatever its commands were to do is not \
-         done, also where a client was told that it was. Do the same on every replica that stands still at this entry, and \
-         on none that has applied it: that one would differ from the others, and must be replaced"
+        "shard {shard} on node {node}: where entry {term}-{index} cannot be applied here, whatever its commands were to do \
+         is not done, also where a client was told that it was; where it can be applied, it is. Do the same on every replica \
+         that stands still at this entry, and on none if some replica has applied it: the others would differ from that one, \
+         and must be replaced"
     );
     if !is_sure {
         return Err(format!("{what}. Nothing is done without --yes"));

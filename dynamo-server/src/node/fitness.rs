@@ -46,9 +46,6 @@ pub(super) async fn watch<E: Env>(node: Weak<Node<E>>) {
         {
             let Some(node) = node.upgrade() else { return };
             node.judge_fitness();
-            for shard in &node.shards {
-                shard.group().note_standstill().await;
-            }
         }
         E::sleep(LOOK).await;
     }

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dynamo_engine::apply::Outcome;
@@ -276,7 +275,6 @@ pub struct Group<E: Env> {
     /// A snapshot that is coming in.
     staging: Arc<Staging>,
     wall_clocks: Arc<WallClocks>,
-    is_standstill_noted: AtomicBool,
     fault: FaultSignal,
 }
 
@@ -330,8 +328,8 @@ impl<E: Env> Group<E> {
             drop(raft.shutdown().await);
         }
         let staging = Arc::new(Staging::new(Arc::clone(&context.state)));
-        let (is_standstill_noted, fault) = (AtomicBool::new(false), context.fault.clone());
-        Ok(Group { shard, map, raft, log, lease, published, staging, wall_clocks, is_standstill_noted, fault })
+        let fault = context.fault.clone();
+        Ok(Group { shard, map, raft, log, lease, published, staging, wall_clocks, fault })
     }
 
     /// Gives a new group its first members. Nothing happens to a group that has some already.
@@ -564,18 +562,6 @@ impl<E: Env> Group<E> {
             let state = metrics.borrow_watched().running_state.clone();
             let reason = state.err().map_or_else(|| "it panicked".to_owned(), |fatal| fatal.to_string());
             self.fault.raise(format!("shard {}: its Raft task has ended: {reason}", self.shard.0));
-        }
-    }
-
-    /// Writes down the entry at which the shard stands still, once, for [`skip_entry`](super::skip_entry).
-    pub async fn note_standstill(&self) {
-        let stands = self.published.quarantine();
-        let Some(Quarantine::Entry { term, index, .. }) = stands.as_deref() else { return };
-        if self.is_standstill_noted.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        if let Err(error) = self.log.note_standstill(*term, *index).await {
-            tracing::error!(shard = self.shard.0, %error, "the entry at which the shard stands still cannot be written down");
         }
     }
 

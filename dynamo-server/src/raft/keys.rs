@@ -10,6 +10,4 @@ pub enum Value {
     Committed = 0x02,
     /// A snapshot that was about to be installed; gone with the next purge.
     Incoming = 0x04,
-    /// The entry at which the shard stood still here for the last time: the one that an operator may have skipped.
-    Standstill = 0x05,
 }

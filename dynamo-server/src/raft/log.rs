@@ -22,13 +22,14 @@ use openraft::{EntryPayload, LogState, OptionalSend, RaftLogReader};
 use parking_lot::Mutex;
 use raft_log::{Log, LogError};
 
-use super::codec::{CodecError, decode_entry, get_log_id, get_vote, put_entry, put_log_id};
+use super::codec::{CodecError, decode_entry, get_log_id, get_vote, put_entry};
 use super::durable::Durable;
 use super::incoming::Incoming;
 use super::keys::Value;
 use super::lease_feed::{LeaseFeed, voters};
 use super::published::Published;
 use super::quarantine::Quarantine;
+use super::skip;
 use super::tail::{LogSize, TAIL_BYTES_MAX, Tail};
 use super::types::{CommittedLeaderId, LogEntry, LogId, Member, NodeId, Types, Vote, longer, shorter};
 use super::wal::{NewEntry, Wal};
@@ -164,14 +165,10 @@ impl RecoveredLog {
     }
 }
 
-/// Whether the entry of this term and index is in a group's log, and not known there to be committed.
-pub(super) fn is_uncommitted(store: &Log, group: u32, term: u64, index: u64) -> bool {
-    let Ok(log) = RecoveredLog::read_unchecked(store, group) else { return false };
+/// Whether the entry of this term and index is in a group's log.
+pub(super) fn has_entry(store: &Log, group: u32, term: u64, index: u64) -> bool {
     let entries = read_entries(store, group, index, index + 1, usize::MAX).unwrap_or_default();
-    let is_there = entries
-        .first()
-        .is_some_and(|(entry, _)| (entry.log_id.committed_leader_id().term, entry.log_id.index()) == (term, index));
-    is_there && log.committed.is_none_or(|committed| committed.index() < index)
+    entries.first().is_some_and(|(entry, _)| skip::key_of(&entry.log_id) == (term, index))
 }
 
 /// Where the newest entries begin that fit into a tail; the last one always does.
@@ -301,16 +298,6 @@ impl<E: Env> GroupLog<E> {
     /// When it may not be durable; nothing may be installed then.
     pub async fn note_incoming(&self, incoming: &Incoming) -> io::Result<()> {
         self.shared.wal.note(self.shared.group, Value::Incoming, incoming.encode()).await
-    }
-
-    /// Notes the entry at which the shard stands still here; durable on return.
-    ///
-    /// # Errors
-    /// When it may not be durable.
-    pub async fn note_standstill(&self, term: u64, index: u64) -> io::Result<()> {
-        let mut note = Vec::new();
-        put_log_id(&mut note, &LogId::new(CommittedLeaderId::new(term), index));
-        self.shared.wal.note(self.shared.group, Value::Standstill, note).await
     }
 
     /// Entries from `start` to before `end`, as many as fit `bytes_max` (at least one if there is any).

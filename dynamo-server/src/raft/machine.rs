@@ -107,14 +107,21 @@ impl<E: Env> Machine<E> {
         let mut batch = WriteBatch::new();
         let outcomes = match &entry.payload {
             EntryPayload::Blank => Vec::new(),
-            EntryPayload::Normal(payload) if self.skips.contains(&skip::key_of(&entry.log_id)) => {
-                let (shard, entry) = (self.shard.id.0, entry.log_id);
-                tracing::error!(shard, %entry, %payload, "an operator has this entry skipped: nothing of it is applied");
-                Vec::new()
-            }
             EntryPayload::Normal(payload) => match self.apply_commands(payload, &mut batch).await {
-                Ok(outcomes) => outcomes,
+                Ok(outcomes) => {
+                    self.take_back_skip(entry.log_id, &mut batch);
+                    outcomes
+                }
                 Err(Failure::Node(reason)) => return Err(self.stop(&reason)),
+                Err(Failure::Entry { reason, .. }) if self.skips.contains(&skip::key_of(&entry.log_id)) => {
+                    let (shard, entry) = (self.shard.id.0, entry.log_id);
+                    tracing::error!(
+                        shard, %entry, %payload, reason, "an operator has this entry skipped: nothing of it is applied"
+                    );
+                    self.forget_what_failed()?;
+                    batch = WriteBatch::new();
+                    Vec::new()
+                }
                 Err(Failure::Entry { command, reason }) => {
                     return Err(self.quarantine(Quarantine::at(&entry.log_id, command, reason)));
                 }
@@ -180,6 +187,27 @@ impl<E: Env> Machine<E> {
         }
         applier.finish(batch);
         Ok(outcomes)
+    }
+
+    /// An entry that can be applied here is applied, whatever an operator has said: other replicas have applied it, too, or
+    /// will, and this one must not differ from them.
+    fn take_back_skip(&mut self, entry: LogId, batch: &mut WriteBatch) {
+        if self.skips.remove(&skip::key_of(&entry)) {
+            let shard = self.shard.id.0;
+            tracing::error!(
+                shard, %entry,
+                "an operator has this entry skipped, but it can be applied here, and is: a replica that has skipped it \
+                 differs, and must be replaced"
+            );
+            skip::put(batch, self.shard.id, &self.skips);
+        }
+    }
+
+    /// What a command has done to the shard's state in memory before it failed goes: the store has nothing of it.
+    fn forget_what_failed(&mut self) -> io::Result<()> {
+        let recovered = RecoveredState::read(&*self.store, self.shard.id, Arc::clone(&self.shard.map));
+        self.shard = recovered.map_err(|error| self.stop(&error.to_string()))?.shard;
+        Ok(())
     }
 
     /// Writes a batch, here or where it holds nobody up; once there is room.

@@ -1,8 +1,10 @@
 //! Entries that an operator has a shard skip: the way out where an entry can be applied nowhere.
 //!
 //! Written offline, into the state of each replica that stands at the entry ([`skip_entry`]), and obeyed when the entry is
-//! met: it is applied as if it had no commands. The list is a row of the shard, so a snapshot takes it along, and a comparison
-//! of replicas finds one that has applied what others have skipped.
+//! met *and cannot be applied*: it counts as an entry without commands then. Where it can be applied it is, and its name is
+//! struck out. So nothing depends on whether the replica had applied it before a crash took that out of its state, and a wrong
+//! index does no harm. The list is a row of the shard, so a snapshot takes it along, and a comparison of replicas finds one
+//! that has applied what others have skipped.
 //!
 //! ```text
 //! skipped   format (1) · n × log id
@@ -18,8 +20,7 @@ use shard_router::ShardId;
 
 use super::applied::{StateError, persisted_applied};
 use super::codec::{CodecError, LOG_FORMAT, get_log_id, put_log_id};
-use super::keys::Value;
-use super::log::is_uncommitted;
+use super::log::has_entry;
 use super::types::{CommittedLeaderId, LogId};
 
 /// Entries to skip, by term and index.
@@ -41,8 +42,8 @@ pub enum SkipError {
         /// What is applied.
         applied: u64,
     },
-    /// The replica stands still at another entry, or at none.
-    #[error("shard {shard} does not stand still at entry {term}-{index} here, but at {stands_at}: nothing was changed")]
+    /// There is no such entry in the replica's log.
+    #[error("shard {shard} has no entry {term}-{index} here: nothing was changed")]
     NotThere {
         /// The shard.
         shard: u32,
@@ -50,8 +51,6 @@ pub enum SkipError {
         term: u64,
         /// The index that was named.
         index: u64,
-        /// Where it stood still last.
-        stands_at: String,
     },
 }
 
@@ -66,33 +65,32 @@ pub(super) fn read(store: &dyn Reader, shard: ShardId) -> Result<Skips, StateErr
     }
 }
 
-/// Has a shard skip the entry of this term and index, at which it stood still last, once it comes to it. Durable on return.
-/// For stores that no node has open.
+/// Has a shard skip the entry of this term and index, once it comes to it and cannot apply it. Durable on return. For stores
+/// that no node has open.
 ///
 /// # Errors
-/// [`SkipError`]; nothing is changed then. An entry that the shard does not stand still at is refused: after a crash the
-/// state may be behind what was applied and acknowledged, so that nothing else tells such an entry from one that was.
+/// [`SkipError`]; nothing is changed then. That the entry must be in the log, and not applied, is for the operator's sake: an
+/// entry that can be applied is never skipped.
 pub fn skip_entry(log: &Log, store: &dyn StateStore, shard: ShardId, term: u64, index: u64) -> Result<(), SkipError> {
     if let Some(applied) = persisted_applied(store, shard)?.filter(|applied| applied.index() >= index) {
         return Err(SkipError::Applied { shard: shard.0, applied: applied.index() });
     }
-    let stands_at = standstill(log, shard)?;
-    // A replica that never learned that the entry is committed has not applied it, and will stand still at it.
-    if stands_at != Some((term, index)) && !is_uncommitted(log, shard.0, term, index) {
-        let stands_at = stands_at.map_or("none".to_owned(), |(term, index)| format!("{term}-{index}"));
-        return Err(SkipError::NotThere { shard: shard.0, term, index, stands_at });
+    if !has_entry(log, shard.0, term, index) {
+        return Err(SkipError::NotThere { shard: shard.0, term, index });
     }
     let mut skips = read(store, shard)?;
     skips.insert((term, index));
     let mut batch = WriteBatch::new();
-    batch.put(&local::skipped(shard), &encode(&skips));
+    put(&mut batch, shard, &skips);
     store.write(&batch).and_then(|()| store.flush()).map_err(|error| SkipError::State(error.into()))
 }
 
-/// The entry at which the shard stood still last.
-fn standstill(log: &Log, shard: ShardId) -> Result<Option<(u64, u64)>, StateError> {
-    let Some(note) = log.value(shard.0, Value::Standstill as u8) else { return Ok(None) };
-    Ok(Some(key_of(&get_log_id(&mut &note[..]).map_err(CodecError::from)?)))
+/// Writes the list; none where it is empty, as before there was one.
+pub(super) fn put(batch: &mut WriteBatch, shard: ShardId, skips: &Skips) {
+    match skips.is_empty() {
+        true => batch.delete(&local::skipped(shard)),
+        false => batch.put(&local::skipped(shard), &encode(skips)),
+    }
 }
 
 /// How an entry is named in the list.
@@ -123,9 +121,12 @@ fn decode(mut bytes: &[u8]) -> Result<Skips, CodecError> {
 mod tests {
     use std::sync::Arc;
 
+    use openraft::EntryPayload;
     use ordered_kv::memory::MemoryState;
     use raft_log::MemoryDisk;
 
+    use super::super::codec::put_entry;
+    use super::super::types::LogEntry;
     use super::*;
 
     #[test]
@@ -143,12 +144,13 @@ mod tests {
         }
         assert!(
             matches!(skip_entry(&log, &store, shard, 5, 120), Err(SkipError::NotThere { .. })),
-            "it stands nowhere"
+            "it is not in the log"
         );
-        let mut note = Vec::new();
-        put_log_id(&mut note, &LogId::new(CommittedLeaderId::new(5), 120));
+        let entry = LogEntry { log_id: LogId::new(CommittedLeaderId::new(5), 120), payload: EntryPayload::Blank };
+        let mut bytes = Vec::new();
+        put_entry(&mut bytes, &entry);
         let mut batch = raft_log::Batch::default();
-        batch.put(shard.0, Value::Standstill as u8, &note);
+        batch.append(shard.0, 5, 120, &bytes, false);
         log.write(batch, true).unwrap();
         for wrong in [(5, 121), (4, 120), (9, 999_999)] {
             let refused = skip_entry(&log, &store, shard, wrong.0, wrong.1);
