@@ -6,6 +6,8 @@
 //! stream-consumer --table orders --copy-to orders-copy            # keeps a second table equal
 //! ```
 //!
+//! It says on standard error what is missing, and where nobody answers; the exit code is 1 where it cannot begin.
+//!
 //! How it reads is what any consumer has to do:
 //!
 //! - **Shards** are discovered again and again: a shard ends, and others follow it. The children of a shard are read when
@@ -20,6 +22,7 @@
 mod convert;
 mod database;
 mod leases;
+mod preflight;
 mod reader;
 mod sink;
 mod streams;
@@ -38,8 +41,9 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Clone, Debug, Parser)]
 #[command(about = "Reads the stream of a table: leases, checkpoints, parents before children")]
 pub struct Arguments {
-    /// Where the database is; several nodes of a cluster behind commas.
-    #[arg(long, value_delimiter = ',', default_value = "http://127.0.0.1:8000")]
+    /// Where the database is; several nodes of a cluster behind commas
+    /// [default: AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL, http://127.0.0.1:8000]
+    #[arg(long, value_delimiter = ',')]
     endpoint: Vec<String>,
     /// The table whose stream is read.
     #[arg(long)]
@@ -62,6 +66,16 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// As named by the flag, or by the variables of the SDKs, the service's own before the general one.
+    fn endpoints(&self) -> Vec<String> {
+        if !self.endpoint.is_empty() {
+            return self.endpoint.clone();
+        }
+        let variables = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
+        let named = variables.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+        named.as_deref().unwrap_or("http://127.0.0.1:8000").split(',').map(str::to_owned).collect()
+    }
+
     fn lease(&self) -> Duration {
         Duration::from_millis(self.lease_ms)
     }

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::database::Database;
 use crate::leases::{Leases, Row};
 use crate::sink::Sink;
-use crate::{Arguments, Error, reader, streams};
+use crate::{Arguments, Error, preflight, reader, streams};
 
 /// How long between two looks at shards and leases, at most; a third of a lease where that is less.
 const LOOK: Duration = Duration::from_secs(1);
@@ -19,7 +19,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// # Errors
 /// What the database refuses, or what cannot be handled.
 pub async fn run(arguments: Arguments) -> Result<(), Error> {
-    let database = Database::new(&arguments.endpoint);
+    let database = Database::new(&arguments.endpoints());
+    preflight::check(&database, &arguments).await?;
     let me = format!("{}-{:016x}", std::process::id(), RandomState::new().hash_one("consumer"));
     let sink = match (&arguments.copy_to, &arguments.run) {
         (Some(table), _) => Sink::Copy(table.clone()),
