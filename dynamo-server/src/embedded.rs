@@ -53,7 +53,7 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// The cluster's secret cannot be used.
-    #[error("cluster-secret-file: {0}")]
+    #[error("--cluster-secret-file: {0}")]
     Secret(String),
     /// The cluster to join could not be asked.
     #[error("cannot join: {0}")]

@@ -6,14 +6,19 @@ use std::io::IsTerminal;
 use std::num::NonZero;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
+use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
+use crate::config::dynamodb_local::{self, Files};
 use crate::config::{Cli, ClusterConfig, Command, Config, JoinRequest};
 use crate::threads::Threads;
 use crate::{Server, cluster, descriptors, healthcheck, log_output, skip_entry};
+
+/// How often a node that was not ready when it started looks whether it is.
+const READY_LOOK: Duration = Duration::from_millis(100);
 
 /// Does what the arguments and environment of this process say, until it is told to stop.
 pub fn run() -> ExitCode {
@@ -101,6 +106,22 @@ fn serve(config: Config) -> ExitCode {
     if let Err(error) = start_log(&config) {
         return refuse(error);
     }
+    if let Some(dir) = &config.data_dir {
+        match dynamodb_local::files_at(dir) {
+            Files::None => {}
+            Files::Itself => {
+                return refuse(format_args!(
+                    "{} is a file of DynamoDB Local, which this server does not read: --data-dir names a folder of its own",
+                    dir.display()
+                ));
+            }
+            Files::In(names) => warn!(
+                "{} has files of DynamoDB Local ({}): they are not read and stay as they are; this server's tables are its own",
+                dir.display(),
+                names.join(", ")
+            ),
+        }
+    }
     descriptors::raise();
     let threads = Threads::of(available_parallelism().map_or(1, NonZero::get), config.shards_of_new_data() == 1);
     let ended = match threads.start_node() {
@@ -112,7 +133,7 @@ fn serve(config: Config) -> ExitCode {
 }
 
 fn start_log(config: &Config) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&config.log_filter).map_err(|error| format!("log-level: {error}"))?;
+    let filter = EnvFilter::try_new(&config.log_filter).map_err(|error| format!("--log-level: {error}"))?;
     let colours = std::io::stderr().is_terminal();
     let output = log_output::standard_error().map_err(|error| format!("no thread for the log: {error}"))?;
     let builder =
@@ -147,8 +168,19 @@ async fn run_server(config: Config, threads: Threads) -> ExitCode {
     if let Some(cluster) = cluster {
         tell_of_cluster(&server, &cluster);
     }
-    info!("dynamo-server {} ready on {}, {place}", env!("CARGO_PKG_VERSION"), server.endpoint_url());
+    let program = concat!("dynamo-server ", env!("CARGO_PKG_VERSION"));
+    let ready = async {
+        if let Some(reason) = server.node().health().first_hindrance() {
+            info!("{program} listens on {}, {place}; not ready yet: {reason}", server.endpoint_url());
+            while !server.node().health().is_ready() {
+                tokio::time::sleep(READY_LOOK).await;
+            }
+        }
+        info!("{program} ready on {}, {place}", server.endpoint_url());
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
+        () = ready => {}
         _ = terminate.recv() => info!("SIGTERM: finishing the requests in flight"),
         _ = interrupt.recv() => info!("SIGINT: finishing the requests in flight"),
         reason = server.failed() => abandon(format!("stopped: {reason}")),
@@ -163,10 +195,10 @@ fn tell_of_cluster(server: &Server, cluster: &ClusterConfig) {
     let members: Vec<String> = cluster.members.iter().map(|(node, address)| format!("{node}={address}")).collect();
     let listens = server.peer_address().map_or("nowhere".to_owned(), |address| address.to_string());
     info!(
-        "node {} of cluster {:032x}: listens for peers on {listens}, was told of {}; {} shards",
+        "node {} of cluster {:032x}: listens for peers on {listens}, was told of {}; {}",
         identity.node_id,
         identity.cluster_id,
         members.join(", "),
-        identity.shards
+        cluster::counted(identity.shards as usize, "shard")
     );
 }

@@ -12,7 +12,8 @@ use tests::binary::{self, Process};
 use tests::raw::Connection;
 
 /// Programs of others, which the documents tell how to use beside this one.
-const FOREIGN: [&str; 14] = [
+const FOREIGN: [&str; 15] = [
+    "cd",
     "pip",
     "moto_server",
     "npx",

@@ -8,8 +8,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tests::binary::{Process, path};
+use tests::raw::Connection;
 
 /// Runs the command to its end; the exit code, and what it wrote to standard error.
 fn ended(command: &mut Command) -> (Option<i32>, String) {
@@ -94,6 +97,175 @@ fn a_setting_that_nobody_knows() {
     let file = folder.path().join("settings.toml");
     std::fs::write(&file, "prot = 8000\n").expect("written");
     refused(&["--config", file.to_str().expect("UTF-8")], 1, &["settings.toml", "prot", "port"]);
+}
+
+#[test]
+fn a_switch_in_the_environment_is_said_as_people_say_it() {
+    for (value, is_kept) in [("1", false), ("true", false), ("YES", false), ("0", true), ("no", true), ("false", true)]
+    {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut command = Command::new(path());
+        command.args(["--port", "0"]).current_dir(folder.path()).env("DYNAMO_SERVER_IN_MEMORY", value);
+        let server = Process::spawn(&mut command).unwrap_or_else(|log| panic!("{value}: {log}"));
+        assert_eq!(folder.path().join("dynamo-data").exists(), is_kept, "{value}: {}", server.log());
+    }
+    let mut command = Command::new(path());
+    let maybe = command.args(["--port", "0"]).env("DYNAMO_SERVER_IN_MEMORY", "maybe");
+    said(&ended(maybe), 2, &["'maybe'", "--in-memory"]);
+}
+
+/// The files of DynamoDB Local are SQLite's.
+#[test]
+fn a_folder_of_dynamodb_local_is_not_taken_for_data() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("shared-local-instance.db");
+    let bytes = b"SQLite format 3\0 and so on";
+    std::fs::write(&file, bytes).expect("written");
+    let dir = folder.path().to_str().expect("UTF-8");
+    let server = Process::start(&["-port", "0", "-sharedDb", "-dbPath", dir]).unwrap_or_else(|log| panic!("{log}"));
+    let log = server.log();
+    for word in ["WARN", dir, "shared-local-instance.db", "not read"] {
+        assert!(log.contains(word), "no word of `{word}`: {log}");
+    }
+    assert_eq!(server.terminate(), Some(0));
+    assert_eq!(std::fs::read(&file).expect("still there"), bytes);
+    let file = file.to_str().expect("UTF-8");
+    refused(&["-port", "0", "-dbPath", file], 1, &[file, "DynamoDB Local", "not read", "--data-dir"]);
+}
+
+/// A founder is not ready before the others are there: it says what it waits for, and then that it is ready.
+#[test]
+fn a_founder_waits_for_the_others_and_says_so() {
+    let ports: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+    let addresses: Vec<String> = ports.iter().map(|port| port.local_addr().expect("bound").to_string()).collect();
+    drop(ports);
+    let peers = format!("1={},2={}", addresses[0], addresses[1]);
+    let member = |id: &str| {
+        let arguments = ["--in-memory", "--port", "0", "--shards", "1", "--peers", &peers, "--node-id", id];
+        Process::start(&arguments).unwrap_or_else(|log| panic!("{log}"))
+    };
+    let first = member("1");
+    wait_for_line(
+        &first,
+        &format!("waits: the cluster is not founded yet; it takes all founders once (node 2 at {}", addresses[1]),
+    );
+    let log = first.log();
+    assert!(log.contains("listens on http://") && log.contains("; 1 shard\n") && !log.contains("ready on"), "{log}");
+    let second = member("2");
+    wait_for_line(&first, "ready on http://");
+    wait_for_line(&second, "ready on http://");
+    assert!(first.get("/health/ready").starts_with("HTTP/1.1 200"));
+    let status = Command::new(path()).args(["cluster", "status", "--url", &first.url()]).output().expect("it runs");
+    assert!(String::from_utf8_lossy(&status.stdout).contains("2 nodes, 1 shard;"), "{status:?}");
+}
+
+/// As on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn wait_for_line(server: &Process, words: &str) {
+    let began = Instant::now();
+    while !server.log().contains(words) {
+        assert!(began.elapsed() < PATIENCE, "no word of `{words}`: {}", server.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The example that reads streams, with what it was told and without the variables of whoever runs this.
+fn consumer(arguments: &[&str]) -> Command {
+    let mut command = Command::new(path().with_file_name("stream-consumer"));
+    command.env_clear().args(arguments);
+    command
+}
+
+#[test]
+fn a_consumer_of_streams_says_what_is_missing() {
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
+    let nobody = format!("http://{nobody}");
+    let absent = consumer(&["--table", "orders", "--endpoint", &nobody]).output().expect("it can be started");
+    let end =
+        |output: &std::process::Output| (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned());
+    said(&end(&absent), 1, &["nobody answers at", &nobody, "./run", "--endpoint"]);
+
+    let server = Process::start(&["--in-memory", "--port", "0"]).unwrap_or_else(|log| panic!("{log}"));
+    let refused = |arguments: &[&str], words: &[&str]| {
+        // The service's own variable counts before the general one.
+        let mut command = consumer(arguments);
+        command.env("AWS_ENDPOINT_URL_DYNAMODB", server.url()).env("AWS_ENDPOINT_URL", &nobody);
+        said(&ended(&mut command), 1, words);
+    };
+    refused(&["--table", "orders"], &["there is no table orders", "aws dynamodb create-table", "StreamEnabled=true"]);
+    create(&server, "orders", None);
+    refused(&["--table", "orders"], &["orders has no stream", "aws dynamodb update-table", "StreamEnabled=true"]);
+    create(&server, "keys", Some("KEYS_ONLY"));
+    create(&server, "music", Some("NEW_IMAGE"));
+    let copy =
+        ["there is no table copy", "aws dynamodb create-table --table-name copy", "AttributeName=pk,AttributeType=S"];
+    refused(&["--table", "music", "--copy-to", "copy"], &copy);
+    refused(&["--table", "keys", "--copy-to", "orders"], &["new images", "KEYS_ONLY"]);
+    let general = consumer(&["--table", "orders"]).env("AWS_ENDPOINT_URL", server.url()).output().expect("started");
+    said(&end(&general), 1, &["orders has no stream"]);
+}
+
+/// Makes a table with the key `pk`, and perhaps a stream.
+fn create(server: &Process, table: &str, view: Option<&str>) {
+    let mut body = json!({
+        "TableName": table, "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    });
+    if let Some(view) = view {
+        body["StreamSpecification"] = json!({"StreamEnabled": true, "StreamViewType": view});
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let reply = runtime.block_on(async { Connection::open(server.address()).await.call("CreateTable", body).await });
+    assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+}
+
+/// The settings of each manifest of a cluster are taken, but for the ports and places of this machine.
+#[test]
+fn the_manifests_of_a_cluster_are_taken() {
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the clone").join("packaging");
+    for manifest in ["docker-compose.yml", "kubernetes/dynamo.yaml"] {
+        let text = std::fs::read_to_string(packaging.join(manifest)).expect("a manifest");
+        let settings = settings_in(&text);
+        assert!(settings.len() >= 3, "{manifest}: {settings:?}");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let secret = folder.path().join("secret");
+        std::fs::write(&secret, "a secret of some length").expect("written");
+        let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
+        let mut command = Command::new(path());
+        command.args(["--in-memory", "--port", "0"]).env("DYNAMO_SERVER_NODE_ID", "1");
+        for (name, value) in settings {
+            match name.as_str() {
+                "DYNAMO_SERVER_CLUSTER_SECRET_FILE" => {
+                    let mounted = Path::new(&value).parent().expect("a folder").display();
+                    assert!(text.contains(&format!("mountPath: {mounted},")), "{manifest} mounts nothing at {mounted}");
+                    command.env(name, &secret)
+                }
+                _ => command.env(name, value.replace(":7000", &format!(":{port}"))),
+            };
+        }
+        Process::spawn(&mut command).unwrap_or_else(|log| panic!("{manifest}: {log}"));
+    }
+}
+
+/// Names and values of the server's variables that a manifest sets to a fixed value: `NAME: VALUE` or `name: NAME` and
+/// `value: VALUE`, on one line or two.
+fn settings_in(manifest: &str) -> Vec<(String, String)> {
+    let lines: Vec<&str> = manifest.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+    let plain = |text: &str| text.trim().trim_end_matches('}').trim().trim_matches('"').to_owned();
+    let setting = |at: usize| {
+        let name = &lines[at][lines[at].find("DYNAMO_SERVER_")?..];
+        let name =
+            &name[..name.find(|letter: char| !letter.is_ascii_uppercase() && letter != '_').unwrap_or(name.len())];
+        let rest = &lines[at][lines[at].find(name)? + name.len()..];
+        let value = match rest.strip_prefix(": ") {
+            Some(value) => value,
+            None => [rest, lines.get(at + 1)?].iter().find_map(|text| Some(text.split_once("value: ")?.1))?,
+        };
+        Some((name.to_owned(), plain(value)))
+    };
+    (0..lines.len()).filter_map(setting).collect()
 }
 
 /// `./run` with a Rust that is too old, or none: nothing is installed or built, and one line says what to do.

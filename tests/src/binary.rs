@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 /// How long a server may take to say that it is ready (a debug build on a busy machine).
@@ -15,6 +15,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Process {
     child: Child,
     address: SocketAddr,
+    /// Its log so far.
+    log: Arc<Mutex<String>>,
 }
 
 /// Where cargo puts the binary of the profile that these tests were built with.
@@ -46,10 +48,10 @@ impl Process {
             .unwrap_or_else(|log| panic!("the server did not start:\n{log}"))
     }
 
-    /// Starts a server with these arguments.
+    /// Starts a server with these arguments, and waits until it has an address.
     ///
     /// # Errors
-    /// What it wrote, when it ended instead of getting ready.
+    /// What it wrote, when it ended instead.
     pub fn start(arguments: &[&str]) -> Result<Process, String> {
         Process::spawn(Command::new(path()).args(arguments))
     }
@@ -73,7 +75,11 @@ impl Process {
         Process::spawn(command.args(arguments))
     }
 
-    fn spawn(command: &mut Command) -> Result<Process, String> {
+    /// Starts this command, which runs a server.
+    ///
+    /// # Errors
+    /// As [`Process::start`].
+    pub fn spawn(command: &mut Command) -> Result<Process, String> {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -82,22 +88,23 @@ impl Process {
             .expect("the binary starts");
         let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         let (sender, ready) = mpsc::channel();
+        let log = Arc::<Mutex<String>>::default();
+        let written = Arc::clone(&log);
         std::thread::spawn(move || {
-            let mut log = String::new();
             let mut told = false;
             for line in lines.map_while(Result::ok) {
+                *written.lock().expect("nobody panics with it") += &format!("{line}\n");
                 if !told && let Some(address) = address_in(&line) {
-                    told = sender.send(Ok(address)).is_ok();
+                    told = sender.send(Some(address)).is_ok();
                 }
-                log.push_str(&line);
-                log.push('\n');
             }
-            let _ = sender.send(Err(log));
+            let _ = sender.send(None);
         });
         match ready.recv_timeout(START_TIMEOUT) {
-            Ok(Ok(address)) => Ok(Process { child, address }),
-            Ok(Err(log)) => {
+            Ok(Some(address)) => Ok(Process { child, address, log }),
+            Ok(None) => {
                 let _ = child.wait();
+                let log = log.lock().expect("nobody panics with it").clone();
                 Err(log)
             }
             Err(_) => {
@@ -105,6 +112,11 @@ impl Process {
                 Err("not ready in time".to_owned())
             }
         }
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("nobody panics with it").clone()
     }
 
     /// Where it listens.
@@ -158,7 +170,8 @@ impl Drop for Process {
     }
 }
 
+/// A member of a cluster serves its pages before the others are there, and is ready when they are.
 fn address_in(line: &str) -> Option<SocketAddr> {
-    let rest = line.split_once("ready on http://")?.1;
+    let rest = ["listens on http://", "ready on http://"].iter().find_map(|said| line.split_once(said))?.1;
     rest.split([',', ' ']).next()?.parse().ok()
 }

@@ -94,12 +94,12 @@ impl<E: Env> Node<E> {
                     return Err(ClusterChangeError::Refused(format!("another node {node} listens at {address}")));
                 }
                 self.change_everywhere(&MemberChange::AddLearner { node: *node, member }, deadline).await?;
-                Ok(format!("node {node} at {address} is a member of all {} shards", self.shards().count()))
+                Ok(format!("node {node} at {address} is a member of {}", all_shards(self.shards().count())))
             }
             ClusterChange::Replace { node, address } => self.replace(*node, address.as_deref(), deadline).await,
             ClusterChange::Promote { node } => {
                 self.change_everywhere(&MemberChange::Promote { node: *node }, deadline).await?;
-                Ok(format!("node {node} votes on all {} shards", self.shards().count()))
+                Ok(format!("node {node} votes on {}", all_shards(self.shards().count())))
             }
             ClusterChange::Remove { node, force } => {
                 let status = ClusterStatus::gather(self).await;
@@ -138,7 +138,7 @@ impl<E: Env> Node<E> {
             return Ok(format!("node {node} at {address} is a learner of all shards, with its new data"));
         }
         self.change_everywhere(&MemberChange::Promote { node }, deadline).await?;
-        Ok(format!("node {node} at {address} votes on all {} shards, with its new data", self.shards().count()))
+        Ok(format!("node {node} at {address} votes on {}, with its new data", all_shards(self.shards().count())))
     }
 
     /// The node that listens at `address`: the one that is meant, of this cluster.
@@ -210,10 +210,15 @@ impl<E: Env> Node<E> {
         }
         let what = match shard {
             Some(shard) => format!("shard {shard}"),
-            None => format!("all {} shards", shards.len()),
+            None => all_shards(shards.len()),
         };
         Ok(format!("node {to} leads {what}; leaders stay where they are for the next ten minutes"))
     }
+}
+
+/// Every shard, in the words of an answer.
+fn all_shards(count: usize) -> String {
+    if count == 1 { "the only shard".to_owned() } else { format!("all {count} shards") }
 }
 
 /// The member as some shard knows it.

@@ -18,6 +18,7 @@ mod text;
 
 pub use change::{ClusterChange, ClusterChangeError};
 pub use status::{ClusterStatus, NodeReport};
+pub(crate) use text::counted;
 
 use shard_router::ShardId;
 

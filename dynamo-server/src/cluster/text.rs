@@ -9,10 +9,10 @@ impl Display for ClusterStatus {
         let shards = self.shards();
         writeln!(
             f,
-            "cluster {:032x}: {} nodes, {} shards; answered by node {}\n",
+            "cluster {:032x}: {}, {}; answered by node {}\n",
             self.cluster_id,
-            self.nodes.len(),
-            shards.len(),
+            counted(self.nodes.len(), "node"),
+            counted(shards.len(), "shard"),
             self.answered_by
         )?;
         let mut nodes = Table::new(["NODE", "PEER ADDRESS", "STATE", "ROLE", "LEADS", "LAG", "VERSION"]);
@@ -30,6 +30,11 @@ impl Display for ClusterStatus {
         }
         Ok(())
     }
+}
+
+/// So many of them: `1 node`, `3 nodes`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn node_row(node: u64, report: &NodeReport, shards: &[ShardReport]) -> [String; 7] {
@@ -118,6 +123,12 @@ impl<const N: usize> Display for Table<N> {
 #[cfg(test)]
 mod tests {
     use super::super::status::tests::example;
+    use super::counted;
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!([0, 1, 2].map(|count| counted(count, "shard")), ["0 shards", "1 shard", "2 shards"]);
+    }
 
     #[test]
     fn golden() {

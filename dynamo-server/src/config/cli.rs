@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 
@@ -233,7 +234,7 @@ pub struct Settings {
     #[arg(long, env = "DYNAMO_SERVER_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
     /// Keep everything in memory; nothing survives a stop
-    #[arg(long, env = "DYNAMO_SERVER_IN_MEMORY", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, env = "DYNAMO_SERVER_IN_MEMORY", num_args = 0..=1, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     pub in_memory: Option<bool>,
     /// This node's number in its cluster; no other member has it
     #[arg(long, env = "DYNAMO_SERVER_NODE_ID")]
@@ -250,7 +251,7 @@ pub struct Settings {
     #[arg(long, env = "DYNAMO_SERVER_CLUSTER_SECRET_FILE")]
     pub cluster_secret_file: Option<PathBuf>,
     /// Believe whoever reaches the port for peers, although peers are on other machines
-    #[arg(long, env = "DYNAMO_SERVER_NO_CLUSTER_SECRET", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, env = "DYNAMO_SERVER_NO_CLUSTER_SECRET", num_args = 0..=1, default_missing_value = "true", value_parser = BoolishValueParser::new())]
     pub no_cluster_secret: Option<bool>,
     /// Longest wait before an election, which is also how long a lease lasts [default: 1000]
     #[arg(long, env = "DYNAMO_SERVER_ELECTION_TIMEOUT_MS")]

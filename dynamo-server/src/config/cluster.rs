@@ -56,37 +56,39 @@ pub(super) fn from_settings(
     let node_id = match (settings.node_id, &settings.peers) {
         (None, None) if join.is_none() => {
             return match &settings.peer_listen {
-                Some(_) => Err(invalid("peer-listen has no meaning without node-id and peers")),
+                Some(_) => Err(invalid("--peer-listen has no meaning without --node-id and --peers")),
                 None => Ok(None),
             };
         }
         (None, _) => {
-            return Err(invalid("node-id is missing: peers says who the members are, node-id which one this is"));
+            return Err(invalid("--node-id is missing: --peers says who the members are, --node-id which one this is"));
         }
-        (Some(0), _) => return Err(invalid("node-id must be at least 1")),
+        (Some(0), _) => return Err(invalid("--node-id must be at least 1")),
         (Some(node_id), _) => node_id,
     };
     let Some(peers) = &settings.peers else {
         return Err(invalid(match join {
-            None => "peers is missing: a node with a node-id needs the founding members, 1=HOST:PORT,2=HOST:PORT,...",
-            Some(_) => "peers is missing: say which members to ask, 1=HOST:PORT,2=HOST:PORT,...",
+            None => {
+                "--peers is missing: a node with a --node-id needs the founding members, 1=HOST:PORT,2=HOST:PORT,..."
+            }
+            Some(_) => "--peers is missing: say which members to ask, 1=HOST:PORT,2=HOST:PORT,...",
         }));
     };
     let mut members = parse_peers(peers)?;
     let peer_address = match join {
         None => members.get(&node_id).cloned().ok_or_else(|| {
-            invalid(format!("node-id {node_id} is not among the peers ({peers}): the list names this node, too"))
+            invalid(format!("--node-id {node_id} is not among the --peers ({peers}): the list names this node, too"))
         })?,
         Some(join) => own_address(node_id, members.remove(&node_id), join)?,
     };
     if members.is_empty() {
-        return Err(invalid("peers names no other member to ask"));
+        return Err(invalid("--peers names no other member to ask"));
     }
     if join.is_some() && members.values().any(|address| *address == peer_address) {
-        return Err(invalid(format!("peer-address {peer_address} is the address of another member")));
+        return Err(invalid(format!("--peer-address {peer_address} is the address of another member")));
     }
     let peer_listen = settings.peer_listen.clone().unwrap_or_else(|| peer_address.clone());
-    check_address("peer-listen", &peer_listen)?;
+    check_address("--peer-listen", &peer_listen)?;
     let addresses = members.values().chain([&peer_address, &peer_listen]);
     let secret_file = secret_file(settings, addresses.map(String::as_str))?;
     let entry = join.map_or(Entry::Founder, |join| Entry::Joiner { promote: join.promote });
@@ -99,14 +101,14 @@ fn secret_file<'a>(
     mut addresses: impl Iterator<Item = &'a str>,
 ) -> Result<Option<PathBuf>, ConfigError> {
     match (&settings.cluster_secret_file, settings.no_cluster_secret.unwrap_or(false)) {
-        (Some(_), true) => Err(invalid("cluster-secret-file and no-cluster-secret exclude each other")),
+        (Some(_), true) => Err(invalid("--cluster-secret-file and --no-cluster-secret exclude each other")),
         (Some(path), false) => Ok(Some(path.clone())),
         (None, true) => Ok(None),
         (None, false) => match addresses.find(|address| !is_loopback(address)) {
             None => Ok(None),
             Some(address) => Err(invalid(format!(
-                "cluster-secret-file is missing: {address} is beyond this machine, and whoever reaches a port for peers may \
-                 do everything. Give all nodes the same secret, or say no-cluster-secret where the network is trusted"
+                "--cluster-secret-file is missing: {address} is beyond this machine, and whoever reaches a port for peers may \
+                 do everything. Give all nodes the same secret, or say --no-cluster-secret where the network is trusted"
             ))),
         },
     }
@@ -122,12 +124,12 @@ fn is_loopback(address: &str) -> bool {
 /// Where a joining node is reached: what `join` says, or what the list of members says about it.
 fn own_address(node_id: u64, listed: Option<String>, join: &JoinRequest) -> Result<String, ConfigError> {
     match (&join.peer_address, listed) {
-        (Some(said), Some(listed)) if *said != listed => {
-            Err(invalid(format!("peer-address {said} and the address of node {node_id} in peers ({listed}) differ")))
-        }
-        (Some(said), _) => check_reachable("peer-address", said).map(|()| said.clone()),
+        (Some(said), Some(listed)) if *said != listed => Err(invalid(format!(
+            "--peer-address {said} and the address of node {node_id} in --peers ({listed}) differ"
+        ))),
+        (Some(said), _) => check_reachable("--peer-address", said).map(|()| said.clone()),
         (None, Some(listed)) => Ok(listed),
-        (None, None) => Err(invalid("peer-address is missing: where do the members reach this node?")),
+        (None, None) => Err(invalid("--peer-address is missing: where do the members reach this node?")),
     }
 }
 
@@ -138,22 +140,22 @@ fn parse_peers(text: &str) -> Result<BTreeMap<u64, String>, ConfigError> {
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         let (id, address) = part
             .split_once('=')
-            .ok_or_else(|| invalid(format!("peers: {part:?} is not of the form NODE-ID=HOST:PORT")))?;
+            .ok_or_else(|| invalid(format!("--peers: {part:?} is not of the form NODE-ID=HOST:PORT")))?;
         let id: u64 = match id.trim().parse() {
             Ok(id) if id > 0 => id,
-            _ => return Err(invalid(format!("peers: {id:?} is not a node id (a number from 1)"))),
+            _ => return Err(invalid(format!("--peers: {id:?} is not a node id (a number from 1)"))),
         };
         let address = address.trim();
-        check_reachable("peers", address)?;
+        check_reachable("--peers", address)?;
         if !addresses.insert(address.to_owned()) {
-            return Err(invalid(format!("peers: the address {address} is given to two nodes")));
+            return Err(invalid(format!("--peers: the address {address} is given to two nodes")));
         }
         if members.insert(id, address.to_owned()).is_some() {
-            return Err(invalid(format!("peers: node {id} is named twice")));
+            return Err(invalid(format!("--peers: node {id} is named twice")));
         }
     }
     if members.is_empty() {
-        return Err(invalid("peers is empty"));
+        return Err(invalid("--peers is empty"));
     }
     Ok(members)
 }
@@ -164,7 +166,7 @@ pub(crate) fn check_reachable(setting: &str, address: &str) -> Result<(), Config
     match host.parse::<IpAddr>() {
         Ok(ip) if ip.is_unspecified() => Err(invalid(format!(
             "{setting}: nobody can call {address}; give the address by which the others reach the node, and use \
-             peer-listen to listen everywhere"
+             --peer-listen to listen everywhere"
         ))),
         _ => Ok(()),
     }
@@ -198,7 +200,9 @@ mod tests {
     }
 
     fn reason(settings: &Settings, join: Option<&JoinRequest>) -> String {
-        from_settings(settings, join).expect_err("refused").to_string()
+        let text = from_settings(settings, join).expect_err("refused").to_string();
+        super::super::tests::names_flags_as_flags(&text);
+        text
     }
 
     #[test]
@@ -254,8 +258,8 @@ mod tests {
             |node_id, peers: Option<&str>| Settings { node_id, peers: peers.map(str::to_owned), ..Settings::default() };
         for (settings, said) in [
             (only(None, Some("1=a:1")), "node-id is missing"),
-            (only(Some(1), None), "peers is missing"),
-            (settings(4, "1=a:1,2=b:2"), "node-id 4 is not among the peers"),
+            (only(Some(1), None), "--peers is missing"),
+            (settings(4, "1=a:1,2=b:2"), "node-id 4 is not among the --peers"),
             (settings(0, "1=a:1"), "at least 1"),
             (settings(1, "1=a:1,1=b:2"), "node 1 is named twice"),
             (settings(1, "1=a:1,2=a:1"), "given to two nodes"),

@@ -6,7 +6,7 @@
 
 mod cli;
 mod cluster;
-mod dynamodb_local;
+pub(crate) mod dynamodb_local;
 mod error;
 mod file;
 
@@ -149,35 +149,35 @@ impl Config {
         let default = Config::default();
         let in_memory = settings.in_memory.unwrap_or(false);
         if in_memory && settings.data_dir.is_some() {
-            return Err(ConfigError::Invalid("in-memory and data-dir exclude each other".to_owned()));
+            return Err(ConfigError::Invalid("--in-memory and --data-dir exclude each other".to_owned()));
         }
         if settings.shards.is_some_and(|shards| !(1..=SHARDS_MAX).contains(&shards)) {
-            return Err(ConfigError::Invalid(format!("shards must be from 1 to {SHARDS_MAX}")));
+            return Err(ConfigError::Invalid(format!("--shards must be from 1 to {SHARDS_MAX}")));
         }
         if settings.shards.is_some() && join.is_some() {
             return Err(ConfigError::Invalid(
-                "shards is not for a node that joins: the cluster says how many".to_owned(),
+                "--shards is not for a node that joins: the cluster says how many".to_owned(),
             ));
         }
         let deadline_ms = settings.request_deadline_ms.unwrap_or(default.request_deadline.as_millis() as u64);
         if deadline_ms == 0 {
-            return Err(ConfigError::Invalid("request-deadline-ms must be at least 1".to_owned()));
+            return Err(ConfigError::Invalid("--request-deadline-ms must be at least 1".to_owned()));
         }
         if settings.max_connections == Some(0) {
-            return Err(ConfigError::Invalid("max-connections must be at least 1".to_owned()));
+            return Err(ConfigError::Invalid("--max-connections must be at least 1".to_owned()));
         }
         let memory = settings.memory_mib.map(|mib| mib as usize * MIB);
         if memory.is_some_and(|bytes| bytes < MEMORY_MIN) {
-            return Err(ConfigError::Invalid(format!("memory-mib must be at least {}", MEMORY_MIN / MIB)));
+            return Err(ConfigError::Invalid(format!("--memory-mib must be at least {}", MEMORY_MIN / MIB)));
         }
         let body_memory = settings.body_memory_mib.map_or(default.body_memory, |mib| mib as usize * MIB);
         if body_memory < BODY_MEMORY_MIN {
-            return Err(ConfigError::Invalid(format!("body-memory-mib must be at least {}", BODY_MEMORY_MIN / MIB)));
+            return Err(ConfigError::Invalid(format!("--body-memory-mib must be at least {}", BODY_MEMORY_MIN / MIB)));
         }
         let election_timeout = settings.election_timeout_ms.map_or(default.election_timeout, Duration::from_millis);
         if !(ELECTION_TIMEOUT_MIN..=ELECTION_TIMEOUT_MAX).contains(&election_timeout) {
             return Err(ConfigError::Invalid(format!(
-                "election-timeout-ms must be from {} to {}",
+                "--election-timeout-ms must be from {} to {}",
                 ELECTION_TIMEOUT_MIN.as_millis(),
                 ELECTION_TIMEOUT_MAX.as_millis()
             )));
@@ -222,7 +222,9 @@ impl Config {
 /// How long streams keep what.
 fn streams(settings: &Settings) -> Result<StreamPolicy, ConfigError> {
     if settings.stream_retention_s == Some(0) || settings.stream_shard_roll_s == Some(0) {
-        return Err(ConfigError::Invalid("stream-retention-s and stream-shard-roll-s must be at least 1".to_owned()));
+        return Err(ConfigError::Invalid(
+            "--stream-retention-s and --stream-shard-roll-s must be at least 1".to_owned(),
+        ));
     }
     let default = StreamPolicy::default();
     let ms = |seconds: Option<u32>, default| seconds.map_or(default, |seconds| u64::from(seconds) * 1_000);
@@ -245,11 +247,27 @@ fn with_file(settings: Settings) -> Result<Settings, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
+    use clap::{Args, Parser};
 
     fn load(line: &str) -> Result<Config, ConfigError> {
         let args = std::iter::once("dynamo-server".to_owned()).chain(line.split_whitespace().map(str::to_owned));
-        Config::load(Cli::parse_from(dynamodb_local::translate(args)).settings)
+        let loaded = Config::load(Cli::parse_from(dynamodb_local::translate(args)).settings);
+        if let Err(ConfigError::Invalid(reason)) = &loaded {
+            names_flags_as_flags(reason);
+        }
+        loaded
+    }
+
+    /// Whoever reads a message can type what it names: a flag has its dashes.
+    pub(super) fn names_flags_as_flags(text: &str) {
+        let settings = Settings::augment_args(clap::Command::new("settings"));
+        let flags: Vec<&str> = settings.get_arguments().filter_map(clap::Arg::get_long).collect();
+        let is_of_a_word = |letter: char| letter.is_alphanumeric() || "-=".contains(letter);
+        let words: Vec<&str> = text.split(|letter| !is_of_a_word(letter)).collect();
+        assert!(words.iter().any(|word| word.starts_with("--")), "no flag is named: {text}");
+        // Words without a hyphen are also words of the language, but for the first one.
+        let bare = |(at, word): (usize, &&str)| flags.contains(word) && (at == 0 || word.contains('-'));
+        assert!(!words.iter().enumerate().any(bare), "{text}");
     }
 
     #[test]

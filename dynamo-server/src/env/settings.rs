@@ -42,7 +42,7 @@ impl AgreedSettings {
 /// What people call a setting.
 pub fn name(setting: u8) -> String {
     match setting {
-        ELECTION_TIMEOUT_MS => "election-timeout-ms".to_owned(),
+        ELECTION_TIMEOUT_MS => "--election-timeout-ms".to_owned(),
         other => format!("setting {other}"),
     }
 }

@@ -116,7 +116,10 @@ fn may_change(admin_from: AdminFrom, client: IpAddr, head: &Parts) -> Result<(),
         return Ok(());
     }
     if !client.to_canonical().is_loopback() {
-        return Err("the cluster is changed from the node's own machine only, unless it runs with --admin-from any");
+        return Err(
+            "this came from another machine: the cluster is changed over loopback, by a command on the node's own \
+             machine, unless the node runs with --admin-from any",
+        );
     }
     if is_passed_on(&head.headers) {
         return Err("the cluster is not changed through a proxy, unless the node runs with --admin-from any");

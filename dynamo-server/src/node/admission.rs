@@ -134,7 +134,7 @@ fn found(me: &Identity, founders: &BTreeMap<u64, String>, answers: &Answers) -> 
                 Err(format!("node {} listens there", answer.identity.node_id))
             }
             Some(Ok(answer)) if answer.identity.cluster_id != me.cluster_id => {
-                Err("it belongs to another cluster: every founder needs the same peers".to_owned())
+                Err("it belongs to another cluster: every founder needs the same --peers".to_owned())
             }
             Some(Ok(answer)) if answer.identity.shards != me.shards => {
                 Err(format!("it is set up with {} shards, this node with {}", answer.identity.shards, me.shards))

@@ -230,6 +230,18 @@ impl Health {
         Capability::ALL.into_iter().all(|capability| self.is_ready_for(capability))
     }
 
+    /// What keeps the node from something, and how much more does; `None` where it can do everything.
+    pub fn first_hindrance(&self) -> Option<String> {
+        let prevents =
+            |impairment: &&Impairment| Capability::ALL.iter().any(|capability| impairment.prevents(*capability));
+        let mut hindrances = self.impairments.iter().filter(prevents);
+        let first = hindrances.next()?;
+        Some(match hindrances.count() {
+            0 => first.to_string(),
+            more => format!("{first} (and {more} more, see /health/ready)"),
+        })
+    }
+
     /// For the cluster's status.
     pub(super) fn complaints(&self) -> Vec<String> {
         let complaints = self.impairments.iter().filter(|impairment| impairment.is_complaint());

@@ -49,7 +49,7 @@ pub enum NodeError {
     Shards(u32),
     /// The data was made for another number of shards.
     #[error(
-        "the data directory has {found} shards, {asked} were asked for; their number is fixed when it is made (leave shards open to keep it)"
+        "the data directory was made for another number of shards, {found}, than --shards {asked}: it is fixed from then on (leave --shards out to keep it)"
     )]
     OtherShards {
         /// What the data says.
