@@ -56,6 +56,16 @@ pub fn authorize(credentials: &Credentials<'_>) -> Result<String, ApiError> {
     Ok(region(parameters.credential.and_then(|credential| credential.split('/').nth(2))))
 }
 
+/// The access key that a signature names, empty where it names none. Nothing is checked: whoever wants to can name any.
+pub fn access_key<'a>(credentials: &Credentials<'a>) -> &'a str {
+    let credential = match credentials.authorization.map(str::trim).and_then(|header| header.strip_prefix(SCHEME)) {
+        Some(parameters) => Parameters::read(parameters).credential,
+        None => credentials.query.and_then(|query| Query::read(query).credential),
+    };
+    let end = |credential: &str| credential.find(['/', '%']).unwrap_or(credential.len());
+    credential.map_or("", |credential| &credential[..end(credential)])
+}
+
 /// The region of a scope: `KEY/20260101/REGION/dynamodb/aws4_request`.
 fn region(named: Option<&str>) -> String {
     named.filter(|region| !region.is_empty()).unwrap_or(REGION_DEFAULT).to_owned()
@@ -194,6 +204,15 @@ mod tests {
         assert_eq!(authorize(Some(odd), Some("x")).unwrap(), REGION_DEFAULT);
         let twice = "AWS4-X Credential=,Credential=a/b/c,Credential=d/e/f,,Signature=0=1 SignedHeaders=x";
         assert_eq!(authorize(Some(twice), Some("x")).unwrap(), "c");
+    }
+
+    #[test]
+    fn the_access_key() {
+        let key = |authorization, query| access_key(&Credentials { authorization, date: None, query });
+        assert_eq!(key(Some(FULL), None), "AKID");
+        assert_eq!(key(None, Some("X-Amz-Credential=AKID%2F20260101%2Feu-west-1")), "AKID");
+        assert_eq!(key(None, Some("X-Amz-Credential=AKID/20260101")), "AKID");
+        assert_eq!([key(None, None), key(Some("Bearer a"), None), key(None, Some("a=b"))], [""; 3]);
     }
 
     #[test]

@@ -6,13 +6,14 @@
 //! next one, so that nobody can fill these places by waiting in them.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::ending::Progress;
+use crate::fnv::hash_128;
 
 /// Connections of clients, unless the operator says otherwise.
 pub const CONNECTIONS_DEFAULT: usize = 10_000;
@@ -45,6 +46,10 @@ pub struct Caller {
     pub address: IpAddr,
     /// For one that came when there was no place for clients.
     guest: Option<Arc<Guest>>,
+    /// The client that it is one of the connections of: a hash of its address and access key.
+    client: Arc<AtomicU64>,
+    /// Whether the access key is in that hash.
+    has_key: AtomicBool,
     /// How far its request has got.
     pub(super) progress: Progress,
 }
@@ -52,7 +57,21 @@ pub struct Caller {
 impl Caller {
     /// A client of the usual kind.
     pub fn client(address: IpAddr) -> Caller {
-        Caller { address, guest: None, progress: Progress::default() }
+        let client = Arc::new(AtomicU64::new(client_of(address, "")));
+        Caller { address, guest: None, client, has_key: AtomicBool::new(false), progress: Progress::default() }
+    }
+
+    /// The client that it belongs to, by a number that changes once, with the first request.
+    pub(super) fn account(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.client)
+    }
+
+    /// Its first request names an access key; later ones are taken to name the same.
+    pub(super) fn has_access_key<'a>(&self, key: impl FnOnce() -> &'a str) {
+        if !self.has_key.load(Ordering::Relaxed) {
+            self.has_key.store(true, Ordering::Relaxed);
+            self.client.store(client_of(self.address, key()), Ordering::Relaxed);
+        }
     }
 
     /// Whether it came when there was no place for clients.
@@ -74,6 +93,11 @@ impl Caller {
             None => std::future::pending().await,
         }
     }
+}
+
+fn client_of(address: IpAddr, access_key: &str) -> u64 {
+    // The lower half of a hash is one, too.
+    hash_128(&format!("{address} {access_key}")) as u64
 }
 
 #[derive(Debug, Default)]
@@ -143,6 +167,19 @@ mod tests {
 
     fn take(places: &mut Places) -> Option<(OwnedSemaphorePermit, Caller)> {
         places.take(HERE).now_or_never()
+    }
+
+    #[test]
+    fn a_client_is_an_address_and_an_access_key() {
+        let client = |address: u8, key: &'static str| {
+            let caller = Caller::client(Ipv4Addr::new(127, 0, 0, address).into());
+            caller.has_access_key(|| key);
+            caller.has_access_key(|| unreachable!("only the first request is looked at"));
+            caller.account().load(Ordering::Relaxed)
+        };
+        assert_eq!(client(1, "a"), client(1, "a"));
+        assert_ne!(client(1, "a"), client(1, "b"));
+        assert_ne!(client(1, "a"), client(2, "a"));
     }
 
     #[test]

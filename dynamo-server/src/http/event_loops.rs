@@ -6,11 +6,13 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
+
+use super::fair::Turns;
 
 /// Event loops among which connections are spread: each new one goes to the loop that has the fewest.
 #[derive(Clone)]
@@ -20,8 +22,8 @@ pub struct EventLoops {
 
 struct EventLoop {
     runtime: Handle,
-    /// Connections that it serves.
-    connections: AtomicUsize,
+    /// The connections that it serves, and whose turn it is.
+    turns: Arc<Turns>,
     /// Of a loop with a thread of its own.
     _thread: Option<Thread>,
 }
@@ -74,17 +76,18 @@ impl EventLoops {
 
     /// A seat for a new connection, where the fewest are.
     pub(super) fn take_seat(&self) -> Seat {
-        let taken = |event_loop: &EventLoop| event_loop.connections.load(Ordering::Relaxed);
+        let taken = |event_loop: &EventLoop| event_loop.turns.connections().load(Ordering::Relaxed);
         let fewest = self.loops.iter().enumerate().min_by_key(|(_, event_loop)| taken(event_loop));
         let number = fewest.map_or(0, |(number, _)| number);
-        self.loops[number].connections.fetch_add(1, Ordering::Relaxed);
+        self.loops[number].turns.connections().fetch_add(1, Ordering::Relaxed);
         Seat { loops: Arc::clone(&self.loops), number }
     }
 }
 
 impl EventLoop {
     fn here() -> EventLoop {
-        EventLoop { runtime: Handle::current(), connections: AtomicUsize::new(0), _thread: None }
+        let runtime = Handle::current();
+        EventLoop { turns: Arc::new(Turns::new(runtime.clone())), runtime, _thread: None }
     }
 
     fn start(number: usize) -> io::Result<EventLoop> {
@@ -98,8 +101,8 @@ impl EventLoop {
             runtime.shutdown_background();
         })?;
         Ok(EventLoop {
+            turns: Arc::new(Turns::new(handle.clone())),
             runtime: handle,
-            connections: AtomicUsize::new(0),
             _thread: Some(Thread { stop: Some(stop), handle: Some(thread) }),
         })
     }
@@ -110,11 +113,16 @@ impl Seat {
     pub(super) fn runtime(&self) -> &Handle {
         &self.loops[self.number].runtime
     }
+
+    /// The turns that the connection shares with the others of its loop.
+    pub(super) fn turns(&self) -> Arc<Turns> {
+        Arc::clone(&self.loops[self.number].turns)
+    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.loops[self.number].connections.fetch_sub(1, Ordering::Relaxed);
+        self.loops[self.number].turns.connections().fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -19,6 +19,7 @@ use tracing::{debug, info, warn};
 use super::connections::{Caller, ConnectionLimits, GUEST_HEAD_TIMEOUT, Places};
 use super::ending::{Ending, HasProgress, Progress};
 use super::event_loops::EventLoops;
+use super::fair::InTurn;
 use super::service::Service;
 use super::stall::Unstalled;
 use crate::env::{Env, Task};
@@ -99,6 +100,7 @@ async fn accept_loop<E: Env>(
         };
         let (service, watcher, seat) = (service.clone(), graceful.watcher(), loops.take_seat());
         let runtime = seat.runtime().clone();
+        let (turns, client) = (seat.turns(), caller.account());
         let stalls = service.metrics().stalls.clone();
         let served = async move {
             let counted = Counted::new(service.metrics().connections.clone());
@@ -107,7 +109,7 @@ async fn accept_loop<E: Env>(
             }
             drop((place, seat, counted));
         };
-        runtime.spawn(Timed::<E, _>::new(served, stalls));
+        runtime.spawn(InTurn::<E, _>::new(Timed::<E, _>::new(served, stalls), turns, client));
     }
     drop(listener);
     if E::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_none() {

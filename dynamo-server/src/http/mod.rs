@@ -21,6 +21,7 @@ mod connections;
 mod cors;
 mod ending;
 mod event_loops;
+mod fair;
 #[cfg(feature = "fault-injection")]
 mod faults;
 mod hosts;

@@ -221,7 +221,7 @@ impl<E: Env> Service<E> {
         let operation = Operation::from_target(text(headers, &TARGET).unwrap_or(""));
         let result = match operation {
             None => self.check_json(body.bytes()).await.and_then(|()| Err(ApiError::unknown_operation())),
-            Some(operation) => self.operation(operation, head, body.bytes()).await,
+            Some(operation) => self.operation(caller, operation, head, body.bytes()).await,
         };
         let (outcome, taken) = self.hold(operation, result.into());
         api::<E>(headers, content_type, id, outcome, taken).await
@@ -256,7 +256,13 @@ impl<E: Env> Service<E> {
         api::<E>(headers, content_type, id, Err(error).into(), None).await
     }
 
-    async fn operation(&self, operation: Operation, head: &Parts, body: &Bytes) -> Result<Vec<u8>, ApiError> {
+    async fn operation(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        head: &Parts,
+        body: &Bytes,
+    ) -> Result<Vec<u8>, ApiError> {
         let headers = &head.headers;
         let credentials = Credentials {
             authorization: text(headers, &AUTHORIZATION),
@@ -267,6 +273,7 @@ impl<E: Env> Service<E> {
             Ok(region) => region,
             Err(refused) => return self.check_json(body).await.and(Err(refused)),
         };
+        caller.has_access_key(|| sigv4::access_key(&credentials));
         if self.node.is_refused() {
             let reason = self.node.admission().reason().unwrap_or_default().to_owned();
             return Err(ApiError::new(ErrorKind::ServiceUnavailable, reason));

@@ -20,6 +20,9 @@ const HEAD: usize = 9;
 /// stranger cannot make a node reserve memory.
 pub(super) const FRAME_BYTES_MAX: usize = 32 << 20;
 
+/// Room that is made for a body before any of it has arrived. The rest follows as it comes: a length alone costs nothing.
+const FIRST_BYTES: usize = 64 * 1024;
+
 /// A request or a response.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Frame {
@@ -63,9 +66,24 @@ pub(super) async fn read(input: &mut (impl AsyncRead + Unpin)) -> Result<Frame, 
         other => return Err(FrameError::Format(other)),
     }
     let number = input.read_u64_le().await?;
-    let mut body = BytesMut::zeroed(length - HEAD);
-    input.read_exact(&mut body).await?;
+    let mut body = BytesMut::new();
+    read_body(input, length - HEAD, &mut body).await?;
     Ok(Frame { number, body: body.freeze() })
+}
+
+/// Reads `length` bytes into `body`, whose room is never more than twice what has arrived.
+async fn read_body(input: &mut (impl AsyncRead + Unpin), length: usize, body: &mut BytesMut) -> std::io::Result<()> {
+    body.reserve(length.min(FIRST_BYTES));
+    let mut rest = input.take(length as u64);
+    while body.len() < length {
+        if body.len() == body.capacity() {
+            body.reserve(body.len().min(length - body.len()));
+        }
+        if rest.read_buf(body).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -81,6 +99,24 @@ mod tests {
         for cut in 0..bytes.len() {
             assert!(read(&mut &bytes[..cut]).await.is_err(), "cut at {cut}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_length_alone_reserves_little() {
+        let length = FRAME_BYTES_MAX - HEAD;
+        let (mut sender, mut receiver) = tokio::io::duplex(length);
+        for arrived in [0, FIRST_BYTES, 1 << 20] {
+            sender.write_all(&vec![7; arrived]).await.unwrap();
+            let mut body = BytesMut::new();
+            let read = read_body(&mut receiver, length, &mut body);
+            assert!(tokio::time::timeout(std::time::Duration::ZERO, read).await.is_err(), "the rest is missing");
+            assert_eq!(body.len(), arrived);
+            assert!(body.capacity() <= FIRST_BYTES.max(2 * arrived), "{} for {arrived}", body.capacity());
+        }
+        let whole = vec![7; 3 * FIRST_BYTES + 1];
+        let mut body = BytesMut::new();
+        read_body(&mut &whole[..], whole.len(), &mut body).await.unwrap();
+        assert_eq!(body, whole);
     }
 
     #[tokio::test]
