@@ -1,12 +1,13 @@
 //! Who reads which shard, and how far: one row for each shard.
 //!
 //! ```text
-//! stream_shard (key) · owner · counter · position · done
+//! stream_shard (key) · owner · heir · counter · position · done
 //! ```
 //!
 //! Whoever changes a row adds one to its counter, on the condition that it is still what he saw; so a lease that was
 //! taken over meanwhile is noticed at the next write, and none is lost between two. A lease is up when its counter stood
-//! still for as long as it lasts **by the clock of the one who looks**: no two clocks are compared.
+//! still for as long as it lasts **by the clock of the one who looks**: no two clocks are compared. The heir is written by the
+//! one who wants the shard, and changes nothing for the owner but that he gives it back (`balance`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use crate::Error;
+use crate::balance::Held;
 use crate::database::{Database, code};
 
 /// How long to wait between two looks at a table that is being made.
@@ -34,6 +36,8 @@ pub struct Row {
     pub key: String,
     /// Who reads it.
     pub owner: Option<String>,
+    /// Who wants to read it.
+    pub heir: Option<String>,
     /// How often it was changed.
     pub counter: u64,
     /// The last record that was handled.
@@ -118,10 +122,37 @@ impl Leases {
         Ok(rows)
     }
 
-    /// Whether the shard of this row, none for a new one, may be taken.
-    pub fn is_free(&self, row: Option<&Row>) -> bool {
-        let Some(row) = row.filter(|row| row.owner.is_some()) else { return true };
-        self.seen.get(&row.key).is_some_and(|(counter, since)| *counter == row.counter && since.elapsed() > self.lasts)
+    /// Who has the shard of this row, none for a new one, and who is to have it, as far as they live.
+    pub fn held(&self, key: String, row: Option<&Row>) -> Held {
+        let stands_still = |row: &&Row| {
+            let seen = self.seen.get(&row.key);
+            seen.is_some_and(|(counter, since)| *counter == row.counter && since.elapsed() > self.lasts)
+        };
+        let row = row.filter(|row| !stands_still(row));
+        let named = |name: fn(&Row) -> &Option<String>| row.and_then(|row| name(row).clone());
+        Held { key, owner: named(|row| &row.owner), heir: named(|row| &row.heir) }
+    }
+
+    /// Asks the owner of a shard for it. Where somebody else was quicker, or the owner has changed, nothing happens.
+    ///
+    /// # Errors
+    /// What the database refuses.
+    pub async fn ask_for(&self, row: &Row) -> Result<(), Error> {
+        let owner = row.owner.clone().unwrap_or_default();
+        let ask = |client: Client| {
+            let update = client.update_item().table_name(&self.table).key("stream_shard", s(&row.key));
+            update
+                .update_expression("SET heir = :me")
+                .condition_expression("#owner = :owner AND attribute_not_exists(heir)")
+                .expression_attribute_names("#owner", "owner")
+                .expression_attribute_values(":owner", s(&owner))
+                .expression_attribute_values(":me", s(&self.me))
+                .send()
+        };
+        match self.database.items(ask).await {
+            Err(error) if code(&error) != "ConditionalCheckFailedException" => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Takes the lease of a shard; `None` where another one was quicker.
@@ -134,7 +165,7 @@ impl Leases {
         row.owner = Some(self.me.clone());
         let mut lease = Lease { leases: self.clone(), row, written: Instant::now() };
         let condition = if before == 0 { "attribute_not_exists(stream_shard)" } else { "#counter = :counter" };
-        Ok(lease.write("SET #owner = :me, #counter = :next", condition, None).await?.then_some(lease))
+        Ok(lease.write("SET #owner = :me, #counter = :next REMOVE heir", condition, None).await?.then_some(lease))
     }
 }
 
@@ -177,7 +208,15 @@ impl Lease {
     /// # Errors
     /// What the database refuses.
     pub async fn finish(&mut self) -> Result<bool, Error> {
-        self.write("SET #counter = :next, done = :done REMOVE #owner", IS_MINE, None).await
+        self.write("SET #counter = :next, done = :done REMOVE #owner, heir", IS_MINE, None).await
+    }
+
+    /// Gives the shard back, for its heir.
+    ///
+    /// # Errors
+    /// What the database refuses.
+    pub async fn release(&mut self) -> Result<bool, Error> {
+        self.write("SET #counter = :next REMOVE #owner", IS_MINE, None).await
     }
 
     /// [`Lease::checkpoint`] as a part of a transaction. To be followed by [`Lease::is_checkpointed`].
@@ -286,6 +325,7 @@ fn row(item: &HashMap<String, AttributeValue>) -> Row {
     Row {
         key: text("stream_shard").unwrap_or_default(),
         owner: text("owner"),
+        heir: text("heir"),
         counter: counter.unwrap_or_default(),
         position: text("position"),
         is_done: item.contains_key("done"),

@@ -14,11 +14,13 @@
 //!   it has been read to its end, so that the changes of one item stay in order.
 //! - **Checkpoints** are rows of a table of its own: how far each shard has been read. Whatever is killed, reading goes on
 //!   behind the last checkpoint.
-//! - **Leases** are in the same rows: of several consumers each shard has one. Who does not renew a lease in time loses it.
+//! - **Leases** are in the same rows: of several consumers each shard has one. Who does not renew a lease in time loses it, and
+//!   who has more of them than others hands some over ([`balance`]).
 //!
 //! Printing and triggers see a change at least once: what was handled but not yet checkpointed comes again after a crash.
 //! Copying writes the changes and the checkpoint in one transaction, so that each takes effect exactly once.
 
+mod balance;
 mod convert;
 mod database;
 mod leases;

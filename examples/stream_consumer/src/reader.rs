@@ -1,5 +1,7 @@
 //! Reads one shard, as long as its lease is held.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodbstreams::Client;
@@ -14,11 +16,17 @@ use crate::streams::Shard;
 /// How long to wait after a page without records.
 const IDLE_PAUSE: Duration = Duration::from_millis(200);
 
-/// Reads the shard from behind its checkpoint to its end, or until the lease is lost.
+/// Reads the shard from behind its checkpoint to its end, or until the lease is lost, or is to be given back.
 ///
 /// # Errors
 /// What the database refuses, or the sink.
-pub async fn read(database: Database, shard: Shard, mut lease: Lease, sink: Sink) -> Result<(), Error> {
+pub async fn read(
+    database: Database,
+    shard: Shard,
+    mut lease: Lease,
+    sink: Sink,
+    gives_back: Arc<AtomicBool>,
+) -> Result<(), Error> {
     let mut next = None;
     loop {
         let iterator = match next.take() {
@@ -43,6 +51,9 @@ pub async fn read(database: Database, shard: Shard, mut lease: Lease, sink: Sink
         }
         if page.next_shard_iterator.is_none() {
             return finish(&mut lease).await;
+        }
+        if gives_back.load(Ordering::Relaxed) {
+            return lease.release().await.map(|_| ());
         }
         if page.records().is_empty() {
             tokio::time::sleep(IDLE_PAUSE).await;

@@ -319,6 +319,53 @@ async fn consumers_that_are_killed_lose_nothing_and_repeat_nothing() {
     .await;
 }
 
+/// How many shards each consumer has, by the table of leases, the most first.
+async fn shares(client: &Client) -> Vec<usize> {
+    let page = client.scan().table_name("checkpoints").consistent_read(true).send().await;
+    let mut counts = BTreeMap::<String, usize>::new();
+    for row in page.map(|page| page.items.unwrap_or_default()).unwrap_or_default() {
+        let owner = row.get("owner").and_then(|owner| owner.as_s().ok());
+        owner.into_iter().for_each(|owner| *counts.entry(owner.clone()).or_default() += 1);
+    }
+    let mut counts: Vec<usize> = counts.into_values().collect();
+    counts.sort_unstable_by(|one, other| other.cmp(one));
+    counts
+}
+
+async fn wait_for_shares(client: &Client, wanted: &[usize]) {
+    let began = Instant::now();
+    loop {
+        let found = shares(client).await;
+        if found == wanted {
+            return;
+        }
+        assert!(began.elapsed() < WAIT_MAX, "{found:?}, not {wanted:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Who comes gets his share from those who have more, and what a dead one had goes to the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn consumers_have_equal_shares() {
+    let config = Config { port: 0, data_dir: None, shards: Some(5), ..Config::default() };
+    let server = Server::start(config).await.expect("it starts");
+    let endpoints = [server.endpoint_url()];
+    let client = tests::sdk::client(&endpoints[0]);
+    create(&client).await;
+    let start = || Consumer::start(arguments(&endpoints));
+    let first = start();
+    wait_for_shares(&client, &[5]).await;
+    let mut second = start();
+    wait_for_shares(&client, &[3, 2]).await;
+    let third = start();
+    wait_for_shares(&client, &[2, 2, 1]).await;
+    second.kill();
+    wait_for_shares(&client, &[3, 2]).await;
+    drop(first);
+    wait_for_shares(&client, &[5]).await;
+    drop(third);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn leaders_that_are_killed_lose_nothing_and_repeat_nothing() {
     let flags = ["--stream-shard-roll-s=1", "--ttl-interval-ms=100"].map(str::to_owned).to_vec();
