@@ -5,11 +5,22 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/root.sh
 say() { printf '== packages: %s\n' "$*"; }
-kinds=${*:-deb wheel oci npm}
-for kind in $kinds; do "packaging/$kind.sh"; done
+kinds=()
+# Each package is made where its tools are: dpkg-deb makes Debian's, python3 the wheel.
+for kind in ${*:-deb wheel oci npm}; do
+    tool=tar
+    case $kind in deb) tool=dpkg-deb ;; wheel) tool=python3 ;; esac
+    if command -v "$tool" >/dev/null 2>&1; then
+        "packaging/$kind.sh"
+        kinds+=("$kind")
+    else
+        pass_over "the package $kind: $tool is missing"
+    fi
+done
 packages="${CARGO_TARGET_DIR:-$PWD/target}/packages"
 need_roots
 base_root
+# Servers are started without the machine's network, where their ports are free.
 toolchain=$(mktemp -d) # nothing is brought in
 
 # ask PORT: a request and its health, by hand, since nothing else is there.
@@ -31,16 +42,16 @@ try_deb() {
     cp "$packages"/dynamo-server_*_"$(dpkg --print-architecture)".deb "$root/root/dynamo-server.deb"
     inside '' 'apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y /root/dynamo-server.deb &&
         test -s /usr/share/man/man1/dynamo-server.1.gz -a -s /usr/share/bash-completion/completions/dynamo-server &&
-        dynamo-server --version' || fail 'the Debian package cannot be installed'
+        dynamo-server --version' >"$log" 2>&1 || failed "$log" 'the Debian package cannot be installed'
     # As the unit starts it.
-    inside '' "$ask"'
+    inside no-network "$ask"'
         command=$(sed -n "s/^ExecStart=//p" /usr/lib/systemd/system/dynamo-server.service)
-        su -s /bin/bash dynamo -c "cd /var/lib/dynamo-server && exec $command" & ask 8000 && dynamo-server healthcheck' ||
-        fail 'the Debian package does not start'
+        su -s /bin/bash dynamo -c "cd /var/lib/dynamo-server && exec $command" & ask 8000 && dynamo-server healthcheck' >"$log" 2>&1 || failed "$log" 'the Debian package does not start'
     [ -n "$(ls "$root/var/lib/dynamo-server")" ] || fail 'no data was kept'
     inside '' 'DEBIAN_FRONTEND=noninteractive apt-get -qq install -y systemd && systemd-analyze verify --man=no dynamo-server.service &&
-        systemd-analyze security --offline=true --threshold=20 dynamo-server.service | tail -n 1' || fail 'the unit is not in order'
-    inside '' 'dpkg --purge dynamo-server && ! getent passwd dynamo && ! test -e /var/lib/dynamo-server' || fail 'the package leaves something'
+        systemd-analyze security --offline=true --threshold=20 dynamo-server.service | tail -n 1' >"$log" 2>&1 || failed "$log" 'the unit is not in order'
+    inside '' 'dpkg --purge dynamo-server && ! getent passwd dynamo && ! test -e /var/lib/dynamo-server' >"$log" 2>&1 ||
+        failed "$log" 'the package leaves something'
 }
 
 try_wheel() {
@@ -50,7 +61,7 @@ try_wheel() {
     inside '' 'apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends python3-pip python3-pytest &&
         cd /root && pip install --break-system-packages --root-user-action=ignore --no-index packages/*.whl && dynamo-server --version &&
         printf "import urllib.request\ndef test_it(dynamo_server):\n    assert urllib.request.urlopen(dynamo_server.url + \"/health/ready\").status == 200\n" >test_it.py &&
-        python3 -m pytest -q test_it.py' || fail 'the wheel'
+        python3 -m pytest -q test_it.py' >"$log" 2>&1 || failed "$log" 'the wheel'
 }
 
 try_npm() {
@@ -61,7 +72,7 @@ try_npm() {
         mkdir -p /root/node_modules/dynamo-server && tar -xzf /root/dynamo-server.tgz --strip-components=1 -C /root/node_modules/dynamo-server && cd /root &&
         node node_modules/dynamo-server/cli.js --version &&
         printf "require(\"dynamo-server\").start().then(async ({ url, stop }) => { const reply = await new Promise((r) => require(\"http\").get(url + \"/health/ready\", r)); console.log(reply.statusCode); await stop(); process.exit(reply.statusCode === 200 ? 0 : 1); })" >it.js &&
-        node it.js' || fail 'the npm package'
+        node it.js' >"$log" 2>&1 || failed "$log" 'the npm package'
 }
 
 try_oci() {
@@ -74,15 +85,15 @@ try_oci() {
     tar -xzf "$image/$layer" -C "$root/image"
     rm -rf "$image"
     # As a user that nobody knows, nothing writable but /data, with the arguments of DynamoDB Local's image.
-    inside '' "$ask"'
+    inside no-network "$ask"'
         mount -t proc proc /proc; mount --bind /image /image && mount -o remount,bind,ro /image && mount -t tmpfs -o mode=1777 tmpfs /image/data
         DYNAMO_SERVER_HOST=0.0.0.0 DYNAMO_SERVER_DATA_DIR=/data chroot --userspec=54321:54321 /image /usr/bin/dynamo-server -jar DynamoDBLocal.jar -sharedDb &
-        ask 8000 && chroot --userspec=54321:54321 /image /usr/bin/dynamo-server healthcheck && test -n "$(ls /image/data)"' ||
-        fail 'the image'
+        ask 8000 && chroot --userspec=54321:54321 /image /usr/bin/dynamo-server healthcheck && test -n "$(ls /image/data)"' >"$log" 2>&1 || failed "$log" 'the image'
 }
 
-for kind in $kinds; do
-    ("try_$kind") >"$work/try-$kind.log" 2>&1 || { tail -n 30 "$work/try-$kind.log"; fail "$kind"; }
+for kind in "${kinds[@]}"; do
+    log="$work/try-$kind.log"
+    "try_$kind"
     say "$kind: installed, started, answered"
 done
 rm -rf "$roots" "$toolchain"

@@ -42,7 +42,8 @@ clone_root() {
     new_root "$1"
     mkdir -p "$root/opt/cargo/registry"
     git -C "$clone" archive "$commit" | tar -x -C "$root/srv/a clone"
-    cargo fetch --locked --quiet --manifest-path "$root/srv/a clone/Cargo.toml"
+    cargo fetch --locked --quiet --target "$(rustc -vV | sed -n 's/^host: //p')" --manifest-path "$root/srv/a clone/Cargo.toml" ||
+        no_roots 'the crates cannot be fetched'
     local part
     for part in index cache; do
         [ ! -d "$cargo_home/registry/$part" ] || cp -a "$cargo_home/registry/$part" "$root/opt/cargo/registry/"
@@ -78,7 +79,7 @@ case_empty() {
     local run="$unoptimised"' umask 077; export CARGO_HOME=/opt/cargo; cd "/srv/a clone" && ./run --port 0'
     started=$SECONDS
     until_there "$work/empty.log" "$root/srv/a clone/target/$binding" inside '' "$run" ||
-        fail 'as root in an empty root, no binding to RocksDB was compiled'
+        failed "$work/empty.log" 'as root in an empty root, no binding to RocksDB was compiled'
     say "as root in an empty root: first binding after $(took)"
     until_there "$work/empty.log" "$root/srv/a clone/target/$next" inside no-network "$run" ||
         fail 'an interrupted build does not go on without network'
@@ -87,8 +88,11 @@ case_empty() {
 
 # What deceived set-up before: compilers and libraries by name alone.
 deceive() {
-    inside '' 'apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install -y libclang-cpp14' >"$work/deceive.log" 2>&1 ||
-        { tail "$work/deceive.log"; fail 'libclang-cpp14 cannot be installed'; }
+    # Version 14 is what deceived it; other versions of Debian have others.
+    inside '' 'apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
+        "$(apt-cache search --names-only "^libclang-cpp[0-9]+\$" | cut -d" " -f1 | sort | head -n 1)"' >"$work/deceive.log" 2>&1 ||
+        failed "$work/deceive.log" 'a libclang-cpp cannot be installed'
+    mkdir -p "$root/usr/lib/llvm-14/lib"
     mkdir -p "$root/usr/lib/llvm-13/lib" "$root/usr/lib/llvm-15/lib"
     ln -s /nowhere/libclang.so.1 "$root/usr/lib/llvm-14/lib/libclang.so"
     : >"$root/usr/lib/llvm-13/lib/libclang-13.so.1"
@@ -108,13 +112,13 @@ case_deceiving() {
     say "as a user without sudo: $(cat "$work/user.log")"
     rm "$root/usr/local/bin/c++"
     inside '' "DEBIAN_FRONTEND=noninteractive $(grep -o 'apt-get install -y .*' "$work/user.log")" >"$work/install.log" 2>&1 ||
-        { tail "$work/install.log"; fail 'the line that the user was told does not work'; }
+        failed "$work/install.log" 'the line that the user was told does not work'
     bring_archive /home/tester
     chroot "$root" chown -R tester /home/tester
     started=$SECONDS
     until_there "$work/user.log" "$root/home/tester/.cache/dynamo-server/target-of-read-only/$binding" \
         inside read-only "$(as_tester "$run")" ||
-        fail 'as a user, among libraries that deceive, no binding to RocksDB was compiled'
+        failed "$work/user.log" 'as a user, among libraries that deceive, no binding to RocksDB was compiled'
     say "as a user without sudo, read-only clone, after that line: first binding after $(took)"
 }
 
@@ -150,7 +154,7 @@ case_whole() {
     local enter='cd "/srv/a clone" && export HOME=/root CARGO_HOME=/opt/cargo'
     started=$SECONDS
     until_there "$work/whole.log" "$root/root/.cache/dynamo-server/rocksdb-*/*.o" inside '' "$enter && ./run --port 0" ||
-        fail 'RocksDB is not compiled'
+        failed "$work/whole.log" 'RocksDB is not compiled'
     say "first file of RocksDB after $(took); interrupted"
     inside no-network "$enter && rm -f /tmp/second && { ./run --port 8000 &
             { DYNAMO_SERVER_PROGRESS=9 cargo build --release --locked --target-dir /tmp/target -p ordered-kv 9>&2 && touch /tmp/second; } & $answer; }" \

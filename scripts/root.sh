@@ -1,7 +1,11 @@
 # Sourced by scripts/bare-root.sh and packaging/try.sh: bare Debian roots in which something is tried.
 #
 # The roots are kept in the cache and come, by debootstrap, from the mirror that this machine's apt uses. Needs root, apt
-# and mount namespaces.
+# and namespaces.
+#
+# Two things are kept apart: what this machine cannot try (no namespaces, no mirror, no room), which is passed over and
+# counted and ends with 0, and what was tried and failed, which ends with 1. A step that needs the mirror is judged by what
+# apt said (`failed`).
 
 source scripts/pass-over.sh
 cache="${DYNAMO_SERVER_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/dynamo-server}"
@@ -18,11 +22,43 @@ no_roots() {
     exit 0
 }
 
-# Ends the script where there can be no roots.
+# Free room in the cache that roots need: copies of the base, compilers, and what is compiled in them.
+room_mib=6144
+
+# Ends the script where there can be no roots. What `inside` does later is done here once.
 need_roots() {
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1 || ! unshare --mount --pid --fork true 2>/dev/null; then
-        no_roots 'they need root, apt-get and namespaces'
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+        no_roots 'they need root and apt-get'
     fi
+    local scratch
+    scratch=$(mktemp -d)
+    unshare --mount --pid --net --fork --kill-child bash -euc '
+        mount --make-rprivate /
+        mount -t tmpfs -o size=64k tmpfs "$1"
+        mkdir "$1/a" "$1/b"
+        mount -t proc proc "$1/a"
+        mount --rbind /dev "$1/b"
+        mount --bind / "$1/b"
+        mount -o remount,bind,ro "$1/b"
+        chroot / true
+    ' - "$scratch" 2>/dev/null || { rmdir "$scratch"; no_roots 'this machine lets nobody make namespaces, mounts and roots'; }
+    rmdir "$scratch"
+    mkdir -p "$work"
+    if [ "$(df --output=avail -m "$work" | tail -n 1)" -lt "$room_mib" ]; then
+        no_roots "$work has less than $room_mib MiB of room"
+    fi
+}
+
+# What apt says where the mirror, or the way to it, is at fault, and not what is tried.
+of_the_mirror='Failed to fetch|Unable to fetch|Temporary failure resolving|Could not resolve|Could not connect|Connection failed|Connection timed out|Hash Sum mismatch|No space left on device'
+
+# failed LOG WORDS: the step with this log did not end well.
+failed() {
+    local log=$1
+    shift
+    tail -n 30 "$log"
+    ! grep -qE "$of_the_mirror" "$log" || no_roots "$* (the mirror of Debian did not deliver, or the disk is full)"
+    fail "$*"
 }
 
 # The root that all copies come from, made once a month.
@@ -46,7 +82,7 @@ make_base() {
     suite=$(. /etc/os-release && printf '%s' "$VERSION_CODENAME")
     sources=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null || true)
     mirror=$(printf '%s\n' "$sources" | grep -Eo '^(URIs:|deb ).*' | grep -Eo '[a-z+]+://[^ ]+' | head -n 1)
-    [ -n "$mirror" ] || fail 'this machine names no mirror of Debian'
+    [ -n "$mirror" ] || no_roots 'this machine names no mirror of Debian'
     base="$work/$suite-$(date +%Y-%m)"
     if [ ! -e "$base/ready" ]; then
         say "debootstrap of $suite"
