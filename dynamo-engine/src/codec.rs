@@ -1,15 +1,19 @@
 //! The primitives of the one binary codec: varints, length prefixes, explicit tags.
 //!
-//! Everything the engine stores or puts into the log is written by hand with these few functions, so that the bytes
-//! are ours to pin by golden tests and no derived format is ever persisted. Integers are LEB128 varints (seven bits a
+//! Everything the engine stores or puts into the log is declared field by field ([`record!`](crate::record)) or written by
+//! hand with these few functions, so that the bytes are ours to pin by golden tests and no derived format is ever persisted. Integers are LEB128 varints (seven bits a
 //! byte, low bits first); strings and byte strings carry their length; options and enums carry a tag byte.
 //!
 //! Decoding takes any bytes: it never panics, never allocates more than the input can hold, and answers one of a few
 //! [`DecodeError`]s.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use dynamo_expression::{Condition, Update};
 use hlc::Timestamp;
+use ordered_kv::{Direction, Value};
+use shard_router::{Epoch, ShardId, Token};
 
 /// Why bytes could not be decoded. The node that meets one stops the shard: it never skips.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +44,236 @@ pub enum DecodeError {
     /// Bytes were left over after the value.
     #[error("bytes are left over after the value")]
     Trailing,
+}
+
+/// A value with one binary form. [`record!`](crate::record) writes most of these.
+pub trait Record: Sized {
+    /// Appends the bytes.
+    fn encode(&self, out: &mut Vec<u8>);
+
+    /// Takes a value off the front of `input`.
+    ///
+    /// # Errors
+    /// Bytes that [`Record::encode`] cannot have written.
+    fn decode(input: &mut &[u8]) -> Result<Self, DecodeError>;
+}
+
+/// Declares the bytes of structures and enums, once for both directions: a structure is its fields in the order given here, an
+/// enum a tag and the fields of the variant. Tags are never used twice. What stands behind `then` is a method that refuses a
+/// structure that was read, or changes it.
+///
+/// ```
+/// # use dynamo_engine::codec::Record;
+/// #[derive(Debug, PartialEq)]
+/// enum Shape {
+///     Point,
+///     Circle { radius: u64 },
+///     Named(String, Size),
+/// }
+/// #[derive(Debug, PartialEq)]
+/// struct Size {
+///     wide: u64,
+///     high: u64,
+/// }
+/// dynamo_engine::record! {
+///     // Tag 3 is read as 2 is, and no longer written; a byte that is always the same stands behind 1.
+///     enum Shape: "shape" { 1 + 0 = Point, 2 | 3 = Circle { radius }, 4 = Named(name, size) }
+///     struct Size { wide, high }
+/// }
+/// let mut bytes = Vec::new();
+/// Shape::Named("a".to_owned(), Size { wide: 5, high: 300 }).encode(&mut bytes);
+/// assert_eq!(bytes, [4, 1, b'a', 5, 0xac, 2]);
+/// assert_eq!(Shape::decode(&mut &[3, 7][..]), Ok(Shape::Circle { radius: 7 }));
+/// ```
+#[macro_export]
+macro_rules! record {
+    () => {};
+    (struct $name:ident { $($field:ident),+ $(,)? } then $check:ident $($rest:tt)*) => {
+        $crate::record! { @struct $name { $($field),+ } $check }
+        $crate::record! { $($rest)* }
+    };
+    (struct $name:ident { $($field:ident),+ $(,)? } $($rest:tt)*) => {
+        $crate::record! { @struct $name { $($field),+ } }
+        $crate::record! { $($rest)* }
+    };
+    (@struct $name:ident { $($field:ident),+ } $($check:ident)?) => {
+        impl $crate::codec::Record for $name {
+            fn encode(&self, out: &mut Vec<u8>) {
+                let Self { $($field),+ } = self;
+                $($crate::codec::Record::encode($field, out);)+
+            }
+
+            fn decode(input: &mut &[u8]) -> Result<Self, $crate::codec::DecodeError> {
+                $(let $field = $crate::codec::Record::decode(input)?;)+
+                let value = Self { $($field),+ };
+                $(let value = Self::$check(value)?;)?
+                Ok(value)
+            }
+        }
+    };
+    (struct $name:ident ($field:ident); $($rest:tt)*) => {
+        impl $crate::codec::Record for $name {
+            fn encode(&self, out: &mut Vec<u8>) {
+                $crate::codec::Record::encode(&self.0, out);
+            }
+
+            fn decode(input: &mut &[u8]) -> Result<Self, $crate::codec::DecodeError> {
+                $crate::codec::Record::decode(input).map(Self)
+            }
+        }
+        $crate::record! { $($rest)* }
+    };
+    (enum $name:ident: $what:literal {
+        $($tag:literal $(| $before:literal)* $(+ $fixed:literal)? =
+            $variant:ident $(($($place:ident),+))? $({ $($field:ident),+ })?),+ $(,)?
+    } $($rest:tt)*) => {
+        impl $crate::codec::Record for $name {
+            fn encode(&self, out: &mut Vec<u8>) {
+                match self {
+                    $(Self::$variant $(($($place),+))? $({ $($field),+ })? => {
+                        out.push($tag);
+                        $(out.push($fixed);)?
+                        $($($crate::codec::Record::encode($place, out);)+)?
+                        $($($crate::codec::Record::encode($field, out);)+)?
+                    })+
+                }
+            }
+
+            fn decode(input: &mut &[u8]) -> Result<Self, $crate::codec::DecodeError> {
+                match $crate::codec::get_u8(input)? {
+                    $($tag $(| $before)* => {
+                        $($crate::codec::check_format(input, $fixed)?;)?
+                        $($(let $place = $crate::codec::Record::decode(input)?;)+)?
+                        $($(let $field = $crate::codec::Record::decode(input)?;)+)?
+                        Ok(Self::$variant $(($($place),+))? $({ $($field),+ })?)
+                    })+
+                    tag => Err($crate::codec::DecodeError::Tag { what: $what, tag }),
+                }
+            }
+        }
+        $crate::record! { $($rest)* }
+    };
+}
+
+/// Records of types that are not ours: how each is put and got.
+macro_rules! records {
+    ($($type:ty: $put:expr, $get:expr;)+) => {$(
+        impl Record for $type {
+            fn encode(&self, out: &mut Vec<u8>) {
+                let put: fn(&mut Vec<u8>, &$type) = $put;
+                put(out, self);
+            }
+
+            fn decode(input: &mut &[u8]) -> Result<$type, DecodeError> {
+                let get: fn(&mut &[u8]) -> Result<$type, DecodeError> = $get;
+                get(input)
+            }
+        }
+    )+};
+}
+
+records! {
+    u64: |out, value| put_u64(out, *value), get_u64;
+    u32: |out, value| put_u64(out, u64::from(*value)), get_u32;
+    i64: |out, value| put_i64(out, *value), get_i64;
+    u128: |out, value| out.extend_from_slice(&value.to_be_bytes()), |input| get_array(input).map(u128::from_be_bytes);
+    bool: |out, value| put_bool(out, *value), get_bool;
+    String: |out, value| put_str(out, value), get_str;
+    Vec<u8>: |out, value| put_bytes(out, value), |input| get_bytes(input).map(<[u8]>::to_vec);
+    Value: |out, value| put_bytes(out, value), |input| get_bytes(input).map(Value::copy_from_slice);
+    Timestamp: |out, value| put_timestamp(out, *value), get_timestamp;
+    Token: |out, value| out.extend_from_slice(&value.0.to_be_bytes()),
+        |input| get_array(input).map(u64::from_be_bytes).map(Token);
+    ShardId: |out, value| put_u64(out, u64::from(value.0)), |input| get_u32(input).map(ShardId);
+    Epoch: |out, value| put_u64(out, value.0), |input| get_u64(input).map(Epoch);
+    Direction: |out, value| put_bool(out, *value == Direction::Backward),
+        |input| get_bool(input).map(|is_backward| if is_backward { Direction::Backward } else { Direction::Forward });
+    Condition: |out, value| value.encode(out),
+        |input| Condition::decode(input).map_err(|_| DecodeError::Malformed("expression"));
+    Update: |out, value| value.encode(out),
+        |input| Update::decode(input).map_err(|_| DecodeError::Malformed("expression"));
+}
+
+impl<T: Record> Record for Option<T> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_option(out, self.as_ref(), |out, value| value.encode(out));
+    }
+
+    fn decode(input: &mut &[u8]) -> Result<Self, DecodeError> {
+        get_option(input, T::decode)
+    }
+}
+
+impl<A: Record, B: Record> Record for (A, B) {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.encode(out);
+        self.1.encode(out);
+    }
+
+    fn decode(input: &mut &[u8]) -> Result<Self, DecodeError> {
+        Ok((A::decode(input)?, B::decode(input)?))
+    }
+}
+
+impl<K: Record + Ord, V: Record> Record for BTreeMap<K, V> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_u64(out, self.len() as u64);
+        for (key, value) in self {
+            key.encode(out);
+            value.encode(out);
+        }
+    }
+
+    fn decode(input: &mut &[u8]) -> Result<Self, DecodeError> {
+        Ok(Vec::<(K, V)>::decode(input)?.into_iter().collect())
+    }
+}
+
+impl<T: Record> Record for Vec<T> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_list(out, self, |out, value| value.encode(out));
+    }
+
+    fn decode(input: &mut &[u8]) -> Result<Self, DecodeError> {
+        get_list(input, T::decode)
+    }
+}
+
+impl<T: Record> Record for Arc<T> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        T::encode(self, out);
+    }
+
+    fn decode(input: &mut &[u8]) -> Result<Self, DecodeError> {
+        T::decode(input).map(Arc::new)
+    }
+}
+
+/// A stored value: its format, and then what `put` appends.
+pub(crate) fn to_row(format: u8, put: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut row = vec![format];
+    put(&mut row);
+    row
+}
+
+/// Reads a stored value of that format: what `get` takes, and nothing behind it.
+pub(crate) fn from_row<T>(
+    mut row: &[u8],
+    format: u8,
+    get: impl FnOnce(&mut &[u8]) -> Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
+    check_format(&mut row, format)?;
+    let value = get(&mut row)?;
+    finish(row)?;
+    Ok(value)
+}
+
+/// Takes the byte of the only format that is known.
+pub fn check_format(input: &mut &[u8], format: u8) -> Result<(), DecodeError> {
+    match get_u8(input)? {
+        found if found == format => Ok(()),
+        found => Err(DecodeError::Format(found)),
+    }
 }
 
 /// Appends `value` as a varint.
@@ -87,15 +321,6 @@ pub fn put_option<T>(out: &mut Vec<u8>, value: Option<&T>, put: impl FnOnce(&mut
 pub fn put_list<T>(out: &mut Vec<u8>, list: &[T], mut put: impl FnMut(&mut Vec<u8>, &T)) {
     put_u64(out, list.len() as u64);
     list.iter().for_each(|element| put(out, element));
-}
-
-/// Appends a map of strings in the order of its keys.
-pub fn put_string_map(out: &mut Vec<u8>, map: &BTreeMap<String, String>) {
-    put_u64(out, map.len() as u64);
-    for (key, value) in map {
-        put_str(out, key);
-        put_str(out, value);
-    }
 }
 
 /// Takes one byte.
@@ -192,12 +417,6 @@ pub fn get_list<T>(
         return Err(DecodeError::Truncated);
     }
     (0..length).map(|_| get(input)).collect()
-}
-
-/// Takes a map of strings.
-pub fn get_string_map(input: &mut &[u8]) -> Result<BTreeMap<String, String>, DecodeError> {
-    let pairs = get_list(input, |input| Ok((get_str(input)?, get_str(input)?)))?;
-    Ok(pairs.into_iter().collect())
 }
 
 /// Ends a decoding: the input must be used up.

@@ -18,7 +18,7 @@ use ordered_kv::Value;
 use super::overlay::Scanned;
 use super::{Applier, Fault, Outcome, Rejection, index_row};
 use crate::catalog::{IndexDescriptor, IndexState, TableDescriptor, TableId};
-use crate::codec::{get_list, put_list};
+use crate::codec::Record;
 use crate::command::BackfillStep;
 use crate::item::{ItemRef, stored_item};
 use crate::keyspace::{RowKey, RowRange, Space, id_range, local};
@@ -98,7 +98,7 @@ impl Applier<'_> {
         let ends = self.shard.channels.ends();
         let mut mark = vec![if ends.is_empty() { DONE } else { VISITED_ALL }];
         if !ends.is_empty() {
-            put_list(&mut mark, &ends, |out, position| position.encode(out));
+            ends.encode(&mut mark);
         }
         self.put(cursor_key, mark);
         Outcome::Backfilled { done: ends.is_empty() }
@@ -106,7 +106,7 @@ impl Applier<'_> {
 
     /// Whether what the visited rows gave has arrived.
     fn deliver_backfill(&mut self, cursor_key: Vec<u8>, mut ends: &[u8]) -> Result<Outcome, Fault> {
-        let ends = get_list(&mut ends, OutboxPosition::decode)?;
+        let ends = Vec::<OutboxPosition>::decode(&mut ends)?;
         if !self.shard.channels.have_delivered(&ends) {
             return Ok(Outcome::Rejected(Rejection::Behind));
         }

@@ -16,7 +16,7 @@
 //! sweep up what has expired, a few rows each, so the rows never pile up and no step is long.
 
 use super::{Applier, Fault, Outcome};
-use crate::codec::{DecodeError, finish, get_list, get_u32, put_list, put_u64};
+use crate::codec::{DecodeError, Record, finish, get_array, get_u8};
 use crate::command::ClientToken;
 use crate::keyspace::{RowKey, RowRange, local, successor, token_row_key};
 use dynamo_protocol::limits::IDEMPOTENCY_WINDOW_MS;
@@ -128,21 +128,21 @@ impl Row {
     fn encode(&self) -> Vec<u8> {
         let mut row = vec![TOKEN_FORMAT];
         row.extend_from_slice(&self.expires_ms.to_be_bytes());
-        row.extend_from_slice(&self.request_hash.to_be_bytes());
-        put_list(&mut row, &self.reads, |out, units| put_u64(out, (*units).into()));
+        self.request_hash.encode(&mut row);
+        self.reads.encode(&mut row);
         row
     }
 
-    fn decode(row: &[u8]) -> Result<Row, DecodeError> {
-        let (format, rest) = row.split_first().ok_or(DecodeError::Truncated)?;
-        if ![FORMAT_WITHOUT_READS, TOKEN_FORMAT].contains(format) {
-            return Err(DecodeError::Format(*format));
-        }
-        let (expires_ms, rest) = rest.split_first_chunk::<8>().ok_or(DecodeError::Truncated)?;
-        let (hash, mut rest) = rest.split_first_chunk::<16>().ok_or(DecodeError::Truncated)?;
-        let reads = if *format == TOKEN_FORMAT { get_list(&mut rest, get_u32)? } else { Vec::new() };
-        finish(rest)?;
-        let (expires_ms, request_hash) = (u64::from_be_bytes(*expires_ms), u128::from_be_bytes(*hash));
+    fn decode(mut row: &[u8]) -> Result<Row, DecodeError> {
+        let input = &mut row;
+        let has_reads = match get_u8(input)? {
+            FORMAT_WITHOUT_READS => false,
+            TOKEN_FORMAT => true,
+            format => return Err(DecodeError::Format(format)),
+        };
+        let (expires_ms, request_hash) = (u64::from_be_bytes(get_array(input)?), Record::decode(input)?);
+        let reads = if has_reads { Record::decode(input)? } else { Vec::new() };
+        finish(input)?;
         Ok(Row { expires_ms, request_hash, reads })
     }
 }

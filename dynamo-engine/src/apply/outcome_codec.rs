@@ -16,289 +16,61 @@
 //!
 //! Integers are varints; rows, texts and lists carry their length. The format is that of the enclosing message.
 
-use std::sync::Arc;
-
-use ordered_kv::Value;
-
 use super::ddl::DdlOutcome;
-use super::two_phase::Decision;
 use super::{ActionOutcome, IndexWrite, Outcome, Rejection, WriteOutcome};
-use crate::catalog::{IndexId, TableDescriptor};
-use crate::codec::{
-    DecodeError, get_bool, get_bytes, get_list, get_option, get_str, get_timestamp, get_u8, get_u32, get_u64, put_bool,
-    put_bytes, put_list, put_option, put_str, put_timestamp, put_u64,
-};
-use crate::outbox::OutboxPosition;
+use crate::record;
 
-const DONE: u8 = 0;
-const WRITTEN: u8 = 1;
-const CONDITION_FAILED: u8 = 2;
-const INVALID: u8 = 3;
-const TRANSACTED: u8 = 4;
-const REPLAYED: u8 = 21;
-const CANCELLED: u8 = 5;
-const TOKEN_MISMATCH: u8 = 6;
-const REJECTED: u8 = 7;
-const DDL: u8 = 8;
-const BACKFILLED: u8 = 9;
-const OUTBOX_APPLIED: u8 = 24;
-const EXPIRED: u8 = 32;
-
-const CONFLICT: u8 = 16;
-const IN_PROGRESS: u8 = 17;
-const PREPARED: u8 = 18;
-const DECIDED: u8 = 19;
-const RESOLVED: u8 = 20;
-
-const STALE: u8 = 0;
-const TIMESTAMP: u8 = 1;
-const LATE: u8 = 16;
-const FULL: u8 = 17;
-const BEHIND: u8 = 24;
-const CROWDED: u8 = 25;
-
-const ACTION_PASSED: u8 = 0;
-const ACTION_CONDITION_FAILED: u8 = 1;
-const ACTION_INVALID: u8 = 2;
-const ACTION_CONFLICT: u8 = 16;
-
-const DDL_CREATED: u8 = 0;
-const DDL_CHANGED: u8 = 1;
-const DDL_DELETED: u8 = 2;
-const DDL_INSTALLED: u8 = 3;
-const DDL_UNINSTALLED: u8 = 4;
-const DDL_TABLE_EXISTS: u8 = 5;
-const DDL_STALE: u8 = 6;
-const DDL_CONFIRMED: u8 = 7;
-
-impl Outcome {
-    /// Appends the outcome's bytes.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        match self {
-            Outcome::Done => out.push(DONE),
-            Outcome::Written(write) => {
-                out.push(WRITTEN);
-                put_write(out, write);
-            }
-            Outcome::ConditionFailed { item } => {
-                out.push(CONDITION_FAILED);
-                put_row(out, item.as_ref());
-            }
-            Outcome::Invalid(text) => {
-                out.push(INVALID);
-                put_str(out, text);
-            }
-            Outcome::Transacted { actions } => {
-                out.push(TRANSACTED);
-                put_bool(out, false);
-                put_list(out, actions, put_write);
-            }
-            Outcome::Replayed { reads } => {
-                out.push(REPLAYED);
-                put_list(out, reads, |out, units| put_u64(out, (*units).into()));
-            }
-            Outcome::Cancelled(verdicts) => {
-                out.push(CANCELLED);
-                put_list(out, verdicts, put_verdict);
-            }
-            Outcome::TokenMismatch => out.push(TOKEN_MISMATCH),
-            Outcome::Rejected(rejection) => {
-                out.push(REJECTED);
-                out.push(match rejection {
-                    Rejection::Stale => STALE,
-                    Rejection::Timestamp => TIMESTAMP,
-                    Rejection::Late => LATE,
-                    Rejection::Full => FULL,
-                    Rejection::Behind => BEHIND,
-                    Rejection::Crowded => CROWDED,
-                });
-            }
-            Outcome::Ddl(outcome) => {
-                out.push(DDL);
-                put_ddl(out, outcome);
-            }
-            Outcome::Backfilled { done } => {
-                out.push(BACKFILLED);
-                put_bool(out, *done);
-            }
-            Outcome::Conflict => out.push(CONFLICT),
-            Outcome::InProgress => out.push(IN_PROGRESS),
-            Outcome::Prepared { ts, actions } => {
-                out.push(PREPARED);
-                put_timestamp(out, *ts);
-                put_list(out, actions, put_write);
-            }
-            Outcome::Decided { decision, actions } => {
-                out.push(DECIDED);
-                put_option(out, decision.as_ref(), |out, decision| decision.encode(out));
-                put_list(out, actions, put_write);
-            }
-            Outcome::Resolved { actions } => {
-                out.push(RESOLVED);
-                put_list(out, actions, put_write);
-            }
-            Outcome::OutboxApplied { through } => {
-                out.push(OUTBOX_APPLIED);
-                put_u64(out, *through);
-            }
-            Outcome::Expired { deleted, put_off } => {
-                out.push(EXPIRED);
-                put_u64(out, u64::from(*deleted));
-                put_u64(out, u64::from(*put_off));
-            }
-        }
+record! {
+    enum Outcome: "outcome" {
+        0x00 = Done,
+        0x01 = Written(write),
+        0x02 = ConditionFailed { item },
+        0x03 = Invalid(text),
+        0x04 + 0x00 = Transacted { actions },
+        0x15 = Replayed { reads },
+        0x05 = Cancelled(verdicts),
+        0x06 = TokenMismatch,
+        0x07 = Rejected(rejection),
+        0x08 = Ddl(outcome),
+        0x09 = Backfilled { done },
+        0x10 = Conflict,
+        0x11 = InProgress,
+        0x12 = Prepared { ts, actions },
+        0x13 = Decided { decision, actions },
+        0x14 = Resolved { actions },
+        0x18 = OutboxApplied { through },
+        0x20 = Expired { deleted, put_off },
     }
-
-    /// Reads an outcome off the front of `input`.
-    ///
-    /// # Errors
-    /// [`DecodeError`] where there is none.
-    pub fn decode(input: &mut &[u8]) -> Result<Outcome, DecodeError> {
-        Ok(match get_u8(input)? {
-            DONE => Outcome::Done,
-            WRITTEN => Outcome::Written(get_write(input)?),
-            CONDITION_FAILED => Outcome::ConditionFailed { item: get_row(input)? },
-            INVALID => Outcome::Invalid(get_str(input)?),
-            TRANSACTED => {
-                let is_replayed = get_bool(input)?;
-                let actions = get_list(input, get_write)?;
-                if is_replayed { Outcome::Replayed { reads: Vec::new() } } else { Outcome::Transacted { actions } }
-            }
-            REPLAYED => Outcome::Replayed { reads: get_list(input, get_u32)? },
-            CANCELLED => Outcome::Cancelled(get_list(input, get_verdict)?),
-            TOKEN_MISMATCH => Outcome::TokenMismatch,
-            REJECTED => Outcome::Rejected(match get_u8(input)? {
-                STALE => Rejection::Stale,
-                TIMESTAMP => Rejection::Timestamp,
-                LATE => Rejection::Late,
-                FULL => Rejection::Full,
-                BEHIND => Rejection::Behind,
-                CROWDED => Rejection::Crowded,
-                tag => return Err(DecodeError::Tag { what: "rejection", tag }),
-            }),
-            DDL => Outcome::Ddl(get_ddl(input)?),
-            BACKFILLED => Outcome::Backfilled { done: get_bool(input)? },
-            CONFLICT => Outcome::Conflict,
-            IN_PROGRESS => Outcome::InProgress,
-            PREPARED => Outcome::Prepared { ts: get_timestamp(input)?, actions: get_list(input, get_write)? },
-            DECIDED => Outcome::Decided {
-                decision: get_option(input, Decision::decode)?,
-                actions: get_list(input, get_write)?,
-            },
-            RESOLVED => Outcome::Resolved { actions: get_list(input, get_write)? },
-            OUTBOX_APPLIED => Outcome::OutboxApplied { through: get_u64(input)? },
-            EXPIRED => Outcome::Expired { deleted: get_u32(input)?, put_off: get_u32(input)? },
-            tag => return Err(DecodeError::Tag { what: "outcome", tag }),
-        })
+    enum Rejection: "rejection" {
+        0x00 = Stale, 0x01 = Timestamp, 0x10 = Late, 0x11 = Full, 0x18 = Behind, 0x19 = Crowded,
     }
-}
-
-fn put_row(out: &mut Vec<u8>, row: Option<&Value>) {
-    put_option(out, row, |out, row| put_bytes(out, row));
-}
-
-fn get_row(input: &mut &[u8]) -> Result<Option<Value>, DecodeError> {
-    get_option(input, |input| Ok(Value::from(get_bytes(input)?.to_vec())))
-}
-
-fn put_write(out: &mut Vec<u8>, write: &WriteOutcome) {
-    put_row(out, write.old.as_ref());
-    put_row(out, write.new.as_ref());
-    put_bool(out, write.changed);
-    put_list(out, &write.index_writes, |out, write| {
-        put_u64(out, write.index.0);
-        put_u64(out, u64::from(write.units));
-    });
-    put_list(out, &write.channels, |out, position| position.encode(out));
-}
-
-fn get_write(input: &mut &[u8]) -> Result<WriteOutcome, DecodeError> {
-    let (old, new) = (get_row(input)?, get_row(input)?);
-    let changed = get_bool(input)?;
-    let index_writes =
-        get_list(input, |input| Ok(IndexWrite { index: IndexId(get_u64(input)?), units: get_u32(input)? }))?;
-    let channels = get_list(input, OutboxPosition::decode)?;
-    Ok(WriteOutcome { old, new, changed, index_writes, channels })
-}
-
-fn put_verdict(out: &mut Vec<u8>, verdict: &ActionOutcome) {
-    match verdict {
-        ActionOutcome::Passed => out.push(ACTION_PASSED),
-        ActionOutcome::Conflict => out.push(ACTION_CONFLICT),
-        ActionOutcome::ConditionFailed { item } => {
-            out.push(ACTION_CONDITION_FAILED);
-            put_row(out, item.as_ref());
-        }
-        ActionOutcome::Invalid(text) => {
-            out.push(ACTION_INVALID);
-            put_str(out, text);
-        }
+    struct WriteOutcome { old, new, changed, index_writes, channels }
+    struct IndexWrite { index, units }
+    enum ActionOutcome: "verdict" {
+        0x00 = Passed, 0x10 = Conflict, 0x01 = ConditionFailed { item }, 0x02 = Invalid(text),
     }
-}
-
-fn get_verdict(input: &mut &[u8]) -> Result<ActionOutcome, DecodeError> {
-    Ok(match get_u8(input)? {
-        ACTION_PASSED => ActionOutcome::Passed,
-        ACTION_CONFLICT => ActionOutcome::Conflict,
-        ACTION_CONDITION_FAILED => ActionOutcome::ConditionFailed { item: get_row(input)? },
-        ACTION_INVALID => ActionOutcome::Invalid(get_str(input)?),
-        tag => return Err(DecodeError::Tag { what: "verdict", tag }),
-    })
-}
-
-fn put_ddl(out: &mut Vec<u8>, outcome: &DdlOutcome) {
-    match outcome {
-        DdlOutcome::Created(table) => {
-            out.push(DDL_CREATED);
-            table.encode(out);
-        }
-        DdlOutcome::Changed { before, after } => {
-            out.push(DDL_CHANGED);
-            before.encode(out);
-            after.encode(out);
-        }
-        DdlOutcome::Deleted(table) => {
-            out.push(DDL_DELETED);
-            table.encode(out);
-        }
-        DdlOutcome::Installed(table) => {
-            out.push(DDL_INSTALLED);
-            table.encode(out);
-        }
-        DdlOutcome::Uninstalled(table) => {
-            out.push(DDL_UNINSTALLED);
-            put_option(out, table.as_ref(), |out, table| table.encode(out));
-        }
-        DdlOutcome::TableExists { name } => {
-            out.push(DDL_TABLE_EXISTS);
-            put_str(out, name);
-        }
-        DdlOutcome::Stale => out.push(DDL_STALE),
-        DdlOutcome::Confirmed => out.push(DDL_CONFIRMED),
+    enum DdlOutcome: "catalog outcome" {
+        0x00 = Created(table),
+        0x01 = Changed { before, after },
+        0x02 = Deleted(table),
+        0x03 = Installed(table),
+        0x04 = Uninstalled(table),
+        0x05 = TableExists { name },
+        0x06 = Stale,
+        0x07 = Confirmed,
     }
-}
-
-fn get_ddl(input: &mut &[u8]) -> Result<DdlOutcome, DecodeError> {
-    Ok(match get_u8(input)? {
-        DDL_CREATED => DdlOutcome::Created(get_table(input)?),
-        DDL_CHANGED => DdlOutcome::Changed { before: get_table(input)?, after: get_table(input)? },
-        DDL_DELETED => DdlOutcome::Deleted(get_table(input)?),
-        DDL_INSTALLED => DdlOutcome::Installed(get_table(input)?),
-        DDL_UNINSTALLED => DdlOutcome::Uninstalled(get_option(input, get_table)?),
-        DDL_TABLE_EXISTS => DdlOutcome::TableExists { name: get_str(input)? },
-        DDL_STALE => DdlOutcome::Stale,
-        DDL_CONFIRMED => DdlOutcome::Confirmed,
-        tag => return Err(DecodeError::Tag { what: "catalog outcome", tag }),
-    })
-}
-
-fn get_table(input: &mut &[u8]) -> Result<Arc<TableDescriptor>, DecodeError> {
-    Ok(Arc::new(TableDescriptor::decode(input)?))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use crate::apply::two_phase::Decision;
+    use crate::catalog::IndexId;
+    use crate::codec::Record;
+    use crate::outbox::OutboxPosition;
     use hlc::Timestamp;
+    use ordered_kv::Value;
     use shard_router::Token;
 
     use super::*;

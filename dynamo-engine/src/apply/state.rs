@@ -10,7 +10,7 @@ use shard_router::{ShardId, ShardMap, Token, TokenRange};
 use super::Fault;
 use super::two_phase::Locks;
 use crate::catalog::{EndedStream, MemoryCatalog, Rollout, Stats, TableDescriptor, TableId, TablePhase};
-use crate::codec::{DecodeError, finish, get_u8, get_u64, put_u64};
+use crate::codec::{DecodeError, Record, from_row, to_row};
 use crate::keyspace::{for_each_row, local, system};
 use crate::outbox::{OutboxChannel, OutboxChannels, seen_from_bytes};
 use crate::stream::{StreamId, Streams};
@@ -190,27 +190,19 @@ impl ShardState {
     }
 
     pub(super) fn encode_era(&self) -> Vec<u8> {
-        let mut out = vec![ERA_FORMAT];
-        put_u64(&mut out, self.era);
-        out
+        to_row(ERA_FORMAT, |out| self.era.encode(out))
     }
 
     pub(super) fn encode_clock(&self) -> Vec<u8> {
-        let mut out = vec![CLOCK_FORMAT];
-        out.extend_from_slice(&self.ceiling.0.to_be_bytes());
-        out.extend_from_slice(&self.high_water.0.to_be_bytes());
-        out
+        to_row(CLOCK_FORMAT, |out| {
+            self.ceiling.encode(out);
+            self.high_water.encode(out);
+        })
     }
 }
 
-fn decode_era(mut row: &[u8]) -> Result<u64, DecodeError> {
-    match get_u8(&mut row)? {
-        ERA_FORMAT => {}
-        format => return Err(DecodeError::Format(format)),
-    }
-    let era = get_u64(&mut row)?;
-    finish(row)?;
-    Ok(era)
+fn decode_era(row: &[u8]) -> Result<u64, DecodeError> {
+    from_row(row, ERA_FORMAT, u64::decode)
 }
 
 fn shard_id(suffix: &[u8]) -> Result<ShardId, Fault> {
@@ -218,28 +210,16 @@ fn shard_id(suffix: &[u8]) -> Result<ShardId, Fault> {
     Ok(ShardId(u32::from_be_bytes(id)))
 }
 
-fn decode_clock(mut row: &[u8]) -> Result<(Timestamp, Timestamp), DecodeError> {
-    match get_u8(&mut row)? {
-        CLOCK_FORMAT => {}
-        format => return Err(DecodeError::Format(format)),
-    }
-    let (ceiling, high_water) = row.split_first_chunk::<8>().ok_or(DecodeError::Truncated)?;
-    let high_water = high_water.try_into().map_err(|_| DecodeError::Truncated)?;
-    Ok((Timestamp(u64::from_be_bytes(*ceiling)), Timestamp(u64::from_be_bytes(high_water))))
+fn decode_clock(row: &[u8]) -> Result<(Timestamp, Timestamp), DecodeError> {
+    from_row(row, CLOCK_FORMAT, |input| Ok((Timestamp::decode(input)?, Timestamp::decode(input)?)))
 }
 
 /// The highest commit timestamp of a deleted item, as the row says that applying writes with the deletions.
 pub(crate) fn read_deletions(reader: &dyn Reader, shard: ShardId) -> Result<Timestamp, Fault> {
     let Some(row) = reader.get(&local::deletions(shard))? else { return Ok(Timestamp::ZERO) };
-    let mut row = &row[..];
-    match get_u8(&mut row)? {
-        CLOCK_FORMAT => Ok(Timestamp(u64::from_be_bytes(row.try_into().map_err(|_| DecodeError::Truncated)?))),
-        format => Err(DecodeError::Format(format).into()),
-    }
+    Ok(from_row(&row, CLOCK_FORMAT, Timestamp::decode)?)
 }
 
 pub(super) fn encode_deletions(high: Timestamp) -> Vec<u8> {
-    let mut out = vec![CLOCK_FORMAT];
-    out.extend_from_slice(&high.0.to_be_bytes());
-    out
+    to_row(CLOCK_FORMAT, |out| high.encode(out))
 }

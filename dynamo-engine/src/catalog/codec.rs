@@ -5,15 +5,12 @@
 //!
 //! Format 2 is format 1 with what is pending behind it, and is written only where something is.
 
-use crate::codec::{
-    DecodeError, finish, get_bool, get_i64, get_list, get_option, get_str, get_string_map, get_u8, get_u32, get_u64,
-    put_bool, put_i64, put_list, put_option, put_str, put_string_map, put_u64,
-};
+use crate::codec::{DecodeError, Record, finish, get_list, get_str, get_u8, get_u64};
+use crate::record;
 
-use super::ddl_command::{get_plain_step, put_step};
 use super::{
-    BillingMode, IndexDescriptor, IndexId, IndexState, KeyAttribute, KeySchema, KeyType, OnDemandLimits, Projection,
-    SseSettings, StreamSettings, StreamView, TableClass, TableClassSettings, TableDescriptor, TableId, Throughput,
+    BillingMode, IndexDescriptor, IndexState, KeyAttribute, KeySchema, KeyType, OnDemandLimits, Projection,
+    SseSettings, StreamSettings, StreamView, TableClass, TableClassSettings, TableDescriptor, TableStep, Throughput,
     TtlSettings, WarmThroughput,
 };
 
@@ -26,53 +23,48 @@ const TTL_ON_SINCE: u8 = 3;
 /// The format of a table of which something is pending.
 pub const DESCRIPTOR_FORMAT_PENDING: u8 = 2;
 
-impl TableDescriptor {
+/// What every format has, in the order of the struct.
+macro_rules! described {
+    ($do:ident) => {
+        $do! {
+            id, schema_version, name, uuid, keys, attribute_definitions, indexes, billing_mode, on_demand_since_ms,
+            throughput, on_demand, warm, stream, ttl, tags, deletion_protection, table_class, sse, created_ms,
+        }
+    };
+}
+
+impl Record for TableDescriptor {
     /// Appends the descriptor, its format byte first.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, out: &mut Vec<u8>) {
         if cfg!(debug_assertions) {
             self.validate();
         }
         out.push(if self.pending.is_empty() { DESCRIPTOR_FORMAT } else { DESCRIPTOR_FORMAT_PENDING });
-        put_u64(out, self.id.0);
-        put_u64(out, self.schema_version.into());
-        put_str(out, &self.name);
-        put_str(out, &self.uuid);
-        put_keys(out, &self.keys);
-        put_list(out, &self.attribute_definitions, put_attribute);
-        put_list(out, &self.indexes, put_index);
-        out.push(billing_tag(self.billing_mode));
-        put_option(out, self.on_demand_since_ms.as_ref(), |out, ms| put_u64(out, *ms));
-        put_throughput(out, &self.throughput);
-        put_option(out, self.on_demand.as_ref(), put_on_demand);
-        put_option(out, self.warm.as_ref(), put_warm);
-        put_stream(out, self.stream.as_ref());
-        put_option(out, self.ttl.as_ref(), put_ttl);
-        put_string_map(out, &self.tags);
-        put_bool(out, self.deletion_protection);
-        put_option(out, self.table_class.as_ref(), put_class);
-        put_option(out, self.sse.as_ref(), put_sse);
-        put_u64(out, self.created_ms);
+        macro_rules! put { ($($field:ident,)+) => { $(self.$field.encode(out);)+ }; }
+        described!(put);
         if !self.pending.is_empty() {
-            put_list(out, &self.pending, put_step);
+            self.pending.encode(out);
         }
     }
 
-    /// Takes a descriptor off the front of `input`.
-    ///
-    /// # Errors
-    ///
-    /// Any bytes that [`TableDescriptor::encode`] of a known format cannot have written.
-    pub fn decode(input: &mut &[u8]) -> Result<Self, DecodeError> {
-        match get_u8(input)? {
-            DESCRIPTOR_FORMAT => get_table(input),
-            DESCRIPTOR_FORMAT_PENDING => {
-                let table = get_table(input)?;
-                Ok(TableDescriptor { pending: get_list(input, get_plain_step)?, ..table })
-            }
-            format => Err(DecodeError::Format(format)),
+    fn decode(input: &mut &[u8]) -> Result<Self, DecodeError> {
+        let has_pending = match get_u8(input)? {
+            DESCRIPTOR_FORMAT => false,
+            DESCRIPTOR_FORMAT_PENDING => true,
+            format => return Err(DecodeError::Format(format)),
+        };
+        macro_rules! get {
+            ($($field:ident,)+) => { TableDescriptor { $($field: Record::decode(input)?,)+ pending: Vec::new() } };
         }
+        let mut table = described!(get);
+        if has_pending {
+            table.pending = get_list(input, get_plain_step)?;
+        }
+        Ok(table)
     }
+}
 
+impl TableDescriptor {
     /// The descriptor alone, as a stored value.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
@@ -92,187 +84,80 @@ impl TableDescriptor {
     }
 }
 
-fn get_table(input: &mut &[u8]) -> Result<TableDescriptor, DecodeError> {
-    Ok(TableDescriptor {
-        id: TableId(get_u64(input)?),
-        schema_version: get_u32(input)?,
-        name: get_str(input)?,
-        uuid: get_str(input)?,
-        keys: get_keys(input)?,
-        attribute_definitions: get_list(input, get_attribute)?,
-        indexes: get_list(input, get_index)?,
-        billing_mode: get_billing(input)?,
-        on_demand_since_ms: get_option(input, get_u64)?,
-        throughput: get_throughput(input)?,
-        on_demand: get_option(input, get_on_demand)?,
-        warm: get_option(input, get_warm)?,
-        stream: get_stream(input)?,
-        ttl: get_option(input, get_ttl)?,
-        tags: get_string_map(input)?,
-        deletion_protection: get_bool(input)?,
-        table_class: get_option(input, get_class)?,
-        sse: get_option(input, get_sse)?,
-        created_ms: get_u64(input)?,
-        pending: Vec::new(),
-    })
+record! {
+    struct KeyAttribute { name, kind }
+    enum KeyType: "key type" { 1 = S, 2 = N, 3 = B }
+    struct KeySchema { partition, sort }
+    struct IndexDescriptor { id, name, local, keys, projection, state, throughput, on_demand, warm }
+    enum Projection: "projection" { 1 = All, 2 = KeysOnly, 3 = Include(names) }
+    enum IndexState: "index state" { 1 = Writing, 2 = Backfilling, 3 = Active, 4 = Dropping }
+    enum BillingMode: "billing mode" { 1 = Provisioned, 2 = PayPerRequest }
+    struct Throughput { read_units, write_units, increased_ms, decreased_ms, decreases_that_day }
+    struct OnDemandLimits { read_units_max, write_units_max }
+    struct WarmThroughput { read_units_per_second, write_units_per_second }
+    enum StreamView: "stream view" { 1 = KeysOnly, 2 = NewImage, 3 = OldImage, 4 = NewAndOldImages }
+    struct TableClassSettings { class, updated_ms }
+    enum TableClass: "table class" { 1 = Standard, 2 = StandardInfrequentAccess }
+    struct SseSettings { key }
 }
 
-/// Appends one key attribute.
-pub(crate) fn put_attribute(out: &mut Vec<u8>, attribute: &KeyAttribute) {
-    put_str(out, &attribute.name);
-    out.push(match attribute.kind {
-        KeyType::S => 1,
-        KeyType::N => 2,
-        KeyType::B => 3,
-    });
-}
-
-/// Takes one key attribute.
-pub(crate) fn get_attribute(input: &mut &[u8]) -> Result<KeyAttribute, DecodeError> {
-    let name = get_str(input)?;
-    let kind = match get_u8(input)? {
-        1 => KeyType::S,
-        2 => KeyType::N,
-        3 => KeyType::B,
-        tag => return Err(DecodeError::Tag { what: "key type", tag }),
-    };
-    Ok(KeyAttribute { name, kind })
-}
-
-pub(super) fn put_keys(out: &mut Vec<u8>, keys: &KeySchema) {
-    put_list(out, &keys.partition, put_attribute);
-    put_list(out, &keys.sort, put_attribute);
-}
-
-pub(super) fn get_keys(input: &mut &[u8]) -> Result<KeySchema, DecodeError> {
-    Ok(KeySchema { partition: get_list(input, get_attribute)?, sort: get_list(input, get_attribute)? })
-}
-
-/// Appends one index.
-pub(crate) fn put_index(out: &mut Vec<u8>, index: &IndexDescriptor) {
-    put_u64(out, index.id.0);
-    put_str(out, &index.name);
-    put_bool(out, index.local);
-    put_keys(out, &index.keys);
-    put_projection(out, &index.projection);
-    put_state(out, index.state);
-    put_throughput(out, &index.throughput);
-    put_option(out, index.on_demand.as_ref(), put_on_demand);
-    put_option(out, index.warm.as_ref(), put_warm);
-}
-
-/// Takes one index.
-pub(crate) fn get_index(input: &mut &[u8]) -> Result<IndexDescriptor, DecodeError> {
-    Ok(IndexDescriptor {
-        id: IndexId(get_u64(input)?),
-        name: get_str(input)?,
-        local: get_bool(input)?,
-        keys: get_keys(input)?,
-        projection: get_projection(input)?,
-        state: get_state(input)?,
-        throughput: get_throughput(input)?,
-        on_demand: get_option(input, get_on_demand)?,
-        warm: get_option(input, get_warm)?,
-    })
-}
-
-fn put_projection(out: &mut Vec<u8>, projection: &Projection) {
-    match projection {
-        Projection::All => out.push(1),
-        Projection::KeysOnly => out.push(2),
-        Projection::Include(names) => {
-            out.push(3);
-            put_list(out, names, |out, name| put_str(out, name));
-        }
+record! {
+    // 8 is read and no longer written; builds from before there were records stop at 22.
+    enum TableStep: "table step" {
+        1 = Billing(mode),
+        2 = Throughput { read_units, write_units },
+        3 = IndexThroughput { index, read_units, write_units },
+        4 = OnDemand(limits),
+        5 = IndexOnDemand { index, limits },
+        6 = Warm(warm),
+        7 = IndexWarm { index, warm },
+        22 | 8 = Stream(view),
+        9 = Sse(sse),
+        10 = Class(class),
+        11 = DeletionProtection(on),
+        12 = Tag { key, value },
+        13 = Untag { key },
+        14 = Ttl { attribute, enabled },
+        15 = AttributeDefinitions(definitions),
+        16 = CreateIndex(index),
+        17 = AdvanceIndex { index, to },
+        18 = RemoveIndex { index },
+        19 = Begin(step),
+        20 = BillingAgain,
+        21 = Finish,
     }
 }
 
-fn get_projection(input: &mut &[u8]) -> Result<Projection, DecodeError> {
-    match get_u8(input)? {
-        1 => Ok(Projection::All),
-        2 => Ok(Projection::KeysOnly),
-        3 => Ok(Projection::Include(get_list(input, get_str)?)),
-        tag => Err(DecodeError::Tag { what: "projection", tag }),
+/// The tags of the steps that are about other steps.
+const BEGIN: u8 = 19;
+const FINISH: u8 = 21;
+
+/// Takes a step that is not about other steps, so that steps never nest.
+fn get_plain_step(input: &mut &[u8]) -> Result<TableStep, DecodeError> {
+    match input.first() {
+        Some(&tag @ (BEGIN | FINISH)) => Err(DecodeError::Tag { what: "table step", tag }),
+        _ => TableStep::decode(input),
     }
 }
 
-/// Appends an index state.
-pub(crate) fn put_state(out: &mut Vec<u8>, state: IndexState) {
-    out.push(match state {
-        IndexState::Writing => 1,
-        IndexState::Backfilling => 2,
-        IndexState::Active => 3,
-        IndexState::Dropping => 4,
-    });
-}
+impl Record for Box<TableStep> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        TableStep::encode(self, out);
+    }
 
-/// Takes an index state.
-pub(crate) fn get_state(input: &mut &[u8]) -> Result<IndexState, DecodeError> {
-    match get_u8(input)? {
-        1 => Ok(IndexState::Writing),
-        2 => Ok(IndexState::Backfilling),
-        3 => Ok(IndexState::Active),
-        4 => Ok(IndexState::Dropping),
-        tag => Err(DecodeError::Tag { what: "index state", tag }),
+    fn decode(input: &mut &[u8]) -> Result<Self, DecodeError> {
+        get_plain_step(input).map(Box::new)
     }
 }
 
-pub(crate) fn billing_tag(mode: BillingMode) -> u8 {
-    match mode {
-        BillingMode::Provisioned => 1,
-        BillingMode::PayPerRequest => 2,
+impl Record for Box<TableDescriptor> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        TableDescriptor::encode(self, out);
     }
-}
 
-pub(crate) fn get_billing(input: &mut &[u8]) -> Result<BillingMode, DecodeError> {
-    match get_u8(input)? {
-        1 => Ok(BillingMode::Provisioned),
-        2 => Ok(BillingMode::PayPerRequest),
-        tag => Err(DecodeError::Tag { what: "billing mode", tag }),
+    fn decode(input: &mut &[u8]) -> Result<Self, DecodeError> {
+        TableDescriptor::decode(input).map(Box::new)
     }
-}
-
-fn put_throughput(out: &mut Vec<u8>, throughput: &Throughput) {
-    put_u64(out, throughput.read_units);
-    put_u64(out, throughput.write_units);
-    put_option(out, throughput.increased_ms.as_ref(), |out, ms| put_u64(out, *ms));
-    put_option(out, throughput.decreased_ms.as_ref(), |out, ms| put_u64(out, *ms));
-    put_u64(out, throughput.decreases_that_day);
-}
-
-fn get_throughput(input: &mut &[u8]) -> Result<Throughput, DecodeError> {
-    Ok(Throughput {
-        read_units: get_u64(input)?,
-        write_units: get_u64(input)?,
-        increased_ms: get_option(input, get_u64)?,
-        decreased_ms: get_option(input, get_u64)?,
-        decreases_that_day: get_u64(input)?,
-    })
-}
-
-fn put_signed(out: &mut Vec<u8>, value: Option<&i64>) {
-    put_option(out, value, |out, value| put_i64(out, *value));
-}
-
-pub(crate) fn put_on_demand(out: &mut Vec<u8>, limits: &OnDemandLimits) {
-    put_signed(out, limits.read_units_max.as_ref());
-    put_signed(out, limits.write_units_max.as_ref());
-}
-
-pub(crate) fn get_on_demand(input: &mut &[u8]) -> Result<OnDemandLimits, DecodeError> {
-    Ok(OnDemandLimits { read_units_max: get_option(input, get_i64)?, write_units_max: get_option(input, get_i64)? })
-}
-
-pub(crate) fn put_warm(out: &mut Vec<u8>, warm: &WarmThroughput) {
-    put_signed(out, warm.read_units_per_second.as_ref());
-    put_signed(out, warm.write_units_per_second.as_ref());
-}
-
-pub(crate) fn get_warm(input: &mut &[u8]) -> Result<WarmThroughput, DecodeError> {
-    Ok(WarmThroughput {
-        read_units_per_second: get_option(input, get_i64)?,
-        write_units_per_second: get_option(input, get_i64)?,
-    })
 }
 
 /// Without a stream, as an option is.
@@ -283,102 +168,56 @@ const STREAM_WITHOUT_RECORDS: u8 = 1;
 /// the other replicas.
 const STREAM: u8 = 2;
 
-fn put_stream(out: &mut Vec<u8>, stream: Option<&StreamSettings>) {
-    let Some(stream) = stream else { return out.push(NO_STREAM) };
-    out.push(STREAM);
-    put_bool(out, stream.enabled);
-    put_stream_view(out, stream.view);
-    put_u64(out, stream.since_ms);
-}
-
-pub(crate) fn put_stream_view(out: &mut Vec<u8>, view: StreamView) {
-    out.push(match view {
-        StreamView::KeysOnly => 1,
-        StreamView::NewImage => 2,
-        StreamView::OldImage => 3,
-        StreamView::NewAndOldImages => 4,
-    });
-}
-
-fn get_stream(input: &mut &[u8]) -> Result<Option<StreamSettings>, DecodeError> {
-    match get_u8(input)? {
-        NO_STREAM => return Ok(None),
-        STREAM_WITHOUT_RECORDS | STREAM => {}
-        tag => return Err(DecodeError::Tag { what: "stream", tag }),
+impl Record for Option<StreamSettings> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let Some(StreamSettings { enabled, view, since_ms }) = self else { return out.push(NO_STREAM) };
+        out.push(STREAM);
+        enabled.encode(out);
+        view.encode(out);
+        since_ms.encode(out);
     }
-    Ok(Some(StreamSettings { enabled: get_bool(input)?, view: get_stream_view(input)?, since_ms: get_u64(input)? }))
-}
 
-pub(crate) fn get_stream_view(input: &mut &[u8]) -> Result<StreamView, DecodeError> {
-    match get_u8(input)? {
-        1 => Ok(StreamView::KeysOnly),
-        2 => Ok(StreamView::NewImage),
-        3 => Ok(StreamView::OldImage),
-        4 => Ok(StreamView::NewAndOldImages),
-        tag => Err(DecodeError::Tag { what: "stream view", tag }),
+    fn decode(input: &mut &[u8]) -> Result<Self, DecodeError> {
+        match get_u8(input)? {
+            NO_STREAM => return Ok(None),
+            STREAM_WITHOUT_RECORDS | STREAM => {}
+            tag => return Err(DecodeError::Tag { what: "stream", tag }),
+        }
+        let (enabled, view, since_ms) = (bool::decode(input)?, StreamView::decode(input)?, get_u64(input)?);
+        Ok(Some(StreamSettings { enabled, view, since_ms }))
     }
 }
 
-fn put_ttl(out: &mut Vec<u8>, ttl: &TtlSettings) {
-    put_str(out, &ttl.attribute);
-    match ttl.changed_ms {
-        None => put_bool(out, ttl.enabled),
-        Some(changed_ms) => {
-            out.push(if ttl.enabled { TTL_ON_SINCE } else { TTL_OFF_SINCE });
-            put_u64(out, changed_ms);
+impl Record for TtlSettings {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.attribute.encode(out);
+        match self.changed_ms {
+            None => self.enabled.encode(out),
+            Some(changed_ms) => {
+                out.push(if self.enabled { TTL_ON_SINCE } else { TTL_OFF_SINCE });
+                changed_ms.encode(out);
+            }
         }
     }
-}
 
-fn get_ttl(input: &mut &[u8]) -> Result<TtlSettings, DecodeError> {
-    let attribute = get_str(input)?;
-    let (enabled, has_time) = match get_u8(input)? {
-        0 => (false, false),
-        1 => (true, false),
-        TTL_OFF_SINCE => (false, true),
-        TTL_ON_SINCE => (true, true),
-        tag => return Err(DecodeError::Tag { what: "time to live", tag }),
-    };
-    let changed_ms = if has_time { Some(get_u64(input)?) } else { None };
-    Ok(TtlSettings { attribute, enabled, changed_ms })
-}
-
-fn put_class(out: &mut Vec<u8>, settings: &TableClassSettings) {
-    put_class_name(out, settings.class);
-    put_option(out, settings.updated_ms.as_ref(), |out, ms| put_u64(out, *ms));
-}
-
-pub(crate) fn put_class_name(out: &mut Vec<u8>, class: TableClass) {
-    out.push(match class {
-        TableClass::Standard => 1,
-        TableClass::StandardInfrequentAccess => 2,
-    });
-}
-
-fn get_class(input: &mut &[u8]) -> Result<TableClassSettings, DecodeError> {
-    Ok(TableClassSettings { class: get_class_name(input)?, updated_ms: get_option(input, get_u64)? })
-}
-
-pub(crate) fn get_class_name(input: &mut &[u8]) -> Result<TableClass, DecodeError> {
-    match get_u8(input)? {
-        1 => Ok(TableClass::Standard),
-        2 => Ok(TableClass::StandardInfrequentAccess),
-        tag => Err(DecodeError::Tag { what: "table class", tag }),
+    fn decode(input: &mut &[u8]) -> Result<TtlSettings, DecodeError> {
+        let attribute = get_str(input)?;
+        let (enabled, has_time) = match get_u8(input)? {
+            0 => (false, false),
+            1 => (true, false),
+            TTL_OFF_SINCE => (false, true),
+            TTL_ON_SINCE => (true, true),
+            tag => return Err(DecodeError::Tag { what: "time to live", tag }),
+        };
+        let changed_ms = if has_time { Some(get_u64(input)?) } else { None };
+        Ok(TtlSettings { attribute, enabled, changed_ms })
     }
-}
-
-pub(crate) fn put_sse(out: &mut Vec<u8>, sse: &SseSettings) {
-    put_option(out, sse.key.as_ref(), |out, key| put_str(out, key));
-}
-
-pub(crate) fn get_sse(input: &mut &[u8]) -> Result<SseSettings, DecodeError> {
-    Ok(SseSettings { key: get_option(input, get_str)? })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{TableStep, fixture};
+    use crate::catalog::{TableId, fixture};
 
     #[test]
     fn everything_comes_back() {
@@ -423,10 +262,10 @@ mod tests {
         ] {
             let ttl = TtlSettings { attribute: "t".to_owned(), enabled, changed_ms };
             let mut out = Vec::new();
-            put_ttl(&mut out, &ttl);
-            assert_eq!((&out[..], get_ttl(&mut &bytes[..])), (bytes, Ok(ttl)));
+            ttl.encode(&mut out);
+            assert_eq!((&out[..], TtlSettings::decode(&mut &bytes[..])), (bytes, Ok(ttl)));
         }
-        assert!(get_ttl(&mut &[1, b't', 4, 0][..]).is_err());
+        assert!(TtlSettings::decode(&mut &[1, b't', 4, 0][..]).is_err());
     }
 
     #[test]

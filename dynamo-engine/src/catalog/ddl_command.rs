@@ -5,18 +5,9 @@
 //! of them), installs the result by the same code that `Install` and `Uninstall` run on every other shard. Where there
 //! are others it keeps a [`Rollout`](super::Rollout) until it is told by a `Confirm…` that all of them are through.
 
-use crate::codec::{
-    DecodeError, get_bool, get_list, get_option, get_str, get_u8, get_u32, get_u64, put_bool, put_list, put_option,
-    put_str, put_u64,
-};
-
-use super::codec::{
-    billing_tag, get_attribute, get_billing, get_class_name, get_index, get_on_demand, get_sse, get_state,
-    get_stream_view, get_warm, put_attribute, put_class_name, put_index, put_on_demand, put_sse, put_state,
-    put_stream_view, put_warm,
-};
-use super::{IndexId, TableDescriptor, TableId, TableStep};
+use super::{TableDescriptor, TableId, TableStep};
 use crate::ids::StreamId;
+use crate::record;
 
 /// A change of the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,208 +65,27 @@ pub enum DdlCommand {
     },
 }
 
-impl DdlCommand {
-    /// Appends the command; its format is the enclosing entry's.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        match self {
-            DdlCommand::CreateTable(table) => {
-                out.push(1);
-                table.encode(out);
-            }
-            DdlCommand::ChangeTable { table, schema_version, steps } => {
-                out.push(2);
-                put_u64(out, table.0);
-                put_u64(out, (*schema_version).into());
-                put_list(out, steps, put_step);
-            }
-            DdlCommand::DeleteTable { table, schema_version } => {
-                out.push(3);
-                put_u64(out, table.0);
-                put_u64(out, (*schema_version).into());
-            }
-            DdlCommand::Install { era, table } => {
-                out.push(4);
-                put_u64(out, *era);
-                table.encode(out);
-            }
-            DdlCommand::Uninstall { era, table } => {
-                out.push(5);
-                put_u64(out, *era);
-                put_u64(out, table.0);
-            }
-            DdlCommand::ConfirmInstalled { table, schema_version } => {
-                out.push(6);
-                put_u64(out, table.0);
-                put_u64(out, (*schema_version).into());
-            }
-            DdlCommand::ConfirmUninstalled { table } => {
-                out.push(7);
-                put_u64(out, table.0);
-            }
-            DdlCommand::ForgetStream { stream } => {
-                out.push(8);
-                put_u64(out, stream.table.0);
-                put_u64(out, stream.since_ms);
-            }
-        }
+record! {
+    enum DdlCommand: "DDL command" {
+        1 = CreateTable(table),
+        2 = ChangeTable { table, schema_version, steps },
+        3 = DeleteTable { table, schema_version },
+        4 = Install { era, table },
+        5 = Uninstall { era, table },
+        6 = ConfirmInstalled { table, schema_version },
+        7 = ConfirmUninstalled { table },
+        8 = ForgetStream { stream },
     }
-
-    /// Takes a command off the front of `input`.
-    ///
-    /// # Errors
-    ///
-    /// Any bytes that [`DdlCommand::encode`] cannot have written.
-    pub fn decode(input: &mut &[u8]) -> Result<Self, DecodeError> {
-        Ok(match get_u8(input)? {
-            1 => DdlCommand::CreateTable(Box::new(TableDescriptor::decode(input)?)),
-            2 => DdlCommand::ChangeTable {
-                table: TableId(get_u64(input)?),
-                schema_version: get_u32(input)?,
-                steps: get_list(input, get_step)?,
-            },
-            3 => DdlCommand::DeleteTable { table: TableId(get_u64(input)?), schema_version: get_u32(input)? },
-            4 => DdlCommand::Install { era: get_u64(input)?, table: Box::new(TableDescriptor::decode(input)?) },
-            5 => DdlCommand::Uninstall { era: get_u64(input)?, table: TableId(get_u64(input)?) },
-            6 => DdlCommand::ConfirmInstalled { table: TableId(get_u64(input)?), schema_version: get_u32(input)? },
-            7 => DdlCommand::ConfirmUninstalled { table: TableId(get_u64(input)?) },
-            8 => DdlCommand::ForgetStream {
-                stream: StreamId { table: TableId(get_u64(input)?), since_ms: get_u64(input)? },
-            },
-            tag => return Err(DecodeError::Tag { what: "DDL command", tag }),
-        })
-    }
-}
-
-fn put_units(out: &mut Vec<u8>, read_units: u64, write_units: u64) {
-    put_u64(out, read_units);
-    put_u64(out, write_units);
-}
-
-/// Appends a step.
-pub(super) fn put_step(out: &mut Vec<u8>, step: &TableStep) {
-    out.push(step_tag(step));
-    match step {
-        TableStep::Billing(mode) => out.push(billing_tag(*mode)),
-        TableStep::Throughput { read_units, write_units } => put_units(out, *read_units, *write_units),
-        TableStep::IndexThroughput { index, read_units, write_units } => {
-            put_u64(out, index.0);
-            put_units(out, *read_units, *write_units);
-        }
-        TableStep::OnDemand(limits) => put_on_demand(out, limits),
-        TableStep::IndexOnDemand { index, limits } => {
-            put_u64(out, index.0);
-            put_on_demand(out, limits);
-        }
-        TableStep::Warm(warm) => put_warm(out, warm),
-        TableStep::IndexWarm { index, warm } => {
-            put_u64(out, index.0);
-            put_warm(out, warm);
-        }
-        TableStep::Stream(view) => put_option(out, view.as_ref(), |out, view| put_stream_view(out, *view)),
-        TableStep::Sse(sse) => put_option(out, sse.as_ref(), put_sse),
-        TableStep::Class(class) => put_class_name(out, *class),
-        TableStep::DeletionProtection(on) => put_bool(out, *on),
-        TableStep::Tag { key, value } => {
-            put_str(out, key);
-            put_str(out, value);
-        }
-        TableStep::Untag { key } => put_str(out, key),
-        TableStep::Ttl { attribute, enabled } => {
-            put_str(out, attribute);
-            put_bool(out, *enabled);
-        }
-        TableStep::AttributeDefinitions(definitions) => put_list(out, definitions, put_attribute),
-        TableStep::CreateIndex(index) => put_index(out, index),
-        TableStep::AdvanceIndex { index, to } => {
-            put_u64(out, index.0);
-            put_state(out, *to);
-        }
-        TableStep::RemoveIndex { index } => put_u64(out, index.0),
-        TableStep::Begin(step) => put_step(out, step),
-        TableStep::BillingAgain | TableStep::Finish => {}
-    }
-}
-
-fn step_tag(step: &TableStep) -> u8 {
-    match step {
-        TableStep::Billing(_) => 1,
-        TableStep::Throughput { .. } => 2,
-        TableStep::IndexThroughput { .. } => 3,
-        TableStep::OnDemand(_) => 4,
-        TableStep::IndexOnDemand { .. } => 5,
-        TableStep::Warm(_) => 6,
-        TableStep::IndexWarm { .. } => 7,
-        TableStep::Stream(_) => 22,
-        TableStep::Sse(_) => 9,
-        TableStep::Class(_) => 10,
-        TableStep::DeletionProtection(_) => 11,
-        TableStep::Tag { .. } => 12,
-        TableStep::Untag { .. } => 13,
-        TableStep::Ttl { .. } => 14,
-        TableStep::AttributeDefinitions(_) => 15,
-        TableStep::CreateIndex(_) => 16,
-        TableStep::AdvanceIndex { .. } => 17,
-        TableStep::RemoveIndex { .. } => 18,
-        TableStep::Begin(_) => 19,
-        TableStep::BillingAgain => 20,
-        TableStep::Finish => 21,
-    }
-}
-
-fn get_step(input: &mut &[u8]) -> Result<TableStep, DecodeError> {
-    match input.first() {
-        Some(19) => {
-            *input = &input[1..];
-            Ok(TableStep::Begin(Box::new(get_plain_step(input)?)))
-        }
-        Some(21) => {
-            *input = &input[1..];
-            Ok(TableStep::Finish)
-        }
-        _ => get_plain_step(input),
-    }
-}
-
-/// Takes a step that is not about other steps.
-pub(super) fn get_plain_step(input: &mut &[u8]) -> Result<TableStep, DecodeError> {
-    let index = |input: &mut &[u8]| get_u64(input).map(IndexId);
-    Ok(match get_u8(input)? {
-        1 => TableStep::Billing(get_billing(input)?),
-        2 => TableStep::Throughput { read_units: get_u64(input)?, write_units: get_u64(input)? },
-        3 => TableStep::IndexThroughput {
-            index: index(input)?,
-            read_units: get_u64(input)?,
-            write_units: get_u64(input)?,
-        },
-        4 => TableStep::OnDemand(get_on_demand(input)?),
-        5 => TableStep::IndexOnDemand { index: index(input)?, limits: get_on_demand(input)? },
-        6 => TableStep::Warm(get_warm(input)?),
-        7 => TableStep::IndexWarm { index: index(input)?, warm: get_warm(input)? },
-        // 8 is read and no longer written; builds from before there were records stop at 22.
-        8 => TableStep::Stream(get_option(input, get_stream_view)?),
-        9 => TableStep::Sse(get_option(input, get_sse)?),
-        10 => TableStep::Class(get_class_name(input)?),
-        11 => TableStep::DeletionProtection(get_bool(input)?),
-        12 => TableStep::Tag { key: get_str(input)?, value: get_str(input)? },
-        13 => TableStep::Untag { key: get_str(input)? },
-        14 => TableStep::Ttl { attribute: get_str(input)?, enabled: get_bool(input)? },
-        15 => TableStep::AttributeDefinitions(get_list(input, get_attribute)?),
-        16 => TableStep::CreateIndex(get_index(input)?),
-        17 => TableStep::AdvanceIndex { index: index(input)?, to: get_state(input)? },
-        18 => TableStep::RemoveIndex { index: index(input)? },
-        20 => TableStep::BillingAgain,
-        22 => TableStep::Stream(get_option(input, get_stream_view)?),
-        tag => return Err(DecodeError::Tag { what: "table step", tag }),
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::catalog::{
-        BillingMode, IndexState, KeyType, OnDemandLimits, Projection, SseSettings, StreamView, TableClass,
+        BillingMode, IndexId, IndexState, KeyType, OnDemandLimits, Projection, SseSettings, StreamView, TableClass,
         WarmThroughput, fixture,
     };
+    use crate::codec::Record;
 
     fn every_step() -> Vec<TableStep> {
         let index = IndexId(9);

@@ -22,7 +22,7 @@
 use std::sync::Arc;
 
 use super::TableDescriptor;
-use crate::codec::{DecodeError, finish, get_u8};
+use crate::codec::{DecodeError, Record, from_row, get_u8};
 
 const FORMAT: u8 = 1;
 
@@ -75,21 +75,16 @@ impl Rollout {
     /// # Errors
     ///
     /// Bytes that [`Rollout::to_bytes`] cannot have written.
-    pub fn from_bytes(mut bytes: &[u8]) -> Result<Rollout, DecodeError> {
-        let input = &mut bytes;
-        match get_u8(input)? {
-            FORMAT => {}
-            format => return Err(DecodeError::Format(format)),
-        }
-        let phase = match get_u8(input)? {
-            1 => TablePhase::Creating,
-            2 => TablePhase::Changing,
-            3 => TablePhase::Deleting,
-            tag => return Err(DecodeError::Tag { what: "phase of a table", tag }),
-        };
-        let table = Arc::new(TableDescriptor::decode(input)?);
-        finish(input)?;
-        Ok(Rollout { phase, table })
+    pub fn from_bytes(row: &[u8]) -> Result<Rollout, DecodeError> {
+        from_row(row, FORMAT, |input| {
+            let phase = match get_u8(input)? {
+                1 => TablePhase::Creating,
+                2 => TablePhase::Changing,
+                3 => TablePhase::Deleting,
+                tag => return Err(DecodeError::Tag { what: "phase of a table", tag }),
+            };
+            Ok(Rollout { phase, table: Record::decode(input)? })
+        })
     }
 }
 

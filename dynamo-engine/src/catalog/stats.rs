@@ -9,8 +9,11 @@ use ordered_kv::{Reader, StoreError};
 use shard_router::ShardId;
 
 use super::{IndexId, TableDescriptor};
-use crate::codec::{DecodeError, finish, get_u64, put_u64};
+use crate::codec::{DecodeError, Record, from_row, to_row};
 use crate::keyspace::local;
+use crate::record;
+
+const FORMAT: u8 = 1;
 
 /// Counts of a table or an index, on one shard or summed over several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,11 +41,7 @@ impl Stats {
 
     /// The row's value.
     pub fn to_bytes(self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(8);
-        out.push(1);
-        put_u64(&mut out, self.items);
-        put_u64(&mut out, self.bytes);
-        out
+        to_row(FORMAT, |out| self.encode(out))
     }
 
     /// Decodes a row's value.
@@ -50,16 +49,12 @@ impl Stats {
     /// # Errors
     ///
     /// Bytes that [`Stats::to_bytes`] cannot have written.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Stats, DecodeError> {
-        let (format, mut rest) = bytes.split_first().ok_or(DecodeError::Truncated)?;
-        if *format != 1 {
-            return Err(DecodeError::Format(*format));
-        }
-        let stats = Stats { items: get_u64(&mut rest)?, bytes: get_u64(&mut rest)? };
-        finish(rest)?;
-        Ok(stats)
+    pub fn from_bytes(row: &[u8]) -> Result<Stats, DecodeError> {
+        from_row(row, FORMAT, Stats::decode)
     }
 }
+
+record! { struct Stats { items, bytes } }
 
 /// Counts of a table and of each of its indexes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,9 +3,8 @@
 //! A stream ends when it is switched off or its table is deleted. The system group then writes an [`EndedStream`], which
 //! stays until the retention has passed: ListStreams and DescribeStream need no table for it.
 
-use super::codec::{get_keys, get_stream_view, put_keys, put_stream_view};
 use super::{KeySchema, StreamView, TableDescriptor};
-use crate::codec::{DecodeError, finish, get_str, get_u8, get_u64, put_str, put_u64};
+use crate::codec::{DecodeError, Record, from_row, to_row};
 use crate::ids::StreamId;
 
 const FORMAT: u8 = 1;
@@ -79,33 +78,23 @@ impl EndedStream {
 
     /// The row's value; the stream's id stands in the key.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = vec![FORMAT];
-        put_str(&mut out, &self.table_name);
-        put_keys(&mut out, &self.keys);
-        put_stream_view(&mut out, self.view);
-        put_u64(&mut out, self.ended_ms);
-        out
+        to_row(FORMAT, |out| {
+            self.table_name.encode(out);
+            self.keys.encode(out);
+            self.view.encode(out);
+            self.ended_ms.encode(out);
+        })
     }
 
     /// Decodes the value of the row of that stream.
     ///
     /// # Errors
     /// Bytes that [`EndedStream::to_bytes`] cannot have written.
-    pub fn from_bytes(id: StreamId, mut bytes: &[u8]) -> Result<EndedStream, DecodeError> {
-        let input = &mut bytes;
-        match get_u8(input)? {
-            FORMAT => {}
-            format => return Err(DecodeError::Format(format)),
-        }
-        let ended = EndedStream {
-            id,
-            table_name: get_str(input)?,
-            keys: get_keys(input)?,
-            view: get_stream_view(input)?,
-            ended_ms: get_u64(input)?,
-        };
-        finish(input)?;
-        Ok(ended)
+    pub fn from_bytes(id: StreamId, row: &[u8]) -> Result<EndedStream, DecodeError> {
+        from_row(row, FORMAT, |input| {
+            let (table_name, keys) = (Record::decode(input)?, Record::decode(input)?);
+            Ok(EndedStream { id, table_name, keys, view: Record::decode(input)?, ended_ms: Record::decode(input)? })
+        })
     }
 }
 

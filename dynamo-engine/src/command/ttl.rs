@@ -1,10 +1,9 @@
 //! The two commands of time to live: the next rows of a queue that is being filled, and deletions of what is due.
 
 use crate::catalog::TableId;
-use crate::codec::{
-    DecodeError, get_bytes, get_list, get_str, get_u32, get_u64, put_bytes, put_list, put_str, put_u64,
-};
+use crate::codec::DecodeError;
 use crate::keyspace::{RowKey, Space};
+use crate::record;
 
 /// Items of one command at most, so that applying it takes a few milliseconds.
 pub const EXPIRE_ITEMS_MAX: usize = 256;
@@ -40,38 +39,19 @@ pub struct Expiring {
     pub key: Vec<u8>,
 }
 
-impl FillTtlQueue {
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        put_u64(out, self.table.0);
-        put_str(out, &self.attribute);
-        put_u64(out, u64::from(self.rows));
-    }
-
-    pub(super) fn decode(input: &mut &[u8]) -> Result<FillTtlQueue, DecodeError> {
-        Ok(FillTtlQueue { table: TableId(get_u64(input)?), attribute: get_str(input)?, rows: get_u32(input)? })
-    }
+record! {
+    struct FillTtlQueue { table, attribute, rows }
+    struct Expire { table, attribute, items } then checked
+    struct Expiring { expiry_ms, key }
 }
 
 impl Expire {
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        put_u64(out, self.table.0);
-        put_str(out, &self.attribute);
-        put_list(out, &self.items, |out, item| {
-            put_u64(out, item.expiry_ms);
-            put_bytes(out, &item.key);
-        });
-    }
-
-    pub(super) fn decode(input: &mut &[u8]) -> Result<Expire, DecodeError> {
-        let table = TableId(get_u64(input)?);
-        let attribute = get_str(input)?;
-        let items =
-            get_list(input, |input| Ok(Expiring { expiry_ms: get_u64(input)?, key: get_bytes(input)?.to_vec() }))?;
+    fn checked(self) -> Result<Self, DecodeError> {
         let is_of_table = |item: &Expiring| {
-            RowKey::parse(&item.key).is_ok_and(|key| key.space() == Space::Rows as u8 && key.id() == table.0)
+            RowKey::parse(&item.key).is_ok_and(|key| key.space() == Space::Rows as u8 && key.id() == self.table.0)
         };
-        match items.len() <= EXPIRE_ITEMS_MAX && items.iter().all(is_of_table) {
-            true => Ok(Expire { table, attribute, items }),
+        match self.items.len() <= EXPIRE_ITEMS_MAX && self.items.iter().all(is_of_table) {
+            true => Ok(self),
             false => Err(DecodeError::Malformed("items that expire")),
         }
     }

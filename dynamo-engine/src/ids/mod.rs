@@ -4,9 +4,17 @@ mod stream;
 
 use shard_router::ShardId;
 
-use crate::codec::{DecodeError, get_u32, get_u64, put_u64};
+use crate::record;
 
 pub use stream::{ParseStreamIdError, SequenceNumber, StreamId, StreamShardId};
+
+record! {
+    struct TableId(number);
+    struct IndexId(number);
+    struct StreamId { table, since_ms }
+    struct StreamShardId { created_ms, data_shard }
+    struct OutboxPosition { target, sequence }
+}
 
 /// A table. Allocated by apply from one replicated counter, never used twice: a table that is created again under its
 /// old name has another id, so rows and commands of the old one can never be taken for the new one's. The default, 0, is
@@ -25,20 +33,4 @@ pub struct OutboxPosition {
     pub target: ShardId,
     /// The number in the channel; the first one is 1.
     pub sequence: u64,
-}
-
-impl OutboxPosition {
-    /// Appends the bytes.
-    pub fn encode(self, out: &mut Vec<u8>) {
-        put_u64(out, u64::from(self.target.0));
-        put_u64(out, self.sequence);
-    }
-
-    /// Takes a position off the front of `input`.
-    ///
-    /// # Errors
-    /// [`DecodeError`] where there is none.
-    pub fn decode(input: &mut &[u8]) -> Result<OutboxPosition, DecodeError> {
-        Ok(OutboxPosition { target: ShardId(get_u32(input)?), sequence: get_u64(input)? })
-    }
 }

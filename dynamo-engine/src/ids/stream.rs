@@ -34,6 +34,8 @@ pub struct StreamShardId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SequenceNumber(u64);
 
+crate::record! { struct SequenceNumber(count); }
+
 /// A text is not the name that it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the text is no {0}")]

@@ -1,5 +1,6 @@
 //! From tree to stored bytes.
 
+use crate::codec::{DecodeError, Record, get_bytes, put_bytes};
 use dynamo_protocol::size::item_bytes;
 use dynamo_protocol::value::Item;
 use dynamo_protocol::varint;
@@ -105,4 +106,14 @@ fn assemble(billed_bytes: usize, ends: &[usize], entries: &[u8]) -> Vec<u8> {
 /// Items are bounded by the request size (16 MB) before they are encoded.
 fn small(length: usize) -> u32 {
     u32::try_from(length).expect("a request is far smaller than 4 GB")
+}
+
+impl Record for ItemBody {
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_bytes(out, self.as_bytes());
+    }
+
+    fn decode(input: &mut &[u8]) -> Result<ItemBody, DecodeError> {
+        ItemBody::from_bytes(get_bytes(input)?.to_vec()).map_err(|_| DecodeError::Malformed("item"))
+    }
 }

@@ -3,11 +3,10 @@
 use shard_router::Token;
 
 use crate::catalog::{IndexId, TableDescriptor, TableId};
-use crate::codec::{
-    DecodeError, finish, get_bytes, get_option, get_u8, get_u32, get_u64, put_bytes, put_option, put_u64,
-};
+use crate::codec::{DecodeError, Record, from_row, to_row};
 use crate::item::ItemRef;
 use crate::keyspace::{RowKey, Space};
+use crate::record;
 
 const OUTBOX_FORMAT: u8 = 1;
 
@@ -75,35 +74,22 @@ impl OutboxMutation {
         self.key.len() + self.row.as_ref().map_or(0, Vec::len)
     }
 
-    /// Appends the bytes.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        put_u64(out, self.table.0);
-        put_u64(out, u64::from(self.schema_version));
-        put_bytes(out, &self.key);
-        put_option(out, self.row.as_ref(), |out, row| put_bytes(out, row));
-    }
-
-    /// Takes a mutation off the front of `input`. Its key and its row are looked at here, so that nothing malformed is
-    /// ever proposed: apply would stop the shard on every node.
-    ///
-    /// # Errors
-    /// [`DecodeError`] where there is none.
-    pub fn decode(input: &mut &[u8]) -> Result<OutboxMutation, DecodeError> {
-        let mutation = OutboxMutation {
-            table: TableId(get_u64(input)?),
-            schema_version: get_u32(input)?,
-            key: get_bytes(input)?.to_vec(),
-            row: get_option(input, |input| Ok(get_bytes(input)?.to_vec()))?,
-        };
-        let space = RowKey::parse(&mutation.key).map(|key| key.space());
-        if space != Ok(Space::GlobalIndex as u8) {
+    /// Its key and its row are looked at when it is read, so that nothing malformed is ever proposed: apply would stop the
+    /// shard on every node.
+    fn checked(self) -> Result<Self, DecodeError> {
+        if RowKey::parse(&self.key).map(|key| key.space()) != Ok(Space::GlobalIndex as u8) {
             return Err(DecodeError::Malformed("the key of an index row"));
         }
-        match mutation.row.as_deref().map(ItemRef::parse) {
+        match self.row.as_deref().map(ItemRef::parse) {
             Some(Err(_)) => Err(DecodeError::Malformed("an index row")),
-            _ => Ok(mutation),
+            _ => Ok(self),
         }
     }
+}
+
+record! {
+    struct OutboxMutation { table, schema_version, key, row } then checked
+    struct OutboxRow { bytes_through, mutation }
 }
 
 impl OutboxRow {
@@ -114,25 +100,15 @@ impl OutboxRow {
 
     /// The row's value.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = vec![OUTBOX_FORMAT];
-        put_u64(&mut out, self.bytes_through);
-        self.mutation.encode(&mut out);
-        out
+        to_row(OUTBOX_FORMAT, |out| self.encode(out))
     }
 
     /// Decodes a row's value.
     ///
     /// # Errors
     /// Bytes that [`OutboxRow::to_bytes`] cannot have written.
-    pub fn from_bytes(mut input: &[u8]) -> Result<OutboxRow, DecodeError> {
-        let input = &mut input;
-        match get_u8(input)? {
-            OUTBOX_FORMAT => {}
-            format => return Err(DecodeError::Format(format)),
-        }
-        let row = OutboxRow { bytes_through: get_u64(input)?, mutation: OutboxMutation::decode(input)? };
-        finish(input)?;
-        Ok(row)
+    pub fn from_bytes(row: &[u8]) -> Result<OutboxRow, DecodeError> {
+        from_row(row, OUTBOX_FORMAT, OutboxRow::decode)
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use shard_router::ShardId;
 
 use super::{OUTBOX_BACKFILL_BYTES_MAX, OUTBOX_BYTES_MAX, OutboxPosition};
-use crate::codec::{DecodeError, finish, get_u8, get_u64, put_u64};
+use crate::codec::{DecodeError, Record, from_row, to_row};
+use crate::record;
 
 const LANE_FORMAT: u8 = 1;
 
@@ -34,29 +35,22 @@ impl OutboxChannel {
     pub(crate) fn to_bytes(self) -> Vec<u8> {
         debug_assert!(self.trimmed <= self.last, "only what was written is removed");
         debug_assert!(self.trimmed_bytes <= self.bytes, "no more bytes can go than there were");
-        let mut out = vec![LANE_FORMAT];
-        for number in [self.last, self.trimmed, self.bytes, self.trimmed_bytes] {
-            put_u64(&mut out, number);
-        }
-        out
+        to_row(LANE_FORMAT, |out| self.encode(out))
     }
 
-    pub(crate) fn from_bytes(mut input: &[u8]) -> Result<OutboxChannel, DecodeError> {
-        let input = &mut input;
-        check_format(input)?;
-        let channel = OutboxChannel {
-            last: get_u64(input)?,
-            trimmed: get_u64(input)?,
-            bytes: get_u64(input)?,
-            trimmed_bytes: get_u64(input)?,
-        };
-        finish(input)?;
-        if channel.trimmed > channel.last || channel.trimmed_bytes > channel.bytes {
+    pub(crate) fn from_bytes(row: &[u8]) -> Result<OutboxChannel, DecodeError> {
+        from_row(row, LANE_FORMAT, OutboxChannel::decode)
+    }
+
+    fn checked(self) -> Result<Self, DecodeError> {
+        if self.trimmed > self.last || self.trimmed_bytes > self.bytes {
             return Err(DecodeError::Malformed("the state of a channel"));
         }
-        Ok(channel)
+        Ok(self)
     }
 }
+
+record! { struct OutboxChannel { last, trimmed, bytes, trimmed_bytes } then checked }
 
 /// All channels of one shard, out and in. Empty on a node with one shard.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,24 +101,11 @@ impl OutboxChannels {
 
 /// The value of the row that remembers what was seen of a channel.
 pub(crate) fn seen_to_bytes(sequence: u64) -> Vec<u8> {
-    let mut out = vec![LANE_FORMAT];
-    put_u64(&mut out, sequence);
-    out
+    to_row(LANE_FORMAT, |out| sequence.encode(out))
 }
 
-pub(crate) fn seen_from_bytes(mut input: &[u8]) -> Result<u64, DecodeError> {
-    let input = &mut input;
-    check_format(input)?;
-    let sequence = get_u64(input)?;
-    finish(input)?;
-    Ok(sequence)
-}
-
-fn check_format(input: &mut &[u8]) -> Result<(), DecodeError> {
-    match get_u8(input)? {
-        LANE_FORMAT => Ok(()),
-        format => Err(DecodeError::Format(format)),
-    }
+pub(crate) fn seen_from_bytes(row: &[u8]) -> Result<u64, DecodeError> {
+    from_row(row, LANE_FORMAT, u64::decode)
 }
 
 #[cfg(test)]

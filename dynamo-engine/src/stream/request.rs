@@ -15,12 +15,9 @@
 
 use ordered_kv::Value;
 
-use super::shard::{get_sequence, get_shard_id, put_shard_id};
 use super::{SequenceNumber, StreamId, StreamShard, StreamShardId};
-use crate::catalog::TableId;
-use crate::codec::{
-    DecodeError, get_bytes, get_list, get_option, get_u8, get_u32, get_u64, put_bytes, put_list, put_option, put_u64,
-};
+use crate::codec::{DecodeError, Record, get_bytes, get_list, get_u8, put_bytes, put_list};
+use crate::record;
 
 /// What is asked of one data shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,72 +98,52 @@ impl StreamRequest {
             | StreamRequest::Records { stream, .. } => *stream,
         }
     }
+}
 
-    /// Appends the request's bytes.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        let stream = self.stream();
-        put_u64(out, stream.table.0);
-        put_u64(out, stream.since_ms);
+/// What every request begins with, and then which it is.
+impl Record for StreamRequest {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.stream().encode(out);
         match self {
             StreamRequest::Shards { .. } => out.push(1),
             StreamRequest::Locate { shard, start, .. } => {
                 out.push(2);
-                put_shard_id(out, shard);
+                shard.encode(out);
                 start.encode(out);
             }
             StreamRequest::Records { shard, from, limit, bytes_max, .. } => {
                 out.push(3);
-                put_shard_id(out, shard);
-                put_u64(out, from.count());
-                put_u64(out, u64::from(*limit));
-                put_u64(out, *bytes_max);
+                shard.encode(out);
+                from.encode(out);
+                limit.encode(out);
+                bytes_max.encode(out);
             }
         }
     }
 
-    /// Takes a request off the front of `input`.
-    ///
-    /// # Errors
-    /// Bytes that [`StreamRequest::encode`] cannot have written.
-    pub fn decode(input: &mut &[u8]) -> Result<StreamRequest, DecodeError> {
-        let stream = StreamId { table: TableId(get_u64(input)?), since_ms: get_u64(input)? };
+    fn decode(input: &mut &[u8]) -> Result<StreamRequest, DecodeError> {
+        let stream = Record::decode(input)?;
         Ok(match get_u8(input)? {
             1 => StreamRequest::Shards { stream },
-            2 => StreamRequest::Locate { stream, shard: get_shard_id(input)?, start: StreamStart::decode(input)? },
-            3 => StreamRequest::Records {
-                stream,
-                shard: get_shard_id(input)?,
-                from: get_sequence(input)?,
-                limit: get_u32(input)?,
-                bytes_max: get_u64(input)?,
-            },
+            2 => StreamRequest::Locate { stream, shard: Record::decode(input)?, start: Record::decode(input)? },
+            3 => {
+                let (shard, from) = (Record::decode(input)?, Record::decode(input)?);
+                StreamRequest::Records {
+                    stream,
+                    shard,
+                    from,
+                    limit: Record::decode(input)?,
+                    bytes_max: Record::decode(input)?,
+                }
+            }
             tag => return Err(DecodeError::Tag { what: "a request of a stream", tag }),
         })
     }
 }
 
-impl StreamStart {
-    fn encode(&self, out: &mut Vec<u8>) {
-        let (tag, number) = match self {
-            StreamStart::TrimHorizon => (1, None),
-            StreamStart::Latest => (2, None),
-            StreamStart::At(number) => (3, Some(number.count())),
-            StreamStart::After(number) => (4, Some(number.count())),
-            StreamStart::AtTime(ms) => (5, Some(*ms)),
-        };
-        out.push(tag);
-        number.into_iter().for_each(|number| put_u64(out, number));
-    }
-
-    fn decode(input: &mut &[u8]) -> Result<StreamStart, DecodeError> {
-        Ok(match get_u8(input)? {
-            1 => StreamStart::TrimHorizon,
-            2 => StreamStart::Latest,
-            3 => StreamStart::At(get_sequence(input)?),
-            4 => StreamStart::After(get_sequence(input)?),
-            5 => StreamStart::AtTime(get_u64(input)?),
-            tag => return Err(DecodeError::Tag { what: "a start in a stream", tag }),
-        })
+record! {
+    enum StreamStart: "a start in a stream" {
+        1 = TrimHorizon, 2 = Latest, 3 = At(number), 4 = After(number), 5 = AtTime(ms),
     }
 }
 
@@ -177,9 +154,8 @@ impl StreamResponse {
             StreamResponse::Shards(shards) => {
                 out.push(1);
                 put_list(out, shards, |out, shard| {
-                    put_u64(out, shard.stream.table.0);
-                    put_u64(out, shard.stream.since_ms);
-                    put_shard_id(out, &shard.id);
+                    shard.stream.encode(out);
+                    shard.id.encode(out);
                     put_bytes(out, &shard.to_bytes());
                 });
             }
@@ -188,15 +164,12 @@ impl StreamResponse {
             StreamResponse::OutOfRange => out.push(4),
             StreamResponse::Located(at) => {
                 out.push(5);
-                put_u64(out, at.count());
+                at.encode(out);
             }
             StreamResponse::Records { records, next } => {
                 out.push(6);
-                put_list(out, records, |out, (number, record)| {
-                    put_u64(out, number.count());
-                    put_bytes(out, record);
-                });
-                put_option(out, next.as_ref(), |out, next| put_u64(out, next.count()));
+                records.encode(out);
+                next.encode(out);
             }
         }
     }
@@ -208,16 +181,16 @@ impl StreamResponse {
     pub fn decode(message: &Value, input: &mut &[u8]) -> Result<StreamResponse, DecodeError> {
         Ok(match get_u8(input)? {
             1 => StreamResponse::Shards(get_list(input, |input| {
-                let stream = StreamId { table: TableId(get_u64(input)?), since_ms: get_u64(input)? };
-                StreamShard::from_bytes(stream, get_shard_id(input)?, get_bytes(input)?)
+                let (stream, id) = Record::decode(input)?;
+                StreamShard::from_bytes(stream, id, get_bytes(input)?)
             })?),
             2 => StreamResponse::NoShard,
             3 => StreamResponse::Trimmed,
             4 => StreamResponse::OutOfRange,
-            5 => StreamResponse::Located(get_sequence(input)?),
+            5 => StreamResponse::Located(Record::decode(input)?),
             6 => StreamResponse::Records {
-                records: get_list(input, |input| Ok((get_sequence(input)?, message.slice_ref(get_bytes(input)?))))?,
-                next: get_option(input, get_sequence)?,
+                records: get_list(input, |input| Ok((Record::decode(input)?, message.slice_ref(get_bytes(input)?))))?,
+                next: Record::decode(input)?,
             },
             tag => return Err(DecodeError::Tag { what: "a response of a stream", tag }),
         })
@@ -236,6 +209,8 @@ impl StreamResponse {
 #[cfg(test)]
 mod tests {
     use shard_router::{ShardId, Token};
+
+    use crate::catalog::TableId;
 
     use super::*;
 

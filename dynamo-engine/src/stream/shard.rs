@@ -7,10 +7,10 @@
 //!
 //! Integers are varints where no width is given. The stream and the shard's own id stand in the key.
 
-use shard_router::{ShardId, Token};
+use shard_router::Token;
 
 use super::{SequenceNumber, StreamId, StreamShardId};
-use crate::codec::{DecodeError, finish, get_array, get_option, get_u8, get_u32, get_u64, put_option, put_u64};
+use crate::codec::{DecodeError, Record, from_row, to_row};
 use crate::keyspace::{RowRange, stream_record_key};
 
 const FORMAT: u8 = 1;
@@ -83,69 +83,37 @@ impl StreamShard {
 
     /// The row's value.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(48);
-        out.push(FORMAT);
-        out.extend_from_slice(&self.home.0.to_be_bytes());
-        put_option(&mut out, self.parent.as_ref(), put_shard_id);
-        put_u64(&mut out, self.first.count());
-        let sealed = self.last.zip(self.sealed_ms);
-        put_option(&mut out, sealed.as_ref(), |out, (last, at_ms)| {
-            put_u64(out, last.count());
-            put_u64(out, *at_ms);
-        });
-        [self.horizon.count(), self.newest_ms, self.records, self.bytes]
-            .into_iter()
-            .for_each(|number| put_u64(&mut out, number));
-        out
+        to_row(FORMAT, |out| {
+            self.home.encode(out);
+            self.parent.encode(out);
+            self.first.encode(out);
+            self.last.zip(self.sealed_ms).encode(out);
+            self.horizon.encode(out);
+            self.newest_ms.encode(out);
+            self.records.encode(out);
+            self.bytes.encode(out);
+        })
     }
 
     /// Decodes the value of the row of that shard.
     ///
     /// # Errors
     /// Bytes that [`StreamShard::to_bytes`] cannot have written.
-    pub fn from_bytes(stream: StreamId, id: StreamShardId, mut bytes: &[u8]) -> Result<StreamShard, DecodeError> {
-        let input = &mut bytes;
-        match get_u8(input)? {
-            FORMAT => {}
-            format => return Err(DecodeError::Format(format)),
-        }
-        let home = Token(u64::from_be_bytes(get_array(input)?));
-        let parent = get_option(input, get_shard_id)?;
-        let first = get_sequence(input)?;
-        let sealed = get_option(input, |input| Ok((get_sequence(input)?, get_u64(input)?)))?;
-        let shard = StreamShard {
-            stream,
-            id,
-            home,
-            parent,
-            first,
-            last: sealed.map(|(last, _)| last),
-            sealed_ms: sealed.map(|(_, at_ms)| at_ms),
-            horizon: get_sequence(input)?,
-            newest_ms: get_u64(input)?,
-            records: get_u64(input)?,
-            bytes: get_u64(input)?,
-        };
-        finish(input)?;
-        Ok(shard)
+    pub fn from_bytes(stream: StreamId, id: StreamShardId, row: &[u8]) -> Result<StreamShard, DecodeError> {
+        from_row(row, FORMAT, |input| {
+            let (home, parent, first) = (Record::decode(input)?, Record::decode(input)?, Record::decode(input)?);
+            let (last, sealed_ms) = Option::<(SequenceNumber, u64)>::decode(input)?.unzip();
+            let (horizon, newest_ms) = (Record::decode(input)?, Record::decode(input)?);
+            let (records, bytes) = (Record::decode(input)?, Record::decode(input)?);
+            Ok(StreamShard { stream, id, home, parent, first, last, sealed_ms, horizon, newest_ms, records, bytes })
+        })
     }
-}
-
-pub(super) fn put_shard_id(out: &mut Vec<u8>, id: &StreamShardId) {
-    put_u64(out, id.created_ms);
-    put_u64(out, id.data_shard.0.into());
-}
-
-pub(super) fn get_shard_id(input: &mut &[u8]) -> Result<StreamShardId, DecodeError> {
-    Ok(StreamShardId { created_ms: get_u64(input)?, data_shard: ShardId(get_u32(input)?) })
-}
-
-pub(super) fn get_sequence(input: &mut &[u8]) -> Result<SequenceNumber, DecodeError> {
-    get_u64(input).map(SequenceNumber::new)
 }
 
 #[cfg(test)]
 mod tests {
+    use shard_router::ShardId;
+
     use super::*;
     use crate::catalog::TableId;
 

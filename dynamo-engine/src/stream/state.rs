@@ -7,7 +7,7 @@ use shard_router::ShardId;
 
 use super::{SequenceNumber, StreamId, StreamShard, StreamShardId};
 use crate::catalog::TableId;
-use crate::codec::{DecodeError, finish, get_u8, get_u64, put_u64};
+use crate::codec::{DecodeError, Record, from_row, to_row};
 use crate::fault::Fault;
 use crate::keyspace::local;
 
@@ -126,9 +126,7 @@ impl Streams {
 
     /// The value of the row with the next number.
     pub(crate) fn encode_sequence(&self) -> Vec<u8> {
-        let mut out = vec![SEQUENCE_FORMAT];
-        put_u64(&mut out, self.next.count());
-        out
+        to_row(SEQUENCE_FORMAT, |out| self.next.encode(out))
     }
 }
 
@@ -140,14 +138,8 @@ pub(super) fn next_number(reader: &dyn Reader, shard: ShardId) -> Result<Sequenc
     }
 }
 
-fn decode_sequence(mut row: &[u8]) -> Result<SequenceNumber, DecodeError> {
-    match get_u8(&mut row)? {
-        SEQUENCE_FORMAT => {}
-        format => return Err(DecodeError::Format(format)),
-    }
-    let next = get_u64(&mut row)?;
-    finish(row)?;
-    Ok(SequenceNumber::new(next))
+fn decode_sequence(row: &[u8]) -> Result<SequenceNumber, DecodeError> {
+    from_row(row, SEQUENCE_FORMAT, SequenceNumber::decode)
 }
 
 /// Calls `each` with every stream shard whose row's key begins with `prefix`, in the order of the keys.

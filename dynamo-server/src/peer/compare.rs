@@ -6,13 +6,10 @@
 //!   range     first key · rows · bytes · CRC-32 (4, BE)
 //! ```
 
-use bytes::Bytes;
-use dynamo_engine::codec::{
-    DecodeError, get_bytes, get_list, get_str, get_u8, get_u64, put_bytes, put_list, put_str, put_u64,
-};
+use dynamo_engine::codec::{DecodeError, Record, get_array, get_u8};
+use dynamo_engine::record;
 
 use super::Rpc;
-use super::rpc::{Decode, Encode};
 use crate::raft::{Digest, Progress, RangeDigest};
 
 /// What a replica is asked.
@@ -43,74 +40,61 @@ impl Rpc for Compare {
     type Response = Progress;
 }
 
-impl Encode for CompareRequest {
+record! {
+    enum Question: "question about replicas" { 0 = Arm, 1 = Tell }
+    struct Digest { index, ranges }
+}
+
+impl Record for CompareRequest {
     fn encode(&self, out: &mut Vec<u8>) {
-        out.push(self.question as u8);
+        self.question.encode(out);
         out.extend_from_slice(&self.comparison.to_be_bytes());
     }
-}
 
-impl Decode for CompareRequest {
-    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<CompareRequest, DecodeError> {
-        let question = match get_u8(input)? {
-            0 => Question::Arm,
-            1 => Question::Tell,
-            tag => return Err(DecodeError::Tag { what: "question about replicas", tag }),
-        };
-        Ok(CompareRequest { question, comparison: u64::from_be_bytes(get_array(input)?) })
+    fn decode(input: &mut &[u8]) -> Result<CompareRequest, DecodeError> {
+        Ok(CompareRequest { question: Record::decode(input)?, comparison: u64::from_be_bytes(get_array(input)?) })
     }
 }
 
-impl Encode for Progress {
+impl Record for Progress {
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Progress::Absent => out.push(0),
             Progress::Pending => out.push(1),
             Progress::Done(Ok(digest)) => {
                 out.push(2);
-                put_u64(out, digest.index);
-                put_list(out, &digest.ranges, put_range);
+                digest.encode(out);
             }
             Progress::Done(Err(reason)) => {
                 out.push(3);
-                put_str(out, reason);
+                reason.encode(out);
             }
         }
     }
-}
 
-impl Decode for Progress {
-    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<Progress, DecodeError> {
+    fn decode(input: &mut &[u8]) -> Result<Progress, DecodeError> {
         Ok(match get_u8(input)? {
             0 => Progress::Absent,
             1 => Progress::Pending,
-            2 => Progress::Done(Ok(Digest { index: get_u64(input)?, ranges: get_list(input, get_range)? })),
-            3 => Progress::Done(Err(get_str(input)?)),
+            2 => Progress::Done(Ok(Record::decode(input)?)),
+            3 => Progress::Done(Err(Record::decode(input)?)),
             tag => return Err(DecodeError::Tag { what: "answer about replicas", tag }),
         })
     }
 }
 
-fn put_range(out: &mut Vec<u8>, range: &RangeDigest) {
-    put_bytes(out, &range.start);
-    put_u64(out, range.rows);
-    put_u64(out, range.bytes);
-    out.extend_from_slice(&range.crc.to_be_bytes());
-}
+impl Record for RangeDigest {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.start.encode(out);
+        self.rows.encode(out);
+        self.bytes.encode(out);
+        out.extend_from_slice(&self.crc.to_be_bytes());
+    }
 
-fn get_range(input: &mut &[u8]) -> Result<RangeDigest, DecodeError> {
-    Ok(RangeDigest {
-        start: get_bytes(input)?.to_vec(),
-        rows: get_u64(input)?,
-        bytes: get_u64(input)?,
-        crc: u32::from_be_bytes(get_array(input)?),
-    })
-}
-
-fn get_array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], DecodeError> {
-    let (array, rest) = input.split_first_chunk::<N>().ok_or(DecodeError::Truncated)?;
-    *input = rest;
-    Ok(*array)
+    fn decode(input: &mut &[u8]) -> Result<RangeDigest, DecodeError> {
+        let (start, rows, bytes) = (Record::decode(input)?, Record::decode(input)?, Record::decode(input)?);
+        Ok(RangeDigest { start, rows, bytes, crc: u32::from_be_bytes(get_array(input)?) })
+    }
 }
 
 #[cfg(test)]

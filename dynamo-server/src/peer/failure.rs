@@ -1,67 +1,44 @@
-//! The bytes of a shard's refusal, so that the node that asked can do what it would have done itself.
+//! The bytes of an answer or a refusal, so that the node that asked can do what it would have done itself.
 
 use bytes::Bytes;
-use dynamo_engine::codec::{DecodeError, get_option, get_u8, get_u64, put_option, put_u64};
+use dynamo_engine::codec::{DecodeError, Record};
 
 use super::rpc::{Decode, Encode};
 use crate::shard::ShardError;
 
-const NOT_LEADER: u8 = 1;
-const UNKNOWN: u8 = 2;
-const DEADLINE_PASSED: u8 = 3;
-const NOT_CONFIRMED: u8 = 4;
-const OVERLOADED: u8 = 5;
-const DISK_FULL: u8 = 6;
-const STOPPED: u8 = 7;
-
-fn put_failure(out: &mut Vec<u8>, error: &ShardError) {
-    match error {
-        ShardError::NotLeader { leader } => {
-            out.push(NOT_LEADER);
-            put_option(out, leader.as_ref(), |out, leader| put_u64(out, *leader));
-        }
-        ShardError::Unknown => out.push(UNKNOWN),
-        ShardError::DeadlinePassed => out.push(DEADLINE_PASSED),
-        ShardError::NotConfirmed => out.push(NOT_CONFIRMED),
-        ShardError::Overloaded => out.push(OVERLOADED),
-        ShardError::DiskFull => out.push(DISK_FULL),
-        ShardError::Stopped => out.push(STOPPED),
+// 0 is none: `Result` has it.
+dynamo_engine::record! {
+    enum ShardError: "refusal" {
+        1 = NotLeader { leader },
+        2 = Unknown,
+        3 = DeadlinePassed,
+        4 = NotConfirmed,
+        5 = Overloaded,
+        6 = DiskFull,
+        7 = Stopped,
     }
 }
 
-fn get_failure(input: &mut &[u8]) -> Result<ShardError, DecodeError> {
-    Ok(match get_u8(input)? {
-        NOT_LEADER => ShardError::NotLeader { leader: get_option(input, get_u64)? },
-        UNKNOWN => ShardError::Unknown,
-        DEADLINE_PASSED => ShardError::DeadlinePassed,
-        NOT_CONFIRMED => ShardError::NotConfirmed,
-        OVERLOADED => ShardError::Overloaded,
-        DISK_FULL => ShardError::DiskFull,
-        STOPPED => ShardError::Stopped,
-        tag => return Err(DecodeError::Tag { what: "refusal", tag }),
-    })
-}
-
-impl<T: Encode> Encode for Result<T, ShardError> {
+impl<T: Encode, E: Record> Encode for Result<T, E> {
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Ok(value) => {
                 out.push(0);
                 value.encode(out);
             }
-            Err(error) => put_failure(out, error),
+            Err(error) => error.encode(out),
         }
     }
 }
 
-impl<T: Decode> Decode for Result<T, ShardError> {
-    fn decode(input: &mut &[u8], message: &Bytes) -> Result<Result<T, ShardError>, DecodeError> {
+impl<T: Decode, E: Record> Decode for Result<T, E> {
+    fn decode(input: &mut &[u8], message: &Bytes) -> Result<Result<T, E>, DecodeError> {
         match input.first() {
             Some(0) => {
                 *input = &input[1..];
                 T::decode(input, message).map(Ok)
             }
-            _ => get_failure(input).map(Err),
+            _ => E::decode(input).map(Err),
         }
     }
 }
@@ -85,6 +62,6 @@ mod tests {
         ] {
             assert_read_back::<Result<(), ShardError>>(&Err(error));
         }
-        assert_eq!(get_failure(&mut &[99][..]), Err(DecodeError::Tag { what: "refusal", tag: 99 }));
+        assert_eq!(ShardError::decode(&mut &[99][..]), Err(DecodeError::Tag { what: "refusal", tag: 99 }));
     }
 }

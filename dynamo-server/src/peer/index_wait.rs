@@ -8,12 +8,9 @@
 //! A write waits for its entries before it is answered ([`Propose`](super::Propose)). The home of a transaction does
 //! not: others wait for its decision, so it is told at once, and the coordinator asks for the entries afterwards.
 
-use bytes::Bytes;
-use dynamo_engine::codec::DecodeError;
 use dynamo_engine::outbox::OutboxPosition;
 
 use super::Rpc;
-use super::rpc::{Decode, Encode};
 
 /// The service.
 pub struct IndexWait;
@@ -23,18 +20,6 @@ impl Rpc for IndexWait {
     type Request<'a> = &'a [OutboxPosition];
     type Received = Vec<OutboxPosition>;
     type Response = ();
-}
-
-impl Encode for OutboxPosition {
-    fn encode(&self, out: &mut Vec<u8>) {
-        OutboxPosition::encode(*self, out);
-    }
-}
-
-impl Decode for OutboxPosition {
-    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<OutboxPosition, DecodeError> {
-        OutboxPosition::decode(input)
-    }
 }
 
 #[cfg(test)]

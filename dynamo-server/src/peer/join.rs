@@ -9,14 +9,10 @@
 //! carries the change to the leaders of all shards. The node asks again until it is what it wants to be, so that an
 //! answer that got lost does no harm.
 
-use bytes::Bytes;
-use dynamo_engine::codec::{DecodeError, get_str, get_u8, get_u64, put_str, put_u64};
+use dynamo_engine::codec::{DecodeError, Record, get_u8};
+use dynamo_engine::record;
 
 use super::Rpc;
-use super::rpc::{Decode, Encode};
-
-const ADD: u8 = 0;
-const PROMOTE: u8 = 1;
 
 const DONE: u8 = 0;
 const REFUSED: u8 = 1;
@@ -61,49 +57,25 @@ impl Rpc for Join {
     type Response = Joined;
 }
 
-impl Encode for &JoinRequest {
-    fn encode(&self, out: &mut Vec<u8>) {
-        match self {
-            JoinRequest::Add { node, address } => {
-                out.push(ADD);
-                put_u64(out, *node);
-                put_str(out, address);
-            }
-            JoinRequest::Promote { node } => {
-                out.push(PROMOTE);
-                put_u64(out, *node);
-            }
-        }
-    }
+record! {
+    enum JoinRequest: "request to join" { 0 = Add { node, address }, 1 = Promote { node } }
 }
 
-impl Decode for JoinRequest {
-    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<JoinRequest, DecodeError> {
-        match get_u8(input)? {
-            ADD => Ok(JoinRequest::Add { node: get_u64(input)?, address: get_str(input)? }),
-            PROMOTE => Ok(JoinRequest::Promote { node: get_u64(input)? }),
-            tag => Err(DecodeError::Tag { what: "request to join", tag }),
-        }
-    }
-}
-
-impl Encode for Joined {
+impl Record for Joined {
     fn encode(&self, out: &mut Vec<u8>) {
         match &self.0 {
             Ok(()) => out.push(DONE),
             Err(reason) => {
                 out.push(REFUSED);
-                put_str(out, reason);
+                reason.encode(out);
             }
         }
     }
-}
 
-impl Decode for Joined {
-    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<Joined, DecodeError> {
+    fn decode(input: &mut &[u8]) -> Result<Joined, DecodeError> {
         match get_u8(input)? {
             DONE => Ok(Joined(Ok(()))),
-            REFUSED => Ok(Joined(Err(get_str(input)?))),
+            REFUSED => Ok(Joined(Err(Record::decode(input)?))),
             tag => Err(DecodeError::Tag { what: "answer to a node that joins", tag }),
         }
     }
@@ -111,6 +83,8 @@ impl Decode for Joined {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::super::rpc::{assert_read_back, bytes_of, whole};
     use super::*;
 

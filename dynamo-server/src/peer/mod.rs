@@ -52,7 +52,9 @@ pub use transfer::{PauseBalancing, Transfer};
 use std::time::Duration;
 
 use bytes::Bytes;
-use dynamo_engine::codec::{DecodeError, get_u8, get_u32, get_u64, put_u64};
+use dynamo_engine::codec::{
+    DecodeError, check_format, get_timestamp, get_u8, get_u32, get_u64, put_timestamp, put_u64,
+};
 use hlc::Timestamp;
 use shard_router::ShardId;
 
@@ -81,7 +83,7 @@ impl Header {
         out.extend_from_slice(&[FORMAT, self.kind]);
         put_u64(out, u64::from(self.shard.0));
         put_u64(out, u64::try_from(self.remaining.as_millis()).unwrap_or(u64::MAX));
-        out.extend_from_slice(&self.clock.0.to_be_bytes());
+        put_timestamp(out, self.clock);
     }
 
     /// Takes the header off the front of a request.
@@ -89,11 +91,11 @@ impl Header {
     /// # Errors
     /// When this program does not understand it.
     pub fn decode(input: &mut &[u8]) -> Result<Header, DecodeError> {
-        check_format(input)?;
+        check_format(input, FORMAT)?;
         let kind = get_u8(input)?;
         let shard = ShardId(get_u32(input)?);
         let remaining = Duration::from_millis(get_u64(input)?);
-        Ok(Header { kind, shard, remaining, clock: get_clock(input)? })
+        Ok(Header { kind, shard, remaining, clock: get_timestamp(input)? })
     }
 }
 
@@ -105,7 +107,7 @@ pub fn is_service(message: &[u8]) -> bool {
 /// The beginning of an answer.
 fn begin_response(clock: Timestamp) -> Vec<u8> {
     let mut out = vec![FORMAT];
-    out.extend_from_slice(&clock.0.to_be_bytes());
+    put_timestamp(&mut out, clock);
     out
 }
 
@@ -115,22 +117,9 @@ fn begin_response(clock: Timestamp) -> Vec<u8> {
 /// When this program does not understand it.
 pub fn read_response<T: Decode>(message: &Bytes) -> Result<(Timestamp, T), DecodeError> {
     let mut body = &message[..];
-    check_format(&mut body)?;
-    let clock = get_clock(&mut body)?;
+    check_format(&mut body, FORMAT)?;
+    let clock = get_timestamp(&mut body)?;
     Ok((clock, whole(&message.slice_ref(body))?))
-}
-
-fn check_format(input: &mut &[u8]) -> Result<(), DecodeError> {
-    match get_u8(input)? {
-        FORMAT => Ok(()),
-        format => Err(DecodeError::Format(format)),
-    }
-}
-
-fn get_clock(input: &mut &[u8]) -> Result<Timestamp, DecodeError> {
-    let (clock, rest) = input.split_first_chunk::<8>().ok_or(DecodeError::Truncated)?;
-    *input = rest;
-    Ok(Timestamp(u64::from_be_bytes(*clock)))
 }
 
 /// The message of a request.

@@ -8,13 +8,10 @@
 //! The commands are independent of each other: the leader proposes them at the same time, and each has a result of its
 //! own. Where the answer is lost nobody knows whether they were carried out, so a proposal is not repeated.
 
-use bytes::Bytes;
 use dynamo_engine::apply::Outcome;
-use dynamo_engine::codec::DecodeError;
 use dynamo_engine::command::Command;
 
 use super::Rpc;
-use super::rpc::{Decode, Encode};
 use crate::shard::ShardError;
 
 /// The service.
@@ -28,30 +25,6 @@ impl Rpc for Propose {
     type Request<'a> = &'a [Command];
     type Received = Vec<Command>;
     type Response = Result<Results, ShardError>;
-}
-
-impl Encode for Command {
-    fn encode(&self, out: &mut Vec<u8>) {
-        Command::encode(self, out);
-    }
-}
-
-impl Decode for Command {
-    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<Command, DecodeError> {
-        Command::decode(input)
-    }
-}
-
-impl Encode for Outcome {
-    fn encode(&self, out: &mut Vec<u8>) {
-        Outcome::encode(self, out);
-    }
-}
-
-impl Decode for Outcome {
-    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<Outcome, DecodeError> {
-        Outcome::decode(input)
-    }
 }
 
 #[cfg(test)]

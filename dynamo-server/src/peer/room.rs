@@ -5,11 +5,7 @@
 //! response  nothing
 //! ```
 
-use bytes::Bytes;
-use dynamo_engine::codec::{DecodeError, get_bool, get_u64, put_bool, put_u64};
-
 use super::Rpc;
-use super::rpc::{Decode, Encode};
 
 /// The service.
 pub struct TellRoom;
@@ -30,18 +26,7 @@ impl Rpc for TellRoom {
     type Response = ();
 }
 
-impl Encode for Room {
-    fn encode(&self, out: &mut Vec<u8>) {
-        put_u64(out, self.node);
-        put_bool(out, self.is_short);
-    }
-}
-
-impl Decode for Room {
-    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<Room, DecodeError> {
-        Ok(Room { node: get_u64(input)?, is_short: get_bool(input)? })
-    }
-}
+dynamo_engine::record! { struct Room { node, is_short } }
 
 #[cfg(test)]
 mod tests {

@@ -9,17 +9,10 @@
 //!   follower  node · matched? · heard (1)
 //! ```
 
-use std::collections::BTreeMap;
-
-use bytes::Bytes;
-use dynamo_engine::codec::{
-    DecodeError, get_bool, get_list, get_option, get_str, get_u32, get_u64, put_bool, put_list, put_option, put_str,
-    put_u64,
-};
+use dynamo_engine::codec::{DecodeError, Record, get_array};
+use dynamo_engine::record;
 
 use super::Rpc;
-use super::rpc::{Decode, Encode};
-use crate::raft::types::Member;
 use crate::raft::{Follower, GroupOverview, Members};
 
 /// A node, as it sees itself.
@@ -68,99 +61,47 @@ impl Rpc for Status {
     type Response = NodeStatus;
 }
 
-impl Encode for NodeStatus {
-    fn encode(&self, out: &mut Vec<u8>) {
-        put_u64(out, self.node);
-        out.extend_from_slice(&self.cluster_id.to_be_bytes());
-        out.extend_from_slice(&self.incarnation.to_be_bytes());
-        put_str(out, &self.version);
-        put_option(out, self.stopped.as_ref(), |out, reason| put_str(out, reason));
-        put_bool(out, self.disk_full);
-        put_list(out, &self.complaints, |out, complaint| put_str(out, complaint));
-        put_u64(out, self.lease_ms);
-        put_list(out, &self.shards, put_shard);
-    }
+record! {
+    struct ShardStatus { shard, leads, has_lease, group }
+    struct GroupOverview { term, leader, members, last, committed, applied, followers }
+    struct Members { is_joint, voters, learners }
+    struct Follower { matched, is_heard }
 }
 
-impl Decode for NodeStatus {
-    fn decode(input: &mut &[u8], _message: &Bytes) -> Result<NodeStatus, DecodeError> {
+impl Record for NodeStatus {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.node.encode(out);
+        self.cluster_id.encode(out);
+        out.extend_from_slice(&self.incarnation.to_be_bytes());
+        self.version.encode(out);
+        self.stopped.encode(out);
+        self.disk_full.encode(out);
+        self.complaints.encode(out);
+        self.lease_ms.encode(out);
+        self.shards.encode(out);
+    }
+
+    fn decode(input: &mut &[u8]) -> Result<NodeStatus, DecodeError> {
         Ok(NodeStatus {
-            node: get_u64(input)?,
-            cluster_id: u128::from_be_bytes(get_array(input)?),
+            node: Record::decode(input)?,
+            cluster_id: Record::decode(input)?,
             incarnation: u64::from_be_bytes(get_array(input)?),
-            version: get_str(input)?,
-            stopped: get_option(input, get_str)?,
-            disk_full: get_bool(input)?,
-            complaints: get_list(input, get_str)?,
-            lease_ms: get_u64(input)?,
-            shards: get_list(input, get_shard)?,
+            version: Record::decode(input)?,
+            stopped: Record::decode(input)?,
+            disk_full: Record::decode(input)?,
+            complaints: Record::decode(input)?,
+            lease_ms: Record::decode(input)?,
+            shards: Record::decode(input)?,
         })
     }
 }
 
-fn get_array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], DecodeError> {
-    let (array, rest) = input.split_first_chunk::<N>().ok_or(DecodeError::Truncated)?;
-    *input = rest;
-    Ok(*array)
-}
-
-fn put_shard(out: &mut Vec<u8>, shard: &ShardStatus) {
-    let ShardStatus { shard, leads, has_lease, group } = shard;
-    put_u64(out, u64::from(*shard));
-    put_bool(out, *leads);
-    put_bool(out, *has_lease);
-    put_u64(out, group.term);
-    put_number(out, group.leader);
-    put_bool(out, group.members.is_joint);
-    put_members(out, &group.members.voters);
-    put_members(out, &group.members.learners);
-    put_number(out, group.last);
-    put_number(out, group.committed);
-    put_number(out, group.applied);
-    let followers: Vec<_> = group.followers.iter().collect();
-    put_list(out, &followers, |out, (node, follower)| {
-        put_u64(out, **node);
-        put_number(out, follower.matched);
-        put_bool(out, follower.is_heard);
-    });
-}
-
-fn get_shard(input: &mut &[u8]) -> Result<ShardStatus, DecodeError> {
-    let (shard, leads, has_lease) = (get_u32(input)?, get_bool(input)?, get_bool(input)?);
-    let (term, leader) = (get_u64(input)?, get_option(input, get_u64)?);
-    let is_joint = get_bool(input)?;
-    let members = Members { is_joint, voters: get_members(input)?, learners: get_members(input)? };
-    let (last, committed) = (get_option(input, get_u64)?, get_option(input, get_u64)?);
-    let applied = get_option(input, get_u64)?;
-    let followers = get_list(input, |input| {
-        let node = get_u64(input)?;
-        Ok((node, Follower { matched: get_option(input, get_u64)?, is_heard: get_bool(input)? }))
-    })?;
-    let followers = followers.into_iter().collect();
-    let group = GroupOverview { term, leader, members, last, committed, applied, followers };
-    Ok(ShardStatus { shard, leads, has_lease, group })
-}
-
-fn put_number(out: &mut Vec<u8>, number: Option<u64>) {
-    put_option(out, number.as_ref(), |out, number| put_u64(out, *number));
-}
-
-fn put_members(out: &mut Vec<u8>, members: &BTreeMap<u64, Member>) {
-    let members: Vec<_> = members.iter().collect();
-    put_list(out, &members, |out, (node, member)| {
-        put_u64(out, **node);
-        put_str(out, &member.address);
-        put_u64(out, member.incarnation);
-    });
-}
-
-fn get_members(input: &mut &[u8]) -> Result<BTreeMap<u64, Member>, DecodeError> {
-    let get_member = |input: &mut &[u8]| Ok((get_u64(input)?, Member::new(get_str(input)?, get_u64(input)?)));
-    Ok(get_list(input, get_member)?.into_iter().collect())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::raft::types::Member;
+
     use super::super::rpc::assert_read_back;
     use super::*;
 

@@ -31,6 +31,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dynamo_engine::apply::{Outcome, WriteOutcome};
+use dynamo_engine::codec::Record as _;
 use dynamo_engine::command::{Change, Command, Entry, Stamped};
 use dynamo_engine::outbox::OutboxMutation;
 use hlc::{Clock, NodeClock};

@@ -2,12 +2,11 @@
 
 use hlc::Timestamp;
 
-use crate::codec::{DecodeError, finish, get_list, get_timestamp, get_u8, get_u64, put_list, put_timestamp, put_u64};
+use crate::codec::{DecodeError, Record, from_row, to_row};
 use crate::command::Prepared;
+use crate::record;
 
 const FORMAT: u8 = 1;
-const COMMITTED: u8 = 0x01;
-const ABORTED: u8 = 0x02;
 
 /// A decision. There is one at most for each transaction, and it never changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,49 +37,18 @@ impl Decision {
         }
     }
 
-    /// Appends the bytes, without a format.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        match self {
-            Decision::Committed { at, prepares } => {
-                out.push(COMMITTED);
-                put_timestamp(out, *at);
-                put_list(out, prepares, |out, prepared| prepared.encode(out));
-            }
-            Decision::Aborted { deadline_ms } => {
-                out.push(ABORTED);
-                put_u64(out, *deadline_ms);
-            }
-        }
-    }
-
-    /// Reads a decision off the front of `input`.
-    pub(crate) fn decode(input: &mut &[u8]) -> Result<Decision, DecodeError> {
-        Ok(match get_u8(input)? {
-            COMMITTED => {
-                Decision::Committed { at: get_timestamp(input)?, prepares: get_list(input, Prepared::decode)? }
-            }
-            ABORTED => Decision::Aborted { deadline_ms: get_u64(input)? },
-            tag => return Err(DecodeError::Tag { what: "decision", tag }),
-        })
-    }
-
     /// The bytes of the record, which has the id in its key.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let mut out = vec![FORMAT];
-        self.encode(&mut out);
-        out
+        to_row(FORMAT, |out| self.encode(out))
     }
 
-    pub(super) fn from_bytes(mut row: &[u8]) -> Result<Decision, DecodeError> {
-        let input = &mut row;
-        match get_u8(input)? {
-            FORMAT => {}
-            format => return Err(DecodeError::Format(format)),
-        }
-        let decision = Decision::decode(input)?;
-        finish(input)?;
-        Ok(decision)
+    pub(super) fn from_bytes(row: &[u8]) -> Result<Decision, DecodeError> {
+        from_row(row, FORMAT, Decision::decode)
     }
+}
+
+record! {
+    enum Decision: "decision" { 0x01 = Committed { at, prepares }, 0x02 = Aborted { deadline_ms } }
 }
 
 #[cfg(test)]

@@ -2,15 +2,12 @@
 
 use shard_router::Token;
 
-use crate::codec::{DecodeError, finish, get_bytes, get_u8, put_bytes};
+use crate::codec::{DecodeError, Record, from_row, to_row};
 use crate::command::TransactionId;
-use crate::command::two_phase_codec::{get_token, put_token};
 use crate::item::ItemBody;
+use crate::record;
 
 const FORMAT: u8 = 1;
-const KEEP: u8 = 0x00;
-const PUT: u8 = 0x01;
-const DELETE: u8 = 0x02;
 
 /// What stands under a locked item's key in the intents space.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,43 +34,21 @@ pub enum Prospect {
 impl Intent {
     /// The bytes of the row.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = vec![FORMAT];
-        self.id.encode(&mut out);
-        put_token(&mut out, self.home);
-        match &self.change {
-            Prospect::Keep => out.push(KEEP),
-            Prospect::Put(body) => {
-                out.push(PUT);
-                put_bytes(&mut out, body.as_bytes());
-            }
-            Prospect::Delete => out.push(DELETE),
-        }
-        out
+        to_row(FORMAT, |out| self.encode(out))
     }
 
     /// The intent that these bytes are.
     ///
     /// # Errors
     /// [`DecodeError`] where they are none.
-    pub fn from_bytes(mut row: &[u8]) -> Result<Intent, DecodeError> {
-        let input = &mut row;
-        match get_u8(input)? {
-            FORMAT => {}
-            format => return Err(DecodeError::Format(format)),
-        }
-        let id = TransactionId::decode(input)?;
-        let home = get_token(input)?;
-        let change = match get_u8(input)? {
-            KEEP => Prospect::Keep,
-            PUT => Prospect::Put(
-                ItemBody::from_bytes(get_bytes(input)?.to_vec()).map_err(|_| DecodeError::Malformed("item"))?,
-            ),
-            DELETE => Prospect::Delete,
-            tag => return Err(DecodeError::Tag { what: "intent", tag }),
-        };
-        finish(input)?;
-        Ok(Intent { id, home, change })
+    pub fn from_bytes(row: &[u8]) -> Result<Intent, DecodeError> {
+        from_row(row, FORMAT, Intent::decode)
     }
+}
+
+record! {
+    struct Intent { id, home, change }
+    enum Prospect: "intent" { 0x00 = Keep, 0x01 = Put(body), 0x02 = Delete }
 }
 
 #[cfg(test)]

@@ -4,12 +4,8 @@ use hlc::Timestamp;
 use shard_router::Token;
 
 use crate::catalog::TableId;
-use crate::codec::{
-    DecodeError, finish, get_bytes, get_list, get_timestamp, get_u8, get_u64, put_bytes, put_list, put_timestamp,
-    put_u64,
-};
-use crate::command::codec::{get_client_token, put_client_token, with_table};
-use crate::command::two_phase_codec::{get_token, put_token};
+use crate::codec::{DecodeError, Record, from_row, to_row};
+use crate::command::codec::with_table;
 use crate::command::{ClientToken, TransactionId};
 use crate::keyspace::RowKey;
 
@@ -36,33 +32,23 @@ pub struct PreparedTransaction {
 impl PreparedTransaction {
     /// The bytes of the row, which has the id in its key.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let mut out = vec![FORMAT];
-        put_token(&mut out, self.home);
-        put_timestamp(&mut out, self.ts);
-        put_u64(&mut out, self.deadline_ms);
-        put_client_token(&mut out, self.client_token.as_ref());
-        put_list(&mut out, &self.keys, |out, key| put_bytes(out, key));
-        out
+        to_row(FORMAT, |out| {
+            self.home.encode(out);
+            self.ts.encode(out);
+            self.deadline_ms.encode(out);
+            self.client_token.encode(out);
+            self.keys.encode(out);
+        })
     }
 
-    pub(super) fn from_bytes(id: TransactionId, mut row: &[u8]) -> Result<PreparedTransaction, DecodeError> {
-        let input = &mut row;
-        match get_u8(input)? {
-            FORMAT => {}
-            format => return Err(DecodeError::Format(format)),
-        }
-        let mut prepared = PreparedTransaction {
-            id,
-            home: get_token(input)?,
-            ts: get_timestamp(input)?,
-            deadline_ms: get_u64(input)?,
-            client_token: get_client_token(input)?,
-            keys: get_list(input, |input| Ok(get_bytes(input)?.to_vec()))?,
-        };
-        finish(input)?;
-        let first = prepared.keys.first().and_then(|key| RowKey::parse(key).ok());
-        prepared.client_token = with_table(prepared.client_token, first.map(|key| TableId(key.id())));
-        Ok(prepared)
+    pub(super) fn from_bytes(id: TransactionId, row: &[u8]) -> Result<PreparedTransaction, DecodeError> {
+        from_row(row, FORMAT, |input| {
+            let (home, ts, deadline_ms) = (Record::decode(input)?, Record::decode(input)?, Record::decode(input)?);
+            let (client_token, keys) = (Record::decode(input)?, Vec::<Vec<u8>>::decode(input)?);
+            let first = keys.first().and_then(|key| RowKey::parse(key).ok());
+            let client_token = with_table(client_token, first.map(|key| TableId(key.id())));
+            Ok(PreparedTransaction { id, home, ts, deadline_ms, client_token, keys })
+        })
     }
 }
 

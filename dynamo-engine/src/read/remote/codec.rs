@@ -20,23 +20,20 @@
 //! Integers are varints where no width is given; keys and rows carry their length. Rows of a response are not copied out of
 //! the message that brought them.
 
-use hlc::Timestamp;
-use ordered_kv::{Direction, Value};
+use ordered_kv::Value;
 
 use super::request::KEYS_MAX;
 use super::{FetchRequest, FetchResponse, Mark, PageRequest, Selector};
-use crate::catalog::TableId;
 use crate::codec::{
-    DecodeError, finish, get_bool, get_bytes, get_list, get_option, get_u8, get_u32, get_u64, put_bool, put_bytes,
-    put_list, put_option, put_u64,
+    DecodeError, Record, check_format, finish, from_row, get_bool, get_bytes, get_list, get_option, get_u8,
 };
 use crate::read::TableVersion;
-use crate::stream::{StreamRequest, StreamResponse};
+use crate::record;
+use crate::stream::StreamResponse;
 
 /// The first byte of a request and of a response.
 const FORMAT: u8 = 1;
 
-const KEYS: u8 = 0x01;
 const PAGE: u8 = 0x02;
 const CUT: u8 = 0x03;
 const MARKS: u8 = 0x04;
@@ -48,83 +45,35 @@ const ROWS: u8 = 0x01;
 const IS_THERE: u8 = 0x01;
 const IS_LOCKED: u8 = 0x02;
 
+record! {
+    struct TableVersion { id, version }
+    enum Selector: "selector" {
+        0x01 = Keys { bytes_max, keys },
+        0x02 = Page(page),
+        0x03 = Cut(keys),
+        0x04 = Marks(keys),
+        0x05 = Stream(request),
+    }
+    struct PageRequest { start, end, direction, rows_max, bytes_max, fetch }
+}
+
 impl FetchRequest {
     /// Appends the request's bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(FORMAT);
-        put_list(out, &self.tables, |out, table| {
-            put_u64(out, table.id.0);
-            put_u64(out, u64::from(table.version));
-        });
-        match &self.selector {
-            Selector::Keys { keys, bytes_max } => {
-                out.push(KEYS);
-                put_u64(out, *bytes_max);
-                put_keys(out, keys);
-            }
-            Selector::Page(page) => {
-                out.push(PAGE);
-                page.encode(out);
-            }
-            Selector::Cut(keys) => {
-                out.push(CUT);
-                put_keys(out, keys);
-            }
-            Selector::Marks(keys) => {
-                out.push(MARKS);
-                put_keys(out, keys);
-            }
-            Selector::Stream(request) => {
-                out.push(STREAM);
-                request.encode(out);
-            }
-        }
+        self.tables.encode(out);
+        self.selector.encode(out);
     }
 
     /// The request that these bytes are.
     ///
     /// # Errors
     /// [`DecodeError`] where they are not exactly one request of a known format.
-    pub fn decode(mut input: &[u8]) -> Result<FetchRequest, DecodeError> {
-        let input = &mut input;
-        get_format(input)?;
-        let tables =
-            get_list(input, |input| Ok(TableVersion { id: TableId(get_u64(input)?), version: get_u32(input)? }))?;
-        let selector = match get_u8(input)? {
-            KEYS => {
-                let bytes_max = get_u64(input)?;
-                Selector::Keys { keys: get_keys(input)?, bytes_max }
-            }
-            PAGE => Selector::Page(PageRequest::decode(input)?),
-            CUT => Selector::Cut(get_keys(input)?),
-            MARKS => Selector::Marks(get_keys(input)?),
-            STREAM => Selector::Stream(StreamRequest::decode(input)?),
-            tag => return Err(DecodeError::Tag { what: "selector", tag }),
-        };
-        finish(input)?;
-        Ok(FetchRequest { tables, selector })
-    }
-}
-
-impl PageRequest {
-    fn encode(&self, out: &mut Vec<u8>) {
-        put_bytes(out, &self.start);
-        put_bytes(out, &self.end);
-        put_bool(out, self.direction == Direction::Backward);
-        put_option(out, self.rows_max.as_ref(), |out, rows| put_u64(out, *rows));
-        put_u64(out, self.bytes_max);
-        put_bool(out, self.fetch);
-    }
-
-    fn decode(input: &mut &[u8]) -> Result<PageRequest, DecodeError> {
-        Ok(PageRequest {
-            start: get_bytes(input)?.to_vec(),
-            end: get_bytes(input)?.to_vec(),
-            direction: if get_bool(input)? { Direction::Backward } else { Direction::Forward },
-            rows_max: get_option(input, get_u64)?,
-            bytes_max: get_u64(input)?,
-            fetch: get_bool(input)?,
-        })
+    pub fn decode(bytes: &[u8]) -> Result<FetchRequest, DecodeError> {
+        let request = from_row(bytes, FORMAT, |input| {
+            Ok(FetchRequest { tables: Record::decode(input)?, selector: Record::decode(input)? })
+        })?;
+        if request.keys().len() > KEYS_MAX { Err(DecodeError::TooLarge) } else { Ok(request) }
     }
 }
 
@@ -137,28 +86,22 @@ impl FetchResponse {
             FetchResponse::Stale => out.push(STALE),
             FetchResponse::Rows(rows) => {
                 out.push(ROWS);
-                put_list(out, rows, put_row);
+                rows.encode(out);
             }
             FetchResponse::Page { rows, items, is_end } => {
                 out.push(PAGE);
-                put_bool(out, *is_end);
-                put_list(out, rows, |out, (key, row)| {
-                    put_bytes(out, key);
-                    put_bytes(out, row);
-                });
-                put_list(out, items, |out, (key, item)| {
-                    put_bytes(out, key);
-                    put_row(out, item);
-                });
+                is_end.encode(out);
+                rows.encode(out);
+                items.encode(out);
             }
             FetchResponse::Cut { rows, marks } => {
                 out.push(CUT);
-                put_list(out, rows, put_row);
-                put_list(out, marks, put_mark);
+                rows.encode(out);
+                marks.encode(out);
             }
             FetchResponse::Marks(marks) => {
                 out.push(MARKS);
-                put_list(out, marks, put_mark);
+                marks.encode(out);
             }
             FetchResponse::Stream(response) => {
                 out.push(STREAM);
@@ -174,7 +117,7 @@ impl FetchResponse {
     pub fn decode(message: &Value) -> Result<FetchResponse, DecodeError> {
         let mut input = &message[..];
         let input = &mut input;
-        get_format(input)?;
+        check_format(input, FORMAT)?;
         let response = match get_u8(input)? {
             STALE => FetchResponse::Stale,
             ROWS => FetchResponse::Rows(get_list(input, |input| get_row(message, input))?),
@@ -186,9 +129,9 @@ impl FetchResponse {
             }
             CUT => {
                 let rows = get_list(input, |input| get_row(message, input))?;
-                FetchResponse::Cut { rows, marks: get_list(input, get_mark)? }
+                FetchResponse::Cut { rows, marks: Record::decode(input)? }
             }
-            MARKS => FetchResponse::Marks(get_list(input, get_mark)?),
+            MARKS => FetchResponse::Marks(Record::decode(input)?),
             STREAM => FetchResponse::Stream(StreamResponse::decode(message, input)?),
             tag => return Err(DecodeError::Tag { what: "response", tag }),
         };
@@ -214,26 +157,6 @@ impl FetchResponse {
     }
 }
 
-fn get_format(input: &mut &[u8]) -> Result<(), DecodeError> {
-    match get_u8(input)? {
-        FORMAT => Ok(()),
-        format => Err(DecodeError::Format(format)),
-    }
-}
-
-fn put_keys(out: &mut Vec<u8>, keys: &[Vec<u8>]) {
-    put_list(out, keys, |out, key| put_bytes(out, key));
-}
-
-fn get_keys(input: &mut &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
-    let keys = get_list(input, |input| Ok(get_bytes(input)?.to_vec()))?;
-    if keys.len() > KEYS_MAX { Err(DecodeError::TooLarge) } else { Ok(keys) }
-}
-
-fn put_row(out: &mut Vec<u8>, row: &Option<Value>) {
-    put_option(out, row.as_ref(), |out, row| put_bytes(out, row));
-}
-
 fn get_row(message: &Value, input: &mut &[u8]) -> Result<Option<Value>, DecodeError> {
     get_option(input, |input| get_slice(message, input))
 }
@@ -245,23 +168,19 @@ fn get_slice(message: &Value, input: &mut &[u8]) -> Result<Value, DecodeError> {
     Ok(message.slice(end - length..end))
 }
 
-fn put_mark(out: &mut Vec<u8>, mark: &Mark) {
-    out.extend_from_slice(&mark.version.0.to_be_bytes());
-    let there = if mark.is_there { IS_THERE } else { 0 };
-    let locked = if mark.is_locked { IS_LOCKED } else { 0 };
-    out.push(there | locked);
-}
-
-fn get_mark(input: &mut &[u8]) -> Result<Mark, DecodeError> {
-    let (version, rest) = input.split_first_chunk::<8>().ok_or(DecodeError::Truncated)?;
-    *input = rest;
-    let flags = get_u8(input)?;
-    if flags & !(IS_THERE | IS_LOCKED) != 0 {
-        return Err(DecodeError::Tag { what: "mark", tag: flags });
+impl Record for Mark {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.version.encode(out);
+        let there = if self.is_there { IS_THERE } else { 0 };
+        let locked = if self.is_locked { IS_LOCKED } else { 0 };
+        out.push(there | locked);
     }
-    Ok(Mark {
-        version: Timestamp(u64::from_be_bytes(*version)),
-        is_there: flags & IS_THERE != 0,
-        is_locked: flags & IS_LOCKED != 0,
-    })
+
+    fn decode(input: &mut &[u8]) -> Result<Mark, DecodeError> {
+        let (version, flags) = (Record::decode(input)?, get_u8(input)?);
+        if flags & !(IS_THERE | IS_LOCKED) != 0 {
+            return Err(DecodeError::Tag { what: "mark", tag: flags });
+        }
+        Ok(Mark { version, is_there: flags & IS_THERE != 0, is_locked: flags & IS_LOCKED != 0 })
+    }
 }
