@@ -2,6 +2,7 @@
 
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::Operation;
+use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
@@ -17,7 +18,9 @@ const BUCKETS_S: [f64; 14] =
 
 /// The server's metrics. One series per operation is looked up at start, so that a request touches only atomics.
 pub struct Metrics {
+    /// What is counted here; the node's own counters are read when the page is asked for.
     registry: Registry,
+    /// By the number of the operation.
     per_operation: Vec<PerOperation>,
     /// Requests refused because other requests' bodies took all the room.
     pub bodies_refused: IntCounter,
@@ -40,15 +43,21 @@ pub struct Metrics {
 }
 
 struct PerOperation {
+    /// Requests answered with what they asked for.
     succeeded: IntCounter,
+    /// Requests refused for a mistake of the client's.
     client_error: IntCounter,
+    /// Requests that failed here.
     server_error: IntCounter,
+    /// How long they took.
     seconds: Histogram,
 }
 
 /// A request being timed.
 pub struct Timer<'a> {
+    /// Where the request is counted.
     series: &'a PerOperation,
+    /// When it began, on the monotonic clock.
     started_ns: u64,
 }
 
@@ -131,78 +140,98 @@ impl Metrics {
         transactions: &TransactionCounters,
         health: &Health,
     ) -> Vec<u8> {
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("writing to a vector does not fail");
-        for (name, help, value) in counters.series() {
+        let mut families = self.registry.gather();
+        families.extend(counters.series().into_iter().map(|(name, help, value)| {
             // What is named so only grows; anything else is as it is now.
-            let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
-            text.extend_from_slice(
-                format!("# HELP dynamo_{name} {help}\n# TYPE dynamo_{name} {kind}\ndynamo_{name} {value}\n").as_bytes(),
-            );
-        }
-        render_checks(guard, &mut text);
-        render_transactions(transactions, &mut text);
-        render_readiness(health, &mut text);
-        render_log(&mut text);
+            let kind = if name.ends_with("_total") { MetricType::COUNTER } else { MetricType::GAUGE };
+            family(name, help, kind, [(vec![], value)])
+        }));
+        families.extend(checks(guard));
+        families.extend(transactions_ended(transactions));
+        families.push(readiness(health));
+        let dropped = crate::log_output::lines_dropped();
+        let help = "Log lines that nobody read in time or at all";
+        families.push(family("log_lines_dropped_total", help, MetricType::COUNTER, [(vec![], dropped)]));
+        // The encoder refuses a family without values, for instance of handlers that nobody has called yet.
+        families.retain(|family| !family.get_metric().is_empty());
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&families, &mut text).expect("writing to a vector does not fail");
         text
     }
 }
 
-/// The checks of the guard: one series for each shard and handler that made any.
-fn render_checks(guard: &GuardCounters, text: &mut Vec<u8>) {
-    for (at, (name, help, _)) in Checks::default().named().into_iter().enumerate() {
-        text.extend_from_slice(
-            format!("# HELP dynamo_shard_{name} {help}\n# TYPE dynamo_shard_{name} counter\n").as_bytes(),
-        );
-        for (shard, handler, checks) in guard.series() {
-            let value = checks.named()[at].2;
-            let line = format!("dynamo_shard_{name}{{shard=\"{shard}\",handler=\"{}\"}} {value}\n", handler.name());
-            text.extend_from_slice(line.as_bytes());
+/// Labels by their names, and a value under them.
+type Sample = (Vec<(&'static str, String)>, u64);
+
+/// What is counted elsewhere, as the registry would give it.
+fn family(name: &str, help: &str, kind: MetricType, samples: impl IntoIterator<Item = Sample>) -> MetricFamily {
+    let metrics = samples.into_iter().map(|(labels, value)| {
+        let mut metric = Metric::default();
+        metric.set_label(labels.into_iter().map(|(name, value)| label(name, value)).collect());
+        if kind == MetricType::COUNTER {
+            let mut counter = Counter::default();
+            counter.set_value(value as f64);
+            metric.set_counter(counter);
+        } else {
+            let mut gauge = Gauge::default();
+            gauge.set_value(value as f64);
+            metric.set_gauge(gauge);
         }
-    }
+        metric
+    });
+    let mut family = MetricFamily::default();
+    family.set_metric(metrics.collect());
+    family.set_name(format!("dynamo_{name}"));
+    family.set_help(help.to_owned());
+    family.set_field_type(kind);
+    family
+}
+
+fn label(name: &str, value: String) -> LabelPair {
+    let mut label = LabelPair::default();
+    label.set_name(name.to_owned());
+    label.set_value(value);
+    label
+}
+
+/// The checks of the guard: one series for each shard and handler that made any.
+fn checks(guard: &GuardCounters) -> impl Iterator<Item = MetricFamily> {
+    let series: Vec<_> = guard.series().collect();
+    Checks::default().named().into_iter().enumerate().map(move |(at, (name, help, _))| {
+        let samples = series.iter().map(|(shard, handler, checks)| {
+            (vec![("shard", shard.to_string()), ("handler", handler.name().to_owned())], checks.named()[at].2)
+        });
+        family(&format!("shard_{name}"), help, MetricType::COUNTER, samples)
+    })
 }
 
 /// How transactions ended, by the extent of their items; and those that were finished for a lost coordinator.
-fn render_transactions(transactions: &TransactionCounters, text: &mut Vec<u8>) {
-    text.extend_from_slice(
-        b"# HELP dynamo_transactions_total Transactions of this node's clients, by the shards of their items and how \
-          they ended\n# TYPE dynamo_transactions_total counter\n",
-    );
-    for (extent, end) in Extent::ALL.into_iter().flat_map(|extent| End::ALL.map(|end| (extent, end))) {
-        let (shards, outcome, value) = (extent.name(), end.name(), transactions.of(extent, end));
-        let line = format!("dynamo_transactions_total{{shards=\"{shards}\",outcome=\"{outcome}\"}} {value}\n");
-        text.extend_from_slice(line.as_bytes());
-    }
-    text.extend_from_slice(
-        b"# HELP dynamo_transactions_recovered_total Transactions finished here for a lost coordinator\n\
-          # TYPE dynamo_transactions_recovered_total counter\n",
-    );
+fn transactions_ended(transactions: &TransactionCounters) -> [MetricFamily; 2] {
+    let ended = Extent::ALL.into_iter().flat_map(|extent| End::ALL.map(|end| (extent, end))).map(|(extent, end)| {
+        let labels = vec![("shards", extent.name().to_owned()), ("outcome", end.name().to_owned())];
+        (labels, transactions.of(extent, end))
+    });
     let (committed, aborted) = transactions.recoveries();
-    for (decision, value) in [("committed", committed), ("aborted", aborted)] {
-        let line = format!("dynamo_transactions_recovered_total{{decision=\"{decision}\"}} {value}\n");
-        text.extend_from_slice(line.as_bytes());
-    }
+    let recovered = [("committed", committed), ("aborted", aborted)];
+    let recovered = recovered.map(|(decision, value)| (vec![("decision", decision.to_owned())], value));
+    let help = "Transactions of this node's clients, by the shards of their items and how they ended";
+    [
+        family("transactions_total", help, MetricType::COUNTER, ended),
+        family(
+            "transactions_recovered_total",
+            "Transactions finished here for a lost coordinator",
+            MetricType::COUNTER,
+            recovered,
+        ),
+    ]
 }
 
 /// What the node is ready for, as `/health/ready` says it.
-fn render_readiness(health: &Health, text: &mut Vec<u8>) {
-    text.extend_from_slice(b"# HELP dynamo_ready Whether the node is ready for this\n# TYPE dynamo_ready gauge\n");
-    for capability in Capability::ALL {
-        let (name, value) = (capability.name(), u8::from(health.is_ready_for(capability)));
-        text.extend_from_slice(format!("dynamo_ready{{need=\"{name}\"}} {value}\n").as_bytes());
-    }
-}
-
-/// What the log has lost.
-fn render_log(text: &mut Vec<u8>) {
-    let dropped = crate::log_output::lines_dropped();
-    text.extend_from_slice(
-        format!(
-            "# HELP dynamo_log_lines_dropped_total Log lines that nobody read in time or at all\n\
-             # TYPE dynamo_log_lines_dropped_total counter\ndynamo_log_lines_dropped_total {dropped}\n"
-        )
-        .as_bytes(),
-    );
+fn readiness(health: &Health) -> MetricFamily {
+    let samples = Capability::ALL
+        .into_iter()
+        .map(|capability| (vec![("need", capability.name().to_owned())], u64::from(health.is_ready_for(capability))));
+    family("ready", "Whether the node is ready for this", MetricType::GAUGE, samples)
 }
 
 impl Default for Metrics {
