@@ -9,6 +9,7 @@
 
 // Printing panics where nobody reads; see `log_output`.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 #[cfg(feature = "rocksdb")]
 mod allocator;

@@ -8,8 +8,9 @@
 //! What has no state of its own (clock, tasks, chance) is an associated function, because openraft calls its runtime
 //! without a receiver. What differs from node to node in one process (the disk, the network) is a method.
 //!
-//! A test at the end of this file reads the crate's sources and refuses direct use of clocks, `tokio::spawn` and
-//! randomness anywhere else.
+//! Clippy refuses direct use of clocks, `tokio::spawn` and randomness anywhere else (`dynamo-server/clippy.toml`).
+
+#![allow(clippy::disallowed_methods)]
 
 mod boot_clock;
 mod deadline;
@@ -134,60 +135,4 @@ pub trait Env: Clone + Send + Sync + Sized + 'static {
 
     /// The way to the peers.
     fn transport(&self) -> &Self::Transport;
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::{Path, PathBuf};
-
-    /// Calls that only `env/` and tests may make, each with what to use instead.
-    const FORBIDDEN: [(&str, &str); 8] = [
-        ("Instant::now", "Env::monotonic_ns"),
-        ("SystemTime::now", "Env::wall_ms"),
-        ("tokio::spawn", "Env::spawn"),
-        ("tokio::task::spawn", "Env::spawn or Env::blocking"),
-        ("tokio::time::sleep", "Env::sleep"),
-        ("thread::spawn", "Env::spawn_dedicated"),
-        ("rand::rng", "Env::random"),
-        ("rand::random", "Env::random"),
-    ];
-
-    fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
-        let mut entries: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
-        entries.sort();
-        for path in entries {
-            if path.is_dir() {
-                sources(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(path);
-            }
-        }
-    }
-
-    /// The rule of the module comment: one door to everything that is not deterministic.
-    #[test]
-    fn only_env_touches_clocks_tasks_and_chance() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut files = Vec::new();
-        sources(&root, &mut files);
-        assert!(files.len() > 5, "the sources were found");
-        let mut strays = Vec::new();
-        let is_exempt = |file: &Path| {
-            file.starts_with(root.join("env")) || file.iter().any(|part| part == "tests" || part == "tests.rs")
-        };
-        for file in files.iter().filter(|file| !is_exempt(file)) {
-            let text = std::fs::read_to_string(file).unwrap();
-            // A file's own tests stand at its end.
-            let production = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-            for (number, line) in production.lines().enumerate() {
-                let code = line.split("//").next().unwrap_or_default();
-                for (call, instead) in FORBIDDEN {
-                    if code.contains(call) {
-                        strays.push(format!("{}:{}: {call}; use {instead}", file.display(), number + 1));
-                    }
-                }
-            }
-        }
-        assert!(strays.is_empty(), "outside env/:\n{}", strays.join("\n"));
-    }
 }
