@@ -15,7 +15,9 @@ const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
 /// An answer: its status code and its body.
 pub(crate) struct Answer {
+    /// The HTTP status.
     pub(crate) status: u16,
+    /// The whole body, as text.
     pub(crate) body: String,
 }
 

@@ -30,8 +30,11 @@ use crate::raft::Pace;
 
 /// A running server: the node with its storage, and the HTTP front.
 pub struct Server {
+    /// The node, which is stopped with the server.
     node: Arc<Node<TokioEnv>>,
+    /// Its listener for clients.
     http: HttpServer,
+    /// Where its peers reach it; `None` for a node that is alone.
     peer_address: Option<SocketAddr>,
 }
 

@@ -11,6 +11,7 @@ const PLACES: usize = 32;
 /// The requests that a node is answering.
 #[derive(Debug, Default)]
 pub struct InFlight {
+    /// Each thread counts in one of them.
     places: [Place; PLACES],
 }
 
@@ -46,7 +47,8 @@ impl InFlight {
 
 impl Drop for Answering<'_> {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        let before = self.0.0.fetch_sub(1, Ordering::Relaxed);
+        debug_assert!(before > 0, "a request ends once");
     }
 }
 

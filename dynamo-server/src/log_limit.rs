@@ -13,6 +13,7 @@ const QUIET: Duration = Duration::from_secs(10);
 pub struct LogLimit {
     /// When the next one may be, on the monotonic clock.
     next_ns: AtomicU64,
+    /// Lines that were not written since the last one.
     left_out: AtomicU64,
 }
 

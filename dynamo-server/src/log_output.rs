@@ -96,6 +96,7 @@ pub fn log_panics() {
 /// A bounded queue of lines, and a thread that writes them.
 #[derive(Clone)]
 pub struct LogOutput {
+    /// What the queue's thread and those who log have in common.
     shared: Arc<Shared>,
 }
 
@@ -111,7 +112,9 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
+    /// Each with its line end, the oldest first.
     lines: VecDeque<Vec<u8>>,
+    /// Of these lines, together.
     bytes: usize,
     /// Whether the thread has lines that are not in the queue any more.
     is_writing: bool,
@@ -135,6 +138,8 @@ impl LogOutput {
         }
         queue.bytes += line.len();
         queue.lines.push_back(line);
+        debug_assert!(queue.bytes <= QUEUE_BYTES_MAX, "the lines that wait are bounded in bytes");
+        debug_assert!(queue.lines.len() <= QUEUE_LINES_MAX, "and in number");
         self.shared.arrived.notify_one();
     }
 

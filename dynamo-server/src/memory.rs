@@ -63,7 +63,9 @@ impl MemoryShares {
             stores.state_buffers_bytes_max = scaled(stores.state_buffers_bytes_max);
         }
         let rest = bytes.saturating_sub(FIXED + stores_bytes(&stores));
-        MemoryShares { stores, connections: rest / 4 / CONNECTION_BYTES, budget: rest - rest / 4 }
+        let shares = MemoryShares { stores, connections: rest / 4 / CONNECTION_BYTES, budget: rest - rest / 4 };
+        debug_assert!(shares.budget + shares.connections * CONNECTION_BYTES <= rest, "no byte is shared out twice");
+        shares
     }
 }
 
@@ -113,7 +115,9 @@ fn tightest(root: &Path, path: &str, file: &str) -> Option<u64> {
 /// Memory for bodies and answers. One counter: what is small is not counted, so the common request does not touch it.
 #[derive(Debug)]
 pub struct Budget {
+    /// All there is.
     bytes_max: usize,
+    /// What is taken; beyond `bytes_max` where something could not be refused.
     bytes: AtomicUsize,
 }
 
@@ -163,13 +167,16 @@ impl Budget {
 
     /// Gives back what [`Budget::try_add`] has added.
     pub fn give_back(&self, bytes: usize) {
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        let before = self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        debug_assert!(bytes <= before, "no more is given back than was taken");
     }
 }
 
 /// Bytes that count.
 struct Counted {
+    /// What counts.
     bytes: Bytes,
+    /// As many bytes of the budget, until this is dropped.
     _taken: Taken,
 }
 
@@ -182,7 +189,9 @@ impl AsRef<[u8]> for Counted {
 /// Bytes of a [`Budget`], given back when dropped.
 #[derive(Debug)]
 pub struct Taken {
+    /// What they are of.
     budget: Arc<Budget>,
+    /// How many.
     bytes: usize,
 }
 

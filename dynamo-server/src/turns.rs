@@ -40,8 +40,11 @@ pub fn stalls() -> &'static Histogram {
 
 /// A future whose turns are timed.
 pub struct Timed<E, F> {
+    /// What is polled.
     future: Pin<Box<F>>,
+    /// Where long turns are noted.
     stalls: Histogram,
+    /// Whose clock times them.
     env: PhantomData<fn() -> E>,
 }
 

@@ -90,9 +90,13 @@ fn recover(data_dir: &Path, survivors: &[u64], confirm: Option<&str>) -> Result<
 /// What is to become of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Plan {
+    /// The node's identity before.
     old: Identity,
+    /// The number of the cluster that the survivors become.
     new_cluster: u128,
+    /// Its members, by number.
     survivors: BTreeMap<u64, Member>,
+    /// Those that are no members any more.
     lost: BTreeMap<u64, Member>,
     /// How far each shard's log goes here: term and index, if there is any.
     ends: BTreeMap<u32, Option<(u64, u64)>>,

@@ -95,6 +95,7 @@ fn or_dash(text: &str) -> String {
 
 /// Columns as wide as their widest cell.
 struct Table<const N: usize> {
+    /// The head first.
     rows: Vec<[String; N]>,
 }
 

@@ -95,6 +95,7 @@ pub enum DirectoryError {
 /// A data directory that this process holds open.
 #[derive(Debug)]
 pub struct Directory {
+    /// Where it is.
     path: PathBuf,
     /// Closing the file gives the lock back.
     _lock: File,

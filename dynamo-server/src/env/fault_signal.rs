@@ -11,12 +11,15 @@ use tokio::sync::Notify;
 /// The place where a node's first fault is kept.
 #[derive(Clone, Default)]
 pub struct FaultSignal {
+    /// Shared by all clones.
     inner: Arc<Inner>,
 }
 
 #[derive(Default)]
 struct Inner {
+    /// The first reason; later ones follow from it.
     first: OnceLock<String>,
+    /// Told when there is one.
     raised: Notify,
 }
 

@@ -25,6 +25,7 @@ const TITLE: &str = "dynamo-server lease";
 pub struct LeaseRecord {
     /// `None` for a node without a disk.
     file: Option<PathBuf>,
+    /// As the file says it; `None` while nothing was promised.
     longest: Mutex<Option<Duration>>,
 }
 

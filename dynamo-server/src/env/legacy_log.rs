@@ -123,7 +123,9 @@ fn remove(folder: &Path) -> io::Result<()> {
 /// What is known of a group while it is copied.
 #[derive(Default)]
 struct Copied {
+    /// The vote, if there was one.
     vote: Option<Vec<u8>>,
+    /// The index of the last entry.
     last: Option<u64>,
 }
 

@@ -12,6 +12,7 @@ use super::{Env, Task, TcpTransport, ThreadWaits, boot_clock, faults, thread_wai
 /// Everything as the operating system gives it.
 #[derive(Clone, Default)]
 pub struct TokioEnv {
+    /// The way to the peers.
     peers: TcpTransport,
 }
 

@@ -16,10 +16,15 @@ pub struct GuardCounters {
 
 #[derive(Debug, Default)]
 struct Counts {
+    /// See [`Checks`].
     hits: AtomicU64,
+    /// See [`Checks`].
     misses: AtomicU64,
+    /// See [`Checks`].
     coalesced: AtomicU64,
+    /// See [`Checks`].
     failed: AtomicU64,
+    /// See [`Checks`].
     wait_ns: AtomicU64,
 }
 
@@ -82,6 +87,8 @@ impl GuardCounters {
 
     #[inline]
     fn counts(&self, shard: ShardId, handler: Handler) -> &Counts {
+        debug_assert!((handler as usize) < Handler::ALL.len(), "handlers are numbered without gaps");
+        debug_assert!((shard.0 as usize) < self.checks.len() / Handler::ALL.len(), "shards are numbered without gaps");
         &self.checks[shard.0 as usize * Handler::ALL.len() + handler as usize]
     }
 }

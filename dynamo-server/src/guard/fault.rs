@@ -39,6 +39,7 @@ pub enum Point {
 pub struct Faults {
     /// By shard, and for one handler or all.
     shards: Mutex<BTreeMap<(ShardId, Option<Handler>), Fault>>,
+    /// How long a read is held up at a point.
     pauses: Mutex<BTreeMap<Point, Duration>>,
 }
 

@@ -95,7 +95,9 @@ impl ReadFailure {
 /// The guard of a node.
 #[derive(Debug)]
 pub struct LeaseGuard {
+    /// Whether leases count, or a quorum is asked each time.
     mode: ReadMode,
+    /// What it has checked.
     counters: GuardCounters,
     #[cfg(any(test, feature = "fault-injection"))]
     faults: fault::Faults,

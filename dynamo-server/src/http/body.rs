@@ -65,7 +65,9 @@ impl BodyError {
 /// A whole body, with the room that it takes until it is dropped.
 #[derive(Debug)]
 pub struct Received<'a> {
+    /// Unpacked.
     bytes: Bytes,
+    /// What they have paid for.
     _room: Charge<'a>,
 }
 
@@ -158,7 +160,9 @@ fn unpack(mut reader: impl Read, budget: &BodyBudget) -> Result<Received<'_>, Bo
 
 /// A body that is put together, and pays for its room before it takes it.
 struct Growing<'a> {
+    /// What has come.
     bytes: Vec<u8>,
+    /// What they have paid for: their capacity.
     room: Charge<'a>,
     /// The size that it is said to have; zero where nothing is said.
     announced: usize,
@@ -182,6 +186,7 @@ impl<'a> Growing<'a> {
             }
             self.bytes.reserve_exact(room - self.bytes.len());
         }
+        debug_assert!(needed <= self.bytes.capacity(), "what was paid for has room");
         self.bytes.extend_from_slice(data);
         Ok(self)
     }
@@ -194,11 +199,15 @@ impl<'a> Growing<'a> {
 /// The room that a body gets next: twice as much, but no more than it can use.
 fn next_room(now: usize, needed: usize, announced: usize) -> usize {
     let usable = if needed <= announced { announced } else { MAX_BODY_BYTES };
-    (2 * now).max(FIRST_ROOM_BYTES).min(usable).max(needed)
+    let room = (2 * now).max(FIRST_ROOM_BYTES).min(usable).max(needed);
+    debug_assert!(room >= needed, "there is room for what has come");
+    debug_assert!(room <= MAX_BODY_BYTES.max(announced), "no body pays for more than it may be");
+    room
 }
 
 /// The pieces of a body, as they arrive, within [`BODY_TIME_MAX`].
 struct Pieces {
+    /// Where they come from.
     body: Incoming,
     /// A poll found nothing. The first one always does: it is what makes the connection hand the body out.
     has_waited: bool,

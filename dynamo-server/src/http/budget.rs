@@ -25,7 +25,9 @@ pub const BODY_MEMORY_MIN: usize = 32 << 20;
 /// Room for the bodies of a server's requests.
 #[derive(Debug)]
 pub struct BodyBudget {
+    /// The most that bodies take together.
     bytes_max: usize,
+    /// What they take.
     bytes: AtomicUsize,
     /// What bodies and answers have together.
     whole: Arc<Budget>,
@@ -34,7 +36,9 @@ pub struct BodyBudget {
 /// What one body has paid for; given back when dropped.
 #[derive(Debug)]
 pub struct Charge<'a> {
+    /// Where it has paid.
     budget: &'a BodyBudget,
+    /// How much.
     bytes: usize,
 }
 
@@ -67,6 +71,7 @@ impl Charge<'_> {
         let is_paid = self.budget.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, has_room).is_ok();
         if is_paid {
             self.bytes += more;
+            debug_assert!(self.bytes <= self.budget.bytes_max, "nobody pays for more than there is");
         } else {
             self.budget.whole.give_back(more);
         }
@@ -76,7 +81,8 @@ impl Charge<'_> {
 
 impl Drop for Charge<'_> {
     fn drop(&mut self) {
-        self.budget.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        let before = self.budget.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        debug_assert!(self.bytes <= before, "no more is given back than was paid for");
         self.budget.whole.give_back(self.bytes);
     }
 }

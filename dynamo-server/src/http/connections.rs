@@ -102,13 +102,17 @@ fn client_of(address: IpAddr, access_key: &str) -> u64 {
 
 #[derive(Debug, Default)]
 struct Guest {
+    /// Whether a request has arrived: such a guest is not sent away.
     has_asked: AtomicBool,
+    /// Told when another one needs the place.
     leave: Notify,
 }
 
 /// The places of a server.
 pub(super) struct Places {
+    /// Free places of clients.
     clients: Arc<Semaphore>,
+    /// Free places of guests.
     reserved: Arc<Semaphore>,
     /// In the order of their arrival.
     guests: Vec<Weak<Guest>>,

@@ -22,8 +22,11 @@ const REQUEST_HEADERS: HeaderName = HeaderName::from_static("access-control-requ
 /// Which origins may call.
 #[derive(Clone, Debug)]
 pub struct Cors {
+    /// Whether every page may call.
     any: bool,
+    /// Whether pages of this machine may.
     loopback: bool,
+    /// Others that may, as browsers name them.
     origins: Vec<String>,
 }
 

@@ -36,7 +36,9 @@ const LINGER_PART_BYTES: usize = 16 * 1024;
 /// How far the request has got that a connection is at.
 #[derive(Debug, Default)]
 pub struct Progress {
+    /// Idle, answering or answered.
     step: AtomicU8,
+    /// Whether the connection is closed although the client has more to send.
     is_cut_off: AtomicBool,
 }
 
@@ -84,12 +86,15 @@ pub trait HasProgress {
 
 /// A stream whose ends do not overtake what comes before them.
 pub struct Ending<E, S, P> {
+    /// The connection.
     stream: S,
+    /// How far its request has got.
     progress: P,
     /// Runs while an end of input is kept back.
     kept_back: Option<Pin<Box<Sleep>>>,
     /// Runs while the rest of a request is read.
     lingering: Option<Pin<Box<Sleep>>>,
+    /// Whose timers run.
     env: PhantomData<fn() -> E>,
 }
 

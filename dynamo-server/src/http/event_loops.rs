@@ -17,10 +17,12 @@ use super::fair::Turns;
 /// Event loops among which connections are spread: each new one goes to the loop that has the fewest.
 #[derive(Clone)]
 pub struct EventLoops {
+    /// One for each processor.
     loops: Arc<[EventLoop]>,
 }
 
 struct EventLoop {
+    /// Of its one thread.
     runtime: Handle,
     /// The connections that it serves, and whose turn it is.
     turns: Arc<Turns>,
@@ -31,12 +33,15 @@ struct EventLoop {
 struct Thread {
     /// Ends the loop when dropped.
     stop: Option<oneshot::Sender<()>>,
+    /// Taken when the thread is joined.
     handle: Option<JoinHandle<()>>,
 }
 
 /// A connection's place on a loop; given back when dropped.
 pub(super) struct Seat {
+    /// All of them.
     loops: Arc<[EventLoop]>,
+    /// Of the loop that the connection counts on.
     number: usize,
 }
 

@@ -28,6 +28,7 @@ const AWS: [&str; 3] = [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"];
 /// The names that a server answers to.
 #[derive(Clone, Debug, Default)]
 pub struct Hosts {
+    /// Whether every name will do.
     any: bool,
     /// In lower case.
     names: Vec<String>,

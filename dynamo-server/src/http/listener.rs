@@ -37,8 +37,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A listening server.
 pub struct HttpServer {
+    /// Where it listens, with the port that was taken.
     address: SocketAddr,
+    /// Set to true when the server stops.
     stop: watch::Sender<bool>,
+    /// The task that takes connections.
     accepting: Task<()>,
 }
 
@@ -201,7 +204,9 @@ impl Drop for Counted {
 
 /// A connection, as its requests and its stream see it: one thing to share among them.
 struct Line<E: Env> {
+    /// Who is at the other end.
     caller: Caller,
+    /// What answers.
     service: Arc<Service<E>>,
 }
 

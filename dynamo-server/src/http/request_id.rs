@@ -10,6 +10,7 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHIJKLMNOPQRSTUV";
 /// Makes request ids. They are unlikely to repeat but not secret: a counter, stirred, from a seed drawn once.
 #[derive(Debug)]
 pub struct RequestIds {
+    /// The generator's state, which every id moves on.
     state: AtomicU64,
 }
 

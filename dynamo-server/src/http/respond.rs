@@ -33,7 +33,9 @@ pub const LARGE_ANSWER_BYTES: usize = 64 * 1024;
 
 /// What an API call came to.
 pub struct Outcome {
+    /// The HTTP status.
     status: StatusCode,
+    /// The JSON.
     body: Vec<u8>,
 }
 
@@ -117,7 +119,9 @@ pub fn identified(
 
 /// A body, and the room that it takes.
 struct Held {
+    /// The JSON.
     body: Vec<u8>,
+    /// As many bytes of the budget, until the client has taken it.
     _taken: Taken,
 }
 

@@ -36,10 +36,15 @@ const UNKNOWN_OPERATION_XML: &str = "<UnknownOperationException/>\n";
 
 /// Answers requests for one node.
 pub struct Service<E: Env> {
+    /// What carries out the operations.
     node: Arc<Node<E>>,
+    /// Makes the ids of requests.
     ids: RequestIds,
+    /// Which pages of browsers may call.
     cors: Cors,
+    /// What is counted of requests.
     metrics: Arc<Metrics>,
+    /// Who may change the cluster.
     admin_from: AdminFrom,
     /// Room for the bodies of requests.
     budget: BodyBudget,

@@ -27,11 +27,13 @@ pub const STALL_MAX: Duration = Duration::from_secs(30);
 
 /// A stream whose writes do not wait for ever.
 pub struct Unstalled<E, S> {
+    /// The connection.
     stream: S,
     /// Since the last byte was taken, while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
     /// Counts streams that were given up.
     given_up: IntCounter,
+    /// Whose timers run.
     env: PhantomData<fn() -> E>,
 }
 

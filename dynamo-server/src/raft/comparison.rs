@@ -80,9 +80,11 @@ pub enum Progress {
 /// A replica's part in the comparison of its shard. One at a time: a new one takes the place of the last.
 #[derive(Default)]
 pub struct Comparison {
+    /// Whether the machine is to look for a no-op.
     is_armed: AtomicBool,
     /// The comparison's number, and where it stands. Held for a move of some words.
     state: Mutex<(u64, State)>,
+    /// Told when the entry has come.
     is_marked: Notify,
 }
 
@@ -171,8 +173,11 @@ enum Take {
 
 /// A range that is being digested, some bytes at a time.
 pub struct RangeReader {
+    /// Of what was read.
     digest: RangeDigest,
+    /// Its checksum so far.
     hasher: crc32fast::Hasher,
+    /// The key behind the range; empty where there is none.
     end: Vec<u8>,
     /// The last key that was read.
     last: Option<Vec<u8>>,
@@ -199,6 +204,8 @@ impl RangeReader {
         let mut cursor = view.cursor(range, Direction::Forward)?;
         let mut bytes = 0;
         while let Some((key, value)) = cursor.next()? {
+            debug_assert!(*key >= *from, "a key is digested once");
+            debug_assert!(self.end.is_empty() || *key < *self.end, "only keys of the range are digested");
             for part in [key, value] {
                 self.hasher.update(&(part.len() as u64).to_le_bytes());
                 self.hasher.update(part);

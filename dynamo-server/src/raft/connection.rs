@@ -17,18 +17,25 @@ use crate::env::{ANY_INCARNATION, Env, Lane, PeerRequest, Transport, TransportEr
 
 /// A group's way to one peer.
 pub struct Connection<E> {
+    /// Whose transport and clocks.
     pub(super) env: E,
+    /// The shard's number.
     pub(super) group: u32,
+    /// Credited with what the peer accepts.
     pub(super) lease: Arc<LeaseFeed>,
+    /// How far the group has applied here.
     pub(super) published: Arc<Published>,
+    /// What the peer says of its clock goes here.
     pub(super) wall_clocks: Arc<WallClocks>,
     /// The last mark that the peer has sent with an answer.
     pub(super) mark: u64,
     /// The index behind the last entry that the peer has acknowledged on this connection.
     pub(super) acknowledged_next: u64,
+    /// Its number.
     pub(super) peer: NodeId,
     /// As the membership names it: only its own data answer.
     pub(super) member: Member,
+    /// On which messages go that have no lane of their own.
     pub(super) lane: Lane,
     /// Bytes of rows in one chunk of a snapshot.
     pub(super) chunk_bytes: usize,

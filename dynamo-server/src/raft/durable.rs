@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 pub struct Durable {
     /// The index behind the last durable entry.
     next: AtomicU64,
+    /// Told when `next` has risen.
     moved: Notify,
 }
 
@@ -25,7 +26,8 @@ impl Durable {
 
     /// Everything before `next` has become durable.
     pub fn reach(&self, next: u64) {
-        self.next.store(next, Ordering::Release);
+        let before = self.next.swap(next, Ordering::AcqRel);
+        debug_assert!(before <= next, "what is durable stays so");
         self.moved.notify_waiters();
     }
 

@@ -83,6 +83,7 @@ impl Freshness {
         while let [Some((at_ns, needed)), newer] = self.awaited
             && needed <= applied_next
         {
+            debug_assert!(newer.is_none_or(|(newer_ns, _)| at_ns < newer_ns), "the older one is reached first");
             self.since_ns = self.since_ns.max(Some(at_ns));
             self.awaited = [newer, None];
         }

@@ -67,8 +67,11 @@ impl Default for Pace {
 
 /// A group as it lies on the disk, read and checked, before the WAL runs.
 pub struct RecoveredGroup {
+    /// Which shard.
     shard: ShardId,
+    /// What the state store holds of it.
     state: RecoveredState,
+    /// What its log holds.
     log: RecoveredLog,
     /// Why nothing of it could be read; the group stands still then.
     damage: Option<String>,
@@ -266,15 +269,23 @@ pub type Deliver = Box<dyn FnOnce(Result<Vec<Outcome>, ProposeError>) + Send>;
 
 /// A running group.
 pub struct Group<E: Env> {
+    /// The shard that it replicates.
     shard: ShardId,
+    /// Which shard owns what.
     map: Arc<ShardMap>,
+    /// The group's openraft.
     raft: Raft<Types<E>, Machine<E>>,
+    /// Its log.
     log: GroupLog<E>,
+    /// Its lease, on this node.
     lease: Arc<LeaseFeed>,
+    /// What others see of the applied state.
     published: Arc<Published>,
     /// A snapshot that is coming in.
     staging: Arc<Staging>,
+    /// What this node's wall time is worth.
     wall_clocks: Arc<WallClocks>,
+    /// Raised when the node must stop.
     fault: FaultSignal,
 }
 

@@ -40,8 +40,11 @@ const NO_TERM: u64 = 0;
 
 /// The lease of one group on one node: the holder's side and the grantor's.
 pub struct LeaseFeed {
+    /// This node.
     me: NodeId,
+    /// How long promises and beliefs last.
     timing: Timing,
+    /// The holder's side; reads look at it without a lock.
     holder: SharedHolder<NodeId>,
     /// A plain lock: held for a few comparisons, never over an await.
     grantor: Mutex<Grantor<NodeId>>,
@@ -180,6 +183,7 @@ impl LeaseFeed {
     }
 
     pub(super) fn entry_is_applied(&self, term: u64) {
+        debug_assert_ne!(term, NO_TERM, "an entry is of some leader's term");
         if self.elected.load(Ordering::Acquire) != term {
             return;
         }
@@ -278,6 +282,7 @@ impl LeaseFeed {
         }
         let mut grantor = self.grantor.lock();
         let promised = grantor.accepted(now, &leader, term);
+        debug_assert!(promised <= self.timing.promise(), "no more is promised than was agreed on");
         self.heard_ns.store(now.as_nanos(), Ordering::Relaxed);
         if !promised.is_zero() && rules::is_kept(Rule::AskOneself) && self.may_stand.swap(false, Ordering::Relaxed) {
             forbid();

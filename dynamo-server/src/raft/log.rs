@@ -78,14 +78,21 @@ pub enum LogEndError {
 /// What a log holds when the node starts, read and checked.
 #[derive(Default)]
 pub struct RecoveredLog {
+    /// The vote.
     vote: Option<Vote>,
+    /// The newest committed entry that was written down; a hint, no later than `last`.
     committed: Option<LogId>,
+    /// The last entry that was purged.
     purged: Option<LogId>,
+    /// The last entry, purged or not.
     last: Option<LogId>,
+    /// The memberships in the log, by the index of their entries.
     memberships: Vec<(u64, Voters<NodeId>)>,
     /// The nodes in the newest of them.
     newest: Option<BTreeMap<NodeId, Member>>,
+    /// The newest entries.
     tail: Tail,
+    /// How many bytes the entries take.
     size: LogSize,
 }
 
@@ -204,6 +211,7 @@ fn read_entries(
 
 /// The log of one group. Clones read and write the same log.
 pub struct GroupLog<E: Env> {
+    /// The same for all clones.
     shared: Arc<Shared<E>>,
 }
 
@@ -214,28 +222,53 @@ impl<E: Env> Clone for GroupLog<E> {
 }
 
 struct Shared<E: Env> {
+    /// The shard's number.
     group: u32,
+    /// The log of all groups, to be read.
     store: Arc<Log>,
+    /// The way to write into it.
     wal: Wal<E>,
+    /// Told first of every vote, membership and cut.
     lease: Arc<LeaseFeed>,
+    /// How far the log is applied.
     published: Arc<Published>,
+    /// A lock for some moves, never over an await.
     inner: Mutex<Inner>,
 }
 
 struct Inner {
+    /// The newest vote; it may not be durable yet.
     vote: Option<Vote>,
+    /// The last entry that was purged.
     purged: Option<LogId>,
     /// The index of the first entry there is, or will be.
     first: u64,
+    /// The last entry, purged or not; it may not be durable yet.
     last: Option<LogId>,
     /// The newest committed entry that openraft told of, and whether the WAL was told of it.
     committed: Option<LogId>,
+    /// Whether the WAL was told of `committed`.
     committed_saved: bool,
+    /// The newest entries, decoded.
     tail: Tail,
+    /// How many bytes the entries take.
     size: LogSize,
     /// How far it is durable. Replaced by a fresh one at a truncation, so that a write which is on its way for an entry
     /// that no longer exists cannot make its successor look durable.
     durable: Arc<Durable>,
+}
+
+impl Inner {
+    /// Checks how the fields must relate; called in debug builds after every change.
+    fn validate(&self) {
+        let (last, purged) = (self.last.map(|last| last.index()), self.purged.map(|purged| purged.index()));
+        debug_assert!(last >= purged, "what was purged was in the log");
+        debug_assert!(purged.is_none_or(|purged| self.first == purged + 1), "the log begins behind what was purged");
+        debug_assert!(last.is_none_or(|last| self.first <= last + 1), "the log ends behind its beginning");
+        debug_assert!(self.durable.next() <= last.map_or(0, |last| last + 1), "only what is in the log is durable");
+        debug_assert!(self.tail.last_index().is_none_or(|tail| Some(tail) == last), "the tail ends where the log does");
+        debug_assert!(self.tail.first_index().is_none_or(|tail| tail >= self.first), "nothing purged is in the tail");
+    }
 }
 
 impl<E: Env> GroupLog<E> {
@@ -259,6 +292,7 @@ impl<E: Env> GroupLog<E> {
             size: recovered.size,
             durable: Arc::new(Durable::new(next)),
         };
+        inner.validate();
         GroupLog { shared: Arc::new(Shared { group, store, wal, lease, published, inner: Mutex::new(inner) }) }
     }
 
@@ -322,6 +356,10 @@ impl<E: Env> GroupLog<E> {
     fn read_store(&self, start: u64, end: u64, bytes_max: usize) -> io::Result<Vec<LogEntry>> {
         let group = self.shared.group;
         let entries = read_entries(&self.shared.store, group, start, end, bytes_max).map_err(io::Error::other)?;
+        debug_assert!(
+            entries.iter().all(|(entry, _)| (start..end).contains(&entry.log_id.index())),
+            "what was asked for"
+        );
         if entries.is_empty() {
             return Err(io::Error::other(format!("entry {start} of shard {group} is not in the log")));
         }
@@ -406,8 +444,11 @@ impl<E: Env> RaftLogStorage<Types<E>> for GroupLog<E> {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
+        let before = self.shared.inner.lock().vote.replace(*vote);
+        // In production, too: whoever votes twice in a term elects two leaders.
+        assert!(before.is_none_or(|before| before.leader_id.term <= vote.leader_id.term), "a term never goes back");
+        assert!(before.is_none_or(|before| before <= *vote), "a vote never goes back");
         self.shared.lease.vote_is_saved(vote);
-        self.shared.inner.lock().vote = Some(*vote);
         self.shared.wal.save_vote(self.shared.group, *vote).await
     }
 
@@ -442,6 +483,7 @@ impl<E: Env> RaftLogStorage<Types<E>> for GroupLog<E> {
             inner.last = shorter(inner.last, last);
             inner.durable = Arc::new(Durable::new(inner.durable.next().min(from)));
             self.shared.lease.log_is_cut(from);
+            inner.validate();
         }
         self.shared.wal.truncate(self.shared.group, last).await
     }
@@ -454,6 +496,7 @@ impl<E: Env> RaftLogStorage<Types<E>> for GroupLog<E> {
             inner.size.purge(upto.index());
             inner.purged = Some(upto);
             inner.last = longer(inner.last, Some(upto));
+            inner.validate();
         }
         self.shared.wal.purge(self.shared.group, upto).await
     }
@@ -484,8 +527,11 @@ impl<E: Env> Shared<E> {
         let mut written = Vec::new();
         let mut inner = self.inner.lock();
         for entry in entries {
+            let index = entry.log_id.index();
+            debug_assert!(inner.last.is_none_or(|last| last < entry.log_id), "entries are appended in order");
+            debug_assert!(inner.last.is_none_or(|last| last.index() + 1 == index), "a log has no holes");
             if inner.last.is_none() {
-                inner.first = entry.log_id.index();
+                inner.first = index;
             }
             let mut bytes = Vec::new();
             put_entry(&mut bytes, &entry);
@@ -502,6 +548,7 @@ impl<E: Env> Shared<E> {
         }
         let durable_next = inner.durable.next();
         inner.tail.shrink(durable_next);
+        inner.validate();
         let committed = if inner.committed_saved { None } else { inner.committed };
         inner.committed_saved = true;
         (written, committed, Arc::clone(&inner.durable))

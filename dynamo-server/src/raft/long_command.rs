@@ -32,10 +32,13 @@ impl Failure {
 
 /// What is taken to the other thread, and comes back.
 pub(super) struct LongCommand {
+    /// What it reads.
     pub(super) store: Arc<dyn StateStore>,
+    /// The machine has none meanwhile.
     pub(super) shard: ShardState,
     /// The entry as far as it is applied.
     pub(super) entry: Suspended,
+    /// The whole entry.
     pub(super) payload: Payload,
     /// The place of the command in it.
     pub(super) at: usize,

@@ -58,18 +58,27 @@ const WRITE_INLINE_BYTES_MAX: usize = 1 << 20;
 
 /// The state machine of one group.
 pub struct Machine<E: Env> {
+    /// Where the rows are.
     store: Arc<dyn StateStore>,
     /// Where the installation of a snapshot is noted first, and entries are durable before they are applied.
     log: GroupLog<E>,
+    /// The shard's replicated scalars, as of the last applied entry.
     shard: ShardState,
+    /// The last applied entry.
     applied: Option<LogId>,
+    /// The last applied membership.
     membership: StoredMembership,
+    /// Entries that an operator has skipped.
     skips: Skips,
+    /// What was done since other tasks could run.
     turn: Turn,
     /// The term of the last entry that the lease was told about.
     told_term: u64,
+    /// Told of entries and memberships once they are applied.
     lease: Arc<LeaseFeed>,
+    /// What others see of the applied state.
     published: Arc<Published>,
+    /// Raised when the store fails.
     fault: FaultSignal,
 }
 
@@ -103,6 +112,11 @@ impl<E: Env> Machine<E> {
         debug_assert!(
             self.applied.is_none_or(|applied| applied < entry.log_id),
             "entries are applied in the order of the log"
+        );
+        debug_assert_eq!(
+            self.applied.map_or(self.published.applied_next(), |applied| applied.index() + 1),
+            self.published.applied_next(),
+            "what is published is what is applied"
         );
         let mut batch = WriteBatch::new();
         let outcomes = match &entry.payload {
@@ -186,6 +200,7 @@ impl<E: Env> Machine<E> {
             applier = entry.resume(&mut self.shard, &*self.store);
         }
         applier.finish(batch);
+        debug_assert_eq!(outcomes.len(), entry.commands.len(), "one outcome per command");
         Ok(outcomes)
     }
 
@@ -305,6 +320,7 @@ impl<E: Env> Machine<E> {
 
     /// Replaces the state; what to do after a crash in between is noted first.
     async fn install(&mut self, upto: LogId, staged: StagedSnapshot) -> io::Result<()> {
+        debug_assert!(self.applied.is_none_or(|applied| applied <= upto), "a snapshot does not undo what is applied");
         let mut leftovers = content(&self.shard);
         leftovers.retain(|range| !staged.ranges.contains(range));
         let note = Incoming { upto, leftovers };
@@ -358,6 +374,7 @@ fn has_no_op(entry: &LogEntry) -> bool {
 /// What was done since other tasks could run.
 #[derive(Clone, Copy, Debug, Default)]
 struct Turn {
+    /// Commands applied.
     commands: usize,
     /// Bytes of rows read and written.
     work: usize,

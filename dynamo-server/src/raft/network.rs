@@ -43,11 +43,17 @@ use crate::env::{Env, Lane};
 
 /// Makes a group's connections.
 pub struct Connections<E> {
+    /// Whose transport and clocks.
     env: E,
+    /// The shard's number.
     group: u32,
+    /// Credited with what peers accept.
     lease: Arc<LeaseFeed>,
+    /// How far the group has applied here.
     published: Arc<Published>,
+    /// What peers say of their clocks goes here.
     wall_clocks: Arc<WallClocks>,
+    /// Bytes of rows in one chunk of a snapshot.
     chunk_bytes: usize,
 }
 

@@ -14,6 +14,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Somebody who tries again until there is room.
 #[derive(Default)]
 pub(super) struct Patience {
+    /// Lines about the wait.
     said: LogLimit,
 }
 

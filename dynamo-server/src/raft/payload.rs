@@ -19,7 +19,9 @@ use dynamo_engine::command::{DecodeError, Entry};
 pub struct Payload(Arc<Content>);
 
 struct Content {
+    /// Decoded; what cannot be read stops the shard when it is applied.
     entry: Result<Entry, DecodeError>,
+    /// As in the log.
     bytes: Bytes,
 }
 

@@ -30,6 +30,7 @@ pub struct Published {
     catalog: ArcSwap<MemoryCatalog>,
     /// Counts the changes of the catalog, for those who wait for one.
     catalog_changes: watch::Sender<u64>,
+    /// Every timestamp that was promised is below it; never falls.
     ceiling: AtomicU64,
     /// Counts the changes of what the shard owns. None is made yet: the map is fixed when a cluster is founded.
     epoch: AtomicU64,
@@ -229,7 +230,12 @@ impl Published {
 
     /// Bytes in the shard's outbox.
     pub fn outbox_bytes(&self) -> u64 {
-        self.channels.borrow().values().map(|channel| channel.bytes - channel.trimmed_bytes).sum()
+        let channels = self.channels.borrow();
+        debug_assert!(
+            channels.values().all(|channel| channel.trimmed_bytes <= channel.bytes),
+            "no more goes than there was"
+        );
+        channels.values().map(|channel| channel.bytes - channel.trimmed_bytes).sum()
     }
 
     /// Says where the channels stand, where they have moved.
@@ -255,6 +261,7 @@ impl Published {
     pub(super) fn set_transactions(&self, locks: &Locks) {
         let prepared = locks.prepared().cloned().collect();
         let decisions = locks.decisions().map(|(id, decision)| (id, Arc::clone(decision))).collect();
+        debug_assert!(locks.count() == 0 || locks.prepared().next().is_some(), "whoever locks is prepared");
         self.transactions.store(Arc::new(OpenTransactions { prepared, decisions }));
         // Last, so that whoever sees a count finds what is counted.
         self.locks.store(locks.count() as u64, Ordering::Release);
@@ -268,7 +275,9 @@ impl Published {
     }
 
     pub(super) fn advance(&self, applied: u64, ceiling: Timestamp) {
-        self.ceiling.store(ceiling.0, Ordering::Release);
-        self.applied_next.send_replace(applied + 1);
+        let before = self.ceiling.swap(ceiling.0, Ordering::AcqRel);
+        debug_assert!(before <= ceiling.0, "the ceiling never falls: timestamps below it were promised to be over");
+        let before = self.applied_next.send_replace(applied + 1);
+        debug_assert!(before <= applied, "an entry is applied once, in the order of the log");
     }
 }

@@ -21,7 +21,9 @@ use crate::turns::{Timed, stalls};
 
 /// openraft's [`AsyncRuntime`] over an [`Env`].
 pub struct EnvRuntime<E> {
+    /// What openraft's tasks run on.
     runtime: TokioRuntime,
+    /// Whose clock and chance they see.
     env: PhantomData<fn() -> E>,
 }
 
@@ -33,7 +35,9 @@ impl<E> fmt::Debug for EnvRuntime<E> {
 
 /// A moment of the environment's monotonic clock.
 pub struct Moment<E> {
+    /// On the monotonic clock.
     nanos: u64,
+    /// Whose clock.
     env: PhantomData<fn() -> E>,
 }
 
@@ -150,7 +154,9 @@ pub struct TimeOver;
 
 /// A future that is given up when its time is over.
 pub struct Deadlined<F> {
+    /// What may be given up.
     future: Pin<Box<F>>,
+    /// Until then.
     sleep: Pin<Box<tokio::time::Sleep>>,
 }
 

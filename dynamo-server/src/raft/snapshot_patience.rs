@@ -22,6 +22,7 @@ const MARGIN: u32 = 4;
 /// The pace of one transfer.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
+    /// How long the next message rests.
     wait: Duration,
 }
 

@@ -65,8 +65,11 @@ impl From<StoreError> for SendError {
 
 /// The rows of a shard in one view, chunk by chunk.
 pub(super) struct Source {
+    /// One moment of the store.
     view: View,
+    /// What the snapshot is of.
     pub(super) meta: SnapshotMeta,
+    /// The shard's content, in key order.
     pub(super) ranges: Vec<RowRange>,
     /// The range that is being read.
     range: usize,

@@ -57,6 +57,7 @@ struct Inner {
     installed: u64,
     /// `None` once the group has stopped.
     store: Option<Arc<dyn StateStore>>,
+    /// The one transfer that there may be.
     slot: Slot,
 }
 
@@ -77,11 +78,17 @@ pub(super) enum Slot {
 /// A transfer as messages find it.
 #[derive(Clone)]
 pub(super) struct Transfer {
+    /// The leadership that sends it.
     pub(super) vote: Vote,
+    /// Drawn by the sender.
     pub(super) id: u64,
+    /// What the snapshot is of.
     pub(super) meta: SnapshotMeta,
+    /// Whose rows it replaces.
     ranges: Arc<Vec<RowRange>>,
+    /// To the task that owns the load.
     work: mpsc::Sender<Work>,
+    /// Whether it is handed over or given up.
     fate: Arc<Fate>,
 }
 
@@ -107,6 +114,7 @@ impl Fate {
 pub struct StagedSnapshot {
     /// Every range whose rows it replaces.
     pub(super) ranges: Arc<Vec<RowRange>>,
+    /// To the task that owns the load.
     work: mpsc::Sender<Work>,
 }
 
@@ -153,6 +161,7 @@ impl Staging {
         if !is_taken || !transfer.fate.decide(Fate::HANDED_OVER) {
             return None;
         }
+        debug_assert!(transfer.ranges.windows(2).all(|pair| pair[0].start <= pair[1].start), "ranges are in order");
         *slot = Slot::Installing(transfer.id);
         Some(StagedSnapshot { ranges: transfer.ranges, work: transfer.work })
     }
@@ -160,6 +169,10 @@ impl Staging {
     /// An installation is over; with this vote where it went well.
     pub(super) fn installed(&self, transfer: u64, vote: Option<Vote>) {
         let mut inner = self.inner.lock();
+        debug_assert!(
+            !matches!(inner.slot, Slot::Installing(current) if current != transfer),
+            "one transfer is installed at a time"
+        );
         inner.installed += u64::from(vote.is_some());
         inner.slot = vote.map_or(Slot::Empty, |vote| Slot::Installed(transfer, vote));
     }
@@ -241,10 +254,15 @@ impl StagedSnapshot {
 
 /// The task that owns the load.
 struct Task {
+    /// Where the rows go.
     store: Arc<dyn StateStore>,
+    /// Ranges whose rows go, in order.
     replaced: Arc<Vec<RowRange>>,
+    /// Ranges in which rows may come, in order.
     sent: Vec<RowRange>,
+    /// What it is asked to do.
     mailbox: mpsc::Receiver<Work>,
+    /// Whether the transfer is handed over or given up.
     fate: Arc<Fate>,
 }
 
@@ -302,6 +320,7 @@ impl Task {
 
 /// A load with what it has taken so far.
 struct Stage<'a> {
+    /// What becomes the state all at once.
     load: Box<dyn Ingest + 'a>,
     /// The ranges in which rows may come, in order.
     sent: &'a [RowRange],
@@ -309,7 +328,9 @@ struct Stage<'a> {
     range: usize,
     /// The key of the last row.
     last: Vec<u8>,
+    /// Chunks taken.
     chunks: u64,
+    /// Rows in them.
     rows: u64,
 }
 
@@ -345,6 +366,7 @@ impl Stage<'_> {
             })?;
             self.rows += 1;
         }
+        debug_assert!(self.rows == 0 || self.range < self.sent.len(), "every row came in an announced range");
         self.chunks += 1;
         Ok(())
     }

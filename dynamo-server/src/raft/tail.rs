@@ -15,7 +15,9 @@ pub const TAIL_BYTES_MAX: usize = 2 << 20;
 /// The newest entries, consecutive.
 #[derive(Default)]
 pub struct Tail {
+    /// Each with the bytes of its stored form.
     entries: VecDeque<(LogEntry, usize)>,
+    /// Of all of them.
     bytes: usize,
 }
 
@@ -23,6 +25,11 @@ impl Tail {
     /// The index of the oldest entry in memory.
     pub fn first_index(&self) -> Option<u64> {
         self.entries.front().map(|(entry, _)| entry.log_id.index())
+    }
+
+    /// The index of the newest entry in memory.
+    pub fn last_index(&self) -> Option<u64> {
+        self.entries.back().map(|(entry, _)| entry.log_id.index())
     }
 
     /// Adds the next entry, whose stored form takes `bytes`.
@@ -46,8 +53,10 @@ impl Tail {
     pub fn truncate(&mut self, index: u64) {
         while self.entries.back().is_some_and(|(last, _)| last.log_id.index() >= index) {
             let (_, bytes) = self.entries.pop_back().expect("it was just looked at");
+            debug_assert!(bytes <= self.bytes, "the tail has the bytes of its entries");
             self.bytes -= bytes;
         }
+        debug_assert!(!self.entries.is_empty() || self.bytes == 0, "an empty tail has no bytes");
     }
 
     /// Drops everything up to `index`.
@@ -77,8 +86,10 @@ impl Tail {
 
     fn pop_front(&mut self) {
         if let Some((_, bytes)) = self.entries.pop_front() {
+            debug_assert!(bytes <= self.bytes, "the tail has the bytes of its entries");
             self.bytes -= bytes;
         }
+        debug_assert!(!self.entries.is_empty() || self.bytes == 0, "an empty tail has no bytes");
     }
 }
 
@@ -99,6 +110,7 @@ const MARK_BYTES: u64 = 256 << 10;
 impl LogSize {
     /// Counts an entry at the end.
     pub fn add(&mut self, index: u64, bytes: usize) {
+        debug_assert!(self.marks.back().is_none_or(|(marked, _)| *marked < index), "entries are counted in order");
         self.total += bytes as u64;
         let marked = self.marks.back().map_or(self.purged, |(_, counted)| *counted);
         if self.total - marked >= MARK_BYTES {
@@ -112,6 +124,7 @@ impl LogSize {
             if marked > index {
                 break;
             }
+            debug_assert!(self.purged <= counted && counted <= self.total, "marks rise up to all that was counted");
             self.purged = counted;
             self.marks.pop_front();
         }
@@ -123,6 +136,7 @@ impl LogSize {
             self.marks.pop_back();
         }
         self.total = self.marks.back().map_or(self.purged, |(_, counted)| *counted);
+        debug_assert!(self.purged <= self.total, "no more goes than was counted");
     }
 
     /// Bytes of live log, to within a mark.

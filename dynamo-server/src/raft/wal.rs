@@ -136,7 +136,9 @@ enum Request<E: Env> {
 
 /// A handle of the worker.
 pub struct Wal<E: Env> {
+    /// To the worker.
     requests: mpsc::Sender<Request<E>>,
+    /// What the worker and whoever writes in place have in common.
     shared: Arc<Shared<E>>,
 }
 
@@ -163,6 +165,7 @@ struct Shared<E: Env> {
     in_place: Option<Arc<InFlight>>,
     /// To ask about its room.
     log: Arc<Log>,
+    /// Raised when nothing can be written any more.
     fault: FaultSignal,
 }
 
@@ -298,7 +301,7 @@ impl<E: Env> Wal<E> {
         self.shared.with_worker.fetch_add(1, Ordering::Relaxed);
         if self.requests.try_send(Request::Retry).is_err() {
             // The worker has enough to wake up for, or is gone.
-            self.shared.with_worker.fetch_sub(1, Ordering::Relaxed);
+            self.shared.answered(1);
         }
     }
 
@@ -331,6 +334,13 @@ impl<E: Env> Wal<E> {
 }
 
 impl<E: Env> Shared<E> {
+    /// So many requests are no longer with the worker.
+    fn answered(&self, requests: usize) {
+        // Release: what was written is seen by whoever then writes in place.
+        let before = self.with_worker.fetch_sub(requests, Ordering::Release);
+        debug_assert!(requests <= before, "no more is answered than was sent");
+    }
+
     /// Whether an append is better written where it is asked for, and certainly finds its room.
     fn wants_in_place(&self, request: &Request<E>) -> bool {
         let Some(in_flight) = &self.in_place else { return false };
@@ -354,6 +364,7 @@ impl<E: Env> Shared<E> {
         let _alarm = Alarm(&self.fault);
         let mut round = Round::new();
         writer.take(&mut round, request);
+        debug_assert!(round.closed.is_none() && round.waiting.is_empty(), "only appends are written in place");
         self.write(&mut writer, round, began_ns);
         *place = Some(writer);
         self.written_in_place.fetch_add(1, Ordering::Relaxed);
@@ -412,30 +423,38 @@ fn gone() -> io::Error {
 }
 
 struct Worker<E: Env> {
+    /// What the groups want written, in the order of asking.
     queue: mpsc::Receiver<Request<E>>,
     /// What came while a batch waited for room. As much as the groups have in flight, which is little.
     deferred: VecDeque<Request<E>>,
+    /// What it has in common with whoever writes in place.
     shared: Arc<Shared<E>>,
 }
 
 struct Writer<E: Env> {
+    /// The log of all groups.
     store: Arc<Log>,
+    /// Raised by a write or sync that failed.
     fault: FaultSignal,
     /// Why nothing is written any more.
     failed: Option<String>,
+    /// For whose requests it is.
     of: PhantomData<fn(E)>,
 }
 
 /// What one batch answers once it is durable.
 struct Round<E: Env> {
+    /// What is written, for all who asked.
     batch: Batch,
     /// Whether somebody waits for the batch to be durable.
     sync: bool,
     /// Whether the log is to be settled after the batch.
     settle: bool,
+    /// Each append's log, the index behind its last entry, and who is told.
     appended: Vec<(Arc<Durable>, u64, IOFlushed<Types<E>>)>,
     /// Who waits for a vote or a note.
     waiting: Vec<oneshot::Sender<io::Result<()>>>,
+    /// Who waits for the log to be closed.
     closed: Option<oneshot::Sender<()>>,
 }
 
@@ -461,8 +480,7 @@ impl<E: Env> Worker<E> {
                 Ok(closed) => closed,
                 Err(round) => self.write_when_there_is_room(round, began_ns).await,
             };
-            // Release: what was written is seen by whoever then writes in place.
-            self.shared.with_worker.fetch_sub(requests, Ordering::Release);
+            self.shared.answered(requests);
             if let Some(closed) = closed {
                 // Nobody has to wait.
                 let _ = closed.send(());
@@ -536,9 +554,9 @@ impl<E: Env> Worker<E> {
                         // Not even that fits; it is part of what waits then.
                         round.merge(overtakes);
                     }
-                    self.shared.with_worker.fetch_sub(1, Ordering::Release);
+                    self.shared.answered(1);
                 }
-                Some(Request::Retry) => drop(self.shared.with_worker.fetch_sub(1, Ordering::Release)),
+                Some(Request::Retry) => self.shared.answered(1),
                 Some(close @ Request::Close { .. }) => {
                     self.deferred.push_back(close);
                     self.give_up();
@@ -565,8 +583,13 @@ impl<E: Env> Writer<E> {
         match request {
             Request::Append { group, entries, committed, durable, done } => {
                 round.sync = true;
+                debug_assert!(
+                    entries.windows(2).all(|pair| pair[0].log_id.index() + 1 == pair[1].log_id.index()),
+                    "a log has no holes"
+                );
                 for entry in &entries {
                     let (term, index) = position(&entry.log_id);
+                    debug_assert!(!entry.bytes.is_empty(), "an entry has a stored form");
                     round.batch.append(group, term, index, &entry.bytes, entry.is_membership);
                 }
                 if let Some(committed) = committed {

@@ -48,14 +48,18 @@ const UNKNOWN: i64 = i64::MAX;
 /// A clock's difference to this node's monotonic clock, in milliseconds, and when it was heard.
 #[derive(Clone, Copy, Debug)]
 struct Heard {
+    /// What it shows, less what this node's monotonic clock does.
     offset_ms: i64,
+    /// When it was asked, on that clock.
     at_ns: u64,
 }
 
 /// The members' wall clocks, as one node knows them.
 #[derive(Debug)]
 pub struct WallClocks {
+    /// This node.
     me: NodeId,
+    /// A lock for some comparisons, never over an await.
     known: Mutex<Known>,
     /// The median's difference to the monotonic clock, in milliseconds; [`UNKNOWN`] at first.
     median_ms: AtomicI64,
@@ -101,6 +105,7 @@ impl WallClocks {
         known.clocks.insert(peer, Heard { offset_ms: offset_ms(peer_wall_ms, asked_ns), at_ns: asked_ns });
         let mut offsets: Vec<i64> = recent(&known.clocks).chain([offset_ms(own_wall_ms, now_ns)]).collect();
         offsets.sort_unstable();
+        debug_assert!(!offsets.is_empty(), "this node's own clock is one of them");
         let median = offsets[(offsets.len() - 1) / 2];
         self.median_is(&mut known, self.me, Heard { offset_ms: median, at_ns: asked_ns });
     }

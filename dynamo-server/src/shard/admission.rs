@@ -61,7 +61,9 @@ pub struct Drain {
 /// The judge of one shard's queue.
 #[derive(Debug)]
 pub struct Admission {
+    /// For how long commands may wait; at least 1.
     wait_max_ns: u64,
+    /// Where the queue stands.
     state: State,
 }
 
@@ -98,6 +100,7 @@ impl Admission {
 
     /// Takes note of a drain; gives the shares that may wait from now on.
     pub fn observe(&mut self, drain: Drain) -> usize {
+        self.validate(drain);
         let is_late = drain.waited_ns >= self.wait_max_ns;
         self.state = match self.state {
             State::Calm if is_late && !drain.is_empty => State::Standing(Window::begin(drain)),
@@ -127,6 +130,17 @@ impl Admission {
             }
         };
         self.limit()
+    }
+
+    /// Checks how the state must relate to a drain that comes after it; called in debug builds.
+    fn validate(&self, drain: Drain) {
+        let (State::Standing(window) | State::Overloaded { window, .. }) = self.state else { return };
+        debug_assert!(window.since_ns <= drain.at_ns, "drains come one after the other");
+        debug_assert!(self.limit() >= LIMIT_MIN, "a limit never keeps a shard from filling an entry");
+        debug_assert!(
+            self.limit() == LIMIT_NONE || self.limit() <= QUEUE_BYTES_MAX,
+            "a limit is no more than the queue"
+        );
     }
 
     /// The shares that may wait.

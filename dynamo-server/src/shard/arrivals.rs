@@ -38,6 +38,15 @@ struct Channel {
     waiting: BTreeMap<u64, Vec<oneshot::Sender<()>>>,
 }
 
+impl Channel {
+    /// Checks how the fields must relate; called in debug builds after every change.
+    fn validate(&self) {
+        let first = self.waiting.first_key_value();
+        debug_assert!(first.is_none_or(|(first, _)| *first > self.through), "nobody waits for what has arrived");
+        debug_assert!(first.is_none_or(|(_, waiting)| !waiting.is_empty()), "a number is kept while it is waited for");
+    }
+}
+
 impl Arrivals {
     /// The last number that `target` is known to have applied.
     pub fn through(&self, target: ShardId) -> u64 {
@@ -54,6 +63,7 @@ impl Arrivals {
         channel.through = through;
         let still = channel.waiting.split_off(&(through + 1));
         let done = std::mem::replace(&mut channel.waiting, still);
+        channel.validate();
         drop(channels);
         for waiter in done.into_values().flatten() {
             // Whoever no longer waits was answered before.
@@ -89,6 +99,7 @@ impl Arrivals {
                 let (done, waiter) = oneshot::channel();
                 channel.waiting.entry(position.sequence).or_default().push(done);
                 pending.push(waiter);
+                channel.validate();
             }
         }
         pending

@@ -39,9 +39,13 @@ pub const QUEUE_PART_OF_DEADLINE: u32 = 5;
 
 /// A shard on this node.
 pub struct Shard<E: Env> {
+    /// Its replicas.
     group: Arc<Group<E>>,
+    /// The way in for commands.
     sequencer: Sequencer,
+    /// Rounds in which reads ask a quorum.
     rounds: Arc<ReadRounds>,
+    /// Who waits for index entries to arrive elsewhere.
     arrivals: Arrivals,
 }
 

@@ -27,6 +27,7 @@ type Answer = Result<(), ShardError>;
 /// The rounds of one shard.
 #[derive(Default)]
 pub struct ReadRounds {
+    /// A lock for some moves, never over an await.
     inner: Mutex<Inner>,
     /// Rounds that asked a quorum.
     count: AtomicU64,
@@ -37,7 +38,9 @@ pub struct ReadRounds {
 
 #[derive(Default)]
 struct Inner {
+    /// Whether a task runs rounds.
     is_running: bool,
+    /// Those who take part in the next round.
     waiting: Vec<oneshot::Sender<Answer>>,
 }
 
@@ -97,6 +100,8 @@ impl ReadRounds {
         loop {
             let waiting = {
                 let mut inner = self.inner.lock();
+                debug_assert!(inner.is_running, "one task runs a shard's rounds");
+                debug_assert!(inner.waiting.len() <= WAITERS_MAX, "those who wait are bounded");
                 if inner.waiting.is_empty() {
                     inner.is_running = false;
                     return;

@@ -72,20 +72,26 @@ type Answer = oneshot::Sender<Result<Outcome, ShardError>>;
 
 /// One command and who waits for it.
 struct Waiting {
+    /// The command, until somebody takes it.
     ticket: Arc<Ticket>,
+    /// Of the command, roughly.
     bytes: usize,
     /// When it came, on the clock of [`Env::monotonic_ns`].
     since_ns: u64,
+    /// Where its outcome goes.
     answer: Answer,
 }
 
 /// Commands that go into one entry: taken, so that nobody can withdraw them any more.
 #[derive(Default)]
 struct Round {
+    /// In the order in which they came.
     commands: Vec<Command>,
     /// For each of them.
     answers: Vec<Answer>,
+    /// Of the commands.
     bytes: usize,
+    /// Of the commands; see [`share`].
     shares: usize,
     /// When the first of them came.
     oldest_ns: Option<u64>,
@@ -98,6 +104,8 @@ impl Round {
         self.shares += share(waiting.bytes);
         self.commands.push(command);
         self.answers.push(waiting.answer);
+        debug_assert_eq!(self.commands.len(), self.answers.len(), "each command has somebody who waits for it");
+        debug_assert!(self.bytes <= self.shares, "a share is at least the bytes of its command");
     }
 }
 
@@ -133,7 +141,8 @@ impl Load {
 
     /// A command has left the queue, and is under way from now on.
     fn leave_queue(&self, bytes: usize) {
-        self.waiting.fetch_sub(share(bytes), Ordering::Relaxed);
+        let before = self.waiting.fetch_sub(share(bytes), Ordering::Relaxed);
+        debug_assert!(share(bytes) <= before, "no more leaves the queue than waits in it");
     }
 
     /// Commands that one entry may have, by what those before have touched.
@@ -151,15 +160,20 @@ impl Load {
 
     /// Bytes are no longer under way.
     fn leave(&self, bytes: usize) {
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        let before = self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        debug_assert!(bytes <= before, "no more bytes leave than came");
     }
 }
 
 /// The way into a shard's queue.
 pub struct Sequencer {
+    /// To the task.
     queue: mpsc::Sender<Waiting>,
+    /// What lies in front of the log.
     load: Arc<Load>,
+    /// What it has done so far.
     counters: Arc<SequencerCounters>,
+    /// Ended with the sequencer.
     task: AbortHandle,
     /// For tests that hold the shard.
     #[cfg(any(test, feature = "fault-injection"))]
@@ -278,8 +292,11 @@ impl Sequencer {
 
 /// A command's place in the queue, given back when dropped unless the command is in an entry by then.
 struct Place<'a> {
+    /// The command, until somebody takes it.
     ticket: Arc<Ticket>,
+    /// Where it is counted.
     load: &'a Load,
+    /// Of the command, roughly.
     bytes: usize,
 }
 
@@ -350,10 +367,15 @@ fn encoded_bytes(command: &Command) -> usize {
 }
 
 struct Task<E: Env> {
+    /// Where entries are proposed.
     group: Arc<Group<E>>,
+    /// The queue.
     waiting: mpsc::Receiver<Waiting>,
+    /// What lies in front of the log.
     load: Arc<Load>,
+    /// The judge of the queue.
     admission: Admission,
+    /// One for each entry that may be in flight.
     slots: Arc<Semaphore>,
     /// The clock of the term that this node leads, with that term.
     clock: Option<(u64, Clock)>,
@@ -363,6 +385,7 @@ struct Task<E: Env> {
     wall_clocks: Arc<WallClocks>,
     /// Lines about a wall clock that is behind.
     behind_log: LogLimit,
+    /// What it has done so far.
     counters: Arc<SequencerCounters>,
     /// A command that no longer fitted the last entry.
     spare: Option<Waiting>,
@@ -407,6 +430,8 @@ impl<E: Env> Task<E> {
             }
             next = self.waiting.try_recv().ok();
         }
+        debug_assert!(round.commands.len() <= ENTRY_COMMANDS_MAX, "an entry is bounded in commands");
+        debug_assert!(round.commands.len() <= 1 || round.bytes <= ENTRY_BYTES_MAX, "an entry is bounded in bytes");
         self.judge(round.oldest_ns, round.shares);
         round
     }
@@ -426,6 +451,7 @@ impl<E: Env> Task<E> {
     async fn submit(&mut self, round: Round, slot: OwnedSemaphorePermit) -> Result<(), ProposeError> {
         let Round { commands, answers, bytes, .. } = round;
         let weight = Weight { load: Arc::clone(&self.load), bytes };
+        debug_assert!(self.slots.available_permits() < ENTRIES_IN_FLIGHT_MAX, "an entry in flight has a slot");
         if commands.is_empty() {
             return Ok(());
         }
@@ -480,7 +506,12 @@ impl<E: Env> Task<E> {
             let ts = clock.tick_or_raise(stamped_ms).map_err(|_| ShardError::Stopped)?;
             Ok(Stamped { ts, command })
         };
-        let commands = commands.into_iter().map(stamp).collect::<Result<_, ShardError>>()?;
+        let commands = commands.into_iter().map(stamp).collect::<Result<Vec<Stamped>, ShardError>>()?;
+        debug_assert!(
+            commands.windows(2).all(|pair| pair[0].ts < pair[1].ts),
+            "timestamps rise in the order of the log"
+        );
+        debug_assert!(commands.iter().all(|stamped| stamped.ts < clock.ceiling()), "a timestamp is below its ceiling");
         self.node_clock.observe_local(clock.last());
         Ok(Entry { stamped_ms, ceiling: clock.ceiling(), commands })
     }
@@ -488,7 +519,9 @@ impl<E: Env> Task<E> {
 
 /// Bytes that are under way until this is dropped.
 struct Weight {
+    /// Where they are counted.
     load: Arc<Load>,
+    /// How many.
     bytes: usize,
 }
 

@@ -94,8 +94,11 @@ fn elapsed() -> Duration {
 
 /// One simulated machine: its disk, its clock, and the tasks that run on it.
 pub struct SimNode {
+    /// The number of the node that runs on it.
     id: u64,
+    /// What a crash leaves.
     disk: Mutex<Disk>,
+    /// What a crash ends.
     tasks: Mutex<Vec<AbortHandle>>,
     /// The rate of its clock in thousandths of true time.
     clock_permille: u64,
@@ -111,14 +114,19 @@ pub struct SimNode {
     chokes_on: Mutex<Option<String>>,
     /// Whether tasks may wait for the disk where a thread would be held up.
     may_block: AtomicBool,
+    /// Whether the machine stands still.
     suspension: Arc<Suspension>,
 }
 
 /// What lies on a machine's disk.
 struct Disk {
+    /// Of the Raft logs; it loses what was not synced.
     log: Arc<MemoryDisk>,
+    /// Of the rows; it loses what was not flushed.
     state: Arc<MemoryState>,
+    /// Whose data it has.
     identity: Identity,
+    /// The longest lease that may have been promised.
     lease: Arc<LeaseRecord>,
 }
 
@@ -317,6 +325,7 @@ fn clock_permille() -> u64 {
 /// The environment of a [`SimNode`]. One for all: what differs between machines is found through the running task.
 #[derive(Clone)]
 pub struct SimEnv {
+    /// The way to the peers.
     peers: SimTransport,
 }
 

@@ -44,29 +44,38 @@ impl Default for Weather {
 /// The network between the machines of one simulation.
 #[derive(Default)]
 pub struct SimNetwork {
+    /// A lock for some lines, never over an await.
     inner: Mutex<Inner>,
 }
 
 #[derive(Default)]
 struct Inner {
+    /// The nodes that listen, by number.
     hosts: BTreeMap<u64, Host>,
+    /// Ways on which nothing arrives.
     cut: BTreeSet<Link>,
+    /// Ways that lose, delay or repeat; others deliver.
     weather: BTreeMap<Link, Weather>,
     /// Says of a message whether it is lost.
     thief: Option<Thief>,
+    /// A digest of everything that was sent: equal seeds have equal ones.
     trace: u64,
+    /// Messages sent so far.
     messages: u64,
     /// Messages that a cut or the weather swallowed.
     lost: u64,
     /// Calls that nobody has given up and that are not answered, by way and first bytes; and the most that there ever were at
     /// once on the lane for entries.
     under_way: BTreeMap<(Link, Lane, Bytes), u64>,
+    /// The most messages that were on one way at a time.
     at_once_max: u64,
 }
 
 #[derive(Clone)]
 struct Host {
+    /// Where the node runs.
     machine: Arc<SimNode>,
+    /// Who answers there.
     host: Arc<dyn PeerHost>,
 }
 
@@ -210,7 +219,9 @@ const HEAD: usize = 3;
 
 /// A call that is under way until this is dropped.
 struct UnderWay<'a> {
+    /// Where it is counted.
     network: &'a SimNetwork,
+    /// Which message.
     key: (Link, Lane, Bytes),
 }
 
@@ -239,7 +250,9 @@ impl Drop for UnderWay<'_> {
 /// A machine's plug in the network, or the plug of a machine without any.
 #[derive(Clone)]
 pub struct SimTransport {
+    /// Whose way to the peers this is.
     pub(super) machine: Arc<SimNode>,
+    /// `None` for a node that is alone.
     pub(super) network: Option<Arc<SimNetwork>>,
 }
 

@@ -46,7 +46,9 @@ impl Suspension {
 
 /// A task's future that stands still while its machine is suspended.
 pub(super) struct Guarded<F> {
+    /// Of the machine that it runs on.
     suspension: Arc<Suspension>,
+    /// What is polled while the machine runs.
     future: Pin<Box<F>>,
 }
 

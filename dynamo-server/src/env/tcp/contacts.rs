@@ -24,6 +24,7 @@ pub(super) enum LinkError {
 /// The peers that were called, with the reason why the last attempt failed.
 #[derive(Default)]
 pub(super) struct Contacts {
+    /// Why a peer at an address was not reached, by node and address, so that it is said once.
     failing: Mutex<BTreeMap<(u64, String), String>>,
 }
 

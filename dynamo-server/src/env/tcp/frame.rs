@@ -26,7 +26,9 @@ const FIRST_BYTES: usize = 64 * 1024;
 /// A request or a response.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Frame {
+    /// Of the request; its answer has the same.
     pub(super) number: u64,
+    /// What is asked or answered.
     pub(super) body: Bytes,
 }
 

@@ -63,8 +63,11 @@ const REFUSALS: [Refusal; 5] =
 /// What a caller says of itself and of whom it means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Hello {
+    /// The cluster's number.
     pub(super) cluster: u128,
+    /// Who greets.
     pub(super) node: u64,
+    /// Which data it has.
     pub(super) incarnation: u64,
     /// 0 for whoever listens.
     pub(super) called: u64,

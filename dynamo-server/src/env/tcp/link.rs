@@ -39,7 +39,9 @@ pub(super) type Answer = Result<PeerAnswer, TransportError>;
 
 /// A request and who waits for its answer. Dropped unanswered, it may have been processed all the same.
 pub(super) struct Outgoing {
+    /// What is asked.
     pub(super) body: Bytes,
+    /// Where the answer goes.
     pub(super) answer: oneshot::Sender<Answer>,
 }
 
@@ -53,7 +55,9 @@ impl Outgoing {
 
 /// A handle of the link; dropping it ends it.
 pub(super) struct Link {
+    /// To the task that has the connection.
     queue: mpsc::Sender<Outgoing>,
+    /// Ended with the link.
     task: AbortHandle,
 }
 

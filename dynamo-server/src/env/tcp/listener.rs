@@ -37,8 +37,11 @@ const REST: Duration = Duration::from_millis(50);
 
 /// Where callers are let in.
 pub(super) struct Reception {
+    /// Who answers.
     host: Arc<dyn PeerHost>,
+    /// What a peer must know.
     terms: Arc<Terms>,
+    /// How many connections there may be, and of whom.
     places: Arc<Places>,
     /// When the log last told of a caller that was refused for this reason.
     refused: Mutex<BTreeMap<String, Instant>>,

@@ -52,13 +52,19 @@ pub struct TcpTransport {
 
 /// An open port, with everything that hangs on it. Dropped with the last handle, it ends every connection.
 struct Port {
+    /// Where peers reach it.
     address: SocketAddr,
     /// Taken when listening begins.
     listener: Mutex<Option<TcpListener>>,
+    /// Who listens here; known once it does.
     me: OnceLock<Identity>,
+    /// What holds between this node and its peers.
     terms: Arc<Terms>,
+    /// One for each peer and lane that was ever asked.
     links: Mutex<BTreeMap<LinkKey, Link>>,
+    /// The task that takes connections.
     accepting: Mutex<Option<AbortHandle>>,
+    /// Which peers are not reached.
     contacts: Arc<Contacts>,
 }
 

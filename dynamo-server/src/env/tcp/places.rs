@@ -46,20 +46,27 @@ impl Class {
 /// The places.
 #[derive(Default)]
 pub(super) struct Places {
+    /// Held for a look at one class, never over an await.
     taken: Mutex<Taken>,
 }
 
 #[derive(Default)]
 struct Taken {
+    /// The number of the place that was taken last.
     last: u64,
+    /// The oldest first, each with what tells its holder to leave; no class is empty.
     by_class: BTreeMap<Class, VecDeque<(u64, Arc<Notify>)>>,
 }
 
 /// A place, given back when dropped.
 pub(super) struct Place {
+    /// Where it is given back.
     places: Arc<Places>,
+    /// With whom it is shared.
     class: Class,
+    /// Rises with each place that is taken.
     number: u64,
+    /// Told when somebody else needs the place.
     end: Arc<Notify>,
 }
 
@@ -77,6 +84,8 @@ impl Places {
         {
             oldest.notify_one();
         }
+        debug_assert!(of_class.len() <= class.places(), "the places of a class are bounded");
+        debug_assert_eq!(of_class.back().map(|(newest, _)| *newest), Some(number), "places are in the order of taking");
         Place { places: Arc::clone(self), class, number, end }
     }
 }
