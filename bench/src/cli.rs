@@ -15,12 +15,14 @@ use crate::load::Closed;
 use crate::machine::{Machine, date_utc};
 use crate::neighbours;
 use crate::place::{RunFolder, command_line, next_to_this_binary, revision};
+use crate::postgres::{self, Postgres};
 use crate::report::{self, Report};
 use crate::scale::{self, ScaleArguments};
+use crate::send::{self, SendArguments};
 use crate::session::{self, Footprint, Settings, progress};
 use crate::stats::median;
 use crate::target::{Launch, Process, Target};
-use crate::workload::{Dataset, Kind, calibration};
+use crate::workload::{Dataset, Kind, Style, calibration};
 
 /// Starts of the server on an empty folder whose median is the start-up time.
 const STARTS: usize = 5;
@@ -82,6 +84,8 @@ enum Command {
     Scale(ScaleArguments),
     /// One workload for long, interval by interval, with memory and disk: soak, and sustained overload.
     Endure(EndureArguments),
+    /// Send so many requests of one workload to a running server when told to: for profilers
+    Send(SendArguments),
 }
 
 #[derive(Debug, Args)]
@@ -122,6 +126,12 @@ struct RunArguments {
     /// Connections of the closed loop
     #[arg(long, default_value_t = 16)]
     connections: u64,
+    /// What items are made of and who asks for them
+    #[arg(long, value_enum, default_value_t)]
+    load: Style,
+    /// Measure PostgreSQL too, where it is installed: synced upserts and reads by key beside PutItem and GetItem
+    #[arg(long)]
+    postgres: bool,
     /// Client threads
     #[arg(long, default_value_t = 1)]
     threads: u64,
@@ -183,6 +193,7 @@ pub fn run() -> ExitCode {
         Some(Command::Scale(arguments)) => scale::run(&arguments),
         Some(Command::Endure(arguments)) if arguments.neighbours => neighbours::run(&arguments),
         Some(Command::Endure(arguments)) => endure::run(&arguments),
+        Some(Command::Send(arguments)) => send::run(&arguments),
         None => measure(cli.run),
     };
     match done {
@@ -213,7 +224,7 @@ fn print_disk(folder: &Path, seconds: f64) -> Result<()> {
 
 fn print_calibrations(threads: u64, how: Closed, slices: u64) -> Result<()> {
     let calibrator = Calibrator::start(threads)?;
-    let plan = calibration(&calibrator.endpoint, REPLY_BYTES);
+    let plan = calibration(&calibrator.endpoint, REPLY_BYTES, Style::Plain);
     println!("| requests/s | p50 µs | CPU µs | client CPU µs | others |\n|---|---|---|---|---|");
     for seed in 0..slices {
         let how = Closed { seed, ..how };
@@ -235,7 +246,20 @@ fn print_calibrations(threads: u64, how: Closed, slices: u64) -> Result<()> {
 fn measure(mut arguments: RunArguments) -> Result<bool> {
     let folder = RunFolder::create(&arguments.folder)?;
     let settings = settings(&mut arguments, folder.path())?;
-    let (mut targets, footprints) = targets(&arguments, folder.path())?;
+    let (mut targets, mut footprints) = targets(&arguments, folder.path())?;
+    let left_out = match arguments.postgres.then(postgres::installed) {
+        None => None,
+        Some(None) => Some("PostgreSQL was asked for and is not installed here: left out.".to_owned()),
+        Some(Some((programs, version))) => {
+            let postgres = Postgres::start(&programs, folder.path(), settings.connections)?;
+            targets.push(Target::postgres(&format!("PostgreSQL {version}"), postgres));
+            footprints.push(Footprint::default());
+            None
+        }
+    };
+    if let Some(text) = &left_out {
+        progress(text);
+    }
     let results = session::run(&settings, &mut targets, footprints)?;
     let report = Report {
         date: date_utc(WallClock.now_ms()),
@@ -247,6 +271,7 @@ fn measure(mut arguments: RunArguments) -> Result<bool> {
         started: arguments.endpoint.is_none(),
         in_memory: arguments.in_memory,
         quick: arguments.quick,
+        left_out,
         names: targets.iter().map(|target| target.name.clone()).collect(),
         settings,
         results,
@@ -274,7 +299,7 @@ fn settings(arguments: &mut RunArguments, folder: &Path) -> Result<Settings> {
     }
     let seconds = Duration::try_from_secs_f64;
     Ok(Settings {
-        dataset: Dataset { items: arguments.items, item_bytes: arguments.item_bytes },
+        dataset: Dataset { items: arguments.items, item_bytes: arguments.item_bytes, style: arguments.load },
         kinds: kinds(&arguments.only)?,
         repetitions: arguments.repetitions.max(1),
         measure: seconds(arguments.seconds).context(|| "--seconds".to_owned())?,

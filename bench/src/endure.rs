@@ -18,7 +18,7 @@ use crate::machine::{Machine, date_utc, disk_bytes, resident};
 use crate::place::{RunFolder, command_line, next_to_this_binary, revision};
 use crate::session::{log_and_state, measure, progress};
 use crate::target::{Launch, Process, Target};
-use crate::workload::{Dataset, Kind, Plan, load};
+use crate::workload::{Dataset, Kind, Plan, Style, load};
 
 /// The state on disk may be so many times the live data at the worst moment.
 const STATE_OVER_PAYLOAD_MAX: f64 = 3.0;
@@ -100,7 +100,11 @@ pub fn run(arguments: &EndureArguments) -> Result<bool> {
         log: folder.path().join("server.log"),
     };
     let target = Target::ours("dynamo-server", vec![Process::start(&launch)?.0]);
-    let dataset = Dataset { items: arguments.items.max(4 * arguments.connections), item_bytes: arguments.item_bytes };
+    let dataset = Dataset {
+        items: arguments.items.max(4 * arguments.connections),
+        item_bytes: arguments.item_bytes,
+        style: Style::Plain,
+    };
     let mut caller = Caller::new(&target.endpoint)?;
     progress(&format!("loading {} items", dataset.items));
     load(&mut caller, dataset, kind.table())?;

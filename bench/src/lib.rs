@@ -21,8 +21,8 @@
 //! stalling the client ("coordinated omission": G. Tene, *How NOT to Measure Latency*, 2013).
 //!
 //! In the order of reading: [`cli`], [`session`] (the order of slices), [`workload`] (what is sent and checked),
-//! [`load`] and [`client`] (how), [`target`] and [`calibrator`] (against what), [`group_commit`] and [`disk`],
-//! [`stats`], [`machine`], [`report`]; beside the table, [`scale`] (what grows) and [`endure`] (what lasts). Left out: TLS, HTTP/2, and more than one client machine.
+//! [`load`] and [`client`] (how), [`target`], [`calibrator`] and [`postgres`] (against what), [`group_commit`] and [`disk`],
+//! [`stats`], [`machine`], [`report`]; beside the table, [`scale`] (what grows) and [`endure`] (what lasts) and [`send`] (what is counted). Left out: TLS, HTTP/2, and more than one client machine.
 
 mod calibrator;
 mod cli;
@@ -35,8 +35,10 @@ mod load;
 mod machine;
 mod neighbours;
 mod place;
+mod postgres;
 mod report;
 mod scale;
+mod send;
 mod session;
 mod stats;
 mod target;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -10,7 +9,8 @@ use std::time::Duration;
 
 use crate::client::{Caller, Endpoint};
 use crate::error::{Context, Error, Result};
-use crate::machine::{ProcessClock, listener_pid, monotonic_ns};
+use crate::machine::{ProcessClock, free_port, listener_pid, monotonic_ns};
+use crate::postgres::Postgres;
 
 /// Pause between attempts to reach a starting server: what start-up times are exact to.
 const START_POLL: Duration = Duration::from_micros(500);
@@ -54,6 +54,8 @@ pub struct Target {
     pub process: Option<Process>,
     /// The other nodes of its cluster.
     pub others: Vec<Process>,
+    /// What it is instead of a server of the API.
+    pub postgres: Option<Postgres>,
 }
 
 impl Process {
@@ -157,10 +159,6 @@ impl Drop for Process {
     }
 }
 
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
 fn spawn(launch: &Launch, port: u16) -> Result<Child> {
     let log = fs::File::create(&launch.log).context(|| format!("cannot write {}", launch.log.display()))?;
     let mut command = Command::new(&launch.binary);
@@ -185,7 +183,7 @@ impl Target {
     pub fn running(name: &str, url: &str) -> Result<Target> {
         let endpoint = Endpoint::parse(url)?;
         let pid = if endpoint.address.ip().is_loopback() { listener_pid(endpoint.address.port()) } else { None };
-        Ok(Target { name: name.to_owned(), endpoint, pid, process: None, others: Vec::new() })
+        Ok(Target { name: name.to_owned(), endpoint, pid, process: None, others: Vec::new(), postgres: None })
     }
 
     /// A server, or a cluster with at least one node, that this run started.
@@ -198,6 +196,19 @@ impl Target {
             pid: Some(process.pid()),
             process: Some(process),
             others,
+            postgres: None,
+        }
+    }
+
+    /// PostgreSQL.
+    pub fn postgres(name: &str, postgres: Postgres) -> Target {
+        Target {
+            name: name.to_owned(),
+            endpoint: Endpoint::local(postgres.port()),
+            pid: None,
+            process: None,
+            others: Vec::new(),
+            postgres: Some(postgres),
         }
     }
 

@@ -45,6 +45,29 @@ fn a_quick_run_measures_every_workload_and_finds_nothing_wrong() {
 }
 
 #[test]
+fn items_of_twelve_attributes_and_three_sdks_are_answered_and_postgres_is_measured_or_left_out() {
+    if server().is_none() {
+        eprintln!("skipped: dynamo-server is not built in this profile");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // PostgreSQL runs as a user of its own, which must get to its files.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), mode).expect("it is ours");
+    let out = folder.path().to_str().expect("a plain path");
+    let only = "get,put,update,query-10,scan,batch-get,batch-write,ycsb-b,put-1-index";
+    let arguments = ["--quick", "--load", "sdk", "--postgres", "--only", only, "--writers", "16", "--folder", out];
+    let output = bench(&[&arguments[..], &["--out", out]].concat());
+    let (text, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{text}\n{log}");
+    assert!(text.contains("twelve attributes of all types"), "{text}");
+    match text.contains("is not installed here: left out") {
+        true => assert!(!text.contains("## PostgreSQL"), "{text}"),
+        false => assert!(text.contains("## PostgreSQL"), "{text}"),
+    }
+}
+
+#[test]
 fn growing_and_lasting_are_measured() {
     if server().is_none() {
         eprintln!("skipped: dynamo-server is not built in this profile");

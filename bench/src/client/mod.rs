@@ -1,19 +1,21 @@
 //! A client that costs as little as it can: preformatted requests, one buffer per connection, replies read in place.
 //!
-//! [`Template`] is a whole HTTP request with places for digits; [`Connection`] sends bytes and finds the end of the
+//! [`Template`] is a whole HTTP request with places for digits, [`Sender`] the head before it; [`Connection`] sends bytes and finds the end of the
 //! reply; [`scan`] reads the few values that checks need straight out of the JSON text.
 
 mod caller;
 mod connection;
 mod head;
 pub mod scan;
+mod sender;
 mod template;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
 pub use caller::Caller;
 pub use connection::{Connection, Reply};
-pub use template::{Body, KEY_DIGITS, Template};
+pub use sender::Sender;
+pub use template::{Body, KEY_DIGITS, Template, letters};
 
 use crate::error::{Context, Error, Result};
 

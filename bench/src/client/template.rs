@@ -7,7 +7,7 @@
 
 use std::sync::OnceLock;
 
-use super::Endpoint;
+use super::{Endpoint, Sender};
 use crate::stats::{Random, mix};
 
 /// Digits of every number that is patched in: enough for 100 million keys.
@@ -15,16 +15,6 @@ pub const KEY_DIGITS: usize = 8;
 
 /// Bytes of random letters that payloads are cut from; far more than a store compresses together.
 const POOL_BYTES: usize = 1 << 20;
-
-/// The headers that every SDK sends. The signature is well-formed but made up: servers under test do not verify it.
-const FIXED_HEADERS: &str = "Content-Type: application/x-amz-json-1.0\r\n\
-    X-Amz-Date: 20260101T000000Z\r\n\
-    Authorization: AWS4-HMAC-SHA256 Credential=bench/20260101/us-east-1/dynamodb/aws4_request, \
-    SignedHeaders=content-type;host;x-amz-date;x-amz-target, \
-    Signature=0000000000000000000000000000000000000000000000000000000000000000\r\n";
-
-/// Operations of the other service, which reads streams.
-const STREAM_OPERATIONS: [&str; 4] = ["ListStreams", "DescribeStream", "GetShardIterator", "GetRecords"];
 
 /// The JSON body of a request, with numbered places for digits.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +43,13 @@ enum Content {
 /// A request that lacks only its numbers.
 #[derive(Clone, Debug)]
 pub struct Template {
+    authority: String,
+    operation: String,
+    /// Head and body.
     bytes: Vec<u8>,
+    /// Where the body begins.
+    body_at: usize,
+    /// Places in the body.
     slots: Vec<Slot>,
 }
 
@@ -104,6 +100,11 @@ impl Body {
         self
     }
 
+    /// The body with zeros for digits.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// How many numbers it takes.
     pub fn numbers(&self) -> usize {
         self.slots.iter().map(|slot| slot.number + 1).max().unwrap_or(0)
@@ -111,30 +112,37 @@ impl Body {
 }
 
 impl Template {
-    /// The POST request for one operation of the API.
+    /// The request for one operation of the API, with plain headers.
     pub fn new(endpoint: &Endpoint, operation: &str, body: &Body) -> Template {
-        let service = if STREAM_OPERATIONS.contains(&operation) { "DynamoDBStreams" } else { "DynamoDB" };
-        let mut bytes = format!(
-            "POST / HTTP/1.1\r\nHost: {}\r\nX-Amz-Target: {service}_20120810.{operation}\r\n{FIXED_HEADERS}Content-Length: {}\r\n\r\n",
-            endpoint.authority,
-            body.bytes.len()
-        )
-        .into_bytes();
-        let base = bytes.len();
-        bytes.extend_from_slice(&body.bytes);
-        let slots = body.slots.iter().map(|slot| Slot { offset: base + slot.offset, ..*slot }).collect();
-        Template { bytes, slots }
+        let template = Template {
+            authority: endpoint.authority.clone(),
+            operation: operation.to_owned(),
+            bytes: body.bytes.clone(),
+            body_at: 0,
+            slots: body.slots.clone(),
+        };
+        template.sent_by(Sender::Plain)
+    }
+
+    /// The same request from another client.
+    pub fn sent_by(&self, sender: Sender) -> Template {
+        let body = &self.bytes[self.body_at..];
+        let mut bytes = sender.head(&self.authority, &self.operation, body.len()).into_bytes();
+        let body_at = bytes.len();
+        bytes.extend_from_slice(body);
+        Template { bytes, body_at, ..self.clone() }
     }
 
     /// The request with these numbers. `numbers` must hold as many as the body has places for.
     pub fn fill(&mut self, numbers: &[u64]) -> &[u8] {
+        let body = &mut self.bytes[self.body_at..];
         for slot in &self.slots {
             let number = numbers[slot.number];
             match slot.content {
-                Content::Digits => write_digits(&mut self.bytes[slot.offset..slot.offset + KEY_DIGITS], number),
+                Content::Digits => write_digits(&mut body[slot.offset..slot.offset + KEY_DIGITS], number),
                 Content::Letters { length, further, seed } => {
                     let place = mix(number ^ mix(numbers[slot.number + further] ^ mix(seed)));
-                    self.bytes[slot.offset..slot.offset + length].copy_from_slice(letters(place, length));
+                    body[slot.offset..slot.offset + length].copy_from_slice(letters(place, length));
                 }
             }
         }
@@ -142,11 +150,11 @@ impl Template {
     }
 }
 
-/// Letters from the pool. At most half of it may be asked for at once.
-fn letters(place: u64, length: usize) -> &'static [u8] {
+/// Letters from the pool, which are those of base64. At most half of it may be asked for at once.
+pub fn letters(place: u64, length: usize) -> &'static [u8] {
     static POOL: OnceLock<Vec<u8>> = OnceLock::new();
     let pool = POOL.get_or_init(|| {
-        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let mut random = Random::new(1);
         (0..POOL_BYTES).map(|_| LETTERS[random.below(64) as usize]).collect()
     });
@@ -178,6 +186,9 @@ mod tests {
         assert!(text.contains("Content-Length: 22\r\n"), "{text}");
         assert!(text.contains("X-Amz-Target: DynamoDB_20120810.GetItem\r\n"), "{text}");
         assert!(template.fill(&[0, 99]).ends_with(b"[<00000000><00000099>]"));
+        let mut other = template.sent_by(Sender::Boto3).sent_by(Sender::JavaScript);
+        let text = String::from_utf8(other.fill(&[7, 8]).to_vec()).expect("ASCII");
+        assert!(text.ends_with("\r\n\r\n[<00000007><00000008>]") && text.contains("aws-sdk-js"), "{text}");
     }
 
     #[test]
@@ -189,7 +200,7 @@ mod tests {
         };
         let letters = fill(&item(1), [3, 4]);
         assert_eq!(letters, fill(&item(1), [3, 4]));
-        assert!(letters.iter().all(|letter| letter.is_ascii_alphanumeric() || b"-_".contains(letter)));
+        assert!(letters.iter().all(|letter| letter.is_ascii_alphanumeric() || b"+/".contains(letter)));
         for other in [fill(&item(1), [3, 5]), fill(&item(1), [2, 4]), fill(&item(2), [3, 4])] {
             assert_ne!(letters, other);
         }

@@ -14,3 +14,4 @@ pub use closed::{Closed, closed};
 pub use open::{Open, OpenOutcome, open};
 pub use tally::Outcome;
 pub use ticker::Ticker;
+pub use worker::Worker;

@@ -33,7 +33,7 @@ impl Worker {
         Ok(Worker {
             endpoint: endpoint.clone(),
             connection: Connection::open(endpoint).await?,
-            shapes: plan.shapes.clone(),
+            shapes: plan.shapes.iter().map(|shape| shape.sent_by(plan.style.sender(lane.index))).collect(),
             weight_total: plan.shapes.iter().map(|shape| shape.weight).sum(),
             random,
             lane,

@@ -8,6 +8,6 @@ mod usage;
 
 pub use clock::monotonic_ns;
 pub use describe::{Machine, date_utc};
-pub use process::{ProcessClock, listener_pid, own_cpu_ns, resident};
+pub use process::{ProcessClock, free_port, listener_pid, own_cpu_ns, resident};
 pub use system::{SystemTime, cores};
 pub use usage::disk_bytes;

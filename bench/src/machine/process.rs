@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::net::TcpListener;
 
 use super::clock;
 
@@ -38,6 +39,11 @@ pub fn resident(pid: u32) -> Option<(u64, u64)> {
     Some((field("VmRSS")?, field("VmHWM")?))
 }
 
+/// A port of the loopback interface that is free now.
+pub fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
 /// The process of this machine that listens on a TCP port, where it may be looked at.
 pub fn listener_pid(port: u16) -> Option<u32> {
     let inodes: Vec<String> =
@@ -69,7 +75,7 @@ mod tests {
 
     #[test]
     fn this_process_is_found_by_its_port_and_its_time_passes() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         assert_eq!(listener_pid(port), Some(std::process::id()));
         let clock = ProcessClock::of(std::process::id()).expect("we exist");

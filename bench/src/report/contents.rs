@@ -23,6 +23,8 @@ pub struct Report {
     pub in_memory: bool,
     /// The run was too short to measure anything.
     pub quick: bool,
+    /// What was asked for and could not be measured.
+    pub left_out: Option<String>,
     /// Names of the targets.
     pub names: Vec<String>,
     /// What was measured.

@@ -27,6 +27,7 @@ pub fn render(report: &Report) -> Vec<u8> {
     json.key("shards").u64(u64::from(report.shards.unwrap_or(1)));
     json.key("items").u64(settings.dataset.items);
     json.key("item_bytes").u64(settings.dataset.item_bytes);
+    json.key("load").str(settings.dataset.style.name());
     json.key("connections").u64(settings.connections);
     json.key("client_threads").u64(settings.threads);
     array(&mut json, "servers", &report.names, |json, name| {
@@ -68,8 +69,8 @@ fn closed(json: &mut JsonWriter<'_>, report: &Report, cell: &Cell) {
     number(json, "wall_ratio", cell.wall_ratio().map(|spread| spread.median));
     number(json, "client_cpu_us", Some(cell.client_cpu_us()));
     number(json, "fsyncs_per_request", cell.fsyncs_per_request());
-    number(json, "cpu_ratio_goal", cell.kind.goal().map(|goal| goal.cpu_ratio));
-    number(json, "wall_ratio_goal", cell.kind.goal().and_then(|goal| goal.wall_ratio));
+    number(json, "cpu_ratio_goal", cell.kind.goal(report.settings.dataset.style).map(|goal| goal.cpu_ratio));
+    number(json, "wall_ratio_goal", cell.kind.goal(report.settings.dataset.style).and_then(|goal| goal.wall_ratio));
     array(json, "repetitions", &cell.repetitions, |json, repetition| {
         json.begin_object();
         json.key("slice");

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::Report;
 use crate::session::{Cell, log_and_state};
 use crate::stats::{Spread, median};
-use crate::workload::Kind;
+use crate::workload::{Kind, Style};
 
 /// The whole page; `name` is that of the plot beside it.
 pub fn render(report: &Report, name: &str) -> String {
@@ -66,16 +66,26 @@ fn head(out: &mut String, report: &Report, name: &str) {
     line!(out, "Command: `{}`{revision}  ", report.command);
     line!(
         out,
-        "{} {started}. {} items of {}; {} connections, {} client thread(s); {} × {} s per field after {} s of warm-up.  ",
+        "{} {started}. {} items of {}: {}; {} connections, {} client thread(s); {} × {} s per field after {} s of warm-up.  ",
         report.names[0],
         settings.dataset.items,
         settings.dataset.item_size(),
+        settings.dataset.style.describe(),
         settings.connections,
         settings.threads,
         settings.repetitions,
         settings.measure.as_secs_f64(),
         settings.warm_up.as_secs_f64(),
     );
+    if let Some(left_out) = &report.left_out {
+        line!(out, "{left_out}  ");
+    }
+    if report.names.iter().any(|name| name.starts_with("PostgreSQL")) {
+        line!(
+            out,
+            "PostgreSQL: its defaults, every commit synced; rows of the same size in three columns; prepared statements, values in binary; GetItem is a SELECT by key, PutItem an upsert.  "
+        );
+    }
     let calibrations = &report.results.calibrations;
     let cpu = median(calibrations.iter().filter_map(|figures| figures.server_cpu_us));
     let rate = median(calibrations.iter().map(|figures| figures.per_second));
@@ -102,7 +112,13 @@ fn beside(out: &mut String, report: &Report) {
     for kind in &report.settings.kinds {
         let cells = report.results.cells.iter().filter(|cell| cell.kind == *kind);
         let fields: Vec<String> = cells.map(both_ratios).collect();
-        line!(out, "| {} | {} | {} |", title(report, *kind), fields.join(" | "), goal(*kind));
+        line!(
+            out,
+            "| {} | {} | {} |",
+            title(report, *kind),
+            fields.join(" | "),
+            goal(*kind, report.settings.dataset.style)
+        );
     }
     line!(out, "");
 }
@@ -142,7 +158,7 @@ fn closed(out: &mut String, report: &Report, target: usize) {
             figure(cell.server_cpu_us()),
             spread(cell.cpu_ratio()),
             spread(cell.wall_ratio()),
-            if report.has_goals() { verdict(cell) } else { "–".to_owned() },
+            if report.has_goals() { verdict(cell, report.settings.dataset.style) } else { "–".to_owned() },
             figure(fsyncs),
             figure(Some(cell.client_cpu_us())),
             cell.disturbed() * 100.0,
@@ -278,8 +294,8 @@ fn title(report: &Report, kind: Kind) -> String {
     kind.title(&report.settings.dataset.item_size())
 }
 
-fn goal(kind: Kind) -> String {
-    match kind.goal() {
+fn goal(kind: Kind, style: Style) -> String {
+    match kind.goal(style) {
         None => "–".to_owned(),
         Some(goal) => {
             let wall = match (goal.wall_ratio, goal.per_second) {
@@ -292,14 +308,14 @@ fn goal(kind: Kind) -> String {
     }
 }
 
-fn verdict(cell: &Cell) -> String {
-    let Some(goal) = cell.kind.goal() else { return "–".to_owned() };
+fn verdict(cell: &Cell, style: Style) -> String {
+    let Some(goal) = cell.kind.goal(style) else { return "–".to_owned() };
     let cpu = cell.cpu_ratio().map(|ratio| ratio.median <= goal.cpu_ratio);
     let wall = match goal.wall_ratio {
         Some(wall) => cell.wall_ratio().map(|ratio| ratio.median >= wall),
         None => goal.per_second.map(|rate| cell.per_second() >= rate),
     };
-    let text = self::goal(cell.kind);
+    let text = self::goal(cell.kind, style);
     let (left, right) = text.split_once(" / ").expect("a goal has two parts");
     format!("{left}{} / {right}{}", mark(cpu), mark(wall))
 }
@@ -369,7 +385,9 @@ mod tests {
     #[test]
     fn every_goal_has_two_parts() {
         for kind in Kind::ALL {
-            assert!(kind.goal().is_none() || goal(kind).contains(" / "), "{kind:?}");
+            for style in [Style::Plain, Style::Sdk] {
+                assert!(kind.goal(style).is_none() || goal(kind, style).contains(" / "), "{kind:?}");
+            }
         }
     }
 }

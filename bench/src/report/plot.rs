@@ -9,7 +9,7 @@ use super::canvas::Canvas;
 use super::markdown::figure;
 use crate::error::Result;
 use crate::session::Cell;
-use crate::workload::Kind;
+use crate::workload::{Kind, Style};
 
 const MARGIN: i32 = 24;
 const LABELS: i32 = 270;
@@ -46,7 +46,7 @@ struct Panel {
     title: &'static str,
     scale: Scale,
     value: fn(&Cell) -> Option<f64>,
-    goal: fn(Kind) -> Option<f64>,
+    goal: fn(Kind, Style) -> Option<f64>,
 }
 
 impl Scale {
@@ -79,14 +79,15 @@ pub fn render(report: &Report) -> Result<Vec<u8>> {
     let width = MARGIN + LABELS + 2 * (PANEL + FIGURE + MARGIN);
     let mut canvas = Canvas::new(width as u32, (bottom + 2 * MARGIN) as u32);
     legend(&mut canvas, report);
-    for panel in panels(cells) {
+    let style = report.settings.dataset.style;
+    for panel in panels(cells, style) {
         grid(&mut canvas, &panel, bottom);
         for (index, kind) in report.settings.kinds.iter().enumerate() {
             let top = TOP + row * index as i32;
             for cell in cells.iter().filter(|cell| cell.kind == *kind) {
                 bar(&mut canvas, &panel, cell, top + BAR * cell.target as i32);
             }
-            if let Some(goal) = (panel.goal)(*kind) {
+            if let Some(goal) = (panel.goal)(*kind, style) {
                 let at = panel.left + panel.scale.pixels(goal);
                 canvas.bar(at - 1, top - 3, 3, (row - ROW_GAP + 6) as u32, BLACK);
             }
@@ -100,10 +101,10 @@ pub fn render(report: &Report) -> Result<Vec<u8>> {
     canvas.png()
 }
 
-fn panels(cells: &[Cell]) -> [Panel; 2] {
+fn panels(cells: &[Cell], style: Style) -> [Panel; 2] {
     let cpu = |cell: &Cell| cell.cpu_ratio().map(|spread| spread.median);
     let rate = |cell: &Cell| (!cell.unsupported).then(|| cell.per_second());
-    let cpu_goals = cells.iter().filter_map(|cell| cell.kind.goal()).map(|goal| goal.cpu_ratio);
+    let cpu_goals = cells.iter().filter_map(|cell| cell.kind.goal(style)).map(|goal| goal.cpu_ratio);
     let left = MARGIN + LABELS;
     [
         Panel {
@@ -111,14 +112,14 @@ fn panels(cells: &[Cell]) -> [Panel; 2] {
             title: "server CPU per request / a bare HTTP server's: shorter is better",
             scale: Scale::over(cells.iter().filter_map(cpu).chain(cpu_goals)),
             value: cpu,
-            goal: |kind| kind.goal().map(|goal| goal.cpu_ratio),
+            goal: |kind, style| kind.goal(style).map(|goal| goal.cpu_ratio),
         },
         Panel {
             left: left + PANEL + FIGURE + MARGIN,
             title: "requests/s: longer is better",
             scale: Scale::over(cells.iter().filter_map(rate)),
             value: rate,
-            goal: |_| None,
+            goal: |_, _| None,
         },
     ]
 }

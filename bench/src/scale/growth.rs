@@ -3,7 +3,7 @@
 use super::run::{Scale, figure, mib};
 use crate::error::Result;
 use crate::session::{Footprint, Results, Settings, log_and_state, progress, run};
-use crate::workload::{Dataset, Kind};
+use crate::workload::{Dataset, Kind, Style};
 
 /// What larger numbers of items could make slower.
 const OF_ITEMS: [Kind; 6] =
@@ -25,7 +25,7 @@ pub fn of_items(scale: &mut Scale, counts: &[u64], item_bytes: u64) -> Result<St
     );
     for &items in counts {
         progress(&format!("{items} items"));
-        let dataset = Dataset { items: items.max(scale.connections * 4).max(400), item_bytes };
+        let dataset = Dataset { items: items.max(scale.connections * 4).max(400), item_bytes, style: Style::Plain };
         let results = measured(scale, dataset, &OF_ITEMS)?;
         text += &row(&items.to_string(), &results);
     }
@@ -40,7 +40,7 @@ pub fn of_sizes(scale: &mut Scale, sizes: &[u64]) -> Result<String> {
     for &item_bytes in sizes {
         progress(&format!("items of {item_bytes} bytes"));
         let items = (SIZES_PAYLOAD_BYTES / item_bytes).clamp(400, 10_000);
-        let results = measured(scale, Dataset { items, item_bytes }, &OF_SIZES)?;
+        let results = measured(scale, Dataset { items, item_bytes, style: Style::Plain }, &OF_SIZES)?;
         text += &row(&item_bytes.to_string(), &results);
     }
     Ok(text)

@@ -5,7 +5,7 @@ use crate::client::Caller;
 use crate::error::Result;
 use crate::machine::{monotonic_ns, resident};
 use crate::session::progress;
-use crate::workload::{Dataset, get_from_tables, load_tables, put_into_tables};
+use crate::workload::{Dataset, Style, get_from_tables, load_tables, put_into_tables};
 
 /// Items of all tables together.
 const ITEMS: u64 = 10_000;
@@ -21,7 +21,7 @@ pub fn table(scale: &mut Scale, counts: &[u64], item_bytes: u64) -> Result<Strin
         let target = scale.start()?;
         let mut caller = Caller::new(&target.endpoint)?;
         let items = (ITEMS / tables).max(1);
-        let dataset = Dataset { items, item_bytes };
+        let dataset = Dataset { items, item_bytes, style: Style::Plain };
         let start = monotonic_ns();
         load_tables(&mut caller, dataset, tables, items)?;
         let seconds = (monotonic_ns() - start) as f64 / 1e9;

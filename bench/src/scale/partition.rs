@@ -5,7 +5,7 @@ use crate::client::Caller;
 use crate::error::Result;
 use crate::machine::{monotonic_ns, resident};
 use crate::session::progress;
-use crate::workload::{Dataset, Table, load_partition, pages_at};
+use crate::workload::{Dataset, Style, Table, load_partition, pages_at};
 
 /// Where pages begin, in thousandths of the partition; the last as near to its end as full pages are.
 const PLACES: [u64; 5] = [0, 250, 500, 750, 1_000];
@@ -18,7 +18,7 @@ pub fn table(scale: &mut Scale, rows: u64) -> Result<String> {
     let target = scale.start()?;
     let mut caller = Caller::new(&target.endpoint)?;
     let start = monotonic_ns();
-    load_partition(&mut caller, Dataset { items: rows, item_bytes: 200 }, Table::Query100, rows)?;
+    load_partition(&mut caller, Dataset { items: rows, item_bytes: 200, style: Style::Plain }, Table::Query100, rows)?;
     let seconds = (monotonic_ns() - start) as f64 / 1e9;
     let mut text = format!(
         "\n## One partition of {rows} rows of 200 B: Query of 100 rows behind a key\n\nLoaded in {seconds:.1} s, RSS {} MiB then.\n\n\

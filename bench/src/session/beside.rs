@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::load::{Closed, Outcome};
 use crate::stats::median;
 use crate::target::Target;
-use crate::workload::{Plan, calibration};
+use crate::workload::{Plan, Style, calibration};
 
 /// The calibrator, running.
 pub struct Beside {
@@ -33,7 +33,7 @@ impl Beside {
     /// When it does not start.
     pub fn start(calibrate: Duration) -> Result<Beside> {
         let calibrator = Calibrator::start(1)?;
-        let calibration = calibration(&calibrator.endpoint, REPLY_BYTES);
+        let calibration = calibration(&calibrator.endpoint, REPLY_BYTES, Style::Plain);
         Ok(Beside { calibrator, calibration, calibrate })
     }
 

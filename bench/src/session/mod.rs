@@ -14,6 +14,8 @@ pub use footprint::{Footprint, log_and_state};
 pub use settings::Settings;
 pub use slice::{Figures, Slice, measure};
 
+use slice::measure_with;
+
 use crate::calibrator::{Calibrator, REPLY_BYTES};
 use crate::client::Caller;
 use crate::disk::DiskFile;
@@ -21,6 +23,7 @@ use crate::error::{Context, Result};
 use crate::group_commit::{self, GroupCell};
 use crate::load::{Closed, Open, Outcome, open};
 use crate::machine::monotonic_ns;
+use crate::postgres::Work;
 use crate::target::Target;
 use crate::workload::{Kind, Plan, Table, calibration, load, verify};
 
@@ -58,7 +61,7 @@ pub struct Session<'a> {
 /// When a server cannot be reached, or refuses to be loaded. Wrong answers are results, not errors.
 pub fn run(settings: &Settings, targets: &mut [Target], footprints: Vec<Footprint>) -> Result<Results> {
     let calibrator = Calibrator::start(1)?;
-    let calibration = calibration(&calibrator.endpoint, REPLY_BYTES);
+    let calibration = calibration(&calibrator.endpoint, REPLY_BYTES, settings.dataset.style);
     let results = Results { footprints, ..Results::default() };
     let mut session = Session { settings, targets, calibrator, calibration, generation: 0, results };
     session.load()?;
@@ -86,6 +89,11 @@ impl Session<'_> {
             progress(&format!("loading {} items into {}", self.settings.dataset.items, target.name));
             let mut caller = Caller::new(&target.endpoint)?;
             let start = monotonic_ns();
+            if let Some(postgres) = &target.postgres {
+                postgres.load(self.settings.dataset)?;
+                footprint.load_seconds = (monotonic_ns() - start) as f64 / 1e9;
+                continue;
+            }
             for table in &tables {
                 load(&mut caller, self.settings.dataset, *table)
                     .context(|| format!("loading {} into {}", table.name(), target.name))?;
@@ -143,6 +151,17 @@ impl Session<'_> {
     fn slice(&mut self, kind: Kind, target: usize) -> Result<Slice> {
         self.generation += 1;
         let target = &self.targets[target];
+        if let Some(postgres) = &target.postgres {
+            let Some(work) = Work::beside(kind, self.settings.dataset, self.generation) else {
+                return Ok(Slice::unsupported());
+            };
+            let warm_up = postgres.run(work, self.closed(self.settings.warm_up))?;
+            let how = self.closed(self.settings.measure);
+            let slice = measure_with(|| postgres.cpu_ns(), || postgres.run(work, how))?;
+            let wrong = warm_up.first_wrong.or(slice.outcome.first_wrong.clone()).or(postgres.read_back(work)?);
+            self.results.problems.extend(wrong.map(|text| format!("{}, {}: {text}", target.name, kind.slug())));
+            return Ok(slice);
+        }
         let mut caller = Caller::new(&target.endpoint)?;
         let plan = Plan::new(kind, self.settings.dataset, &mut caller, self.generation)?;
         let warm_up = measure(&target.endpoint, || None, &plan, self.closed(self.settings.warm_up))?;
@@ -160,6 +179,9 @@ impl Session<'_> {
             for target in 0..self.targets.len() {
                 self.generation += 1;
                 let server = &self.targets[target];
+                if server.postgres.is_some() {
+                    continue;
+                }
                 let mut caller = Caller::new(&server.endpoint)?;
                 let plan = Plan::new(kind, self.settings.dataset, &mut caller, self.generation)?;
                 let how = Open {
@@ -186,7 +208,7 @@ impl Session<'_> {
         for &writers in &self.settings.writers {
             progress(&format!("group commit: {writers} writers"));
             let mut cells = vec![group_commit::measure_yardstick(self.settings, &disk, writers)?];
-            for target in 0..self.targets.len() {
+            for target in (0..self.targets.len()).filter(|at| self.targets[*at].postgres.is_none()) {
                 cells.push(group_commit::measure_cell(self.settings, &disk, &self.targets[target], target, writers)?);
             }
             for cell in &cells {

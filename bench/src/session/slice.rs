@@ -34,10 +34,23 @@ pub struct Slice {
     pub counters: BTreeMap<String, f64>,
 }
 
+impl Slice {
+    /// That of a workload which the server does not know.
+    pub fn unsupported() -> Slice {
+        let outcome = Outcome { wrong: 1, unknown: 1, ..Outcome::default() };
+        Slice { outcome, ..Slice::default() }
+    }
+}
+
 /// Runs a closed loop and reads the clocks before and after.
 pub fn measure(endpoint: &Endpoint, server_cpu: impl Fn() -> Option<u64>, plan: &Plan, how: Closed) -> Result<Slice> {
+    measure_with(server_cpu, || closed(endpoint, plan, how))
+}
+
+/// Runs a load and reads the clocks before and after.
+pub fn measure_with(server_cpu: impl Fn() -> Option<u64>, run: impl FnOnce() -> Result<Outcome>) -> Result<Slice> {
     let (system, server, client) = (SystemTime::now(), server_cpu(), own_cpu_ns());
-    let outcome = closed(endpoint, plan, how)?;
+    let outcome = run()?;
     let server_ns = server_cpu().zip(server).map(|(after, before)| after - before);
     let client_ns = own_cpu_ns() - client;
     let system = SystemTime::now().since(system);

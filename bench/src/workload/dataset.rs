@@ -1,11 +1,13 @@
 //! What lies in the tables, as templates.
 
+use dynamo_protocol::ops::read_item;
+use dynamo_protocol::size::item_bytes;
+
+use super::Style;
 use crate::client::Body;
 
 /// Rows of a query table are 200 B each, as DynamoDB bills them.
 const ROW_BYTES: u64 = 200;
-/// `v-00000000 g-00000000 ` in front of the letters.
-const STAMPS_BYTES: u64 = 22;
 /// The query tables hold at most so many rows; partitions, not rows, are what a Query of one partition sees.
 const ROWS_MAX: u64 = 10_000;
 /// The tables with indexes, with a stream and with items that expire hold at most so many items.
@@ -69,6 +71,8 @@ pub struct Dataset {
     pub items: u64,
     /// Size of each as DynamoDB bills it: names and values.
     pub item_bytes: u64,
+    /// What items are made of.
+    pub style: Style,
 }
 
 impl Dataset {
@@ -86,8 +90,12 @@ impl Dataset {
 
     /// Bytes of a table's items as DynamoDB bills them, and again for every index: they hold whole items.
     pub fn payload_bytes(&self, table: Table) -> u64 {
-        let row_bytes = if table.rows_per_partition().is_some() { ROW_BYTES } else { self.item_bytes };
-        self.rows(table) * row_bytes * (1 + table.indexes() as u64)
+        self.rows(table) * self.bytes_of(table) * (1 + table.indexes() as u64)
+    }
+
+    /// Size of an item of this table, as DynamoDB bills it.
+    fn bytes_of(&self, table: Table) -> u64 {
+        if table.rows_per_partition().is_some() { ROW_BYTES } else { self.item_bytes }
     }
 
     /// The size of an item as text: `1 KB`, `100 B`.
@@ -102,23 +110,62 @@ impl Dataset {
     /// An item of this table. Number 0 is its key (for query tables: 0 the partition, 1 the row); of tables with
     /// indexes, number *i* is the *i*-th index key; of that with items that expire, number 1 is when, in about 80 years. `generation` tells which slice wrote it.
     pub fn item(&self, table: Table, generation: u64) -> Body {
-        if table.rows_per_partition().is_some() {
-            let key = Body::new(r#"{"pk":{"S":"part-"#).digits(0).text(r#""},"sk":{"S":"row-"#).digits(1);
-            let row = key.text(r#""},"payload":{"S":""#);
-            // Names and values: pk 2 + 13, sk 2 + 12, payload 7 + the rest.
-            return stamped(row, ROW_BYTES, 2 + 13 + 2 + 12 + 7, 1, generation).text(r#""}}"#);
-        }
-        let mut item = Body::new(r#"{"pk":{"S":"item-"#).digits(0).text(r#""},"n":{"N":"0"}"#);
+        let payload = stamped(generation, self.letters(table), further(table));
+        self.others(table, generation).text(r#","payload":"#).append(&payload, 0).text("}")
+    }
+
+    /// The attributes of an item before its payload.
+    fn others(&self, table: Table, generation: u64) -> Body {
+        let mut item = match table.rows_per_partition() {
+            Some(_) => {
+                Body::new(r#"{"pk":{"S":"part-"#).digits(0).text(r#""},"sk":{"S":"row-"#).digits(1).text(r#""}"#)
+            }
+            None => Body::new(r#"{"pk":{"S":"item-"#).digits(0).text(r#""},"n":{"N":"0"}"#),
+        };
         for index in 1..=table.indexes() {
             item = item.text(&format!(r#","g{index}":{{"S":"group-"#)).digits(index).text(r#""}"#);
         }
         if table == Table::Expiring {
             item = item.text(r#","ttl":{"N":"41"#).digits(1).text(r#""}"#);
         }
-        // pk 2 + 13, n 1 + 2, payload 7 + the rest, each index key 2 + 14, ttl 3 + 6.
-        let expiry = if table == Table::Expiring { 3 + 6 } else { 0 };
-        let others = 2 + 13 + 3 + 7 + 16 * table.indexes() as u64 + expiry;
-        stamped(item.text(r#","payload":{"S":""#), self.item_bytes, others, 0, generation).text(r#""}}"#)
+        match self.style {
+            Style::Plain => item,
+            Style::Sdk => self.of_all_types(item, table, generation),
+        }
+    }
+
+    /// Nine attributes more: with keys, counter or row, and payload they are twelve. The long ones share the size evenly.
+    fn of_all_types(&self, item: Body, table: Table, generation: u64) -> Body {
+        /// What names and short values take of a sixth of the size.
+        const FIXED_BYTES: u64 = 28;
+        let share = (self.bytes_of(table) / 6).saturating_sub(FIXED_BYTES) as usize;
+        // Each attribute has letters of its own, in each generation others.
+        let mut seed = generation << 8;
+        let mut letters = |body: Body, length: usize| {
+            seed += 1;
+            body.letters(length, 0, further(table), seed)
+        };
+        let item = letters(item.text(r#","title":{"S":""#), share);
+        // Four letters are three bytes.
+        let item = letters(item.text(r#""},"photo":{"B":""#), share / 3 * 4);
+        let item = item.text(r#""},"price":{"N":"1"#).digits(0).text(r#"4711.25"},"active":{"BOOL":true}"#);
+        let item = letters(item.text(r#","deleted":{"NULL":true},"tags":{"SS":["a-"#), share / 3);
+        let item = letters(item.text(r#"","b-"#), share / 3);
+        let item = letters(item.text(r#"","c-"#), share / 3);
+        // Numbers begin and end in digits other than zero: their size is always the same.
+        let item =
+            item.text(r#""]},"scores":{"NS":["1"#).digits(0).text(r#"1","2"#).digits(0).text(r#"1","3"#).digits(0);
+        let item = letters(item.text(r#"1"]},"history":{"L":[{"S":""#), share);
+        let item = item.text(r#""},{"N":"7"}]},"address":{"M":{"zip":{"N":"1"#).digits(0);
+        let item = letters(item.text(r#"1"},"street":{"S":""#), share);
+        item.text(r#""}}}"#)
+    }
+
+    /// The letters of the payload that bring an item to its size.
+    fn letters(&self, table: Table) -> usize {
+        let least = self.others(table, 0).text(r#","payload":"#).append(&stamped(0, 0, further(table)), 0).text("}");
+        let least = item_bytes(&read_item(least.bytes()).expect("an item with zeros for numbers"));
+        (self.bytes_of(table) as usize).saturating_sub(least)
     }
 
     /// The key of an item of a table without a sort key, with number 0.
@@ -131,9 +178,9 @@ impl Dataset {
         Body::new(r#"{"S":"item-"#).digits(0).text(r#""}"#)
     }
 
-    /// The value of the payload attribute alone, with number 0.
+    /// The value of the payload attribute of the main table's items alone, with number 0.
     pub fn payload(&self, generation: u64) -> Body {
-        stamped(Body::new(r#"{"S":""#), self.item_bytes, 2 + 13 + 3 + 7, 0, generation).text(r#""}"#)
+        stamped(generation, self.letters(Table::Items), 0)
     }
 
     /// The UpdateTimeToLive request, for the table that has items that expire.
@@ -175,11 +222,15 @@ impl Dataset {
     }
 }
 
-/// The text of a payload: the stamps, and as many letters as bring the item to its size. `others` is what the item's
-/// names and other values take; the letters depend on number 0 and number `further`.
-fn stamped(item: Body, item_bytes: u64, others: u64, further: usize, generation: u64) -> Body {
-    let letters = item_bytes.saturating_sub(others + STAMPS_BYTES) as usize;
-    item.text("v-").digits(0).text(&format!(" g-{generation:08} ")).letters(letters, 0, further, generation)
+/// The value of a payload: the stamps, and so many letters that depend on number 0 and number `further`.
+fn stamped(generation: u64, letters: usize, further: usize) -> Body {
+    let stamps = Body::new(r#"{"S":"v-"#).digits(0).text(&format!(" g-{generation:08} "));
+    stamps.letters(letters, 0, further, generation).text(r#""}"#)
+}
+
+/// The number behind the first one that the letters of a table's items depend on: rows differ within their partition.
+fn further(table: Table) -> usize {
+    usize::from(table.rows_per_partition().is_some())
 }
 
 #[cfg(test)]
@@ -188,15 +239,31 @@ mod tests {
     use crate::client::{Endpoint, Template, scan};
 
     #[test]
-    fn items_have_their_size() {
-        let dataset = Dataset { items: 100, item_bytes: 1024 };
-        let mut template = Template::new(&Endpoint::local(1), "PutItem", &dataset.item(Table::OneIndex, 3));
-        let text = template.fill(&[42, 7]);
-        let payload = scan::value(text, "payload").and_then(|value| scan::value(value, "S")).expect("a payload");
-        // Names pk, n, g1, payload; values item-00000042 (13), 0 (2 as billed), group-00000007 (14), and the payload.
-        let billed = 2 + 13 + 1 + 2 + 2 + 14 + 7 + (payload.len() - 2);
-        assert_eq!(billed, 1024);
-        assert!(payload.starts_with(b"\"v-00000042 g-00000003 "), "{}", String::from_utf8_lossy(payload));
+    fn items_have_their_size_and_say_who_they_are() {
+        for (style, attributes) in [(Style::Plain, 3), (Style::Sdk, 12)] {
+            let dataset = Dataset { items: 100, item_bytes: 1024, style };
+            for table in [Table::Items, Table::Query10, Table::OneIndex] {
+                let mut template = Template::new(&Endpoint::local(1), "PutItem", &dataset.item(table, 3));
+                let text = template.fill(&[42, 7]);
+                let body = memchr::memmem::find(text, b"\r\n\r\n").expect("a head") + 4;
+                let item = read_item(&text[body..]).expect("an item");
+                assert_eq!(item_bytes(&item) as u64, dataset.bytes_of(table), "{table:?} {style:?}");
+                let more = table.indexes();
+                assert_eq!(item.len(), attributes + more, "{table:?} {style:?}");
+                let payload = scan::value(text, "payload").and_then(|value| scan::text(value, "S"));
+                let payload = payload.expect("a payload");
+                assert!(payload.starts_with("v-00000042 g-00000003 "), "{payload}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_item_of_all_types_has_all_types() {
+        let dataset = Dataset { items: 100, item_bytes: 1024, style: Style::Sdk };
+        let item = dataset.item(Table::Items, 0);
+        for name in ["S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS"] {
+            assert!(scan::contains(item.bytes(), format!("{{\"{name}\":").as_bytes()), "no {name}");
+        }
     }
 
     #[test]

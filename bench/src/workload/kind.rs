@@ -1,6 +1,6 @@
 //! The list of workloads.
 
-use super::Table;
+use super::{Style, Table};
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,23 +113,29 @@ impl Kind {
         }
     }
 
-    /// What we aim at, every write synced to disk; `None` for rows without a goal.
-    pub fn goal(self) -> Option<Goal> {
-        let goal = |cpu_ratio, wall_ratio| Some(Goal { cpu_ratio, wall_ratio: Some(wall_ratio), per_second: None });
+    /// What we aim at with this load, every write synced to disk; `None` for rows without a goal.
+    pub fn goal(self, style: Style) -> Option<Goal> {
+        let goal = |plain: (f64, f64), sdk_cpu_ratio| match style {
+            Style::Plain => Some(Goal { cpu_ratio: plain.0, wall_ratio: Some(plain.1), per_second: None }),
+            Style::Sdk => Some(Goal { cpu_ratio: sdk_cpu_ratio, wall_ratio: None, per_second: None }),
+        };
         match self {
-            Kind::GetItem => goal(2.5, 0.55),
-            Kind::PutItem => goal(9.0, 0.17),
-            Kind::UpdateItem => goal(10.0, 0.16),
-            Kind::Query10 => goal(5.0, 0.33),
-            Kind::Query100 => goal(16.0, 0.12),
-            Kind::Scan => Some(Goal { cpu_ratio: 700.0, wall_ratio: None, per_second: Some(250.0) }),
-            Kind::BatchGetItem => goal(25.0, 0.07),
-            Kind::BatchWriteItem => goal(120.0, 0.015),
-            Kind::TransactGetItems => goal(6.0, 0.25),
-            Kind::TransactWriteItems => goal(25.0, 0.07),
-            Kind::YcsbB => goal(3.3, 0.42),
+            Kind::GetItem => goal((2.5, 0.55), 2.0),
+            Kind::PutItem => goal((9.0, 0.17), 5.0),
+            Kind::UpdateItem => goal((10.0, 0.16), 5.5),
+            Kind::Query10 => goal((5.0, 0.33), 4.0),
+            Kind::Query100 => goal((16.0, 0.12), 8.0),
+            Kind::Scan => match style {
+                Style::Plain => Some(Goal { cpu_ratio: 700.0, wall_ratio: None, per_second: Some(250.0) }),
+                Style::Sdk => Some(Goal { cpu_ratio: 300.0, wall_ratio: None, per_second: None }),
+            },
+            Kind::BatchGetItem => goal((25.0, 0.07), 12.0),
+            Kind::BatchWriteItem => goal((120.0, 0.015), 60.0),
+            Kind::TransactGetItems => goal((6.0, 0.25), 4.0),
+            Kind::TransactWriteItems => goal((25.0, 0.07), 11.0),
+            Kind::YcsbB => goal((3.3, 0.42), 2.6),
             // A quarter more than without a stream.
-            Kind::PutItemStream => goal(11.25, 0.14),
+            Kind::PutItemStream => goal((11.25, 0.14), 6.25),
             Kind::PutItemOneIndex
             | Kind::PutItemThreeIndexes
             | Kind::Select

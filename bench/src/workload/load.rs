@@ -192,10 +192,11 @@ async fn write_batch(connection: &mut Connection, request: &[u8]) -> Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workload::Style;
 
     #[test]
     fn rows_fill_partitions_in_turn() {
-        let dataset = Dataset { items: 100, item_bytes: 200 };
+        let dataset = Dataset { items: 100, item_bytes: 200, style: Style::Plain };
         let filling = |table| Filling { dataset, table, rows: 100, one_partition: false };
         assert_eq!(filling(Table::Query10).numbers(37), [3, 7]);
         assert_eq!(Filling { one_partition: true, ..filling(Table::Query10) }.numbers(37), [0, 37]);
@@ -206,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_batch_has_places_for_all_its_items() {
-        let dataset = Dataset { items: 100, item_bytes: 200 };
+        let dataset = Dataset { items: 100, item_bytes: 200, style: Style::Plain };
         assert_eq!(batch_write(&dataset, Table::Query10, 0, 25).numbers(), 50);
         assert_eq!(batch_write(&dataset, Table::Items, 0, 25).numbers(), 25);
     }

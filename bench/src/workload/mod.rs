@@ -14,6 +14,7 @@ mod draw;
 mod kind;
 mod load;
 mod plan;
+mod style;
 mod walk;
 
 pub use after::verify;
@@ -23,3 +24,4 @@ pub use draw::{Draw, Lane};
 pub use kind::Kind;
 pub use load::{load, load_partition, load_tables};
 pub use plan::{Plan, Shape, calibration, get_from_tables, pages_at, put_calibration, put_into_tables};
+pub use style::Style;

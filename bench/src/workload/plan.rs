@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::check::records;
 use super::load::table_name;
 use super::walk::{sum_of_counters, walk};
-use super::{Check, Dataset, Draw, Kind, Table};
-use crate::client::{Body, Caller, Endpoint, Template, scan};
+use super::{Check, Dataset, Draw, Kind, Style, Table};
+use crate::client::{Body, Caller, Endpoint, Sender, Template, scan};
 use crate::error::{Error, Result};
 use crate::stats::Zipf;
 
@@ -42,6 +42,8 @@ pub struct Plan {
     pub shapes: Vec<Shape>,
     /// What must hold afterwards.
     pub after: After,
+    /// Who sends it.
+    pub style: Style,
 }
 
 /// What is checked after a slice.
@@ -72,17 +74,19 @@ fn counters_before(caller: &mut Caller, items: u64) -> Result<After> {
 }
 
 /// The plan whose requests the calibrator answers: a GetItem's bytes, a fixed reply.
-pub fn calibration(endpoint: &Endpoint, reply_bytes: usize) -> Plan {
+pub fn calibration(endpoint: &Endpoint, reply_bytes: usize, style: Style) -> Plan {
     let template = Template::new(endpoint, "GetItem", &get_item(Table::Items));
     let draw = Draw::Independent { items: 10_000, count: 1 };
-    Plan { shapes: vec![read("GetItem", template, draw, Check::Bytes(reply_bytes))], after: After::Nothing }
+    let shapes = vec![read("GetItem", template, draw, Check::Bytes(reply_bytes))];
+    Plan { shapes, after: After::Nothing, style }
 }
 
 /// The plan whose requests a calibrator that syncs answers: a PutItem's bytes.
 pub fn put_calibration(endpoint: &Endpoint, dataset: &Dataset) -> Plan {
     let template = Template::new(endpoint, "PutItem", &put_item(dataset, Table::Items, 0));
     let draw = Draw::Independent { items: 10_000, count: 1 };
-    Plan { shapes: vec![read("PutItem", template, draw, Check::Empty)], after: After::Nothing }
+    let shapes = vec![read("PutItem", template, draw, Check::Empty)];
+    Plan { shapes, after: After::Nothing, style: dataset.style }
 }
 
 impl Plan {
@@ -97,7 +101,8 @@ impl Plan {
         let one = Draw::Distinct { items, count: 1 };
         let put = put_item(&dataset, table, generation);
         let read_back = After::ReadBack { table, generation };
-        let plan = |shape: Shape, after: After| Plan { shapes: vec![shape], after };
+        let style = dataset.style;
+        let plan = |shape: Shape, after: After| Plan { shapes: vec![shape], after, style };
         Ok(match kind {
             Kind::GetItem => {
                 plan(read("GetItem", template("GetItem", &get_item(table)), one, Check::Items), After::Nothing)
@@ -127,8 +132,8 @@ impl Plan {
                 let draw = Draw::Distinct { items: items / rows, count: 1 };
                 plan(read("Query", template("Query", &query(table)), draw, Check::Rows(rows)), After::Nothing)
             }
-            Kind::GetRecords => Plan { shapes: record_pages(caller, table)?, after: After::Nothing },
-            Kind::Scan => Plan { shapes: scan_pages(caller, table)?, after: After::Nothing },
+            Kind::GetRecords => Plan { shapes: record_pages(caller, table)?, after: After::Nothing, style },
+            Kind::Scan => Plan { shapes: scan_pages(caller, table)?, after: After::Nothing, style },
             Kind::BatchGetItem => {
                 let draw = Draw::Distinct { items, count: BATCH };
                 let body = batch_get(table);
@@ -156,7 +161,7 @@ impl Plan {
                 let update = template("UpdateItem", &set_payload(&dataset, generation));
                 let writes = write("UpdateItem", update, zipf, Check::Empty);
                 let shapes = vec![Shape { weight: 95, ..reads }, Shape { weight: 5, ..writes }];
-                Plan { shapes, after: read_back }
+                Plan { shapes, after: read_back, style }
             }
         })
     }
@@ -169,7 +174,7 @@ pub fn get_from_tables(endpoint: &Endpoint, tables: u64, items: u64) -> Plan {
         let body = get_item(Table::Items).renamed(Table::Items.name(), &table_name(number));
         read("GetItem", Template::new(endpoint, "GetItem", &body), draw.clone(), Check::Items)
     };
-    Plan { shapes: (0..tables).map(shape).collect(), after: After::Nothing }
+    Plan { shapes: (0..tables).map(shape).collect(), after: After::Nothing, style: Style::Plain }
 }
 
 /// PutItem into one of so many tables, each with so many items.
@@ -179,7 +184,7 @@ pub fn put_into_tables(endpoint: &Endpoint, dataset: &Dataset, tables: u64, item
         let body = put_item(dataset, Table::Items, generation).renamed(Table::Items.name(), &table_name(number));
         write("PutItem", Template::new(endpoint, "PutItem", &body), draw.clone(), Check::Empty)
     };
-    Plan { shapes: (0..tables).map(shape).collect(), after: After::Nothing }
+    Plan { shapes: (0..tables).map(shape).collect(), after: After::Nothing, style: Style::Plain }
 }
 
 /// Queries of a hundred rows of partition 0 that go on behind one of `items` rows from `first` on.
@@ -193,7 +198,14 @@ pub fn pages_at(endpoint: &Endpoint, table: Table, first: u64, items: u64) -> Pl
         .text(r#""}}}"#);
     let draw = Draw::From { first, items };
     let shape = read("Query", Template::new(endpoint, "Query", &body), draw, Check::Page(LIMIT));
-    Plan { shapes: vec![shape], after: After::Nothing }
+    Plan { shapes: vec![shape], after: After::Nothing, style: Style::Plain }
+}
+
+impl Shape {
+    /// The same, sent by this client.
+    pub fn sent_by(&self, sender: Sender) -> Shape {
+        Shape { template: self.template.sent_by(sender), ..self.clone() }
+    }
 }
 
 fn read(operation: &'static str, template: Template, draw: Draw, check: Check) -> Shape {
