@@ -112,23 +112,33 @@ fn updated<'w>(
     if old.is_none() && update.writes_only_removes() {
         return Ok(Ok(Next::Same));
     }
-    let mut item = match &old {
-        Some(old) => old.to_item()?,
-        None => key_item(table, key)?,
+    // Only what the update has to do with is made a tree of; the rest of the item is copied as it is stored.
+    let names = update.attributes();
+    let (mut item, rest_bytes) = match &old {
+        Some(old) => {
+            let part = old.part(&names)?;
+            let rest = old.billed_bytes().checked_sub(item_bytes(&part));
+            (part, rest.ok_or(Corrupt("the item is smaller than a part of it"))?)
+        }
+        None => (key_item(table, key)?, 0),
     };
     if let Err(error) = update.apply(&mut item) {
         return Ok(Err(error.text().to_owned()));
     }
-    let billed_bytes = item_bytes(&item);
+    let billed_bytes = rest_bytes + item_bytes(&item);
     if let Err(text) = check(table, old.as_ref(), &item, billed_bytes)? {
         return Ok(Err(text));
     }
-    let body = ItemBody::encode_sized(&item, billed_bytes);
+    let body = match &old {
+        Some(old) => ItemBody::with_part(old, &names, &item, billed_bytes)?,
+        None => ItemBody::encode_sized(&item, billed_bytes),
+    };
     let same = old.is_some_and(|old| old.body() == body.as_bytes());
     Ok(Ok(if same { Next::Same } else { Next::Made(body) }))
 }
 
-/// The limits that an update can only break together with the item it meets.
+/// The limits that an update can only break together with the item it meets. `item` is what it read or changed; what it
+/// left alone was within them before.
 fn check(
     table: &TableDescriptor,
     old: Option<&ItemRef<'_>>,

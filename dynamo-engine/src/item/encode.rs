@@ -2,7 +2,7 @@
 
 use crate::codec::{DecodeError, Record, get_bytes, put_bytes};
 use dynamo_protocol::size::item_bytes;
-use dynamo_protocol::value::Item;
+use dynamo_protocol::value::{AttributeValue, Item};
 use dynamo_protocol::varint;
 use hlc::Timestamp;
 
@@ -25,9 +25,7 @@ impl ItemBody {
         let mut entries = Vec::with_capacity(billed_bytes + 4 * item.len());
         let mut ends = Vec::with_capacity(item.len());
         for (name, value) in item {
-            varint::write_usize(&mut entries, name.len());
-            entries.extend_from_slice(name.as_bytes());
-            push_value(value, &mut entries);
+            push_entry(name, value, &mut entries);
             ends.push(entries.len());
         }
         ItemBody(assemble(billed_bytes, &ends, &entries))
@@ -42,14 +40,50 @@ impl ItemBody {
         let (mut entries, mut ends, mut billed_bytes) = (Vec::new(), Vec::with_capacity(names.len()), 0);
         for name in names {
             if let Some(value) = item.get(name)? {
-                varint::write_usize(&mut entries, name.len());
-                entries.extend_from_slice(name.as_bytes());
+                push_name(name, &mut entries);
                 entries.extend_from_slice(value.as_bytes());
                 ends.push(entries.len());
                 billed_bytes += name.len() + value.billed_bytes()?;
             }
         }
         Ok(ItemBody(assemble(billed_bytes, &ends, &entries)))
+    }
+
+    /// `item` with the attributes `names` (sorted, without duplicates) as `part` has them: those that it lacks are gone.
+    /// All others are copied as they are. `billed_bytes` is the size of the whole.
+    ///
+    /// # Errors
+    /// [`Corrupt`] where the item is damaged.
+    pub fn with_part(
+        item: &ItemRef<'_>,
+        names: &[&str],
+        part: &Item,
+        billed_bytes: usize,
+    ) -> Result<ItemBody, Corrupt> {
+        debug_assert!(names.is_sorted());
+        debug_assert!(part.keys().all(|name| names.binary_search(&name.as_str()).is_ok()));
+        let mut entries = Vec::with_capacity(billed_bytes + 4 * (item.len() + part.len()));
+        let mut ends = Vec::with_capacity(item.len() + part.len());
+        let mut part = part.iter().peekable();
+        for entry in item.iter() {
+            let (name, value) = entry?;
+            while let Some((name, value)) = part.next_if(|(new, _)| new.as_str() <= name) {
+                push_entry(name, value, &mut entries);
+                ends.push(entries.len());
+            }
+            if names.binary_search(&name).is_err() {
+                push_name(name, &mut entries);
+                entries.extend_from_slice(value.as_bytes());
+                ends.push(entries.len());
+            }
+        }
+        for (name, value) in part {
+            push_entry(name, value, &mut entries);
+            ends.push(entries.len());
+        }
+        let body = ItemBody(assemble(billed_bytes, &ends, &entries));
+        debug_assert_eq!(Ok(&body), body.view().to_item().map(|whole| ItemBody::encode(&whole)).as_ref());
+        Ok(body)
     }
 
     /// Wraps bytes that come out of a decoded command.
@@ -84,6 +118,16 @@ pub fn stored_item(item: &ItemRef<'_>, timestamp: Timestamp) -> Vec<u8> {
     row.extend_from_slice(&timestamp.0.to_be_bytes());
     row.extend_from_slice(item.body());
     row
+}
+
+fn push_entry(name: &str, value: &AttributeValue, entries: &mut Vec<u8>) {
+    push_name(name, entries);
+    push_value(value, entries);
+}
+
+fn push_name(name: &str, entries: &mut Vec<u8>) {
+    varint::write_usize(entries, name.len());
+    entries.extend_from_slice(name.as_bytes());
 }
 
 fn assemble(billed_bytes: usize, ends: &[usize], entries: &[u8]) -> Vec<u8> {

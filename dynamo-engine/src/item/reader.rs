@@ -127,6 +127,20 @@ impl<'a> ItemRef<'a> {
             .collect()
     }
 
+    /// Those of the attributes `names` that the item has, as a tree.
+    ///
+    /// # Errors
+    /// [`Corrupt`] where one of them is damaged.
+    pub fn part(&self, names: &[&str]) -> Result<Item, Corrupt> {
+        let mut part = Item::new();
+        for name in names {
+            if let Some(value) = self.attribute(name)? {
+                part.insert((*name).to_owned(), value);
+            }
+        }
+        Ok(part)
+    }
+
     /// Writes the item as a JSON object of attributes, without a tree.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use ordered_kv::Value;
 use super::consumed_write::{ConsumedReport, Factor, item, metrics_wanted, tree, write_metrics};
 use crate::apply::{Outcome, WriteOutcome};
 use crate::catalog::TableDescriptor;
+use crate::item::Decoded;
 
 /// What to say of one item's write.
 #[derive(Clone, Debug)]
@@ -130,8 +131,7 @@ impl SingleReply {
     /// Only the leaves that the update names; nothing at all where there are none.
     fn touched(&self, row: &Value, json: &mut JsonWriter<'_>) -> Result<(), ApiError> {
         let Some(update) = &self.update else { return Ok(()) };
-        let item = tree(Some(row))?.unwrap_or_default();
-        let touched = update.touched(&item);
+        let touched = update.touched(&Decoded::new(item(row)?));
         if !touched.is_empty() {
             json.key("Attributes").item(&touched);
         }

@@ -8,10 +8,11 @@ use dynamo_protocol::json::JsonWriter;
 use dynamo_protocol::shapes::{ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use dynamo_protocol::value::Item;
 
-use super::consumed_write::{ConsumedReport, Factor, tree, write_list};
+use super::consumed_write::{ConsumedReport, Factor, item, tree, write_list};
 use crate::apply::{Outcome, Rejection, WriteOutcome};
 use crate::capacity::Consumed;
 use crate::catalog::TableDescriptor;
+use crate::item::Decoded;
 
 /// What to say of one statement's write.
 #[derive(Clone, Debug)]
@@ -103,11 +104,9 @@ impl StatementReply {
             ReturnValue::AllOld | ReturnValue::UpdatedOld => &write.old,
             ReturnValue::AllNew | ReturnValue::UpdatedNew => &write.new,
         };
-        let item = tree(row.as_ref())?;
-        Ok(match &self.touched {
-            None => item,
-            Some(update) => item.map(|item| update.touched(&item)).filter(|touched| !touched.is_empty()),
-        })
+        let (Some(row), Some(update)) = (row, &self.touched) else { return tree(row.as_ref()) };
+        let touched = update.touched(&Decoded::new(item(row)?));
+        Ok((!touched.is_empty()).then_some(touched))
     }
 }
 

@@ -59,7 +59,8 @@ enum Node<'u> {
 }
 
 impl Update {
-    /// Changes the item. One that is a little too large may come out; what writes alone more than 400 KB does not.
+    /// Changes the item, or as much of it as [`Update::attributes`] names. One that is a little too large may come out; what
+    /// writes alone more than 400 KB does not.
     ///
     /// # Errors
     /// What is wrong with the item for this update, in DynamoDB's words; the item is then as it was.

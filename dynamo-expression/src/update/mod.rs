@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use dynamo_protocol::value::{AttributeValue, Item};
 
+use crate::attributes::Attributes;
 use crate::path::Path;
 use crate::selection;
 use crate::steps::Steps;
@@ -88,6 +89,20 @@ impl Update {
         self.actions.iter().map(Action::path)
     }
 
+    /// The top-level attributes that the update reads or changes: nothing else of an item matters to it. Sorted, each once.
+    pub fn attributes(&self) -> Vec<&str> {
+        let mut names = Vec::with_capacity(self.actions.len());
+        for action in &self.actions {
+            names.push(action.path().root());
+            if let Action::Set(_, value) = action {
+                value.each_path(&mut |path| names.push(path.root()));
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// Whether the update can only take away (REMOVE, DELETE), so that it must not create an item. One without any
     /// action (an empty `AttributeUpdates`) does create it.
     ///
@@ -104,7 +119,7 @@ impl Update {
     /// A list index names a position in the list that is given, so after `SET l[9] = :v` on a list of two elements
     /// `UPDATED_NEW` has nothing of `l`, and after `REMOVE l[0]` it has what moved to that place. This is what
     /// DynamoDB does, too.
-    pub fn touched(&self, item: &Item) -> Item {
+    pub fn touched(&self, item: &dyn Attributes) -> Item {
         let touched = selection::select(&selection::of(self.paths()), item, &Steps::unlimited());
         touched.expect("there are steps without end")
     }

@@ -101,6 +101,22 @@ fn difference<T: Ord + Clone>(old: &[T], less: &[T]) -> Option<Vec<T>> {
 }
 
 impl Value {
+    /// Calls `each` with every path that the value is computed from.
+    pub(super) fn each_path<'a>(&'a self, each: &mut dyn FnMut(&'a Path)) {
+        match self {
+            Value::Path(path) => each(path),
+            Value::Value(_) => {}
+            Value::IfNotExists(path, fallback) => {
+                each(path);
+                fallback.each_path(each);
+            }
+            Value::ListAppend(left, right) | Value::Plus(left, right) | Value::Minus(left, right) => {
+                left.each_path(each);
+                right.each_path(each);
+            }
+        }
+    }
+
     /// Computes the value.
     ///
     /// # Errors
