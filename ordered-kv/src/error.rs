@@ -34,6 +34,8 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the caller may go on: repeat the read elsewhere, or free space and try again. `false` means that the
     /// node should stop using this store.
+    ///
+    /// [`StoreError::Corruption`] met by a *read* is of the part that was read: the rest may be used.
     pub fn is_recoverable(&self) -> bool {
         matches!(self, StoreError::NotCached | StoreError::Full(_) | StoreError::Unsupported(_))
     }

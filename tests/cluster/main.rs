@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod control;
+mod damaged_blocks;
 mod dropped_packets;
 mod faults;
 mod figures;
@@ -14,3 +15,4 @@ mod overload;
 mod poison;
 mod rules;
 mod settings_and_stalls;
+mod stopping;

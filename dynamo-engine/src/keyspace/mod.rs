@@ -20,6 +20,7 @@
 //! The layout is written down with its golden bytes in `docs/format.md`; the tests here pin it.
 
 pub mod local;
+mod owner;
 mod part;
 mod ranges;
 mod row;
@@ -28,6 +29,7 @@ pub mod system;
 mod ttl_queue;
 mod walk;
 
+pub use owner::owner;
 pub use part::{KeyDecodeError, KeyPart, KeyValue, TAG_B, TAG_N, TAG_S, push_parts};
 pub use ranges::{RowRange, TableIds, id_range, table_ranges};
 pub use row::{

@@ -14,6 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dynamo_engine::command::Command;
 use futures::future::join_all;
+use ordered_kv::StoreError;
 use shard_router::ShardId;
 
 use super::Node;
@@ -144,14 +145,22 @@ impl<E: Env> Node<E> {
         let result = match E::timeout(ARMED_FOR, comparison.wait_marked(id)).await {
             // Another one has begun.
             Some(None) => return,
-            Some(Some(mark)) => self.read_slowly(mark).await,
+            Some(Some(mark)) => self.read_slowly(mark).await.map_err(|error| {
+                let what = error.to_string();
+                if let StoreError::Corruption(_) = error {
+                    shard.group().published().note_damage(what.clone());
+                }
+                what
+            }),
             None => Err("the entry at which to compare was not applied in time".to_owned()),
         };
         comparison.finish(id, result);
     }
 
-    async fn read_slowly(&self, mark: Mark) -> Result<Digest, String> {
-        let Ok(_place) = self.comparing.acquire().await else { return Err("the node stops".to_owned()) };
+    async fn read_slowly(&self, mark: Mark) -> Result<Digest, StoreError> {
+        let Ok(_place) = self.comparing.acquire().await else {
+            return Err(StoreError::Closed("the node stops".to_owned()));
+        };
         let mut digest = Digest { index: mark.index, ranges: Vec::new() };
         for range in mark.ranges {
             let (mut reader, mut is_over) = (RangeReader::new(range), false);
@@ -163,7 +172,7 @@ impl<E: Env> Node<E> {
                 };
                 let (back, read) = E::blocking(read).await;
                 reader = back;
-                let (bytes, ended) = read.map_err(|error| error.to_string())?;
+                let (bytes, ended) = read?;
                 is_over = ended;
                 E::sleep(Duration::from_secs_f64(bytes as f64 / BYTES_PER_SECOND as f64)).await;
             }

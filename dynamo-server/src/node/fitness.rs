@@ -10,12 +10,19 @@
 //!   the disk answers                        ─▶ electable, heartbeats
 //! ```
 //!
+//! Records that the store cannot read back, whoever has met them, are noted with their shard. A shard of which some are, is given
+//! up here, once this node leads it and a majority of others could go on with it; until then it serves what can be read, and the
+//! rest is an error of the request that wants it. Where it cannot be told whose they are, they are a complaint.
+//!
 //! It looks, too, whether the groups still run: a group of which only the Raft task has ended would otherwise be noticed by
 //! the next proposal, which a follower never gets.
 
-use std::sync::Weak;
+use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
+
+use shard_router::ShardId;
 
 use super::health::Impairment;
 use super::options::HANGING_READS_MAX;
@@ -38,6 +45,8 @@ const LOOK: Duration = Duration::from_millis(200);
 pub(super) struct Fitness {
     /// For how long the disk has not answered, in milliseconds; zero while it does, as far as that is too long.
     stalled_ms: AtomicU64,
+    /// What cannot be read of the state, and nobody knows of which shard.
+    damage: OnceLock<String>,
 }
 
 /// Looks until the node is dropped.
@@ -54,6 +63,7 @@ pub(super) async fn watch<E: Env>(node: Weak<Node<E>>) {
 impl<E: Env> Node<E> {
     fn judge_fitness(&self) {
         self.shards.iter().for_each(|shard| shard.group().check_running());
+        self.give_up_damaged();
         let waits = self.wal.waits_for();
         let stalled = if waits < DISK_WAIT_MAX { Duration::ZERO } else { waits };
         let stalled_ms = u64::try_from(stalled.as_millis()).unwrap_or(u64::MAX);
@@ -73,10 +83,41 @@ impl<E: Env> Node<E> {
         }
     }
 
+    fn give_up_damaged(&self) {
+        for shard in self.shards.iter().filter(|shard| shard.group().lease().leading_term().is_some()) {
+            if let Some(what) = shard.group().published().damage()
+                && shard.group().overview().can_do_without_leader()
+            {
+                let (group, what) = (Arc::clone(shard.group()), what.to_owned());
+                self.start_task(async move { group.give_up(what, HAND_OVER_MAX).await });
+            }
+        }
+    }
+
+    /// A task in the background cannot read what it has to of a shard. Damage is the shard's; a disk that does not answer is the
+    /// node's, which stops.
+    pub(super) fn background_read_failed(&self, shard: ShardId, what: &dyn Display, is_damage: bool) {
+        match is_damage {
+            true => self.note_damage(Some(shard), &what.to_string()),
+            false => self.fault.raise(format!("shard {}: {what}", shard.0)),
+        }
+    }
+
+    /// Notes that records cannot be read, of this shard if it is known.
+    pub(super) fn note_damage(&self, shard: Option<ShardId>, what: &str) {
+        match shard.and_then(|shard| self.shard(shard).ok()) {
+            Some(shard) => shard.group().published().note_damage(what),
+            None if self.fitness.damage.set(what.to_owned()).is_ok() => {
+                tracing::error!(what, "records of some shard cannot be read on this node: replace it");
+            }
+            None => {}
+        }
+    }
+
     fn disk_stalls(&self) {
         tracing::error!("the disk of the log does not answer: others are to lead what this node leads");
         for shard in &self.shards {
-            let group = std::sync::Arc::clone(shard.group());
+            let group = Arc::clone(shard.group());
             group.set_fit(false);
             self.start_task(async move { group.hand_over(HAND_OVER_MAX).await });
         }
@@ -95,6 +136,12 @@ impl<E: Env> Node<E> {
             let are_too_many = self.blocking_threads.available_permits() == 0;
             found.push(Impairment::ReadsHang { count, are_too_many });
         }
+        for shard in self.shards.iter().filter(|shard| shard.group().published().quarantine().is_none()) {
+            let damage = shard.group().published().damage();
+            found.extend(damage.map(|what| Impairment::Damaged { shard: Some(shard.id().0), what: what.to_owned() }));
+        }
+        let damage = self.fitness.damage.get();
+        found.extend(damage.map(|what| Impairment::Damaged { shard: None, what: what.clone() }));
         let ahead_ms = self.wall_clocks.ahead_ms(E::wall_ms(), E::monotonic_ns()).unwrap_or(0);
         if ahead_ms.unsigned_abs() > AHEAD_MAX_MS {
             found.push(Impairment::ClockApart { ahead_ms });

@@ -95,6 +95,13 @@ pub enum Impairment {
         /// At which entry, and why.
         what: String,
     },
+    /// Records cannot be read on this node. By itself that prevents nothing: most can, and others may lead the shard.
+    Damaged {
+        /// The shard; `None` where it is not known.
+        shard: Option<u32>,
+        /// What the store says.
+        what: String,
+    },
     /// The replicas of a shard that this node leads differ.
     ReplicasDiffer {
         /// The shard.
@@ -121,7 +128,10 @@ impl Impairment {
             }
             Impairment::DiskStalled { leads, .. } => *leads && capability != Capability::Reads,
             Impairment::ReadsHang { are_too_many, .. } => *are_too_many && capability == Capability::Reads,
-            Impairment::DiskFull | Impairment::ReplicasDiffer { .. } | Impairment::ClockApart { .. } => false,
+            Impairment::DiskFull
+            | Impairment::ReplicasDiffer { .. }
+            | Impairment::Damaged { .. }
+            | Impairment::ClockApart { .. } => false,
             Impairment::NoRoom { shard } => match capability {
                 Capability::Reads => false,
                 Capability::Writes => true,
@@ -139,6 +149,7 @@ impl Impairment {
             | Impairment::ReadsHang { .. }
             | Impairment::ClockApart { .. }
             | Impairment::ReplicasDiffer { .. }
+            | Impairment::Damaged { .. }
             | Impairment::Quarantined { .. } => true,
             Impairment::Stopped(_)
             | Impairment::Stopping
@@ -170,6 +181,12 @@ impl fmt::Display for Impairment {
                 write!(f, "the wall clock is {} ms behind most members'", ahead_ms.unsigned_abs())
             }
             Impairment::Quarantined { shard, what } => write!(f, "shard {shard} stands still at {what}"),
+            Impairment::Damaged { shard: Some(shard), what } => {
+                write!(f, "records of shard {shard} cannot be read here: {what}. Replace this node")
+            }
+            Impairment::Damaged { shard: None, what } => {
+                write!(f, "records cannot be read here: {what}. Replace this node")
+            }
             Impairment::ReplicasDiffer { shard, what } => write!(f, "the replicas of shard {shard} differ {what}"),
             Impairment::DiskFull => f.write_str("the disk is full: too little of it is free"),
             Impairment::NoRoom { shard } => write!(f, "shard {shard} takes no writes that need room"),

@@ -80,6 +80,12 @@ enum OutboxError {
     Row(#[from] DecodeError),
 }
 
+impl OutboxError {
+    fn is_damage(&self) -> bool {
+        matches!(self, OutboxError::Store(StoreError::Corruption(_)) | OutboxError::Row(_))
+    }
+}
+
 /// The task of one shard.
 pub(super) struct OutboxRelay<E: Env> {
     node: Weak<Node<E>>,
@@ -222,7 +228,11 @@ async fn deliver_rows<E: Env>(
     let mutations = match read_rows::<E>(node, source.id(), next, last).await {
         Ok(mutations) => mutations,
         Err(error) => {
-            node.fault.raise(format!("shard {}: the outbox cannot be read: {error}", source.id().0));
+            node.background_read_failed(
+                source.id(),
+                &format_args!("the outbox cannot be read: {error}"),
+                error.is_damage(),
+            );
             return Err(ShardError::Stopped);
         }
     };

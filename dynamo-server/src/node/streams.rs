@@ -13,8 +13,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dynamo_engine::catalog::DdlCommand;
 use dynamo_engine::command::{Command, STREAM_STEPS_MAX, TendStreams};
+use dynamo_engine::read::ReadError;
 use dynamo_engine::stream::{StreamPolicy, StreamTotals};
 use futures::future::join_all;
+use ordered_kv::StoreError;
 
 use super::Node;
 use super::expiry::BelievedTime;
@@ -84,7 +86,12 @@ async fn tend<E: Env>(node: &Arc<Node<E>>, shard: &Arc<Shard<E>>, policy: Stream
     let due: Option<TendStreams> = match E::background(move || policy.look(&*state.view(), id, now_ms)).await {
         Ok(due) => due,
         Err(error) => {
-            node.fault.raise(format!("shard {}: the rows of its streams cannot be read: {error}", id.0));
+            let is_damage = matches!(error, ReadError::Store(StoreError::Corruption(_)) | ReadError::Corrupt(_));
+            node.background_read_failed(
+                id,
+                &format_args!("the rows of its streams cannot be read: {error}"),
+                is_damage,
+            );
             return false;
         }
     };

@@ -150,6 +150,10 @@ impl<E: Env> Upkeep<E> {
             let applied = match persisted_applied(&*self.stores.state, shard.id()) {
                 Ok(Some(applied)) => applied,
                 Ok(None) => continue,
+                Err(error) if error.is_damage() => {
+                    shard.group().published().note_damage(error.to_string());
+                    continue;
+                }
                 Err(error) => return self.fault.raise(format!("shard {}: {error}", shard.id().0)),
             };
             if shard.group().log().purged() >= Some(applied) {

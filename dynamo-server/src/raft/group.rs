@@ -615,6 +615,17 @@ impl<E: Env> Group<E> {
         voters.into_iter().max_by_key(|voter| replicated.get(voter).copied().flatten())
     }
 
+    /// Leaves the group on this node for good, because of what lies here of it; others lead first, if they do within `limit`.
+    pub async fn give_up(&self, why: String, limit: Duration) {
+        // Nothing is served here from now on, and nobody begins this a second time.
+        self.lease.shut_down();
+        self.hand_over(limit).await;
+        let quarantine = Quarantine::Data(why);
+        tracing::error!(shard = self.shard.0, %quarantine, "the shard stands still on this node: others serve it");
+        self.published.set_quarantine(quarantine);
+        drop(self.raft.shutdown().await);
+    }
+
     /// Says that the group is about to be stopped: nothing waits for room on the disk any more, and what ends is no fault.
     pub fn announce_stop(&self) {
         self.published.set_stopping();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use dynamo_engine::apply::{Applier, Fault, Outcome, ShardState, Suspended};
 use dynamo_engine::command::Stamped;
-use ordered_kv::StateStore;
+use ordered_kv::{StateStore, StoreError};
 
 use super::payload::Payload;
 use super::quarantine::panic_text;
@@ -20,6 +20,8 @@ use crate::env::Env;
 pub(super) enum Failure {
     /// The node's disk: the node stops.
     Node(String),
+    /// The store cannot read back what it has of the shard: the shard stops, whatever the entry.
+    Damage(String),
     /// The entry, or what it met: the shard stops.
     Entry { command: &'static str, reason: String },
 }
@@ -78,6 +80,7 @@ pub(super) fn attempt<'a, E: Env, T>(
     let command = stamped.command.name();
     match applied {
         Ok(Ok(applied)) => Ok(applied),
+        Ok(Err(Fault::Store(StoreError::Corruption(reason)))) => Err(Failure::Damage(reason)),
         Ok(Err(Fault::Store(error))) => {
             Err(Failure::Node(format!("applying an entry failed: the store failed: {error}")))
         }

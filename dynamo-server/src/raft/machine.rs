@@ -127,6 +127,7 @@ impl<E: Env> Machine<E> {
                     outcomes
                 }
                 Err(Failure::Node(reason)) => return Err(self.stop(&reason)),
+                Err(Failure::Damage(reason)) => return Err(self.quarantine(Quarantine::Data(reason))),
                 Err(Failure::Entry { reason, .. }) if self.skips.contains(&skip::key_of(&entry.log_id)) => {
                     let (shard, entry) = (self.shard.id.0, entry.log_id);
                     tracing::error!(

@@ -36,7 +36,7 @@ use super::message::{self, LeaderWord, Message};
 use super::published::Published;
 use super::rules::{self, Rule};
 use super::snapshot::ShardSnapshot;
-use super::snapshot_send;
+use super::snapshot_send::{self, SendError};
 use super::types::{CommittedLeaderId, LogId, Member, NodeId, Types, Vote};
 use super::wall_clocks::WallClocks;
 use crate::env::{Env, Lane};
@@ -187,6 +187,11 @@ impl<E: Env> RaftNetworkV2<Types<E>> for Connection<E> {
         match select(pin!(snapshot_send::send(self, vote, pin)), pin!(cancel)).await {
             Either::Left((Ok(vote), _)) => Ok(SnapshotResponse::new(vote)),
             Either::Left((Err(error), _)) => {
+                if let SendError::State(error) = &error
+                    && error.is_damage()
+                {
+                    self.published.note_damage(error.to_string());
+                }
                 tracing::warn!(shard = self.group, peer = self.peer, %error, "a snapshot is not sent");
                 Err(StreamingError::Unreachable(Unreachable::new(&AnyError::new(&error))))
             }

@@ -53,6 +53,12 @@ impl GroupOverview {
         };
         self.followers.iter().filter_map(could).collect()
     }
+
+    /// Whether the others could go on at once without this leader: a majority of all voters could take over.
+    pub fn can_do_without_leader(&self) -> bool {
+        let successors = self.successors().len();
+        !self.members.is_joint && successors > self.members.voters.len() / 2
+    }
 }
 
 impl<E: Env> Group<E> {
@@ -112,5 +118,11 @@ mod tests {
             ..GroupOverview::default()
         };
         assert_eq!(overview.successors(), BTreeSet::from([2]));
+        assert!(!overview.can_do_without_leader(), "one of four is no majority");
+        let mut well = overview.clone();
+        well.followers = [2, 3, 4].map(|node| (node, follower(99, true))).into();
+        assert!(well.can_do_without_leader());
+        well.members.is_joint = true;
+        assert!(!well.can_do_without_leader());
     }
 }

@@ -4,8 +4,8 @@
 //! without a lock.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use dynamo_engine::apply::two_phase::{Decision, Locks, PreparedTransaction};
@@ -54,6 +54,8 @@ pub struct Published {
     is_running: AtomicBool,
     /// Whether the group is being stopped: what waits for room need not any more.
     is_stopping: AtomicBool,
+    /// What of the shard's records cannot be read on this node; see [`note_damage`](Published::note_damage).
+    damage: OnceLock<String>,
     /// Why the shard stands still on this node; `None` as a rule.
     quarantine: watch::Sender<Option<Arc<Quarantine>>>,
 }
@@ -86,6 +88,7 @@ impl Published {
             comparison: Comparison::default(),
             is_running: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
+            damage: OnceLock::new(),
             quarantine: watch::Sender::new(None),
         }
     }
@@ -194,6 +197,24 @@ impl Published {
 
     pub(super) fn set_stopping(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Records of the shard cannot be read on this node, as whoever met them says. The first to say so is heard. What becomes
+    /// of it is decided elsewhere: the replica goes on as long as no other can take its place.
+    pub fn note_damage(&self, what: impl Into<String>) {
+        let mut is_first = false;
+        let what = self.damage.get_or_init(|| {
+            is_first = true;
+            what.into()
+        });
+        if is_first {
+            tracing::error!(what, "records of a shard cannot be read on this node: replace it");
+        }
+    }
+
+    /// What of the shard's records cannot be read on this node; `None` as a rule.
+    pub fn damage(&self) -> Option<&str> {
+        self.damage.get().map(String::as_str)
     }
 
     /// The first reason stays.

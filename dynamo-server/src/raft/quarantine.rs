@@ -10,7 +10,11 @@
 //! ```
 //!
 //! A shard of which the records cannot be read when the node starts stands still in the same way, before its first entry. Only the
-//! system group's keep the node from starting: they say who the members are.
+//! system group's keep the node from starting: they say who the members are. Where damage is met later, by applying, the shard
+//! stands still; where it is met by anything else (a request, the relay of index entries, a snapshot to send) it is noted
+//! ([`Published::note_damage`](super::Published::note_damage)), and the shard given up here as soon as this node leads it and a
+//! majority of others could go on ([`Group::give_up`](super::Group::give_up)): a replica of which most can be read is
+//! better than none, and its vote than no majority.
 //!
 //! The way out is the operator's (`docs/operating.md`): a program that can apply the entry, another replica's copy, or to
 //! [`skip`](super::skip) the entry on every replica.
@@ -40,7 +44,7 @@ pub enum Quarantine {
         /// The last index that is applied.
         applied: u64,
     },
-    /// Because of what lies here of it, which could not be read when the node started.
+    /// Because of what lies here of it, which could not be read when the node started, or later.
     Data(String),
 }
 

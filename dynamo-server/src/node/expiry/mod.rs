@@ -204,7 +204,11 @@ async fn step<E: Env>(
     let found = match found {
         Ok(found) => found,
         Err(error) => {
-            node.fault.raise(format!("shard {}: an expiry queue cannot be read: {error}", id.0));
+            node.background_read_failed(
+                id,
+                &format_args!("an expiry queue cannot be read: {error}"),
+                error.is_damage(),
+            );
             return (id, rest(sweep, interval), time.err());
         }
     };

@@ -50,6 +50,13 @@ pub enum QueueError {
     Key(#[from] KeyDecodeError),
 }
 
+impl QueueError {
+    /// Whether something that was stored has changed, rather than the disk not answering.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, QueueError::Store(StoreError::Corruption(_)) | QueueError::Key(_))
+    }
+}
+
 /// Looks at the queues of a shard that owns `places`: for the first that is not filled, and for what is due at `now_ms`
 /// behind the queue row `after`. Without a time nothing is due.
 pub fn find(

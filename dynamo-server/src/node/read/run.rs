@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dynamo_engine::catalog::MemoryCatalog;
+use dynamo_engine::keyspace::owner;
 use dynamo_engine::read::remote::{FetchRequest, FetchResponse, Fetched};
 use dynamo_engine::read::{Execution, ReadError, ReadKind, ShardViews, Step, Views};
 use ordered_kv::{Reader, StateStore, StoreError};
@@ -166,12 +167,16 @@ impl<E: Env> Node<E> {
         result
     }
 
-    /// Stops this node where its store turns out to be damaged: another replica serves what it cannot, and whoever is
-    /// to repair it hears why.
-    fn faulty(&self, error: ReadError) -> ReadError {
+    /// Says whose records are damaged, where the store turns out to be: see `node/fitness.rs`.
+    pub(super) fn faulty(&self, error: ReadError) -> ReadError {
         match &error {
-            ReadError::Store(StoreError::Corruption(_)) => {
-                self.fault.raise(format!("reading the state failed: {error}"))
+            ReadError::Store(StoreError::Corruption(what)) => {
+                let owner = |key: &[u8]| owner(key, &self.map);
+                let met = self.reads.take_damaged().map(|(first, last)| (owner(&first), owner(&last)));
+                match met {
+                    Some((Some(first), last)) if last == Some(first) => self.note_damage(Some(first), what),
+                    _ => self.note_damage(None, what),
+                }
             }
             ReadError::Store(_) | ReadError::Corrupt(_) => tracing::error!(%error, "a read failed"),
             ReadError::TooLong | ReadError::Missing(_) | ReadError::Abandoned | ReadError::Client(_) => {}

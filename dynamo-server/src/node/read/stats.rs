@@ -22,9 +22,11 @@ impl<E: Env> Node<E> {
         let mut sum = TableStats::default();
         for shard in &self.shards {
             let reader = self.reads.count(newest(&*self.stores.state));
-            let stats = TableStats::read(&reader, shard.id(), table).map_err(|error| match error {
-                LoadError::Store(error) => ReadError::Store(error),
-                LoadError::Decode(_) => ReadError::Corrupt(Corrupt("a row of counts")),
+            let stats = TableStats::read(&reader, shard.id(), table).map_err(|error| {
+                self.faulty(match error {
+                    LoadError::Store(error) => ReadError::Store(error),
+                    LoadError::Decode(_) => ReadError::Corrupt(Corrupt("a row of counts")),
+                })
             })?;
             sum.add(&stats);
         }

@@ -1,0 +1,137 @@
+//! A bit of a node's state has rotted, and a read meets it: the node goes on, and so does everybody who asks for it.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tests::cluster::client::{Client, Reply};
+use tests::cluster::fleet::{Fleet, Shape};
+use tests::cluster::rng::Rng;
+
+const LIMIT: Duration = Duration::from_secs(8);
+
+/// How long something may take that must come; nothing is measured.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Enough that the damaged block has none of the records that a start reads.
+const ITEMS: u64 = 200;
+
+/// The item in the middle of the block.
+const VICTIM: u64 = 100;
+
+async fn call(fleet: &Fleet, node: u64, operation: &str, body: &Value) -> Reply {
+    Client::new(fleet.address(node)).call(operation, body, LIMIT).await
+}
+
+async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(done) = attempt().await {
+            return done;
+        }
+        assert!(began.elapsed() < PATIENCE, "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// What no compression takes apart, and what is found in a file again.
+fn text(item: u64) -> String {
+    let mut rng = Rng::new(item);
+    (0..1_000).map(|_| char::from(b'!' + rng.below(90) as u8)).filter(|letter| !"\\\"".contains(*letter)).collect()
+}
+
+async fn fill(fleet: &Fleet) {
+    let body = json!({
+        "TableName": "rot", "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    });
+    eventually("the table is created", async || call(fleet, 1, "CreateTable", &body).await.done()).await;
+    for item in 0..ITEMS {
+        let body = json!({"TableName": "rot", "Item": {"pk": {"S": item.to_string()}, "v": {"S": text(item)}}});
+        eventually("the item is written", async || call(fleet, 1, "PutItem", &body).await.done()).await;
+    }
+}
+
+async fn get(fleet: &Fleet, node: u64, item: u64) -> Reply {
+    let body = json!({"TableName": "rot", "Key": {"pk": {"S": item.to_string()}}, "ConsistentRead": true});
+    call(fleet, node, "GetItem", &body).await
+}
+
+/// Changes one bit of the item in the files of a node that is down.
+fn rot(directory: &Path, item: u64) {
+    let text = text(item);
+    let looked_for = &text.as_bytes()[300..340];
+    let files: Vec<PathBuf> = std::fs::read_dir(directory.join("state"))
+        .expect("a folder")
+        .map(|entry| entry.expect("readable").path())
+        .collect();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|ending| ending == "sst")) {
+        let mut bytes = std::fs::read(file).expect("readable");
+        if let Some(at) = bytes.windows(looked_for.len()).position(|window| window == looked_for) {
+            bytes[at] ^= 1;
+            std::fs::write(file, bytes).expect("writable");
+            return;
+        }
+    }
+    panic!("the item is in none of {files:?}");
+}
+
+async fn status(fleet: &Fleet, node: u64) -> String {
+    fleet.plain(node, "GET", "/cluster/status", "").await.map(|(_, text)| text).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_alone_answers_what_it_can_read() {
+    let mut fleet = Fleet::found(Shape { nodes: 1, shards: 1, ..Shape::default() }).await;
+    fill(&fleet).await;
+    assert_eq!(fleet.terminate(1), Some(0));
+    rot(&fleet.data_dir(1), VICTIM);
+    fleet.start(1).expect("it starts");
+    fleet.wait_live(1).await;
+    fleet.wait_leaders().await;
+    assert!(get(&fleet, 1, VICTIM).await.done().is_none(), "the item cannot be read");
+    assert!(call(&fleet, 1, "Scan", &json!({"TableName": "rot"})).await.done().is_none(), "nor a page with it");
+    let mut served = 0;
+    for item in 0..ITEMS {
+        served += u64::from(get(&fleet, 1, item).await.done().is_some());
+    }
+    assert!(served > ITEMS / 2 && served < ITEMS, "{served} of {ITEMS}");
+    let body = json!({"TableName": "rot", "Item": {"pk": {"S": "new"}}});
+    assert!(call(&fleet, 1, "PutItem", &body).await.done().is_some(), "it takes writes:\n{}", fleet.log(1));
+    let said = status(&fleet, 1).await;
+    assert!(said.contains("records of shard 0 cannot be read here"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn others_serve_what_a_leader_cannot_read() {
+    let mut fleet = Fleet::found(Shape { shards: 1, ..Shape::default() }).await;
+    fill(&fleet).await;
+    let rotten = fleet.some_leader(0).await;
+    let other = fleet.others(rotten)[0];
+    assert_eq!(fleet.terminate(rotten), Some(0));
+    rot(&fleet.data_dir(rotten), VICTIM);
+    fleet.start(rotten).expect("it starts");
+    fleet.wait_live(rotten).await;
+    eventually("it leads again", async || {
+        if fleet.shards(rotten).await.first().is_some_and(|view| view.leads) {
+            return Some(());
+        }
+        if let Some(leader) = fleet.leader(0).await {
+            fleet.order(leader, &format!("transfer 0 {rotten}")).await;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        None
+    })
+    .await;
+    for node in [other, rotten] {
+        let answer = eventually("the item is read", async || get(&fleet, node, VICTIM).await.done()).await;
+        assert_eq!(answer["Item"]["v"]["S"], json!(text(VICTIM)));
+    }
+    let said = eventually("it says what is wrong", async || {
+        Some(status(&fleet, other).await).filter(|said| said.contains("stands still at what lies here of it"))
+    })
+    .await;
+    assert!(fleet.is_up(rotten) && !said.contains("stopped"), "{said}");
+    assert!(!fleet.shards(rotten).await.first().is_some_and(|view| view.leads));
+}

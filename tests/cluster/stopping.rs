@@ -1,0 +1,65 @@
+//! A node that is told to stop ends, whatever its disk does, and loses nothing that it has acknowledged.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tests::cluster::client::Client;
+use tests::cluster::fleet::{Fleet, Shape};
+
+const LIMIT: Duration = Duration::from_secs(8);
+
+/// How long something may take that must come; nothing is measured.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn call(fleet: &Fleet, node: u64, operation: &str, body: &Value) -> Option<Value> {
+    Client::new(fleet.address(node)).call(operation, body, LIMIT).await.done()
+}
+
+async fn prepare() -> Fleet {
+    let fleet = Fleet::found(Shape { shards: 2, ..Shape::default() }).await;
+    let body = json!({
+        "TableName": "kept", "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    });
+    let began = Instant::now();
+    while call(&fleet, 1, "CreateTable", &body).await.is_none() {
+        assert!(began.elapsed() < PATIENCE, "no table");
+    }
+    let item = json!({"TableName": "kept", "Item": {"pk": {"S": "a"}, "v": {"S": "kept"}}});
+    while call(&fleet, 1, "PutItem", &item).await.is_none() {
+        assert!(began.elapsed() < PATIENCE, "no item");
+    }
+    fleet
+}
+
+/// Its log, once it has ended by SIGTERM, and the acknowledged item, once it has come back.
+async fn stop_and_come_back(fleet: &mut Fleet, node: u64) -> String {
+    let ended = fleet.terminate(node);
+    let log = fleet.log(node);
+    assert_eq!(ended, Some(0), "{log}");
+    fleet.start(node).expect("it starts again");
+    fleet.wait_live(node).await;
+    let (began, key) =
+        (Instant::now(), json!({"TableName": "kept", "Key": {"pk": {"S": "a"}}, "ConsistentRead": true}));
+    loop {
+        if let Some(answer) = call(fleet, node, "GetItem", &key).await {
+            assert_eq!(answer["Item"]["v"]["S"], "kept");
+            return log;
+        }
+        assert!(began.elapsed() < PATIENCE, "it serves again");
+    }
+}
+
+/// Everything that the stop has to write waits for minutes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_hangs_holds_no_stop_up() {
+    let mut fleet = prepare().await;
+    let leader = fleet.some_leader(0).await;
+    fleet.must(leader, "disk slow 600000").await;
+    // This one hangs, and makes the disk hang.
+    let body = json!({"TableName": "kept", "Item": {"pk": {"S": "b"}}});
+    let _ = call(&fleet, leader, "PutItem", &body).await;
+    let log = stop_and_come_back(&mut fleet, leader).await;
+    assert!(log.contains("ends before everything is written out"), "{log}");
+}
