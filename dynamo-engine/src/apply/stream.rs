@@ -128,10 +128,11 @@ impl Applier<'_> {
             }
             StreamAction::Trim { through } => {
                 // No record that is still to come may be before the horizon.
-                let horizon = through.next().min(shard.last.map_or(self.shard.streams.next(), SequenceNumber::next));
+                let end = shard.last.map_or(self.shard.streams.next(), SequenceNumber::next);
+                let horizon = through.next().min(end);
                 if horizon > shard.horizon {
                     self.remove_records(shard, horizon);
-                    self.shard.streams.change(step.stream, step.shard, |shard| shard.horizon = horizon);
+                    self.shard.streams.change(step.stream, step.shard, |shard| shard.trim(horizon, end));
                     self.streams_changed.insert((step.stream, step.shard));
                 }
             }

@@ -36,7 +36,7 @@ pub struct StreamShard {
     pub horizon: SequenceNumber,
     /// When its newest record was written, in milliseconds since the epoch; before the first one, when it was opened.
     pub newest_ms: u64,
-    /// How many records were ever written into it.
+    /// How many records it has; an estimate once some were trimmed.
     pub records: u64,
     /// Bytes of their keys and values.
     pub bytes: u64,
@@ -64,6 +64,19 @@ impl StreamShard {
             records: 0,
             bytes: 0,
         }
+    }
+
+    /// Every record below `horizon` is gone, of those whose numbers are below `end`. What is left is taken to be as dense as
+    /// what went: to count it would be to read it.
+    ///
+    /// # Panics
+    /// Where the horizon does not rise, or is beyond the end.
+    pub fn trim(&mut self, horizon: SequenceNumber, end: SequenceNumber) {
+        assert!(self.horizon < horizon && horizon <= end, "{} to {horizon} of {end}", self.horizon);
+        let (all, left) = (end.count() - self.horizon.count(), end.count() - horizon.count());
+        let part = |number: u64| (u128::from(number) * u128::from(left) / u128::from(all)) as u64;
+        (self.records, self.bytes) = (part(self.records), part(self.bytes));
+        self.horizon = horizon;
     }
 
     /// Whether records may still come.
@@ -116,6 +129,19 @@ mod tests {
 
     use super::*;
     use crate::catalog::TableId;
+
+    #[test]
+    fn what_was_trimmed_counts_no_longer() {
+        let stream = StreamId { table: TableId(7), since_ms: 5 };
+        let id = StreamShardId { created_ms: 300, data_shard: ShardId(2) };
+        let open = StreamShard::open(stream, id, None, SequenceNumber::new(11), Token(6));
+        let mut shard = StreamShard { records: 10, bytes: 5_000, ..open };
+        let (number, end) = (SequenceNumber::new, SequenceNumber::new(21));
+        for (horizon, left) in [(15, (6, 3_000)), (18, (3, 1_500)), (21, (0, 0))] {
+            shard.trim(number(horizon), end);
+            assert_eq!((shard.records, shard.bytes, shard.horizon), (left.0, left.1, number(horizon)));
+        }
+    }
 
     #[test]
     fn golden_bytes() {

@@ -27,7 +27,7 @@ pub struct Streams {
 pub struct StreamTotals {
     /// Stream shards, open and sealed.
     pub shards: u64,
-    /// Records ever written into them.
+    /// Records in them, as far as is known without counting.
     pub records: u64,
     /// Bytes of these records' keys and values.
     pub bytes: u64,
@@ -105,8 +105,8 @@ impl Streams {
         let shard = self.shards.get_mut(&stream)?.iter_mut().rev().find(|shard| shard.id == id)?;
         let (records, bytes) = (shard.records, shard.bytes);
         let changed = change(shard);
-        self.totals.records += shard.records - records;
-        self.totals.bytes += shard.bytes - bytes;
+        self.totals.records = self.totals.records - records + shard.records;
+        self.totals.bytes = self.totals.bytes - bytes + shard.bytes;
         Some(changed)
     }
 
