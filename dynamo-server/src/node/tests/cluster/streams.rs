@@ -1,7 +1,7 @@
 //! A stream while machines, disks and the network do harm: what a consumer sees, replayed, is the table.
 //!
-//! Writers on every machine put, change and delete a few items, alone and in transactions over several shards; stream shards
-//! roll over every two seconds. A consumer goes from machine to machine, reads parents before children, a few records at a
+//! Writers on every machine put, change and delete a few items, alone, in transactions over several shards and by PartiQL; some
+//! of the items have expired, and time to live deletes them; stream shards roll over every two seconds. A consumer goes from machine to machine, reads parents before children, a few records at a
 //! time, some pages twice. In the end:
 //!
 //! - every record fits the one before it of the same item: its old image is the item as it was, so no change is lost, seen
@@ -9,13 +9,14 @@
 //! - what all records come to is the table;
 //! - what was acknowledged stands in exactly one record;
 //! - the stream read once more from its beginning is what the consumer has seen;
+//! - what time to live has deleted is said to be so, and had expired;
 //! - all replicas hold the same bytes, stream records among them, also those that a snapshot brought.
 //!
 //! A stream that is switched on and off meanwhile has what was written while it was on, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,6 +30,7 @@ use dynamo_engine::stream::{
     StreamShardId,
 };
 use dynamo_protocol::error::ErrorKind;
+use dynamo_protocol::number::Number;
 use dynamo_protocol::ops::Operation;
 use dynamo_protocol::value::{AttributeValue, Item};
 use ordered_kv::{Direction, KeyRange, Reader};
@@ -38,8 +40,9 @@ use shard_router::ShardId;
 use super::super::fixture::TABLE;
 use super::clients::Record;
 use super::scenarios::Scenario;
-use super::tables::{harm, insist};
+use super::tables::{ask, harm, insist};
 use super::world::{Plan, World};
+use crate::env::Env;
 use crate::env::sim::{SimEnv, chance_below, run};
 use crate::guard::Handler;
 use crate::node::Node;
@@ -65,6 +68,8 @@ struct Writes {
     last_value: Mutex<u64>,
     /// Values whose puts were acknowledged.
     acknowledged: Mutex<BTreeSet<u64>>,
+    /// Of them, by PartiQL.
+    by_statement: AtomicU64,
     stopped: AtomicBool,
 }
 
@@ -92,7 +97,13 @@ async fn write_one(node: &Node<SimEnv>, values: [u64; 2]) -> bool {
     let ids = [0, 1].map(|place| format!("k{}", (chance_below(KEYS) + place) % KEYS));
     let put =
         |place: usize| write(&table, &ids[place], Change::Put(ItemBody::encode(&item(&ids[place], values[place]))));
-    let command = match chance_below(6) {
+    let command = match chance_below(7) {
+        6 => {
+            let mut expired = item(&ids[0], values[0]);
+            let until = AttributeValue::N(Number::from_i64((SimEnv::wall_ms() / 1_000) as i64 - 60));
+            expired.insert("ttl".to_owned(), until);
+            Command::Write(write(&table, &ids[0], Change::Put(ItemBody::encode(&expired))))
+        }
         0 => Command::Write(write(&table, &ids[0], Change::Delete)),
         // What is there already, or is not: no change.
         1 => Command::Write(write(&table, &ids[0], Change::Put(ItemBody::encode(&item(&ids[0], 0))))),
@@ -107,6 +118,18 @@ async fn write_one(node: &Node<SimEnv>, values: [u64; 2]) -> bool {
     matches!(outcome, Ok(Outcome::Written(_) | Outcome::Transacted { .. }))
 }
 
+/// One write by a statement, and whether it was acknowledged and has put this value.
+async fn write_by_statement(world: &World, home: u64, value: u64) -> bool {
+    let id = format!("k{}", chance_below(KEYS));
+    let (statement, puts) = match chance_below(3) {
+        0 => (format!("DELETE FROM \"{TABLE}\" WHERE id = '{id}'"), false),
+        1 => (format!("INSERT INTO \"{TABLE}\" VALUE {{'id': '{id}', 'value': '{value}'}}"), true),
+        _ => (format!("UPDATE \"{TABLE}\" SET \"value\" = '{value}' WHERE id = '{id}'"), true),
+    };
+    let body = format!(r#"{{"Statement":"{}"}}"#, statement.replace('"', "\\\""));
+    ask(world, home, Operation::ExecuteStatement, &body).await.is_ok() && puts
+}
+
 async fn writer(world: Arc<World>, writes: Arc<Writes>, home: u64) {
     while !writes.stopped.load(Ordering::Relaxed) {
         tokio::time::sleep(Duration::from_millis(chance_below(THINK_MS))).await;
@@ -114,6 +137,13 @@ async fn writer(world: Arc<World>, writes: Arc<Writes>, home: u64) {
         let (Some(table), value) = (node.catalog().table(TABLE), writes.next_value()) else { continue };
         // Puts of one item whose outcome is known are what is looked for.
         let id = format!("k{}", chance_below(KEYS));
+        if chance_below(4) == 0 {
+            if write_by_statement(&world, home, value).await {
+                writes.by_statement.fetch_add(1, Ordering::Relaxed);
+                writes.acknowledged.lock().insert(value);
+            }
+            continue;
+        }
         let asked = match chance_below(2) {
             0 => {
                 let body = ItemBody::encode(&item(&id, value));
@@ -254,9 +284,9 @@ fn id_of(item: &Item) -> String {
     }
 }
 
-/// What all records come to, each of which must fit the one before; and how often each value was put.
-fn replay(consumer: &Consumer) -> (BTreeMap<String, Item>, BTreeMap<u64, u32>) {
-    let (mut items, mut puts) = (BTreeMap::new(), BTreeMap::new());
+/// What all records come to, each of which must fit the one before; how often each value was put; how many items expired.
+fn replay(consumer: &Consumer) -> (BTreeMap<String, Item>, BTreeMap<u64, u32>, u64) {
+    let (mut items, mut puts, mut expired) = (BTreeMap::new(), BTreeMap::new(), 0);
     // In the order of their opening, which is that of each data shard's chain.
     for (number, bytes) in consumer.seen.values().flatten() {
         let record = StreamRecord::parse(*number, bytes).expect("records are whole");
@@ -269,6 +299,9 @@ fn replay(consumer: &Consumer) -> (BTreeMap<String, Item>, BTreeMap<u64, u32>) {
             (None, None) => panic!("a record of nothing"),
         };
         assert_eq!(record.event, event);
+        let has_expired = || old.as_ref().is_some_and(|old| old.contains_key("ttl"));
+        assert!(!record.by_ttl || (event == EventName::Remove && has_expired()), "{id}: {old:?}");
+        expired += u64::from(record.by_ttl);
         assert_ne!(old, new, "a record of no change");
         assert_eq!(old.as_ref(), items.get(&id), "{id}: a change was lost, repeated or out of order at {number}");
         match new {
@@ -281,7 +314,7 @@ fn replay(consumer: &Consumer) -> (BTreeMap<String, Item>, BTreeMap<u64, u32>) {
             }
         }
     }
-    (items, puts)
+    (items, puts, expired)
 }
 
 fn items_of(node: &Node<SimEnv>, table: &TableDescriptor) -> BTreeMap<String, Item> {
@@ -310,10 +343,20 @@ async fn equal_replicas(world: &World) {
     tokio::time::timeout(SETTLE_MAX, equal).await.expect("all replicas hold the same bytes in the end");
 }
 
-/// Records, stream shards, acknowledged puts, refused questions, snapshots.
-async fn live(scenario: Scenario) -> [u64; 5] {
-    let plan = Plan { stream: Some(StreamView::NewAndOldImages), streams: POLICY, ..scenario.plan() };
-    let world = World::found(plan).await;
+/// Switches time to live on or off.
+async fn set_expiry(world: &World, enabled: bool) {
+    let specification = format!(r#"{{"AttributeName":"ttl","Enabled":{enabled}}}"#);
+    let body = format!(r#"{{"TableName":"{TABLE}","TimeToLiveSpecification":{specification}}}"#);
+    let set = insist(world, 1, (Operation::UpdateTimeToLive, body), ErrorKind::Validation).await;
+    set.expect("time to live is set in the end");
+}
+
+/// Records, stream shards, acknowledged puts, those by statements, expired items, refused questions, snapshots.
+async fn live(scenario: Scenario) -> [u64; 7] {
+    let stream = Some(StreamView::NewAndOldImages);
+    let ttl_interval = Some(Duration::from_millis(300));
+    let world = World::found(Plan { stream, streams: POLICY, ttl_interval, ..scenario.plan() }).await;
+    set_expiry(&world, true).await;
     let node = world.node(world.some_leader().await).expect("it leads");
     let stream = node.catalog().table(TABLE).and_then(|table| table.stream_id()).expect("the stream is on");
     drop(node);
@@ -329,13 +372,15 @@ async fn live(scenario: Scenario) -> [u64; 5] {
         writer.await.expect("writers do not panic");
     }
     let mut consumer = consumer.await.expect("the consumer does not panic");
+    // So that the table stands still; what has expired may stay.
+    set_expiry(&world, false).await;
     equal_replicas(&world).await;
     consumer.finish().await;
     let mut again = Consumer::new(&world, stream);
     again.finish().await;
     assert_eq!(again.numbers(), consumer.numbers());
     assert!(again.seen == consumer.seen, "the stream is what it was");
-    let (items, puts) = replay(&consumer);
+    let (items, puts, expired) = replay(&consumer);
     let node = world.node(world.some_leader().await).expect("it leads");
     let table = node.catalog().table(TABLE).expect("the table is there");
     assert_eq!(items, items_of(&node, &table), "what the stream comes to is the table");
@@ -345,23 +390,26 @@ async fn live(scenario: Scenario) -> [u64; 5] {
     assert!(puts.iter().all(|(value, count)| *value == 0 || *count == 1), "a put was seen twice: {puts:?}");
     let records = consumer.seen.values().map(Vec::len).sum::<usize>() as u64;
     let snapshots = world.snapshots() + record.snapshots.load(Ordering::Relaxed);
-    [records, consumer.shards.len() as u64, acknowledged.len() as u64, consumer.refused, snapshots]
+    let by_statement = writes.by_statement.load(Ordering::Relaxed);
+    let shards = consumer.shards.len() as u64;
+    [records, shards, acknowledged.len() as u64, by_statement, expired, consumer.refused, snapshots]
 }
 
 fn survives(scenario: Scenario) {
-    let mut sums = [0; 5];
+    let mut sums = [0; 7];
     let seeds = std::env::var("SIM_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS);
     for seed in 0..seeds {
         let figures = run(seed, live(scenario));
         sums.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure);
         assert!(figures[0] > 100 && figures[1] > 4, "seed {seed}: {figures:?}");
     }
-    let [records, shards, acknowledged, refused, snapshots] = sums;
+    let [records, shards, acknowledged, by_statement, expired, refused, snapshots] = sums;
     let needs_snapshots = matches!(scenario, Scenario::AwayForLong | Scenario::SnapshotUnderFire);
     assert!(snapshots > 0 || !needs_snapshots, "no snapshot was installed");
+    assert!(by_statement > 0 && expired > 0, "{by_statement} by statements, {expired} expired");
     println!(
         "{scenario:?}: {seeds} seeds, {records} records in {shards} stream shards, {acknowledged} acknowledged puts, \
-         {refused} questions without an answer, {snapshots} snapshots; 0 lost, 0 repeated"
+         {by_statement} of them by PartiQL, {expired} expired, {refused} questions without an answer, {snapshots} snapshots; 0 lost, 0 repeated"
     );
 }
 
