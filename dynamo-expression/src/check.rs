@@ -220,6 +220,7 @@ impl<'p, 'r> Checker<'p, 'r> {
             Operand::Path(_) => return Ok(()),
             Operand::Value(value) => value.type_name(),
             Operand::Size(_) => "N",
+            Operand::Truth(_) => "BOOL",
         };
         if allowed.contains(&known) { Ok(()) } else { self.wrong_type(operator, known) }
     }
@@ -239,6 +240,7 @@ impl<'p, 'r> Checker<'p, 'r> {
                 other => return self.wrong_type("attribute_type", other.type_name()),
             },
             Operand::Size(_) => return self.wrong_type("attribute_type", "N"),
+            Operand::Truth(_) => return self.wrong_type("attribute_type", "BOOL"),
             Operand::Path(_) => return self.wrong_type("attribute_type", ANY_TYPE),
         };
         match TypeName::parse(text) {

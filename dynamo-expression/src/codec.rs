@@ -7,7 +7,8 @@
 //! path       = root · count · { 0 · text name | 1 · varint index | 2 · again }
 //! root       = text name | text "" · again
 //! again      = varint                              which of the long names, or large values, before this one
-//! operand    = 1 · path | 2 · value | 3 · operand | 4 · again             path, value, size, value
+//! operand    = 1 · path | 2 · value | 3 · operand | 4 · again | 5 · condition
+//!                                                       path, value, size, value, truth
 //! condition  = 1 · count · { condition } | 2 · count · { condition }      AND, OR
 //!            | 3 · condition                                              NOT
 //!            | 4 · comparator · operand · operand
@@ -150,6 +151,10 @@ impl<'o> Writer<'o> {
             Operand::Size(operand) => {
                 self.out.push(3);
                 self.operand(operand);
+            }
+            Operand::Truth(condition) => {
+                self.out.push(5);
+                self.condition(condition);
             }
         }
     }
@@ -323,6 +328,7 @@ impl<'b, 'i> Reader<'b, 'i> {
             2 => Operand::Value(self.value()?),
             3 => Operand::Size(Box::new(self.operand(levels)?)),
             4 => Operand::Value(self.value_again()?),
+            5 => Operand::Truth(Box::new(self.condition(levels)?)),
             tag => return Err(DecodeError::Tag(tag)),
         })
     }

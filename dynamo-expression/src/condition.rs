@@ -72,6 +72,8 @@ pub enum Operand {
     Value(Arc<AttributeValue>),
     /// `size(operand)`.
     Size(Box<Operand>),
+    /// Whether a condition holds, as a boolean; only PartiQL has it.
+    Truth(Box<Condition>),
 }
 
 /// One of the ten wire names of types, as [`AttributeValue::type_name`] gives them.
@@ -186,18 +188,20 @@ impl Condition {
                 operands.iter().for_each(|operand| operand.collect_paths(paths));
             }
             Condition::Not(operand) => operand.collect_paths(paths),
-            Condition::Compare { left, right, .. } => paths.extend([left, right].into_iter().filter_map(Operand::path)),
+            Condition::Compare { left, right, .. } => {
+                [left, right].into_iter().for_each(|operand| operand.collect_paths(paths));
+            }
             Condition::Between { value, lower, upper } => {
-                paths.extend([value, lower, upper].into_iter().filter_map(Operand::path));
+                [value, lower, upper].into_iter().for_each(|operand| operand.collect_paths(paths));
             }
             Condition::In { value, candidates } => {
-                paths.extend(value.path());
-                paths.extend(candidates.iter().filter_map(Operand::path));
+                value.collect_paths(paths);
+                candidates.iter().for_each(|operand| operand.collect_paths(paths));
             }
             Condition::Exists(path) | Condition::NotExists(path) => paths.push(path),
-            Condition::HasType(value, _) => paths.extend(value.path()),
+            Condition::HasType(value, _) => value.collect_paths(paths),
             Condition::BeginsWith(one, two) | Condition::Contains(one, two) => {
-                paths.extend([one, two].into_iter().filter_map(Operand::path));
+                [one, two].into_iter().for_each(|operand| operand.collect_paths(paths));
             }
         }
     }
@@ -239,15 +243,16 @@ impl Operand {
                 steps.spend(cost::size(&value))?;
                 Ok(size(&value).map(|size| Cow::Owned(AttributeValue::N(Number::from_u64(size)))))
             }
+            Operand::Truth(condition) => Ok(Some(Cow::Owned(AttributeValue::Bool(condition.eval(attributes, steps)?)))),
         }
     }
 
-    /// The path that it looks at, if any.
-    pub fn path(&self) -> Option<&Path> {
+    fn collect_paths<'a>(&'a self, paths: &mut Vec<&'a Path>) {
         match self {
-            Operand::Path(path) => Some(path),
-            Operand::Value(_) => None,
-            Operand::Size(operand) => operand.path(),
+            Operand::Path(path) => paths.push(path),
+            Operand::Value(_) => {}
+            Operand::Size(operand) => operand.collect_paths(paths),
+            Operand::Truth(condition) => condition.collect_paths(paths),
         }
     }
 }

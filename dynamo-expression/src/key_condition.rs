@@ -345,7 +345,9 @@ fn one_attribute(operands: Vec<Operand>) -> Result<(String, Vec<Arc<AttributeVal
     for operand in operands {
         match operand {
             Operand::Value(value) => values.push(value),
-            Operand::Size(_) => return Err(invalid("KeyConditionExpressions cannot contain nested operations")),
+            Operand::Size(_) | Operand::Truth(_) => {
+                return Err(invalid("KeyConditionExpressions cannot contain nested operations"));
+            }
             Operand::Path(_) if attribute.is_some() => {
                 return Err(wrong_condition("Multiple attribute names used in one condition"));
             }

@@ -53,6 +53,12 @@ impl CancellationReason {
         CancellationReason { code: "None", message: None, item: None }
     }
 
+    /// A statement's table is not there.
+    pub fn resource_not_found() -> Self {
+        let message = Some(REQUESTED_RESOURCE_NOT_FOUND.to_owned());
+        CancellationReason { code: "ResourceNotFound", message, item: None }
+    }
+
     /// The action's condition was false.
     pub fn conditional_check_failed(item: Option<Item>) -> Self {
         CancellationReason {
@@ -78,6 +84,9 @@ impl CancellationReason {
         CancellationReason { code: "ValidationError", message: Some(message.into()), item: None }
     }
 }
+
+/// What data operations say of a table that is not there.
+const REQUESTED_RESOURCE_NOT_FOUND: &str = "Requested resource not found";
 
 /// What PartiQL's INSERT says of a key that is taken.
 const DUPLICATE_ITEM: &str = "Duplicate primary key exists in table";
@@ -266,7 +275,7 @@ impl ApiError {
 
     /// ResourceNotFoundException as data operations word it.
     pub fn requested_resource_not_found() -> Self {
-        ApiError::resource_not_found("Requested resource not found")
+        ApiError::resource_not_found(REQUESTED_RESOURCE_NOT_FOUND)
     }
 
     /// ResourceNotFoundException as table operations word it.

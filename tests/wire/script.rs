@@ -113,6 +113,11 @@ async fn partiql() {
 }
 
 #[tokio::test]
+async fn partiql_at_its_edges() {
+    check("partiql_edges").await;
+}
+
+#[tokio::test]
 async fn streams() {
     check("streams").await;
 }

@@ -6,11 +6,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use dynamo_expression::partiql::{PrimaryKey, Select, Statement};
+use dynamo_expression::partiql::{Select, Statement};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::BatchExecuteStatementInput;
 
-use super::partiql::{self, check_key_types, named_item, refuse_multi_attribute, shape};
+use super::partiql::{self, check_columns, check_key_types, only_item, refuse_multi_attribute, shape};
 use super::write::{PlannedCommand, WritePlan};
 use super::{ItemKey, PlanError, lookup};
 use crate::catalog::Catalog;
@@ -88,7 +88,9 @@ impl Batch {
         let mut rows = Vec::with_capacity(self.statements.len());
         for (statement, request) in self.statements.iter().zip(&self.input.statements) {
             let planned = match statement {
-                Ok(statement) => partiql::write(statement, false, catalog),
+                Ok(statement) => {
+                    partiql::write(statement, false, catalog).and_then(|planned| planned.map_err(PlanError::Client))
+                }
                 Err(error) => Err(PlanError::Client(error.clone())),
             };
             match settled(planned, confirmed)? {
@@ -116,16 +118,13 @@ fn get(
     report: CapacityReport,
     catalog: &dyn Catalog,
 ) -> Result<StatementGet, PlanError> {
+    check_columns(select, catalog)?;
     let table = lookup::table(catalog, &select.target.table)?;
     if let Some(index) = &select.target.index {
         refuse_multi_attribute(&Source::new(Arc::clone(&table), Some(index))?)?;
     }
-    let named = named_item(&table, select.condition.as_ref()).filter(|_| select.target.index.is_none());
-    let Some(PrimaryKey { key, residual: None }) = named else {
-        return Err(PlanError::validation(
-            "Select statements within BatchExecuteStatement must specify the primary key in the where clause.",
-        ));
-    };
+    let refusal = "Select statements within BatchExecuteStatement must specify the primary key in the where clause.";
+    let key = only_item(&table, select, refusal)?;
     check_key_types(table.keys.attributes(), &key)?;
     let key = ItemKey::of(&table, &key)?;
     Ok(StatementGet { key, shape: shape(select), filter: None, consistent, report, table })

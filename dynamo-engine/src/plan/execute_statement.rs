@@ -31,7 +31,7 @@ pub fn write(
     statement: &Statement,
     catalog: &dyn Catalog,
 ) -> Result<WritePlan, PlanError> {
-    let planned = partiql::write(statement, false, catalog)?;
+    let planned = partiql::write(statement, false, catalog)??;
     let reply = StatementReply::new(
         &planned.table,
         &planned.table_name,

@@ -5,7 +5,7 @@
 //! the key condition, the filter, the selection.
 
 use dynamo_expression::legacy::attributes_to_get;
-use dynamo_expression::{Condition, ExpressionKind, KeyCondition, Placeholders, Projection};
+use dynamo_expression::{Condition, ExpressionKind, KeyCondition, Path, Placeholders, Projection};
 use dynamo_protocol::ops::QueryInput;
 use ordered_kv::Direction;
 
@@ -141,6 +141,6 @@ fn check_filter(input: &QueryInput, source: &Source, filter: Option<&Condition>)
     };
     let parameter = if input.query_filter.is_some() { "QueryFilter" } else { "Filter Expression" };
     paths::check_filter_without_keys(filter.paths(), source, parameter)?;
-    paths::check_filter_projected(filter.paths(), source)?;
+    paths::check_filter_projected(filter.paths().into_iter().map(Path::root), source)?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dynamo_expression::Update;
+use dynamo_expression::{Update, partiql};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::json::JsonWriter;
 use dynamo_protocol::shapes::{ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure};
@@ -13,6 +13,7 @@ use crate::apply::{Outcome, Rejection, WriteOutcome};
 use crate::capacity::Consumed;
 use crate::catalog::TableDescriptor;
 use crate::item::Decoded;
+use crate::messages::NESTED_TOO_DEEP;
 
 /// What to say of one statement's write.
 #[derive(Clone, Debug)]
@@ -90,7 +91,7 @@ impl StatementReply {
                 let shown = if self.shows_item_on_failure { tree(item.as_ref())? } else { None };
                 Err(ApiError::conditional_check_failed(shown))
             }
-            Outcome::Invalid(text) => Err(ApiError::validation(text)),
+            Outcome::Invalid(text) => Err(ApiError::validation(as_statements_say(text))),
             Outcome::Conflict => Err(ApiError::transaction_conflict()),
             Outcome::Rejected(Rejection::Behind) => Err(ApiError::throughput_exceeded()),
             _ => Err(ApiError::internal()),
@@ -173,8 +174,13 @@ impl StatementBatchReply {
     }
 }
 
+/// What is wrong with an update's result, as statements say it: of an item that is nested too deeply they say less.
+pub(super) fn as_statements_say(text: String) -> String {
+    if text == NESTED_TOO_DEEP { partiql::NESTED_TOO_DEEP.to_owned() } else { text }
+}
+
 /// Writes the answer to one statement of a batch that was not carried out. The table is named where the statement was
-/// tried, but not for what is wrong with it.
+/// tried.
 pub(crate) fn write_failed_statement(error: &ApiError, table_name: Option<&str>, json: &mut JsonWriter<'_>) {
     let code = error.kind().statement_code();
     json.begin_object();
@@ -185,7 +191,7 @@ pub(crate) fn write_failed_statement(error: &ApiError, table_name: Option<&str>,
     }
     json.key("Message").str(error.message());
     json.end_object();
-    if let Some(name) = table_name.filter(|_| code != "ValidationError") {
+    if let Some(name) = table_name {
         json.key("TableName").str(name);
     }
     json.end_object();

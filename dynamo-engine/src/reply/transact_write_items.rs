@@ -9,6 +9,7 @@ use dynamo_protocol::value::Item;
 
 use super::batch_write_item::write_collections;
 use super::consumed_write::{ConsumedReport, Factor, metrics_wanted, tree, write_list};
+use super::statement::as_statements_say;
 use crate::apply::{ActionOutcome, Outcome, WriteOutcome};
 use crate::capacity::{Consumed, UnitKind};
 use crate::catalog::TableDescriptor;
@@ -148,6 +149,9 @@ impl TransactReply {
             reasons.push(match verdict {
                 ActionOutcome::Passed => CancellationReason::none(),
                 ActionOutcome::Conflict => CancellationReason::transaction_conflict(),
+                ActionOutcome::Invalid(text) if self.is_statements => {
+                    CancellationReason::validation(as_statements_say(text))
+                }
                 ActionOutcome::Invalid(text) => CancellationReason::validation(text),
                 ActionOutcome::ConditionFailed { .. } if action.is_insert => CancellationReason::duplicate_item(),
                 ActionOutcome::ConditionFailed { item } if action.shows_item_on_failure => {

@@ -100,8 +100,8 @@ impl Node {
             "ExecuteTransaction" => {
                 let transaction = StatementTransaction::parse(ExecuteTransactionInput::from_json(body)?)?;
                 match transaction.is_write() {
-                    true => self.write(transaction.write(&self.catalog)),
-                    false => self.read(&transaction.read(&self.catalog).map_err(PlanError::into_api_error)?),
+                    true => self.write(transaction.write(true, &self.catalog)),
+                    false => self.read(&transaction.read(true, &self.catalog).map_err(PlanError::into_api_error)?),
                 }
             }
             read => {

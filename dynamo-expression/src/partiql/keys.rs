@@ -13,6 +13,7 @@
 //! branches that read the same rows are refused, unless one says of the sort key what it is not (recorded by
 //! paritysuite/dynamodb-conformance, October 2026; the limit and repeated values in IN: reports of users).
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -33,6 +34,9 @@ pub struct Partitions {
     pub partitions: Vec<Partition>,
     /// What is left to be checked of each row; `None` where the partitions and their tests say all.
     pub residual: Option<Condition>,
+    /// The attributes that each branch looks at beyond the key, in the order of the text, one branch after the other in
+    /// that of the partitions. A branch that nothing can fulfil looks at none.
+    pub looked_at: Vec<Vec<String>>,
 }
 
 impl Partitions {
@@ -89,13 +93,23 @@ impl PrimaryKey {
     }
 }
 
-/// The item that `condition` names: an equality for every attribute of `names`, joined by AND.
-pub fn primary_key(condition: Option<&Condition>, names: &[&str]) -> Option<PrimaryKey> {
+/// How a condition may name the value of a key attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// By `=` only, as for what is written or checked.
+    Equality,
+    /// Also by an IN with one value, as for what is read.
+    EqualityOrIn,
+}
+
+/// The item that `condition` names: a value for every attribute of `names`, joined by AND. What says the same of a key
+/// once more is not left over.
+pub fn primary_key(condition: Option<&Condition>, names: &[&str], naming: Naming) -> Option<PrimaryKey> {
     let mut rest = conjuncts(condition?);
     let mut key = Item::new();
     for name in names {
-        let at = rest.iter().position(|condition| equal_value(condition, name).is_some())?;
-        let value = equal_value(rest.remove(at), name)?;
+        let value = rest.iter().find_map(|condition| named_value(condition, name, naming))?;
+        rest.retain(|condition| named_value(condition, name, naming) != Some(value));
         key.insert((*name).to_owned(), AttributeValue::clone(value));
     }
     Some(PrimaryKey { key, residual: all(rest) })
@@ -110,7 +124,7 @@ pub fn partitions(
     partition: &str,
     sort: Option<&str>,
 ) -> Result<Option<Partitions>, ExpressionError> {
-    let keys = Keys { partition, sort };
+    let keys = Keys { partition, sort, contradicts: Cell::new(false) };
     if !keys.are_bound(condition) {
         return Ok(None);
     }
@@ -118,6 +132,16 @@ pub fn partitions(
     let same_filters = branches.windows(2).all(|pair| pair[0].filters == pair[1].filters);
     let mut is_exact = same_filters && branches.iter().all(|branch| branch.tests.len() <= 1);
     let filters = branches.first().map(|branch| all(branch.filters.clone())).unwrap_or_default();
+    let mut looked_at: Vec<(Option<Arc<AttributeValue>>, Vec<String>)> =
+        branches.iter().map(|branch| (branch.value.clone(), branch.looked_at())).collect();
+    looked_at.sort_by(|(one, _), (two, _)| match (one, two) {
+        (Some(one), Some(two)) => order(one, two).unwrap_or(Ordering::Equal),
+        _ => Ordering::Equal,
+    });
+    let mut looked_at: Vec<Vec<String>> = looked_at.into_iter().map(|(_, names)| names).collect();
+    if keys.contradicts.get() {
+        looked_at.push(Vec::new());
+    }
     let mut found: Vec<Partition> = Vec::new();
     let mut left = branches;
     while let Some(value) = left.first().and_then(|branch| branch.value.clone()) {
@@ -136,7 +160,7 @@ pub fn partitions(
         }
     }
     let residual = if is_exact { filters } else { Some(condition.clone()) };
-    Ok(Some(Partitions { partitions: found, residual }.arranged(false, false)))
+    Ok(Some(Partitions { partitions: found, residual, looked_at }.arranged(false, false)))
 }
 
 /// One way in which a condition can be true: what it says of the key, and the rest.
@@ -152,6 +176,10 @@ struct Branch<'c> {
 impl<'c> Branch<'c> {
     fn rows(&self) -> Rows {
         self.tests.iter().map(Rows::of).fold(Rows::ALL, Rows::both)
+    }
+
+    fn looked_at(&self) -> Vec<String> {
+        self.filters.iter().flat_map(|filter| filter.paths()).map(|path| path.root().to_owned()).collect()
     }
 
     /// Both at once; `None` where they want two values of the partition key.
@@ -170,6 +198,8 @@ impl<'c> Branch<'c> {
 struct Keys<'n> {
     partition: &'n str,
     sort: Option<&'n str>,
+    /// Whether a branch wants two values of the partition key.
+    contradicts: Cell<bool>,
 }
 
 impl Keys<'_> {
@@ -204,8 +234,10 @@ impl Keys<'_> {
                     let factors = self.branches(operand)?;
                     // Before anything is multiplied: a statement can name millions of branches.
                     limited(product.len() * factors.len())?;
-                    let both = product.iter().flat_map(|one| factors.iter().filter_map(|two| one.and(two)));
-                    product = both.collect();
+                    let pairs = product.iter().flat_map(|one| factors.iter().map(move |two| one.and(two)));
+                    let both: Vec<Option<Branch<'c>>> = pairs.collect();
+                    self.contradicts.set(self.contradicts.get() || both.iter().any(Option::is_none));
+                    product = both.into_iter().flatten().collect();
                 }
                 product
             }
@@ -345,7 +377,9 @@ impl Rows {
             (None, None) => Ordering::Equal,
             (None, Some(_)) => Ordering::Less,
             (Some(_), None) => Ordering::Greater,
-            (Some((one, _)), Some((two, _))) => order(one, two).unwrap_or(Ordering::Equal),
+            (Some((one, one_inside)), Some((two, two_inside))) => {
+                order(one, two).unwrap_or(Ordering::Equal).then_with(|| two_inside.cmp(one_inside))
+            }
         }
     }
 }
@@ -395,6 +429,12 @@ fn equal_value<'c>(condition: &'c Condition, name: &str) -> Option<&'c Arc<Attri
             _ => None,
         },
     }
+}
+
+/// As [`equal_value`], of the conditions that may name a key.
+fn named_value<'c>(condition: &'c Condition, name: &str, naming: Naming) -> Option<&'c Arc<AttributeValue>> {
+    let may_name = naming == Naming::EqualityOrIn || !matches!(condition, Condition::In { .. });
+    equal_value(condition, name).filter(|_| may_name)
 }
 
 /// The values that an equality or IN lets the attribute have; `None` where the condition is neither.

@@ -11,15 +11,15 @@ use crate::error::{ExpressionError, ExpressionKind};
 use crate::path::Path;
 use crate::update::{Action, Update, Value};
 
-use super::statement::{column_name, too_deep};
+use super::statement::{NESTED_TOO_DEEP, column_name};
 use super::token::Position;
 use super::tree::{IsTest, Node, SelectTree, SetOrRemove, Term, Tree};
 use super::{Change, Column, Delete, Insert, Select, Statement, malformed};
 
 type Lowered<T> = Result<T, ExpressionError>;
 
-/// Levels of lists and maps that a value may have, as everywhere in DynamoDB.
-const VALUE_DEPTH_MAX: usize = 32;
+/// Levels of lists and maps that a literal may have.
+const VALUE_DEPTH_MAX: usize = 31;
 
 /// The most values behind IN.
 const CANDIDATES_MAX: usize = 100;
@@ -70,7 +70,8 @@ struct Lower<'p> {
 impl Lower<'_> {
     fn select(&self, tree: SelectTree) -> Lowered<Select> {
         let columns = tree.columns.map(|paths| self.columns(paths)).transpose()?;
-        Ok(Select { target: tree.target, columns, condition: self.optional(tree.condition)?, order: tree.order })
+        let condition = self.optional(tree.condition)?;
+        Ok(Select { target: tree.target, columns, misfit: tree.misfit, condition, order: tree.order })
     }
 
     fn columns(&self, paths: Vec<Path>) -> Lowered<Vec<Column>> {
@@ -94,10 +95,7 @@ impl Lower<'_> {
     fn item(&self, term: &Term) -> Lowered<Item> {
         if let Node::Map(members) = &term.node {
             // An attribute of the item itself is no step of a place.
-            let member = |(name, term): &(String, Term)| {
-                let is_parameter = matches!(term.node, Node::Parameter(_));
-                Ok((named(name)?, self.value(term, "root", usize::from(!is_parameter))?))
-            };
+            let member = |(name, term): &(String, Term)| Ok((named(name)?, self.value(term, "root", 0)?));
             return members.iter().map(member).collect();
         }
         match self.value(term, "root", 0)? {
@@ -237,7 +235,7 @@ impl Lower<'_> {
             ">=" => Comparator::GreaterOrEqual,
             _ => return Err(unsupported(operator)),
         };
-        // `attribute_exists(a) = true` says what `attribute_exists(a)` says.
+        // `attribute_exists(a) = true` says what `attribute_exists(a)` says, also of a key.
         for (call, constant) in [(left, right), (right, left)] {
             if let (Node::Call(name, arguments), Node::Bool(truth)) = (&call.node, &constant.node)
                 && !name.eq_ignore_ascii_case("size")
@@ -331,8 +329,16 @@ impl Lower<'_> {
                 [only] => Ok(Operand::Size(Box::new(Operand::Path(self.path("size", only)?)))),
                 _ => Err(wrong_count("size", arguments.len())),
             },
-            Node::Call(name, _) => Err(unrecognized(&name.to_ascii_lowercase(), term.at)),
-            Node::Infix(operator, ..) => Err(unsupported(operator)),
+            Node::Infix(operator @ ("+" | "-"), ..) => Err(unsupported(operator)),
+            // What is true or false is a value, too.
+            Node::Call(..)
+            | Node::Infix(..)
+            | Node::And(_)
+            | Node::Or(_)
+            | Node::Not(_)
+            | Node::Between(_)
+            | Node::In(..)
+            | Node::Is(..) => self.condition(term).map(Box::new).map(Operand::Truth),
             _ => self.value(term, "root", 0).map(Arc::new).map(Operand::Value),
         }
     }
@@ -350,11 +356,11 @@ impl Lower<'_> {
     /// The value of a literal or parameter; `place` is where errors say it stands: `root.x[1]`.
     fn value(&self, term: &Term, place: &str, depth: usize) -> Lowered<AttributeValue> {
         if depth > VALUE_DEPTH_MAX {
-            return Err(too_deep());
+            return Err(ExpressionError::bare(format!("{NESTED_TOO_DEEP} under {place}")));
         }
         match &term.node {
             Node::Text(text) => Ok(AttributeValue::S(text.clone())),
-            Node::Number(digits) => number(digits, place),
+            Node::Number(digits) => number(digits, place).map(AttributeValue::N),
             Node::Bool(truth) => Ok(AttributeValue::Bool(*truth)),
             Node::Null => Ok(AttributeValue::Null),
             // Inside a list or map the service takes none.
@@ -388,9 +394,8 @@ fn named(name: &str) -> Lowered<String> {
     if name.is_empty() { Err(ExpressionError::bare("Empty attribute name")) } else { Ok(name.to_owned()) }
 }
 
-fn number(digits: &str, place: &str) -> Lowered<AttributeValue> {
-    let number = Number::parse(digits).map_err(|error| ExpressionError::bare(format!("{error} under {place}")))?;
-    Ok(AttributeValue::N(number))
+fn number(digits: &str, place: &str) -> Lowered<Number> {
+    Number::parse(digits).map_err(|error| ExpressionError::bare(format!("{error} under {place}")))
 }
 
 /// A set from the members of a bag: numbers only or strings only, each once.
@@ -404,29 +409,26 @@ fn set(terms: &[Term], place: &str) -> Lowered<AttributeValue> {
             Node::Text(text) => Ok(text.clone()),
             _ => Err(mixed()),
         };
-        let mut members = terms.iter().map(text).collect::<Lowered<Vec<String>>>()?;
-        let shown = members.join(", ");
-        members.sort_unstable();
-        return distinct(members, &shown).map(AttributeValue::Ss);
+        let members = terms.iter().map(text).collect::<Lowered<Vec<String>>>()?;
+        let duplicates =
+            |shown| ExpressionError::parameters(format!("Input collection [{shown}] contains duplicates."));
+        return distinct(&members, members.clone()).map(AttributeValue::Ss).map_err(duplicates);
     }
-    let value = |term: &Term| match &term.node {
-        Node::Number(digits) => match number(digits, place)? {
-            AttributeValue::N(number) => Ok(number),
-            _ => Err(mixed()),
-        },
+    let digits = |term: &Term| match &term.node {
+        Node::Number(digits) => Ok(digits.clone()),
         _ => Err(mixed()),
     };
-    let mut members = terms.iter().map(value).collect::<Lowered<Vec<Number>>>()?;
-    let shown: Vec<String> = members.iter().map(ToString::to_string).collect();
-    members.sort_unstable();
-    distinct(members, &shown.join(", ")).map(AttributeValue::Ns)
+    let digits = terms.iter().map(digits).collect::<Lowered<Vec<String>>>()?;
+    let members = digits.iter().map(|digits| number(digits, place)).collect::<Lowered<Vec<Number>>>()?;
+    let duplicates =
+        |shown| ExpressionError::parameters(format!("Input collection [{shown}] contains duplicates! under {place}"));
+    distinct(&digits, members).map(AttributeValue::Ns).map_err(duplicates)
 }
 
-fn distinct<T: PartialEq>(sorted: Vec<T>, shown: &str) -> Lowered<Vec<T>> {
-    match sorted.windows(2).any(|pair| pair[0] == pair[1]) {
-        false => Ok(sorted),
-        true => Err(ExpressionError::parameters(format!("Input collection [{shown}] contains duplicates."))),
-    }
+/// The members in ascending order; what stands in the text, where two are the same.
+fn distinct<T: Ord>(shown: &[String], mut members: Vec<T>) -> Result<Vec<T>, String> {
+    members.sort_unstable();
+    if members.windows(2).any(|pair| pair[0] == pair[1]) { Err(shown.join(", ")) } else { Ok(members) }
 }
 
 /// DynamoDB's types that are a type of PartiQL; `None` for one that it has no value of.
@@ -452,6 +454,7 @@ fn type_name(operand: Operand) -> Lowered<TypeName> {
             other => return Err(wrong_type("attribute_type", other.type_name())),
         },
         Operand::Size(_) => return Err(wrong_type("attribute_type", "N")),
+        Operand::Truth(_) => return Err(wrong_type("attribute_type", "BOOL")),
         Operand::Path(_) => return Err(wrong_type("attribute_type", "{NS,SS,L,BS,N,M,B,BOOL,NULL,S}")),
     };
     TypeName::parse(&text).ok_or_else(|| {
@@ -467,6 +470,7 @@ fn typed(operator: &str, operand: &Operand, allowed: &[&str]) -> Lowered<()> {
         Operand::Path(_) => return Ok(()),
         Operand::Value(value) => value.type_name(),
         Operand::Size(_) => "N",
+        Operand::Truth(_) => "BOOL",
     };
     if allowed.contains(&known) { Ok(()) } else { Err(wrong_type(operator, known)) }
 }

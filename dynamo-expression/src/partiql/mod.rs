@@ -29,9 +29,13 @@ use dynamo_protocol::value::AttributeValue;
 
 use crate::error::ExpressionError;
 
-pub use keys::{Partition, Partitions, PrimaryKey, partitions, primary_key};
-pub use statement::{Change, Column, Delete, Insert, OrderKey, Returning, Select, Statement, Target};
+pub use keys::{Naming, Partition, Partitions, PrimaryKey, partitions, primary_key};
+pub use statement::{
+    Change, Column, Delete, Insert, NESTED_TOO_DEEP, OrderKey, Returning, Select, Statement, Target,
+};
 pub(crate) use statement::{DEPTH_MAX, malformed};
+
+use self::tree::{SelectTree, Tree};
 
 impl Statement {
     /// Parses `text` and puts `parameters` in place of its question marks.
@@ -48,6 +52,11 @@ impl Statement {
     /// # Errors
     /// As [`Statement::parse`], but for what only the parameters show.
     pub fn canonical(text: &str) -> Result<String, ExpressionError> {
-        parse::statement(text).map(|(tree, _)| tree.to_string())
+        let (tree, _) = parse::statement(text)?;
+        match &tree {
+            Tree::Select(SelectTree { misfit: Some(error), .. })
+            | Tree::Exists(SelectTree { misfit: Some(error), .. }) => Err(error.clone()),
+            _ => Ok(tree.to_string()),
+        }
     }
 }

@@ -216,6 +216,8 @@ impl Parser<'_> {
 
     fn select(&mut self) -> Parsed<SelectTree> {
         let columns = if self.eat_symbol("*") { None } else { Some(self.list(Self::column)?) };
+        let misfit = columns.iter().flatten().find_map(|column| column.as_ref().err().cloned());
+        let columns = columns.map(|columns| columns.into_iter().flatten().collect());
         self.expect_word("FROM")?;
         let target = self.target()?;
         let condition = self.condition()?;
@@ -224,23 +226,47 @@ impl Parser<'_> {
             self.expect_word("BY")?;
             order = self.list(Self::order_key)?;
         }
-        Ok(SelectTree { target, columns, condition, order })
+        Ok(SelectTree { target, columns, misfit, condition, order })
     }
 
-    /// A column: a path and nothing else.
-    fn column(&mut self) -> Parsed<Path> {
+    /// A column: a path, or what the service finds unfit to be one only when the statement is read to its end.
+    fn column(&mut self) -> Parsed<Result<Path, ExpressionError>> {
         let at = self.position();
-        let is_call = self.is_symbol_ahead(1, "(") && matches!(self.kind(), Kind::Word(_));
-        let is_literal = matches!(self.kind(), Kind::Text(_) | Kind::Number(_) | Kind::Parameter);
-        if is_call || is_literal {
-            return Err(ExpressionError::bare(format!("Unexpected path component at {at}")));
+        let misfit = || ExpressionError::bare(format!("Unexpected path component at {at}"));
+        if self.is_symbol_ahead(1, "(") && matches!(self.kind(), Kind::Word(_)) {
+            self.advance();
+            self.parenthesized()?;
+            return Ok(Err(misfit()));
+        }
+        if matches!(self.kind(), Kind::Text(_) | Kind::Number(_) | Kind::Parameter) {
+            self.parameters += usize::from(*self.kind() == Kind::Parameter);
+            self.advance();
+            return Ok(Err(misfit()));
         }
         if !matches!(self.kind(), Kind::Word(_) | Kind::Quoted(_)) || self.is_word("FROM") {
             return Err(self.unexpected());
         }
         let path = self.path()?;
         self.refuse_alias()?;
-        Ok(path)
+        Ok(Ok(path))
+    }
+
+    /// Passes what stands in parentheses, whatever it is.
+    fn parenthesized(&mut self) -> Parsed<()> {
+        let mut open = 0_usize;
+        loop {
+            match self.kind() {
+                Kind::Symbol("(") => open += 1,
+                Kind::Symbol(")") => open -= 1,
+                Kind::Parameter => self.parameters += 1,
+                Kind::End => return Err(self.unexpected()),
+                _ => {}
+            }
+            self.advance();
+            if open == 0 {
+                return Ok(());
+            }
+        }
     }
 
     fn refuse_alias(&self) -> Parsed<()> {
@@ -389,17 +415,32 @@ impl Parser<'_> {
             if self.eat_symbol(".") {
                 steps.push(Step::Name(self.component()?.into()));
             } else if self.eat_symbol("[") {
-                let step = match self.kind() {
-                    Kind::Number(digits) => digits.parse().ok().map(Step::Index),
-                    Kind::Text(name) => Some(Step::Name(name.as_str().into())),
-                    _ => None,
-                };
-                steps.push(step.ok_or_else(|| self.unexpected())?);
+                let step = self.bracketed_step()?;
+                steps.push(step);
                 self.advance();
                 self.expect_symbol("]")?;
             } else {
                 return Ok(Path::new(root, steps));
             }
+        }
+    }
+
+    /// What stands between brackets: an index, which the service checks in the grammar, or a name.
+    fn bracketed_step(&mut self) -> Parsed<Step> {
+        let negative = self.eat_symbol("-");
+        match self.kind() {
+            Kind::Text(name) if !negative => Ok(Step::Name(name.as_str().into())),
+            Kind::Number(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                let in_range = |index: &u32| if negative { *index == 0 } else { i32::try_from(*index).is_ok() };
+                digits.parse().ok().filter(in_range).map(Step::Index).ok_or_else(|| {
+                    let sign = if negative { "-" } else { "" };
+                    let at = self.position();
+                    ExpressionError::bare(format!(
+                        "List index is not within the allowable range; index: [{sign}{digits}] at {at}"
+                    ))
+                })
+            }
+            _ => Err(self.unexpected()),
         }
     }
 }
@@ -529,15 +570,7 @@ impl Parser<'_> {
                 self.parameters += 1;
                 Node::Parameter(self.parameters - 1)
             }
-            Kind::Symbol(sign @ ("-" | "+")) => {
-                let sign = if *sign == "-" { "-" } else { "" };
-                let digits = match self.tokens.get(self.at + 1).map(|token| &token.kind) {
-                    Some(Kind::Number(digits)) => format!("{sign}{digits}"),
-                    _ => return Err(self.unexpected()),
-                };
-                self.advance();
-                Node::Number(digits)
-            }
+            Kind::Symbol("-" | "+") => Node::Number(self.signed_number()?),
             Kind::Symbol("[") => return self.nested(|parser| parser.members("]", Node::List)),
             Kind::Symbol("<<") => return self.nested(|parser| parser.members(">>", Node::Bag)),
             Kind::Symbol("{") => return self.nested(Self::map),
@@ -560,6 +593,21 @@ impl Parser<'_> {
         };
         self.advance();
         Ok(Term { at, node })
+    }
+
+    /// A number behind its signs, of which there may be several; the number itself is still next.
+    fn signed_number(&mut self) -> Parsed<String> {
+        let first = self.at;
+        let mut negative = false;
+        while let Kind::Symbol(sign @ ("-" | "+")) = *self.kind() {
+            negative ^= sign == "-";
+            self.advance();
+        }
+        let Kind::Number(digits) = *self.kind() else {
+            self.at = first;
+            return Err(self.unexpected());
+        };
+        Ok(if negative { format!("-{digits}") } else { digits.to_owned() })
     }
 
     fn constant(&self) -> Option<Node> {

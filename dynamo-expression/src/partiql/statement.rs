@@ -11,6 +11,9 @@ use crate::update::Update;
 /// below what the parser's stack could hold.
 pub(crate) const DEPTH_MAX: usize = 100;
 
+/// What statements say of values with more than 32 levels, and of themselves.
+pub const NESTED_TOO_DEEP: &str = "Nesting Levels have exceeded supported limits";
+
 /// The table, or one of its indexes, that a statement names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -42,6 +45,9 @@ pub struct Select {
     pub target: Target,
     /// The columns in the order of the text; `None` for `*`.
     pub columns: Option<Vec<Column>>,
+    /// What is wrong with the first column that is no path, such as COUNT(*). The service says it when it plans, before
+    /// it has looked for the table, but behind what is wrong with the index.
+    pub misfit: Option<ExpressionError>,
     /// The WHERE clause.
     pub condition: Option<Condition>,
     /// The ORDER BY clause, empty where there is none.
@@ -130,11 +136,9 @@ pub(crate) fn malformed(detail: &str) -> ExpressionError {
     ExpressionError::bare(format!("Statement wasn't well formed, can't be processed: {detail}"))
 }
 
-/// A value or a statement is nested too deeply.
+/// A statement is nested too deeply.
 pub fn too_deep() -> ExpressionError {
-    ExpressionError::bare(
-        "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit",
-    )
+    ExpressionError::bare(NESTED_TOO_DEEP)
 }
 
 /// The name under which a column is returned: the last name of its path, with the indexes behind it.

@@ -1,5 +1,6 @@
 //! What the parser makes of a statement: nothing checked but the grammar, parameters not yet put in.
 
+use crate::error::ExpressionError;
 use crate::path::Path;
 
 use super::token::Position;
@@ -20,6 +21,8 @@ pub struct SelectTree {
     pub target: Target,
     /// `None` for `*`.
     pub columns: Option<Vec<Path>>,
+    /// What is wrong with the first column that is no path.
+    pub misfit: Option<ExpressionError>,
     pub condition: Option<Term>,
     pub order: Vec<OrderKey>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dynamo_expression::partiql::{Select, Statement};
 use dynamo_expression::{Condition, ExpressionKind, Placeholders, Projection, Update};
 use dynamo_protocol::number::Number;
 use dynamo_protocol::value::AttributeValue;
@@ -29,6 +30,17 @@ fn conditions() {
     let mut bytes = Vec::new();
     condition.encode(&mut bytes);
     assert_eq!(hex(&bytes), include_str!("golden/condition.hex").trim());
+    assert_eq!(Condition::decode(&mut bytes.as_slice()), Ok(condition));
+}
+
+/// What only PartiQL has: the truth of a condition as an operand.
+#[test]
+fn truths() {
+    let statement = Statement::parse("SELECT * FROM t WHERE (a = 'x') <> b", &[]).unwrap();
+    let Statement::Select(Select { condition: Some(condition), .. }) = statement else { panic!("a SELECT") };
+    let mut bytes = Vec::new();
+    condition.encode(&mut bytes);
+    assert_eq!(hex(&bytes), "04 01 05 0400 010161 00 02 010178 01 0162 00".replace(' ', ""));
     assert_eq!(Condition::decode(&mut bytes.as_slice()), Ok(condition));
 }
 

@@ -65,6 +65,7 @@ fn operand(operand: &Operand) -> String {
         Operand::Path(path) => path.to_string(),
         Operand::Value(constant) => value(constant),
         Operand::Size(inner) => format!("(size {})", self::operand(inner)),
+        Operand::Truth(condition) => format!("(truth {})", self::condition(condition)),
     }
 }
 

@@ -30,7 +30,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use dynamo_expression::legacy::{self, AttributeUpdate, Comparison, Expected};
-use dynamo_expression::partiql::{self, Select, Statement};
+use dynamo_expression::partiql::{self, Naming, Select, Statement};
 use dynamo_expression::{
     Condition, ExpressionError, ExpressionKind, KeyColumn, KeyCondition, Placeholders, Projection, Steps,
 };
@@ -135,7 +135,10 @@ impl State {
                 placeholders.condition(ExpressionKind::Condition, text)?;
                 placeholders.finish().map(|()| "all used".to_owned())
             }
-            "statement" => Statement::parse(text, &self.parameters).map(|parsed| printer::statement(&parsed)),
+            "statement" => match Statement::parse(text, &self.parameters)? {
+                Statement::Select(Select { misfit: Some(error), .. }) => Err(error),
+                parsed => Ok(printer::statement(&parsed)),
+            },
             "canonical" => Statement::canonical(text),
             "partitions" | "primary" => self.keys(verb, text),
             "expected" | "filter_of" | "keys_of" | "updates" | "get" => old(verb, text),
@@ -170,7 +173,7 @@ impl State {
             panic!("a SELECT with a WHERE clause");
         };
         if verb == "primary" {
-            let found = partiql::primary_key(Some(&condition), &names);
+            let found = partiql::primary_key(Some(&condition), &names, Naming::EqualityOrIn);
             return Ok(found.map_or("none".to_owned(), |found| {
                 format!("{}{}", printer::item(&found.key), printer::residual(found.residual.as_ref()))
             }));

@@ -15,16 +15,15 @@ mod page_token;
 mod select;
 mod write;
 
-use dynamo_expression::partiql::{PrimaryKey, Select, Statement, primary_key};
+use dynamo_expression::partiql::{Naming, PrimaryKey, Select, Statement, partitions, primary_key};
 use dynamo_expression::{Condition, Path, Projection};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::value::{AttributeValue, Item};
 
-use crate::catalog::{KeyAttribute, TableDescriptor};
-use crate::read::Shape;
+use crate::catalog::{Catalog, KeyAttribute, TableDescriptor};
+use crate::read::{Shape, Source};
 
-use super::PlanError;
-use crate::read::Source;
+use super::{PlanError, lookup};
 
 pub(super) use page_token::{PagePosition, digest};
 pub(super) use select::{SelectRequest, SelectStep, select};
@@ -39,10 +38,44 @@ pub(super) fn parse(text: &str, parameters: Option<&Vec<AttributeValue>>) -> Res
     Ok(Statement::parse(text, parameters)?)
 }
 
-/// The item that a condition names by equalities for the whole primary key.
-pub(super) fn named_item(table: &TableDescriptor, condition: Option<&Condition>) -> Option<PrimaryKey> {
+/// The item that a condition names by a value for each attribute of the primary key.
+pub(super) fn named_item(
+    table: &TableDescriptor,
+    condition: Option<&Condition>,
+    naming: Naming,
+) -> Option<PrimaryKey> {
     let names: Vec<&str> = table.keys.attributes().map(|attribute| attribute.name.as_str()).collect();
-    primary_key(condition, &names)
+    primary_key(condition, &names, naming)
+}
+
+/// The item that a SELECT which may read no more than one names, and nothing else.
+///
+/// # Errors
+/// What is wrong with the SELECT whatever it may read; otherwise `refusal`.
+pub(super) fn only_item(table: &TableDescriptor, select: &Select, refusal: &str) -> Result<Item, PlanError> {
+    let condition = select.condition.as_ref();
+    if let (Some(condition), Some(first)) = (condition, table.keys.partition.first()) {
+        partitions(condition, &first.name, table.keys.sort.first().map(|attribute| attribute.name.as_str()))?;
+    }
+    match named_item(table, condition, Naming::EqualityOrIn) {
+        Some(PrimaryKey { key, residual: None }) if select.target.index.is_none() => Ok(key),
+        _ => Err(PlanError::validation(refusal)),
+    }
+}
+
+/// A SELECT whose columns are paths.
+///
+/// # Errors
+/// What is wrong with the first one that is none, whether or not there is such a table, but behind an index that no
+/// statement reads.
+pub(super) fn check_columns(select: &Select, catalog: &dyn Catalog) -> Result<(), PlanError> {
+    let Some(misfit) = &select.misfit else { return Ok(()) };
+    if let Ok(table) = lookup::table(catalog, &select.target.table)
+        && let Ok(source) = Source::new(table, select.target.index.as_deref())
+    {
+        refuse_multi_attribute(&source)?;
+    }
+    Err(misfit.clone().into())
 }
 
 /// The values of a key have the schema's types.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dynamo_expression::partiql::{Partition, Partitions, PrimaryKey, Select, partitions};
+use dynamo_expression::partiql::{Naming, Partition, Partitions, PrimaryKey, Select, partitions};
 use dynamo_expression::{KeyClause, KeyCondition, KeyTest};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::value::AttributeValue;
@@ -14,7 +14,7 @@ use super::super::paths::{check_filter_projected, check_scalars};
 use super::super::select::Selection;
 use super::super::start_key::Examined;
 use super::super::{ItemKey, PlanError, lookup};
-use super::{PagePosition, check_key_types, key_type, named_item, paths, projection, refuse_multi_attribute, shape};
+use super::{PagePosition, check_columns, check_key_types, key_type, named_item, paths, projection, refuse_multi_attribute, shape};
 use crate::catalog::{Catalog, KeyAttribute};
 use crate::read::Source;
 use crate::read::{
@@ -56,6 +56,7 @@ pub(in crate::plan) fn select(
     request: SelectRequest<'_>,
     catalog: &dyn Catalog,
 ) -> Result<SelectStep, PlanError> {
+    check_columns(select, catalog)?;
     if !select.order.is_empty() && select.condition.is_none() {
         return Err(PlanError::validation("Must have WHERE clause in the statement when using ORDER BY clause."));
     }
@@ -75,7 +76,7 @@ pub(in crate::plan) fn select(
     };
     let order = order(select, &source, found.as_ref(), &partition_name, sort_name.as_deref())?;
     if source.index().is_none()
-        && let Some(PrimaryKey { key, residual }) = named_item(&source.table, select.condition.as_ref())
+        && let Some(PrimaryKey { key, residual }) = named_item(&source.table, select.condition.as_ref(), Naming::EqualityOrIn)
     {
         check_key_types(source.table.keys.attributes(), &key)?;
         let get = StatementGet {
@@ -97,10 +98,8 @@ pub(in crate::plan) fn select(
         return Ok(SelectStep::Page { read: page.into(), more: 0 });
     };
     let rows_descend = order.rows == Direction::Backward;
-    let Partitions { partitions, residual } = found.arranged(order.partitions_descend, rows_descend);
-    if let Some(residual) = &residual {
-        check_filter_projected(residual.paths(), &source)?;
-    }
+    check_projected(&source, &found.looked_at)?;
+    let Partitions { partitions, residual, .. } = found.arranged(order.partitions_descend, rows_descend);
     for partition in &partitions {
         check_partition_types(&source, partition)?;
     }
@@ -174,6 +173,16 @@ fn order(
         partitions_descend: key_of(partition_name).is_some_and(|key| key.descending),
         rows: if rows_descend { Direction::Backward } else { Direction::Forward },
     })
+}
+
+/// Refuses a statement of which no branch can be answered from the index. The service looks only at the branch whose
+/// partition comes first in its own order; a client cannot know which one that is, so any branch will do here.
+fn check_projected(source: &Source, branches: &[Vec<String>]) -> Result<(), ApiError> {
+    let is_answered = |branch: &Vec<String>| branch.iter().all(|name| source.projects(name));
+    match branches.iter().any(is_answered) {
+        true => Ok(()),
+        false => check_filter_projected(branches.first().into_iter().flatten().map(String::as_str), source),
+    }
 }
 
 /// The values of the key have the schema's types.

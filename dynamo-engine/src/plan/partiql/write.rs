@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use dynamo_expression::partiql::{Change as Update, Delete, Insert, PrimaryKey, Returning, Statement, Target};
+use dynamo_expression::partiql::{
+    Change as Update, Delete, Insert, Naming, PrimaryKey, Returning, Statement, Target,
+};
 use dynamo_expression::{Condition, Path};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::shapes::ReturnValue;
@@ -10,12 +12,13 @@ use dynamo_protocol::size::item_bytes;
 use dynamo_protocol::value::Item;
 use shard_router::Token;
 
+use super::super::item_key::KEY_MISMATCH;
 use super::super::paths::check_scalars;
 use super::super::put_target::{body, check_index_keys, check_key_attributes, put_bytes, put_key};
 use super::super::update_target::check_update;
 use super::super::write::item_write;
 use super::super::{ItemKey, PlanError, lookup};
-use super::{check_key_types, misplaced_exists, named_item, not_on_index};
+use super::{check_columns, check_key_types, misplaced_exists, named_item, not_on_index};
 use crate::catalog::{Catalog, TableDescriptor};
 use crate::command::{Change, ItemWrite};
 
@@ -37,33 +40,40 @@ pub(in crate::plan) struct StatementWrite {
     pub key: Item,
 }
 
+/// A planned statement, or what is wrong with the item that it is about: a transaction is cancelled by that, where what is
+/// wrong with the statement itself refuses it.
+pub(in crate::plan) type Planned = Result<StatementWrite, ApiError>;
+
 /// Plans a statement that writes. EXISTS is one only where `in_transaction`, and RETURNING only elsewhere.
 ///
 /// # Errors
-/// The client's mistakes, and an unknown table.
+/// What is wrong with the statement, and an unknown table.
 pub(in crate::plan) fn write(
     statement: &Statement,
     in_transaction: bool,
     catalog: &dyn Catalog,
-) -> Result<StatementWrite, PlanError> {
+) -> Result<Planned, PlanError> {
     match statement {
         Statement::Insert(statement) => insert(statement, catalog),
         Statement::Update(statement) => {
+            let table = table(&statement.target, catalog)?;
             refuse_returning(statement.returning, in_transaction)?;
-            update(statement, catalog)
+            Ok(update(statement, table, in_transaction))
         }
         Statement::Delete(statement) => {
+            let table = table(&statement.target, catalog)?;
             refuse_returning(statement.returning, in_transaction)?;
-            delete(statement, catalog)
+            Ok(delete(statement, table, in_transaction))
         }
         Statement::Exists(select) if in_transaction => {
-            let misuse = || PlanError::validation("EXISTS() must contain a single item read with additional condition");
+            check_columns(select, catalog)?;
             let table = table(&select.target, catalog)?;
-            let Some(PrimaryKey { key, residual: Some(condition) }) = named_item(&table, select.condition.as_ref())
-            else {
-                return Err(misuse());
-            };
-            action(table, &select.target.table, key, Some(condition), Change::Check)
+            match named_item(&table, select.condition.as_ref(), Naming::Equality) {
+                Some(PrimaryKey { key, residual: Some(condition) }) => {
+                    Ok(action(table, &select.target.table, key, Some(condition), Change::Check, in_transaction))
+                }
+                _ => Err(PlanError::validation("EXISTS() must contain a single item read with additional condition")),
+            }
         }
         Statement::Exists(_) => Err(misplaced_exists()),
         // The callers have told reads and writes apart.
@@ -71,9 +81,13 @@ pub(in crate::plan) fn write(
     }
 }
 
-fn insert(statement: &Insert, catalog: &dyn Catalog) -> Result<StatementWrite, PlanError> {
+fn insert(statement: &Insert, catalog: &dyn Catalog) -> Result<Planned, PlanError> {
     let billed_bytes = put_bytes(&statement.item)?;
     let table = lookup::table(catalog, &statement.table)?;
+    Ok(inserted(statement, table, billed_bytes))
+}
+
+fn inserted(statement: &Insert, table: Arc<TableDescriptor>, billed_bytes: usize) -> Planned {
     check_key_attributes(&table, &statement.item)?;
     let key = put_key(&table, &statement.item)?;
     check_index_keys(&table, &statement.item)?;
@@ -92,9 +106,8 @@ fn insert(statement: &Insert, catalog: &dyn Catalog) -> Result<StatementWrite, P
     })
 }
 
-fn update(statement: &Update, catalog: &dyn Catalog) -> Result<StatementWrite, PlanError> {
-    let table = table(&statement.target, catalog)?;
-    let PrimaryKey { key, residual } = mandatory(&table, statement.condition.as_ref())?;
+fn update(statement: &Update, table: Arc<TableDescriptor>, in_transaction: bool) -> Planned {
+    let PrimaryKey { key, residual } = mandatory(&table, statement.condition.as_ref(), in_transaction)?;
     check_update(&table, &statement.update)?;
     let there = Condition::Exists(key_path(&table)?);
     let condition = match residual {
@@ -110,17 +123,16 @@ fn update(statement: &Update, catalog: &dyn Catalog) -> Result<StatementWrite, P
         });
     let partly = matches!(returns, ReturnValue::UpdatedOld | ReturnValue::UpdatedNew);
     let change = Change::Update(statement.update.clone());
-    let write = action(table, &statement.target.table, key, Some(condition), change)?;
+    let write = action(table, &statement.target.table, key, Some(condition), change, in_transaction)?;
     Ok(StatementWrite { returns, touched: partly.then(|| statement.update.clone()), ..write })
 }
 
-fn delete(statement: &Delete, catalog: &dyn Catalog) -> Result<StatementWrite, PlanError> {
-    let table = table(&statement.target, catalog)?;
-    let PrimaryKey { key, residual } = mandatory(&table, statement.condition.as_ref())?;
+fn delete(statement: &Delete, table: Arc<TableDescriptor>, in_transaction: bool) -> Planned {
+    let PrimaryKey { key, residual } = mandatory(&table, statement.condition.as_ref(), in_transaction)?;
     let gone = Condition::NotExists(key_path(&table)?);
     let condition = residual.map(|residual| Condition::Or(vec![gone, residual]));
     let returns = statement.returning.map_or(ReturnValue::None, |_| ReturnValue::AllOld);
-    let write = action(table, &statement.target.table, key, condition, Change::Delete)?;
+    let write = action(table, &statement.target.table, key, condition, Change::Delete, in_transaction)?;
     Ok(StatementWrite { returns, ..write })
 }
 
@@ -131,8 +143,11 @@ fn action(
     key: Item,
     condition: Option<Condition>,
     change: Change,
-) -> Result<StatementWrite, PlanError> {
-    check_key_types(table.keys.attributes(), &key)?;
+    in_transaction: bool,
+) -> Planned {
+    if !in_transaction {
+        check_key_types(table.keys.attributes(), &key)?;
+    }
     let item_key = ItemKey::of(&table, &key)?;
     if let Some(condition) = &condition {
         check_scalars(condition.paths(), &table)?;
@@ -155,16 +170,22 @@ fn table(target: &Target, catalog: &dyn Catalog) -> Result<Arc<TableDescriptor>,
     if target.index.is_some() { Err(not_on_index()) } else { Ok(table) }
 }
 
-fn mandatory(table: &TableDescriptor, condition: Option<&Condition>) -> Result<PrimaryKey, PlanError> {
-    let named = named_item(table, condition).ok_or_else(|| {
-        PlanError::validation("Where clause does not contain a mandatory equality on all key attributes")
+/// The item that is written to. In a transaction, whatever is wrong with its key is said as of the item operations'.
+fn mandatory(
+    table: &TableDescriptor,
+    condition: Option<&Condition>,
+    in_transaction: bool,
+) -> Result<PrimaryKey, ApiError> {
+    let refused = |text: String| ApiError::validation(if in_transaction { KEY_MISMATCH.to_owned() } else { text });
+    let named = named_item(table, condition, Naming::Equality).ok_or_else(|| {
+        refused("Where clause does not contain a mandatory equality on all key attributes".to_owned())
     })?;
-    if let Some(name) = named.contradicted() {
-        return Err(PlanError::validation(format!(
+    match named.contradicted() {
+        None => Ok(named),
+        Some(name) => Err(refused(format!(
             "Multiple conditions on same key {name}. Only single item Update/Insert/Delete are supported"
-        )));
+        ))),
     }
-    Ok(named)
 }
 
 fn refuse_returning(returning: Option<Returning>, in_transaction: bool) -> Result<(), PlanError> {
