@@ -5,6 +5,7 @@ mod envelope;
 mod expiry;
 mod limits;
 mod overload;
+mod partiql;
 mod protocol;
 mod script;
 mod stalled;

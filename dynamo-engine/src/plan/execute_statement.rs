@@ -8,10 +8,9 @@ use dynamo_protocol::ops::ExecuteStatementInput;
 use super::PlanError;
 use super::partiql::{self, PagePosition, SelectRequest, SelectStep};
 use super::write::{PlannedCommand, WritePlan};
-use crate::capacity::Consumed;
 use crate::catalog::Catalog;
 use crate::command::Command;
-use crate::read::{CapacityReport, Execution, PAGE_BYTES_MAX, ReadPlan};
+use crate::read::{Access, CapacityReport, Execution, ReadPlan};
 use crate::reply::{ReplySpec, StatementReply};
 
 /// Parses the statement.
@@ -46,135 +45,74 @@ pub fn write(
     })
 }
 
-/// The answer to a SELECT while it is being put together, one read after the other.
-pub struct SelectAnswer {
+/// What a SELECT reads, and how its answer is made of that.
+pub struct SelectPlan {
+    /// The read; `None` where no row can satisfy the statement.
+    pub read: Option<ReadPlan>,
+    /// How it finds the rows.
+    pub access: Access,
+    answer: SelectAnswer,
+}
+
+/// How the answer to a SELECT is made.
+struct SelectAnswer {
+    /// Whether the read is the whole answer.
+    is_whole: bool,
+    /// Where the page begins.
     position: PagePosition,
     digest: u128,
-    limit: Option<u64>,
-    evaluated: u64,
-    bytes: usize,
     report: CapacityReport,
-    consumed: Consumed,
-    /// The items so far, as JSON with commas between them.
-    items: Vec<u8>,
-    last_key: Option<Vec<u8>>,
-    next_token: Option<String>,
 }
 
-/// The next read of a SELECT.
-pub enum SelectRead {
-    /// A read that is the whole answer.
-    Whole(ReadPlan),
-    /// A page, and how many partitions come after it.
-    Page(ReadPlan, usize),
-    /// Nothing is left to read.
-    Nothing,
+/// Plans a page of a SELECT.
+///
+/// # Errors
+/// The client's mistakes, a token that is none or another statement's among them, and an unknown table.
+pub fn select(input: &ExecuteStatementInput, select: &Select, catalog: &dyn Catalog) -> Result<SelectPlan, PlanError> {
+    let digest = partiql::digest(&input.statement, input.parameters.as_ref());
+    let position = PagePosition::read(input.next_token.as_deref(), digest)?;
+    let report = CapacityReport::new(input.return_consumed_capacity, select.target.table.clone());
+    let request = SelectRequest {
+        consistent: input.consistent_read.unwrap_or(false),
+        limit: input.limit.and_then(|limit| u64::try_from(limit).ok()),
+        position: &position,
+        report: report.clone(),
+    };
+    let (read, is_whole) = match partiql::select(select, request, catalog)? {
+        SelectStep::Item(read) => (Some(read), true),
+        SelectStep::Page(read) => (Some(read), false),
+        SelectStep::Nothing => (None, false),
+    };
+    let access = read.as_ref().map_or(Access::Ranges(0), ReadPlan::access);
+    Ok(SelectPlan { read, access, answer: SelectAnswer { is_whole, position, digest, report } })
 }
 
-impl SelectRead {
-    /// The plan, and for a page how many partitions come after it; nothing where nothing is left.
-    pub fn into_plan(self) -> Option<(ReadPlan, Option<usize>)> {
-        match self {
-            SelectRead::Whole(plan) => Some((plan, None)),
-            SelectRead::Page(plan, more) => Some((plan, Some(more))),
-            SelectRead::Nothing => None,
-        }
-    }
-}
-
-impl SelectAnswer {
-    /// An answer that begins where the request's token says.
+impl SelectPlan {
+    /// The reply's body, from what was read.
     ///
     /// # Errors
-    /// A token that is none, or another statement's.
-    pub fn begin(input: &ExecuteStatementInput, select: &Select) -> Result<SelectAnswer, ApiError> {
-        let digest = partiql::digest(&input.statement, input.parameters.as_ref());
-        let report = CapacityReport::new(input.return_consumed_capacity, select.target.table.clone());
-        Ok(SelectAnswer {
-            position: PagePosition::read(input.next_token.as_deref(), digest)?,
-            digest,
-            limit: input.limit.and_then(|limit| u64::try_from(limit).ok()),
-            evaluated: 0,
-            bytes: 0,
-            consumed: report.tally(),
-            report,
-            items: Vec::new(),
-            last_key: None,
-            next_token: None,
-        })
-    }
-
-    /// Plans the next read.
-    ///
-    /// # Errors
-    /// The client's mistakes, and an unknown table.
-    pub fn next(&self, consistent: bool, select: &Select, catalog: &dyn Catalog) -> Result<SelectRead, PlanError> {
-        let request = SelectRequest {
-            consistent,
-            limit: self.limit.map(|limit| limit.saturating_sub(self.evaluated)),
-            bytes_max: PAGE_BYTES_MAX.saturating_sub(self.bytes),
-            position: &self.position,
-            report: self.report.clone(),
+    /// Where that is another plan's.
+    pub fn into_body(self, read: Option<Execution>) -> Result<Vec<u8>, ApiError> {
+        let SelectAnswer { is_whole, position, digest, report } = self.answer;
+        let page = match read {
+            Some(read) if is_whole => return Ok(read.into_body()),
+            Some(read) => Some(read.into_page().ok_or_else(ApiError::internal)?),
+            None => None,
         };
-        Ok(match partiql::select(select, request, catalog)? {
-            SelectStep::Item(read) => SelectRead::Whole(read),
-            SelectStep::Page { read, more } => SelectRead::Page(read, more),
-            SelectStep::Nothing => SelectRead::Nothing,
-        })
-    }
-
-    /// Takes the rows of a page that has been read, `more` partitions before the last; whether the answer is complete.
-    ///
-    /// # Errors
-    /// Where the read was not a page.
-    pub fn take(&mut self, read: Execution, more: usize) -> Result<bool, ApiError> {
-        let page = read.into_page().ok_or_else(ApiError::internal)?;
-        self.evaluated += page.evaluated;
-        self.bytes += page.bytes;
-        self.consumed.add(&page.consumed);
-        let rows =
-            page.items.strip_prefix(b"[").and_then(|rows| rows.strip_suffix(b"]")).ok_or_else(ApiError::internal)?;
-        if !rows.is_empty() && !self.items.is_empty() {
-            self.items.push(b',');
-        }
-        self.items.extend_from_slice(rows);
-        if let Some(key) = page.last_key {
-            self.next_token = Some(PagePosition::token(self.position.partition, &key, self.digest));
-            self.last_key = Some(key);
-            return Ok(true);
-        }
-        if more == 0 {
-            return Ok(true);
-        }
-        self.position = PagePosition { partition: self.position.partition + 1, start_key: None };
-        if self.bytes > PAGE_BYTES_MAX || self.limit.is_some_and(|limit| self.evaluated >= limit) {
-            self.next_token = Some(PagePosition::token(self.position.partition, &[], self.digest));
-            return Ok(true);
-        }
-        Ok(false)
-    }
-
-    /// The reply's body.
-    pub fn into_body(self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.items.len() + 128);
+        let mut out = Vec::with_capacity(page.as_ref().map_or(0, |page| page.items.len()) + 128);
         let mut json = JsonWriter::new(&mut out);
         json.begin_object();
-        if self.report.is_wanted() {
+        if report.is_wanted() {
             json.key("ConsumedCapacity");
-            self.report.write(&self.consumed, false, &mut json);
+            let nothing = report.tally();
+            report.write(page.as_ref().map_or(&nothing, |page| &page.consumed), false, &mut json);
         }
-        json.key("Items").raw(|out| {
-            out.push(b'[');
-            out.extend_from_slice(&self.items);
-            out.push(b']');
-        });
-        if let Some(key) = &self.last_key {
+        json.key("Items").raw(|out| out.extend_from_slice(page.as_ref().map_or(b"[]", |page| &page.items)));
+        if let Some((page, key)) = page.as_ref().and_then(|page| Some((page, page.last_key.as_ref()?))) {
             json.key("LastEvaluatedKey").raw(|out| out.extend_from_slice(key));
-        }
-        if let Some(token) = &self.next_token {
-            json.key("NextToken").str(token);
+            json.key("NextToken").str(&PagePosition::token(position.partition + page.partition, key, digest));
         }
         json.end_object();
-        out
+        Ok(out)
     }
 }

@@ -12,27 +12,15 @@ use dynamo_expression::{KeyColumn, KeyCondition, KeyMatch, KeyTest};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::value::{AttributeValue, Item};
 use ordered_kv::Direction;
-use shard_router::Token;
 
 use crate::catalog::KeyAttribute;
 use crate::keyspace::{KeyPart, partition_prefix, push_part_prefix, successor, token_of};
-use crate::read::just_behind;
+use crate::read::{PartitionSpan, just_behind};
 
 use super::PlanError;
 use super::item_key::{KEY_MISMATCH, check_not_empty};
 use super::start_key::StartKey;
 use crate::read::Source;
-
-/// The rows of a partition that a query may read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct KeySpan {
-    /// The partition's token.
-    pub token: Token,
-    /// The first key inside.
-    pub start: Vec<u8>,
-    /// The first key behind; empty where there is no bound.
-    pub end: Vec<u8>,
-}
 
 /// A key condition that fits the key of a source.
 pub(crate) struct KeyBounds<'a> {
@@ -55,7 +43,7 @@ impl<'a> KeyBounds<'a> {
     ///
     /// # Errors
     /// Where a value cannot be in a key because it is empty.
-    pub fn span(&self) -> Result<KeySpan, ApiError> {
+    pub fn span(&self) -> Result<PartitionSpan, ApiError> {
         let keys = self.source.keys();
         let partition = keys.partition.iter().zip(&self.matched.partition);
         let partition: Vec<KeyPart<'_>> =
@@ -73,7 +61,7 @@ impl<'a> KeyBounds<'a> {
                 (prefix, end)
             }
         };
-        Ok(KeySpan { token, start, end })
+        Ok(PartitionSpan { token, start, end })
     }
 
     /// Whether a start key can have come from this query.
@@ -106,7 +94,7 @@ impl<'a> KeyBounds<'a> {
     }
 }
 
-impl KeySpan {
+impl PartitionSpan {
     /// Leaves only what a page that begins behind `start` may read.
     pub fn cut(&mut self, start: &StartKey, direction: Direction) {
         match direction {

@@ -10,9 +10,9 @@ use dynamo_protocol::ops::QueryInput;
 use ordered_kv::Direction;
 
 use crate::catalog::Catalog;
-use crate::read::{CapacityReport, PAGE_BYTES_MAX, PageRead, PageStyle, ReadPlan, Span};
+use crate::read::{CapacityReport, PAGE_BYTES_MAX, PageRead, PageStyle, PartitionSpan, ReadPlan, Span};
 
-use super::key_condition::{KeyBounds, KeySpan};
+use super::key_condition::KeyBounds;
 use super::parameters::{Present, check_generations, check_placeholders};
 use super::select::{Selection, check_select};
 use super::start_key::Examined;
@@ -48,7 +48,7 @@ pub fn plan(input: QueryInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanEr
     let projection_paths = expressions.projection.iter().flat_map(|projection| projection.paths());
     paths::check_scalars(filter_paths.chain(projection_paths), &source.table)?;
     Ok(PageRead {
-        span: Span::Partition { token: span.token, start: span.start, end: span.end },
+        span: Span::Partitions(vec![span]),
         direction,
         // The only item of a partition ends its page whatever the limit, or the page could not be continued.
         limit: input.limit.and_then(|limit| u64::try_from(limit).ok()).filter(|_| !source.is_one_item_each()),
@@ -122,7 +122,7 @@ fn span(
     source: &Source,
     condition: &KeyCondition,
     direction: Direction,
-) -> Result<KeySpan, PlanError> {
+) -> Result<PartitionSpan, PlanError> {
     let start_key = input.exclusive_start_key.as_ref().map(|key| Examined::new(source, key));
     start_key.as_ref().map_or(Ok(()), Examined::check_partition)?;
     let bounds = KeyBounds::new(source, condition)?;

@@ -23,12 +23,10 @@ use crate::capacity::Consumed;
 pub struct PageResult {
     /// What it wrote: for a part of a statement's answer the JSON array of its rows.
     pub items: Vec<u8>,
-    /// How many rows it evaluated.
-    pub evaluated: u64,
-    /// How many bytes it evaluated.
-    pub bytes: usize,
     /// What that costs.
     pub consumed: Consumed,
+    /// The partition that it came to, from 0, of those that it was to read.
+    pub partition: usize,
     /// The JSON of the key behind which the next page begins; `None` where there is no more.
     pub last_key: Option<Vec<u8>>,
 }
@@ -77,12 +75,9 @@ impl Execution {
                 read.items.iter().filter(|item| is_inside(item.key.token)).map(|item| item.key.row.clone()).collect(),
             ),
             Kind::Page(read) => {
-                let part = read.rest(&self.page);
-                let part = parts.first().and_then(|first| first.intersection(&part)).unwrap_or(part);
-                let (start, end) = read.part(part.first(), part.last());
+                let ranges = read.ranges_left(&self.page, parts).into_iter();
                 Selector::Page(remote::PageRequest {
-                    start: start.into_owned(),
-                    end: end.into_owned(),
+                    ranges: ranges.map(|(start, end)| remote::RowRange { start, end }).collect(),
                     direction: read.direction,
                     rows_max: read.rows_left(&self.page),
                     bytes_max: read.bytes_left(&self.page) as u64,
@@ -141,9 +136,8 @@ impl Execution {
     pub fn into_page(self) -> Option<PageResult> {
         let Kind::Page(read) = &self.plan.kind else { return None };
         Some(PageResult {
-            consumed: read.consumed(self.page.evaluated_bytes, self.page.fetched),
-            evaluated: self.page.scanned,
-            bytes: self.page.bytes(),
+            consumed: read.consumed(&self.page),
+            partition: self.page.partition,
             last_key: self.page.last_key,
             items: self.body,
         })

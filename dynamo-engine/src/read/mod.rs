@@ -35,6 +35,7 @@ mod statement;
 mod transact;
 mod transaction;
 
+use std::fmt;
 use std::sync::Arc;
 
 use dynamo_protocol::limits::{ITEM_BYTES_MAX, TRANSACTION_BYTES_MAX};
@@ -47,7 +48,7 @@ pub use crate::fault::ReadError;
 pub(crate) use batch::{BatchRead, TableRead};
 pub use execution::{Execution, PageResult};
 pub use page::Step;
-pub(crate) use page::{PAGE_BYTES_MAX, PageRead, PageStyle, Span, just_behind};
+pub(crate) use page::{PAGE_BYTES_MAX, PageRead, PageStyle, PartitionSpan, Span, just_behind};
 use page::{PageState, Run};
 pub(crate) use point::PointRead;
 pub use read_set::{ReadSet, ShardViews, Views};
@@ -83,6 +84,27 @@ pub enum ReadKind {
     BatchExecuteStatement,
 }
 
+/// How a plan finds what it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// So many items, by their keys.
+    Items(usize),
+    /// So many ranges of rows, each in one partition.
+    Ranges(usize),
+    /// Every row of a table or an index.
+    Scan,
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Access::Items(count) => write!(f, "items: {count}"),
+            Access::Ranges(count) => write!(f, "ranges: {count}"),
+            Access::Scan => f.write_str("scan"),
+        }
+    }
+}
+
 /// A table as a plan knows it, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TableVersion {
@@ -109,13 +131,27 @@ impl ReadPlan {
             Kind::Batch(_) => ReadKind::BatchGetItem,
             Kind::Page(read) if read.style == PageStyle::Items => ReadKind::ExecuteStatement,
             Kind::Page(read) => match read.span {
-                Span::Partition { .. } => ReadKind::Query,
+                Span::Partitions(_) => ReadKind::Query,
                 Span::Tokens { .. } => ReadKind::Scan,
             },
             Kind::Transact(_) => ReadKind::TransactGetItems,
             Kind::Statement(read) => match read.style {
                 StatementStyle::Items => ReadKind::ExecuteStatement,
                 StatementStyle::Responses => ReadKind::BatchExecuteStatement,
+            },
+        }
+    }
+
+    /// How it finds what it reads.
+    pub fn access(&self) -> Access {
+        match &self.kind {
+            Kind::Point(_) => Access::Items(1),
+            Kind::Batch(read) => Access::Items(read.keys().count()),
+            Kind::Transact(read) => Access::Items(read.items.len()),
+            Kind::Statement(read) => Access::Items(read.gets().count()),
+            Kind::Page(read) => match &read.span {
+                Span::Partitions(partitions) => Access::Ranges(partitions.len()),
+                Span::Tokens { .. } => Access::Scan,
             },
         }
     }

@@ -131,18 +131,22 @@ impl Run<'static> {
         Run { bytes_max: INLINE_BYTES_MAX, steps_max: INLINE_STEPS_MAX, is_wanted: &|| true };
 }
 
+/// Rows of one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PartitionSpan {
+    /// Its token.
+    pub token: Token,
+    /// The first key inside.
+    pub start: Vec<u8>,
+    /// The first key behind; empty where there is no bound.
+    pub end: Vec<u8>,
+}
+
 /// The rows that a page may read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Span {
-    /// Rows of one partition.
-    Partition {
-        /// Its token.
-        token: Token,
-        /// The first key inside.
-        start: Vec<u8>,
-        /// The first key behind.
-        end: Vec<u8>,
-    },
+    /// Rows of partitions, one after the other; a Query has one, a PartiQL statement may name several.
+    Partitions(Vec<PartitionSpan>),
     /// Rows of a part of the ring.
     Tokens {
         /// The part that is left to read.
@@ -156,20 +160,43 @@ impl PageRead {
     /// What is left to read of the page.
     pub(super) fn read_set(&self, state: &PageState) -> ReadSet {
         match &self.span {
-            Span::Partition { token, .. } => ReadSet::Keys(vec![*token]),
-            Span::Tokens { .. } => ReadSet::Ranges(vec![self.rest(state)]),
+            Span::Partitions(partitions) => {
+                ReadSet::keys(partitions.iter().skip(state.partition).map(|partition| partition.token))
+            }
+            Span::Tokens { span, .. } => ReadSet::Ranges(vec![rest(*span, state)]),
         }
     }
 
-    /// The part of the ring that is left to read.
-    pub(super) fn rest(&self, state: &PageState) -> TokenRange {
-        let whole = self.tokens();
-        state.next.and_then(|next| TokenRange::new(next, whole.last())).unwrap_or(whole)
+    /// The ranges of rows that the owner of these parts of the ring has of what is left, by their first key and the first
+    /// one behind (empty: no bound); of a scan, in the first part.
+    pub(super) fn ranges_left(&self, state: &PageState, parts: &[TokenRange]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        match &self.span {
+            Span::Partitions(partitions) => {
+                let is_inside = |token| parts.iter().any(|part| part.contains(token));
+                let left = partitions.iter().skip(state.partition).filter(|partition| is_inside(partition.token));
+                left.map(|left| (left.start.clone(), left.end.clone())).collect()
+            }
+            Span::Tokens { span, .. } => {
+                let rest = rest(*span, state);
+                let part = parts.first().and_then(|first| first.intersection(&rest)).unwrap_or(rest);
+                vec![self.part(part.first(), part.last())]
+            }
+        }
+    }
+
+    /// The bytes that the page may still read; the row that crosses the bound belongs to it.
+    pub(super) fn bytes_left(&self, state: &PageState) -> usize {
+        self.bytes_max.saturating_sub(state.bytes())
+    }
+
+    /// The most rows that are left to evaluate.
+    pub(super) fn rows_left(&self, state: &PageState) -> Option<u64> {
+        self.limit.map(|limit| limit.saturating_sub(state.scanned))
     }
 
     /// Whether the page is likely to be small: a query, or a scan of a few rows.
     pub(super) fn is_short(&self) -> bool {
-        matches!(self.span, Span::Partition { .. }) || self.limit.is_some_and(|limit| limit <= SHORT_ROWS_MAX)
+        matches!(self.span, Span::Partitions(_)) || self.limit.is_some_and(|limit| limit <= SHORT_ROWS_MAX)
     }
 
     /// Fills the page from where `state` is, one reader's span after the other, as far as `run` allows. After an error or a missing view `state` is as it was behind
@@ -187,23 +214,52 @@ impl PageRead {
             steps_max: state.steps.saturating_add(run.steps_max),
             ..run
         };
-        let whole = self.tokens();
         loop {
-            let first = state.next.unwrap_or(whole.first());
-            let Some(reader) = views.reader(first) else { return Ok(Step::Needs(first)) };
-            let last = views.last_token(first).min(whole.last());
-            let (start, end) = self.part(first, last);
+            let stretch = match self.stretch(state, views) {
+                Ok(stretch) => stretch,
+                Err(token) => return Ok(Step::Needs(token)),
+            };
             let json = JsonWriter::resume(out);
             let mut page = Page { read: self, json, run, asked_at: state.work(), state: state.clone() };
-            page.walk(reader, &start, &end)?;
-            if page.state.last_key.is_some() || last == whole.last() {
+            page.walk(stretch.reader, &stretch.start, &stretch.end)?;
+            if page.state.last_key.is_some() || stretch.is_last {
                 *state = page.finish();
                 return Ok(Step::Done);
             }
             *state = page.state;
             state.written = Some(out.len());
-            state.next = last.next();
+            match &self.span {
+                Span::Partitions(_) => self.end_partition(state),
+                Span::Tokens { .. } => state.next = stretch.next,
+            }
         }
+    }
+
+    /// What one reader has of the page next; the token whose reader is missing.
+    fn stretch<'v>(&self, state: &PageState, views: &'v dyn Views) -> Result<Stretch<'_, 'v>, Token> {
+        match &self.span {
+            Span::Partitions(partitions) => {
+                let Some(partition) = partitions.get(state.partition) else { return Err(Token(0)) };
+                let reader = views.reader(partition.token).ok_or(partition.token)?;
+                let (start, end) = (Cow::Borrowed(&partition.start[..]), Cow::Borrowed(&partition.end[..]));
+                Ok(Stretch { reader, start, end, is_last: state.partition + 1 == partitions.len(), next: None })
+            }
+            Span::Tokens { span, .. } => {
+                let first = state.next.unwrap_or(span.first());
+                let reader = views.reader(first).ok_or(first)?;
+                let last = views.last_token(first).min(span.last());
+                let (start, end) = self.part(first, last);
+                let (start, end) = (Cow::Owned(start), Cow::Owned(end));
+                Ok(Stretch { reader, start, end, is_last: last == span.last(), next: last.next() })
+            }
+        }
+    }
+
+    /// Goes on with the next partition. Each is billed by itself, as a query would be.
+    fn end_partition(&self, state: &mut PageState) {
+        state.partition += 1;
+        state.settled += units(state.evaluated_bytes - state.settled_bytes, self.consistent);
+        state.settled_bytes = state.evaluated_bytes;
     }
 
     /// Writes what stands in front of the rows, or drops what a failed attempt left behind the last whole span.
@@ -228,49 +284,43 @@ impl PageRead {
         state.written = Some(out.len());
     }
 
-    /// The part of the ring that the page may read.
-    fn tokens(&self) -> TokenRange {
-        match &self.span {
-            Span::Partition { token, .. } => TokenRange::only(*token),
-            Span::Tokens { span, .. } => *span,
-        }
-    }
-
-    /// The rows of the page that have these tokens: the first key inside and the first one behind (empty: no bound).
-    pub(super) fn part(&self, first: Token, last: Token) -> (Cow<'_, [u8]>, Cow<'_, [u8]>) {
-        match &self.span {
-            Span::Partition { start, end, .. } => (Cow::Borrowed(start), Cow::Borrowed(end)),
-            Span::Tokens { after, .. } => {
-                let range = id_range(self.source.space(), self.source.id(), first, last);
-                let start = match after {
-                    Some(after) => range.start.max(just_behind(after)),
-                    None => range.start,
-                };
-                (Cow::Owned(start), Cow::Owned(range.end))
-            }
-        }
-    }
-
-    /// The bytes that the page may still read; the row that crosses the bound belongs to it.
-    pub(super) fn bytes_left(&self, state: &PageState) -> usize {
-        self.bytes_max.saturating_sub(state.bytes())
-    }
-
-    /// The most rows that are left to evaluate.
-    pub(super) fn rows_left(&self, state: &PageState) -> Option<u64> {
-        self.limit.map(|limit| limit.saturating_sub(state.scanned))
+    /// The rows of a scan that have these tokens: the first key inside and the first one behind (empty: no bound).
+    fn part(&self, first: Token, last: Token) -> (Vec<u8>, Vec<u8>) {
+        let range = id_range(self.source.space(), self.source.id(), first, last);
+        let start = match &self.span {
+            Span::Tokens { after: Some(after), .. } => range.start.max(just_behind(after)),
+            _ => range.start,
+        };
+        (start, range.end)
     }
 }
 
+/// The part of the ring that is left to read.
+fn rest(whole: TokenRange, state: &PageState) -> TokenRange {
+    state.next.and_then(|next| TokenRange::new(next, whole.last())).unwrap_or(whole)
+}
+
+/// Rows that one reader has without a gap.
+struct Stretch<'p, 'v> {
+    reader: &'v dyn Reader,
+    start: Cow<'p, [u8]>,
+    end: Cow<'p, [u8]>,
+    /// Whether they are the last of the page.
+    is_last: bool,
+    /// Where the next one begins, of a scan.
+    next: Option<Token>,
+}
+
 impl PageRead {
-    /// What a page of `evaluated` bytes consumed, and `fetched` from the table behind a local index.
-    pub(super) fn consumed(&self, evaluated: usize, fetched: Units) -> Consumed {
+    /// What the page consumed.
+    pub(super) fn consumed(&self, state: &PageState) -> Consumed {
         let mut consumed = self.report.tally();
-        let units = units(evaluated, self.consistent);
+        let mut units = units(state.evaluated_bytes - state.settled_bytes, self.consistent);
+        units += state.settled;
         match self.source.index() {
             None => consumed.table = units,
             Some(index) => {
-                consumed.table = fetched;
+                consumed.table = state.fetched;
                 let arms = if index.local { &mut consumed.local_indexes } else { &mut consumed.global_indexes };
                 arms.insert(index.name.clone(), units);
             }
@@ -284,6 +334,11 @@ impl PageRead {
 pub(super) struct PageState {
     /// Where the next span begins; `None` at the start.
     next: Option<Token>,
+    /// Which partition is read, from 0.
+    pub(super) partition: usize,
+    /// What the partitions before it cost, and how many bytes that were.
+    settled: Units,
+    settled_bytes: usize,
     /// How much was written by then; `None` before anything was.
     written: Option<usize>,
     pub(super) evaluated_bytes: usize,
@@ -419,7 +474,7 @@ impl Page<'_> {
         }
         if self.read.report.is_wanted() {
             json.key("ConsumedCapacity");
-            let consumed = self.read.consumed(self.state.evaluated_bytes, self.state.fetched);
+            let consumed = self.read.consumed(&self.state);
             self.read.report.write(&consumed, false, json);
         }
         json.end_object();

@@ -7,6 +7,7 @@ mod model;
 mod node;
 mod outbox;
 mod page_laws;
+mod partiql_laws;
 mod plan_errors;
 mod read_counts;
 mod remote_laws;

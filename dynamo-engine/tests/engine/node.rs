@@ -12,10 +12,10 @@ use dynamo_engine::command::{BackfillStep, Command, Entry, Stamped};
 use dynamo_engine::context::RequestContext;
 use dynamo_engine::keyspace::local;
 use dynamo_engine::plan::batch_execute_statement::Batch;
-use dynamo_engine::plan::execute_statement::SelectAnswer;
+use dynamo_engine::plan::execute_statement;
 use dynamo_engine::plan::execute_transaction::StatementTransaction;
 use dynamo_engine::plan::{self, PlanError, WritePlan};
-use dynamo_engine::read::{ReadError, ReadPlan};
+use dynamo_engine::read::{Execution, ReadError, ReadPlan, Step};
 use dynamo_engine::reply;
 use dynamo_expression::partiql::{Select, Statement};
 use dynamo_protocol::error::ApiError;
@@ -121,14 +121,19 @@ impl Node {
         }
     }
 
-    /// The first part of a SELECT's answer.
+    /// A page of a SELECT.
     fn select(&self, input: &ExecuteStatementInput, select: &Select) -> Result<Vec<u8>, ApiError> {
-        let answer = SelectAnswer::begin(input, select)?;
-        let next = answer.next(input.consistent_read.unwrap_or(false), select, &self.catalog);
-        match next.map_err(PlanError::into_api_error)?.into_plan() {
-            Some((plan, _)) => self.read(&plan),
-            None => Ok(answer.into_body()),
-        }
+        let mut plan = execute_statement::select(input, select, &self.catalog).map_err(PlanError::into_api_error)?;
+        let read = plan.read.take().map(|read| {
+            let mut execution = Execution::new(read);
+            let reader: &dyn Reader = &self.store;
+            match execution.advance(&reader) {
+                Ok(Step::Done) => Ok(execution),
+                Err(ReadError::Client(error)) => Err(error),
+                other => panic!("memory can be read: {other:?}"),
+            }
+        });
+        plan.into_body(read.transpose()?)
     }
 
     /// What the plan reads from.

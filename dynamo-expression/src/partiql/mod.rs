@@ -30,9 +30,7 @@ use dynamo_protocol::value::AttributeValue;
 use crate::error::ExpressionError;
 
 pub use keys::{Naming, Partition, Partitions, PrimaryKey, partitions, primary_key};
-pub use statement::{
-    Change, Column, Delete, Insert, NESTED_TOO_DEEP, OrderKey, Returning, Select, Statement, Target,
-};
+pub use statement::{Change, Column, Delete, Insert, NESTED_TOO_DEEP, OrderKey, Returning, Select, Statement, Target};
 pub(crate) use statement::{DEPTH_MAX, malformed};
 
 use self::tree::{SelectTree, Tree};

@@ -14,6 +14,8 @@ pub(super) struct StoreReads {
     pub(super) blocking: AtomicU64,
     /// The keys, first and last, of the read that was last found to be of damaged data.
     damaged: Mutex<Option<(Vec<u8>, Vec<u8>)>>,
+    /// PartiQL statements that were carried out as scans.
+    pub(super) statement_scans: AtomicU64,
 }
 
 impl StoreReads {
@@ -91,6 +93,8 @@ pub struct Counters {
     pub store_cursors: u64,
     /// Reads that went to the blocking pool.
     pub blocking_reads: u64,
+    /// PartiQL statements that were carried out as scans.
+    pub statement_scans: u64,
     /// Synchronous writes of the log.
     pub log_syncs: u64,
     /// Writes of the log that were made by the thread that asked for them.
@@ -161,6 +165,7 @@ impl Counters {
             ("store_gets_total", "Point reads of the state store by requests", self.store_gets),
             ("store_cursors_total", "Cursors opened on the state store by requests", self.store_cursors),
             ("blocking_reads_total", "Reads that went to the blocking pool", self.blocking_reads),
+            ("partiql_scans_total", "PartiQL statements carried out as scans", self.statement_scans),
             ("log_syncs_total", "Synchronous writes of the log", self.log_syncs),
             ("log_writes_in_place_total", "Writes of the log by the thread that asked", self.log_writes_in_place),
             ("raft_proposals_total", "Entries proposed to Raft", self.proposals),

@@ -295,6 +295,7 @@ impl<E: Env> Node<E> {
             store_gets: self.reads.gets(),
             store_cursors: self.reads.cursors(),
             blocking_reads: self.reads.blocking.load(Ordering::Relaxed),
+            statement_scans: self.reads.statement_scans.load(Ordering::Relaxed),
             log_syncs: self.stores.log.syncs(),
             log_writes_in_place: self.wal.written_in_place(),
             proposals: sum(&|shard| shard.counters().entries.load(Ordering::Relaxed)),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use dynamo_engine::apply::ddl::DdlOutcome;
 use dynamo_engine::apply::{Outcome, Rejection};
 use dynamo_engine::catalog::{DdlCommand, MemoryCatalog, TableDescriptor, TableStats};
+use dynamo_engine::plan::execute_statement::SelectPlan;
 use dynamo_engine::plan::{PlanError, WritePlan};
 use dynamo_engine::read::{Execution, ReadPlan};
 use dynamo_engine::reply::ReplySpec;
@@ -47,17 +48,16 @@ impl<E: Env> Call<'_, E> {
         }
     }
 
-    /// One of several reads of a handler: plan, guard, execute. `split` parts the plan's read from what the handler wants
-    /// to know beside it; without a read there is nothing to execute.
-    pub(super) async fn execute<P, T>(
+    /// A read whose answer the handler makes: plan, guard, execute. A plan may read nothing.
+    pub(super) async fn execute(
         &self,
-        plan: impl Fn() -> Result<P, PlanError>,
-        split: impl Fn(P) -> Option<(ReadPlan, T)>,
-    ) -> Result<Option<(Execution, T)>, ApiError> {
+        plan: impl Fn() -> Result<SelectPlan, PlanError>,
+    ) -> Result<(SelectPlan, Option<Execution>), ApiError> {
         loop {
-            let Some((plan, beside)) = split(self.plan_here(&plan).await?) else { return Ok(None) };
-            match self.node.execute(plan, self.deadline).await {
-                Ok(read) => return Ok(Some((read, beside))),
+            let mut planned = self.plan_here(&plan).await?;
+            let Some(read) = planned.read.take() else { return Ok((planned, None)) };
+            match self.node.execute(read, self.deadline).await {
+                Ok(read) => return Ok((planned, Some(read))),
                 Err(ReadFailure::Stale) => self.again().await?,
                 Err(failure) => return Err(failure.into_api_error()),
             }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use dynamo_engine::plan::execute_statement::{self as plan, SelectAnswer, SelectRead};
+use dynamo_engine::plan::execute_statement as plan;
+use dynamo_engine::read::Access;
 use dynamo_expression::partiql::{Select, Statement};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::ExecuteStatementInput;
@@ -19,27 +20,27 @@ pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError>
     let parsed = Arc::new(call.decode(parse).await?);
     match &parsed.1 {
         Statement::Select(select) => self::select(call, &parsed.0, select).await,
-        _ => call.write(move |_, catalog| plan::write(&parsed.0, &parsed.1, catalog)).await,
+        statement => {
+            tracing::debug!(table = statement.table(), "a statement writes one item");
+            call.write(move |_, catalog| plan::write(&parsed.0, &parsed.1, catalog)).await
+        }
     }
 }
 
-/// Reads one partition of the statement after the other, until the page is full.
 async fn select<E: Env>(
     call: &Call<'_, E>,
     input: &ExecuteStatementInput,
     select: &Select,
 ) -> Result<Vec<u8>, ApiError> {
-    let consistent = input.consistent_read.unwrap_or(false);
-    let mut answer = SelectAnswer::begin(input, select)?;
-    loop {
-        let next = || answer.next(consistent, select, &*call.node.catalog());
-        let (read, more) = match call.execute(next, SelectRead::into_plan).await? {
-            None => return Ok(answer.into_body()),
-            Some((read, None)) => return Ok(read.into_body()),
-            Some((read, Some(more))) => (read, more),
-        };
-        if answer.take(read, more)? {
-            return Ok(answer.into_body());
-        }
+    let (plan, read) = call.execute(|| plan::select(input, select, &*call.node.catalog())).await?;
+    note_access(call, select, plan.access);
+    plan.into_body(read)
+}
+
+/// Says how a SELECT was carried out. A scan is what its writer may not have meant, so they are counted, too.
+fn note_access<E: Env>(call: &Call<'_, E>, select: &Select, access: Access) {
+    tracing::debug!(table = select.target.table, index = select.target.index, %access, "a statement reads");
+    if access == Access::Scan {
+        call.node.count_statement_scan();
     }
 }

@@ -39,11 +39,7 @@ pub(super) fn parse(text: &str, parameters: Option<&Vec<AttributeValue>>) -> Res
 }
 
 /// The item that a condition names by a value for each attribute of the primary key.
-pub(super) fn named_item(
-    table: &TableDescriptor,
-    condition: Option<&Condition>,
-    naming: Naming,
-) -> Option<PrimaryKey> {
+pub(super) fn named_item(table: &TableDescriptor, condition: Option<&Condition>, naming: Naming) -> Option<PrimaryKey> {
     let names: Vec<&str> = table.keys.attributes().map(|attribute| attribute.name.as_str()).collect();
     primary_key(condition, &names, naming)
 }

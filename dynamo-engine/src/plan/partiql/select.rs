@@ -1,11 +1,11 @@
-//! A SELECT as reads: of one item, of the partitions that it names one after the other, or of the whole table or index.
+//! A SELECT as a read: of one item, of the partitions that it names, or of the whole table or index.
 
 use std::sync::Arc;
 
 use dynamo_expression::partiql::{Naming, Partition, Partitions, PrimaryKey, Select, partitions};
 use dynamo_expression::{KeyClause, KeyCondition, KeyTest};
 use dynamo_protocol::error::ApiError;
-use dynamo_protocol::value::AttributeValue;
+use dynamo_protocol::value::{AttributeValue, Item};
 use ordered_kv::Direction;
 use shard_router::TokenRange;
 
@@ -14,11 +14,15 @@ use super::super::paths::{check_filter_projected, check_scalars};
 use super::super::select::Selection;
 use super::super::start_key::Examined;
 use super::super::{ItemKey, PlanError, lookup};
-use super::{PagePosition, check_columns, check_key_types, key_type, named_item, paths, projection, refuse_multi_attribute, shape};
+use super::{
+    PagePosition, check_columns, check_key_types, key_type, named_item, paths, projection, refuse_multi_attribute,
+    shape,
+};
 use crate::catalog::{Catalog, KeyAttribute};
 use crate::read::Source;
 use crate::read::{
-    CapacityReport, PageRead, PageStyle, ReadPlan, Span, StatementGet, StatementRead, StatementSlot, StatementStyle,
+    CapacityReport, PAGE_BYTES_MAX, PageRead, PageStyle, PartitionSpan, ReadPlan, Span, StatementGet, StatementRead,
+    StatementSlot, StatementStyle,
 };
 
 /// What of a SELECT is to be read next.
@@ -26,8 +30,6 @@ pub(in crate::plan) struct SelectRequest<'a> {
     pub consistent: bool,
     /// The most items to evaluate.
     pub limit: Option<u64>,
-    /// The most bytes to evaluate.
-    pub bytes_max: usize,
     pub position: &'a PagePosition,
     pub report: CapacityReport,
 }
@@ -36,13 +38,8 @@ pub(in crate::plan) struct SelectRequest<'a> {
 pub(in crate::plan) enum SelectStep {
     /// One item, which is all that there is.
     Item(ReadPlan),
-    /// Rows of one partition, or of the ring.
-    Page {
-        /// The read.
-        read: ReadPlan,
-        /// How many partitions come after this one.
-        more: usize,
-    },
+    /// A page of rows, of the partitions that the statement names or of the ring.
+    Page(ReadPlan),
     /// There is nothing to read: no value of the partition key satisfies the condition.
     Nothing,
 }
@@ -76,7 +73,8 @@ pub(in crate::plan) fn select(
     };
     let order = order(select, &source, found.as_ref(), &partition_name, sort_name.as_deref())?;
     if source.index().is_none()
-        && let Some(PrimaryKey { key, residual }) = named_item(&source.table, select.condition.as_ref(), Naming::EqualityOrIn)
+        && let Some(PrimaryKey { key, residual }) =
+            named_item(&source.table, select.condition.as_ref(), Naming::EqualityOrIn)
     {
         check_key_types(source.table.keys.attributes(), &key)?;
         let get = StatementGet {
@@ -95,7 +93,7 @@ pub(in crate::plan) fn select(
     let Some(found) = found else {
         let span = ring(&source, request.position)?;
         let page = page(source, span, Direction::Forward, select.condition.clone(), selection, request);
-        return Ok(SelectStep::Page { read: page.into(), more: 0 });
+        return Ok(SelectStep::Page(page.into()));
     };
     let rows_descend = order.rows == Direction::Backward;
     check_projected(&source, &found.looked_at)?;
@@ -103,11 +101,18 @@ pub(in crate::plan) fn select(
     for partition in &partitions {
         check_partition_types(&source, partition)?;
     }
-    let Some(partition) = partitions.get(request.position.partition) else { return Ok(SelectStep::Nothing) };
-    let span = partition_span(&source, partition, &partition_name, sort_name.as_deref(), order.rows, request.position)?;
-    let more = partitions.len() - request.position.partition - 1;
-    let page = page(source, span, order.rows, residual, selection, request);
-    Ok(SelectStep::Page { read: page.into(), more })
+    let mut spans = Vec::with_capacity(partitions.len());
+    for partition in partitions.iter().skip(request.position.partition) {
+        // Only the first one may have been read in part.
+        let start_key = request.position.start_key.as_ref().filter(|_| spans.is_empty());
+        let key = (&partition_name[..], sort_name.as_deref());
+        spans.push(partition_span(&source, partition, key, order.rows, start_key)?);
+    }
+    if spans.is_empty() {
+        return Ok(SelectStep::Nothing);
+    }
+    let page = page(source, Span::Partitions(spans), order.rows, residual, selection, request);
+    Ok(SelectStep::Page(page.into()))
 }
 
 fn page(
@@ -122,7 +127,7 @@ fn page(
         span,
         direction,
         limit: request.limit,
-        bytes_max: request.bytes_max,
+        bytes_max: PAGE_BYTES_MAX,
         filter,
         shape: selection.shape,
         fetch: selection.fetch,
@@ -200,15 +205,14 @@ fn check_partition_types(source: &Source, partition: &Partition) -> Result<(), P
     }
 }
 
-/// The rows of one partition that its test selects, from the position on.
+/// The rows of one partition that its test selects, behind the start key where there is one.
 fn partition_span(
     source: &Source,
     partition: &Partition,
-    partition_name: &str,
-    sort_name: Option<&str>,
+    (partition_name, sort_name): (&str, Option<&str>),
     direction: Direction,
-    position: &PagePosition,
-) -> Result<Span, PlanError> {
+    start_key: Option<&Item>,
+) -> Result<PartitionSpan, PlanError> {
     let mut clauses = vec![KeyClause {
         attribute: partition_name.to_owned(),
         test: KeyTest::Equal(Arc::new(partition.value.clone())),
@@ -218,12 +222,12 @@ fn partition_span(
     }
     let condition = KeyCondition::of_clauses(clauses);
     let mut span = KeyBounds::new(source, &condition)?.span()?;
-    if let Some(key) = &position.start_key {
+    if let Some(key) = start_key {
         let start = Examined::new(source, key);
         start.check_table_key()?;
         span.cut(&start.place()?, direction);
     }
-    Ok(Span::Partition { token: span.token, start: span.start, end: span.end })
+    Ok(span)
 }
 
 /// The rest of the ring from the position on.

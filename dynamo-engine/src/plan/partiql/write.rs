@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use dynamo_expression::partiql::{
-    Change as Update, Delete, Insert, Naming, PrimaryKey, Returning, Statement, Target,
-};
+use dynamo_expression::partiql::{Change as Update, Delete, Insert, Naming, PrimaryKey, Returning, Statement, Target};
 use dynamo_expression::{Condition, Path};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::shapes::ReturnValue;

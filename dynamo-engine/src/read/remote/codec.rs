@@ -3,7 +3,7 @@
 //! ```text
 //! request   format (1) = 01 · count · (table · version)* · selector
 //! selector  01 keys · bytes · count · key*
-//!           02 page · start · end · backward · rows (option) · bytes · fetch
+//!           02 page · count · (start · end)* · backward · rows (option) · bytes · fetch
 //!           03 cut · count · key*
 //!           04 marks · count · key*
 //!           05 stream · request, see `stream::request`
@@ -23,7 +23,7 @@
 use ordered_kv::Value;
 
 use super::request::KEYS_MAX;
-use super::{FetchRequest, FetchResponse, Mark, PageRequest, Selector};
+use super::{FetchRequest, FetchResponse, Mark, PageRequest, RowRange, Selector};
 use crate::codec::{
     DecodeError, Record, check_format, finish, from_row, get_bool, get_bytes, get_list, get_option, get_u8,
 };
@@ -54,7 +54,8 @@ record! {
         0x04 = Marks(keys),
         0x05 = Stream(request),
     }
-    struct PageRequest { start, end, direction, rows_max, bytes_max, fetch }
+    struct PageRequest { ranges, direction, rows_max, bytes_max, fetch }
+    struct RowRange { start, end }
 }
 
 impl FetchRequest {
@@ -73,7 +74,7 @@ impl FetchRequest {
         let request = from_row(bytes, FORMAT, |input| {
             Ok(FetchRequest { tables: Record::decode(input)?, selector: Record::decode(input)? })
         })?;
-        if request.keys().len() > KEYS_MAX { Err(DecodeError::TooLarge) } else { Ok(request) }
+        if request.parts() > KEYS_MAX { Err(DecodeError::TooLarge) } else { Ok(request) }
     }
 }
 

@@ -14,7 +14,7 @@
 //! | selector | for | response | bound |
 //! |---|---|---|---|
 //! | keys | GetItem, BatchGetItem | their rows, in order | 16 MB and one row |
-//! | page | Query, Scan | rows of a range, with the items behind a local index | 1 MB and one row |
+//! | page | Query, Scan, PartiQL's SELECT | rows of ranges, with the items behind a local index | 1 MB and one row |
 //! | cut | TransactGetItems, first round | rows, and a mark for each key | 4 MB and one row |
 //! | marks | TransactGetItems, second round | a mark for each key | |
 //!
@@ -34,7 +34,7 @@ mod serve;
 mod tests;
 
 pub use mark::{Mark, is_steady};
-pub use request::{FetchRequest, PageRequest, Selector};
+pub use request::{FetchRequest, PageRequest, RowRange, Selector};
 pub use response::{FetchResponse, Fetched, MismatchError};
 
 pub(super) use request::keys;

@@ -6,7 +6,8 @@ use crate::keyspace::ItemKey;
 use crate::read::TableVersion;
 use crate::stream::StreamRequest;
 
-/// The most keys of one request; both BatchGetItem and TransactGetItems take 100.
+/// The most keys of one request, and the most ranges; both BatchGetItem and TransactGetItems take 100 keys, and a PartiQL
+/// statement 50 ranges.
 pub(super) const KEYS_MAX: usize = 100;
 
 /// What the leader of a shard is asked for.
@@ -28,7 +29,7 @@ pub enum Selector {
         /// Bytes as billed.
         bytes_max: u64,
     },
-    /// Rows of a range.
+    /// Rows of ranges.
     Page(PageRequest),
     /// The rows under these keys with their marks.
     Cut(Vec<Vec<u8>>),
@@ -38,14 +39,21 @@ pub enum Selector {
     Stream(StreamRequest),
 }
 
-/// Rows of a range, until one of the bounds is met.
+/// A range of rows by their keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageRequest {
+pub struct RowRange {
     /// The first key inside.
     pub start: Vec<u8>,
     /// The first key behind; empty where there is no bound.
     pub end: Vec<u8>,
-    /// From which end.
+}
+
+/// Rows of ranges, until one of the bounds is met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageRequest {
+    /// One after the other; they do not overlap.
+    pub ranges: Vec<RowRange>,
+    /// From which end of each.
     pub direction: Direction,
     /// The most rows.
     pub rows_max: Option<u64>,
@@ -53,6 +61,27 @@ pub struct PageRequest {
     pub bytes_max: u64,
     /// Whether the rows are a local index's and the items behind them are wanted, too.
     pub fetch: bool,
+}
+
+impl RowRange {
+    /// Whether no key is inside, whatever there is.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.end.is_empty() && self.start >= self.end
+    }
+
+    /// Whether the key is inside.
+    pub(super) fn contains(&self, key: &[u8]) -> bool {
+        key >= &self.start[..] && (self.end.is_empty() || key < &self.end[..])
+    }
+}
+
+impl PageRequest {
+    /// Whether the row with this key, which is wanted, comes behind all rows of `range`.
+    pub(super) fn is_behind(&self, key: &[u8], range: &RowRange) -> bool {
+        let of_key = self.ranges.iter().position(|range| range.contains(key));
+        let of_range = self.ranges.iter().position(|other| other == range);
+        of_key > of_range
+    }
 }
 
 impl FetchRequest {
@@ -67,6 +96,14 @@ impl FetchRequest {
             Selector::Keys { .. } => false,
             Selector::Page(page) => page.fetch,
             Selector::Cut(_) | Selector::Marks(_) | Selector::Stream(_) => true,
+        }
+    }
+
+    /// How many keys or ranges it has.
+    pub(super) fn parts(&self) -> usize {
+        match &self.selector {
+            Selector::Page(page) => page.ranges.len(),
+            _ => self.keys().len(),
         }
     }
 

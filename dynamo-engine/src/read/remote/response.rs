@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use ordered_kv::{Cursor, Direction, KeyRange, Reader, StoreError, Value};
 
-use super::{FetchRequest, Mark, PageRequest, Selector};
+use super::{FetchRequest, Mark, PageRequest, RowRange, Selector};
 use crate::stream::StreamResponse;
 
 /// What the leader of a shard answers to a [`FetchRequest`].
@@ -15,13 +15,13 @@ pub enum FetchResponse {
     Stale,
     /// Rows of the wanted keys, in their order; fewer than keys where the bound was met.
     Rows(Vec<Option<Value>>),
-    /// Rows of the wanted range.
+    /// Rows of the wanted ranges, one after the other.
     Page {
         /// Keys and rows, in the wanted direction.
         rows: Vec<(Value, Value)>,
         /// The items behind the rows, where they were wanted: as many as there are rows.
         items: Vec<(Value, Option<Value>)>,
-        /// Whether the range has no more rows.
+        /// Whether the ranges have no more rows.
         is_end: bool,
     },
     /// Rows of the wanted keys with their marks.
@@ -89,7 +89,7 @@ impl Fetched {
     }
 }
 
-/// The rows are of the range, in order, and each has its item where items were wanted.
+/// The rows are of the ranges, in order, and each has its item where items were wanted.
 fn check_page(
     request: &PageRequest,
     rows: &[(Value, Value)],
@@ -99,10 +99,16 @@ fn check_page(
         Direction::Forward => Ordering::Less,
         Direction::Backward => Ordering::Greater,
     };
-    let is_inside = |key: &Value| key[..] >= request.start[..] && (request.end.is_empty() || key[..] < request.end[..]);
-    let is_sound = rows.iter().all(|(key, _)| is_inside(key))
-        && rows.windows(2).all(|pair| pair[0].0.cmp(&pair[1].0) == wanted)
-        && items.len() == if request.fetch { rows.len() } else { 0 };
+    let mut left = rows;
+    for range in &request.ranges {
+        let inside = left.iter().position(|(key, _)| !range.contains(key)).unwrap_or(left.len());
+        let (these, others) = left.split_at(inside);
+        if !these.windows(2).all(|pair| pair[0].0.cmp(&pair[1].0) == wanted) {
+            return Err(MismatchError);
+        }
+        left = others;
+    }
+    let is_sound = left.is_empty() && items.len() == if request.fetch { rows.len() } else { 0 };
     if is_sound { Ok(()) } else { Err(MismatchError) }
 }
 
@@ -118,14 +124,16 @@ impl Reader for Fetched {
 
     fn cursor(&self, range: KeyRange<'_>, direction: Direction) -> Result<Box<dyn Cursor + '_>, StoreError> {
         let page = self.page.as_ref().ok_or_else(not_fetched)?;
-        let starts_inside = range.lower().is_some_and(|start| start[..] >= page.request.start[..]);
-        let ends_inside =
-            page.request.end.is_empty() || range.upper().is_some_and(|end| end[..] <= page.request.end[..]);
-        if direction != page.request.direction || !starts_inside || !ends_inside {
-            return Err(not_fetched());
-        }
+        let lies_in = |whole: &&RowRange| {
+            range.lower().is_some_and(|start| start[..] >= whole.start[..])
+                && (whole.end.is_empty() || range.upper().is_some_and(|end| end[..] <= whole.end[..]))
+        };
+        let whole = page.request.ranges.iter().find(lies_in).filter(|_| direction == page.request.direction);
+        let whole = whole.ok_or_else(not_fetched)?;
+        // A range that is not the last one with rows was read to its end.
+        let is_end = page.is_end || page.rows.last().is_some_and(|(key, _)| page.request.is_behind(key, whole));
         let rows: Vec<_> = page.rows.iter().filter(|(key, _)| range.contains(key)).collect();
-        Ok(Box::new(SuppliedCursor { rows: rows.into_iter(), is_end: page.is_end }))
+        Ok(Box::new(SuppliedCursor { rows: rows.into_iter(), is_end }))
     }
 }
 

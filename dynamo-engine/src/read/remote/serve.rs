@@ -130,35 +130,33 @@ impl PageRequest {
         inline_bytes_max: usize,
     ) -> Result<FetchResponse, ReadError> {
         let bytes_max = bound(self.bytes_max, PAGE_BYTES_MAX);
-        let mut page = (Vec::new(), Vec::new());
+        let (mut rows, mut items) = (Vec::new(), Vec::new());
         let mut bytes = 0;
-        if !self.end.is_empty() && self.start >= self.end {
-            return Ok(FetchResponse::Page { rows: page.0, items: page.1, is_end: true });
+        for range in self.ranges.iter().filter(|range| !range.is_empty()) {
+            let range = match range.end.is_empty() {
+                true => KeyRange::from(&range.start),
+                false => KeyRange::between(&range.start, &range.end),
+            };
+            let mut cursor = reader.cursor(range, self.direction)?;
+            loop {
+                if bytes > bytes_max || self.rows_max.is_some_and(|most| rows.len() as u64 >= most) {
+                    return Ok(FetchResponse::Page { rows, items, is_end: false });
+                }
+                let Some((key, row)) = cursor.next()? else { break };
+                bytes += ItemRef::parse(row)?.billed_bytes();
+                if self.fetch {
+                    let table = tables.first().ok_or(Corrupt("items of no table"))?;
+                    let base = base_key(table, key, &ItemRef::parse(row)?)?;
+                    let item = reader.get(&base)?;
+                    bytes += billed_bytes(item.as_ref())?;
+                    items.push((Value::from(base), item));
+                }
+                if bytes > inline_bytes_max {
+                    return Err(ReadError::TooLong);
+                }
+                rows.push((Value::copy_from_slice(key), Value::copy_from_slice(row)));
+            }
         }
-        let range = match self.end.is_empty() {
-            true => KeyRange::from(&self.start),
-            false => KeyRange::between(&self.start, &self.end),
-        };
-        let mut cursor = reader.cursor(range, self.direction)?;
-        let is_end = loop {
-            let is_full = bytes > bytes_max || self.rows_max.is_some_and(|most| page.0.len() as u64 >= most);
-            if is_full {
-                break false;
-            }
-            let Some((key, row)) = cursor.next()? else { break true };
-            bytes += ItemRef::parse(row)?.billed_bytes();
-            if self.fetch {
-                let table = tables.first().ok_or(Corrupt("items of no table"))?;
-                let base = base_key(table, key, &ItemRef::parse(row)?)?;
-                let item = reader.get(&base)?;
-                bytes += billed_bytes(item.as_ref())?;
-                page.1.push((Value::from(base), item));
-            }
-            if bytes > inline_bytes_max {
-                return Err(ReadError::TooLong);
-            }
-            page.0.push((Value::copy_from_slice(key), Value::copy_from_slice(row)));
-        };
-        Ok(FetchResponse::Page { rows: page.0, items: page.1, is_end })
+        Ok(FetchResponse::Page { rows, items, is_end: true })
     }
 }

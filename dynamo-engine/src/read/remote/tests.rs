@@ -35,14 +35,16 @@ fn golden_needs() {
     };
     check(Selector::Keys { keys: vec![b"ab".to_vec()], bytes_max: 300 }, &[1, 0xac, 2, 1, 2, b'a', b'b']);
     let page = PageRequest {
-        start: b"a".to_vec(),
-        end: Vec::new(),
+        ranges: vec![RowRange { start: b"a".to_vec(), end: Vec::new() }],
         direction: Direction::Backward,
         rows_max: Some(7),
         bytes_max: 1,
         fetch: true,
     };
-    check(Selector::Page(page), &[2, 1, b'a', 0, 1, 1, 7, 1, 1]);
+    check(Selector::Page(page.clone()), &[2, 1, 1, b'a', 0, 1, 1, 7, 1, 1]);
+    let two = ["a", "c"].map(|start| RowRange { start: start.into(), end: start.repeat(2).into() });
+    let page = PageRequest { ranges: two.to_vec(), ..page };
+    check(Selector::Page(page), &[2, 2, 1, b'a', 2, b'a', b'a', 1, b'c', 2, b'c', b'c', 1, 1, 7, 1, 1]);
     check(Selector::Cut(vec![Vec::new()]), &[3, 1, 0]);
     check(Selector::Marks(vec![b"k".to_vec()]), &[4, 1, 1, b'k']);
 }
@@ -91,7 +93,8 @@ fn a_response_answers_its_request_only() {
     assert!(Fetched::new(keys, FetchResponse::Stale).is_err());
 
     let page = |direction, fetch| {
-        let page = PageRequest { start: key("b"), end: key("f"), direction, rows_max: None, bytes_max: 9, fetch };
+        let ranges = vec![RowRange { start: key("b"), end: key("f") }];
+        let page = PageRequest { ranges, direction, rows_max: None, bytes_max: 9, fetch };
         FetchRequest { tables: vec![table()], selector: Selector::Page(page) }
     };
     let answer = |keys: &[&str], items: usize, is_end| FetchResponse::Page {
@@ -121,6 +124,44 @@ fn a_response_answers_its_request_only() {
     assert_eq!(rows.next(), Ok(None));
 }
 
+/// Ranges are read one after the other; only the last one that has rows may have been cut off.
+#[test]
+fn ranges_are_fetched_in_their_order() {
+    let range = |start: &str, end: &str| RowRange { start: start.into(), end: end.into() };
+    let value = |text: &str| Value::copy_from_slice(text.as_bytes());
+    let request = |direction| {
+        let ranges = vec![range("m", "n"), range("a", "c"), range("x", "z")];
+        let page = PageRequest { ranges, direction, rows_max: None, bytes_max: 9, fetch: false };
+        FetchRequest { tables: vec![table()], selector: Selector::Page(page) }
+    };
+    let answer = |keys: &[&str]| FetchResponse::Page {
+        rows: keys.iter().map(|key| (value(key), value("r"))).collect(),
+        items: Vec::new(),
+        is_end: false,
+    };
+    for keys in [&["a", "m"][..], &["m", "x", "a"], &["b", "a"], &["m", "q"]] {
+        assert!(Fetched::new(request(Direction::Forward), answer(keys)).is_err(), "{keys:?}");
+    }
+    for (direction, keys) in [(Direction::Forward, ["m1", "a", "b"]), (Direction::Backward, ["m1", "b", "a"])] {
+        let fetched = Fetched::new(request(direction), answer(&keys)).unwrap();
+        let read = |start: &[u8], end: &[u8]| {
+            let mut rows = fetched.cursor(KeyRange::between(start, end), direction).unwrap();
+            let mut found = Vec::new();
+            loop {
+                match rows.next() {
+                    Ok(Some((key, _))) => found.push(String::from_utf8(key.to_vec()).unwrap()),
+                    Ok(None) => return (found, true),
+                    Err(_) => return (found, false),
+                }
+            }
+        };
+        assert_eq!(read(b"m", b"n"), (vec![keys[0].to_owned()], true), "others came behind it");
+        assert_eq!(read(b"a", b"c"), (vec![keys[1].to_owned(), keys[2].to_owned()], false), "it may have been cut off");
+        assert_eq!(read(b"x", b"z"), (Vec::new(), false), "it was not reached");
+        assert!(fetched.cursor(KeyRange::between(b"b", b"n"), direction).is_err(), "no range that was asked for");
+    }
+}
+
 /// Design §6: a cut is one only where nothing moved between the rounds and nothing was locked in either.
 #[test]
 fn steady_keys() {
@@ -144,9 +185,11 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 fn requests() -> impl Strategy<Value = FetchRequest> {
     let keys = || proptest::collection::vec(bytes(), 0..5);
     let direction = prop_oneof![Just(Direction::Forward), Just(Direction::Backward)];
-    let page = (bytes(), bytes(), direction, any::<Option<u64>>(), any::<u64>(), any::<bool>()).prop_map(
-        |(start, end, direction, rows_max, bytes_max, fetch)| {
-            Selector::Page(PageRequest { start, end, direction, rows_max, bytes_max, fetch })
+    let range = (bytes(), bytes()).prop_map(|(start, end)| RowRange { start, end });
+    let ranges = proptest::collection::vec(range, 0..4);
+    let page = (ranges, direction, any::<Option<u64>>(), any::<u64>(), any::<bool>()).prop_map(
+        |(ranges, direction, rows_max, bytes_max, fetch)| {
+            Selector::Page(PageRequest { ranges, direction, rows_max, bytes_max, fetch })
         },
     );
     let selector = prop_oneof![

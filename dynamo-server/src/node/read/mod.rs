@@ -22,6 +22,7 @@ mod stats;
 mod stream;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dynamo_engine::catalog::{Catalog, TableDescriptor};
@@ -380,7 +381,7 @@ impl<E: Env> Node<E> {
             // What stands in a stream has been committed.
             Selector::Stream(_) => return Ok(()),
             Selector::Keys { keys, .. } | Selector::Cut(keys) => IntentFilter::Keys(keys),
-            Selector::Page(page) => IntentFilter::Range { start: &page.start, end: &page.end },
+            Selector::Page(page) => IntentFilter::Ranges(&page.ranges),
         };
         Ok(self.wait_for_intents(shard, &what, deadline).await?)
     }
@@ -397,6 +398,11 @@ impl<E: Env> Node<E> {
     async fn behind_locks(&self) {
         #[cfg(any(test, feature = "fault-injection"))]
         self.guard.faults().pass::<E>(Point::BehindLocks).await;
+    }
+
+    /// A PartiQL statement was carried out as a scan.
+    pub fn count_statement_scan(&self) {
+        self.reads.statement_scans.fetch_add(1, Ordering::Relaxed);
     }
 
     fn check_running(&self) -> Result<(), ShardError> {

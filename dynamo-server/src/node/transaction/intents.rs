@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use dynamo_engine::apply::two_phase::PreparedTransaction;
 use dynamo_engine::keyspace::{RowKey, Space};
+use dynamo_engine::read::remote::RowRange;
 
 use crate::env::Env;
 use crate::node::Node;
@@ -33,14 +34,9 @@ const _: () = assert!(
 pub enum IntentFilter<'a> {
     /// These items, by their whole row keys.
     Keys(&'a [Vec<u8>]),
-    /// These rows, from the first key to before the last (empty: without end), all of one space. Rows of a local
-    /// index are held with their items; rows of a global index, which may lag, never are.
-    Range {
-        /// First key inside.
-        start: &'a [u8],
-        /// First key behind.
-        end: &'a [u8],
-    },
+    /// The rows of these ranges, each of one space. Rows of a local index are held with their items; rows of a global
+    /// index, which may lag, never are.
+    Ranges(&'a [RowRange]),
 }
 
 impl IntentFilter<'_> {
@@ -48,12 +44,16 @@ impl IntentFilter<'_> {
     fn touches(&self, item_key: &[u8]) -> bool {
         match self {
             IntentFilter::Keys(keys) => keys.iter().any(|key| key == item_key),
-            IntentFilter::Range { start, end } => match start.first() {
-                Some(space) if *space == Space::LocalIndex as u8 => token_lies_in(item_key, start, end),
-                Some(space) if *space == Space::GlobalIndex as u8 => false,
-                _ => item_key >= *start && (end.is_empty() || item_key < *end),
-            },
+            IntentFilter::Ranges(ranges) => ranges.iter().any(|range| touches_range(range, item_key)),
         }
+    }
+}
+
+fn touches_range(RowRange { start, end }: &RowRange, item_key: &[u8]) -> bool {
+    match start.first() {
+        Some(space) if *space == Space::LocalIndex as u8 => token_lies_in(item_key, start, end),
+        Some(space) if *space == Space::GlobalIndex as u8 => false,
+        _ => item_key >= &start[..] && (end.is_empty() || item_key < &end[..]),
     }
 }
 
@@ -128,6 +128,10 @@ mod tests {
     use super::*;
     use dynamo_engine::keyspace::{KeyPart, local_index_key, row_key, successor};
 
+    fn range(start: &[u8], end: &[u8]) -> RowRange {
+        RowRange { start: start.to_vec(), end: end.to_vec() }
+    }
+
     #[test]
     fn a_lock_is_met_by_whoever_reads_its_item() {
         let item = row_key(1, &[KeyPart::S("p")], &[KeyPart::S("b")]);
@@ -135,20 +139,17 @@ mod tests {
         assert!(IntentFilter::Keys(std::slice::from_ref(&item)).touches(&item));
         assert!(!IntentFilter::Keys(std::slice::from_ref(&other)).touches(&item));
         let partition = row_key(1, &[KeyPart::S("p")], &[]);
-        assert!(IntentFilter::Range { start: &partition, end: &successor(&partition) }.touches(&item));
-        assert!(IntentFilter::Range { start: &partition, end: &[] }.touches(&item));
-        assert!(!IntentFilter::Range { start: &other, end: &successor(&partition) }.touches(&item));
-        assert!(!IntentFilter::Range { start: &partition, end: &item }.touches(&item));
+        assert!(IntentFilter::Ranges(&[range(&partition, &successor(&partition))]).touches(&item));
+        assert!(IntentFilter::Ranges(&[range(&partition, &[])]).touches(&item));
+        assert!(!IntentFilter::Ranges(&[range(&other, &successor(&partition))]).touches(&item));
+        assert!(!IntentFilter::Ranges(&[range(&partition, &item)]).touches(&item));
         let token = RowKey::parse(&item).unwrap().token();
         let index = local_index_key(9, token, &[KeyPart::S("p")], &[], &[]);
-        assert!(
-            IntentFilter::Range { start: &index, end: &successor(&index) }.touches(&item),
-            "a row of a local index"
-        );
+        assert!(IntentFilter::Ranges(&[range(&index, &successor(&index))]).touches(&item), "a row of a local index");
         let elsewhere = row_key(1, &[KeyPart::S("q")], &[]);
-        assert!(!IntentFilter::Range { start: &index, end: &successor(&index) }.touches(&elsewhere));
+        assert!(!IntentFilter::Ranges(&[range(&index, &successor(&index))]).touches(&elsewhere));
         let mut global = index.clone();
         global[0] = Space::GlobalIndex as u8;
-        assert!(!IntentFilter::Range { start: &global, end: &[] }.touches(&item));
+        assert!(!IntentFilter::Ranges(&[range(&global, &[])]).touches(&item));
     }
 }
