@@ -58,6 +58,11 @@ async fn settings_that_change_in_the_background() {
 }
 
 #[tokio::test]
+async fn quirks_of_the_control_plane() {
+    check("quirks").await;
+}
+
+#[tokio::test]
 async fn time_to_live() {
     check("ttl").await;
 }
@@ -241,6 +246,9 @@ fn grow_text(text: &mut String, memory: &Memory) {
 
 /// One line for an answer: an error's name and words, or the body.
 fn shown(memory: &mut Memory, operation: &str, answer: &Answer) -> String {
+    if answer.body.is_empty() {
+        return answer.status.to_string();
+    }
     let mut json = answer.json();
     if answer.status == 200 {
         memory.learn(&json);
