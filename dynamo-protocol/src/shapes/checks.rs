@@ -58,6 +58,10 @@ pub(crate) enum Wording {
 /// between 40 and 63).
 const CURRENT_LEVELS_MAX: usize = 62;
 
+/// Levels of a value that a transaction's expressions may have, the leaf's included: 33 are taken and 41 are refused
+/// (captured); nothing is known of those between.
+const TRANSACTED_LEVELS_MAX: usize = 33;
+
 /// Everything found wrong so far.
 #[derive(Default)]
 pub(crate) struct Checks {
@@ -225,12 +229,12 @@ impl Checks {
     }
 
     /// An attribute value has so many levels, which is too many. What is below the last level that is read stands as a
-    /// null, so the value is still deeper than any in an item: a transaction's condition compares it with what there is,
-    /// and its update is refused for the item that it would make (30 of 33 regions, October 2026).
+    /// null, so the value is still deeper than any in an item: a transaction's condition compares one that is a level too
+    /// deep with what there is, and its update is refused for the item that it would make (30 of 33 regions, October 2026).
     #[cold]
     pub(crate) fn too_deep(&mut self, path: &Path<'_>, levels: usize) {
         self.abyss |= levels > CURRENT_LEVELS_MAX;
-        if !path.is_in_transacted_expression() {
+        if !path.is_in_transacted_expression() || levels > TRANSACTED_LEVELS_MAX {
             self.content(path, Problem::TooDeep);
         }
     }

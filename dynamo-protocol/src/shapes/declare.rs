@@ -143,11 +143,11 @@ macro_rules! structure {
 pub(crate) use structure;
 
 /// Declares an enum of the model. `shown` is the list as DynamoDB prints it, in its own order; `current` the newer
-/// layer's list where it prints one of its own and no value.
+/// layer's list where it prints one of its own and no value; `said` what it says instead, without naming the member.
 macro_rules! enumeration {
     (
         $(#[$meta:meta])*
-        pub enum $name:ident shown $shown:literal $(current $current:literal)? {
+        pub enum $name:ident shown $shown:literal $(current $current:literal)? $(said $said:literal)? {
             $($(#[$variant_meta:meta])* $variant:ident = $wire:literal,)*
         }
     ) => {
@@ -199,7 +199,11 @@ macro_rules! enumeration {
                 let text = $crate::shapes::wire::text(reader)?;
                 Ok($name::parse(&text).unwrap_or_else(|| {
                     let current: Option<&'static str> = None $(.or(Some($current)))?;
-                    checks.not_listed(path, &text, $shown, current);
+                    let said: Option<&'static str> = None $(.or(Some($said)))?;
+                    match said {
+                        Some(said) => checks.said(path, said),
+                        None => checks.not_listed(path, &text, $shown, current),
+                    }
                     $name::default()
                 }))
             }

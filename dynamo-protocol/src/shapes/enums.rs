@@ -172,7 +172,10 @@ enumeration! {
 
 enumeration! {
     /// Storage class.
-    pub enum TableClass shown "[STANDARD, STANDARD_INFREQUENT_ACCESS]" {
+    pub enum TableClass
+        shown "[STANDARD, STANDARD_INFREQUENT_ACCESS]"
+        said "Invalid table-class parameter provided. Please try again with a valid table-class value: [STANDARD, STANDARD_INFREQUENT_ACCESS]."
+    {
         /// The usual one.
         Standard = "STANDARD",
         /// For data that is seldom read.

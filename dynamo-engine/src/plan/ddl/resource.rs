@@ -13,11 +13,15 @@ pub(crate) fn table_name(arn: &str) -> Result<&str, ApiError> {
     if !arn.starts_with("arn:") {
         return Err(invalid(format_args!("ARNs must start with 'arn:': {arn}")));
     }
+    let foreign = || invalid(format_args!("Provided Arn is not a DynamoDB resource arn: {arn}"));
     if arn.split(':').nth(2) != Some("dynamodb") {
-        return Err(invalid(format_args!("Provided Arn is not a DynamoDB resource arn: {arn}")));
+        return Err(foreign());
     }
     let malformed = || ApiError::validation(format!("Invalid TableArn: Invalid ResourceArn provided as input {arn}"));
     let parsed = TableArn::parse(arn).ok_or_else(malformed)?;
+    if parsed.rest.starts_with("backup/") {
+        return Err(foreign());
+    }
     if parsed.rest.starts_with("stream/") {
         // Not even those that there are have tags.
         return Err(not_found(arn));
@@ -62,6 +66,13 @@ mod tests {
                 format!("{table}abc/stream/2026-01-01T00:00:00.000"),
                 format!(
                     "Requested resource not found: ResourceArn: {table}abc/stream/2026-01-01T00:00:00.000 not found"
+                ),
+            ),
+            (
+                format!("{table}abc/backup/01791502292805-00000000"),
+                format!(
+                    "One or more parameter values were invalid: Provided Arn is not a DynamoDB resource arn: \
+                     {table}abc/backup/01791502292805-00000000"
                 ),
             ),
             (format!("{table}ab"), format!("Invalid TableArn: Invalid ResourceArn provided as input {table}ab")),
