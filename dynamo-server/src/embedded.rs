@@ -122,7 +122,7 @@ impl Server {
         let node = Node::start(options, env).await?;
         let hosts = hosts(&config);
         if let Some(joiner) = config.cluster.and_then(joiner) {
-            node.join(joiner);
+            node.cluster().join(joiner);
         }
         let service = Service::new(node.clone(), Arc::new(Metrics::new()), config.cors.as_deref(), seed);
         let service = service.with_admin_from(config.admin_from).with_body_memory(config.body_memory).with_hosts(hosts);

@@ -1,7 +1,7 @@
 //! An open database that speaks the Amazon DynamoDB API: a durable single node out of the box, in memory for tests, a
 //! replicated and sharded cluster of the same binary.
 //!
-//! A request goes down once and up once: [`http`] decodes the envelope, [`ops`] plans and replies, [`node`] routes to a
+//! A request goes down once and up once: [`http`] decodes the envelope, [`ops`] plans and replies, the router finds the
 //! [`shard`], where writes become entries of a Raft log and reads pass the [`guard`]. Above `shard` nothing knows of
 //! Raft; below it nothing knows of HTTP.
 //!
@@ -36,12 +36,18 @@ pub mod skip_entry;
 mod threads;
 mod turns;
 
+pub mod catalog;
 pub mod env;
 pub mod guard;
+mod index;
 pub mod node;
 pub mod peer;
 pub mod raft;
+mod read;
+mod router;
 pub mod shard;
+pub mod transaction;
+mod upkeep;
 
 #[cfg(feature = "rocksdb")]
 pub use allocator::Allocator;

@@ -8,8 +8,8 @@ use prometheus::{
 };
 
 use crate::guard::{Checks, GuardCounters};
-use crate::node::transaction::{End, Extent, TransactionCounters};
 use crate::node::{Capability, Counters, Health};
+use crate::transaction::{End, Extent, TransactionCounters};
 
 /// Upper bounds of the duration buckets, in seconds: a cached read takes tens of microseconds, a synced write some
 /// hundreds, and the default deadline is 5 s.

@@ -22,11 +22,11 @@ async fn a_full_queue_is_told_as_exceeded_throughput_and_writes_nothing() {
     for number in 0..QUEUE_COMMANDS_MAX + BEYOND {
         let body = json!({"TableName": "tbl", "Item": {"k": {"S": number.to_string()}}}).to_string();
         let input = PutItemInput::from_json(body.as_bytes()).expect("well formed");
-        let plan = put_item::plan(input, node.catalog().as_ref()).unwrap_or_else(|_| panic!("planned"));
+        let plan = put_item::plan(input, node.catalog.installed().as_ref()).unwrap_or_else(|_| panic!("planned"));
         let write = plan.writes.into_iter().next().expect("one write");
         let (node, deadline) = (node.clone(), node.deadline());
         proposals.spawn(async move {
-            let outcome = node.propose(write.token, write.command, deadline).await;
+            let outcome = node.transactions.propose(write.token, write.command, deadline).await;
             outcome.map(|_| ()).map_err(dynamo_server::shard::ShardError::into_api_error)
         });
     }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use shard_router::ShardId;
 
+use super::Cluster;
+use super::admission::Admission;
 use super::status::ClusterStatus;
 use crate::env::Env;
-use crate::node::{Admission, Node};
 use crate::raft::types::Member;
 use crate::raft::{MemberChange, MembershipError};
 use crate::shard::{Deadline, ShardError};
@@ -67,23 +68,19 @@ pub enum ClusterChangeError {
     Unfinished(String),
 }
 
-impl<E: Env> Node<E> {
+impl<E: Env> Cluster<E> {
     /// Makes a change in all shards, whoever leads them, and says what is so now.
     ///
     /// # Errors
     /// [`ClusterChangeError`].
-    pub async fn change_cluster(
-        &self,
-        change: &ClusterChange,
-        deadline: Deadline,
-    ) -> Result<String, ClusterChangeError> {
+    pub async fn change(&self, change: &ClusterChange, deadline: Deadline) -> Result<String, ClusterChangeError> {
         // One deadline for everything: whatever a step waits for, the operator is answered.
         let changing = E::timeout(deadline.remaining::<E>(), self.change_within(change, deadline));
         changing.await.unwrap_or_else(|| Err(ClusterChangeError::Unfinished("the time is over".to_owned())))
     }
 
     async fn change_within(&self, change: &ClusterChange, deadline: Deadline) -> Result<String, ClusterChangeError> {
-        if let Admission::Refused(reason) = &*self.admission() {
+        if let Admission::Refused(reason) = &*self.admissions.newest() {
             return Err(ClusterChangeError::Refused(format!("this node cannot change the cluster: {reason}")));
         }
         match change {
@@ -94,15 +91,15 @@ impl<E: Env> Node<E> {
                     return Err(ClusterChangeError::Refused(format!("another node {node} listens at {address}")));
                 }
                 self.change_everywhere(&MemberChange::AddLearner { node: *node, member }, deadline).await?;
-                Ok(format!("node {node} at {address} is a member of {}", all_shards(self.shards().count())))
+                Ok(format!("node {node} at {address} is a member of {}", all_shards(self.router.shards.len())))
             }
             ClusterChange::Replace { node, address } => self.replace(*node, address.as_deref(), deadline).await,
             ClusterChange::Promote { node } => {
                 self.change_everywhere(&MemberChange::Promote { node: *node }, deadline).await?;
-                Ok(format!("node {node} votes on {}", all_shards(self.shards().count())))
+                Ok(format!("node {node} votes on {}", all_shards(self.router.shards.len())))
             }
             ClusterChange::Remove { node, force } => {
-                let status = ClusterStatus::gather(self).await;
+                let status = self.gather_status().await;
                 check_is_member(&status, *node)?;
                 if !force {
                     check_others_go_on(&status, *node)?;
@@ -122,7 +119,7 @@ impl<E: Env> Node<E> {
         address: Option<&str>,
         deadline: Deadline,
     ) -> Result<String, ClusterChangeError> {
-        let status = ClusterStatus::gather(self).await;
+        let status = self.gather_status().await;
         let known = check_is_member(&status, node)?;
         let address = address.unwrap_or(&known.address);
         self.check_address_is_free(node, address)?;
@@ -138,7 +135,7 @@ impl<E: Env> Node<E> {
             return Ok(format!("node {node} at {address} is a learner of all shards, with its new data"));
         }
         self.change_everywhere(&MemberChange::Promote { node }, deadline).await?;
-        Ok(format!("node {node} at {address} votes on {}, with its new data", all_shards(self.shards().count())))
+        Ok(format!("node {node} at {address} votes on {}, with its new data", all_shards(self.router.shards.len())))
     }
 
     /// The node that listens at `address`: the one that is meant, of this cluster.
@@ -146,14 +143,14 @@ impl<E: Env> Node<E> {
         if node == 0 {
             return Err(ClusterChangeError::Refused("node numbers begin at 1".to_owned()));
         }
-        if node == self.identity().node_id {
-            return Ok(Member::new(address, self.identity().incarnation));
+        if node == self.router.identity.node_id {
+            return Ok(Member::new(address, self.router.identity.incarnation));
         }
-        let asked = self.inquire(node, address, ANSWER_MAX).await;
+        let asked = self.router.inquire(node, address, ANSWER_MAX).await;
         let found = asked.map_err(|reason| {
             ClusterChangeError::Refused(format!("no node answers at {address} ({reason}): start it first"))
         })?;
-        if found.identity.cluster_id != self.identity().cluster_id {
+        if found.identity.cluster_id != self.router.identity.cluster_id {
             return Err(ClusterChangeError::Refused(format!("the node at {address} belongs to another cluster")));
         }
         if found.identity.node_id != node {
@@ -166,7 +163,7 @@ impl<E: Env> Node<E> {
     }
 
     fn check_address_is_free(&self, node: u64, address: &str) -> Result<(), ClusterChangeError> {
-        match self.members().iter().find(|(other, member)| *other != node && member.address == address) {
+        match self.router.members().iter().find(|(other, member)| *other != node && member.address == address) {
             Some((other, _)) => Err(ClusterChangeError::Refused(format!("{address} is the address of node {other}"))),
             None => Ok(()),
         }
@@ -190,12 +187,18 @@ impl<E: Env> Node<E> {
         to: u64,
         deadline: Deadline,
     ) -> Result<String, ClusterChangeError> {
-        let shards: Vec<ShardId> = self.shards().filter(|id| shard.is_none_or(|shard| shard == id.0)).collect();
+        let shards: Vec<ShardId> = self
+            .router
+            .shards
+            .iter()
+            .map(|shard| shard.id())
+            .filter(|id| shard.is_none_or(|shard| shard == id.0))
+            .collect();
         if shards.is_empty() {
-            let last = self.shards().count() - 1;
+            let last = self.router.shards.len() - 1;
             return Err(ClusterChangeError::Refused(format!("there is no such shard: they are numbered 0 to {last}")));
         }
-        if !self.members().voters.contains_key(&to) {
+        if !self.router.members().voters.contains_key(&to) {
             return Err(ClusterChangeError::Refused(format!("node {to} does not vote, so it cannot lead")));
         }
         self.pause_balancing_everywhere(deadline).await;

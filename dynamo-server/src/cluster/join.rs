@@ -6,12 +6,11 @@
 //! that fails meanwhile, or a restart of its own, does no harm; asked to join once more, a member has nothing to do.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cluster::ClusterChange;
+use super::{Cluster, ClusterChange};
 use crate::env::{Caller, Env, Identity, Transport as _};
-use crate::node::Node;
 use crate::peer::join::{JoinRequest, Joined};
 use crate::peer::{Header, Join};
 use crate::shard::Deadline;
@@ -79,50 +78,48 @@ pub async fn inquire<E: Env>(env: &E, members: &BTreeMap<u64, String>) -> Result
     }
 }
 
-impl<E: Env> Node<E> {
+impl<E: Env> Cluster<E> {
     /// Asks to become what `joiner` says, in the background, until it is so.
     pub fn join(self: &Arc<Self>, joiner: Joiner) {
-        self.start_task(joiner.run(Arc::downgrade(self)));
+        self.tasks.start_until_stopped(joiner.run(Arc::clone(self)));
     }
 }
 
 impl Joiner {
-    /// Asks until the node is what it wants to be, or is gone.
-    async fn run<E: Env>(self, node: Weak<Node<E>>) {
+    /// Asks until the node is what it wants to be.
+    async fn run<E: Env>(self, cluster: Arc<Cluster<E>>) {
         let mut last_reason = String::new();
         loop {
-            let Some(node) = node.upgrade() else { return };
-            let me = node.identity().node_id;
-            if self.is_done(&node) {
+            let me = cluster.router.me();
+            if self.is_done(&cluster) {
                 let role = if self.promote { "a voter" } else { "a learner" };
                 tracing::info!(node = me, "joined: this node is {role} of all its shards");
                 return;
             }
             // Who was removed does not come back with the same data.
-            let asked = if node.is_refused() { Ok(()) } else { self.ask(&node).await };
+            let asked = if cluster.admissions.is_refused() { Ok(()) } else { self.ask(&cluster).await };
             if let Err(reason) = asked {
                 if reason != last_reason {
                     tracing::warn!("not a member yet: {reason}");
                 }
                 last_reason = reason;
             }
-            drop(node);
             E::sleep(PAUSE).await;
         }
     }
 
     /// Whether the node's own groups say that it is what it wants to be.
-    fn is_done<E: Env>(&self, node: &Node<E>) -> bool {
-        let me = node.identity().node_id;
-        node.status().shards.iter().all(|shard| {
+    fn is_done<E: Env>(&self, cluster: &Cluster<E>) -> bool {
+        let me = cluster.router.me();
+        cluster.status().shards.iter().all(|shard| {
             let members = &shard.group.members;
             members.voters.contains_key(&me) || (!self.promote && members.learners.contains_key(&me))
         })
     }
 
     /// Asks the members, one after the other, until one of them has done everything.
-    async fn ask<E: Env>(&self, node: &Node<E>) -> Result<(), String> {
-        let me = node.identity().node_id;
+    async fn ask<E: Env>(&self, cluster: &Cluster<E>) -> Result<(), String> {
+        let me = cluster.router.me();
         let mut requests = vec![JoinRequest::Add { node: me, address: self.peer_address.clone() }];
         if self.promote {
             requests.push(JoinRequest::Promote { node: me });
@@ -131,7 +128,7 @@ impl Joiner {
         for (member, address) in &self.members {
             let mut asked = Ok(());
             for request in &requests {
-                asked = ask_one(node, *member, address, request).await;
+                asked = ask_one(cluster, *member, address, request).await;
                 if asked.is_err() {
                     break;
                 }
@@ -145,12 +142,17 @@ impl Joiner {
     }
 }
 
-async fn ask_one<E: Env>(node: &Node<E>, member: u64, address: &str, request: &JoinRequest) -> Result<(), String> {
+async fn ask_one<E: Env>(
+    cluster: &Cluster<E>,
+    member: u64,
+    address: &str,
+    request: &JoinRequest,
+) -> Result<(), String> {
     let deadline = Deadline::after::<E>(ATTEMPT_MAX);
-    super::question::<E, Join>(node, member, address, request, deadline).await?.0
+    cluster.question::<Join>(member, address, request, deadline).await?.0
 }
 
-impl<E: Env> Node<E> {
+impl<E: Env> Cluster<E> {
     /// Carries out what a joining node asks for itself.
     pub(crate) async fn join_for_peer(&self, caller: Caller, header: Header, request: JoinRequest) -> Joined {
         if request.node() != caller.node {
@@ -162,7 +164,7 @@ impl<E: Env> Node<E> {
             }
             JoinRequest::Promote { node } => ClusterChange::Promote { node },
         };
-        let changed = self.change_cluster(&change, Deadline::after::<E>(header.remaining)).await;
+        let changed = self.change(&change, Deadline::after::<E>(header.remaining)).await;
         Joined(changed.map(drop).map_err(|error| error.to_string()))
     }
 }

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
+use super::Cluster;
 use crate::env::Env;
-use crate::node::{Node, NodeStatus, ShardStatus};
 use crate::peer::Status;
+use crate::peer::status::{NodeStatus, ShardStatus};
 use crate::raft::Members;
-use crate::shard::Deadline;
+use crate::shard::{Deadline, Shard};
 
 /// How long a member may take to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
@@ -93,25 +94,6 @@ impl Role {
 }
 
 impl ClusterStatus {
-    /// Asks all members of the cluster that `node` belongs to.
-    pub async fn gather<E: Env>(node: &Node<E>) -> ClusterStatus {
-        let own = node.status();
-        let mut addresses = BTreeMap::new();
-        for shard in &own.shards {
-            addresses.extend(shard.group.members.iter().map(|(node, member)| (node, member.address.clone())));
-        }
-        let me = own.node;
-        let mut questions = Vec::new();
-        for (peer, address) in addresses.iter().filter(|(peer, _)| **peer != me) {
-            questions.push(ask(node, *peer, address));
-        }
-        let mut nodes: BTreeMap<u64, NodeReport> = join_all(questions).await.into_iter().collect();
-        let address = addresses.remove(&me).unwrap_or_default();
-        let cluster_id = own.cluster_id;
-        nodes.insert(me, NodeReport { address, status: Ok(own) });
-        ClusterStatus { cluster_id, answered_by: me, nodes }
-    }
-
     /// The shards, in their order.
     pub fn shards(&self) -> Vec<ShardReport> {
         let mut views: BTreeMap<u32, BTreeMap<u64, &ShardStatus>> = BTreeMap::new();
@@ -234,11 +216,58 @@ pub fn place_of(node: u64, shards: &[ShardReport]) -> Place {
     }
 }
 
-async fn ask<E: Env>(node: &Node<E>, peer: u64, address: &str) -> (u64, NodeReport) {
-    let deadline = Deadline::after::<E>(ANSWER_MAX);
-    // Whatever runs there may answer: that it is not the member's data is to be seen.
-    let status = super::question::<E, Status>(node, peer, address, (), deadline).await;
-    (peer, NodeReport { address: address.to_owned(), status })
+impl<E: Env> Cluster<E> {
+    /// Asks all members of the cluster that this node belongs to.
+    pub async fn gather_status(&self) -> ClusterStatus {
+        let own = self.status();
+        let mut addresses = BTreeMap::new();
+        for shard in &own.shards {
+            addresses.extend(shard.group.members.iter().map(|(node, member)| (node, member.address.clone())));
+        }
+        let me = own.node;
+        let mut questions = Vec::new();
+        for (peer, address) in addresses.iter().filter(|(peer, _)| **peer != me) {
+            questions.push(self.ask(*peer, address));
+        }
+        let mut nodes: BTreeMap<u64, NodeReport> = join_all(questions).await.into_iter().collect();
+        let address = addresses.remove(&me).unwrap_or_default();
+        let cluster_id = own.cluster_id;
+        nodes.insert(me, NodeReport { address, status: Ok(own) });
+        ClusterStatus { cluster_id, answered_by: me, nodes }
+    }
+
+    async fn ask(&self, peer: u64, address: &str) -> (u64, NodeReport) {
+        let deadline = Deadline::after::<E>(ANSWER_MAX);
+        // Whatever runs there may answer: that it is not the member's data is to be seen.
+        let status = self.question::<Status>(peer, address, (), deadline).await;
+        (peer, NodeReport { address: address.to_owned(), status })
+    }
+
+    /// How this node sees itself at this moment.
+    pub(crate) fn status(&self) -> NodeStatus {
+        let health = self.health();
+        NodeStatus {
+            node: self.router.me(),
+            cluster_id: self.router.identity.cluster_id,
+            incarnation: self.router.identity.incarnation,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            stopped: health.stopped().map(str::to_owned),
+            disk_full: health.is_disk_full(),
+            complaints: health.complaints(),
+            lease_ms: u64::try_from(self.router.system().group().lease().promise_length().as_millis())
+                .unwrap_or(u64::MAX),
+            shards: self.router.shards.iter().map(|shard| shard_status(shard)).collect(),
+        }
+    }
+}
+
+fn shard_status<E: Env>(shard: &Shard<E>) -> ShardStatus {
+    ShardStatus {
+        shard: shard.id().0,
+        leads: shard.group().lease().leading_term().is_some(),
+        has_lease: shard.has_lease(),
+        group: shard.group().overview(),
+    }
 }
 
 /// Puts the views of one shard together.

@@ -24,6 +24,7 @@ pub mod settings;
 #[cfg(test)]
 pub mod sim;
 mod storage;
+mod tasks;
 mod tcp;
 mod thread_waits;
 mod tokio_env;
@@ -40,6 +41,7 @@ pub use self::lease_record::LeaseRecord;
 pub use self::legacy_log::LegacyError;
 pub use self::settings::AgreedSettings;
 pub use self::storage::{LOG_MEMORY_BYTES, OpenError, Storage, StoreOptions, Stores};
+pub(crate) use self::tasks::{PeriodicTask, Tasks};
 pub use self::tcp::{Secret, TcpTransport, Terms};
 pub use self::thread_waits::ThreadWaits;
 pub use self::tokio_env::TokioEnv;

@@ -8,13 +8,12 @@
 //! 2. *locks*: no prepared transaction holds what is read. One atomic load while there are none.
 //! 3. *view*: only now the state is looked at. A pause between the steps makes the view newer, never older.
 //!
-//! The first step is this module's; the others are taken where the read runs (`node/read`), here or on the node that
+//! The first step is this module's; the others are taken where the read runs (`read`), here or on the node that
 //! leads the shard, with the number and the epoch of the shard carried from the first step to the last.
 //!
-//! Whoever fails gets one error, and nothing of an answer was made by then.
+//! A failed check returns one error; no partial response exists.
 
 mod counters;
-#[cfg(any(test, feature = "fault-injection"))]
 pub mod fault;
 mod handler;
 #[cfg(test)]
@@ -99,19 +98,14 @@ pub struct LeaseGuard {
     mode: ReadMode,
     /// What it has checked.
     counters: GuardCounters,
-    #[cfg(any(test, feature = "fault-injection"))]
+    /// What tests inject.
     faults: fault::Faults,
 }
 
 impl LeaseGuard {
     /// The guard of a node with so many shards, which confirms in this way.
     pub fn new(mode: ReadMode, shards: usize) -> Self {
-        LeaseGuard {
-            mode,
-            counters: GuardCounters::new(shards),
-            #[cfg(any(test, feature = "fault-injection"))]
-            faults: fault::Faults::default(),
-        }
+        LeaseGuard { mode, counters: GuardCounters::new(shards), faults: fault::Faults::default() }
     }
 
     /// What it has done so far.
@@ -120,7 +114,6 @@ impl LeaseGuard {
     }
 
     /// The faults that are injected into it.
-    #[cfg(any(test, feature = "fault-injection"))]
     pub fn faults(&self) -> &fault::Faults {
         &self.faults
     }
@@ -171,13 +164,7 @@ impl LeaseGuard {
     /// Whether the lease of a shard lets reads through at this moment.
     #[inline]
     pub fn holds<E: Env>(&self, handler: Handler, shard: &Shard<E>) -> bool {
-        #[cfg(any(test, feature = "fault-injection"))]
-        if !self.faults.lets_hit(shard.id(), handler) {
-            return false;
-        }
-        #[cfg(not(any(test, feature = "fault-injection")))]
-        let _ = handler;
-        self.mode == ReadMode::Lease && shard.has_lease()
+        self.faults.lets_hit(shard.id(), handler) && self.mode == ReadMode::Lease && shard.has_lease()
     }
 
     /// A read was let through by the lease of a shard.
@@ -193,22 +180,13 @@ impl LeaseGuard {
         confirmed.map(|_| ())
     }
 
-    #[cfg(not(any(test, feature = "fault-injection")))]
-    async fn confirm<E: Env>(&self, _: Handler, shard: &Shard<E>, deadline: Deadline) -> Result<bool, ShardError> {
-        shard.confirm(self.mode == ReadMode::Lease, deadline).await
-    }
-
-    #[cfg(any(test, feature = "fault-injection"))]
     async fn confirm<E: Env>(
         &self,
         handler: Handler,
         shard: &Shard<E>,
         deadline: Deadline,
     ) -> Result<bool, ShardError> {
-        match E::timeout(deadline.remaining::<E>(), self.faults.meet::<E>(shard.id(), handler)).await {
-            Some(met) => met?,
-            None => return Err(ShardError::NotConfirmed),
-        }
+        self.faults.meet::<E>(shard.id(), handler, deadline).await?;
         shard.confirm(self.mode == ReadMode::Lease, deadline).await
     }
 }

@@ -29,7 +29,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::hosts::is_loopback_host;
 use super::respond::{Reply, plain};
-use crate::cluster::{ClusterChange, ClusterChangeError, ClusterStatus};
+use crate::cluster::{ClusterChange, ClusterChangeError};
 use crate::config::AdminFrom;
 use crate::env::Env;
 use crate::node::Node;
@@ -68,7 +68,7 @@ pub async fn answer<E: Env>(node: &Node<E>, admin_from: AdminFrom, client: IpAdd
     let query = Query(head.uri.query().unwrap_or_default());
     match (&head.method, page) {
         (&Method::GET | &Method::HEAD, "status") => {
-            let status = ClusterStatus::gather(node).await;
+            let status = node.cluster().gather_status().await;
             match query.is_text() {
                 true => plain(StatusCode::OK, "text/plain", format!("{status}\n")),
                 false => plain(StatusCode::OK, "application/json", status.to_json()),
@@ -98,7 +98,7 @@ async fn make<E: Env>(node: &Node<E>, change: &ClusterChange, query: &Query<'_>)
     let time = query.get("timeout-ms").and_then(|text| text.parse().ok()).map_or(CHANGE_DEFAULT, Duration::from_millis);
     let deadline = Deadline::after::<E>(time.min(CHANGE_MAX));
     tracing::info!(?change, "the cluster is to change");
-    match node.change_cluster(change, deadline).await {
+    match node.cluster().change(change, deadline).await {
         Ok(done) => told(query, StatusCode::OK, &done),
         Err(error @ ClusterChangeError::Refused(_)) => told(query, StatusCode::CONFLICT, &error.to_string()),
         Err(error @ ClusterChangeError::Unfinished(_)) => {

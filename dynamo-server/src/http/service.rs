@@ -279,8 +279,8 @@ impl<E: Env> Service<E> {
             Err(refused) => return self.check_json(body).await.and(Err(refused)),
         };
         caller.has_access_key(|| sigv4::access_key(&credentials));
-        if self.node.is_refused() {
-            let reason = self.node.admission().reason().unwrap_or_default().to_owned();
+        if self.node.cluster.admissions().is_refused() {
+            let reason = self.node.cluster.admissions().newest().reason().unwrap_or_default().to_owned();
             return Err(ApiError::new(ErrorKind::ServiceUnavailable, reason));
         }
         let _answering = self.node.in_flight().enter();
@@ -305,7 +305,7 @@ impl<E: Env> Service<E> {
             return malformed(body);
         }
         let (body, deadline) = (body.clone(), self.node.deadline());
-        let checked = self.node.off_loop(deadline, move || malformed(&body)).await;
+        let checked = self.node.off_loop.run::<E, _>(deadline, move || malformed(&body)).await;
         checked.unwrap_or_else(|error| Err(error.into_api_error()))
     }
 

@@ -1,88 +1,12 @@
 //! What a node has done since it started: the same numbers for tests, that hold an operation to its budget, and for
 //! the metrics page.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-use ordered_kv::{Cursor, Direction, KeyRange, Reader, StoreError, Value};
-use parking_lot::Mutex;
-
-/// Reads of the state store by requests.
-#[derive(Debug, Default)]
-pub(super) struct StoreReads {
-    gets: AtomicU64,
-    cursors: AtomicU64,
-    pub(super) blocking: AtomicU64,
-    /// The keys, first and last, of the read that was last found to be of damaged data.
-    damaged: Mutex<Option<(Vec<u8>, Vec<u8>)>>,
-    /// PartiQL statements that were carried out as scans.
-    pub(super) statement_scans: AtomicU64,
-}
-
-impl StoreReads {
-    /// The same reader, counted.
-    pub(super) fn count<'a>(&'a self, reader: &'a dyn Reader) -> Counted<'a> {
-        Counted { reader, reads: self }
-    }
-
-    /// The first and last key of the read that was last found to be of damaged data, once.
-    pub(super) fn take_damaged(&self) -> Option<(Vec<u8>, Vec<u8>)> {
-        self.damaged.lock().take()
-    }
-
-    fn look_at<R>(&self, read: Result<R, StoreError>, first: &[u8], last: &[u8]) -> Result<R, StoreError> {
-        if let Err(StoreError::Corruption(_)) = &read {
-            *self.damaged.lock() = Some((first.to_vec(), last.to_vec()));
-        }
-        read
-    }
-
-    pub(super) fn gets(&self) -> u64 {
-        self.gets.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn cursors(&self) -> u64 {
-        self.cursors.load(Ordering::Relaxed)
-    }
-}
-
-/// A reader that counts, and notes where the store is damaged.
-pub(super) struct Counted<'a> {
-    reader: &'a dyn Reader,
-    reads: &'a StoreReads,
-}
-
-impl Reader for Counted<'_> {
-    fn get(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
-        self.reads.gets.fetch_add(1, Ordering::Relaxed);
-        self.reads.look_at(self.reader.get(key), key, key)
-    }
-
-    fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Value>>, StoreError> {
-        self.reads.gets.fetch_add(keys.len() as u64, Ordering::Relaxed);
-        let (first, last) = (keys.iter().min().copied(), keys.iter().max().copied());
-        self.reads.look_at(self.reader.get_many(keys), first.unwrap_or_default(), last.unwrap_or_default())
-    }
-
-    fn cursor(&self, range: KeyRange<'_>, direction: Direction) -> Result<Box<dyn Cursor + '_>, StoreError> {
-        self.reads.cursors.fetch_add(1, Ordering::Relaxed);
-        let start = range.lower().unwrap_or_default().into_owned();
-        let cursor = self.reads.look_at(self.reader.cursor(range, direction), &start, &start)?;
-        Ok(Box::new(CountedCursor { cursor, reads: self.reads, start }))
-    }
-}
-
-struct CountedCursor<'a> {
-    cursor: Box<dyn Cursor + 'a>,
-    reads: &'a StoreReads,
-    /// Where it began. A range is of one shard, as a rule.
-    start: Vec<u8>,
-}
-
-impl Cursor for CountedCursor<'_> {
-    fn next(&mut self) -> Result<Option<(&[u8], &[u8])>, StoreError> {
-        self.reads.look_at(self.cursor.next(), &self.start, &self.start)
-    }
-}
+use super::Node;
+use crate::env::Env;
+use crate::shard::Shard;
+use crate::upkeep::stream_totals;
 
 /// A node's counters at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -159,6 +83,58 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// What a node has done since it started.
+    pub(super) fn of<E: Env>(node: &Node<E>) -> Counters {
+        let Node { router, reader, transactions, cluster, expiry, stores, wal, .. } = node;
+        let reads = reader.runner().counts();
+        let sum = |count: &dyn Fn(&Shard<E>) -> u64| router.shards.iter().map(|shard| count(shard)).sum();
+        let guard = router.guard.counters().total();
+        let (transaction_parts_prepared, transaction_decisions) = transactions.open();
+        let (ttl_deleted, ttl_lag_s, ttl_shards_held) = expiry.totals();
+        let streams = stream_totals(router);
+        Counters {
+            store_gets: reads.gets(),
+            store_cursors: reads.cursors(),
+            blocking_reads: reads.blocking(),
+            statement_scans: reads.statement_scans(),
+            log_syncs: stores.log.syncs(),
+            log_writes_in_place: wal.written_in_place(),
+            proposals: sum(&|shard| shard.counters().entries.load(Ordering::Relaxed)),
+            commands: sum(&|shard| shard.counters().commands.load(Ordering::Relaxed)),
+            writes_refused: sum(&|shard| shard.counters().refused.load(Ordering::Relaxed)),
+            queued_bytes: sum(&|shard| shard.queued_bytes() as u64),
+            disk_stalled_ms: cluster.fitness().disk_stalled_ms(),
+            reads_hanging: reader.runner().hanging(),
+            lease_hits: guard.hits,
+            lease_misses: guard.misses,
+            lease_coalesced: guard.coalesced,
+            lease_failed: guard.failed,
+            lease_wait_ns: guard.wait_ns,
+            read_rounds: sum(&Shard::read_rounds),
+            log_bytes: sum(&|shard| shard.group().log().bytes()),
+            apply_turn_bytes_max: router
+                .shards
+                .iter()
+                .map(|shard| shard.group().published().turn_work_max())
+                .max()
+                .unwrap_or(0),
+            long_commands: sum(&|shard| shard.group().published().long_commands()),
+            shards_differing: cluster.comparison().differences().len() as u64,
+            shards_quarantined: sum(&|shard| u64::from(shard.group().published().quarantine().is_some())),
+            index_delivered: sum(&|shard| shard.arrivals().delivered()),
+            index_ahead: sum(&|shard| shard.arrivals().ahead()),
+            index_lag_bytes: sum(&|shard| shard.group().published().outbox_bytes()),
+            transaction_parts_prepared,
+            transaction_decisions,
+            ttl_deleted,
+            ttl_lag_s,
+            ttl_shards_held,
+            stream_shards: streams.shards,
+            stream_records: streams.records,
+            stream_bytes: streams.bytes,
+        }
+    }
+
     /// Each counter with a name and what it counts, for the metrics page.
     pub fn series(&self) -> Vec<(&'static str, &'static str, u64)> {
         vec![

@@ -6,8 +6,10 @@
 
 use std::sync::Arc;
 
-use super::Node;
+use tokio::sync::Semaphore;
+
 use crate::env::Env;
+use crate::memory::Budget;
 use crate::shard::{Deadline, ShardError};
 
 /// Requests with bodies up to this size are planned on the event loop that read them: some 200 microseconds.
@@ -18,16 +20,28 @@ pub(crate) const INLINE_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const DECODED_BYTES_PER_BYTE: usize = 20;
 
 /// How much such work is done at a time.
-pub(super) fn places() -> usize {
+fn places() -> usize {
     std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1))
 }
 
-impl<E: Env> Node<E> {
+/// Where such work is done.
+pub(crate) struct OffLoop {
+    places: Arc<Semaphore>,
+    /// What the bodies of requests, and answers, may take together.
+    memory: Arc<Budget>,
+}
+
+impl OffLoop {
+    /// With room in this memory.
+    pub(super) fn new(memory: Arc<Budget>) -> OffLoop {
+        OffLoop { places: Arc::new(Semaphore::new(places())), memory }
+    }
+
     /// Reads a body of so many bytes in the background, with room in memory for what that may take.
     ///
     /// # Errors
-    /// As [`Node::off_loop`], also where there is no such room.
-    pub(crate) async fn read_off_loop<R: Send + 'static>(
+    /// As [`OffLoop::run`], also where there is no such room.
+    pub(crate) async fn read<E: Env, R: Send + 'static>(
         &self,
         body_bytes: usize,
         deadline: Deadline,
@@ -40,19 +54,19 @@ impl<E: Env> Node<E> {
             drop(taken);
             result
         };
-        self.off_loop(deadline, work).await
+        self.run::<E, _>(deadline, work).await
     }
 
     /// Does `work` in the background.
     ///
     /// # Errors
     /// [`ShardError::Overloaded`] where others keep the pool busy until the deadline.
-    pub(crate) async fn off_loop<R: Send + 'static>(
+    pub(crate) async fn run<E: Env, R: Send + 'static>(
         &self,
         deadline: Deadline,
         work: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, ShardError> {
-        let place = E::timeout(deadline.remaining::<E>(), Arc::clone(&self.heavy).acquire_owned()).await;
+        let place = E::timeout(deadline.remaining::<E>(), Arc::clone(&self.places).acquire_owned()).await;
         let Some(Ok(place)) = place else { return Err(ShardError::Overloaded) };
         Ok(E::background(move || {
             let result = work();

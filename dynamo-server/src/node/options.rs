@@ -1,14 +1,13 @@
 //! How a node is set up.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dynamo_engine::stream::StreamPolicy;
 
+use crate::cluster::ClusterOptions;
 use crate::env::settings::{self, AgreedSettings};
 use crate::env::{Storage, StoreOptions};
-use crate::fnv;
 use crate::guard::{EventualReads, ReadMode};
 use crate::memory::Budget;
 use crate::raft::Pace;
@@ -21,10 +20,6 @@ pub const LOG_BYTES_MAX: u64 = 32 << 20;
 /// Reads that wait for the disk at the same time. A disk serves some dozens at once; more would only queue there.
 pub const BLOCKING_READS_MAX: usize = 64;
 
-/// Threads of the pool beyond [`BLOCKING_READS_MAX`], for reads that hang at the disk, their requests given up. Together far
-/// from the threads that tokio starts at most (512), of which flushes need some.
-pub const HANGING_READS_MAX: usize = 128;
-
 /// Long reads (whole pages of scans) that run at the same time, at least; otherwise two for each processor. They are
 /// processor time, mostly, so more would only take it from one another and hold more pages in memory. Who waits gets
 /// the next place in the order of arrival, and a connection waits for one at a time: each gets its share.
@@ -32,30 +27,6 @@ pub const BACKGROUND_READS_MIN: usize = 4;
 
 /// How long a request may take, all in all.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(5);
-
-/// The cluster that a node belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClusterOptions {
-    /// This node.
-    pub node_id: u64,
-    /// Where the members listen for their peers, this node included. Founding members must each be given the same, and the
-    /// one with the lowest number founds the cluster once all of them run; who belongs to it later is in its log.
-    pub members: BTreeMap<u64, String>,
-    /// The number of a cluster that exists already ([`Identity::cluster_id`](crate::env::Identity), the same on every
-    /// member): a new node begins empty and waits to be added. `None` for a founding member, and for a node that comes
-    /// back.
-    pub joins: Option<u128>,
-}
-
-impl ClusterOptions {
-    /// The number of the cluster that these members found: the same for each of them, without a word between them
-    /// (FNV-1a, 128 bits, over the members in the order of their ids). It is written down once and then stays, whatever
-    /// becomes of the members.
-    pub fn founding_id(&self) -> u128 {
-        let members = self.members.iter().map(|(node, address)| format!("{node}={address},"));
-        fnv::hash_128(&members.collect::<String>())
-    }
-}
 
 /// The settings of a node.
 #[derive(Clone, Debug)]
@@ -83,7 +54,7 @@ pub struct NodeOptions {
     /// See [`SNAPSHOT_CHUNK_BYTES`].
     pub snapshot_chunk_bytes: usize,
     /// Free bytes on the disk below which nothing is taken that grows; `None` for a floor that fits the disk. See
-    /// [`room`](super::room).
+    /// [`room`](crate::shard::room).
     pub free_bytes_min: Option<u64>,
     /// How often the replicas of the shards led here are compared; `None` for never.
     pub compare_replicas_every: Option<Duration>,
@@ -126,7 +97,7 @@ impl Default for NodeOptions {
             snapshot_chunk_bytes: SNAPSHOT_CHUNK_BYTES,
             free_bytes_min: None,
             compare_replicas_every: None,
-            ttl_interval: Some(super::expiry::INTERVAL),
+            ttl_interval: Some(crate::upkeep::TTL_INTERVAL),
             ttl_update_window: Duration::ZERO,
             streams: StreamPolicy::default(),
             blocking_reads_max: BLOCKING_READS_MAX,

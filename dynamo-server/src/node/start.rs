@@ -1,33 +1,32 @@
 //! Starting a node: stores, identity, the check of every log's end, groups, tasks.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::future::{join_all, select};
 use hlc::NodeClock;
-use parking_lot::Mutex;
 use shard_router::{ShardId, ShardMap};
 use tokio::sync::{Semaphore, watch};
 
-use super::options::HANGING_READS_MAX;
-use super::outbox_relay::OutboxRelay;
-use super::periodic::{self, PeriodicTask};
-use super::room::{self, Floors};
-use super::upkeep::{Reclaim, Upkeep};
-use super::{
-    ClusterOptions, FaultSignal, Node, NodeOptions, admission, balance, compare, ddl, expiry, fitness, off_loop,
-    share_room, streams, transaction,
-};
-use crate::env::{ANY_INCARNATION, Env, Identity, OpenError, Stores};
+use super::off_loop::OffLoop;
+use super::services::Services;
+use super::{ClusterOptions, FaultSignal, Node, NodeOptions};
+use crate::catalog::Catalog;
+use crate::cluster::Cluster;
+use crate::env::{ANY_INCARNATION, Env, Identity, OpenError, Stores, Tasks};
 use crate::guard::LeaseGuard;
 use crate::in_flight::InFlight;
+use crate::index::IndexRelay;
 use crate::log_limit::LogLimit;
 use crate::raft::types::Member;
 use crate::raft::{Group, GroupContext, GroupError, RecoveredGroup, Wal, WallClocks};
+use crate::read::{Reader, Runner};
+use crate::router::Router;
 use crate::shard::Shard;
+use crate::transaction::Transactions;
+use crate::upkeep::{DiskUpkeep, Expiry, StreamUpkeep};
 
 /// How long a node that is alone waits until it leads its shards: two synced writes each.
 const ELECTION_WAIT: Duration = Duration::from_secs(30);
@@ -140,81 +139,105 @@ impl<E: Env> Node<E> {
         let shard = |group| Arc::new(open(group));
         let shards = groups.into_iter().map(shard).collect();
         drop(context);
-        let shard_count = map.shards().len();
-        let node = Arc::new_cyclic(|me| Node {
-            me: Weak::clone(me),
+        let router = Arc::new(Router {
             identity,
-            request_deadline: options.request_deadline,
-            contact_max: options.pace.election_timeout_max,
             shards,
+            guard: LeaseGuard::new(options.read_mode, map.shards().len()),
             map,
             is_alone: options.cluster.is_none(),
             transport: env.transport().clone(),
-            agreed: options.agreed(),
-            admission: admission::SharedAdmission::default(),
-            called_within_ns: u64::try_from(options.pace.election_timeout_max.as_nanos()).unwrap_or(u64::MAX),
             clock,
             wall_clocks,
             wall_log: LogLimit::default(),
-            guard: LeaseGuard::new(options.read_mode, shard_count),
-            eventual_reads: options.eventual_reads,
-            transactions: transaction::TransactionCounters::default(),
-            in_flight,
-            reads: Arc::default(),
-            page_cache: Arc::default(),
-            blocking: Arc::new(Semaphore::new(options.blocking_reads_max)),
-            heavy: Arc::new(Semaphore::new(off_loop::places())),
-            blocking_threads: Arc::new(Semaphore::new(options.blocking_reads_max + HANGING_READS_MAX)),
-            blocking_reads_max: options.blocking_reads_max,
-            fitness: Arc::default(),
-            background: Arc::new(Semaphore::new(options.background_reads_max)),
             memory: Arc::clone(&options.memory),
-            stores,
-            wal,
             room: Arc::default(),
-            heard: super::peers::HeardSettings::default(),
             fault,
-            balancer: balance::balancer(options.pace.election_timeout_max),
-            differences: Mutex::default(),
-            expiry: expiry::ExpiryCounters::default(),
-            ttl_update_window: options.ttl_update_window,
-            comparing: Semaphore::new(1),
-            stopping: watch::Sender::new(false),
-            tasks: Mutex::default(),
+            damage: OnceLock::new(),
         });
-        node.listen_to_peers(env.transport());
-        node.start_tasks(&options);
-        node.start_until_stopped(fitness::watch(Arc::downgrade(&node)));
-        node.forget_promise(longest_promise, options.pace.election_timeout_max);
-        if let Some(interval) = options.ttl_interval {
-            let task: Box<dyn PeriodicTask<E>> = Box::new(expiry::Expiry::new(interval));
-            node.start_task(periodic::run(Arc::downgrade(&node), task));
-        }
-        let task: Box<dyn PeriodicTask<E>> = Box::new(streams::StreamUpkeep::new(options.streams));
-        node.start_task(periodic::run(Arc::downgrade(&node), task));
-        if options.cluster.is_some() {
-            for task in tasks_of_a_member(&options, node.shards.len()) {
-                node.start_task(periodic::run(Arc::downgrade(&node), task));
-            }
-        }
-        if node.shards.len() > 1 {
-            node.start_task(transaction::recover_orphans(Arc::downgrade(&node)));
-        }
+        let node = Arc::new(Node::assemble(&options, router, Arc::new(stores), wal, in_flight));
+        node.start_parts(&options, longest_promise);
         Ok(node)
     }
 
-    /// Starts what brings the index entries of a shard to other shards.
-    fn start_outbox_relay(self: &Arc<Self>, shard: &Arc<Shard<E>>) {
-        self.start_until_stopped(OutboxRelay::new(self, shard).run());
+    /// Puts the parts together, each with those that it needs.
+    fn assemble(
+        options: &NodeOptions,
+        router: Arc<Router<E>>,
+        stores: Arc<Stores>,
+        wal: Wal<E>,
+        in_flight: Arc<InFlight>,
+    ) -> Node<E> {
+        let stopping = watch::Sender::new(false);
+        let tasks = Arc::new(Tasks::new(stopping.subscribe()));
+        let memory = Arc::clone(&options.memory);
+        let background = Arc::new(Semaphore::new(options.background_reads_max));
+        let index = Arc::new(IndexRelay::new(Arc::clone(&router), Arc::clone(&stores)));
+        let transactions = Arc::new(Transactions::new(Arc::clone(&router), Arc::clone(&index), Arc::clone(&tasks)));
+        let runner = Runner::new(
+            Arc::clone(&stores),
+            options.blocking_reads_max,
+            Arc::clone(&background),
+            Arc::clone(&memory),
+            Arc::clone(&router),
+        );
+        let reader =
+            Arc::new(Reader::new(Arc::clone(&router), Arc::clone(&transactions), options.eventual_reads, runner));
+        let cluster = Arc::new(Cluster::new(
+            Arc::clone(&router),
+            Arc::clone(&tasks),
+            wal.clone(),
+            Arc::clone(&reader),
+            options.pace.election_timeout_max,
+        ));
+        let services = Arc::new(Services::new(
+            Arc::clone(&router),
+            Arc::clone(&reader),
+            Arc::clone(&index),
+            Arc::clone(&cluster),
+            options.agreed(),
+        ));
+        Node {
+            catalog: Catalog::new(Arc::clone(&router)),
+            off_loop: OffLoop::new(Arc::clone(&memory)),
+            expiry: Arc::default(),
+            request_deadline: options.request_deadline,
+            ttl_update_window: options.ttl_update_window,
+            router,
+            reader,
+            transactions,
+            cluster,
+            index,
+            services,
+            background,
+            memory,
+            in_flight,
+            stores,
+            wal,
+            tasks,
+            stopping,
+        }
     }
 
-    /// Starts a task that ends by itself when the node stops or is dropped without being stopped.
-    fn start_until_stopped(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut stopping = self.stopping.subscribe();
-        self.start_task(async move {
-            let stopped = stopping.wait_for(|is_stopping| *is_stopping);
-            drop(select(pin!(task), pin!(stopped)).await);
-        });
+    /// Starts what the parts do beside requests.
+    fn start_parts(&self, options: &NodeOptions, longest_promise: Duration) {
+        self.services.listen();
+        let (tasks, router, stores) = (&self.tasks, || Arc::clone(&self.router), || Arc::clone(&self.stores));
+        let bounds = (options.log_bytes_max, options.free_bytes_min);
+        tasks.start(DiskUpkeep::new(router(), stores(), self.wal.clone(), bounds, tasks.stopping()).run());
+        for shard in &self.router.shards {
+            let group = Arc::clone(shard.group());
+            tasks.start_until_stopped(async move { group.gate_elections().await });
+        }
+        self.catalog.start(tasks);
+        self.index.start(tasks);
+        self.transactions.start();
+        self.cluster.start(options.cluster.as_ref(), options.compare_replicas_every);
+        if let Some(interval) = options.ttl_interval {
+            let (background, counters) = (Arc::clone(&self.background), Arc::clone(&self.expiry));
+            tasks.start_periodic(Expiry::new(router(), stores(), background, counters, interval));
+        }
+        tasks.start_periodic(StreamUpkeep::new(router(), stores(), options.streams));
+        self.forget_promise(longest_promise, options.pace.election_timeout_max);
     }
 
     /// Once the promises from before the start are over, a lease that was longer than this one binds no more restarts.
@@ -223,53 +246,13 @@ impl<E: Env> Node<E> {
             return;
         }
         let lease = Arc::clone(&self.stores.lease);
-        self.start_until_stopped(async move {
+        self.tasks.start_until_stopped(async move {
             E::sleep(longest * 2).await;
             if let Err(error) = E::blocking(move || lease.record(own)).await {
                 tracing::warn!(%error, "the length of the lease cannot be recorded; restarts hold back for the longer one");
             }
         });
     }
-
-    fn start_tasks(self: &Arc<Self>, options: &NodeOptions) {
-        let disk_bytes = self.stores.disk_bytes();
-        let upkeep = Upkeep {
-            shards: self.shards.clone(),
-            stores: self.stores.clone(),
-            wal: self.wal.clone(),
-            log_bytes_max: room::log_bytes_max(options.log_bytes_max, disk_bytes),
-            floors: Floors::of(options.free_bytes_min, disk_bytes),
-            room: Arc::clone(&self.room),
-            reclaim: Reclaim::default(),
-            full: Arc::default(),
-            fault: self.fault.clone(),
-            stopping: self.stopping.subscribe(),
-        };
-        self.start_task(upkeep.run());
-        if let Some(cluster) = &options.cluster {
-            self.start_task(admission::run(Arc::downgrade(self), cluster.clone()));
-        }
-        for shard in &self.shards {
-            let group = Arc::clone(shard.group());
-            self.start_until_stopped(async move { group.gate_elections().await });
-        }
-        self.start_until_stopped(ddl::run(Arc::downgrade(self), Arc::clone(self.system())));
-        if self.shards.len() > 1 {
-            self.shards.iter().for_each(|shard| self.start_outbox_relay(shard));
-        }
-    }
-}
-
-/// What a member of a cluster looks after, besides what every node does.
-fn tasks_of_a_member<E: Env>(options: &NodeOptions, shards: usize) -> Vec<Box<dyn PeriodicTask<E>>> {
-    let mut tasks: Vec<Box<dyn PeriodicTask<E>>> = vec![Box::new(share_room::RoomSharing::default())];
-    if shards > 1 {
-        tasks.push(Box::new(balance::Balancing));
-    }
-    if let Some(every) = options.compare_replicas_every {
-        tasks.push(Box::new(compare::Comparing { every }));
-    }
-    tasks
 }
 
 /// The longest promise that this node may have given before, with the one that it gives from now on on the disk.
@@ -400,7 +383,7 @@ async fn start_alone<E: Env>(
 }
 
 /// Starts a group of a cluster. Who leads it is found out later, by the members together; who the first members are, see
-/// [`admission`].
+/// `cluster/admission.rs`.
 async fn start_member<E: Env>(
     context: &GroupContext<E>,
     group: RecoveredGroup,

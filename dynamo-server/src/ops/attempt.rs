@@ -20,8 +20,9 @@ use dynamo_protocol::error::ApiError;
 use super::Call;
 use crate::env::Env;
 use crate::guard::ReadFailure;
-use crate::node::{INLINE_BYTES_MAX, OnConflict};
+use crate::node::INLINE_BYTES_MAX;
 use crate::shard::{Deadline, ShardError};
+use crate::transaction::OnConflict;
 
 /// What makes a plan of a request's body and the catalog. It borrows nothing, so that it can do so on another thread.
 pub(super) trait Planner<P>: Fn(&[u8], &MemoryCatalog) -> Result<P, PlanError> + Clone + Send + 'static {}
@@ -40,8 +41,8 @@ impl<E: Env> Call<'_, E> {
     pub(super) async fn read(&self, plan: impl Planner<ReadPlan>) -> Result<Vec<u8>, ApiError> {
         loop {
             let planned = self.plan(plan.clone()).await?;
-            match self.node.read(planned, self.deadline).await {
-                Ok(body) => return Ok(body),
+            match self.node.reader.execute(planned, self.deadline).await {
+                Ok(read) => return Ok(read.into_body()),
                 Err(ReadFailure::Stale) => self.again().await?,
                 Err(failure) => return Err(failure.into_api_error()),
             }
@@ -56,7 +57,7 @@ impl<E: Env> Call<'_, E> {
         loop {
             let mut planned = self.plan_here(&plan).await?;
             let Some(read) = planned.read.take() else { return Ok((planned, None)) };
-            match self.node.execute(read, self.deadline).await {
+            match self.node.reader.execute(read, self.deadline).await {
                 Ok(read) => return Ok((planned, Some(read))),
                 Err(ReadFailure::Stale) => self.again().await?,
                 Err(failure) => return Err(failure.into_api_error()),
@@ -80,14 +81,14 @@ impl<E: Env> Call<'_, E> {
                 ReplySpec::Batch(_) => OnConflict::Wait,
                 _ => OnConflict::Answer,
             };
-            let outcomes = self.node.propose_all(open, on_conflict, self.deadline).await;
+            let outcomes = self.node.transactions.propose_all(open, on_conflict, self.deadline).await;
             keep(&mut done, outcomes.into_iter().map(settled).collect::<Result<_, _>>()?);
             if done.iter().all(Option::is_some) {
                 let outcomes = done.into_iter().flatten().collect();
                 if self.body.len() <= INLINE_BYTES_MAX {
                     return reply.render(outcomes);
                 }
-                let rendered = self.node.off_loop(self.deadline, move || reply.render(outcomes)).await;
+                let rendered = self.node.off_loop.run::<E, _>(self.deadline, move || reply.render(outcomes)).await;
                 // It is done, whatever becomes of the answer.
                 return rendered.unwrap_or_else(|_| Err(ApiError::internal()));
             }
@@ -99,7 +100,7 @@ impl<E: Env> Call<'_, E> {
     pub(super) async fn ddl(&self, plan: impl Planner<DdlCommand>) -> Result<DdlOutcome, ApiError> {
         loop {
             let command = self.plan_ddl(plan.clone()).await?;
-            match self.node.propose_ddl(command, self.deadline).await.map_err(ShardError::into_api_error)? {
+            match self.node.catalog.change(command, self.deadline).await.map_err(ShardError::into_api_error)? {
                 DdlOutcome::Stale => self.again().await?,
                 outcome => return Ok(outcome),
             }
@@ -119,7 +120,7 @@ impl<E: Env> Call<'_, E> {
     /// # Errors
     /// When the system group cannot confirm it in time.
     pub(super) async fn confirm(&self) -> Result<(), ApiError> {
-        self.node.refresh_catalog(self.deadline).await.map_err(ShardError::into_api_error)
+        self.node.catalog.refresh(self.deadline).await.map_err(ShardError::into_api_error)
     }
 
     /// A table's item counts and sizes.
@@ -127,7 +128,7 @@ impl<E: Env> Call<'_, E> {
     /// # Errors
     /// When they cannot be read.
     pub(super) fn stats(&self, table: &TableDescriptor) -> Result<TableStats, ApiError> {
-        self.node.table_stats(table).map_err(ReadFailure::into_api_error)
+        self.node.reader.table_stats(table).map_err(ReadFailure::into_api_error)
     }
 
     /// The plan, with an unknown table confirmed to be so. An unknown index is confirmed as far as that can be done: it
@@ -180,18 +181,18 @@ impl<E: Env> Call<'_, E> {
             return decode(self.body);
         }
         let body = self.body.clone();
-        let decoded = self.node.read_off_loop(body.len(), self.deadline, move || decode(&body)).await;
+        let decoded = self.node.off_loop.read::<E, _>(body.len(), self.deadline, move || decode(&body)).await;
         decoded.unwrap_or_else(|error| Err(error.into_api_error()))
     }
 
     /// Makes a plan by the catalog of this moment: a small request's here, a large one's where it holds nobody up.
     async fn make<P: Send + 'static>(&self, plan: impl Planner<P>) -> Result<P, PlanError> {
-        let catalog = self.node.catalog();
+        let catalog = self.node.catalog.installed();
         if self.body.len() <= INLINE_BYTES_MAX {
             return plan(self.body, &catalog);
         }
         let body = self.body.clone();
-        let planned = self.node.read_off_loop(body.len(), self.deadline, move || plan(&body, &catalog)).await;
+        let planned = self.node.off_loop.read::<E, _>(body.len(), self.deadline, move || plan(&body, &catalog)).await;
         planned.unwrap_or_else(|error| Err(PlanError::Client(error.into_api_error())))
     }
 
@@ -210,15 +211,15 @@ impl<E: Env> Call<'_, E> {
     /// system group is led it never is.
     async fn try_confirm(&self) -> bool {
         let deadline = Deadline::after::<E>(TRY_CONFIRM_MAX).min(self.deadline);
-        !self.node.leads_catalog() && self.node.refresh_catalog(deadline).await.is_ok()
+        !self.node.catalog.is_led_here() && self.node.catalog.refresh(deadline).await.is_ok()
     }
 
     /// After a stale plan: the next one sees a newer catalog, or the time is over. Where the catalog is no newer, the
     /// shard that refused the plan is ahead of it or behind it for a moment, which is waited for.
     async fn again(&self) -> Result<(), ApiError> {
-        let planned = self.node.catalog();
+        let planned = self.node.catalog.installed();
         self.confirm().await?;
-        if Arc::ptr_eq(&planned, &self.node.catalog()) {
+        if Arc::ptr_eq(&planned, &self.node.catalog.installed()) {
             E::sleep(STALE_PAUSE).await;
         }
         if self.deadline.is_over::<E>() { Err(ApiError::internal()) } else { Ok(()) }

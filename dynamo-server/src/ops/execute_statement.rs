@@ -32,7 +32,7 @@ async fn select<E: Env>(
     input: &ExecuteStatementInput,
     select: &Select,
 ) -> Result<Vec<u8>, ApiError> {
-    let (plan, read) = call.execute(|| plan::select(input, select, &*call.node.catalog())).await?;
+    let (plan, read) = call.execute(|| plan::select(input, select, &*call.node.catalog.installed())).await?;
     note_access(call, select, plan.access);
     plan.into_body(read)
 }
@@ -41,6 +41,6 @@ async fn select<E: Env>(
 fn note_access<E: Env>(call: &Call<'_, E>, select: &Select, access: Access) {
     tracing::debug!(table = select.target.table, index = select.target.index, %access, "a statement reads");
     if access == Access::Scan {
-        call.node.count_statement_scan();
+        call.node.reader.count_statement_scan();
     }
 }

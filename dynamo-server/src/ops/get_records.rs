@@ -10,10 +10,10 @@ use crate::guard::{Handler, ReadFailure};
 use crate::node::INLINE_BYTES_MAX;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
-    let now_ms = call.node.wall_ms();
+    let now_ms = call.node.router.wall_ms();
     let asked = call.decode(move |body| plan::get_records::plan(GetRecordsInput::from_json(body)?, now_ms)).await?;
     let shard = asked.iterator.shard.data_shard;
-    let response = call.node.ask_stream(Handler::GetRecords, shard, asked.request, call.deadline).await;
+    let response = call.node.reader.ask_stream(Handler::GetRecords, shard, asked.request, call.deadline).await;
     let response = response.map_err(ReadFailure::into_api_error)?;
     if response.weight() <= INLINE_BYTES_MAX {
         return reply::get_records(&asked.iterator, &response, now_ms, call.context);
@@ -23,7 +23,10 @@ pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError>
         return Err(ApiError::throughput_exceeded());
     };
     let (iterator, context) = (asked.iterator, call.context.clone());
-    let rendered =
-        call.node.off_loop(call.deadline, move || reply::get_records(&iterator, &response, now_ms, &context)).await;
+    let rendered = call
+        .node
+        .off_loop
+        .run::<E, _>(call.deadline, move || reply::get_records(&iterator, &response, now_ms, &context))
+        .await;
     rendered.unwrap_or_else(|error| Err(error.into_api_error()))
 }

@@ -9,14 +9,14 @@ use crate::env::Env;
 use crate::guard::{Handler, ReadFailure};
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
-    let now_ms = call.node.wall_ms();
+    let now_ms = call.node.router.wall_ms();
     let asked = call
         .look(move |body, catalog| {
             plan::get_shard_iterator::plan(GetShardIteratorInput::from_json(body)?, now_ms, catalog)
         })
         .await?;
     let (shard, request) = (asked.shard.data_shard, asked.request.clone());
-    let response = call.node.ask_stream(Handler::GetShardIterator, shard, request, call.deadline).await;
+    let response = call.node.reader.ask_stream(Handler::GetShardIterator, shard, request, call.deadline).await;
     let iterator = asked.iterator(&response.map_err(ReadFailure::into_api_error)?)?;
     Ok(reply::get_shard_iterator(&iterator))
 }

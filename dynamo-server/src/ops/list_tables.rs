@@ -10,5 +10,5 @@ use crate::env::Env;
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
     let input = ListTablesInput::from_json(call.body)?;
     call.confirm().await?;
-    Ok(reply::list_tables(&plan::list_tables::plan(input, &*call.node.catalog())))
+    Ok(reply::list_tables(&plan::list_tables::plan(input, &*call.node.catalog.installed())))
 }

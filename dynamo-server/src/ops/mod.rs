@@ -1,8 +1,8 @@
 //! The operations: one file each, all of the same shape.
 //!
-//! - a read: decode → plan → [`Node::read`] (LeaseGuard, view, execute) → body
-//! - a write: decode → plan → [`Node::propose`] → reply
-//! - control plane: decode → plan → [`Node::propose_ddl`] or the catalog → reply
+//! - a read: decode → plan → `Reader::execute` (LeaseGuard, view, execute) → body
+//! - a write: decode → plan → `Transactions::propose_all` → reply
+//! - control plane: decode → plan → `Catalog::change` or the catalog → reply
 //!
 //! A plan is made against the catalog as it is installed here. Where that turns out to be stale (the shard rejects the
 //! command, or the table is unknown), the request is decoded and planned again; `attempt` holds that loop once for

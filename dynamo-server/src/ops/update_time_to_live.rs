@@ -10,7 +10,7 @@ use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
     let window_ms = u64::try_from(call.node.ttl_update_window().as_millis()).unwrap_or(u64::MAX);
-    let too_recent_ms = (window_ms > 0).then(|| call.node.wall_ms().saturating_sub(window_ms));
+    let too_recent_ms = (window_ms > 0).then(|| call.node.router.wall_ms().saturating_sub(window_ms));
     let plan = move |body: &[u8], catalog: &MemoryCatalog| {
         plan::update_time_to_live::plan(UpdateTimeToLiveInput::from_json(body)?, catalog, too_recent_ms)
     };

@@ -1,5 +1,5 @@
 //! What nodes say to each other on behalf of clients: one file and one type per service ([`Rpc`]), bytes only. Who serves
-//! it stands in `dynamo-server/src/node/peers.rs`.
+//! it stands in `dynamo-server/src/node/services.rs`.
 //!
 //! A request that reaches a node whose shard is led elsewhere is decoded, planned and answered where it arrived; only
 //! the step that needs the shard's leader travels, as one message with one answer:

@@ -12,7 +12,7 @@ use super::room::Room;
 use super::status::NodeStatus;
 use crate::raft::{MemberChange, Progress};
 
-/// A service. What it does stands where it is served (`dynamo-server/src/node/peers.rs` says where that is).
+/// A service. What it does stands where it is served (`dynamo-server/src/node/services.rs` says where that is).
 pub trait Rpc {
     /// Its number, never one that was used before.
     const KIND: u8;

@@ -11,7 +11,7 @@
 //! A leader that is removed goes on leading until its removal is committed. With that it gives up its lease and its
 //! right to issue timestamps, in the same turn in which it applies the entry; then openraft hands the leadership to
 //! another voter. A node that asks for its own removal had better hand over first, which leaves no gap at all; see
-//! `node::membership`.
+//! `cluster::membership`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Waiting for room on the disk: what finds none is no fault, and is tried again.
 //!
-//! Clients' writes are refused meanwhile ([`room`](crate::node::room)) and reads go on. What was begun waits where it is: an
+//! Clients' writes are refused meanwhile ([`room`](crate::shard::room)) and reads go on. What was begun waits where it is: an
 //! entry that is to be applied, a snapshot that is to be installed. It goes on as soon as somebody has made room.
 
 use std::time::Duration;

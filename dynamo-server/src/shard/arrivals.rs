@@ -1,6 +1,6 @@
 //! How far a shard's index entries have arrived on other shards, and who waits for it.
 //!
-//! The reply of a write waits until its entries have arrived ([`crate::node`] delivers them), so that a query of the
+//! The reply of a write waits until its entries have arrived (the index relay delivers them), so that a query of the
 //! index after it finds them; but not for ever. Waiters stand by their number in the channel, so that an arrival touches
 //! exactly those that it completes.
 
@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use dynamo_engine::apply::{Outcome, WriteOutcome};
 use dynamo_engine::outbox::OutboxPosition;
 use parking_lot::Mutex;
 use shard_router::ShardId;
 use tokio::sync::oneshot;
 
+use super::Deadline;
 use crate::env::Env;
 
 /// How long the reply of a write waits for its index entries. Past it the write is acknowledged, as the service itself
@@ -90,6 +92,21 @@ impl Arrivals {
         }
     }
 
+    /// Waits until the index entries that an outcome has sent to other shards have arrived, within limits: then a query of
+    /// the index after the reply finds them.
+    pub async fn wait_for_index<E: Env>(&self, outcome: &Outcome, deadline: Deadline) {
+        let positions = match outcome {
+            Outcome::Written(write) => write.channels.clone(),
+            Outcome::Transacted { actions, .. } | Outcome::Resolved { actions } => outbox_positions(actions),
+            // A decision is waited for by other shards, which hold locks until they know it. Who records it waits afterwards.
+            _ => Vec::new(),
+        };
+        if !positions.is_empty() {
+            // Half of what is left, so that the reply still gets back in time: the write is done, whatever the index is.
+            self.wait::<E>(&positions, deadline.remaining::<E>() / 2).await;
+        }
+    }
+
     fn register(&self, positions: &[OutboxPosition]) -> Vec<oneshot::Receiver<()>> {
         let mut channels = self.channels.lock();
         let mut pending = Vec::new();
@@ -114,6 +131,12 @@ impl Arrivals {
     pub fn ahead(&self) -> u64 {
         self.ahead.load(Ordering::Relaxed)
     }
+}
+
+/// Where the index entries of these actions on other shards stand in the channels to them. Actions may share a channel;
+/// waiting for the last of them waits for all, and more than one wait does no harm.
+pub fn outbox_positions(actions: &[WriteOutcome]) -> Vec<OutboxPosition> {
+    actions.iter().flat_map(|action| &action.channels).copied().collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod arrivals;
 mod error;
 mod limits;
 mod read_round;
+pub mod room;
 mod sequencer;
 mod ticket;
 
@@ -20,7 +21,7 @@ use hlc::NodeClock;
 use shard_router::{Epoch, ShardId};
 
 pub use crate::env::Deadline;
-pub use arrivals::{Arrivals, INDEX_WAIT_MAX};
+pub use arrivals::{Arrivals, INDEX_WAIT_MAX, outbox_positions};
 pub use error::ShardError;
 pub use limits::{
     ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, ENTRY_COMMANDS_MAX, ENTRY_EFFECT_BYTES_MAX, QUEUE_BYTES_MAX,

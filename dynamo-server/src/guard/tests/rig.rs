@@ -192,8 +192,8 @@ impl Rig {
 
     /// The shard of a key.
     pub fn shard_of(&self, key: &str) -> ShardId {
-        let table = self.nodes[0].catalog().table(TABLE).expect("the table was created");
-        self.nodes[0].shard_of(token_of(table.id.0, &[KeyPart::S(key)])).id()
+        let table = self.nodes[0].catalog.installed().table(TABLE).expect("the table was created");
+        self.nodes[0].router.shard_of(token_of(table.id.0, &[KeyPart::S(key)])).id()
     }
 
     /// `count` keys of a shard.
@@ -204,7 +204,7 @@ impl Rig {
 
     /// The shards in the order of the ring.
     pub fn ring(&self) -> Vec<ShardId> {
-        let map = shard_router::ShardMap::even(self.nodes[0].shards().count()).expect("there are shards");
+        let map = shard_router::ShardMap::even(self.nodes[0].router.shards.len()).expect("there are shards");
         map.owners(TokenRange::FULL).map(|owner| owner.shard).collect()
     }
 
@@ -239,7 +239,7 @@ impl Rig {
         let began = Instant::now();
         loop {
             let mut led = vec![0; self.nodes.len()];
-            for shard in self.nodes[0].shards() {
+            for shard in self.nodes[0].router.shards.iter().map(|shard| shard.id()) {
                 led[self.leader_of(shard).await] += 1;
             }
             if led.iter().max() <= led.iter().min().map(|least| least + 1).as_ref() {

@@ -39,10 +39,10 @@ fn small_updates_of_large_items_let_others_run_in_between() {
                         r#"{{"TableName":"{TABLE}","Key":{{"id":{{"S":"item-{number}"}}}},"UpdateExpression":"ADD n :n","ExpressionAttributeValues":{{":n":{{"N":"1"}}}}}}"#
                     );
                     let input = UpdateItemInput::from_json(request.as_bytes()).unwrap();
-                    let plan = dynamo_engine::plan::update_item::plan(input, &*node.catalog()).unwrap();
+                    let plan = dynamo_engine::plan::update_item::plan(input, &*node.catalog.installed()).unwrap();
                     let write = plan.writes.into_iter().next().unwrap();
                     assert!(matches!(write.command, Command::Write(_)));
-                    updates.push(node.propose(write.token, write.command, node.deadline()));
+                    updates.push(node.transactions.propose(write.token, write.command, node.deadline()));
                 }
                 assert!(join_all(updates).await.iter().all(Result::is_ok));
                 let after = node.counters();

@@ -82,7 +82,7 @@ async fn puts(view: Option<StreamView>) -> ([u64; 3], u64) {
     let mut table = TableDescriptor::new(TableId(0), TABLE, keys);
     table.stream = view.map(|view| StreamSettings { enabled: true, view, since_ms: 0 });
     let create = DdlCommand::CreateTable(Box::new(table));
-    machine.scope(node.propose_ddl(create, node.deadline())).await.expect("a table is created");
+    machine.scope(node.catalog.change(create, node.deadline())).await.expect("a table is created");
     let before = node.counters();
     for value in ["1", "2", "2", "3"] {
         machine.scope(fixture::put(&node, "key", value)).await.expect("an item is put");

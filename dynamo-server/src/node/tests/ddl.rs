@@ -86,20 +86,20 @@ async fn ask(node: &Node<SimEnv>, (operation, body): (Operation, String)) -> Res
 /// Waits until nothing is left to do about any table.
 async fn settled(node: &Node<SimEnv>) {
     let waited = tokio::time::timeout(SETTLE_MAX, async {
-        while !node.catalog().unfinished().is_empty() {
+        while !node.catalog.installed().unfinished().is_empty() {
             SimEnv::sleep(Duration::from_millis(5)).await;
         }
     });
-    waited.await.unwrap_or_else(|_| panic!("never done: {:?}", node.catalog()));
+    waited.await.unwrap_or_else(|_| panic!("never done: {:?}", node.catalog.installed()));
 }
 
 /// What is wrong with what the shards have: each must have exactly the system group's tables, and no row may belong to
 /// anything else.
 pub fn faults<E: Env>(node: &Node<E>) -> Vec<String> {
     let mut faults = Vec::new();
-    let catalog = node.catalog();
+    let catalog = node.catalog.installed();
     let tables: Vec<_> = catalog.tables().cloned().collect();
-    for shard in &node.shards {
+    for shard in &node.router.shards {
         let installed: Vec<_> = shard.group().published().catalog().tables().cloned().collect();
         if installed != tables {
             faults.push(format!("shard {} has {installed:?}, not {tables:?}", shard.id().0));
@@ -139,7 +139,7 @@ fn a_table_is_active_when_its_creation_is_answered_and_gone_when_its_deletion_is
             for id in 0..40 {
                 ask(&node, put("things", id)).await.unwrap();
             }
-            let busy = node.shards.iter().filter(|shard| shard.group().published().applied_next() > 4).count();
+            let busy = node.router.shards.iter().filter(|shard| shard.group().published().applied_next() > 4).count();
             assert_eq!(busy, SHARDS as usize, "a table is on all shards");
             let described = ask(&node, named(Operation::DescribeTable, "things")).await.unwrap();
             assert!(described.contains(r#""ItemCount":40"#), "{described}");
@@ -249,7 +249,7 @@ fn cut_after(syncs: u64) -> bool {
         let node = start(&machine).await;
         let answered = answered.load(Ordering::Relaxed) as usize;
         let check = async {
-            let was_unfinished = !node.catalog().unfinished().is_empty();
+            let was_unfinished = !node.catalog.installed().unfinished().is_empty();
             settled(&node).await;
             assert_eq!(faults(&node), [""; 0], "after {syncs} syncs");
             let steps = script();
@@ -319,7 +319,7 @@ fn writes_go_on_while_a_table_comes_and_goes() {
                 writer.await.expect("every refusal is DynamoDB's");
             }
             assert_eq!(faults(&node), [""; 0], "seed {seed}");
-            assert!(node.catalog().table("things").is_none());
+            assert!(node.catalog.installed().table("things").is_none());
         });
     }
 }

@@ -23,7 +23,7 @@ const QUICK: Duration = Duration::from_millis(100);
 
 /// The first of these names whose token lies on this shard.
 fn on_shard(node: &Node<SimEnv>, shard: u32, token: impl Fn(u64) -> Token) -> u64 {
-    (0..).find(|number| node.shard_of(token(*number)).id() == ShardId(shard)).expect("every shard has keys")
+    (0..).find(|number| node.router.shard_of(token(*number)).id() == ShardId(shard)).expect("every shard has keys")
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn locks_elsewhere_are_gone_before_the_homes_index_entries_have_arrived() {
         machine
             .scope(async {
                 create_table(&node, vec![by_g()]).await;
-                let table = node.catalog().table(TABLE).expect("it serves");
+                let table = node.catalog.installed().table(TABLE).expect("it serves");
                 let of_item = |number: u64| token_of(table.id.0, &[KeyPart::S(&format!("k{number}"))]);
                 let index = table.indexes[0].id.0;
                 let of_group = |number: u64| token_of(index, &[KeyPart::S(&format!("g{number}"))]);
@@ -54,18 +54,19 @@ fn locks_elsewhere_are_gone_before_the_homes_index_entries_have_arrived() {
                 let transact = Command::Transact(Transaction { client_token: None, actions });
 
                 // Neither new work nor the end of what was begun has room there.
-                let stuck = node.shard(ShardId(2)).expect("there are four").occupy(2 * QUEUE_BYTES_MAX);
+                let stuck = node.router.shard(ShardId(2)).expect("there are four").occupy(2 * QUEUE_BYTES_MAX);
                 let began_ns = SimEnv::monotonic_ns();
                 let released = async {
                     SimEnv::sleep(QUICK).await;
-                    let locks: Vec<u64> = node.shards.iter().map(|shard| shard.group().published().locks()).collect();
+                    let locks: Vec<u64> =
+                        node.router.shards.iter().map(|shard| shard.group().published().locks()).collect();
                     let [expected, found] = index_rows(&node);
                     assert_eq!((expected.len(), found.len()), (1, 0), "it is committed, and the entry on its way");
                     assert_eq!(locks, [0; SHARDS as usize], "nobody waits for it");
                     SimEnv::sleep(STUCK - QUICK).await;
                     drop(stuck);
                 };
-                let answer = node.propose(of_item(home), transact, node.deadline());
+                let answer = node.transactions.propose(of_item(home), transact, node.deadline());
                 let (answer, ()) = futures::join!(answer, released);
                 assert!(matches!(answer, Ok(Outcome::Transacted { .. })), "{answer:?}");
                 assert!(SimEnv::monotonic_ns() - began_ns >= STUCK.as_nanos() as u64, "the client waits");

@@ -32,7 +32,7 @@ pub async fn start_alone() -> (Arc<SimNode>, Arc<Node<SimEnv>>) {
 pub async fn create_table<E: Env>(node: &Node<E>) -> Arc<TableDescriptor> {
     let key = KeyAttribute { name: "id".to_owned(), kind: KeyType::S };
     let table = TableDescriptor::new(TableId(0), TABLE, KeySchema { partition: vec![key], sort: Vec::new() });
-    match node.propose_ddl(DdlCommand::CreateTable(Box::new(table)), node.deadline()).await {
+    match node.catalog.change(DdlCommand::CreateTable(Box::new(table)), node.deadline()).await {
         Ok(DdlOutcome::Created(table)) => table,
         other => panic!("no table: {other:?}"),
     }
@@ -40,7 +40,7 @@ pub async fn create_table<E: Env>(node: &Node<E>) -> Arc<TableDescriptor> {
 
 /// The table of the tests as it is installed.
 pub fn table<E: Env>(node: &Node<E>) -> Arc<TableDescriptor> {
-    node.catalog().table(TABLE).expect("the table was created")
+    node.catalog.installed().table(TABLE).expect("the table was created")
 }
 
 /// An item of the table.
@@ -67,7 +67,7 @@ pub async fn put_within<E: Env>(node: &Node<E>, id: &str, value: &str, deadline:
         condition: None,
         change: Change::Put(ItemBody::encode(&item(id, value))),
     };
-    match node.propose(token_of(table.id.0, &parts), Command::Write(write), deadline).await? {
+    match node.transactions.propose(token_of(table.id.0, &parts), Command::Write(write), deadline).await? {
         Outcome::Written(_) => Ok(()),
         other => panic!("not written: {other:?}"),
     }
@@ -85,12 +85,12 @@ pub fn applied_value<E: Env>(node: &Node<E>, id: &str) -> Option<String> {
 
 /// A GetItem through the guard: the body of the reply.
 pub async fn get<E: Env>(node: &Node<E>, id: &str) -> Result<String, crate::guard::ReadFailure> {
-    let body = node.read(get_plan(node, id), node.deadline()).await?;
-    Ok(String::from_utf8(body).unwrap())
+    let read = node.reader.execute(get_plan(node, id), node.deadline()).await?;
+    Ok(String::from_utf8(read.into_body()).unwrap())
 }
 
 fn get_plan<E: Env>(node: &Node<E>, id: &str) -> ReadPlan {
     let request = format!(r#"{{"TableName":"{TABLE}","Key":{{"id":{{"S":"{id}"}}}}}}"#);
     let input = dynamo_protocol::ops::GetItemInput::from_json(request.as_bytes()).unwrap();
-    dynamo_engine::plan::get_item::plan(input, &*node.catalog()).unwrap()
+    dynamo_engine::plan::get_item::plan(input, &*node.catalog.installed()).unwrap()
 }

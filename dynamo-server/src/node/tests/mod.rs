@@ -14,9 +14,9 @@ mod kill;
 mod lease;
 mod outbox;
 mod overload;
-#[cfg(feature = "rocksdb")]
-mod peers;
 mod reads;
+#[cfg(feature = "rocksdb")]
+mod services;
 mod snapshot;
 mod streams;
 mod transactions;

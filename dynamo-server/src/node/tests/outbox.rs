@@ -51,10 +51,10 @@ pub async fn create_table(node: &Node<SimEnv>, indexes: Vec<IndexDescriptor>) {
     let mut table = TableDescriptor::new(TableId(0), TABLE, key_schema("id"));
     table.indexes = indexes;
     let create = DdlCommand::CreateTable(Box::new(table));
-    while node.propose_ddl(create.clone(), node.deadline()).await.is_err() {
+    while node.catalog.change(create.clone(), node.deadline()).await.is_err() {
         SimEnv::sleep(Duration::from_millis(50)).await;
     }
-    while node.catalog().table(TABLE).is_none() {
+    while node.catalog.installed().table(TABLE).is_none() {
         SimEnv::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -69,7 +69,7 @@ pub fn item(id: &str, group: Option<u64>, value: u64) -> Item {
 }
 
 async fn write(node: &Node<SimEnv>, id: &str, change: Change) -> Result<Outcome, ShardError> {
-    let Some(table) = node.catalog().table(TABLE) else { return Err(ShardError::NotConfirmed) };
+    let Some(table) = node.catalog.installed().table(TABLE) else { return Err(ShardError::NotConfirmed) };
     let parts = [KeyPart::S(id)];
     let write = ItemWrite {
         table: table.id,
@@ -78,7 +78,7 @@ async fn write(node: &Node<SimEnv>, id: &str, change: Change) -> Result<Outcome,
         condition: None,
         change,
     };
-    node.propose(token_of(table.id.0, &parts), Command::Write(write), node.deadline()).await
+    node.transactions.propose(token_of(table.id.0, &parts), Command::Write(write), node.deadline()).await
 }
 
 async fn put(node: &Node<SimEnv>, id: &str, group: Option<u64>, value: u64) -> Result<Outcome, ShardError> {
@@ -99,7 +99,7 @@ fn rows(node: &Node<SimEnv>, space: Space, id: u64) -> BTreeMap<Vec<u8>, Vec<u8>
 
 /// The rows that the index should have, and those that it has.
 pub fn index_rows(node: &Node<SimEnv>) -> [BTreeMap<Vec<u8>, Vec<u8>>; 2] {
-    let table = node.catalog().table(TABLE).expect("the table was created");
+    let table = node.catalog.installed().table(TABLE).expect("the table was created");
     let index = &table.indexes[0];
     let mut expected = BTreeMap::new();
     for (key, row) in rows(node, Space::Rows, table.id.0) {
@@ -229,13 +229,13 @@ fn an_index_is_filled_through_power_cuts_while_items_are_written() {
                     for id in 0..100 {
                         put(&node, &format!("old{id}"), Some(id % GROUPS), id).await.unwrap();
                     }
-                    let table = node.catalog().table(TABLE).unwrap();
+                    let table = node.catalog.installed().table(TABLE).unwrap();
                     let steps = vec![TableStep::CreateIndex(by_g())];
                     let schema_version = table.schema_version;
                     let change = DdlCommand::ChangeTable { table: table.id, schema_version, steps };
                     let writes = (0..4).map(|number| SimEnv::spawn(writer(Arc::clone(&node), number)));
                     let _writes: Vec<_> = writes.collect();
-                    node.propose_ddl(change, node.deadline()).await.unwrap();
+                    node.catalog.change(change, node.deadline()).await.unwrap();
                 })
                 .await;
             for _ in 0..5 {
@@ -246,7 +246,7 @@ fn an_index_is_filled_through_power_cuts_while_items_are_written() {
                 (0..4).for_each(|number| drop(machine.spawn(writer(Arc::clone(&node), number))));
             }
             let is_filled = || {
-                let table = node.catalog().table(TABLE);
+                let table = node.catalog.installed().table(TABLE);
                 table.is_some_and(|table| table.index("by_g").is_some_and(|index| index.state == IndexState::Active))
             };
             for _ in 0..500 {
@@ -364,12 +364,13 @@ fn a_write_does_not_wait_for_its_index_for_ever() {
         machine
             .scope(async {
                 create_table(&node, vec![by_g()]).await;
-                let table = node.catalog().table(TABLE).unwrap();
-                let stopped = &node.shards[SHARDS as usize - 1];
-                let elsewhere = |id: &u64| node.shard_of(token_of(table.id.0, &[KeyPart::S(&format!("k{id}"))])).id();
+                let table = node.catalog.installed().table(TABLE).unwrap();
+                let stopped = &node.router.shards[SHARDS as usize - 1];
+                let elsewhere =
+                    |id: &u64| node.router.shard_of(token_of(table.id.0, &[KeyPart::S(&format!("k{id}"))])).id();
                 let group_at = |group: &u64| {
                     let name = format!("g{group}");
-                    node.shard_of(token_of(table.indexes[0].id.0, &[KeyPart::S(&name)])).id()
+                    node.router.shard_of(token_of(table.indexes[0].id.0, &[KeyPart::S(&name)])).id()
                 };
                 let id = (0..).find(|id| elsewhere(id) != stopped.id()).unwrap();
                 let group = (0..).find(|group| group_at(group) == stopped.id()).unwrap();

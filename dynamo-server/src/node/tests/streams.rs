@@ -37,7 +37,7 @@ async fn fill(node: &Arc<Node<SimEnv>>, seconds: u64) -> StreamId {
         send(&**node, operation, &body).await.expect("an item is put");
         SimEnv::sleep(Duration::from_secs(1)).await;
     }
-    node.catalog().table("gone").and_then(|table| table.stream_id()).expect("the stream is on")
+    node.catalog.installed().table("gone").and_then(|table| table.stream_id()).expect("the stream is on")
 }
 
 /// Numbers of the records that can be read, from the horizon of each shard on.
@@ -46,7 +46,7 @@ async fn read_all(node: &Node<SimEnv>, shards: &[StreamShard]) -> usize {
     for shard in shards {
         let (stream, id, from) = (shard.stream, shard.id, shard.horizon);
         let request = StreamRequest::Records { stream, shard: id, from, limit: 1000, bytes_max: 1 << 20 };
-        let response = node.ask_stream(Handler::GetRecords, id.data_shard, request, node.deadline()).await;
+        let response = node.reader.ask_stream(Handler::GetRecords, id.data_shard, request, node.deadline()).await;
         match response.expect("the shard is led here") {
             StreamResponse::Records { records, next } => {
                 assert_eq!(next.is_none(), !shard.is_open());
@@ -77,7 +77,7 @@ fn shards_roll_over_and_records_go_when_their_time_is_over() {
         machine.scope(async {
             let node = start(&machine).await;
             let stream = fill(&node, 45).await;
-            let shards = node.stream_shards(stream, node.deadline()).await.unwrap();
+            let shards = node.reader.stream_shards(stream, node.deadline()).await.unwrap();
             assert!(shards.is_sorted_by(|one, other| one.id < other.id));
             let open: Vec<&StreamShard> = shards.iter().filter(|shard| shard.is_open()).collect();
             assert_eq!(open.len(), SHARDS as usize, "one open shard on each data shard");
@@ -91,17 +91,18 @@ fn shards_roll_over_and_records_go_when_their_time_is_over() {
             SimEnv::sleep(Duration::from_secs(20)).await;
             let at = StreamStart::At(first.first);
             let locate = StreamRequest::Locate { stream, shard: first.id, start: at };
-            let ask =
-                |request| node.ask_stream(Handler::GetShardIterator, first.id.data_shard, request, node.deadline());
+            let ask = |request| {
+                node.reader.ask_stream(Handler::GetShardIterator, first.id.data_shard, request, node.deadline())
+            };
             assert_eq!(ask(locate.clone()).await.unwrap(), StreamResponse::Trimmed);
-            let left = node.stream_shards(stream, node.deadline()).await.unwrap();
+            let left = node.reader.stream_shards(stream, node.deadline()).await.unwrap();
             let left = read_all(&node, &left).await;
             assert!((40..=42).contains(&left), "{left} records are left");
             assert_eq!(rows(&node, stream), left, "what cannot be read is gone");
             SimEnv::sleep(Duration::from_secs(60)).await;
             assert_eq!(ask(locate).await.unwrap(), StreamResponse::NoShard);
             assert_eq!(rows(&node, stream), 0);
-            let shards = node.stream_shards(stream, node.deadline()).await.unwrap();
+            let shards = node.reader.stream_shards(stream, node.deadline()).await.unwrap();
             assert_eq!(shards.iter().filter(|shard| shard.is_open()).count(), SHARDS as usize);
             node.shutdown().await;
         }),
@@ -119,15 +120,15 @@ fn the_stream_of_a_table_that_is_gone_is_read_until_it_is_forgotten() {
             let (operation, body) = named(Operation::DeleteTable, "gone");
             send(&*node, operation, &body).await.expect("the table is deleted");
             SimEnv::sleep(Duration::from_secs(5)).await;
-            assert!(node.catalog().described("gone").is_none());
-            let described = node.catalog().stream(stream).expect("it is kept");
+            assert!(node.catalog.installed().described("gone").is_none());
+            let described = node.catalog.installed().stream(stream).expect("it is kept");
             assert_eq!((described.table_name.as_str(), described.status), ("gone", StreamStatus::Disabled));
-            let shards = node.stream_shards(stream, node.deadline()).await.unwrap();
+            let shards = node.reader.stream_shards(stream, node.deadline()).await.unwrap();
             assert!(shards.iter().all(|shard| !shard.is_open() && shard.last > Some(SequenceNumber::MIN)));
             assert_eq!(read_all(&node, &shards).await, 9);
             SimEnv::sleep(Duration::from_secs(70)).await;
-            assert_eq!(node.catalog().stream(stream), None);
-            assert!(node.stream_shards(stream, node.deadline()).await.unwrap().is_empty());
+            assert_eq!(node.catalog.installed().stream(stream), None);
+            assert!(node.reader.stream_shards(stream, node.deadline()).await.unwrap().is_empty());
             assert_eq!((rows(&node, stream), node.counters().stream_bytes), (0, 0));
             node.shutdown().await;
         }),

@@ -77,10 +77,10 @@ fn a_transfer_moves_the_leadership_at_once() {
         let first = world.some_leader().await;
         let target = world.others(first)[0];
         let node = world.node(first).unwrap();
-        world.machine(first).scope(node.system().group().transfer(target)).await.unwrap();
+        world.machine(first).scope(node.router.system().group().transfer(target)).await.unwrap();
         tokio::time::sleep(Duration::from_millis(300)).await;
         assert_eq!(world.leader(), Some(target));
-        assert!(!world.machine(first).scope(async { node.system().has_lease() }).await);
+        assert!(!world.machine(first).scope(async { node.router.system().has_lease() }).await);
     });
 }
 
@@ -163,7 +163,7 @@ fn a_follower_whose_raft_task_has_ended_is_not_ready() {
         let follower = world.others(leader)[0];
         let node = world.node(follower).unwrap();
         assert!(node.health().is_ready());
-        world.machine(follower).scope(node.system().group().end_abruptly()).await;
+        world.machine(follower).scope(node.router.system().group().end_abruptly()).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert!(!node.health().is_live(), "{}", node.health());
     });

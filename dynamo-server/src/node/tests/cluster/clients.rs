@@ -133,7 +133,7 @@ async fn write(world: &World, record: &Record, home: u64, node: Arc<Node<SimEnv>
 }
 
 async fn put(node: &Node<SimEnv>, key: u64, value: u64) -> Outcome {
-    let Some(table) = node.catalog().table(TABLE) else { return Outcome::Failed };
+    let Some(table) = node.catalog.installed().table(TABLE) else { return Outcome::Failed };
     let id = key.to_string();
     let parts = [KeyPart::S(&id)];
     let item: Item = BTreeMap::from([
@@ -147,7 +147,7 @@ async fn put(node: &Node<SimEnv>, key: u64, value: u64) -> Outcome {
         condition: None,
         change: Change::Put(ItemBody::encode(&item)),
     };
-    match node.propose(token_of(table.id.0, &parts), Command::Write(write), node.deadline()).await {
+    match node.transactions.propose(token_of(table.id.0, &parts), Command::Write(write), node.deadline()).await {
         Ok(Applied::Written(_)) => Outcome::Ok,
         Ok(_) | Err(ShardError::NotLeader { .. } | ShardError::Overloaded | ShardError::DiskFull) => Outcome::Failed,
         Err(_) => Outcome::Unknown,
@@ -158,7 +158,7 @@ async fn put(node: &Node<SimEnv>, key: u64, value: u64) -> Outcome {
 async fn read(world: &World, record: &Record, home: u64, node: Arc<Node<SimEnv>>, key: u64) -> bool {
     let start = true_ns();
     let answer = world.machine(home).spawn(async move {
-        node.catalog().table(TABLE)?;
+        node.catalog.installed().table(TABLE)?;
         get(&node, &key.to_string()).await.ok()
     });
     let Ok(Some(body)) = answer.await else { return false };

@@ -7,9 +7,9 @@ use ordered_kv::{Direction, KeyRange, WriteBatch};
 
 use super::super::fixture::put;
 use super::world::{Plan, World};
+use crate::cluster::compare::Verdict;
 use crate::env::sim::{SimEnv, run};
 use crate::node::Node;
-use crate::node::compare::Verdict;
 
 const ITEMS: u64 = 20;
 
@@ -37,8 +37,8 @@ fn a_replica_that_differs_is_named_and_complained_about() {
         for number in 0..ITEMS {
             machine.scope(put(&node, &format!("item-{number}"), "value")).await.unwrap();
         }
-        let shard = Arc::clone(&node.shards[0]);
-        let compare = || machine.scope(node.compare_replicas(&shard));
+        let shard = Arc::clone(&node.router.shards[0]);
+        let compare = || machine.scope(node.cluster.comparison().compare(&shard));
         assert_eq!(compare().await.unwrap(), Verdict { compared: 3, difference: None });
         // More is written, and the digests are still of one entry.
         let writes = async {
@@ -57,13 +57,13 @@ fn a_replica_that_differs_is_named_and_complained_about() {
             said.contains("2 of 3 agree") && said.contains(&format!("; node {victim} in the rows of table")),
             "{said}"
         );
-        node.note_verdict(0, verdict);
-        let complaints = machine.scope(async { node.status() }).await.complaints;
+        node.cluster.comparison().note(0, verdict);
+        let complaints = machine.scope(async { node.cluster.status() }).await.complaints;
         assert!(
             complaints.iter().any(|complaint| complaint.contains("the replicas of shard 0 differ")),
             "{complaints:?}"
         );
-        node.note_verdict(0, Verdict { compared: 3, difference: None });
-        assert_eq!(machine.scope(async { node.status() }).await.complaints, Vec::<String>::new());
+        node.cluster.comparison().note(0, Verdict { compared: 3, difference: None });
+        assert_eq!(machine.scope(async { node.cluster.status() }).await.complaints, Vec::<String>::new());
     });
 }

@@ -144,7 +144,7 @@ async fn settle(world: &World) -> Result<(), String> {
             wrong = (1..=3).find_map(|id| world.node(id).map_or(Some("off".to_owned()), |node| unsettled(&node)));
             let replicas = world.replicas();
             if let Some(wrong) = &mut wrong {
-                let counts = (1..=3).map(|id| world.node(id).map(|node| node.expiry_counts()));
+                let counts = (1..=3).map(|id| world.node(id).map(|node| node.expiry.totals()));
                 *wrong += &format!("; deleted, lag, held: {:?}", counts.collect::<Vec<_>>());
             }
             if wrong.is_none() && replicas.iter().all(|replica| *replica == replicas[0]) {

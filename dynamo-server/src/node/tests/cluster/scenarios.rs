@@ -239,7 +239,7 @@ async fn transfer_with_lost_messages(world: &World) {
         world.network.cut((*other, leader));
     }
     // A machine that was deposed meanwhile transfers nothing.
-    let _ = world.machine(leader).scope(node.system().group().transfer(target)).await;
+    let _ = world.machine(leader).scope(node.router.system().group().transfer(target)).await;
     pause(4_000, 2_000).await;
 }
 
@@ -258,14 +258,14 @@ async fn standing_candidate(world: &World) {
     for _ in 0..40 {
         if let Some(node) = world.node(away) {
             // Refused while its own promise binds it.
-            let _ = world.machine(away).scope(node.system().group().stand()).await;
+            let _ = world.machine(away).scope(node.router.system().group().stand()).await;
         }
         pause(50, 100).await;
     }
     world.isolate(leader);
     for _ in 0..30 {
         if let Some(node) = world.node(away) {
-            let _ = world.machine(away).scope(node.system().group().stand()).await;
+            let _ = world.machine(away).scope(node.router.system().group().stand()).await;
         }
         pause(50, 100).await;
     }
@@ -306,7 +306,7 @@ async fn late_acknowledgements(world: &World, record: &Record) {
     record.allow_writes(true);
     for _ in 0..120 {
         if let Some(node) = world.node(away) {
-            let _ = world.machine(away).scope(node.system().group().stand()).await;
+            let _ = world.machine(away).scope(node.router.system().group().stand()).await;
         }
         pause(10, 30).await;
     }
@@ -342,7 +342,7 @@ async fn removed_leader(world: &World) {
     if let (1.., Some(node)) = (chance_below(3), world.node(leader)) {
         let change = removal.clone();
         world.machine(leader).spawn(async move {
-            let group = node.system().group();
+            let group = node.router.system().group();
             group.change_members(&change, Deadline::after::<SimEnv>(Duration::from_secs(3))).await
         });
         pause(0, 40).await;
@@ -621,7 +621,7 @@ async fn cut_slow_leader(world: &World) {
             return pause(4_000, 2_000).await;
         }
         let Some(node) = world.node(leader) else { continue };
-        let _ = world.machine(leader).scope(node.system().group().transfer(SLOW)).await;
+        let _ = world.machine(leader).scope(node.router.system().group().transfer(SLOW)).await;
         pause(1_000, 1_000).await;
     }
 }

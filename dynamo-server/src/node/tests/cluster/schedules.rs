@@ -61,9 +61,9 @@ async fn write(world: &World, id: u64, value: &str) {
 async fn overtake(world: &World) -> Found {
     let node = world.node(SUCCESSOR).expect("it runs");
     let standing = async {
-        while node.system().group().lease().leading_term().is_none() {
+        while node.router.system().group().lease().leading_term().is_none() {
             // Refused by itself while it hears a leader, and by the others while they have promised one.
-            let _ = world.machine(SUCCESSOR).scope(node.system().group().stand()).await;
+            let _ = world.machine(SUCCESSOR).scope(node.router.system().group().stand()).await;
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -144,10 +144,10 @@ async fn three_instead_of_one(broken: Option<Rule>) -> Found {
     let node = world.node(LEADER).expect("it runs");
     let _changing = world.machine(LEADER).spawn(async move {
         let voters = BTreeSet::from([LEADER, SUCCESSOR, VOTER]);
-        node.system().group().replace_voters(voters, Deadline::after::<SimEnv>(PATIENCE)).await
+        node.router.system().group().replace_voters(voters, Deadline::after::<SimEnv>(PATIENCE)).await
     });
     let is_through = |world: &Arc<World>, id| {
-        let members = world.node(id).expect("it runs").system().group().members();
+        let members = world.node(id).expect("it runs").router.system().group().members();
         members.voters.len() == 3 && !members.is_joint
     };
     let changing = async {
@@ -234,10 +234,10 @@ async fn leader_that_removes_itself() -> Found {
     let node = world.node(LEADER).expect("it runs");
     let _changing = world.machine(LEADER).spawn(async move {
         let voters = BTreeSet::from([SUCCESSOR]);
-        node.system().group().replace_voters(voters, Deadline::after::<SimEnv>(PATIENCE)).await
+        node.router.system().group().replace_voters(voters, Deadline::after::<SimEnv>(PATIENCE)).await
     });
     let is_alone = |world: &Arc<World>| {
-        let members = world.node(SUCCESSOR).expect("it runs").system().group().members();
+        let members = world.node(SUCCESSOR).expect("it runs").router.system().group().members();
         members.voters.len() == 1 && !members.is_joint
     };
     let changing = async {

@@ -18,7 +18,7 @@ const SHARDS: u32 = 4;
 /// The first name whose item is on this shard.
 fn name_on(node: &Node<SimEnv>, shard: u32) -> String {
     let table = table(node).id.0;
-    let is_there = |name: &String| node.shard_of(token_of(table, &[KeyPart::S(name)])).id() == ShardId(shard);
+    let is_there = |name: &String| node.router.shard_of(token_of(table, &[KeyPart::S(name)])).id() == ShardId(shard);
     (0..).map(|number| format!("k{number}")).find(is_there).expect("every shard has keys")
 }
 
@@ -29,7 +29,7 @@ async fn transact(node: &Node<SimEnv>, shards: [u32; 2]) {
     let names = shards.map(|shard| name_on(node, shard));
     let actions = names.iter().map(|name| write(&table, name)).collect();
     let command = Command::Transact(Transaction { client_token: None, actions });
-    let answer = node.propose(of(&names[0]), command, node.deadline()).await;
+    let answer = node.transactions.propose(of(&names[0]), command, node.deadline()).await;
     assert!(matches!(answer, Ok(Outcome::Transacted { .. })), "{answer:?}");
 }
 

@@ -93,7 +93,7 @@ fn write(table: &TableDescriptor, id: &str, change: Change) -> ItemWrite {
 
 /// One write, and whether it was acknowledged.
 async fn write_one(node: &Node<SimEnv>, values: [u64; 2]) -> bool {
-    let Some(table) = node.catalog().table(TABLE) else { return false };
+    let Some(table) = node.catalog.installed().table(TABLE) else { return false };
     let ids = [0, 1].map(|place| format!("k{}", (chance_below(KEYS) + place) % KEYS));
     let put =
         |place: usize| write(&table, &ids[place], Change::Put(ItemBody::encode(&item(&ids[place], values[place]))));
@@ -114,7 +114,7 @@ async fn write_one(node: &Node<SimEnv>, values: [u64; 2]) -> bool {
         _ => Command::Write(put(0)),
     };
     let token = token_of(table.id.0, &[KeyPart::S(&ids[0])]);
-    let outcome = node.propose(token, command, node.deadline()).await;
+    let outcome = node.transactions.propose(token, command, node.deadline()).await;
     matches!(outcome, Ok(Outcome::Written(_) | Outcome::Transacted { .. }))
 }
 
@@ -134,7 +134,7 @@ async fn writer(world: Arc<World>, writes: Arc<Writes>, home: u64) {
     while !writes.stopped.load(Ordering::Relaxed) {
         tokio::time::sleep(Duration::from_millis(chance_below(THINK_MS))).await;
         let Some(node) = world.node(home) else { continue };
-        let (Some(table), value) = (node.catalog().table(TABLE), writes.next_value()) else { continue };
+        let (Some(table), value) = (node.catalog.installed().table(TABLE), writes.next_value()) else { continue };
         // Puts of one item whose outcome is known are what is looked for.
         let id = format!("k{}", chance_below(KEYS));
         if chance_below(4) == 0 {
@@ -150,7 +150,7 @@ async fn writer(world: Arc<World>, writes: Arc<Writes>, home: u64) {
                 let command = Command::Write(write(&table, &id, Change::Put(body)));
                 let token = token_of(table.id.0, &[KeyPart::S(&id)]);
                 let asked = world.machine(home).spawn(async move {
-                    matches!(node.propose(token, command, node.deadline()).await, Ok(Outcome::Written(_)))
+                    matches!(node.transactions.propose(token, command, node.deadline()).await, Ok(Outcome::Written(_)))
                 });
                 (asked, true)
             }
@@ -192,7 +192,7 @@ impl Consumer {
     async fn ask(&mut self, data_shard: ShardId, request: StreamRequest) -> Option<StreamResponse> {
         let (home, node) = self.somebody()?;
         let asked = self.world.machine(home).spawn(async move {
-            node.ask_stream(Handler::GetRecords, data_shard, request, node.deadline()).await.ok()
+            node.reader.ask_stream(Handler::GetRecords, data_shard, request, node.deadline()).await.ok()
         });
         let response = asked.await.ok().flatten();
         self.refused += u64::from(response.is_none());
@@ -202,8 +202,10 @@ impl Consumer {
     async fn discover(&mut self) {
         let Some((home, node)) = self.somebody() else { return };
         let stream = self.stream;
-        let asked =
-            self.world.machine(home).spawn(async move { node.stream_shards(stream, node.deadline()).await.ok() });
+        let asked = self
+            .world
+            .machine(home)
+            .spawn(async move { node.reader.stream_shards(stream, node.deadline()).await.ok() });
         let Ok(Some(shards)) = asked.await else { return self.refused += 1 };
         for shard in shards {
             self.positions.entry(shard.id).or_insert(Some(shard.first));
@@ -358,7 +360,7 @@ async fn live(scenario: Scenario) -> [u64; 7] {
     let world = World::found(Plan { stream, streams: POLICY, ttl_interval, ..scenario.plan() }).await;
     set_expiry(&world, true).await;
     let node = world.node(world.some_leader().await).expect("it leads");
-    let stream = node.catalog().table(TABLE).and_then(|table| table.stream_id()).expect("the stream is on");
+    let stream = node.catalog.installed().table(TABLE).and_then(|table| table.stream_id()).expect("the stream is on");
     drop(node);
     let (writes, record) = (Arc::new(Writes::default()), Record::default());
     let start = |home| tokio::spawn(writer(Arc::clone(&world), Arc::clone(&writes), home));
@@ -382,7 +384,7 @@ async fn live(scenario: Scenario) -> [u64; 7] {
     assert!(again.seen == consumer.seen, "the stream is what it was");
     let (items, puts, expired) = replay(&consumer);
     let node = world.node(world.some_leader().await).expect("it leads");
-    let table = node.catalog().table(TABLE).expect("the table is there");
+    let table = node.catalog.installed().table(TABLE).expect("the table is there");
     assert_eq!(items, items_of(&node, &table), "what the stream comes to is the table");
     let acknowledged = writes.acknowledged.lock();
     let lost: Vec<&u64> = acknowledged.iter().filter(|value| !puts.contains_key(*value)).collect();
@@ -444,11 +446,11 @@ async fn put_acknowledged(world: &World, home: u64, writes: &Writes) -> u64 {
         let value = writes.next_value();
         if let Some(node) = world.node(home) {
             let asked = world.machine(home).spawn(async move {
-                let table = node.catalog().table(TABLE)?;
+                let table = node.catalog.installed().table(TABLE)?;
                 let id = format!("k{}", chance_below(KEYS));
                 let command = Command::Write(write(&table, &id, Change::Put(ItemBody::encode(&item(&id, value)))));
                 let token = token_of(table.id.0, &[KeyPart::S(&id)]);
-                let outcome = node.propose(token, command, node.deadline()).await;
+                let outcome = node.transactions.propose(token, command, node.deadline()).await;
                 matches!(outcome, Ok(Outcome::Written(_))).then_some(())
             });
             if asked.await.ok().flatten().is_some() {
@@ -466,7 +468,7 @@ async fn switch(world: &World, home: u64, specification: &str) {
     switched.expect("the stream is switched in the end");
     let is_settled = || {
         let leader = world.leader().and_then(|leader| world.node(leader));
-        leader.is_some_and(|node| node.catalog().unfinished().is_empty())
+        leader.is_some_and(|node| node.catalog.installed().unfinished().is_empty())
     };
     while !is_settled() {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -498,7 +500,7 @@ async fn switched_on_and_off() {
     let ((recorded, unrecorded), ()) = futures::join!(client, harm(&world, &stopped));
     equal_replicas(&world).await;
     let node = world.node(world.some_leader().await).expect("it leads");
-    let streams = node.catalog().streams(Some(TABLE));
+    let streams = node.catalog.installed().streams(Some(TABLE));
     assert_eq!(streams.len(), ROUNDS, "{streams:?}");
     assert!(streams.is_sorted_by(|one, other| one.id.since_ms < other.id.since_ms));
     for (stream, acknowledged) in streams.iter().zip(&recorded) {

@@ -106,7 +106,7 @@ pub(super) async fn harm(world: &World, stopped: &AtomicBool) {
         match chance_below(3) {
             0 => {
                 if let Some(node) = world.node(leader) {
-                    drop(world.machine(leader).scope(node.system().group().transfer(other)).await);
+                    drop(world.machine(leader).scope(node.router.system().group().transfer(other)).await);
                 }
             }
             1 => {
@@ -132,7 +132,7 @@ async fn settled(world: &World) -> Result<(), String> {
             wrong.clear();
             for id in 1..=3 {
                 let node = world.node(id).expect("all is mended");
-                wrong += &format!("{:?}{:?}", node.catalog().unfinished(), faults(&*node));
+                wrong += &format!("{:?}{:?}", node.catalog.installed().unfinished(), faults(&*node));
             }
             if wrong == "[][]".repeat(3) {
                 return;
@@ -194,7 +194,7 @@ fn every_node_describes_what_any_node_created() {
             }
         }
         let names: BTreeSet<String> =
-            (1..=3).map(|id| world.node(id).unwrap().catalog().table_names(None, 9).join(",")).collect();
+            (1..=3).map(|id| world.node(id).unwrap().catalog.installed().table_names(None, 9).join(",")).collect();
         assert_eq!(names.len(), 1, "{names:?}");
         for asked in 1..=3 {
             let listed = ask(&world, asked, Operation::ListTables, "{}").await.unwrap();

@@ -126,7 +126,7 @@ impl World {
     /// The highest physical part, in milliseconds since 1970, of what the running nodes' shards may have stamped.
     pub fn ceiling_ms(&self) -> u64 {
         let nodes = self.nodes.lock();
-        let shards = nodes.values().flat_map(|node| node.shards.iter());
+        let shards = nodes.values().flat_map(|node| node.router.shards.iter());
         shards.map(|shard| shard.group().published().ceiling().physical_ms()).max().unwrap_or(0)
     }
 
@@ -276,7 +276,7 @@ impl World {
                 let change = change.clone();
                 let changing = self.machine(asked).spawn(async move {
                     let deadline = Deadline::after::<SimEnv>(CHANGE_MAX);
-                    node.change_members(&change, deadline).await
+                    node.cluster.change_members(&change, deadline).await
                 });
                 match changing.await {
                     Ok(Ok(())) => return,
@@ -292,7 +292,7 @@ impl World {
     /// Hands the leadership of a shard to this node, if it can be.
     pub async fn transfer(&self, shard: u32, target: u64) {
         let leading = |node: &Arc<Node<SimEnv>>| {
-            let shard = node.shard(ShardId(shard)).ok()?;
+            let shard = node.router.shard(ShardId(shard)).ok()?;
             shard.group().lease().leading_term().map(|_| Arc::clone(shard.group()))
         };
         let found = self.nodes.lock().iter().find_map(|(id, node)| leading(node).map(|group| (*id, group)));
@@ -306,7 +306,7 @@ impl World {
     pub fn snapshots(&self) -> u64 {
         let nodes = self.nodes.lock();
         let count = |node: &Arc<Node<SimEnv>>| -> u64 {
-            node.shards.iter().map(|shard| shard.group().snapshots_installed()).sum()
+            node.router.shards.iter().map(|shard| shard.group().snapshots_installed()).sum()
         };
         nodes.values().map(count).sum()
     }
@@ -315,7 +315,7 @@ impl World {
     pub fn leader(&self) -> Option<u64> {
         let nodes = self.nodes.lock();
         let leading = nodes.iter().filter_map(|(id, node)| {
-            let term = node.system().group().lease().leading_term()?;
+            let term = node.router.system().group().lease().leading_term()?;
             Some((term, *id))
         });
         leading.max().map(|(_, id)| id)
@@ -387,13 +387,13 @@ impl World {
             let node = self.node(leader).expect("it leads");
             let command = DdlCommand::CreateTable(Box::new(table.clone()));
             let deadline = node.deadline();
-            let created = self.machine(leader).scope(node.propose_ddl(command, deadline)).await;
+            let created = self.machine(leader).scope(node.catalog.change(command, deadline)).await;
             if created.is_ok() {
                 break;
             }
         }
         let installed = async {
-            while !self.nodes.lock().values().all(|node| node.catalog().table(TABLE).is_some()) {
+            while !self.nodes.lock().values().all(|node| node.catalog.installed().table(TABLE).is_some()) {
                 tokio::time::sleep(LOOK).await;
             }
         };
@@ -403,7 +403,7 @@ impl World {
     /// How far each replica has applied each of its shards, and a hash of everything that it has in its state store.
     pub fn replicas(&self) -> Vec<(Vec<u64>, u64)> {
         let applied = |node: &Arc<Node<SimEnv>>| {
-            node.shards.iter().map(|shard| shard.group().published().applied_next()).collect()
+            node.router.shards.iter().map(|shard| shard.group().published().applied_next()).collect()
         };
         self.nodes.lock().values().map(|node| (applied(node), hash(node))).collect()
     }

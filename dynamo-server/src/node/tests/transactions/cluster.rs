@@ -16,8 +16,8 @@ use super::{
 };
 use crate::env::sim::{SimEnv, SimNetwork, SimNode, run};
 use crate::env::{Env, Storage, Task};
-use crate::node::transaction::{Step, set_trap};
 use crate::node::{ClusterOptions, Node, NodeOptions};
+use crate::transaction::{Step, set_trap};
 
 pub(super) const NODES: u64 = 3;
 
@@ -88,7 +88,7 @@ impl Machines {
         let coordinator = self.machines[&FIRST].spawn(async move {
             let plan = transaction(&first, &new, None);
             let token = plan.writes[0].token;
-            drop(first.propose(token, command(plan), first.deadline()).await);
+            drop(first.transactions.propose(token, command(plan), first.deadline()).await);
         });
         while !is_reached.get() {
             tokio::time::sleep(Duration::from_micros(100)).await;
@@ -99,8 +99,8 @@ impl Machines {
 
 pub(super) async fn create_table(node: &Node<SimEnv>) {
     // Nobody may lead yet.
-    while node.catalog().table(TABLE).is_none() {
-        drop(node.propose_ddl(create_command(), node.deadline()).await);
+    while node.catalog.installed().table(TABLE).is_none() {
+        drop(node.catalog.change(create_command(), node.deadline()).await);
         SimEnv::sleep(LOOK).await;
     }
 }
@@ -161,7 +161,7 @@ fn a_read_through_another_node_ends_what_it_waits_for() {
         tokio::time::sleep(Duration::from_secs(60)).await;
         let _coordinator = machines.catch_at(Step::BeforeDecide, first, &ids).await;
         set_trap(None);
-        let leads = |id: u64, shard: usize| nodes[&id].shards[shard].group().lease().leading_term().is_some();
+        let leads = |id: u64, shard: usize| nodes[&id].router.shards[shard].group().lease().leading_term().is_some();
         let pairs = (1..=NODES).flat_map(|id| (0..ids.len()).map(move |shard| (id, shard)));
         let (id, shard) = pairs.into_iter().find(|(id, shard)| !leads(*id, *shard)).expect("nobody leads everything");
         let body = machines.machines[&id].scope(get(&nodes[&id], &ids[shard])).await.expect("within the deadline");

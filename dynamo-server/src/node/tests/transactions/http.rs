@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use crate::env::TokioEnv;
 use crate::guard::tests::rig::{Answer, DEADLINE, Rig, TABLE, get, send, transact_get};
 use crate::node::Node;
-use crate::node::transaction::{Step, set_trap};
+use crate::transaction::{Step, set_trap};
 
 const SHARDS: u32 = 4;
 

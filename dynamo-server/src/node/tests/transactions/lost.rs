@@ -13,7 +13,7 @@ use super::{
 };
 use crate::env::Env;
 use crate::env::sim::{SimEnv, SimNode, run};
-use crate::node::transaction::{Step, set_trap};
+use crate::transaction::{Step, set_trap};
 
 /// After this a transaction that nothing happens to has left nothing behind.
 const REST: Duration = Duration::from_secs(1);
@@ -69,14 +69,15 @@ fn a_shard_that_cannot_be_reached_holds_up_only_what_needs_it() {
                         let actions = [put_action(&ids[home], "1"), put_action(&ids[2], "1")];
                         let plan = transaction(&node, &actions, None);
                         let first = plan.writes[0].token;
-                        hung.push(node.propose(first, command(plan), node.deadline()));
+                        hung.push(node.transactions.propose(first, command(plan), node.deadline()));
                     }
                 }
                 assert!(futures::future::join_all(hung).await.iter().all(Result::is_err));
                 set_trap(None);
-                let prepared = |shard: usize| node.shards[shard].group().published().transactions().prepared.len();
+                let prepared =
+                    |shard: usize| node.router.shards[shard].group().published().transactions().prepared.len();
                 assert_eq!([STUCK, 2, FREE].map(prepared), [OF_EACH, 2 * OF_EACH, OF_EACH]);
-                let held = node.shards[STUCK].hold().await;
+                let held = node.router.shards[STUCK].hold().await;
                 // One time-out each, one after the other, would take forty seconds of this for the stuck shard alone.
                 SimEnv::sleep(Duration::from_secs(12)).await;
                 assert_eq!([STUCK, 2, FREE].map(prepared), [OF_EACH, OF_EACH, 0]);
@@ -103,7 +104,7 @@ async fn lose_a_coordinator(node: &crate::node::Node<SimEnv>, step: Step, shards
     let new: Vec<String> = ids.iter().map(|id| put_action(id, "new")).collect();
     let plan = transaction(node, &new, Some(token));
     let first = plan.writes[0].token;
-    let answer = node.propose(first, command(plan), node.deadline()).await;
+    let answer = node.transactions.propose(first, command(plan), node.deadline()).await;
     SimEnv::sleep(SETTLED_AFTER).await;
 
     let is_committed = step >= Step::AfterDecide;
@@ -149,7 +150,7 @@ fn whichever_step_was_the_last_before_a_crash_the_next_life_finishes_it() {
                     let new: Vec<String> = ids.iter().map(|id| put_action(id, "new")).collect();
                     let plan = transaction(&node, &new, None);
                     let token = plan.writes[0].token;
-                    drop(node.propose(token, command(plan), node.deadline()).await);
+                    drop(node.transactions.propose(token, command(plan), node.deadline()).await);
                     ids
                 })
                 .await;
@@ -181,7 +182,7 @@ fn whichever_step_was_the_last_before_a_crash_the_next_life_does_it_once() {
                     catch_at(step);
                     let plan = transaction(&node, &add_all(&ids), Some(&token));
                     let first = plan.writes[0].token;
-                    drop(node.propose(first, command(plan), node.deadline()).await);
+                    drop(node.transactions.propose(first, command(plan), node.deadline()).await);
                     (ids, token)
                 })
                 .await;

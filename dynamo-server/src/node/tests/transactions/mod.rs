@@ -64,19 +64,19 @@ fn create_command() -> DdlCommand {
 
 /// Creates the table of the tests on every shard.
 async fn create_table<E: Env>(node: &Node<E>) {
-    match node.propose_ddl(create_command(), node.deadline()).await {
+    match node.catalog.change(create_command(), node.deadline()).await {
         Ok(DdlOutcome::Created(_)) => {}
         other => panic!("no table: {other:?}"),
     }
-    while node.catalog().table(TABLE).is_none() {
+    while node.catalog.installed().table(TABLE).is_none() {
         E::sleep(Duration::from_millis(5)).await;
     }
 }
 
 /// An item on each shard, in the order of the shards: `name` and a number.
 fn one_on_each_shard<E: Env>(node: &Node<E>, name: &str) -> Vec<String> {
-    let table = node.catalog().table(TABLE).expect("the table was created");
-    let shard = |id: &str| node.shard_of(token_of(table.id.0, &[KeyPart::S(id)])).id().0;
+    let table = node.catalog.installed().table(TABLE).expect("the table was created");
+    let shard = |id: &str| node.router.shard_of(token_of(table.id.0, &[KeyPart::S(id)])).id().0;
     let found = |wanted| (0..).map(|number| format!("{name}{number}")).find(|id| shard(id) == wanted);
     (0..SHARDS).map(|wanted| found(wanted).expect("every shard has keys")).collect()
 }
@@ -84,14 +84,14 @@ fn one_on_each_shard<E: Env>(node: &Node<E>, name: &str) -> Vec<String> {
 /// A client token that lives on this shard: `name` and a number.
 fn token_on<E: Env>(node: &Node<E>, shard: u32, name: &str) -> String {
     let mut tokens = (0..).map(|number| format!("{name}{number}"));
-    let is_there = |token: &String| node.shard_of(client_token_home(token)).id().0 == shard;
+    let is_there = |token: &String| node.router.shard_of(client_token_home(token)).id().0 == shard;
     tokens.find(is_there).expect("every shard has tokens")
 }
 
 async fn propose<E: Env>(node: &Node<E>, plan: WritePlan) -> Result<Result<Vec<u8>, ApiError>, ShardError> {
     let mut outcomes: Vec<Result<Outcome, ApiError>> = Vec::new();
     for write in plan.writes {
-        outcomes.push(Ok(node.propose(write.token, write.command, node.deadline()).await?));
+        outcomes.push(Ok(node.transactions.propose(write.token, write.command, node.deadline()).await?));
     }
     Ok(plan.reply.render(outcomes))
 }
@@ -101,7 +101,7 @@ fn transaction<E: Env>(node: &Node<E>, actions: &[String], token: Option<&str>) 
     let token = token.map_or(String::new(), |token| format!(r#","ClientRequestToken":"{token}""#));
     let request = format!(r#"{{"TransactItems":[{}]{token},"ReturnConsumedCapacity":"TOTAL"}}"#, actions.join(","));
     let input = TransactWriteItemsInput::from_json(request.as_bytes()).unwrap();
-    dynamo_engine::plan::transact_write_items::plan(input, &*node.catalog()).unwrap()
+    dynamo_engine::plan::transact_write_items::plan(input, &*node.catalog.installed()).unwrap()
 }
 
 /// The one command of a transaction.
@@ -156,7 +156,7 @@ fn check_action(id: &str, value: &str) -> String {
 async fn put<E: Env>(node: &Node<E>, id: &str, value: &str) -> Result<Result<Vec<u8>, ApiError>, ShardError> {
     let request = format!(r#"{{"TableName":"{TABLE}","Item":{{"id":{{"S":"{id}"}},"value":{{"S":"{value}"}}}}}}"#);
     let input = PutItemInput::from_json(request.as_bytes()).unwrap();
-    propose(node, dynamo_engine::plan::put_item::plan(input, &*node.catalog()).unwrap()).await
+    propose(node, dynamo_engine::plan::put_item::plan(input, &*node.catalog.installed()).unwrap()).await
 }
 
 /// The values of these items as they are applied, past the guard.
@@ -167,7 +167,7 @@ fn values<E: Env>(node: &Node<E>, ids: &[String]) -> Vec<Option<String>> {
 /// What is left of transactions on all shards: prepares and records.
 fn left_behind<E: Env>(node: &Node<E>) -> (usize, usize) {
     let mut left = (0, 0);
-    for shard in &node.shards {
+    for shard in &node.router.shards {
         let open = shard.group().published().transactions();
         left.0 += open.prepared.len();
         left.1 += open.decisions.len();
@@ -176,5 +176,5 @@ fn left_behind<E: Env>(node: &Node<E>) -> (usize, usize) {
 }
 
 fn locks<E: Env>(node: &Node<E>) -> u64 {
-    node.shards.iter().map(|shard| shard.group().published().locks()).sum()
+    node.router.shards.iter().map(|shard| shard.group().published().locks()).sum()
 }

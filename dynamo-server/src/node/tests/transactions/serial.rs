@@ -34,7 +34,7 @@ use super::{SETTLED_AFTER, SHARDS, create_table, left_behind, start};
 use crate::env::Env;
 use crate::env::sim::{SimEnv, SimNode, chance_below, run};
 use crate::node::Node;
-use crate::node::transaction::{ignore_locks, set_trap};
+use crate::transaction::{ignore_locks, set_trap};
 
 const KEYS: u64 = 8;
 const CLIENTS: usize = 8;
@@ -110,14 +110,14 @@ fn id_of(key: u64) -> String {
 }
 
 fn target(node: &Node<SimEnv>, key: u64) -> (Token, Vec<u8>) {
-    let table = node.catalog().table(TABLE).expect("it was created");
+    let table = node.catalog.installed().table(TABLE).expect("it was created");
     let id = id_of(key);
     let parts = [KeyPart::S(&id)];
     (token_of(table.id.0, &parts), row_key(table.id.0, &parts, &[]))
 }
 
 fn write(node: &Node<SimEnv>, key: u64, change: Change) -> ItemWrite {
-    let table = node.catalog().table(TABLE).expect("it was created");
+    let table = node.catalog.installed().table(TABLE).expect("it was created");
     let key = target(node, key).1;
     ItemWrite { table: table.id, schema_version: table.schema_version, key, condition: None, change }
 }
@@ -173,7 +173,7 @@ async fn transact(node: &Node<SimEnv>, record: &Record) {
     });
     let command = Command::Transact(Transaction { client_token, actions });
     let start = SimEnv::monotonic_ns();
-    let outcome = node.propose(target(node, keys[0]).0, command, node.deadline()).await;
+    let outcome = node.transactions.propose(target(node, keys[0]).0, command, node.deadline()).await;
     let steps = |found: &[WriteOutcome]| {
         let mut steps = Vec::new();
         for ((key, element), write) in keys.iter().zip(&appends).zip(found) {
@@ -200,7 +200,7 @@ async fn append_one(node: &Node<SimEnv>, record: &Record) {
     let command = Command::Write(write(node, key, append(element)));
     let start = SimEnv::monotonic_ns();
     let appended = Seen::Append { key, element };
-    let (action, end) = match node.propose(target(node, key).0, command, node.deadline()).await {
+    let (action, end) = match node.transactions.propose(target(node, key).0, command, node.deadline()).await {
         Ok(Outcome::Written(write)) => (vec![Seen::Read { key, list: list_in(write.old.as_ref()) }, appended], End::Ok),
         Ok(Outcome::Conflict) => (vec![appended], End::Failed),
         Ok(other) => panic!("{other:?}"),
@@ -226,9 +226,10 @@ async fn read_several(node: &Node<SimEnv>, record: &Record) {
         .collect();
     let request = format!(r#"{{"TransactItems":[{}]}}"#, gets.join(","));
     let input = TransactGetItemsInput::from_json(request.as_bytes()).unwrap();
-    let plan = dynamo_engine::plan::transact_get_items::plan(input, &*node.catalog()).unwrap();
+    let plan = dynamo_engine::plan::transact_get_items::plan(input, &*node.catalog.installed()).unwrap();
     let start = SimEnv::monotonic_ns();
-    let Ok(body) = node.read(plan, node.deadline()).await else { return };
+    let Ok(read) = node.reader.execute(plan, node.deadline()).await else { return };
+    let body = read.into_body();
     let body = String::from_utf8(body).unwrap();
     let mut steps = Vec::new();
     for key in keys {

@@ -18,7 +18,7 @@ use super::{
 use crate::env::Env;
 use crate::env::sim::{SimEnv, SimNode, chance_below, run};
 use crate::node::Node;
-use crate::node::transaction::{Step, set_trap};
+use crate::transaction::{Step, set_trap};
 
 /// What a client is told in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +169,7 @@ async fn lose_the_coordinators_machine(step: Step) {
     let plan = transaction(&first, &add_all(&ids), Some(&token));
     let coordinator = machines.machines[&FIRST].spawn(async move {
         let at = plan.writes[0].token;
-        drop(first.propose(at, command(plan), first.deadline()).await);
+        drop(first.transactions.propose(at, command(plan), first.deadline()).await);
     });
     while !is_reached.get() {
         tokio::time::sleep(Duration::from_micros(100)).await;

@@ -1,0 +1,140 @@
+//! Whether this node is fit to lead, and what it does where it is not.
+//!
+//! A leader whose disk does not answer is worse than one that is dead: it keeps its lease, everybody goes on asking it, and
+//! nothing that it takes is ever done. Raft does not notice, because heartbeats need no disk. So a task looks at the log's
+//! writer several times a second:
+//!
+//! ```text
+//!   oldest request older than DISK_WAIT_MAX ─▶ not electable; the followers are asked to take over
+//!   still led STEP_DOWN_AFTER later         ─▶ no more heartbeats: the followers elect one of theirs
+//!   the disk answers                        ─▶ electable, heartbeats
+//! ```
+//!
+//! Records that the store cannot read back, whoever has met them, are noted with their shard. A shard of which some are, is given
+//! up here, once this node leads it and a majority of others could go on with it; until then it serves what can be read, and the
+//! rest is an error of the request that wants it. Where it cannot be told whose they are, they are a complaint.
+//!
+//! It looks, too, whether the groups still run: a group of which only the Raft task has ended would otherwise be noticed by
+//! the next proposal, which a follower never gets.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::HAND_OVER_MAX;
+use super::health::Impairment;
+use crate::env::{Env, Tasks};
+use crate::raft::{AHEAD_MAX_MS, Wal};
+use crate::read::Reader;
+use crate::router::Router;
+
+/// How old the oldest request to the log may be. Longer than a disk takes that is only busy; shorter than what a request has
+/// by default, so that one which comes meanwhile is done by the next leader.
+pub const DISK_WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// How long the followers have to take over.
+const STEP_DOWN_AFTER: Duration = Duration::from_secs(1);
+
+/// How often is looked.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What keeps this node from leading.
+pub(crate) struct Fitness<E: Env> {
+    router: Arc<Router<E>>,
+    /// Its writer is watched.
+    wal: Wal<E>,
+    /// Reads may hang at the disk.
+    reader: Arc<Reader<E>>,
+    /// Leaderships are handed over beside the watch.
+    tasks: Arc<Tasks<E>>,
+    /// For how long the disk has not answered, in milliseconds; zero while it does, as far as that is too long.
+    stalled_ms: AtomicU64,
+}
+
+impl<E: Env> Fitness<E> {
+    /// That of a node.
+    pub(super) fn new(router: Arc<Router<E>>, wal: Wal<E>, reader: Arc<Reader<E>>, tasks: Arc<Tasks<E>>) -> Fitness<E> {
+        Fitness { router, wal, reader, tasks, stalled_ms: AtomicU64::new(0) }
+    }
+
+    /// Looks again and again.
+    pub(super) async fn watch(self: Arc<Self>) {
+        loop {
+            self.judge();
+            E::sleep(LOOK).await;
+        }
+    }
+
+    fn judge(&self) {
+        self.router.shards.iter().for_each(|shard| shard.group().check_running());
+        self.give_up_damaged();
+        let waits = self.wal.waits_for();
+        let stalled = if waits < DISK_WAIT_MAX { Duration::ZERO } else { waits };
+        let stalled_ms = u64::try_from(stalled.as_millis()).unwrap_or(u64::MAX);
+        let before_ms = self.stalled_ms.swap(stalled_ms, Ordering::Relaxed);
+        match (before_ms, stalled_ms) {
+            (0, 0) => return,
+            (0, _) => self.disk_stalls(),
+            (_, 0) => {
+                tracing::warn!(for_ms = before_ms, "the disk of the log answers again");
+                self.router.shards.iter().for_each(|shard| shard.group().set_fit(true));
+                return;
+            }
+            _ => {}
+        }
+        if stalled >= DISK_WAIT_MAX + STEP_DOWN_AFTER {
+            self.router.shards.iter().for_each(|shard| shard.group().fall_silent());
+        }
+    }
+
+    fn give_up_damaged(&self) {
+        for shard in self.router.led() {
+            if let Some(what) = shard.group().published().damage()
+                && shard.group().overview().can_do_without_leader()
+            {
+                let (group, what) = (Arc::clone(shard.group()), what.to_owned());
+                self.tasks.start(async move { group.give_up(what, HAND_OVER_MAX).await });
+            }
+        }
+    }
+
+    fn disk_stalls(&self) {
+        tracing::error!("the disk of the log does not answer: others are to lead what this node leads");
+        for shard in &self.router.shards {
+            let group = Arc::clone(shard.group());
+            group.set_fit(false);
+            self.tasks.start(async move { group.hand_over(HAND_OVER_MAX).await });
+        }
+    }
+
+    /// What makes this node unfit to lead, or its clock or disk something to look after.
+    pub(super) fn unfitness(&self) -> Vec<Impairment> {
+        let mut found = Vec::new();
+        let stalled_ms = self.stalled_ms.load(Ordering::Relaxed);
+        if stalled_ms > 0 {
+            let leads = self.router.shards.iter().any(|shard| shard.group().lease().leading_term().is_some());
+            found.push(Impairment::DiskStalled { for_s: stalled_ms / 1_000, leads });
+        }
+        let count = self.reader.runner().hanging();
+        if count > 0 {
+            let are_too_many = self.reader.runner().is_full_of_hanging();
+            found.push(Impairment::ReadsHang { count, are_too_many });
+        }
+        for shard in self.router.shards.iter().filter(|shard| shard.group().published().quarantine().is_none()) {
+            let damage = shard.group().published().damage();
+            found.extend(damage.map(|what| Impairment::Damaged { shard: Some(shard.id().0), what: what.to_owned() }));
+        }
+        let damage = self.router.damage();
+        found.extend(damage.map(|what| Impairment::Damaged { shard: None, what: what.to_owned() }));
+        let ahead_ms = self.router.wall_clocks.ahead_ms(E::wall_ms(), E::monotonic_ns()).unwrap_or(0);
+        if ahead_ms.unsigned_abs() > AHEAD_MAX_MS {
+            found.push(Impairment::ClockApart { ahead_ms });
+        }
+        found
+    }
+
+    /// For how long the disk of the log has not answered, where that is too long; in milliseconds.
+    pub(crate) fn disk_stalled_ms(&self) -> u64 {
+        self.stalled_ms.load(Ordering::Relaxed)
+    }
+}

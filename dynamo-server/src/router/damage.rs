@@ -1,0 +1,35 @@
+//! Records that the store cannot read back: whose they are, and who hears of it (see `cluster/fitness.rs`).
+
+use std::fmt::Display;
+
+use shard_router::ShardId;
+
+use super::Router;
+use crate::env::Env;
+
+impl<E: Env> Router<E> {
+    /// What cannot be read of the state, and nobody knows of which shard.
+    pub(crate) fn damage(&self) -> Option<&str> {
+        self.damage.get().map(String::as_str)
+    }
+
+    /// A task in the background cannot read what it has to of a shard. Damage is the shard's; a disk that does not answer is the
+    /// node's, which stops.
+    pub(crate) fn background_read_failed(&self, shard: ShardId, what: &dyn Display, is_damage: bool) {
+        match is_damage {
+            true => self.note_damage(Some(shard), &what.to_string()),
+            false => self.fault.raise(format!("shard {}: {what}", shard.0)),
+        }
+    }
+
+    /// Notes that records cannot be read, of this shard if it is known.
+    pub(crate) fn note_damage(&self, shard: Option<ShardId>, what: &str) {
+        match shard.and_then(|shard| self.shard(shard).ok()) {
+            Some(shard) => shard.group().published().note_damage(what),
+            None if self.damage.set(what.to_owned()).is_ok() => {
+                tracing::error!(what, "records of some shard cannot be read on this node: replace it");
+            }
+            None => {}
+        }
+    }
+}

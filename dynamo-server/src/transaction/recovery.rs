@@ -1,0 +1,217 @@
+//! Recovery of orphaned transactions: what coordinators left behind on the shards led here.
+//!
+//! A coordinator dies with its node. What it leaves is found by whoever leads the shards: a prepare without a decision
+//! (recorded as ABORT after a while), a prepare whose decision is recorded at home, a record that some shards have not
+//! carried out yet. Ages are counted from when this node saw something first, so no clock of another node matters.
+//!
+//! Recovering one asks other shards, and one that has no leader costs its whole time-out. So what is found is put into
+//! groups by the shards that must be asked ([`Route`]), and each group is worked on by itself: a few transactions at a
+//! time, until one fails; then the group rests. A shard that cannot be reached holds up those that need it and nobody else,
+//! and costs a few requests every few seconds however much waits for it.
+//!
+//! ```text
+//! shard 2 → home 1: ▪▪▪▪ ✗ (no leader) … rest … ▪▪▪▪ ✗ … rest …
+//! shard 2 → home 3: ▪▪▪▪▪▪▪▪▪▪▪▪▪▪▪▪ done
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dynamo_engine::apply::Outcome;
+use dynamo_engine::apply::two_phase::{Decision, PreparedTransaction};
+use dynamo_engine::command::{Command, Forget, Prepared, Resolve, TransactionId};
+use futures::future::{Either, join_all, select};
+use futures::stream::{self, FuturesUnordered, StreamExt};
+use hlc::Timestamp;
+use shard_router::ShardId;
+
+use super::{FINISH_MAX, Transactions};
+use crate::env::Env;
+use crate::router::Router;
+use crate::shard::{Deadline, Shard, ShardError};
+
+/// Time between two looks.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// What has been there for this long has nobody who cares for it. Aborting a transaction that is only slow does no
+/// harm but to it.
+const ABANDONED_AFTER: Duration = Duration::from_secs(3);
+
+/// Transactions of one group that are recovered in one go; the rest waits for the next.
+const GROUP_MAX: usize = 256;
+
+/// Transactions of one group that are recovered at the same time.
+const AT_ONCE_MAX: usize = 8;
+
+/// Groups that are worked on at the same time. More wait; one that fails makes room within [`FINISH_MAX`].
+const GROUPS_AT_ONCE_MAX: usize = 64;
+
+/// How long a group is left alone after a failure, which gives its place to others.
+const REST: Duration = Duration::from_secs(2);
+
+/// Something that is open, and since when this node knows.
+type Seen = BTreeMap<(ShardId, TransactionId, bool), u64>;
+
+/// The shard where something was found, and those that must be asked to recover it.
+type Route = (ShardId, BTreeSet<ShardId>);
+
+/// Something that was left behind.
+enum Orphan {
+    Prepared(Arc<PreparedTransaction>),
+    Decision(TransactionId, Arc<Decision>),
+}
+
+/// Looks after the shards.
+pub(super) async fn run<E: Env>(transactions: Arc<Transactions<E>>) {
+    let mut recovery = Recovery::default();
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        let mut look = std::pin::pin!(E::sleep(INTERVAL));
+        while !under_way.is_empty() {
+            match select(under_way.next(), look.as_mut()).await {
+                Either::Left((Some((route, is_done)), _)) => recovery.ended(route, is_done, E::monotonic_ns()),
+                Either::Left((None, _)) | Either::Right(_) => break,
+            }
+        }
+        look.await;
+        for (route, orphans) in recovery.look(&transactions.router) {
+            let transactions = &transactions;
+            under_way.push(async move {
+                let is_done = transactions.recover_all(route.0, orphans).await;
+                (route, is_done)
+            });
+        }
+    }
+}
+
+/// What is known between two looks.
+#[derive(Default)]
+struct Recovery {
+    seen: Seen,
+    busy: BTreeSet<Route>,
+    /// Until when a group rests.
+    resting: BTreeMap<Route, u64>,
+}
+
+impl Recovery {
+    /// The groups to be worked on from now on.
+    fn look<E: Env>(&mut self, router: &Router<E>) -> Vec<(Route, Vec<Orphan>)> {
+        let now_ns = E::monotonic_ns();
+        self.resting.retain(|_, until_ns| *until_ns > now_ns);
+        let (mut groups, mut open) = (BTreeMap::new(), Seen::new());
+        for shard in router.led() {
+            self.look_at_shard(router, shard, now_ns, &mut groups, &mut open);
+        }
+        self.seen = open;
+        let (busy, resting) = (&mut self.busy, &self.resting);
+        let mut begun = Vec::new();
+        for (route, orphans) in groups {
+            if busy.len() < GROUPS_AT_ONCE_MAX && !resting.contains_key(&route) && busy.insert(route.clone()) {
+                begun.push((route, orphans));
+            }
+        }
+        begun
+    }
+
+    fn look_at_shard<E: Env>(
+        &self,
+        router: &Router<E>,
+        shard: &Shard<E>,
+        now_ns: u64,
+        groups: &mut BTreeMap<Route, Vec<Orphan>>,
+        open: &mut Seen,
+    ) {
+        let mut is_old = |id, is_decision| {
+            let key = (shard.id(), id, is_decision);
+            let since_ns = self.seen.get(&key).copied().unwrap_or(now_ns);
+            open.insert(key, since_ns);
+            Duration::from_nanos(now_ns.saturating_sub(since_ns)) >= ABANDONED_AFTER
+        };
+        let mut put = |asked: BTreeSet<ShardId>, orphan| {
+            let group: &mut Vec<Orphan> = groups.entry((shard.id(), asked)).or_default();
+            if group.len() < GROUP_MAX {
+                group.push(orphan);
+            }
+        };
+        let transactions = shard.group().published().transactions();
+        for prepared in transactions.prepared.iter().filter(|prepared| is_old(prepared.id, false)) {
+            let home = router.shard_of(prepared.home).id();
+            put(BTreeSet::from([home]), Orphan::Prepared(Arc::clone(prepared)));
+        }
+        for (id, decision) in transactions.decisions.iter().filter(|(id, _)| is_old(*id, true)) {
+            let asked = match &**decision {
+                Decision::Committed { prepares, .. } => {
+                    prepares.iter().map(|prepared| router.shard_of(prepared.token).id()).collect()
+                }
+                Decision::Aborted { .. } => BTreeSet::new(),
+            };
+            put(asked, Orphan::Decision(*id, Arc::clone(decision)));
+        }
+    }
+
+    fn ended(&mut self, route: Route, is_done: bool, now_ns: u64) {
+        self.busy.remove(&route);
+        if !is_done {
+            self.resting.insert(route, now_ns.saturating_add(REST.as_nanos() as u64));
+        }
+    }
+}
+
+impl<E: Env> Transactions<E> {
+    /// Recovers a group of what was found on a shard, until one fails; whether none did.
+    async fn recover_all(&self, shard: ShardId, orphans: Vec<Orphan>) -> bool {
+        let Ok(shard) = self.router.shard(shard) else { return false };
+        let recoveries = stream::iter(orphans).map(|orphan| self.recover(shard, orphan));
+        let mut recoveries = std::pin::pin!(recoveries.buffer_unordered(AT_ONCE_MAX));
+        while let Some(result) = recoveries.next().await {
+            if let Err(error) = result {
+                tracing::debug!(shard = shard.id().0, %error, "a transaction left behind cannot be finished yet");
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn recover(&self, shard: &Arc<Shard<E>>, orphan: Orphan) -> Result<(), ShardError> {
+        match orphan {
+            Orphan::Prepared(prepared) => {
+                self.settle(shard, &prepared, true, Deadline::after::<E>(FINISH_MAX)).await.map(|_| ())
+            }
+            Orphan::Decision(id, decision) => self.finish(shard, id, &decision).await,
+        }
+    }
+
+    /// Has everybody carry out a recorded decision, and removes the record.
+    async fn finish(&self, home: &Arc<Shard<E>>, id: TransactionId, decision: &Decision) -> Result<(), ShardError> {
+        let deadline = Deadline::after::<E>(FINISH_MAX);
+        match decision {
+            Decision::Committed { at, prepares } => {
+                // All at once: one that cannot be reached keeps the record, and not the locks of the others.
+                let resolves = prepares.iter().map(|prepared| self.carry_out(id, prepared, *at, deadline));
+                join_all(resolves).await.into_iter().collect::<Result<(), ShardError>>()?;
+            }
+            // Only once it is over does the shard let the record go; until then there is nothing to do.
+            Decision::Aborted { deadline_ms } if self.router.hybrid_ms() <= *deadline_ms => return Ok(()),
+            Decision::Aborted { .. } => {}
+        }
+        self.router.propose_to(home, Command::Forget(Forget { id }), deadline).await?;
+        self.counters.recovered(decision);
+        Ok(())
+    }
+
+    /// Has one shard carry out a commit.
+    async fn carry_out(
+        &self,
+        id: TransactionId,
+        prepared: &Prepared,
+        at: Timestamp,
+        deadline: Deadline,
+    ) -> Result<(), ShardError> {
+        let resolve = Resolve { id, prepared: Some(prepared.ts), commit: Some(at) };
+        match self.router.propose_to(self.router.shard_of(prepared.token), Command::Resolve(resolve), deadline).await? {
+            Outcome::Resolved { .. } => Ok(()),
+            _ => Err(ShardError::Unknown),
+        }
+    }
+}
