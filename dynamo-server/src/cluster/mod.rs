@@ -161,7 +161,11 @@ impl<E: Env> Cluster<E> {
         match self.router.call_at::<R>(peer, anybody_there, ShardId(0), request, deadline).await {
             Called::Answer(answer) => Ok(answer),
             Called::Lost => Err("it did not answer in time".to_owned()),
-            Called::NotSent => Err("it cannot be reached".to_owned()),
+            // Whoever greets says why it refuses: programs without a common version, say.
+            Called::NotSent => Err(match self.router.inquire(peer, address, deadline.remaining::<E>()).await {
+                Ok(_) => "it cannot be reached".to_owned(),
+                Err(why) => format!("it cannot be reached: {why}"),
+            }),
         }
     }
 }

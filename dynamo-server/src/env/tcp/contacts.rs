@@ -45,7 +45,9 @@ impl Contacts {
             return;
         }
         match error {
-            LinkError::Hello(HelloError::Refused(_) | HelloError::RefusedThere(_)) => {
+            LinkError::Hello(
+                HelloError::Refused(_) | HelloError::RefusedThere(_) | HelloError::NoCommonVersion { .. },
+            ) => {
                 tracing::error!("node {peer} at {address} refuses this node: {reason}");
             }
             _ => tracing::warn!("node {peer} at {address} cannot be reached, trying on: {reason}"),

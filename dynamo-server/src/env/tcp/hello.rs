@@ -5,11 +5,21 @@
 //!          · called node (8) · called incarnation (8) · lane (1) · nonce (16) · settings
 //! answer   0 (1) · version (1) · cluster (16) · node (8) · incarnation (8) · shards (4) · has data (1) · standing (1)
 //!          · nonce (16) · settings · proof
-//!          or the reason of a refusal (1) · 0 (1)
+//!          or the reason of a refusal (1) · the newest version spoken here (1)
 //! proof    length (1) · HMAC over hello and answer
 //! end      0 (1), or the reason of a refusal (1)
 //! settings n (1) · (number (1) · value (8)) …
 //! ```
+//!
+//! *Versions.* Each program speaks a range of versions of this protocol, so that nodes can be upgraded one after the other: the
+//! caller names its range, and the answer names the newest version that both speak, which holds for the connection. Programs
+//! without a common one part with a line on both sides, and complain of each other in the cluster's status. A version is
+//! given up one release after its successor came; see `docs/decisions/mixed-builds.md`.
+//!
+//! | version | adds |
+//! |---|---|
+//! | 2 | settings, standing, the caller's incarnation |
+//! | 3 | probes of a leader that hears no quorum; a node of version 2 leaves them unanswered |
 //!
 //! All numbers are little endian. The caller speaks first and third. Both say which incarnation they are, and the caller
 //! which one it means: an acknowledgement or a vote of another disk under the same number must never be counted, so none
@@ -32,7 +42,28 @@ use super::secret::{PROOF_BYTES, Side};
 
 const MAGIC: [u8; 4] = *b"dynp";
 /// The versions of the protocol between nodes that this program speaks.
-const VERSIONS: (u8, u8) = (2, 2);
+const VERSIONS: Versions = Versions { oldest: 2, newest: 3 };
+
+/// A range of versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Versions {
+    oldest: u8,
+    newest: u8,
+}
+
+impl Versions {
+    /// The newest version that both speak.
+    fn common(self, other: Versions) -> Option<u8> {
+        let (oldest, newest) = (self.oldest.max(other.oldest), self.newest.min(other.newest));
+        (oldest <= newest).then_some(newest)
+    }
+}
+
+impl std::fmt::Display for Versions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} to {}", self.oldest, self.newest)
+    }
+}
 
 /// The lane of a caller that only asks.
 const INQUIRY: u8 = 4;
@@ -45,7 +76,7 @@ type Nonce = [u8; 16];
 /// Why a caller is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
-    #[error("it is no node, or speaks no version that is spoken here")]
+    #[error("it is no node, or speaks no version of the protocol that is spoken here ({VERSIONS})")]
     Protocol = 1,
     #[error("it belongs to another cluster")]
     OtherCluster = 2,
@@ -88,6 +119,11 @@ pub(super) enum HelloError {
     RefusedThere(u8),
     #[error("the other side does not prove that it knows the secret of the cluster")]
     Unproved,
+    #[error(
+        "no common version of the protocol between nodes: this program speaks {VERSIONS}, that one {newest_there} at most; \
+         upgrade the older one"
+    )]
+    NoCommonVersion { newest_there: u8 },
     #[error("the answer cannot be understood")]
     Garbled,
 }
@@ -162,7 +198,7 @@ impl<S: AsyncRead + Unpin> Heard<'_, S> {
 impl Hello {
     fn encode(&self, nonce: &Nonce, settings: &AgreedSettings) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
-        out.extend([VERSIONS.0, VERSIONS.1]);
+        out.extend([VERSIONS.oldest, VERSIONS.newest]);
         out.extend(self.cluster.to_le_bytes());
         out.extend(self.node.to_le_bytes());
         out.extend(self.incarnation.to_le_bytes());
@@ -174,12 +210,10 @@ impl Hello {
         out
     }
 
-    async fn read(heard: &mut Heard<'_, impl AsyncRead + Unpin>) -> Result<(Hello, AgreedSettings), HelloError> {
+    async fn read(heard: &mut Heard<'_, impl AsyncRead + Unpin>) -> Result<(Hello, AgreedSettings, u8), HelloError> {
         let magic = heard.take::<4>().await?;
-        let (from, to) = (heard.u8().await?, heard.u8().await?);
-        if magic != MAGIC || from > VERSIONS.1 || to < VERSIONS.0 {
-            return Err(Refusal::Protocol.into());
-        }
+        let spoken = Versions { oldest: heard.u8().await?, newest: heard.u8().await? };
+        let version = VERSIONS.common(spoken).filter(|_| magic == MAGIC).ok_or(Refusal::Protocol)?;
         let hello = Hello {
             cluster: u128::from_le_bytes(heard.take().await?),
             node: heard.u64().await?,
@@ -190,13 +224,13 @@ impl Hello {
         };
         heard.take::<16>().await?;
         let settings = heard.settings().await?.ok_or(Refusal::Protocol)?;
-        Ok((hello, settings))
+        Ok((hello, settings, version))
     }
 }
 
-fn encode_answer(introduction: &Introduction, nonce: &Nonce, settings: &AgreedSettings) -> Vec<u8> {
+fn encode_answer(version: u8, introduction: &Introduction, nonce: &Nonce, settings: &AgreedSettings) -> Vec<u8> {
     let me = &introduction.identity;
-    let mut out = vec![0, VERSIONS.1];
+    let mut out = vec![0, version];
     out.extend(me.cluster_id.to_le_bytes());
     out.extend(me.node_id.to_le_bytes());
     out.extend(me.incarnation.to_le_bytes());
@@ -208,9 +242,17 @@ fn encode_answer(introduction: &Introduction, nonce: &Nonce, settings: &AgreedSe
 }
 
 async fn read_answer(heard: &mut Heard<'_, impl AsyncRead + Unpin>) -> Result<Introduction, HelloError> {
-    let (reason, _version) = (heard.u8().await?, heard.u8().await?);
+    let (reason, version) = (heard.u8().await?, heard.u8().await?);
+    // Version 2 says 0 there, with any refusal.
+    if reason == Refusal::Protocol as u8 {
+        return Err(HelloError::NoCommonVersion { newest_there: version.max(2) });
+    }
     if reason != 0 {
         return Err(refusal_of(reason));
+    }
+    // Version 2 says its newest one, which is its only one.
+    if VERSIONS.common(Versions { oldest: version, newest: version }).is_none() {
+        return Err(HelloError::NoCommonVersion { newest_there: version });
     }
     let identity = Identity {
         cluster_id: u128::from_le_bytes(heard.take().await?),
@@ -292,22 +334,22 @@ pub(super) async fn welcome(
 ) -> Result<(Hello, Standing), HelloError> {
     let mut transcript = Vec::new();
     let heard = Hello::read(&mut Heard { stream, transcript: &mut transcript }).await;
-    let judged = heard.and_then(|(hello, settings)| {
+    let judged = heard.and_then(|(hello, settings, version)| {
         let introduction = host.introduce(hello.node, hello.incarnation);
         is_meant(&hello, &introduction.identity)?;
-        Ok((hello, settings, introduction))
+        Ok((hello, settings, version, introduction))
     });
-    let (hello, settings, introduction) = match judged {
+    let (hello, settings, version, introduction) = match judged {
         Ok(judged) => judged,
         Err(error) => {
             if let HelloError::Refused(refusal) = error {
-                stream.write_all(&[refusal as u8, 0]).await?;
+                stream.write_all(&[refusal as u8, VERSIONS.newest]).await?;
                 stream.flush().await?;
             }
             return Err(error);
         }
     };
-    let answer = encode_answer(&introduction, &rand::random(), &terms.settings);
+    let answer = encode_answer(version, &introduction, &rand::random(), &terms.settings);
     transcript.extend(&answer);
     stream.write_all(&answer).await?;
     write_proof(stream, terms, Side::Answerer, &transcript).await?;
@@ -487,7 +529,7 @@ pub(super) mod tests {
     #[tokio::test]
     async fn strangers_and_future_versions_are_refused() {
         let mut future = caller().encode(&[0; 16], &AgreedSettings::default());
-        (future[4], future[5]) = (3, 4);
+        (future[4], future[5]) = (VERSIONS.newest + 1, VERSIONS.newest + 2);
         let mut stranger = caller().encode(&[0; 16], &AgreedSettings::default());
         stranger[..4].copy_from_slice(b"GET ");
         let mut boaster = caller().encode(&[0; 16], &AgreedSettings::default());
@@ -497,6 +539,45 @@ pub(super) mod tests {
             there.write_all(&bytes).await.unwrap();
             let refused = welcome(&mut here, &Host::default(), &terms(None)).await;
             assert!(matches!(refused, Err(HelloError::Refused(Refusal::Protocol))));
+        }
+    }
+
+    /// What is answered to a caller that speaks these versions: the first two bytes, a reason and a version.
+    async fn answered(oldest: u8, newest: u8) -> [u8; 2] {
+        let mut hello = caller().encode(&[0; 16], &AgreedSettings::default());
+        (hello[4], hello[5]) = (oldest, newest);
+        let (mut here, mut there) = tokio::io::duplex(1024);
+        there.write_all(&hello).await.unwrap();
+        let (host, terms) = (Host::default(), terms(None));
+        let talking = async {
+            let mut answer = [0; 2];
+            there.read_exact(&mut answer).await.unwrap();
+            drop(there);
+            answer
+        };
+        tokio::join!(welcome(&mut here, &host, &terms), talking).1
+    }
+
+    #[tokio::test]
+    async fn the_newest_common_version_is_spoken() {
+        let Versions { oldest, newest } = VERSIONS;
+        assert_eq!(answered(oldest, oldest).await, [0, oldest], "an older build");
+        assert_eq!(answered(oldest, newest).await, [0, newest]);
+        assert_eq!(answered(newest, newest + 5).await, [0, newest], "a newer build");
+        let refused = [Refusal::Protocol as u8, newest];
+        assert_eq!(answered(newest + 1, newest + 5).await, refused, "too new");
+        assert_eq!(answered(1, oldest - 1).await, refused, "too old");
+    }
+
+    #[tokio::test]
+    async fn a_caller_is_told_that_there_is_no_common_version() {
+        for answer in [[Refusal::Protocol as u8, 9], [0, 9]] {
+            let (mut here, mut there) = tokio::io::duplex(1024);
+            there.write_all(&answer).await.unwrap();
+            let refused = greet(&mut here, &caller(), &terms(None)).await.unwrap_err();
+            let expected = "no common version of the protocol between nodes: this program speaks 2 to 3, that one 9 at most; \
+                            upgrade the older one";
+            assert_eq!(refused.to_string(), expected);
         }
     }
 
@@ -514,10 +595,10 @@ pub(super) mod tests {
     #[test]
     fn golden_bytes() {
         let settings = AgreedSettings::default().with(1, 0x0102);
-        let expected = b"dynp\x02\x02\x09\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x16\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x0b\0\0\0\0\0\0\0\x01\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x01\x01\x02\x01\0\0\0\0\0\0";
+        let expected = b"dynp\x02\x03\x09\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x16\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x0b\0\0\0\0\0\0\0\x01\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x01\x01\x02\x01\0\0\0\0\0\0";
         assert_eq!(caller().encode(&[5; 16], &settings), expected);
         let introduction = Introduction { identity: me(), has_data: true, standing: Standing::Stranger };
         let expected = b"\0\x02\x09\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x0b\0\0\0\0\0\0\0\x10\0\0\0\x01\x03\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\x05\0";
-        assert_eq!(encode_answer(&introduction, &[5; 16], &AgreedSettings::default()), expected);
+        assert_eq!(encode_answer(2, &introduction, &[5; 16], &AgreedSettings::default()), expected);
     }
 }
