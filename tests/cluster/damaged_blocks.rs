@@ -132,6 +132,7 @@ async fn others_serve_what_a_leader_cannot_read() {
         Some(status(&fleet, other).await).filter(|said| said.contains("stands still at what lies here of it"))
     })
     .await;
+    assert!(!fleet.log(rotten).contains("RaftMsg"), "a line for each message:\n{}", fleet.log(rotten));
     assert!(fleet.is_up(rotten) && !said.contains("stopped"), "{said}");
     assert!(!fleet.shards(rotten).await.first().is_some_and(|view| view.leads));
 }

@@ -17,6 +17,7 @@ use openraft::{Config, Raft, ReadPolicy, ServerState, SnapshotPolicy};
 use ordered_kv::StateStore;
 use raft_log::{Log, LogError};
 use shard_router::{ShardId, ShardMap};
+use tokio::sync::{RwLock, RwLockReadGuard};
 
 use super::applied::{StateError, persisted_applied};
 use super::incoming::Incoming;
@@ -285,6 +286,8 @@ pub struct Group<E: Env> {
     staging: Arc<Staging>,
     /// What this node's wall time is worth.
     wall_clocks: Arc<WallClocks>,
+    /// Shared by those who wait for an answer of openraft's, which writes an error line for each that it leaves without one.
+    calls: RwLock<()>,
     /// Raised when the node must stop.
     fault: FaultSignal,
 }
@@ -340,7 +343,7 @@ impl<E: Env> Group<E> {
         }
         let staging = Arc::new(Staging::new(Arc::clone(&context.state)));
         let fault = context.fault.clone();
-        Ok(Group { shard, map, raft, log, lease, published, staging, wall_clocks, fault })
+        Ok(Group { shard, map, raft, log, lease, published, staging, wall_clocks, calls: RwLock::default(), fault })
     }
 
     /// Gives a new group its first members. Nothing happens to a group that has some already.
@@ -452,11 +455,18 @@ impl<E: Env> Group<E> {
         ProposeError::Stopped
     }
 
+    /// To be held while an answer of openraft's is waited for; `None` once the group is being stopped.
+    pub(super) async fn call(&self) -> Option<RwLockReadGuard<'_, ()>> {
+        let call = self.calls.read().await;
+        (!self.published.is_stopping()).then_some(call)
+    }
+
     /// Confirms with a quorum that this node leads, and gives the index that a read must wait for.
     ///
     /// # Errors
     /// When the leadership is not confirmed.
     pub async fn read_index(&self) -> Result<u64, ReadIndexError> {
+        let Some(_call) = self.call().await else { return Err(ReadIndexError::Stopped) };
         match self.raft.get_read_log_id(ReadPolicy::ReadIndex).await {
             Ok((read, _)) => Ok(read.log_id().index()),
             Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward))) => {
@@ -623,6 +633,7 @@ impl<E: Env> Group<E> {
         let quarantine = Quarantine::Data(why);
         tracing::error!(shard = self.shard.0, %quarantine, "the shard stands still on this node: others serve it");
         self.published.set_quarantine(quarantine);
+        let _none_under_way = E::timeout(CALLS_MAX, self.calls.write()).await;
         drop(self.raft.shutdown().await);
     }
 
@@ -636,11 +647,16 @@ impl<E: Env> Group<E> {
         self.published.set_stopping();
         self.lease.shut_down();
         self.staging.close();
+        // Those that hang, at a disk say, are not waited for.
+        let _none_under_way = E::timeout(CALLS_MAX, self.calls.write()).await;
         if let Err(error) = self.raft.shutdown().await {
             tracing::warn!(shard = self.shard.0, %error, "a group did not stop in order");
         }
     }
 }
+
+/// How long a stopping group waits for calls of openraft's to be answered: messages of peers, as a rule.
+const CALLS_MAX: Duration = Duration::from_millis(500);
 
 /// How much later than the one before it each voter stands for election: longer than an election takes where nothing is wrong
 /// but that the leader is silent, so that the next one has heard of it.

@@ -68,8 +68,7 @@ impl<E: Env> Group<E> {
     /// # Errors
     /// When there is no answer; the peer then hears nothing, as if the message had been lost.
     pub async fn serve(&self, caller: Caller, request: &Bytes) -> Result<Bytes, ServeError> {
-        // Its Raft task is about to go, and would write a line about each message. (One that stands still still learns from
-        // messages whom to ask.)
+        // Its Raft task is about to go, and would write a line about each message.
         if self.published().is_stopping() {
             return Err(ServeError::Stopped);
         }
@@ -82,6 +81,22 @@ impl<E: Env> Group<E> {
         if !self.may_hear(caller, &request) {
             return Err(ServeError::OtherIncarnation(caller.node));
         }
+        if self.published().quarantine().is_some() {
+            // Its Raft task is gone, and would be missed with an error line for each message. Whom to ask is learned.
+            if let Message::Append(request, _) = &request {
+                self.promise_to(&request.vote);
+            }
+            return Err(ServeError::Stopped);
+        }
+        // A snapshot's own task installs it, which nobody waits for here when the group stops.
+        let call =
+            if let Message::Snapshot(_) = request { None } else { Some(self.call().await.ok_or(ServeError::Stopped)?) };
+        let answer = self.answer(request).await;
+        drop(call);
+        answer
+    }
+
+    async fn answer(&self, request: Message<E>) -> Result<Bytes, ServeError> {
         match request {
             Message::Append(request, word) => self.serve_append(request, word).await,
             Message::Vote(request) => {
@@ -95,8 +110,6 @@ impl<E: Env> Group<E> {
                 let response = self.raft().handle_transfer_leader(request).await.map_err(|_| ServeError::Stopped)?;
                 Ok(message::encode_transfer_response::<E>(&response))
             }
-            // One that stands still acknowledges nothing: its leader must not count on it.
-            Message::Probe if self.published().quarantine().is_some() => Err(ServeError::Stopped),
             Message::Probe => Ok(message::encode_probe_response()),
             Message::Snapshot(message) => Ok(self.serve_snapshot(message).await?.encode()),
         }
