@@ -14,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::dynamodb_local::{self, Files};
 use crate::config::{Cli, ClusterConfig, Command, Config, JoinRequest};
+use crate::env::{Env, TokioEnv};
 use crate::threads::Threads;
 use crate::{Server, cluster, descriptors, healthcheck, log_output, skip_entry};
 
@@ -173,7 +174,7 @@ async fn run_server(config: Config, threads: Threads) -> ExitCode {
         if let Some(reason) = server.node().health().first_hindrance() {
             info!("{program} listens on {}, {place}; not ready yet: {reason}", server.endpoint_url());
             while !server.node().health().is_ready() {
-                tokio::time::sleep(READY_LOOK).await;
+                TokioEnv::sleep(READY_LOOK).await;
             }
         }
         info!("{program} ready on {}, {place}", server.endpoint_url());
@@ -189,7 +190,7 @@ async fn run_server(config: Config, threads: Threads) -> ExitCode {
         () = server.stop() => {}
         _ = terminate.recv() => leave("a second SIGTERM"),
         _ = interrupt.recv() => leave("a second SIGINT"),
-        () = tokio::time::sleep(STOP_MAX) => leave("the disk, or a peer, takes too long"),
+        () = TokioEnv::sleep(STOP_MAX) => leave("the disk, or a peer, takes too long"),
     }
     info!("stopped");
     ExitCode::SUCCESS

@@ -216,14 +216,14 @@ async fn a_stranger_on_the_port_for_peers_changes_nothing() {
     };
     assert!(ask(Status::KIND, Vec::new()).await);
     let mut add = Vec::new();
-    (&MemberChange::AddLearner { node: 9, member: Member::new("h:9", 5) }).encode(&mut add);
+    MemberChange::AddLearner { node: 9, member: Member::new("h:9", 5) }.encode(&mut add);
     assert!(!ask(ChangeMembers::KIND, add).await);
     for kind in [Propose::KIND, Fetch::KIND, ReadIndex::KIND, Transfer::KIND, PauseBalancing::KIND] {
         assert!(!ask(kind, vec![0; 16]).await, "kind {kind}");
     }
     // It may ask for itself, and for nobody else.
     let mut promote = Vec::new();
-    (&JoinRequest::Promote { node: 1 }).encode(&mut promote);
+    JoinRequest::Promote { node: 1 }.encode(&mut promote);
     assert!(ask(Join::KIND, promote).await, "it is told that it may not");
     assert_eq!(node.router.members().iter().count(), 1);
     node.shutdown().await;
