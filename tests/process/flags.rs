@@ -96,8 +96,8 @@ async fn healthcheck_tells_ready_from_absent() {
 fn wrong_settings_are_refused_with_a_reason() {
     for (arguments, reason) in [
         (&["--shards", "0"][..], "shard"),
-        (&["--node-id", "4", "--peers", "1=127.0.0.1:7001"], "not among the peers"),
-        (&["--node-id", "1"], "peers is missing"),
+        (&["--node-id", "4", "--peers", "1=127.0.0.1:7001"], "not among the --peers"),
+        (&["--node-id", "1"], "--peers is missing"),
         (&["--in-memory", "--data-dir", "x"], "exclude"),
         (&["--config", "/nonexistent/file"], "/nonexistent/file"),
         (&["--port", "hundred"], "--port"),
