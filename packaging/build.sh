@@ -9,8 +9,17 @@ packages="$target/packages"
 mkdir -p "$packages"
 # DYNAMO_SERVER_BUILT names a folder where dynamo-server and packaging were built already.
 bin=${DYNAMO_SERVER_BUILT:-}
+# fold: the flag by which the linker keeps one of several functions that are equal, where it knows how; Rust's own on x86-64 does.
+fold() {
+    local flag=-Clink-arg=-Wl,--icf=all scratch
+    scratch=$(mktemp -d)
+    ! echo 'fn main() {}' | rustc "$flag" -o "$scratch/program" - 2>/dev/null || printf '%s' "$flag"
+    rm -rf "$scratch"
+}
 if [ -z "$bin" ]; then
-    cargo build --release --locked -p dynamo-server -p packaging --bins
+    cargo build --release --locked -p packaging --bins
+    # shellcheck disable=SC2046  # a word or none
+    cargo rustc --release --locked -p dynamo-server --bin dynamo-server -- $(fold)
     bin="$target/release"
 fi
 binary="$bin/dynamo-server"
