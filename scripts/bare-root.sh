@@ -144,7 +144,7 @@ case_refused() {
 }
 
 # Waits for the first answer on port 8000, and until the second build is done.
-answer='for _ in $(seq 2400); do
+answer="for _ in \$(seq $(patience)); do"'
         if [ -e /tmp/second ] && exec 3<>/dev/tcp/127.0.0.1/8000; then printf "GET /health/ready HTTP/1.0\r\n\r\n" >&3; grep -q "200 OK" <&3 && exit 0; fi 2>/dev/null
         sleep 1
     done; exit 1'
