@@ -4,7 +4,7 @@
 
 /// From the bottom.
 const LAYERS: [&str; 17] = [
-    "ids", "cost", "context", "keyspace", "item", "ttl", "fault", "capacity", "catalog", "messages", "channel",
+    "ids", "cost", "context", "keyspace", "item", "ttl", "fault", "capacity", "catalog", "messages", "outbox",
     "command", "stream", "apply", "reply", "read", "plan",
 ];
 
