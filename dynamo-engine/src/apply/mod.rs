@@ -32,6 +32,8 @@ mod outbox;
 mod outcome;
 mod outcome_codec;
 mod overlay;
+#[cfg(test)]
+mod replica;
 mod state;
 mod stream;
 #[cfg(test)]

@@ -13,10 +13,11 @@ use ordered_kv::{Direction, KeyRange, Reader, StateStore, WriteBatch};
 use proptest::prelude::*;
 use shard_router::{ShardId, ShardMap, Token};
 
+use super::replica::Replica;
 use super::*;
 use crate::catalog::{IndexId, IndexState, KeyType, Projection, Stats, TableDescriptor, TableId, fixture};
 use crate::command::{BackfillStep, Change, ClientToken, Command, ItemWrite, Stamped, Transaction, request_hash};
-use crate::item::{ItemBody, ItemRef};
+use crate::item::ItemBody;
 use crate::keyspace::{KeyPart, RowKey, Space, global_index_key, id_prefix, local_index_key, row_key, token_of};
 
 const TABLE: u64 = 1;
@@ -49,65 +50,18 @@ fn key_of(item: &Item) -> Vec<u8> {
     row_key(TABLE, &[part("p")], &[part("s")])
 }
 
-/// One replica: a store and the state beside it.
-struct Replica {
-    store: MemoryState,
-    shard: ShardState,
-    clock: u64,
-    wall_ms: u64,
+/// A replica with this table.
+fn replica_of(table: &TableDescriptor) -> Replica {
+    let mut replica = Replica::new(ShardId(0), ShardMap::whole(), 1_000_000);
+    install(&mut replica, table.clone());
+    replica
 }
 
-impl Replica {
-    fn new(table: &TableDescriptor) -> Replica {
-        let mut shard = ShardState::new(ShardId(0), Arc::new(ShardMap::whole()));
-        let store = MemoryState::new();
-        let mut batch = WriteBatch::new();
-        batch.put(&crate::keyspace::local::installed(ShardId(0), table.id.0), &table.to_bytes());
-        store.write(&batch).unwrap();
-        shard.tables.insert(table.id, Arc::new(table.clone()));
-        Replica { store, shard, clock: 10, wall_ms: 1_000_000 }
-    }
-
-    fn install(&mut self, table: TableDescriptor) {
-        let mut batch = WriteBatch::new();
-        batch.put(&crate::keyspace::local::installed(ShardId(0), table.id.0), &table.to_bytes());
-        self.store.write(&batch).unwrap();
-        self.shard.tables.insert(table.id, Arc::new(table));
-    }
-
-    fn entry(&mut self, commands: Vec<Command>) -> Vec<Outcome> {
-        let stamp = |command| {
-            self.clock += 1;
-            Stamped { ts: Timestamp(self.clock), command }
-        };
-        let commands = commands.into_iter().map(stamp).collect();
-        let entry = Entry { stamped_ms: self.wall_ms, ceiling: Timestamp(self.clock + 1), commands };
-        let mut bytes = Vec::new();
-        entry.encode(&mut bytes);
-        let entry = Entry::decode(&bytes).expect("what was encoded is decoded");
-        let mut batch = WriteBatch::new();
-        let outcomes = apply_entry(&mut self.shard, &self.store, &mut batch, &entry).unwrap();
-        self.store.write(&batch).unwrap();
-        outcomes
-    }
-
-    fn one(&mut self, command: Command) -> Outcome {
-        self.entry(vec![command]).remove(0)
-    }
-
-    fn rows(&self, prefix: &[u8]) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        let mut cursor = self.store.cursor(KeyRange::prefix(prefix), Direction::Forward).unwrap();
-        let mut rows = BTreeMap::new();
-        while let Some((key, row)) = cursor.next().unwrap() {
-            rows.insert(key.to_vec(), row.to_vec());
-        }
-        rows
-    }
-
-    fn items(&self, space: Space, id: u64) -> BTreeMap<Vec<u8>, Item> {
-        let rows = self.rows(&id_prefix(space, id)).into_iter();
-        rows.map(|(key, row)| (key, ItemRef::parse(&row).unwrap().to_item().unwrap())).collect()
-    }
+fn install(replica: &mut Replica, table: TableDescriptor) {
+    let mut batch = WriteBatch::new();
+    batch.put(&crate::keyspace::local::installed(ShardId(0), table.id.0), &table.to_bytes());
+    replica.store.write(&batch).unwrap();
+    replica.shard.tables.insert(table.id, Arc::new(table));
 }
 
 fn write(key: Vec<u8>, condition: Option<Condition>, change: Change) -> ItemWrite {
@@ -330,7 +284,7 @@ proptest! {
     /// holds the same bytes; the state in memory is what loading gives.
     #[test]
     fn random_writes_agree_with_the_model(steps in steps(), group in 1..7usize) {
-        let (mut replica, mut twin) = (Replica::new(&table()), Replica::new(&table()));
+        let (mut replica, mut twin) = (replica_of(&table()), replica_of(&table()));
         let mut items = BTreeMap::new();
         for step in &steps {
             let expected = model_step(&mut items, step);
@@ -344,7 +298,7 @@ proptest! {
         }
         prop_assert_eq!(replica.shard.stats(TABLE), counted(&items));
         for entry in steps.chunks(group) {
-            twin.entry(entry.iter().map(command).collect());
+            twin.apply(entry.iter().map(command).collect());
         }
         prop_assert_eq!(replica.rows(b""), twin.rows(b""));
         prop_assert_eq!(&ShardState::load(&replica.store, ShardId(0), Arc::new(ShardMap::whole())).unwrap(), &replica.shard);
@@ -355,11 +309,11 @@ proptest! {
     fn a_backfill_between_writes_is_complete(before in steps(), during in steps(), rows in 1u32..4) {
         let mut without = table();
         let global = without.indexes.pop().unwrap();
-        let mut replica = Replica::new(&without);
-        replica.entry(before.iter().map(command).collect());
+        let mut replica = replica_of(&without);
+        replica.apply(before.iter().map(command).collect());
         let mut filling = table();
         filling.indexes[1] = crate::catalog::IndexDescriptor { state: IndexState::Backfilling, ..global };
-        replica.install(filling);
+        install(&mut replica, filling);
         let step = BackfillStep { table: TableId(TABLE), schema_version: 1, index: IndexId(GLOBAL), rows };
         let mut during = during.iter();
         loop {
@@ -377,12 +331,12 @@ proptest! {
 
 #[test]
 fn a_write_that_changes_nothing_writes_nothing() {
-    let mut replica = Replica::new(&table());
+    let mut replica = replica_of(&table());
     let a = item("x", 1, &[("v", AttributeValue::N(Number::parse("1.0").unwrap()))]);
     replica.one(put(&a));
     let before = replica.rows(&id_prefix(Space::Rows, TABLE));
     let again = item("x", 1, &[("v", n(1))]);
-    let outcomes = replica.entry(vec![
+    let outcomes = replica.apply(vec![
         put(&again),
         Command::Write(write(key_of(&a), None, Change::Update(update("REMOVE absent", &[])))),
         Command::Write(write(key_of(&item("y", 1, &[])), None, Change::Delete)),
@@ -394,7 +348,7 @@ fn a_write_that_changes_nothing_writes_nothing() {
 
 #[test]
 fn an_update_creates_the_item_with_its_key() {
-    let mut replica = Replica::new(&table());
+    let mut replica = replica_of(&table());
     let a = item("x", 1, &[]);
     replica.one(Command::Write(write(key_of(&a), None, Change::Update(Update::new(Vec::new())))));
     let b = item("y", 2, &[]);
@@ -406,7 +360,7 @@ fn an_update_creates_the_item_with_its_key() {
 
 #[test]
 fn index_costs_are_counted_by_the_row() {
-    let mut replica = Replica::new(&table());
+    let mut replica = replica_of(&table());
     let units = |outcome: Outcome| match outcome {
         Outcome::Written(write) => {
             write.index_writes.iter().map(|write| (write.index.0, write.units)).collect::<Vec<_>>()
@@ -430,7 +384,7 @@ fn index_costs_are_counted_by_the_row() {
 
 #[test]
 fn what_only_shows_with_the_item_is_refused_in_apply() {
-    let mut replica = Replica::new(&table());
+    let mut replica = replica_of(&table());
     let key = key_of(&item("x", 1, &[]));
     replica.one(put(&item("x", 1, &[("w", s(&"w".repeat(300_000))), ("m", s("text"))])));
     let mut refused = |text: &str, values: &[(&str, AttributeValue)]| match replica.one(Command::Write(write(
@@ -460,7 +414,7 @@ fn what_only_shows_with_the_item_is_refused_in_apply() {
 
 #[test]
 fn stale_and_late_commands_are_rejected_and_leave_no_trace() {
-    let mut replica = Replica::new(&table());
+    let mut replica = replica_of(&table());
     let mut stale = write(key_of(&item("x", 1, &[])), None, Change::Put(ItemBody::encode(&item("x", 1, &[]))));
     stale.schema_version = 2;
     let transaction = Transaction { client_token: None, actions: vec![stale.clone()] };
@@ -485,27 +439,27 @@ fn with_token(token: &str, actions: Vec<ItemWrite>) -> Command {
 
 #[test]
 fn a_client_token_is_good_for_ten_minutes() {
-    let mut replica = Replica::new(&table());
+    let mut replica = replica_of(&table());
     let add = |by: i64| {
         let change = Change::Update(update("ADD v :v", &[(":v", n(by))]));
         vec![write(key_of(&item("x", 1, &[])), None, change)]
     };
     let value = |replica: &Replica| replica.items(Space::Rows, TABLE).into_values().next().unwrap()["v"].clone();
     assert!(matches!(replica.one(with_token("t", add(1))), Outcome::Transacted { .. }));
-    replica.wall_ms += 599_999;
+    replica.now_ms += 599_999;
     assert!(matches!(replica.one(with_token("t", add(1))), Outcome::Replayed { .. }));
     assert_eq!(replica.one(with_token("t", add(2))), Outcome::TokenMismatch);
     assert!(matches!(replica.one(with_token("other", add(2))), Outcome::Transacted { .. }));
     assert_eq!(value(&replica), n(3));
-    replica.wall_ms += 1;
+    replica.now_ms += 1;
     assert!(matches!(replica.one(with_token("t", add(1))), Outcome::Transacted { .. }));
     assert_eq!(value(&replica), n(4));
     let elsewhere = vec![write(key_of(&item("y", 1, &[])), None, Change::Delete)];
     assert_eq!(replica.one(with_token("t", elsewhere.clone())), Outcome::TokenMismatch, "whatever the first item");
-    replica.wall_ms += 600_000;
+    replica.now_ms += 600_000;
     assert!(matches!(replica.one(with_token("t", elsewhere)), Outcome::Transacted { .. }));
     assert_eq!(replica.one(with_token("t", add(1))), Outcome::TokenMismatch, "it is the other item's now");
-    replica.wall_ms += 10_000_000;
+    replica.now_ms += 10_000_000;
     replica.one(with_token("last", add(1)));
     let queue = replica.rows(&crate::keyspace::local::token_queue_prefix(ShardId(0)));
     assert_eq!(queue.len(), 1, "what expired was swept up");
@@ -528,14 +482,14 @@ fn a_schema_change_does_not_make_a_retry_another_request() {
 fn items_with_wrong_or_oversized_keys_stay_out_of_a_backfilled_index() {
     let mut without = table();
     without.indexes.pop();
-    let mut replica = Replica::new(&without);
+    let mut replica = replica_of(&without);
     for (sort, g) in [(1, n(5)), (2, s("")), (3, s(&"g".repeat(2049))), (4, s(&"g".repeat(2048)))] {
         replica.one(put(&item("x", sort, &[("g", g), ("v", n(1))])));
     }
     replica.one(put(&item("x", 5, &[("g", s("fine"))])));
     let mut filling = table();
     filling.indexes[1].state = IndexState::Backfilling;
-    replica.install(filling);
+    install(&mut replica, filling);
     let step = BackfillStep { table: TableId(TABLE), schema_version: 1, index: IndexId(GLOBAL), rows: 100 };
     assert_eq!(replica.one(Command::BackfillStep(step)), Outcome::Backfilled { done: true });
     let rows = replica.items(Space::GlobalIndex, GLOBAL);
@@ -562,7 +516,7 @@ fn one_put_is_one_read() {
             panic!("a write opens no cursor")
         }
     }
-    let mut replica = Replica::new(&table());
+    let mut replica = replica_of(&table());
     let counting = Counting(&replica.store, Default::default());
     let new = item("x", 1, &[("g", s("a")), ("v", n(1)), ("l", s("b"))]);
     let commands = vec![Stamped { ts: Timestamp(20), command: put(&new) }];

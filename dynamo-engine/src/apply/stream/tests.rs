@@ -2,23 +2,22 @@
 //! beginning to their end.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use dynamo_expression::{Condition, ExpressionKind, Placeholders, Update};
 use dynamo_protocol::number::Number;
 use dynamo_protocol::size::item_bytes;
 use dynamo_protocol::value::{AttributeValue, Item};
-use hlc::Timestamp;
 use ordered_kv::memory::MemoryState;
-use ordered_kv::{Direction, KeyRange, Reader, StateStore, WriteBatch};
 use proptest::prelude::*;
 use shard_router::{ShardId, ShardMap};
 
-use crate::apply::{Outcome, ShardState, apply_entry};
+use crate::apply::{Outcome, ShardState, replica};
 use crate::catalog::{DdlCommand, KeyType, StreamSettings, StreamView, TableDescriptor, TableId, TtlSettings, fixture};
 use crate::command::{
-    Change, Command, Entry, Expire, Expiring, ItemWrite, Prepare, Resolve, Stamped, StreamAction, StreamStep,
-    TendStreams, Transaction, TransactionId,
+    Change, Command, Entry, Expire, Expiring, ItemWrite, Prepare, Resolve, StreamAction, StreamStep, TendStreams,
+    Transaction, TransactionId,
 };
 use crate::item::{ItemBody, ItemRef};
 use crate::keyspace::{KeyPart, Space, id_prefix, local, row_key, stream_record_sequence, token_of};
@@ -84,20 +83,31 @@ struct Seen {
     old: Option<Item>,
 }
 
+/// A replica with one table, which remembers its entries.
 struct Replica {
-    store: MemoryState,
-    shard: ShardState,
+    replica: replica::Replica,
     version: u32,
-    clock: u64,
-    now_ms: u64,
     entries: Vec<Entry>,
+}
+
+impl Deref for Replica {
+    type Target = replica::Replica;
+
+    fn deref(&self) -> &replica::Replica {
+        &self.replica
+    }
+}
+
+impl DerefMut for Replica {
+    fn deref_mut(&mut self) -> &mut replica::Replica {
+        &mut self.replica
+    }
 }
 
 impl Replica {
     fn new(stream: Option<(StreamView, u64)>) -> Replica {
-        let shard = ShardState::new(ShardId(0), Arc::new(ShardMap::whole()));
-        let store = MemoryState::new();
-        let mut replica = Replica { store, shard, version: 0, clock: 10, now_ms: NOW_MS, entries: Vec::new() };
+        let replica = replica::Replica::new(ShardId(0), ShardMap::whole(), NOW_MS);
+        let mut replica = Replica { replica, version: 0, entries: Vec::new() };
         replica.set_stream(stream);
         replica
     }
@@ -109,24 +119,9 @@ impl Replica {
     }
 
     fn apply(&mut self, commands: Vec<Command>) -> Vec<Outcome> {
-        let stamp = |command| {
-            self.clock += 1;
-            Stamped { ts: Timestamp(self.clock), command }
-        };
-        let commands = commands.into_iter().map(stamp).collect();
-        let entry = Entry { stamped_ms: self.now_ms, ceiling: Timestamp(self.clock + 1), commands };
+        let entry = self.entry(commands);
         let outcomes = self.replay(&entry);
         self.entries.push(entry);
-        outcomes
-    }
-
-    fn replay(&mut self, entry: &Entry) -> Vec<Outcome> {
-        let mut bytes = Vec::new();
-        entry.encode(&mut bytes);
-        let entry = Entry::decode(&bytes).expect("what was encoded is decoded");
-        let mut batch = WriteBatch::new();
-        let outcomes = apply_entry(&mut self.shard, &self.store, &mut batch, &entry).unwrap();
-        self.store.write(&batch).unwrap();
         outcomes
     }
 
@@ -157,18 +152,8 @@ impl Replica {
         self.shard.streams.of(self.stream()).to_vec()
     }
 
-    fn rows(&self, prefix: &[u8]) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        let mut cursor = self.store.cursor(KeyRange::prefix(prefix), Direction::Forward).unwrap();
-        let mut rows = BTreeMap::new();
-        while let Some((key, row)) = cursor.next().unwrap() {
-            rows.insert(key.to_vec(), row.to_vec());
-        }
-        rows
-    }
-
     fn items(&self) -> BTreeMap<Vec<u8>, Item> {
-        let rows = self.rows(&id_prefix(Space::Rows, TABLE)).into_iter();
-        rows.map(|(key, row)| (key, ItemRef::parse(&row).unwrap().to_item().unwrap())).collect()
+        self.replica.items(Space::Rows, TABLE)
     }
 
     /// All records, in the order of their keys, which must be that of their numbers.
@@ -363,7 +348,7 @@ proptest! {
         again.store = MemoryState::new();
         replica.entries.iter().for_each(|entry| drop(again.replay(entry)));
         prop_assert_eq!(again.rows(&[]), replica.rows(&[]));
-        prop_assert_eq!(again.shard, replica.shard);
+        prop_assert_eq!(&again.shard, &replica.shard);
     }
 
     /// The search for a time finds what a walk would.

@@ -1,23 +1,20 @@
 //! The queue against a model, and deletions against what a sweep may have read at any earlier moment.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use dynamo_protocol::number::Number;
 use dynamo_protocol::value::{AttributeValue, Item};
-use hlc::Timestamp;
-use ordered_kv::memory::MemoryState;
-use ordered_kv::{Direction, KeyRange, Reader, StateStore, WriteBatch};
+use ordered_kv::{Reader, StateStore, WriteBatch};
 use proptest::prelude::*;
 use shard_router::{ShardId, ShardMap, Token};
 
 use super::is_ttl_queue_filled;
-use crate::apply::{Outcome, Rejection, ShardState, apply_entry};
+use crate::apply::{Outcome, Rejection, ShardState, replica};
 use crate::catalog::{DdlCommand, KeyType, Projection, TableDescriptor, TableId, TtlSettings, fixture};
-use crate::command::{
-    Change, Command, Entry, Expire, Expiring, FillTtlQueue, ItemWrite, Prepare, Resolve, Stamped, TransactionId,
-};
+use crate::command::{Change, Command, Expire, Expiring, FillTtlQueue, ItemWrite, Prepare, Resolve, TransactionId};
 use crate::item::{ItemBody, ItemRef};
 use crate::keyspace::{
     KeyPart, RowKey, Space, TableIds, id_prefix, local, parse_ttl_queue, row_key, table_ranges, token_of, ttl_queue_key,
@@ -60,12 +57,24 @@ fn item(number: u8, a: Option<&str>, b: Option<&str>) -> Item {
     [key].into_iter().chain(times).collect()
 }
 
+/// A replica with one table.
 struct Replica {
-    store: MemoryState,
-    shard: ShardState,
+    replica: replica::Replica,
     version: u32,
-    clock: u64,
-    now_ms: u64,
+}
+
+impl Deref for Replica {
+    type Target = replica::Replica;
+
+    fn deref(&self) -> &replica::Replica {
+        &self.replica
+    }
+}
+
+impl DerefMut for Replica {
+    fn deref_mut(&mut self) -> &mut replica::Replica {
+        &mut self.replica
+    }
 }
 
 type Queue = BTreeSet<(u64, Vec<u8>)>;
@@ -76,23 +85,13 @@ impl Replica {
     }
 
     fn in_map(id: ShardId, map: ShardMap) -> Replica {
-        let shard = ShardState::new(id, Arc::new(map));
-        let mut replica = Replica { store: MemoryState::new(), shard, version: 0, clock: 10, now_ms: NOW_MS };
+        let mut replica = Replica { replica: replica::Replica::new(id, map, NOW_MS), version: 0 };
         replica.enable(None);
         replica
     }
 
     fn apply(&mut self, command: Command) -> Outcome {
-        self.clock += 1;
-        let commands = vec![Stamped { ts: Timestamp(self.clock), command }];
-        let entry = Entry { stamped_ms: self.now_ms, ceiling: Timestamp(self.clock + 1), commands };
-        let mut bytes = Vec::new();
-        entry.encode(&mut bytes);
-        let entry = Entry::decode(&bytes).expect("what was encoded is decoded");
-        let mut batch = WriteBatch::new();
-        let outcome = apply_entry(&mut self.shard, &self.store, &mut batch, &entry).unwrap().remove(0);
-        self.store.write(&batch).unwrap();
-        outcome
+        self.one(command)
     }
 
     /// Enables time to live by an attribute in place of the one before, or disables it.
@@ -120,15 +119,6 @@ impl Replica {
     fn expire(&mut self, attribute: &str, queue: &Queue) -> Outcome {
         let items = queue.iter().map(|(expiry_ms, key)| Expiring { expiry_ms: *expiry_ms, key: key.clone() }).collect();
         self.apply(Command::Expire(Expire { table: TableId(TABLE), attribute: attribute.to_owned(), items }))
-    }
-
-    fn rows(&self, prefix: &[u8]) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        let mut cursor = self.store.cursor(KeyRange::prefix(prefix), Direction::Forward).unwrap();
-        let mut rows = BTreeMap::new();
-        while let Some((key, row)) = cursor.next().unwrap() {
-            rows.insert(key.to_vec(), row.to_vec());
-        }
-        rows
     }
 
     fn queue(&self) -> Queue {
