@@ -20,54 +20,46 @@ use crate::stream::{SequenceNumber, StreamId, StreamShardId};
 pub struct Applier<'a> {
     /// The shard's scalars; changed in place.
     pub shard: &'a mut ShardState,
+    /// The rows as the entry has changed them.
+    pub(super) overlay: Overlay<'a>,
+    /// What else is known of the entry at hand.
+    pub(super) entry: Begun,
+}
+
+/// An entry that was begun: its time, what it has done so far, and what was before it.
+pub(super) struct Begun {
     /// The proposer's wall time in milliseconds since the epoch.
     pub stamped_ms: u64,
     /// The timestamp of the command at hand.
     pub ts: Timestamp,
-    pub(super) overlay: Overlay<'a>,
     /// What the entry has done so far.
-    pub(super) work: Work,
+    pub work: Work,
     /// Tables and indexes whose counters changed.
-    pub(super) counted: BTreeSet<u64>,
+    pub counted: BTreeSet<u64>,
     /// Own channels that changed.
-    pub(super) channels_changed: BTreeSet<ShardId>,
+    pub channels_changed: BTreeSet<ShardId>,
     /// Shards of streams that changed.
-    pub(super) streams_changed: BTreeSet<(StreamId, StreamShardId)>,
-    pub(super) next_number_before: SequenceNumber,
-    clock_before: (Timestamp, Timestamp),
-    deletions_before: Timestamp,
+    pub streams_changed: BTreeSet<(StreamId, StreamShardId)>,
+    /// The number that the next record of a stream got before the entry.
+    pub next_number_before: SequenceNumber,
+    /// Ceiling and high water before the entry.
+    pub clock_before: (Timestamp, Timestamp),
+    /// The highest timestamp of a deletion before the entry.
+    pub deletions_before: Timestamp,
 }
 
 /// An entry that is applied in part, without the shard and the store: it can go to another thread.
 pub struct Suspended {
-    stamped_ms: u64,
-    ts: Timestamp,
+    /// What is in the overlay.
     changes: Changes,
-    work: Work,
-    counted: BTreeSet<u64>,
-    channels_changed: BTreeSet<ShardId>,
-    streams_changed: BTreeSet<(StreamId, StreamShardId)>,
-    next_number_before: SequenceNumber,
-    clock_before: (Timestamp, Timestamp),
-    deletions_before: Timestamp,
+    /// The rest.
+    entry: Begun,
 }
 
 impl Suspended {
     /// Goes on with the shard as it was left, and the same store.
     pub fn resume<'a>(self, shard: &'a mut ShardState, reader: &'a dyn Reader) -> Applier<'a> {
-        Applier {
-            shard,
-            stamped_ms: self.stamped_ms,
-            ts: self.ts,
-            overlay: Overlay::with_changes(reader, self.changes),
-            work: self.work,
-            counted: self.counted,
-            channels_changed: self.channels_changed,
-            streams_changed: self.streams_changed,
-            next_number_before: self.next_number_before,
-            clock_before: self.clock_before,
-            deletions_before: self.deletions_before,
-        }
+        Applier { shard, overlay: Overlay::with_changes(reader, self.changes), entry: self.entry }
     }
 }
 
@@ -75,21 +67,19 @@ impl<'a> Applier<'a> {
     /// Begins an entry: its ceiling counts from here on.
     pub fn new(shard: &'a mut ShardState, reader: &'a dyn Reader, entry: &Entry) -> Applier<'a> {
         let clock_before = (shard.ceiling, shard.high_water);
-        let deletions_before = shard.deletions_high;
         shard.ceiling = shard.ceiling.max(entry.ceiling);
-        Applier {
+        let entry = Begun {
             stamped_ms: entry.stamped_ms,
             ts: shard.high_water,
-            overlay: Overlay::new(reader),
             work: Work::default(),
             counted: BTreeSet::new(),
             channels_changed: BTreeSet::new(),
             streams_changed: BTreeSet::new(),
             next_number_before: shard.streams.next(),
             clock_before,
-            deletions_before,
-            shard,
-        }
+            deletions_before: shard.deletions_high,
+        };
+        Applier { overlay: Overlay::new(reader), shard, entry }
     }
 
     /// Applies one command.
@@ -101,11 +91,11 @@ impl<'a> Applier<'a> {
             return Ok(Outcome::Rejected(Rejection::Timestamp));
         }
         self.shard.high_water = stamped.ts;
-        self.ts = stamped.ts;
+        self.entry.ts = stamped.ts;
         match &stamped.command {
             Command::Noop | Command::RaiseCeiling => Ok(Outcome::Done),
             Command::Write(_) | Command::Transact(_) | Command::Prepare(_) | Command::Expire(_)
-                if self.work.is_enough() =>
+                if self.entry.work.is_enough() =>
             {
                 Ok(Outcome::Rejected(Rejection::Crowded))
             }
@@ -131,14 +121,14 @@ impl<'a> Applier<'a> {
     /// # Errors
     /// A [`Fault`] of this node.
     pub fn apply_within(&mut self, stamped: &Stamped, work_max: usize) -> Result<Option<Outcome>, Fault> {
-        let clock = (self.shard.high_water, self.ts);
-        let before = self.work.limit(work_max as u64);
+        let clock = (self.shard.high_water, self.entry.ts);
+        let before = self.entry.work.limit(work_max as u64);
         let applied = self.apply(stamped);
-        self.work.unlimit();
+        self.entry.work.unlimit();
         match applied {
             Err(Fault::TooLong) => {
-                (self.shard.high_water, self.ts) = clock;
-                self.work.forget_since(&before);
+                (self.shard.high_water, self.entry.ts) = clock;
+                self.entry.work.forget_since(&before);
                 Ok(None)
             }
             applied => applied.map(Some),
@@ -148,39 +138,28 @@ impl<'a> Applier<'a> {
     /// Bytes of rows read and written, and steps of expressions, since this was last called: what the work of a command
     /// amounts to, however small the command is; one is about a nanosecond. The caller yields its thread by it.
     pub fn take_work(&self) -> usize {
-        self.overlay.take_work() + self.work.take_steps()
+        self.overlay.take_work() + self.entry.work.take_steps()
     }
 
     /// Lets go of the shard and the store, with the entry applied in part; [`Suspended::resume`] goes on.
     pub fn suspend(self) -> Suspended {
-        Suspended {
-            stamped_ms: self.stamped_ms,
-            ts: self.ts,
-            changes: self.overlay.into_changes(),
-            work: self.work,
-            counted: self.counted,
-            channels_changed: self.channels_changed,
-            streams_changed: self.streams_changed,
-            next_number_before: self.next_number_before,
-            clock_before: self.clock_before,
-            deletions_before: self.deletions_before,
-        }
+        Suspended { changes: self.overlay.into_changes(), entry: self.entry }
     }
 
     /// Ends the entry: everything that changed goes into `batch`.
     pub fn finish(mut self, batch: &mut WriteBatch) {
-        if (self.shard.ceiling, self.shard.high_water) != self.clock_before {
+        if (self.shard.ceiling, self.shard.high_water) != self.entry.clock_before {
             self.overlay.put(local::clock(self.shard.id), self.shard.encode_clock());
         }
-        if self.shard.deletions_high != self.deletions_before {
+        if self.shard.deletions_high != self.entry.deletions_before {
             self.overlay.put(local::deletions(self.shard.id), encode_deletions(self.shard.deletions_high));
         }
-        for id in std::mem::take(&mut self.counted) {
+        for id in std::mem::take(&mut self.entry.counted) {
             if let Some(stats) = self.shard.stats.get(&id) {
                 self.overlay.put(local::stats(self.shard.id, id), stats.to_bytes());
             }
         }
-        for target in std::mem::take(&mut self.channels_changed) {
+        for target in std::mem::take(&mut self.entry.channels_changed) {
             if let Some(channel) = self.shard.channels.out.get(&target) {
                 self.overlay.put(local::channel(self.shard.id, target), channel.to_bytes());
             }
@@ -228,6 +207,6 @@ impl<'a> Applier<'a> {
         let items = i64::from(new.is_some()) - i64::from(old.is_some());
         let bytes = new.unwrap_or(0) as i64 - old.unwrap_or(0) as i64;
         self.shard.stats.entry(id).or_default().change(items, bytes);
-        self.counted.insert(id);
+        self.entry.counted.insert(id);
     }
 }

@@ -41,7 +41,7 @@ impl Applier<'_> {
         let named = self.get(&local::token_name(self.shard.id, &token.token))?;
         let Some(row) = self.get(named.as_deref().unwrap_or(&row_key))? else { return Ok(None) };
         let row = Row::decode(&row)?;
-        if row.expires_ms <= self.stamped_ms {
+        if row.expires_ms <= self.entry.stamped_ms {
             return Ok(None);
         }
         if row.request_hash != token.request_hash {
@@ -58,7 +58,7 @@ impl Applier<'_> {
             return Ok(());
         }
         let row_key = token_row_key(token.table.0, &token.token);
-        let expires_ms = self.stamped_ms.saturating_add(IDEMPOTENCY_WINDOW_MS);
+        let expires_ms = self.entry.stamped_ms.saturating_add(IDEMPOTENCY_WINDOW_MS);
         self.sweep_tokens()?;
         self.put(local::token_queue(self.shard.id, expires_ms, &row_key), &[][..]);
         self.put(local::token_name(self.shard.id, &token.token), row_key.clone());
@@ -70,7 +70,7 @@ impl Applier<'_> {
     }
 
     fn sweep_tokens(&mut self) -> Result<(), Fault> {
-        if self.shard.token_expires_ms.is_none_or(|first| first > self.stamped_ms) {
+        if self.shard.token_expires_ms.is_none_or(|first| first > self.entry.stamped_ms) {
             return Ok(());
         }
         let prefix = local::token_queue_prefix(self.shard.id);
@@ -80,7 +80,7 @@ impl Applier<'_> {
         for (swept, (queue_key, _)) in rows.by_ref().enumerate() {
             let (expires_ms, row_key) = local::parse_token_queue(self.shard.id, &queue_key)
                 .ok_or(Fault::Invariant("the token queue holds queue keys"))?;
-            if swept == SWEEP_ROWS_MAX || expires_ms > self.stamped_ms {
+            if swept == SWEEP_ROWS_MAX || expires_ms > self.entry.stamped_ms {
                 self.shard.token_expires_ms = Some(expires_ms);
                 break;
             }
@@ -93,7 +93,7 @@ impl Applier<'_> {
     /// Removes a token's row unless it was used anew since it was queued, and the name that leads to it.
     fn forget_token(&mut self, row_key: Vec<u8>) -> Result<(), Fault> {
         if let Some(row) = self.get(&row_key)?
-            && Row::decode(&row)?.expires_ms > self.stamped_ms
+            && Row::decode(&row)?.expires_ms > self.entry.stamped_ms
         {
             return Ok(());
         }

@@ -22,7 +22,7 @@ impl Applier<'_> {
         if self.shard.locks.is_locked(&write.key) {
             return Ok(Outcome::Conflict);
         }
-        Ok(match self.work.counted(|steps| self.evaluate(&table, write, steps))? {
+        Ok(match self.entry.work.counted(|steps| self.evaluate(&table, write, steps))? {
             Err(Refusal::Conflict) => Outcome::Conflict,
             Ok(evaluated) if self.is_behind(&table, &write.key, &evaluated)? => Outcome::Rejected(Rejection::Behind),
             Ok(evaluated) => Outcome::Written(self.commit(&table, &write.key, evaluated)?),
@@ -39,14 +39,14 @@ impl Applier<'_> {
         evaluated: Evaluated<'_>,
     ) -> Result<WriteOutcome, Fault> {
         let Evaluated { old, next, by_ttl } = evaluated;
-        let row = |body: &ItemBody| Some(Value::from(stored(body, self.ts)));
+        let row = |body: &ItemBody| Some(Value::from(stored(body, self.entry.ts)));
         let new = match &next {
             Next::Same => return Ok(WriteOutcome::unchanged(old)),
             Next::Given(body) => row(body),
             Next::Made(body) => row(body),
             Next::Gone => None,
         };
-        self.work.hold(new.as_ref());
+        self.entry.work.hold(new.as_ref());
         let old_item = old.as_deref().map(ItemRef::parse).transpose()?;
         let new_item = new.as_deref().map(ItemRef::parse).transpose()?;
         self.count(table.id.0, old_item.map(|item| item.billed_bytes()), new_item.map(|item| item.billed_bytes()));
@@ -59,7 +59,7 @@ impl Applier<'_> {
             Some(row) => self.put(key.to_vec(), row.clone()),
             None => {
                 self.delete(key.to_vec());
-                self.shard.deletions_high = self.shard.deletions_high.max(self.ts);
+                self.shard.deletions_high = self.shard.deletions_high.max(self.entry.ts);
             }
         }
         Ok(WriteOutcome { old, new, changed: true, index_writes, channels })

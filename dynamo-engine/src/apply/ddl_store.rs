@@ -118,7 +118,7 @@ impl DdlStore for Applier<'_> {
     }
 
     fn now_ms(&self) -> u64 {
-        self.stamped_ms
+        self.entry.stamped_ms
     }
 
     fn corrupt(error: DecodeError) -> Fault {
@@ -130,6 +130,6 @@ impl Applier<'_> {
     /// The counters in memory go with the rows, which the command removes.
     fn forget_counters(&mut self, id: u64) {
         self.shard.stats.remove(&id);
-        self.counted.remove(&id);
+        self.entry.counted.remove(&id);
     }
 }

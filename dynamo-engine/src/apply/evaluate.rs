@@ -58,8 +58,8 @@ impl Applier<'_> {
         steps: &Steps,
     ) -> Result<Result<Evaluated<'w>, Refusal>, Fault> {
         let old = self.get(&write.key)?;
-        self.work.hold(old.as_ref());
-        self.work.weigh(old.as_ref().map_or(0, |row| row.len()))?;
+        self.entry.work.hold(old.as_ref());
+        self.entry.work.weigh(old.as_ref().map_or(0, |row| row.len()))?;
         let item = old.as_deref().map(ItemRef::parse).transpose()?;
         if let Some(condition) = &write.condition {
             match condition.eval(&item.map(Decoded::new), steps) {
@@ -79,9 +79,9 @@ impl Applier<'_> {
                 Err(text) => return Ok(Err(Refusal::Invalid(text))),
             },
         };
-        if self.work.is_limited() {
+        if self.entry.work.is_limited() {
             let old_bytes = old.as_ref().map_or(0, |row| row.len());
-            self.work.weigh(written_bytes(table, old_bytes, next.byte_len()))?;
+            self.entry.work.weigh(written_bytes(table, old_bytes, next.byte_len()))?;
         }
         Ok(Ok(Evaluated { old, next, by_ttl: false }))
     }

@@ -21,7 +21,7 @@ impl Applier<'_> {
         channel.bytes = row.bytes_through;
         let position = OutboxPosition { target, sequence: channel.last };
         self.put(local::outbox(self.shard.id, position), row.to_bytes());
-        self.channels_changed.insert(target);
+        self.entry.channels_changed.insert(target);
         position
     }
 
@@ -41,7 +41,7 @@ impl Applier<'_> {
         }
         let trimmed = crate::outbox::OutboxChannel { trimmed: through, trimmed_bytes, ..channel };
         self.shard.channels.out.insert(trim.target, trimmed);
-        self.channels_changed.insert(trim.target);
+        self.entry.channels_changed.insert(trim.target);
         Ok(Outcome::Done)
     }
 
@@ -71,7 +71,7 @@ impl Applier<'_> {
         if !self.shard.channels.is_full() {
             return Ok(false);
         }
-        let row = |body: &ItemBody| Some(stored(body, self.ts));
+        let row = |body: &ItemBody| Some(stored(body, self.entry.ts));
         let new = match &evaluated.next {
             Next::Same => return Ok(false),
             Next::Given(body) => row(body),

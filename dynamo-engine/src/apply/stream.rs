@@ -34,7 +34,7 @@ impl Applier<'_> {
         };
         let keys = keys_of(table, &item)?;
         let shard = self.open_shard(StreamId { table: table.id, since_ms: settings.since_ms });
-        let created_ms = shard.newest_ms.max(self.stamped_ms);
+        let created_ms = shard.newest_ms.max(self.entry.stamped_ms);
         let sequence = self.shard.streams.take_number();
         let carries_new = matches!(settings.view, StreamView::NewImage | StreamView::NewAndOldImages);
         let carries_old = matches!(settings.view, StreamView::OldImage | StreamView::NewAndOldImages);
@@ -55,7 +55,7 @@ impl Applier<'_> {
             shard.records += 1;
             shard.bytes += bytes;
         });
-        self.streams_changed.insert((shard.stream, shard.id));
+        self.entry.streams_changed.insert((shard.stream, shard.id));
         Ok(())
     }
 
@@ -70,7 +70,7 @@ impl Applier<'_> {
     /// Opens the next shard of a stream, which goes on from the newest one.
     fn open_next(&mut self, stream: StreamId) -> StreamShard {
         let parent = self.shard.streams.of(stream).last().map(|newest| newest.id);
-        let created_ms = self.stamped_ms.max(parent.map_or(0, |parent| parent.created_ms + 1));
+        let created_ms = self.entry.stamped_ms.max(parent.map_or(0, |parent| parent.created_ms + 1));
         let id = StreamShardId { created_ms, data_shard: self.shard.id };
         let home = self.shard.ranges().first().map_or(Token(0), |tokens| tokens.first());
         let shard = StreamShard::open(stream, id, parent, self.shard.streams.next(), home);
@@ -95,12 +95,12 @@ impl Applier<'_> {
     fn seal(&mut self, stream: StreamId) {
         let Some(id) = self.shard.streams.open_shard(stream).map(|shard| shard.id) else { return };
         let last = self.shard.streams.take_number();
-        let sealed_ms = self.stamped_ms;
+        let sealed_ms = self.entry.stamped_ms;
         self.shard.streams.change(stream, id, |shard| {
             shard.last = Some(last);
             shard.sealed_ms = Some(sealed_ms.max(shard.newest_ms));
         });
-        self.streams_changed.insert((stream, id));
+        self.entry.streams_changed.insert((stream, id));
     }
 
     /// Carries out what the shard's leader has found to be due. A step that is of no use any more does nothing.
@@ -123,7 +123,7 @@ impl Applier<'_> {
             StreamAction::Drop if !shard.is_open() => {
                 self.remove_records(shard, SequenceNumber::MAX);
                 self.shard.streams.remove(step.stream, step.shard);
-                self.streams_changed.remove(&(step.stream, step.shard));
+                self.entry.streams_changed.remove(&(step.stream, step.shard));
                 self.delete(local::stream_shard(self.shard.id, step.stream, step.shard));
             }
             StreamAction::Trim { through } => {
@@ -133,7 +133,7 @@ impl Applier<'_> {
                 if horizon > shard.horizon {
                     self.remove_records(shard, horizon);
                     self.shard.streams.change(step.stream, step.shard, |shard| shard.trim(horizon, end));
-                    self.streams_changed.insert((step.stream, step.shard));
+                    self.entry.streams_changed.insert((step.stream, step.shard));
                 }
             }
             StreamAction::Roll | StreamAction::Drop => {}
@@ -147,14 +147,14 @@ impl Applier<'_> {
 
     /// The rows of streams that changed, at the end of an entry.
     pub(super) fn finish_streams(&mut self) {
-        for (stream, id) in std::mem::take(&mut self.streams_changed) {
+        for (stream, id) in std::mem::take(&mut self.entry.streams_changed) {
             let row =
                 self.shard.streams.of(stream).iter().rev().find(|shard| shard.id == id).map(StreamShard::to_bytes);
             if let Some(row) = row {
                 self.put(local::stream_shard(self.shard.id, stream, id), row);
             }
         }
-        if self.shard.streams.next() != self.next_number_before {
+        if self.shard.streams.next() != self.entry.next_number_before {
             let row = self.shard.streams.encode_sequence();
             self.put(local::stream_sequence(self.shard.id), row);
         }

@@ -88,15 +88,15 @@ impl Applier<'_> {
         let Some(table) = self.expiring_table(expire.table, &expire.attribute) else {
             return Ok(Outcome::Rejected(Rejection::Stale));
         };
-        if self.work.is_limited() {
+        if self.entry.work.is_limited() {
             for item in &expire.items {
                 let old = self.get(&item.key)?.map_or(0, |row| row.len());
-                self.work.weigh(old + written_bytes(&table, old, 0))?;
+                self.entry.work.weigh(old + written_bytes(&table, old, 0))?;
             }
         }
         let (mut deleted, mut put_off) = (0, 0);
         for item in &expire.items {
-            match self.work.is_enough() {
+            match self.entry.work.is_enough() {
                 true => put_off += 1,
                 false => match self.expire_item(&table, &expire.attribute, item)? {
                     Fate::Deleted => deleted += 1,
@@ -113,7 +113,7 @@ impl Applier<'_> {
             return Ok(Fate::PutOff);
         }
         let old = self.get(&item.key)?;
-        self.work.hold(old.as_ref());
+        self.entry.work.hold(old.as_ref());
         let expiry_ms = match old.as_deref().map(ItemRef::parse).transpose()? {
             Some(old) => ttl::expiry_ms(&old, attribute)?,
             None => None,
@@ -121,7 +121,7 @@ impl Applier<'_> {
         if expiry_ms != Some(item.expiry_ms) && is_compared() {
             return self.leave_queue(item).map(|()| Fate::Kept);
         }
-        if !ttl::due(self.stamped_ms).contains(&item.expiry_ms) {
+        if !ttl::due(self.entry.stamped_ms).contains(&item.expiry_ms) {
             return Ok(Fate::Kept);
         }
         // Like a backfill, it leaves room in the outbox for what clients write.

@@ -52,7 +52,7 @@ impl Applier<'_> {
             let intents = self.intents(&prepared)?;
             self.carry_out(&prepared, intents, None)?;
         }
-        if self.ts.physical_ms() <= deadline_ms {
+        if self.entry.ts.physical_ms() <= deadline_ms {
             self.record(id, decision.clone());
         }
         Ok(Outcome::Decided { decision: Some(decision), actions: Vec::new() })
@@ -62,7 +62,7 @@ impl Applier<'_> {
     pub(in crate::apply) fn forget(&mut self, forget: &Forget) -> Outcome {
         let is_over = match self.shard.locks.decision(forget.id).map(AsRef::as_ref) {
             Some(Decision::Committed { .. }) => true,
-            Some(Decision::Aborted { deadline_ms }) => self.ts.physical_ms() > *deadline_ms,
+            Some(Decision::Aborted { deadline_ms }) => self.entry.ts.physical_ms() > *deadline_ms,
             None => false,
         };
         if is_over {

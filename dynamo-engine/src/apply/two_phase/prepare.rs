@@ -46,13 +46,13 @@ impl Applier<'_> {
         let evaluated = prepare.actions.iter().zip(verdicts.into_iter().flatten());
         let actions = evaluated.map(|(action, evaluated)| self.hold(prepare, action, evaluated)).collect();
         self.open(prepare);
-        Ok(Outcome::Prepared { ts: self.ts, actions })
+        Ok(Outcome::Prepared { ts: self.entry.ts, actions })
     }
 
     /// Whether nothing may come of this prepare any more, or it came before.
     fn is_late(&self, prepare: &Prepare) -> bool {
         let locks = &self.shard.locks;
-        self.ts.physical_ms() > prepare.deadline_ms
+        self.entry.ts.physical_ms() > prepare.deadline_ms
             || locks.of(prepare.id).is_some()
             || locks.decision(prepare.id).is_some()
     }
@@ -63,7 +63,7 @@ impl Applier<'_> {
         tables: &[Arc<TableDescriptor>],
         actions: &'w [ItemWrite],
     ) -> Result<Vec<Result<Evaluated<'w>, Refusal>>, Fault> {
-        self.work.counted(|steps| {
+        self.entry.work.counted(|steps| {
             let evaluate = |(table, action): (&Arc<TableDescriptor>, &'w ItemWrite)| {
                 if self.shard.locks.is_locked(&action.key) {
                     return Ok(Err(Refusal::Conflict));
@@ -79,14 +79,14 @@ impl Applier<'_> {
         let Evaluated { old, next, by_ttl: _ } = evaluated;
         let (change, new) = match next {
             Next::Same => (Prospect::Keep, old.clone()),
-            Next::Given(body) => (Prospect::Put(body.clone()), Some(Value::from(stored(body, self.ts)))),
+            Next::Given(body) => (Prospect::Put(body.clone()), Some(Value::from(stored(body, self.entry.ts)))),
             Next::Made(body) => {
-                let new = Value::from(stored(&body, self.ts));
+                let new = Value::from(stored(&body, self.entry.ts));
                 (Prospect::Put(body), Some(new))
             }
             Next::Gone => (Prospect::Delete, None),
         };
-        self.work.hold(new.as_ref());
+        self.entry.work.hold(new.as_ref());
         let changed = change != Prospect::Keep;
         let intent = Intent { id: prepare.id, home: prepare.home, change };
         self.put(intent_key(&action.key), intent.to_bytes());
@@ -97,7 +97,7 @@ impl Applier<'_> {
         let prepared = PreparedTransaction {
             id: prepare.id,
             home: prepare.home,
-            ts: self.ts,
+            ts: self.entry.ts,
             deadline_ms: prepare.deadline_ms,
             client_token: prepare.client_token.clone(),
             keys: prepare.actions.iter().map(|action| action.key.clone()).collect(),

@@ -33,11 +33,11 @@ impl Applier<'_> {
     pub(super) fn intents(&self, prepared: &PreparedTransaction) -> Result<Vec<Option<Intent>>, Fault> {
         let intent = |key: &Vec<u8>| {
             let Some(row) = self.get(&intent_key(key))? else { return Ok(None) };
-            if self.work.is_limited() {
+            if self.entry.work.is_limited() {
                 let table = self.shard.tables.get(&TableId(RowKey::parse(key)?.id()));
                 let new = row.len();
                 // The row before is about as long, as a rule.
-                self.work.weigh(table.map_or(new, |table| written_bytes(table, new, new)))?;
+                self.entry.work.weigh(table.map_or(new, |table| written_bytes(table, new, new)))?;
             }
             let intent = Intent::from_bytes(&row)?;
             Ok(Some(intent).filter(|intent| intent.id == prepared.id))
@@ -80,9 +80,9 @@ impl Applier<'_> {
             Prospect::Delete => Next::Gone,
         };
         let old = self.get(key)?;
-        let ts = std::mem::replace(&mut self.ts, at);
+        let ts = std::mem::replace(&mut self.entry.ts, at);
         let outcome = self.commit(&table, key, Evaluated { old, next, by_ttl: false });
-        self.ts = ts;
+        self.entry.ts = ts;
         self.lift_clock(at);
         outcome
     }
