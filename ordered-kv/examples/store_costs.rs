@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ordered_kv::exam::Dice;
+use ordered_kv::conformance::Random;
 use ordered_kv::rocks::{RocksState, StateOptions, open_state};
 use ordered_kv::{Direction, KeyRange, Reader, StateStore, StoreError, WriteBatch};
 
@@ -43,10 +43,10 @@ fn open(dir: &Path) -> Result<RocksState, StoreError> {
 }
 
 fn write(state: &RocksState) -> Result<(), StoreError> {
-    let mut dice = Dice::new(1);
+    let mut random = Random::new(1);
     let mut in_state = Duration::ZERO;
     for number in 0..ROWS {
-        let value: Vec<u8> = (0..ROW_BYTES / 8).flat_map(|_| dice.roll().to_le_bytes()).collect();
+        let value: Vec<u8> = (0..ROW_BYTES / 8).flat_map(|_| random.draw().to_le_bytes()).collect();
         let mut batch = WriteBatch::new();
         batch.put(&number.to_be_bytes(), &value);
         let start = Instant::now();
@@ -58,7 +58,7 @@ fn write(state: &RocksState) -> Result<(), StoreError> {
 }
 
 fn read(state: &RocksState) -> Result<(), StoreError> {
-    let mut dice = Dice::new(2);
+    let mut random = Random::new(2);
     let time = |what: &str, count: u64, work: &mut dyn FnMut() -> Result<(), StoreError>| {
         work()?; // warm
         let start = Instant::now();
@@ -68,7 +68,7 @@ fn read(state: &RocksState) -> Result<(), StoreError> {
     };
     time("point read", ROWS, &mut || {
         for _ in 0..ROWS {
-            let key = (dice.below(ROWS as usize) as u64).to_be_bytes();
+            let key = (random.below(ROWS as usize) as u64).to_be_bytes();
             assert!(state.get(&key)?.is_some());
         }
         Ok(())

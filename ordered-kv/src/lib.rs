@@ -16,7 +16,7 @@
 //! - [`memory`]: a twin that lives in memory. It models what a crash may take away, so a simulation that runs on it meets the
 //!   same lost ends as real hardware gives; without that model it serves as an in-memory server's store.
 //! - `rocks` (feature `rocksdb`, on by default): RocksDB; and the log in RocksDB of older builds, to be taken over.
-//! - [`exam`]: the tests that every implementation sits, public so that another implementation can sit them too.
+//! - [`conformance`]: the suite that every implementation passes, public so that another implementation can run it, too.
 //!
 //! # Guarantees
 //!
@@ -31,9 +31,9 @@
 //! decides, this crate stores. Transactions over several stores do not exist.
 
 pub mod batch;
+pub mod conformance;
 pub mod disk;
 pub mod error;
-pub mod exam;
 pub mod memory;
 pub mod range;
 #[cfg(feature = "rocksdb")]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::map::Map;
-use crate::exam::scramble;
+use crate::conformance::scramble;
 
 /// States kept for a crash to choose from. When it is full the oldest becomes durable, as a store on disk also writes
 /// its memory out by itself after a while.

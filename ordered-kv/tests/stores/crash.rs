@@ -1,6 +1,6 @@
 //! What a crash takes away, and what it must not.
 
-use ordered_kv::exam::{Dice, contents, random_batch};
+use ordered_kv::conformance::{Random, contents, random_batch};
 use ordered_kv::memory::MemoryState;
 use ordered_kv::{Direction, KeyRange, Reader, StateStore, StoreError, WriteBatch};
 
@@ -20,11 +20,11 @@ fn counter(reader: &dyn Reader) -> u64 {
 fn a_crashed_state_is_a_prefix_from_the_flushed_one_on() {
     let mut seen = [false; 11];
     for seed in 0..200 {
-        let mut dice = Dice::new(seed);
+        let mut random = Random::new(seed);
         let store = MemoryState::with_crashes();
         let mut states = Vec::new();
         for number in 1..=20 {
-            let mut batch = random_batch(&mut dice);
+            let mut batch = random_batch(&mut random);
             batch.append(&counted(number));
             store.write(&batch).unwrap();
             states.push(contents(&store, KeyRange::all(), Direction::Forward).unwrap());
@@ -163,9 +163,9 @@ mod rocks {
         let dir = tempfile::tempdir().unwrap();
         let store = open_state(dir.path(), &StateOptions::default()).unwrap();
         let mut batch = WriteBatch::new();
-        let mut dice = Dice::new(1);
+        let mut random = Random::new(1);
         for number in 0..2_000u32 {
-            batch.put(&number.to_be_bytes(), &dice.roll().to_be_bytes().repeat(10));
+            batch.put(&number.to_be_bytes(), &random.draw().to_be_bytes().repeat(10));
         }
         store.write(&batch).unwrap();
         store.flush().unwrap();

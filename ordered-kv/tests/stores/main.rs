@@ -1,6 +1,6 @@
-//! The stores held against their promises: the exam, crashes, and what only the disk stores have.
+//! The stores held against their promises: the conformance suite, crashes, and what only the disk stores have.
 
+mod conformance;
 mod crash;
-mod exam;
 #[cfg(feature = "rocksdb")]
 mod rocks;

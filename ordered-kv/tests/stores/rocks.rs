@@ -1,6 +1,6 @@
 //! What only the disk stores have: locks, tiers, checkpoints, pinned values, bounds.
 
-use ordered_kv::exam::{Dice, contents, random_batch};
+use ordered_kv::conformance::{Random, contents, random_batch};
 use ordered_kv::rocks::{LogOptions, StateOptions, open_log, open_state};
 use ordered_kv::{CachedGet, Direction, KeyRange, Reader, StateStore, StoreError, WriteBatch};
 
@@ -81,8 +81,8 @@ fn values_views_and_the_store_may_go_in_any_order() {
 fn a_large_load_comes_in_several_files() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_state(dir.path(), &StateOptions::default()).unwrap();
-    let mut dice = Dice::new(3);
-    let noise: Vec<u8> = (0..1 << 20).map(|_| dice.roll() as u8).collect();
+    let mut random = Random::new(3);
+    let noise: Vec<u8> = (0..1 << 20).map(|_| random.draw() as u8).collect();
     for number in (0..200u32).step_by(2) {
         put(&store, &number.to_be_bytes(), b"old");
         put(&store, &[&[1], &number.to_be_bytes()[..]].concat(), b"outside");
@@ -112,13 +112,13 @@ fn memory_is_bounded() {
         ..StateOptions::default()
     };
     let store = open_state(dir.path(), &options).unwrap();
-    let mut dice = Dice::new(4);
+    let mut random = Random::new(4);
     let mut peak = (0, 0);
     for number in 0..3_000u64 {
-        let value: Vec<u8> = (0..1250).flat_map(|_| dice.roll().to_be_bytes()).collect();
-        put(&store, &dice.roll().to_be_bytes(), &value);
+        let value: Vec<u8> = (0..1250).flat_map(|_| random.draw().to_be_bytes()).collect();
+        put(&store, &random.draw().to_be_bytes(), &value);
         if number % 100 == 99 {
-            contents(&store, KeyRange::from(&dice.roll().to_be_bytes()), Direction::Forward).unwrap();
+            contents(&store, KeyRange::from(&random.draw().to_be_bytes()), Direction::Forward).unwrap();
         }
         let memory = store.memory_use();
         peak = (peak.0.max(memory.write_buffers_bytes), peak.1.max(memory.block_cache_bytes));
@@ -131,9 +131,9 @@ fn memory_is_bounded() {
 fn random_batches_survive_a_checkpoint() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_state(&dir.path().join("state"), &StateOptions::default()).unwrap();
-    let mut dice = Dice::new(6);
+    let mut random = Random::new(6);
     for _ in 0..200 {
-        store.write(&random_batch(&mut dice)).unwrap();
+        store.write(&random_batch(&mut random)).unwrap();
     }
     let rows = contents(&store, KeyRange::all(), Direction::Forward).unwrap();
     store.checkpoint(&dir.path().join("copy")).unwrap();

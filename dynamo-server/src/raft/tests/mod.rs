@@ -1,6 +1,6 @@
-//! Replication from the inside: openraft's own exam, snapshots that come in, and the write-ahead log.
+//! Replication from the inside: openraft's own suite, snapshots that come in, and the write-ahead log.
 
-mod exam;
+mod conformance;
 mod log_end;
 mod staging;
 mod wal;

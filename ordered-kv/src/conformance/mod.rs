@@ -1,30 +1,30 @@
-//! The exam that every store sits.
+//! The conformance suite of every store.
 //!
-//! [`sit_state`] takes a way to get an empty store, closable and reopenable, and panics with the broken promise. [`mirror`] drives two stores through the same random steps and wants the same answers from both. Another
+//! [`check_state`] takes a way to get an empty store, closable and reopenable, and panics with the broken promise. [`mirror`] drives two stores through the same random steps and wants the same answers from both. Another
 //! implementation of the traits calls them from its own tests:
 //!
 //! ```
-//! use ordered_kv::{StateStore, exam, memory::MemoryState};
+//! use ordered_kv::{StateStore, conformance, memory::MemoryState};
 //!
 //! struct InMemory(MemoryState);
-//! impl exam::StateSubject for InMemory {
+//! impl conformance::StateSubject for InMemory {
 //!     fn store(&self) -> &dyn StateStore { &self.0 }
 //!     fn reopen(&mut self) {}
 //! }
-//! exam::sit_state(&|| Box::new(InMemory(MemoryState::new())));
+//! conformance::check_state(&|| Box::new(InMemory(MemoryState::new())));
 //! ```
 
-mod dice;
 mod durability;
 mod mirror;
 mod model;
+mod random;
 mod reading;
 mod subject;
 mod writing;
 
-pub use dice::{Dice, scramble};
 pub use mirror::mirror;
 pub use model::{Rows, contents, random_batch};
+pub use random::{Random, scramble};
 pub use subject::StateSubject;
 
 /// Examines a kind of state store. Each call of `fresh` gives an empty one.
@@ -32,7 +32,7 @@ pub use subject::StateSubject;
 /// # Panics
 ///
 /// If a promise of [`StateStore`](crate::StateStore) is broken.
-pub fn sit_state(fresh: &dyn Fn() -> Box<dyn StateSubject>) {
+pub fn check_state(fresh: &dyn Fn() -> Box<dyn StateSubject>) {
     writing::batches_apply_in_order(fresh().store());
     writing::range_deletes_end_where_they_say(fresh().store());
     writing::odd_keys_and_values(fresh().store());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::{Dice, StateSubject};
+use super::{Random, StateSubject};
 use crate::{Direction, KeyRange, Operation, Reader, StoreError, View, WriteBatch};
 
 /// Rows of a store, or of the model: keys and values.
@@ -31,31 +31,31 @@ pub fn contents(reader: &dyn Reader, range: KeyRange<'_>, direction: Direction) 
 }
 
 /// A batch of a few random operations on keys that are likely to meet others.
-pub fn random_batch(dice: &mut Dice) -> WriteBatch {
+pub fn random_batch(random: &mut Random) -> WriteBatch {
     let mut batch = WriteBatch::new();
-    for _ in 0..1 + dice.below(6) {
-        match dice.below(10) {
-            0..=5 => batch.put(&random_key(dice), &random_value(dice)),
-            6..=8 => batch.delete(&random_key(dice)),
-            _ => batch.delete_range(&random_key(dice), &random_key(dice)),
+    for _ in 0..1 + random.below(6) {
+        match random.below(10) {
+            0..=5 => batch.put(&random_key(random), &random_value(random)),
+            6..=8 => batch.delete(&random_key(random)),
+            _ => batch.delete_range(&random_key(random), &random_key(random)),
         }
     }
     batch
 }
 
-pub(super) fn random_key(dice: &mut Dice) -> Vec<u8> {
-    (0..dice.below(5)).map(|_| LETTERS[dice.below(LETTERS.len())]).collect()
+pub(super) fn random_key(random: &mut Random) -> Vec<u8> {
+    (0..random.below(5)).map(|_| LETTERS[random.below(LETTERS.len())]).collect()
 }
 
-fn random_value(dice: &mut Dice) -> Vec<u8> {
-    (0..dice.below(VALUE_BYTES_MAX)).map(|_| dice.roll() as u8).collect()
+fn random_value(random: &mut Random) -> Vec<u8> {
+    (0..random.below(VALUE_BYTES_MAX)).map(|_| random.draw() as u8).collect()
 }
 
-pub(super) fn random_bound(dice: &mut Dice) -> Bound<Vec<u8>> {
-    match dice.below(5) {
+pub(super) fn random_bound(random: &mut Random) -> Bound<Vec<u8>> {
+    match random.below(5) {
         0 => Bound::Unbounded,
-        1 | 2 => Bound::Included(random_key(dice)),
-        _ => Bound::Excluded(random_key(dice)),
+        1 | 2 => Bound::Included(random_key(random)),
+        _ => Bound::Excluded(random_key(random)),
     }
 }
 
@@ -89,11 +89,11 @@ pub(super) fn expected(model: &Model, range: &KeyRange<'_>, direction: Direction
     }
 }
 
-pub(super) fn compare(reader: &dyn Reader, model: &Model, dice: &mut Dice, what: &str) {
-    let key = random_key(dice);
+pub(super) fn compare(reader: &dyn Reader, model: &Model, random: &mut Random, what: &str) {
+    let key = random_key(random);
     let found = reader.get(&key).expect("a healthy store answers");
     assert_eq!(found.as_deref(), model.get(&key).map(|value| &value[..]), "{what}: get {key:?}");
-    let (start, end) = (random_bound(dice), random_bound(dice));
+    let (start, end) = (random_bound(random), random_bound(random));
     for direction in [Direction::Forward, Direction::Backward] {
         let range = KeyRange::new(borrowed(&start), borrowed(&end));
         let rows = contents(reader, range.clone(), direction).expect("a healthy store answers");
@@ -103,12 +103,12 @@ pub(super) fn compare(reader: &dyn Reader, model: &Model, dice: &mut Dice, what:
 
 /// Writes, flushes, reopenings and frozen views in random order, all compared with the model.
 pub(super) fn random_steps(subject: &mut dyn StateSubject, seed: u64) {
-    let mut dice = Dice::new(seed);
+    let mut random = Random::new(seed);
     let mut model = Model::new();
     let mut views: Vec<(View, Model)> = Vec::new();
     for step in 0..STEPS {
         let what = format!("seed {seed}, step {step}");
-        match dice.below(40) {
+        match random.below(40) {
             0 => subject.store().flush().expect("a healthy store flushes"),
             1 => {
                 subject.store().flush().expect("a healthy store flushes");
@@ -116,19 +116,19 @@ pub(super) fn random_steps(subject: &mut dyn StateSubject, seed: u64) {
                 subject.reopen();
             }
             2..=4 => views.push((subject.store().view(), model.clone())),
-            5 if !views.is_empty() => drop(views.swap_remove(dice.below(views.len()))),
+            5 if !views.is_empty() => drop(views.swap_remove(random.below(views.len()))),
             6..=20 => {
-                let batch = random_batch(&mut dice);
+                let batch = random_batch(&mut random);
                 subject.store().write(&batch).expect("a healthy store writes");
                 apply(&mut model, &batch);
             }
-            _ => compare(subject.store(), &model, &mut dice, &what),
+            _ => compare(subject.store(), &model, &mut random, &what),
         }
         if let Some((view, then)) = views.last() {
-            compare(&**view, then, &mut dice, &format!("{what}, a view"));
+            compare(&**view, then, &mut random, &format!("{what}, a view"));
         }
     }
     for (view, then) in &views {
-        compare(&**view, then, &mut dice, &format!("seed {seed}, a view at the end"));
+        compare(&**view, then, &mut random, &format!("seed {seed}, a view at the end"));
     }
 }

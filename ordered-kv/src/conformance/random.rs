@@ -2,16 +2,16 @@
 
 /// A small generator of pseudo-random numbers: equal seeds give equal steps, everywhere and always.
 #[derive(Clone, Debug)]
-pub struct Dice(u64);
+pub struct Random(u64);
 
-impl Dice {
-    /// Dice that follow `seed`.
-    pub fn new(seed: u64) -> Dice {
-        Dice(scramble(seed))
+impl Random {
+    /// The generator of `seed`.
+    pub fn new(seed: u64) -> Random {
+        Random(scramble(seed))
     }
 
     /// The next number.
-    pub fn roll(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(1);
         scramble(self.0)
     }
@@ -22,7 +22,7 @@ impl Dice {
     ///
     /// If `bound` is zero.
     pub fn below(&mut self, bound: usize) -> usize {
-        (self.roll() % bound as u64) as usize
+        (self.draw() % bound as u64) as usize
     }
 
     /// True once in `sides` times.

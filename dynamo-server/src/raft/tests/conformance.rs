@@ -1,4 +1,4 @@
-//! openraft's exam for log stores and state machines, sat by ours on the simulated disk.
+//! openraft's suite for log stores and state machines, run over ours on the simulated disk.
 
 use std::sync::Arc;
 
@@ -41,6 +41,6 @@ impl StoreBuilder<Types<SimEnv>, GroupLog<SimEnv>, Machine<SimEnv>, ()> for Fres
 }
 
 #[test]
-fn the_log_and_the_machine_pass_openrafts_exam() {
+fn the_log_and_the_machine_pass_openrafts_suite() {
     run(31, async { Suite::test_all(Fresh).await.unwrap() });
 }

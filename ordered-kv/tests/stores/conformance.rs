@@ -1,7 +1,7 @@
-//! Every store of the crate sits the exam; the two kinds of state store also run side by side.
+//! Every store of the crate passes the conformance suite; the two kinds of state store also run side by side.
 
 use ordered_kv::StateStore;
-use ordered_kv::exam::{self, StateSubject};
+use ordered_kv::conformance::{self, StateSubject};
 use ordered_kv::memory::MemoryState;
 
 /// Memory stands for the disk, so closing and opening is nothing; `crash` makes the most of it: only what is durable
@@ -32,9 +32,9 @@ fn memory(crashes: bool) -> Memory {
 #[test]
 fn memory_state() {
     for crashes in [false, true] {
-        exam::sit_state(&|| Box::new(memory(crashes)));
+        conformance::check_state(&|| Box::new(memory(crashes)));
     }
-    exam::mirror(&mut memory(false), &mut memory(true), 1);
+    conformance::mirror(&mut memory(false), &mut memory(true), 1);
 }
 
 #[cfg(feature = "rocksdb")]
@@ -68,13 +68,13 @@ mod rocks {
 
     #[test]
     fn rocks_state() {
-        exam::sit_state(&|| Box::new(state()));
+        conformance::check_state(&|| Box::new(state()));
     }
 
     #[test]
     fn both_agree() {
         for seed in 0..3 {
-            exam::mirror(&mut memory(true), &mut state(), seed);
+            conformance::mirror(&mut memory(true), &mut state(), seed);
         }
     }
 }

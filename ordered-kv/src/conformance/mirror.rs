@@ -1,7 +1,7 @@
 //! Two stores side by side.
 
 use super::model::{borrowed, contents, random_batch, random_bound, random_key};
-use super::{Dice, StateSubject};
+use super::{Random, StateSubject};
 use crate::{Direction, KeyRange, Reader, View};
 
 const STEPS: usize = 400;
@@ -12,27 +12,27 @@ const STEPS: usize = 400;
 ///
 /// If the two differ.
 pub fn mirror(one: &mut dyn StateSubject, other: &mut dyn StateSubject, seed: u64) {
-    let mut dice = Dice::new(seed);
+    let mut random = Random::new(seed);
     let mut views: Option<(View, View)> = None;
     for step in 0..STEPS {
         let what = format!("seed {seed}, step {step}");
-        match dice.below(30) {
+        match random.below(30) {
             0 => {
                 views = None;
                 flush_and_reopen(one);
                 flush_and_reopen(other);
             }
             1 | 2 => views = Some((one.store().view(), other.store().view())),
-            3 => load_both(one, other, &mut dice),
+            3 => load_both(one, other, &mut random),
             4..=18 => {
-                let batch = random_batch(&mut dice);
+                let batch = random_batch(&mut random);
                 one.store().write(&batch).expect("a healthy store writes");
                 other.store().write(&batch).expect("a healthy store writes");
             }
-            _ => agree(one.store(), other.store(), &mut dice, &what),
+            _ => agree(one.store(), other.store(), &mut random, &what),
         }
         if let Some((one, other)) = &views {
-            agree(&**one, &**other, &mut dice, &format!("{what}, views"));
+            agree(&**one, &**other, &mut random, &format!("{what}, views"));
         }
     }
 }
@@ -42,9 +42,9 @@ fn flush_and_reopen(subject: &mut dyn StateSubject) {
     subject.reopen();
 }
 
-fn load_both(one: &dyn StateSubject, other: &dyn StateSubject, dice: &mut Dice) {
-    let (start, end) = (random_key(dice), random_key(dice));
-    let mut keys: Vec<Vec<u8>> = (0..dice.below(6)).map(|_| random_key(dice)).collect();
+fn load_both(one: &dyn StateSubject, other: &dyn StateSubject, random: &mut Random) {
+    let (start, end) = (random_key(random), random_key(random));
+    let mut keys: Vec<Vec<u8>> = (0..random.below(6)).map(|_| random_key(random)).collect();
     keys.sort();
     keys.dedup();
     for subject in [one, other] {
@@ -58,10 +58,10 @@ fn load_both(one: &dyn StateSubject, other: &dyn StateSubject, dice: &mut Dice) 
     }
 }
 
-fn agree(one: &dyn Reader, other: &dyn Reader, dice: &mut Dice, what: &str) {
-    let key = random_key(dice);
+fn agree(one: &dyn Reader, other: &dyn Reader, random: &mut Random, what: &str) {
+    let key = random_key(random);
     assert_eq!(one.get(&key), other.get(&key), "{what}: get {key:?}");
-    let (start, end) = (random_bound(dice), random_bound(dice));
+    let (start, end) = (random_bound(random), random_bound(random));
     for direction in [Direction::Forward, Direction::Backward] {
         let range = KeyRange::new(borrowed(&start), borrowed(&end));
         let rows = contents(one, range.clone(), direction);

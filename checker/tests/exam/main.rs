@@ -1,6 +1,0 @@
-//! The checkers' own exam: each against trying every order on small histories, on histories of correct objects, and on
-//! histories that are known to be bad. A checker that has never failed has proved nothing.
-
-mod register;
-mod search;
-mod serial;
