@@ -212,6 +212,7 @@ impl Directory {
     /// # Errors
     /// When the file system refuses.
     pub fn write_identity(&self, identity: &Identity) -> Result<(), DirectoryError> {
+        debug_assert!(identity.shards > 0, "a node has a shard");
         let path = self.part(IDENTITY_FILE);
         replace_file(&path, encode_identity(identity).as_bytes()).map_err(|source| DirectoryError::Io { path, source })
     }
@@ -251,6 +252,7 @@ fn try_lock(file: &File) -> io::Result<bool> {
 /// Writes a small file so that after a crash either the old or the new content is there.
 pub(super) fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("new");
+    debug_assert_ne!(path, draft, "a draft has a name of its own");
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(&draft)?;
     file.write_all(content)?;
     file.sync_all()?;
@@ -263,6 +265,7 @@ fn encode_identity(identity: &Identity) -> String {
         "{IDENTITY_TITLE}\nformat {DIRECTORY_FORMAT}\ncluster {:032x}\nnode {}\nincarnation {:016x}\nshards {}\n",
         identity.cluster_id, identity.node_id, identity.incarnation, identity.shards
     );
+    debug_assert!(!text.contains("crc32"), "the checksum is the last line, and of all others");
     let checksum = crc32fast::hash(text.as_bytes());
     text.push_str(&format!("crc32 {checksum:08x}\n"));
     text

@@ -62,6 +62,7 @@ impl LeaseRecord {
     /// # Errors
     /// When the file system refuses.
     pub fn record(&self, promise: Duration) -> Result<(), DirectoryError> {
+        debug_assert!(!promise.is_zero(), "a promise lasts");
         let mut longest = self.longest.lock();
         if *longest == Some(promise) {
             return Ok(());

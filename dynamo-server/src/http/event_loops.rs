@@ -127,7 +127,8 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.loops[self.number].turns.connections().fetch_sub(1, Ordering::Relaxed);
+        let before = self.loops[self.number].turns.connections().fetch_sub(1, Ordering::Relaxed);
+        debug_assert!(before > 0, "a connection leaves its loop once");
     }
 }
 

@@ -80,6 +80,7 @@ pub struct Header {
 impl Header {
     /// Appends the header.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        debug_assert!(self.kind >= FIRST_KIND, "lower kinds belong to the replicas of a group");
         out.extend_from_slice(&[FORMAT, self.kind]);
         put_u64(out, u64::from(self.shard.0));
         put_u64(out, u64::try_from(self.remaining.as_millis()).unwrap_or(u64::MAX));
@@ -124,6 +125,7 @@ pub fn read_response<T: Decode>(message: &Bytes) -> Result<(Timestamp, T), Decod
 
 /// The message of a request.
 pub fn request<R: Rpc>(header: &Header, request: &R::Request<'_>) -> Bytes {
+    debug_assert_eq!(header.kind, R::KIND, "a request goes to its own service");
     let mut out = Vec::with_capacity(512);
     header.encode(&mut out);
     request.encode(&mut out);

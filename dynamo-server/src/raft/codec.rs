@@ -168,6 +168,7 @@ pub fn get_vote(input: &mut &[u8]) -> Result<Vote, CodecError> {
 
 /// Appends a membership.
 fn put_membership(out: &mut Vec<u8>, membership: &Membership) {
+    debug_assert!(membership.voter_ids().all(|node| membership.get_node(&node).is_some()), "every voter is a member");
     put_list(out, membership.get_joint_config(), |out, voters| {
         let voters: Vec<u64> = voters.iter().copied().collect();
         put_list(out, &voters, |out, voter| put_u64(out, *voter));

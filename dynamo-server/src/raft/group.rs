@@ -309,6 +309,7 @@ impl<E: Env> Group<E> {
             configs.retain(|(index, _)| *index > log_id.index());
             configs.insert(0, (log_id.index(), voters(applied.membership())));
         }
+        debug_assert!(configs.windows(2).all(|pair| pair[0].0 < pair[1].0), "memberships are in the order of the log");
         let timing = (timing, context.longest_promise);
         let vote = recovered.log.vote();
         let lease = Arc::new(LeaseFeed::start(context.node, timing, configs, vote, now::<E>(), E::random()));

@@ -34,6 +34,8 @@ pub struct Incoming {
 impl Incoming {
     /// The stored form.
     pub fn encode(&self) -> Vec<u8> {
+        let is_range = |range: &RowRange| range.end.is_empty() || range.start < range.end;
+        debug_assert!(self.leftovers.iter().all(is_range), "what is swept lies between two keys");
         let mut out = vec![LOG_FORMAT];
         put_log_id(&mut out, &self.upto);
         put_list(&mut out, &self.leftovers, put_range);

@@ -194,6 +194,7 @@ impl<E: Env> Group<E> {
             let of_kind = if voters.contains(node) { &mut members.voters } else { &mut members.learners };
             of_kind.insert(*node, member.clone());
         }
+        debug_assert_eq!(members.voters.len(), voters.len(), "every voter is a member");
         members
     }
 

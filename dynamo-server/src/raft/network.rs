@@ -125,6 +125,10 @@ impl<E: Env> RaftNetworkV2<Types<E>> for Connection<E> {
             applied_next: (self.mark != NO_MARK && self.lease.holds(|| sent_at)).then_some(applied_next),
             median_wall_ms: self.wall_clocks.median(asked_ns),
         };
+        debug_assert!(
+            word.applied_next.is_none_or(|next| next <= self.published.applied_next()),
+            "applied stays applied"
+        );
         let answer = self.call(Message::Append(request, word), option.soft_ttl()).await?;
         let (word, response) = message::decode_append_response(&answer).map_err(unreachable)?;
         self.lease.peer_answered(term, self.peer, now::<E>());

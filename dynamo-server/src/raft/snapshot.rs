@@ -76,6 +76,8 @@ pub fn content(shard: &ShardState) -> Vec<RowRange> {
         }
     }
     ranges.sort_by(|one, other| one.start.cmp(&other.start));
+    debug_assert!(ranges.iter().all(|range| is_own(range, shard)), "a shard has nothing that is another's");
+    debug_assert!(ranges.windows(2).all(|pair| pair[0].end <= pair[1].start), "no row is in two ranges of a shard");
     ranges
 }
 

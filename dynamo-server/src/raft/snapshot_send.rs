@@ -119,6 +119,8 @@ impl Source {
                 None => (self.range, self.from) = (self.range + 1, None),
             }
         }
+        debug_assert_eq!(count == 0, rows.is_empty(), "an empty chunk is the end");
+        debug_assert!(self.from.is_none() || self.range < self.ranges.len(), "who goes on does so inside a range");
         Ok((rows, count))
     }
 }

@@ -148,6 +148,8 @@ impl SimNetwork {
     fn send(&self, link: Link, body: &[u8]) -> Way {
         let mut inner = self.inner.lock();
         let weather = inner.weather.get(&link).copied().unwrap_or_default();
+        debug_assert!(weather.delay_us_min <= weather.delay_us_max, "a delay lies between two bounds");
+        debug_assert!(weather.loss_permille <= 1_000, "no more is lost than is sent");
         let spread = weather.delay_us_max.saturating_sub(weather.delay_us_min) + 1;
         let delay = Duration::from_micros(weather.delay_us_min + chance_below(spread));
         let is_stolen = inner.thief.as_mut().is_some_and(|thief| thief(link, body));
@@ -242,6 +244,7 @@ impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         let mut inner = self.network.inner.lock();
         if let Some(count) = inner.under_way.get_mut(&self.key) {
+            debug_assert!(*count > 0, "a call ends once");
             *count -= 1;
         }
     }

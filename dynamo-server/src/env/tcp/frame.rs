@@ -70,6 +70,7 @@ pub(super) async fn read(input: &mut (impl AsyncRead + Unpin)) -> Result<Frame, 
     let number = input.read_u64_le().await?;
     let mut body = BytesMut::new();
     read_body(input, length - HEAD, &mut body).await?;
+    debug_assert_eq!(body.len(), length - HEAD, "a frame has all of its body");
     Ok(Frame { number, body: body.freeze() })
 }
 

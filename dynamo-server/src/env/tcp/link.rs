@@ -192,5 +192,6 @@ fn remember(pending: &Pending, number: u64, answer: oneshot::Sender<Answer>) {
     if pending.len() >= PENDING_SWEEP {
         pending.retain(|_, answer| !answer.is_closed());
     }
-    pending.insert(number, answer);
+    let before = pending.insert(number, answer);
+    debug_assert!(before.is_none(), "the requests of a connection are numbered once");
 }
