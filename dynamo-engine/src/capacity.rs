@@ -27,6 +27,7 @@ pub fn read_units(billed_bytes: usize) -> u32 {
 /// Capacity in half units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Units {
+    /// Twice the units.
     halves: u64,
 }
 

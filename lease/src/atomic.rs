@@ -33,6 +33,7 @@ use crate::word::{Generation, Word};
 /// ```
 #[derive(Debug)]
 pub struct AtomicLease {
+    /// When the lease ends and of which generation it is, or that it is revoked.
     word: AtomicU64,
 }
 

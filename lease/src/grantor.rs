@@ -90,8 +90,11 @@ pub struct Grantor<N> {
 /// One promise.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Promise<N> {
+    /// The leader.
     to: N,
+    /// Its term.
     term: u64,
+    /// On the grantor's clock.
     until: Moment,
 }
 

@@ -60,6 +60,7 @@ pub struct Holder<N> {
 /// A term of which this node is the leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Reign {
+    /// Elected in this term.
     term: u64,
     /// Whether an entry of this term is applied here, and with it everything that was committed before the term.
     own_term_applied: bool,

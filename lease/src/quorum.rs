@@ -9,6 +9,7 @@ use crate::moment::Moment;
 /// A configuration without any set, or with an empty set, has no quorum: it never gives a lease.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Voters<N> {
+    /// Each of them has a majority to agree; two while the voters change.
     sets: Vec<BTreeSet<N>>,
 }
 

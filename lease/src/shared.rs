@@ -15,13 +15,16 @@ use crate::word::Generation;
 /// The lock is an ordinary one: it is held for the few hundred nanoseconds of one event, never across I/O or an await.
 #[derive(Debug)]
 pub struct SharedHolder<N> {
+    /// Held for some comparisons.
     tracker: Mutex<Tracker<N>>,
+    /// What reads look at, without a lock.
     lease: AtomicLease,
 }
 
 /// What the lock protects.
 #[derive(Debug)]
 struct Tracker<N> {
+    /// The pure part.
     holder: Holder<N>,
     /// The holder's generation at the last publication.
     holder_generation: u64,

@@ -71,8 +71,11 @@ const _: () = assert!(
 /// The lengths that the holder and the grantor of one node use. Other nodes may use others: see the module comment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timing {
+    /// How long a grantor keeps its promise, on its own clock.
     promise: Duration,
+    /// How long a holder believes in it, on its own: shorter, by the drift of clocks.
     belief: Duration,
+    /// How long a grantor that restarts keeps what it may have promised.
     hold_down: Duration,
 }
 

@@ -15,6 +15,7 @@ use crate::record::{self, Kind};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
+    /// Its records, one behind the other; their places and checksums are filled in when it is written.
     pub(crate) bytes: Vec<u8>,
     grows: bool,
 }

@@ -27,7 +27,9 @@ impl Location {
 /// A segment that is in use.
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
+    /// Open for as long as anything of it is needed.
     pub(crate) file: Arc<dyn DiskFile>,
+    /// Bytes that are allocated for it.
     pub(crate) capacity: u64,
     /// Bytes of the entries in it that are not gone.
     pub(crate) live_bytes: u64,
@@ -36,12 +38,15 @@ pub(crate) struct Segment {
 /// What is known of one group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct GroupIndex {
+    /// The newest of each kind.
     pub(crate) values: BTreeMap<u8, Vec<u8>>,
     /// Term and index up to where entries were purged.
     pub(crate) purged: Option<(u64, u64)>,
     /// The index of the first location.
     pub(crate) first: u64,
+    /// Of each entry, without gaps, the oldest first.
     pub(crate) locations: VecDeque<Location>,
+    /// Indexes of entries that are marked.
     pub(crate) notable: BTreeSet<u64>,
 }
 
@@ -130,7 +135,9 @@ fn take_u64(input: &mut &[u8]) -> Option<u64> {
 /// All groups and all segments in use.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
+    /// By number.
     pub(crate) groups: BTreeMap<u32, GroupIndex>,
+    /// By number; the newest one is written.
     pub(crate) segments: BTreeMap<u32, Segment>,
 }
 

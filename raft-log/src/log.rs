@@ -62,8 +62,11 @@ pub struct Entry {
 /// A log of many groups. See the crate's documentation.
 #[derive(Debug)]
 pub struct Log {
+    /// Held while something is written and synced.
     writer: Mutex<Writer>,
+    /// Where everything is; changed when it is durable.
     index: Arc<RwLock<Index>>,
+    /// Drawn when the log was made.
     log_id: u64,
     /// Synced writes since the opening.
     syncs: AtomicU64,
@@ -76,14 +79,21 @@ pub struct Log {
 /// What only the writer touches.
 #[derive(Debug)]
 struct Writer {
+    /// Where the segments are.
     disk: Arc<dyn Disk>,
+    /// Sizes.
     options: Options,
+    /// Where everything is.
     index: Arc<RwLock<Index>>,
+    /// Drawn when the log was made.
     log_id: u64,
+    /// Of what is written now.
     generation: u32,
     /// The segment that is being written.
     file: Arc<dyn DiskFile>,
+    /// Of the segment that is written.
     number: u32,
+    /// Bytes that are allocated for it.
     capacity: usize,
     /// Where the next record goes.
     end: usize,
@@ -99,6 +109,7 @@ struct Writer {
     written_before: usize,
     /// Files that wait to become segments, and how many may.
     spares: Vec<Spare>,
+    /// Files that are kept to be used again, at the most.
     spares_max: Arc<AtomicUsize>,
     /// Whether a segment was begun since the last look at how many there are.
     is_new_segment: bool,
@@ -108,8 +119,11 @@ struct Writer {
 
 #[derive(Debug)]
 struct Spare {
+    /// On the disk.
     name: String,
+    /// Open.
     file: Arc<dyn DiskFile>,
+    /// Allocated for it.
     bytes: u64,
     /// Whether all of it was written before.
     is_used: bool,

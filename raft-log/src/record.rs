@@ -83,8 +83,11 @@ impl Kind {
 /// Where a record stands: part of its checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
+    /// The log's number.
     pub(crate) log_id: u64,
+    /// The segment's number.
     pub(crate) segment: u32,
+    /// Where in it.
     pub(crate) offset: u32,
 }
 
@@ -103,13 +106,21 @@ impl Place {
 /// What a record's header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
+    /// What the record is.
     pub(crate) kind: Kind,
+    /// Whether an entry is marked.
     pub(crate) is_notable: bool,
+    /// Whose it is.
     pub(crate) group: u32,
+    /// An entry's index, or where a cut is made.
     pub(crate) index: u64,
+    /// An entry's term.
     pub(crate) term: u64,
+    /// The length of what follows.
     pub(crate) body_bytes: u32,
+    /// Rises with each segment and each opening.
     pub(crate) generation: u32,
+    /// How much of the segment was durable when the record was written.
     pub(crate) durable: u32,
 }
 
@@ -127,7 +138,9 @@ fn padded(bytes: usize) -> usize {
 /// A record in full.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record<'a> {
+    /// What stands before the body.
     pub(crate) header: Header,
+    /// What was given to be written.
     pub(crate) body: &'a [u8],
 }
 
@@ -211,11 +224,17 @@ pub(crate) fn generation(bytes: &[u8]) -> u32 {
 /// The header of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SegmentHeader {
+    /// The log's number.
     pub(crate) log_id: u64,
+    /// The segment's.
     pub(crate) number: u32,
+    /// Of its first records.
     pub(crate) generation: u32,
+    /// Bytes that are allocated for it.
     pub(crate) capacity: u64,
+    /// Where the checkpoint at its beginning ends.
     pub(crate) checkpoint_end: u32,
+    /// Where the segment before it ended.
     pub(crate) predecessor_end: u32,
 }
 

@@ -36,7 +36,9 @@ pub(crate) fn spare_name(number: u32) -> String {
 /// What was found.
 #[derive(Debug)]
 pub(crate) struct Recovered {
+    /// Where everything is.
     pub(crate) index: Index,
+    /// The log's number.
     pub(crate) log_id: u64,
     /// The highest generation that was met.
     pub(crate) generation: u32,

@@ -31,8 +31,11 @@ pub struct ShardMap {
 /// A piece of the ring, from `first` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Slice {
+    /// Where it begins; it ends where the next one begins.
     pub(crate) first: Token,
+    /// Who owns it.
     pub(crate) shard: ShardId,
+    /// The version of the owner's range.
     pub(crate) epoch: Epoch,
 }
 

@@ -9,7 +9,9 @@ use crate::token::Token;
 /// Invariant: `first <= last`. A piece that would wrap around the end of the ring is two ranges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenRange {
+    /// The lowest token inside.
     first: Token,
+    /// The highest token inside, at least `first`.
     last: Token,
 }
 

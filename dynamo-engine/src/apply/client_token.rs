@@ -118,7 +118,9 @@ fn token_of(row_key: &[u8]) -> Result<String, Fault> {
 /// What is remembered of a token.
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
+    /// Until then a request under the token is a repeated one.
     expires_ms: u64,
+    /// Tells another request under the token.
     request_hash: u128,
     /// What a replay costs, for each action; empty where that is not known.
     reads: Vec<u32>,

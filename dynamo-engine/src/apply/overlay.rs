@@ -15,7 +15,9 @@ use crate::keyspace::RowRange;
 
 /// Changes over a reader.
 pub struct Overlay<'a> {
+    /// The rows before the entry.
     reader: &'a dyn Reader,
+    /// What the entry has done to them.
     changes: Changes,
 }
 

@@ -24,6 +24,7 @@ const UNLIMITED: u64 = u64::MAX;
 /// The work of one entry.
 #[derive(Debug)]
 pub(super) struct Work {
+    /// Of expressions, since they were last taken.
     steps: Cell<u64>,
     rows_bytes: Cell<usize>,
     /// Steps since they were last asked for.

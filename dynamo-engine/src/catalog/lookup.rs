@@ -50,7 +50,9 @@ pub struct MemoryCatalog {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
+    /// Its descriptor.
     table: Arc<TableDescriptor>,
+    /// Where the table is between its beginning and its end.
     phase: TablePhase,
 }
 

@@ -10,12 +10,19 @@ use super::{BODY_HEAD_BYTES, CODEC_PLAIN, Corrupt, FORMAT_VERSION, HEADER_BYTES,
 /// A view of a stored item. Copying it copies a few words.
 #[derive(Clone, Copy, Debug)]
 pub struct ItemRef<'a> {
+    /// When the row was written; zero for a body without a row.
     timestamp: Timestamp,
+    /// The item's size as DynamoDB bills it.
     billed_bytes: u32,
+    /// Attributes.
     count: usize,
+    /// Bytes of each number in `ends`.
     width: usize,
+    /// Where each attribute ends in `entries`.
     ends: &'a [u8],
+    /// Names and values, in the order of the names.
     entries: &'a [u8],
+    /// All of it.
     body: &'a [u8],
 }
 

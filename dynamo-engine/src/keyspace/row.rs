@@ -144,6 +144,7 @@ pub fn successor(prefix: &[u8]) -> Vec<u8> {
 /// A row key taken apart; see the module for the layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowKey<'a> {
+    /// With space, id and token at least.
     bytes: &'a [u8],
 }
 

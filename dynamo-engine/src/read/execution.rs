@@ -34,8 +34,11 @@ pub struct PageResult {
 /// A plan that is being executed, with what it has so far.
 #[derive(Clone, Debug)]
 pub struct Execution {
+    /// What is executed.
     plan: ReadPlan,
+    /// The reply as far as it is written.
     body: Vec<u8>,
+    /// How far a page has come.
     page: PageState,
 }
 

@@ -62,6 +62,7 @@ pub use transaction::{deletions_high, intent_at};
 /// A read, ready to run; see the module.
 #[derive(Clone, Debug)]
 pub struct ReadPlan {
+    /// Of which operation, with what it needs.
     kind: Kind,
 }
 

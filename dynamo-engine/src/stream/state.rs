@@ -16,9 +16,11 @@ const SEQUENCE_FORMAT: u8 = 1;
 /// Every shard of a stream that a data shard keeps, and the number that its next record gets: a mirror of its rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Streams {
+    /// The number that the next record gets.
     next: SequenceNumber,
     /// The oldest first; none is empty. Only the last one may be open.
     shards: BTreeMap<StreamId, Vec<StreamShard>>,
+    /// What all of `shards` comes to.
     totals: StreamTotals,
 }
 

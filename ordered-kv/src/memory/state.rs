@@ -23,6 +23,7 @@ pub struct MemoryState {
 
 #[derive(Default)]
 struct Inner {
+    /// All rows; a view keeps the map that it saw.
     map: Map,
     /// Only where crashes are modelled.
     history: Option<History>,

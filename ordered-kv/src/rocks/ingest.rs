@@ -39,11 +39,15 @@ pub(super) fn clear(dir: &Path) -> Result<(), StoreError> {
 }
 
 pub(super) struct RocksIngest<'a> {
+    /// Flushed before the files appear.
     state: &'a dyn StateStore,
+    /// The store.
     db: &'a DB,
+    /// As the store's own.
     options: &'a Options,
     /// Where files wait, with the number of this load.
     folder: PathBuf,
+    /// The number of this load.
     load: u64,
     /// What is replaced: start, end.
     replaced: Vec<(Vec<u8>, Vec<u8>)>,
@@ -55,6 +59,7 @@ pub(super) struct RocksIngest<'a> {
     last: Option<Vec<u8>>,
     /// Every file of this load, the unfinished one included.
     paths: Vec<PathBuf>,
+    /// Whether all rows are there, with their room on the disk.
     is_sealed: bool,
 }
 

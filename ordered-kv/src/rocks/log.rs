@@ -35,9 +35,13 @@ pub fn open_log(dir: &Path, options: &LogOptions) -> Result<RocksLog, StoreError
 
 /// A log in RocksDB.
 pub struct RocksLog {
+    /// Reads of everything.
     newest: Newest,
+    /// For writes that are durable on return.
     synced: WriteOptions,
+    /// Where the files are.
     dir: PathBuf,
+    /// The store.
     db: Arc<DB>,
 }
 

@@ -74,8 +74,11 @@ impl Default for LogOptions {
 
 /// Options with the handles that outlive the call.
 pub(super) struct Prepared {
+    /// For opening.
     pub(super) options: Options,
+    /// Blocks of table files.
     pub(super) cache: Cache,
+    /// Bounds what is not flushed.
     pub(super) write_buffers: WriteBufferManager,
 }
 

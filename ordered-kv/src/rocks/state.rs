@@ -49,13 +49,19 @@ pub fn open_state(dir: &Path, options: &StateOptions) -> Result<RocksState, Stor
 
 /// Applied state in RocksDB. Dropped, it writes out what is in memory; killed, it goes back to a prefix.
 pub struct RocksState {
+    /// Reads of everything.
     newest: Newest,
+    /// Reads of what is in memory.
     cached: Newest,
+    /// Reads of what a crash would leave.
     persisted: Newest,
+    /// Without RocksDB's own log.
     write_options: WriteOptions,
     /// For the table files of a bulk load, which must fit the instance.
     options: Options,
+    /// Blocks of table files.
     cache: Cache,
+    /// Bounds what is not flushed.
     write_buffers: WriteBufferManager,
     /// Bytes in write buffers from which on a write may have to wait.
     stall_bytes: usize,
@@ -67,7 +73,9 @@ pub struct RocksState {
     is_full: AtomicBool,
     /// Whether compactions are put off for want of room.
     are_compactions_off: Mutex<bool>,
+    /// Where the files are.
     dir: PathBuf,
+    /// The store.
     db: Arc<DB>,
 }
 

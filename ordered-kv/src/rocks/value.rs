@@ -22,7 +22,9 @@ pub(super) fn own(db: &Arc<DB>, slice: DBPinnableSlice<'_>) -> Value {
 
 /// Fields are dropped in the order in which they stand here.
 struct Pinned {
+    /// Into a block of the store; ends before `_db`.
     slice: DBPinnableSlice<'static>,
+    /// Keeps the store open.
     _db: Arc<DB>,
 }
 

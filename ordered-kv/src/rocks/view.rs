@@ -15,8 +15,11 @@ use crate::{Cursor, Direction, KeyRange, Reader, StoreError, Value};
 pub struct RocksView {
     /// For point reads; they differ from those of a cursor by having no bounds.
     options: ReadOptions,
+    /// One moment of the store; ends before `db`.
     snapshot: SnapshotWithThreadMode<'static, DB>,
+    /// What may be read.
     tier: Tier,
+    /// Keeps the store open.
     db: Arc<DB>,
 }
 
@@ -72,8 +75,11 @@ impl Reader for RocksView {
 
 /// The newest state, read at one tier.
 pub(super) struct Newest {
+    /// The store.
     pub(super) db: Arc<DB>,
+    /// What may be read.
     pub(super) tier: Tier,
+    /// For that tier.
     pub(super) options: ReadOptions,
 }
 

@@ -11,6 +11,7 @@ use super::{Disk, DiskFile};
 /// A directory.
 #[derive(Debug)]
 pub struct FileDisk {
+    /// The folder.
     path: PathBuf,
 }
 

@@ -25,8 +25,11 @@ const SECTOR_BYTES: u64 = 512;
 /// A directory in memory.
 #[derive(Debug, Default)]
 pub struct MemoryDisk {
+    /// Which files there are.
     names: Mutex<Names>,
+    /// What goes wrong; shared with its files.
     switches: Arc<Mutex<Switches>>,
+    /// Whether what was not synced is lost in a crash.
     models_crashes: bool,
 }
 
@@ -37,9 +40,11 @@ type Written = (u64, Vec<u8>);
 
 #[derive(Debug, Default)]
 struct Names {
+    /// As the process sees them.
     now: Listing,
     /// Only where crashes are modelled: what is durable, and the listing after each change since.
     durable: Listing,
+    /// The listing after each change since then.
     since: Vec<Listing>,
 }
 
@@ -54,6 +59,7 @@ struct Switches {
     operations_left: Option<u64>,
     /// Bytes that can still be allocated.
     free_bytes: Option<u64>,
+    /// Syncs so far.
     syncs: u64,
 }
 
@@ -76,15 +82,20 @@ impl Switches {
 
 #[derive(Debug)]
 struct MemoryFile {
+    /// Held for one operation.
     content: Mutex<Content>,
+    /// What goes wrong.
     switches: Arc<Mutex<Switches>>,
+    /// Whether what was not synced is lost in a crash.
     models_crashes: bool,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Content {
+    /// As the process sees it.
     now: Vec<u8>,
     length: u64,
+    /// As it was at the last sync.
     durable: Vec<u8>,
     /// What was written since the last sync.
     since: Vec<Written>,

@@ -21,11 +21,13 @@ pub const PREPARED_MAX: usize = 4096;
 /// function of the rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Locks {
+    /// By their ids.
     prepared: BTreeMap<TransactionId, Arc<PreparedTransaction>>,
     /// The holder of each locked item, by the item's key.
     holders: BTreeMap<Vec<u8>, TransactionId>,
     /// Client tokens of the prepared transactions whose home is here.
     tokens: BTreeMap<String, TransactionId>,
+    /// What was decided here and is not forgotten yet.
     decisions: BTreeMap<TransactionId, Arc<Decision>>,
 }
 
