@@ -19,6 +19,7 @@ impl Applier<'_> {
         let row = OutboxRow::after(channel.bytes, OutboxMutation::new(table, mutation));
         channel.last += 1;
         channel.bytes = row.bytes_through;
+        channel.validate();
         let position = OutboxPosition { target, sequence: channel.last };
         self.put(local::outbox(self.shard.id, position), row.to_bytes());
         self.entry.channels_changed.insert(target);
@@ -40,6 +41,7 @@ impl Applier<'_> {
             self.delete(local::outbox(self.shard.id, position(sequence)));
         }
         let trimmed = crate::outbox::OutboxChannel { trimmed: through, trimmed_bytes, ..channel };
+        trimmed.validate();
         self.shard.channels.out.insert(trim.target, trimmed);
         self.entry.channels_changed.insert(trim.target);
         Ok(Outcome::Done)

@@ -33,13 +33,20 @@ impl OutboxChannel {
     }
 
     pub(crate) fn to_bytes(self) -> Vec<u8> {
-        debug_assert!(self.trimmed <= self.last, "only what was written is removed");
-        debug_assert!(self.trimmed_bytes <= self.bytes, "no more bytes can go than there were");
+        self.validate();
         to_row(LANE_FORMAT, |out| self.encode(out))
     }
 
     pub(crate) fn from_bytes(row: &[u8]) -> Result<OutboxChannel, DecodeError> {
         from_row(row, LANE_FORMAT, OutboxChannel::decode)
+    }
+
+    /// Checks how the fields must relate; called in debug builds after every change.
+    pub(crate) fn validate(&self) {
+        debug_assert!(self.trimmed <= self.last, "only what was written is removed");
+        debug_assert!(self.trimmed_bytes <= self.bytes, "no more bytes can go than there were");
+        debug_assert_eq!(self.is_empty(), self.trimmed_bytes == self.bytes, "an outbox without rows has no bytes");
+        debug_assert!(self.bytes >= self.last, "a row has bytes");
     }
 
     fn checked(self) -> Result<Self, DecodeError> {

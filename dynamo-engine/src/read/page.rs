@@ -224,6 +224,7 @@ impl PageRead {
             page.walk(stretch.reader, &stretch.start, &stretch.end)?;
             if page.state.last_key.is_some() || stretch.is_last {
                 *state = page.finish();
+                state.validate(self.limit);
                 return Ok(Step::Done);
             }
             *state = page.state;
@@ -232,6 +233,7 @@ impl PageRead {
                 Span::Partitions(_) => self.end_partition(state),
                 Span::Tokens { .. } => state.next = stretch.next,
             }
+            state.validate(self.limit);
         }
     }
 
@@ -341,19 +343,34 @@ pub(super) struct PageState {
     settled_bytes: usize,
     /// How much was written by then; `None` before anything was.
     written: Option<usize>,
+    /// Bytes as billed of the rows that were looked at.
     pub(super) evaluated_bytes: usize,
     /// Bytes of the items fetched from the table behind a local index.
     fetched_bytes: usize,
+    /// Rows that were looked at.
     pub(super) scanned: u64,
+    /// Rows that the filter let through.
     count: u64,
     /// Steps of filter and projection.
     steps: u64,
+    /// What the items behind a local index's rows cost.
     pub(super) fetched: Units,
     /// The JSON of the LastEvaluatedKey, once the page is full.
     pub(super) last_key: Option<Vec<u8>>,
 }
 
 impl PageState {
+    /// Checks how the fields must relate; called in debug builds behind every span.
+    fn validate(&self, limit: Option<u64>) {
+        debug_assert!(self.count <= self.scanned, "only rows that were looked at are returned");
+        debug_assert!(
+            limit.is_none_or(|limit| self.scanned <= limit),
+            "no more rows are looked at than were asked for"
+        );
+        debug_assert!(self.fetched_bytes == 0 || self.scanned > 0, "an item is fetched for a row");
+        debug_assert!(self.written.is_some(), "what stands in front of the rows is written");
+    }
+
     /// What the page has read so far.
     pub(super) fn bytes(&self) -> usize {
         self.evaluated_bytes + self.fetched_bytes
@@ -367,13 +384,16 @@ impl PageState {
 
 /// A page while a span of it is being read.
 struct Page<'a> {
+    /// The plan.
     read: &'a PageRead,
+    /// Where rows are written.
     json: JsonWriter<'a>,
     /// What may be done here, counted from the page's beginning; the page itself is bounded by
     /// [`PageRead::bytes_max`].
     run: Run<'a>,
     /// The work when it was last asked whether the page is wanted.
     asked_at: u64,
+    /// How far it has come.
     state: PageState,
 }
 

@@ -183,7 +183,7 @@ impl Config {
             )));
         }
         let streams = streams(&settings)?;
-        Ok(Config {
+        let config = Config {
             cluster: cluster::from_settings(&settings, join)?,
             host: settings.host.unwrap_or(default.host),
             port: settings.port.unwrap_or(default.port),
@@ -215,7 +215,26 @@ impl Config {
             allowed_hosts: settings.allowed_hosts,
             log_json: settings.log_format.is_some_and(|format| format == cli::LogFormat::Json),
             log_filter: settings.log_level.unwrap_or(default.log_filter),
-        })
+        };
+        config.validate();
+        Ok(config)
+    }
+
+    /// Checks what the rest of the server relies on; called in debug builds where a configuration was made.
+    fn validate(&self) {
+        debug_assert!(self.shards.is_none_or(|shards| (1..=SHARDS_MAX).contains(&shards)), "a node has a shard");
+        debug_assert!(self.election_timeout >= ELECTION_TIMEOUT_MIN, "a busy moment is no dead leader");
+        debug_assert!(self.election_timeout <= ELECTION_TIMEOUT_MAX, "a dead leader is missed some time");
+        debug_assert!(self.max_connections > 0, "somebody can connect");
+        debug_assert!(self.body_memory >= BODY_MEMORY_MIN, "the largest body has room");
+        debug_assert!(self.memory.is_none_or(|bytes| bytes >= MEMORY_MIN), "the stores have room");
+        debug_assert!(!self.request_deadline.is_zero(), "a request has time");
+        debug_assert!(
+            self.ttl_interval.is_none_or(|interval| !interval.is_zero()),
+            "a look is not followed by another at once"
+        );
+        debug_assert!(self.streams.roll_ms > 0, "a stream shard is open for some time");
+        debug_assert!(self.streams.retention_ms > 0, "a record can be read for some time");
     }
 }
 

@@ -116,6 +116,7 @@ impl EventLoop {
 impl Seat {
     /// The runtime that the connection is to be served by.
     pub(super) fn runtime(&self) -> &Handle {
+        debug_assert!(self.number < self.loops.len(), "a seat is on a loop that there is");
         &self.loops[self.number].runtime
     }
 

@@ -243,11 +243,17 @@ fn settled(result: Result<Outcome, ShardError>) -> Result<Settled, ApiError> {
 
 /// The writes that have no outcome yet, in their order.
 fn still_open<W>(writes: Vec<W>, done: &[Option<Settled>]) -> Vec<W> {
+    debug_assert_eq!(writes.len(), done.len(), "planned again, a batch has as many writes");
     writes.into_iter().zip(done).filter_map(|(write, outcome)| outcome.is_none().then_some(write)).collect()
 }
 
 /// Puts the outcomes of the open writes into their places, except those that ask for another plan.
 fn keep(done: &mut [Option<Settled>], outcomes: Vec<Settled>) {
+    debug_assert_eq!(
+        done.iter().filter(|place| place.is_none()).count(),
+        outcomes.len(),
+        "one outcome for each write that was open"
+    );
     for (place, outcome) in done.iter_mut().filter(|place| place.is_none()).zip(outcomes) {
         *place = (!is_stale(&outcome)).then_some(outcome);
     }

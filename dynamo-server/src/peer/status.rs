@@ -78,6 +78,7 @@ impl Record for NodeStatus {
         self.disk_full.encode(out);
         self.complaints.encode(out);
         self.lease_ms.encode(out);
+        debug_assert!(self.shards.windows(2).all(|pair| pair[0].shard < pair[1].shard), "shards are in their order");
         self.shards.encode(out);
     }
 

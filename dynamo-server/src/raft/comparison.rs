@@ -148,6 +148,8 @@ impl Comparison {
     pub fn finish(&self, id: u64, result: Result<Digest, String>) {
         let mut state = self.state.lock();
         if state.0 == id {
+            let is_ordered = |digest: &Digest| digest.ranges.windows(2).all(|pair| pair[0].start <= pair[1].start);
+            debug_assert!(result.as_ref().is_ok_and(is_ordered) || result.is_err(), "ranges are in the order of keys");
             self.is_armed.store(false, Ordering::Release);
             state.1 = State::Done(result);
         }

@@ -62,6 +62,7 @@ impl Freshness {
     /// A leader with a lease has sent this.
     pub fn heard(&mut self, said: Attestation, now_ns: u64, applied_next: u64) {
         let Some(at_ns) = self.moment_of(said.mark, now_ns) else { return };
+        debug_assert!(at_ns <= now_ns, "a mark was made before it came back");
         self.settle(applied_next);
         let newest = self.awaited.iter().flatten().map(|(at_ns, _)| *at_ns).max().or(self.since_ns);
         if newest.is_some_and(|newest| at_ns < newest.saturating_add(RESOLUTION_NS)) {

@@ -112,6 +112,8 @@ impl LeaseFeed {
         let outstanding = if rules::is_kept(Rule::HoldDown) { outstanding } else { Outstanding::Impossible };
         let is_before_kept = rules::is_kept(Rule::HoldDownForThePromiseBefore);
         let longest_promise = if is_before_kept { longest_promise } else { Duration::ZERO };
+        debug_assert!(timing.belief() < timing.promise(), "a holder believes for less long than was promised");
+        debug_assert!(configs.windows(2).all(|pair| pair[0].0 < pair[1].0), "memberships are in the order of the log");
         LeaseFeed {
             me,
             timing,

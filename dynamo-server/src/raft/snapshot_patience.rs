@@ -34,6 +34,7 @@ impl Patience {
 
     /// How long to wait for the next answer.
     pub fn wait(&self) -> Duration {
+        debug_assert!((WAIT_MIN..=WAIT_MAX).contains(&self.wait), "a wait lies between its bounds");
         self.wait
     }
 

@@ -102,7 +102,9 @@ impl WallClocks {
         if known.clocks.get(&peer).is_some_and(|heard| asked_ns < heard.at_ns.saturating_add(RESOLUTION_NS)) {
             return;
         }
-        known.clocks.insert(peer, Heard { offset_ms: offset_ms(peer_wall_ms, asked_ns), at_ns: asked_ns });
+        let heard = Heard { offset_ms: offset_ms(peer_wall_ms, asked_ns), at_ns: asked_ns };
+        let before = known.clocks.insert(peer, heard);
+        debug_assert!(before.is_none_or(|before| before.at_ns < asked_ns), "the latest word counts");
         let mut offsets: Vec<i64> = recent(&known.clocks).chain([offset_ms(own_wall_ms, now_ns)]).collect();
         offsets.sort_unstable();
         debug_assert!(!offsets.is_empty(), "this node's own clock is one of them");
