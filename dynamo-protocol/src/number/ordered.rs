@@ -12,11 +12,14 @@
 //!
 //! This is part of the on-disk format: keys and stored values are made of it.
 
-use super::wide::Wide;
 use super::{DIGITS_MAX, MAGNITUDE_MIN, Number, digit_count};
 
 /// Longest ordered encoding: sign, magnitude, 19 pairs of digits, end.
 pub const ORDERED_BYTES_MAX: usize = 2 + 19 + 1;
+
+/// Pairs of digits in a machine word, and one more than the largest number of so many.
+const PAIRS_IN_WORD: usize = 9;
+const WORD: u128 = 10u128.pow(2 * PAIRS_IN_WORD as u32);
 
 impl Number {
     /// Appends the bytes whose order is the order of numbers; self-delimiting.
@@ -27,10 +30,17 @@ impl Number {
         }
         let mut buffer = [0u8; 20];
         let digits = digit_count(self.coefficient);
-        let mut rest = if digits % 2 == 1 { Wide::scaled(self.coefficient, 1) } else { Wide::from(self.coefficient) };
+        // An odd number of digits is at most 37, so there is room for one more.
+        let mut rest = if digits % 2 == 1 { self.coefficient * 10 } else { self.coefficient };
         let pairs = digits.div_ceil(2) as usize;
-        for slot in buffer[..pairs].iter_mut().rev() {
-            *slot = rest.pop_pair() + 1;
+        for slots in buffer[..pairs].rchunks_mut(PAIRS_IN_WORD) {
+            // What a machine word holds at a time: dividing u128 is slow.
+            let mut word = (rest % WORD) as u64;
+            rest /= WORD;
+            for slot in slots.iter_mut().rev() {
+                *slot = (word % 100) as u8 + 1;
+                word /= 100;
+            }
         }
         let flip = if self.negative { 0xff } else { 0 };
         let magnitude_byte = (self.magnitude() - MAGNITUDE_MIN) as u8;
@@ -54,24 +64,27 @@ impl Number {
         let magnitude = i32::from(magnitude_byte ^ flip) + MAGNITUDE_MIN;
         let mut coefficient: u128 = 0;
         let mut digits: u32 = 0;
+        let (mut first, mut last) = (None, 0);
         loop {
             let (&byte, tail) = rest.split_first()?;
             rest = tail;
             match byte ^ flip {
                 0 => break,
                 pair @ 1..=100 if digits < DIGITS_MAX => {
-                    coefficient = coefficient * 100 + u128::from(pair - 1);
+                    last = pair - 1;
+                    first.get_or_insert(last);
+                    coefficient = coefficient * 100 + u128::from(last);
                     digits += 2;
                 }
                 _ => return None,
             }
         }
         // Normal form: the first pair holds the leading digit, the last pair is not "00".
-        if digits == 0 || digit_count(coefficient) != digits || coefficient.is_multiple_of(100) {
+        if first.is_none_or(|first| first < 10) || last == 0 {
             return None;
         }
         let mut exponent = magnitude + 1 - digits as i32;
-        if coefficient.is_multiple_of(10) {
+        if last % 10 == 0 {
             coefficient /= 10;
             exponent += 1;
         }

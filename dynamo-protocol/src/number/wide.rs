@@ -47,20 +47,14 @@ impl Number {
 
 /// A sum on its way: `upper × 10^38 + lower`, with `lower` below 10^38.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Wide {
+struct Wide {
     upper: u128,
     lower: u128,
 }
 
-impl From<u128> for Wide {
-    fn from(lower: u128) -> Self {
-        Wide { upper: 0, lower }
-    }
-}
-
 impl Wide {
     /// `coefficient × 10^shift`, for shifts up to 38.
-    pub(super) fn scaled(coefficient: u128, shift: u32) -> Wide {
+    fn scaled(coefficient: u128, shift: u32) -> Wide {
         debug_assert!(shift <= DIGITS_MAX);
         let split = 10u128.pow(DIGITS_MAX - shift);
         Wide { upper: coefficient / split, lower: coefficient % split * 10u128.pow(shift) }
@@ -86,16 +80,6 @@ impl Wide {
         self.lower = self.lower / 10 + self.upper % 10 * (TEN_POW_38 / 10);
         self.upper /= 10;
         digit
-    }
-
-    pub(super) fn pop_pair(&mut self) -> u8 {
-        if self.upper == 0 {
-            let pair = (self.lower % 100) as u8;
-            self.lower /= 100;
-            return pair;
-        }
-        let ones = self.pop_digit();
-        self.pop_digit() * 10 + ones
     }
 
     fn into_number(mut self, negative: bool, mut exponent: i32) -> Result<Number, NumberError> {
