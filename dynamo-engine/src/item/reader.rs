@@ -1,6 +1,6 @@
 //! A stored item, borrowed: single attributes, JSON, tree.
 
-use dynamo_protocol::json::{JsonWriter, escape};
+use dynamo_protocol::json::{JsonWriter, escape_bytes};
 use dynamo_protocol::value::{AttributeValue, Item};
 use dynamo_protocol::varint;
 use hlc::Timestamp;
@@ -160,12 +160,12 @@ impl<'a> ItemRef<'a> {
 
     fn push_json(&self, out: &mut Vec<u8>) -> Result<(), Corrupt> {
         out.push(b'{');
-        for (position, entry) in self.iter().enumerate() {
-            let (name, value) = entry?;
+        for position in 0..self.count {
+            let (name, value) = self.entry(position)?;
             if position > 0 {
                 out.push(b',');
             }
-            escape(name, out);
+            escape_bytes(name, out);
             out.push(b':');
             value.push_json(out)?;
         }
@@ -212,8 +212,12 @@ impl<'a> ItemRef<'a> {
     }
 
     fn end(&self, at: usize) -> usize {
-        let mut bytes = [0; 4];
-        bytes[..self.width].copy_from_slice(&self.ends[at * self.width..(at + 1) * self.width]);
-        u32::from_le_bytes(bytes) as usize
+        let end = &self.ends[at * self.width..(at + 1) * self.width];
+        match *end {
+            [a] => usize::from(a),
+            [a, b] => usize::from(u16::from_le_bytes([a, b])),
+            [a, b, c, d] => u32::from_le_bytes([a, b, c, d]) as usize,
+            _ => unreachable!("`of_body` takes these widths only"),
+        }
     }
 }

@@ -11,7 +11,7 @@
 //!
 //! `bytes` counts what follows it, so that a container can be stepped over.
 
-use dynamo_protocol::json::{JsonWriter, escape, push_base64, push_number};
+use dynamo_protocol::json::{JsonWriter, escape_bytes, push_base64, push_number};
 use dynamo_protocol::number::Number;
 use dynamo_protocol::size::attribute_bytes;
 use dynamo_protocol::value::{AttributeValue, Item};
@@ -295,7 +295,8 @@ impl<'a> Input<'a> {
         (0..count).map(|_| Ok((self.text()?.to_owned(), self.value(depth + 1)?))).collect()
     }
 
-    /// Appends the value as DynamoDB's JSON.
+    /// Appends the value as DynamoDB's JSON. Texts were UTF-8 when they were stored; what protects them from then on is the
+    /// store's checksum.
     fn push_json(&mut self, out: &mut Vec<u8>, depth: usize) -> Result<(), Corrupt> {
         if depth > DEPTH_MAX {
             return Err(Corrupt("value nests too deep"));
@@ -303,7 +304,7 @@ impl<'a> Input<'a> {
         match self.byte()? {
             S => {
                 out.extend_from_slice(br#"{"S":"#);
-                escape(self.text()?, out);
+                escape_bytes(self.bytes()?, out);
             }
             N => {
                 out.extend_from_slice(br#"{"N":"#);
@@ -317,7 +318,7 @@ impl<'a> Input<'a> {
             FALSE => out.extend_from_slice(br#"{"BOOL":false"#),
             NULL => out.extend_from_slice(br#"{"NULL":true"#),
             SS => self.push_array(br#"{"SS":["#, out, |input, out| {
-                escape(input.text()?, out);
+                escape_bytes(input.bytes()?, out);
                 Ok(())
             })?,
             NS => self.push_array(br#"{"NS":["#, out, |input, out| {
@@ -359,7 +360,7 @@ impl<'a> Input<'a> {
             if position > 0 {
                 out.push(b',');
             }
-            escape(self.text()?, out);
+            escape_bytes(self.bytes()?, out);
             out.push(b':');
             self.push_json(out, depth + 1)?;
         }

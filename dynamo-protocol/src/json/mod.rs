@@ -9,4 +9,6 @@ mod reader;
 mod writer;
 
 pub(crate) use reader::{Kind, Reader, Refused};
-pub use writer::{JsonWriter, escape, push_attribute_value, push_base64, push_item, push_number, push_u64};
+pub use writer::{
+    JsonWriter, escape, escape_bytes, push_attribute_value, push_base64, push_item, push_number, push_u64,
+};

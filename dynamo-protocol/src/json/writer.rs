@@ -228,9 +228,14 @@ pub fn push_item(out: &mut Vec<u8>, item: &Item) {
 
 /// Appends a text in quotes, escaped.
 pub fn escape(text: &str, out: &mut Vec<u8>) {
+    escape_bytes(text.as_bytes(), out);
+}
+
+/// As [`escape`], for a text that was one when it was stored: it is not looked through for that once more.
+pub fn escape_bytes(text: &[u8], out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
     out.push(b'"');
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     loop {
         let (plain, special) = rest.split_at(plain_length(rest));
         out.extend_from_slice(plain);
