@@ -32,6 +32,7 @@ pub mod index_wait;
 pub mod join;
 pub mod propose;
 pub mod read_index;
+mod records;
 pub mod room;
 mod rpc;
 pub mod status;

@@ -1,16 +1,7 @@
 //! A service between nodes as a type: its number, its request and its response.
 
 use bytes::Bytes;
-use dynamo_engine::apply::Outcome;
-use dynamo_engine::codec::{DecodeError, Record, finish, get_list, put_list};
-use dynamo_engine::command::Command;
-use dynamo_engine::outbox::OutboxPosition;
-
-use super::compare::CompareRequest;
-use super::join::{JoinRequest, Joined};
-use super::room::Room;
-use super::status::NodeStatus;
-use crate::raft::{MemberChange, Progress};
+use dynamo_engine::codec::{DecodeError, finish, get_list, put_list};
 
 /// A service. What it does stands where it is served (`dynamo-server/src/node/services.rs` says where that is).
 pub trait Rpc {
@@ -66,27 +57,6 @@ impl Decode for () {
     fn decode(_input: &mut &[u8], _message: &Bytes) -> Result<(), DecodeError> {
         Ok(())
     }
-}
-
-/// What has one binary form has it here, too.
-macro_rules! of_records {
-    ($($record:ty),+ $(,)?) => {$(
-        impl Encode for $record {
-            fn encode(&self, out: &mut Vec<u8>) {
-                Record::encode(self, out);
-            }
-        }
-
-        impl Decode for $record {
-            fn decode(input: &mut &[u8], _message: &Bytes) -> Result<$record, DecodeError> {
-                Record::decode(input)
-            }
-        }
-    )+};
-}
-
-of_records! {
-    u64, Command, Outcome, OutboxPosition, CompareRequest, JoinRequest, Joined, MemberChange, NodeStatus, Progress, Room,
 }
 
 impl<T: Encode> Encode for &T {

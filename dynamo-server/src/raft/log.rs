@@ -29,9 +29,8 @@ use super::keys::Value;
 use super::lease_feed::{LeaseFeed, voters};
 use super::published::Published;
 use super::quarantine::Quarantine;
-use super::skip;
 use super::tail::{LogSize, TAIL_BYTES_MAX, Tail};
-use super::types::{CommittedLeaderId, LogEntry, LogId, Member, NodeId, Types, Vote, longer, shorter};
+use super::types::{CommittedLeaderId, LogEntry, LogId, Member, NodeId, Types, Vote, key_of, longer, shorter};
 use super::wal::{NewEntry, Wal};
 use crate::env::Env;
 
@@ -175,7 +174,7 @@ impl RecoveredLog {
 /// Whether the entry of this term and index is in a group's log.
 pub(super) fn has_entry(store: &Log, group: u32, term: u64, index: u64) -> bool {
     let entries = read_entries(store, group, index, index + 1, usize::MAX).unwrap_or_default();
-    entries.first().is_some_and(|(entry, _)| skip::key_of(&entry.log_id) == (term, index))
+    entries.first().is_some_and(|(entry, _)| key_of(&entry.log_id) == (term, index))
 }
 
 /// Where the newest entries begin that fit into a tail; the last one always does.

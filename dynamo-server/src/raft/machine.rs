@@ -42,7 +42,7 @@ use super::rules::{self, Rule};
 use super::skip::{self, Skips};
 use super::snapshot::{ShardSnapshot, SnapshotPin, content};
 use super::snapshot_stage::StagedSnapshot;
-use super::types::{LogEntry, LogId, Membership, SnapshotMeta, StoredMembership, Types};
+use super::types::{LogEntry, LogId, Membership, SnapshotMeta, StoredMembership, Types, key_of};
 use crate::env::Env;
 use crate::env::FaultSignal;
 
@@ -128,7 +128,7 @@ impl<E: Env> Machine<E> {
                 }
                 Err(Failure::Node(reason)) => return Err(self.stop(&reason)),
                 Err(Failure::Damage(reason)) => return Err(self.quarantine(Quarantine::Data(reason))),
-                Err(Failure::Entry { reason, .. }) if self.skips.contains(&skip::key_of(&entry.log_id)) => {
+                Err(Failure::Entry { reason, .. }) if self.skips.contains(&key_of(&entry.log_id)) => {
                     let (shard, entry) = (self.shard.id.0, entry.log_id);
                     tracing::error!(
                         shard, %entry, %payload, reason, "an operator has this entry skipped: nothing of it is applied"
@@ -208,7 +208,7 @@ impl<E: Env> Machine<E> {
     /// An entry that can be applied here is applied, whatever an operator has said: other replicas have applied it, too, or
     /// will, and this one must not differ from them.
     fn take_back_skip(&mut self, entry: LogId, batch: &mut WriteBatch) {
-        if self.skips.remove(&skip::key_of(&entry)) {
+        if self.skips.remove(&key_of(&entry)) {
             let shard = self.shard.id.0;
             tracing::error!(
                 shard, %entry,

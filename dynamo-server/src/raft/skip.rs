@@ -21,7 +21,7 @@ use shard_router::ShardId;
 use super::applied::{StateError, persisted_applied};
 use super::codec::{CodecError, LOG_FORMAT, get_log_id, put_log_id};
 use super::log::has_entry;
-use super::types::{CommittedLeaderId, LogId};
+use super::types::{CommittedLeaderId, LogId, key_of};
 
 /// Entries to skip, by term and index.
 pub(super) type Skips = BTreeSet<(u64, u64)>;
@@ -91,11 +91,6 @@ pub(super) fn put(batch: &mut WriteBatch, shard: ShardId, skips: &Skips) {
         true => batch.delete(&local::skipped(shard)),
         false => batch.put(&local::skipped(shard), &encode(skips)),
     }
-}
-
-/// How an entry is named in the list.
-pub(super) fn key_of(log_id: &LogId) -> (u64, u64) {
-    (log_id.committed_leader_id().term, log_id.index())
 }
 
 fn encode(skips: &Skips) -> Vec<u8> {

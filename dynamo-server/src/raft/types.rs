@@ -139,3 +139,8 @@ impl<E> Ord for Types<E> {
         Ordering::Equal
     }
 }
+
+/// Term and index, by which an entry is named.
+pub(super) fn key_of(log_id: &LogId) -> (u64, u64) {
+    (log_id.committed_leader_id().term, log_id.index())
+}

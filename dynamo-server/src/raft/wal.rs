@@ -47,7 +47,7 @@ use super::codec::{put_log_id, put_vote};
 use super::durable::Durable;
 use super::keys::Value;
 use super::rules::{self, Rule};
-use super::types::{LogId, Types, Vote};
+use super::types::{LogId, Types, Vote, key_of};
 use crate::env::Env;
 use crate::env::FaultSignal;
 use crate::in_flight::InFlight;
@@ -413,11 +413,6 @@ impl<E: Env> Request<E> {
     }
 }
 
-/// Term and index.
-fn position(log_id: &LogId) -> (u64, u64) {
-    (log_id.committed_leader_id().term, log_id.index())
-}
-
 fn gone() -> io::Error {
     io::Error::other("the write-ahead log was closed")
 }
@@ -588,7 +583,7 @@ impl<E: Env> Writer<E> {
                     "a log has no holes"
                 );
                 for entry in &entries {
-                    let (term, index) = position(&entry.log_id);
+                    let (term, index) = key_of(&entry.log_id);
                     debug_assert!(!entry.bytes.is_empty(), "an entry has a stored form");
                     round.batch.append(group, term, index, &entry.bytes, entry.is_membership);
                 }
@@ -616,7 +611,7 @@ impl<E: Env> Writer<E> {
                 round.batch.truncate(group, last.map_or(0, |last| last.index() + 1));
             }
             Request::Purge { group, upto } => {
-                let (term, index) = position(&upto);
+                let (term, index) = key_of(&upto);
                 round.batch.purge(group, term, index, &[Value::Incoming as u8]);
             }
             Request::Settle => round.settle = true,
