@@ -1,9 +1,9 @@
 //! A read's way through the node: read set, guard, view, execute.
 //!
 //! ```text
-//!                      ┌ led here:      lease ─▶ locks ─────────────▶ view of this node's store ┐
-//! plan ─▶ read set, each shard ┤                                                             ├─▶ execution ─▶ body
-//!                      └ led elsewhere: one call: lease ─▶ locks ─▶ view ─▶ the rows needed ────┘
+//!                              ┌ led here:      lease ─▶ intents ───────────▶ view of this node's store ┐
+//! plan ─▶ read set ─▶ by shard ┤                                                                        ├─▶ execution
+//!                              └ led elsewhere: one call: lease ─▶ intents ─▶ view ─▶ the rows fetched ─┘
 //! ```
 //!
 //! All shards of a read set are asked at the same time, each once, and the first error ends the others; a page asks the

@@ -548,7 +548,7 @@ fn a_transaction_goes_through_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn what_a_transaction_holds_nobody_else_writes() {
+fn locked_item_rejects_other_writers() {
     let mut world = two();
     world.step(0, 0);
     let write = Act::Add(5).write(0);
