@@ -211,9 +211,14 @@ fn collect(json: &Value, into: &mut BTreeMap<String, Vec<String>>) {
 }
 
 async fn call(connection: &mut Connection, memory: &Memory, operation: &str, body: &str) -> Answer {
-    let mut json: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"));
-    grow(&mut json, memory);
-    connection.post(operation, &[], json.to_string().as_bytes()).await;
+    let mut sent = body.to_owned();
+    // A body without places to fill goes as it is: it may be nested deeper than serde reads.
+    if body.contains('«') {
+        let mut json: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"));
+        grow(&mut json, memory);
+        sent = json.to_string();
+    }
+    connection.post(operation, &[], sent.as_bytes()).await;
     connection.answer().await
 }
 
