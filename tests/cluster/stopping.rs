@@ -51,6 +51,44 @@ async fn stop_and_come_back(fleet: &mut Fleet, node: u64) -> String {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ordinary_stop_says_nothing_of_errors() {
+    let mut fleet = prepare().await;
+    for id in fleet.ids() {
+        let log = stop_and_come_back(&mut fleet, id).await;
+        assert!(log.contains("stopped") && !log.contains(" ERROR "), "{log}");
+    }
+}
+
+/// Peers' messages come all the time: none of them is left without an answer of openraft's, which would say so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_among_messages_says_nothing_of_errors() {
+    let mut fleet = prepare().await;
+    let item = json!({"TableName": "kept", "Item": {"pk": {"S": "b"}, "v": {"S": "x"}}});
+    for round in 0..6 {
+        let (stops, through) = (round % 3 + 1, (round + 1) % 3 + 1);
+        let address = fleet.address(through);
+        let item = item.clone();
+        let writes = tokio::spawn(async move {
+            let mut client = Client::new(address);
+            loop {
+                let _ = client.call("PutItem", &item, LIMIT).await;
+            }
+        });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let log = tokio::task::block_in_place(|| {
+            let ended = fleet.terminate(stops);
+            (ended, fleet.log(stops))
+        });
+        writes.abort();
+        assert_eq!(log.0, Some(0));
+        assert!(!log.1.contains(" ERROR "), "{}", log.1);
+        fleet.start(stops).expect("it starts again");
+        fleet.wait_live(stops).await;
+        fleet.wait_leaders().await;
+    }
+}
+
 /// Everything that the stop has to write waits for minutes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_hangs_holds_no_stop_up() {
@@ -62,4 +100,6 @@ async fn a_disk_that_hangs_holds_no_stop_up() {
     let _ = call(&fleet, leader, "PutItem", &body).await;
     let log = stop_and_come_back(&mut fleet, leader).await;
     assert!(log.contains("ends before everything is written out"), "{log}");
+    let ours = log.lines().filter(|line| line.contains(" ERROR ")).all(|line| line.contains("the disk of the log"));
+    assert!(ours, "{log}");
 }
