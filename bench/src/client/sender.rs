@@ -1,8 +1,8 @@
 //! Who sends a request: what stands around its body.
 //!
-//! The heads of the three SDKs are as they were seen on the wire (boto3 1.43, JavaScript 3.1168 on Node 20, Rust 1.136 with
-//! aws-runtime 1.10), but for the credentials and the host. Signatures are well-formed and made up: servers under test
-//! do not verify them.
+//! The heads of boto3 1.43 and of JavaScript 3.1168 (Node 20) are as they were seen on the wire, that of Rust 1.136
+//! (aws-runtime 1.10) is as its source makes it, but for the credentials and the host. Signatures are well-formed and made
+//! up: servers under test do not verify them.
 
 /// A client of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
