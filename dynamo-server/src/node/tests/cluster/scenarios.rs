@@ -433,6 +433,10 @@ async fn differing_settings(world: &World) {
 async fn one_way_cuts(world: &World, record: &Record) {
     let leader = world.some_leader().await;
     let others = world.others(leader);
+    if others.len() < 2 {
+        // Of two that do not hear each other neither is a majority.
+        return;
+    }
     let one = others[chance_below(others.len() as u64) as usize];
     let (cut, links): (_, Vec<(u64, u64)>) = match chance_below(4) {
         0 => ("the leader hears one no longer", vec![(one, leader)]),
