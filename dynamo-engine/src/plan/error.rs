@@ -11,8 +11,8 @@ pub enum PlanError {
     /// No table of this name serves the request here. Only the system group can say whether it exists: the caller asks there,
     /// and plans again or answers with [`PlanError::into_api_error`].
     UnknownTable(Box<UnknownTable>),
-    /// The table as it is installed here has no such index to read. On a node whose catalog may be behind, a newer one
-    /// may say otherwise; where none is to be had this is the answer.
+    /// The table as it is installed here has no such index to read. A newer catalog may say otherwise: the caller asks, as for
+    /// a table.
     UnknownIndex(ApiError),
 }
 

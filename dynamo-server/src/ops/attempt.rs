@@ -131,8 +131,7 @@ impl<E: Env> Call<'_, E> {
         self.node.reader.table_stats(table).map_err(ReadFailure::into_api_error)
     }
 
-    /// The plan, with an unknown table confirmed to be so. An unknown index is confirmed as far as that can be done: it
-    /// is the client's mistake, so the answer does not wait for a system group that does not answer.
+    /// The plan, with an unknown table or index confirmed to be so.
     ///
     /// # Errors
     /// The client's mistake; or that the system group did not answer.
@@ -163,12 +162,9 @@ impl<E: Env> Call<'_, E> {
     /// What is final.
     async fn look_again_after(&self, error: PlanError) -> Result<(), ApiError> {
         match error {
-            PlanError::UnknownTable(_) => self.confirm().await,
-            PlanError::UnknownIndex(error) => match self.try_confirm().await {
-                true => Ok(()),
-                false => Err(error),
-            },
-            error => Err(error.into_api_error()),
+            // That something does not exist, or is not ready, is an answer like any other: only a confirmed catalog gives it.
+            PlanError::UnknownTable(_) | PlanError::UnknownIndex(_) => self.confirm().await,
+            PlanError::Client(error) => Err(error),
         }
     }
 
@@ -207,11 +203,10 @@ impl<E: Env> Call<'_, E> {
         }
     }
 
-    /// Makes the catalog here as new as this moment, unless that takes long; whether it may be newer now. Where the
-    /// system group is led it never is.
+    /// Makes the catalog here as new as this moment, unless that takes long; whether it is.
     async fn try_confirm(&self) -> bool {
         let deadline = Deadline::after::<E>(TRY_CONFIRM_MAX).min(self.deadline);
-        !self.node.catalog.is_led_here() && self.node.catalog.refresh(deadline).await.is_ok()
+        self.node.catalog.refresh(deadline).await.is_ok()
     }
 
     /// After a stale plan: the next one sees a newer catalog, or the time is over. Where the catalog is no newer, the
