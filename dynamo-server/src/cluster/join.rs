@@ -88,7 +88,7 @@ impl<E: Env> Cluster<E> {
 impl Joiner {
     /// Asks until the node is what it wants to be.
     async fn run<E: Env>(self, cluster: Arc<Cluster<E>>) {
-        let mut last_reason = String::new();
+        let (mut last_reason, mut was_added) = (String::new(), false);
         loop {
             let me = cluster.router.me();
             if self.is_done(&cluster) {
@@ -97,7 +97,7 @@ impl Joiner {
                 return;
             }
             // Who was removed does not come back with the same data.
-            let asked = if cluster.admissions.is_refused() { Ok(()) } else { self.ask(&cluster).await };
+            let asked = if cluster.admissions.is_refused() { Ok(()) } else { self.ask(&cluster, &mut was_added).await };
             if let Err(reason) = asked {
                 if reason != last_reason {
                     tracing::warn!("not a member yet: {reason}");
@@ -118,20 +118,21 @@ impl Joiner {
     }
 
     /// Asks the members, one after the other, until one of them has done everything.
-    async fn ask<E: Env>(&self, cluster: &Cluster<E>) -> Result<(), String> {
+    ///
+    /// To be added is asked for until it was done once. Who is no member afterwards was removed meanwhile, and an operator
+    /// was told so: asking again would bring it back.
+    async fn ask<E: Env>(&self, cluster: &Cluster<E>, was_added: &mut bool) -> Result<(), String> {
         let me = cluster.router.me();
-        let mut requests = vec![JoinRequest::Add { node: me, address: self.peer_address.clone() }];
-        if self.promote {
-            requests.push(JoinRequest::Promote { node: me });
-        }
         let mut reasons = Vec::new();
         for (member, address) in &self.members {
             let mut asked = Ok(());
-            for request in &requests {
-                asked = ask_one(cluster, *member, address, request).await;
-                if asked.is_err() {
-                    break;
-                }
+            if !*was_added {
+                let add = JoinRequest::Add { node: me, address: self.peer_address.clone() };
+                asked = ask_one(cluster, *member, address, &add).await;
+                *was_added = asked.is_ok();
+            }
+            if self.promote && asked.is_ok() {
+                asked = ask_one(cluster, *member, address, &JoinRequest::Promote { node: me }).await;
             }
             match asked {
                 Ok(()) => return Ok(()),
