@@ -130,7 +130,7 @@ mod tests {
             disk_full: true,
             complaints: vec!["shard 3 is quarantined".to_owned()],
             lease_ms: 1_000,
-            shards: vec![ShardStatus { shard: 15, leads: true, has_lease: false, group }, ShardStatus::default()],
+            shards: vec![ShardStatus::default(), ShardStatus { shard: 15, leads: true, has_lease: false, group }],
         };
         assert_read_back(&status);
     }
