@@ -51,6 +51,11 @@ impl<E: Env> Catalog<E> {
         self.router.system().group().published().catalog()
     }
 
+    /// Whether the catalog that is installed from now on is not behind, because this node decides about it.
+    pub(crate) fn is_led_here(&self) -> bool {
+        self.router.is_alone || self.router.system().has_lease()
+    }
+
     /// Makes sure that the catalog installed here is as new as this moment: what it does not know afterwards does not
     /// exist.
     ///

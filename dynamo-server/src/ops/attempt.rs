@@ -163,6 +163,7 @@ impl<E: Env> Call<'_, E> {
     async fn look_again_after(&self, error: PlanError) -> Result<(), ApiError> {
         match error {
             // That something does not exist, or is not ready, is an answer like any other: only a confirmed catalog gives it.
+            PlanError::UnknownIndex(_) if self.node.catalog.is_led_here() => Ok(()),
             PlanError::UnknownTable(_) | PlanError::UnknownIndex(_) => self.confirm().await,
             PlanError::Client(error) => Err(error),
         }
@@ -206,7 +207,7 @@ impl<E: Env> Call<'_, E> {
     /// Makes the catalog here as new as this moment, unless that takes long; whether it is.
     async fn try_confirm(&self) -> bool {
         let deadline = Deadline::after::<E>(TRY_CONFIRM_MAX).min(self.deadline);
-        self.node.catalog.refresh(deadline).await.is_ok()
+        self.node.catalog.is_led_here() || self.node.catalog.refresh(deadline).await.is_ok()
     }
 
     /// After a stale plan: the next one sees a newer catalog, or the time is over. Where the catalog is no newer, the
