@@ -5,8 +5,8 @@
 //!                              └── print                         └── keys: partitions | primary_key
 //! ```
 //!
-//! A [`Statement`] has no evaluator of its own: a WHERE clause is a [`Condition`], SET and REMOVE are an [`Update`], so
-//! that a statement does exactly what the corresponding item operation does. What a statement means for a table (which
+//! A [`Statement`] has no evaluator of its own: a WHERE clause is a [`Condition`](crate::Condition), SET and REMOVE are an
+//! [`Update`](crate::Update), so that a statement does exactly what the corresponding item operation does. What a statement means for a table (which
 //! keys its condition names) is asked of [`partitions`] and [`primary_key`], with the key's attributes as arguments.
 //!
 //! Mistakes come in the service's order: words ([`token`]), grammar, literals and operand types, all before any table
