@@ -20,6 +20,7 @@
 //! | `damaged` | records of a shard that cannot be read at the start |
 //! | `expiry` | items that expire while leaders come and go and clocks are wrong |
 //! | `forwarded` | writes by way of another node, when their time is over |
+//! | `removed_while_joining` | a node that is removed while it waits for its vote |
 //! | `replaced` | a member whose disk is lost, and whose replacement is interrupted |
 //! | `green` | with every rule kept no seed finds anything |
 //! | `red` | with one rule broken some seed does |
@@ -42,6 +43,7 @@ mod green;
 mod installation;
 mod late_disk;
 mod red;
+mod removed_while_joining;
 mod replaced;
 mod scenarios;
 mod schedules;
