@@ -119,13 +119,11 @@ impl<E: Env> Machine<E> {
             "what is published is what is applied"
         );
         let mut batch = WriteBatch::new();
+        let mut is_skipped = false;
         let outcomes = match &entry.payload {
             EntryPayload::Blank => Vec::new(),
             EntryPayload::Normal(payload) => match self.apply_commands(payload, &mut batch).await {
-                Ok(outcomes) => {
-                    self.take_back_skip(entry.log_id, &mut batch);
-                    outcomes
-                }
+                Ok(outcomes) => outcomes,
                 Err(Failure::Node(reason)) => return Err(self.stop(&reason)),
                 Err(Failure::Damage(reason)) => return Err(self.quarantine(Quarantine::Data(reason))),
                 Err(Failure::Entry { reason, .. }) if self.skips.contains(&key_of(&entry.log_id)) => {
@@ -135,6 +133,7 @@ impl<E: Env> Machine<E> {
                     );
                     self.forget_what_failed()?;
                     batch = WriteBatch::new();
+                    is_skipped = true;
                     Vec::new()
                 }
                 Err(Failure::Entry { command, reason }) => {
@@ -146,6 +145,9 @@ impl<E: Env> Machine<E> {
                 Vec::new()
             }
         };
+        if !is_skipped {
+            self.take_back_skips(entry.log_id, &mut batch);
+        }
         let mut applied = Vec::new();
         put_log_id(&mut applied, &entry.log_id);
         batch.put(&local::applied(self.shard.id), &applied);
@@ -206,14 +208,14 @@ impl<E: Env> Machine<E> {
     }
 
     /// An entry that can be applied here is applied, whatever an operator has said: other replicas have applied it, too, or
-    /// will, and this one must not differ from them.
-    fn take_back_skip(&mut self, entry: LogId, batch: &mut WriteBatch) {
-        if self.skips.remove(&key_of(&entry)) {
+    /// will, and this one must not differ from them. What was named at this index goes, whatever its term and kind.
+    fn take_back_skips(&mut self, entry: LogId, batch: &mut WriteBatch) {
+        if skip::strike_out(&mut self.skips, entry.index()) {
             let shard = self.shard.id.0;
             tracing::error!(
                 shard, %entry,
-                "an operator has this entry skipped, but it can be applied here, and is: a replica that has skipped it \
-                 differs, and must be replaced"
+                "an operator has an entry of this index skipped, but it can be applied here, and is: a replica that \
+                 has skipped it differs, and must be replaced"
             );
             skip::put(batch, self.shard.id, &self.skips);
         }

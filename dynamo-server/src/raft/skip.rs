@@ -85,6 +85,13 @@ pub fn skip_entry(log: &Log, store: &dyn StateStore, shard: ShardId, term: u64, 
     store.write(&batch).and_then(|()| store.flush()).map_err(|error| SkipError::State(error.into()))
 }
 
+/// Strikes out what is named at an index of which an entry was applied; whether anything was.
+pub(super) fn strike_out(skips: &mut Skips, applied: u64) -> bool {
+    let before = skips.len();
+    skips.retain(|(_, index)| *index != applied);
+    skips.len() < before
+}
+
 /// Writes the list; none where it is empty, as before there was one.
 pub(super) fn put(batch: &mut WriteBatch, shard: ShardId, skips: &Skips) {
     match skips.is_empty() {
@@ -123,6 +130,14 @@ mod tests {
     use super::super::codec::put_entry;
     use super::super::types::LogEntry;
     use super::*;
+
+    #[test]
+    fn what_is_applied_is_named_no_longer_whatever_its_term() {
+        let mut skips = Skips::from([(4, 119), (4, 120), (5, 120)]);
+        assert!(!strike_out(&mut skips, 118));
+        assert!(strike_out(&mut skips, 120), "the entry of the other term was replaced and never comes");
+        assert_eq!(skips, Skips::from([(4, 119)]));
+    }
 
     #[test]
     fn only_an_entry_that_is_not_applied_can_be_skipped() {
