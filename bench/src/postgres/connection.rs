@@ -2,7 +2,7 @@
 //!
 //! Written for this bench so that asking costs the client as little as asking over HTTP does ([`crate::client`]): one
 //! buffer, one write and mostly one read a request. The messages are described in PostgreSQL's manual, *Frontend/Backend
-//! Protocol*; values are in binary, and whoever asks is trusted.
+//! Protocol*; values are in binary, and the server trusts every client.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -103,7 +103,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // SAFETY: no memory is passed; the process is ours and was not waited for, so its id is not another's.
-        // SIGQUIT is the shutdown that waits for nobody; it ends all processes.
+        // SIGQUIT is the immediate shutdown; it ends all processes.
         unsafe { libc::kill(self.child.id() as libc::pid_t, libc::SIGQUIT) };
         let _ = self.child.wait();
     }

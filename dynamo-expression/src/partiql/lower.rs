@@ -71,7 +71,7 @@ impl Lower<'_> {
     fn select(&self, tree: SelectTree) -> Lowered<Select> {
         let columns = tree.columns.map(|paths| self.columns(paths)).transpose()?;
         let condition = self.optional(tree.condition)?;
-        Ok(Select { target: tree.target, columns, misfit: tree.misfit, condition, order: tree.order })
+        Ok(Select { target: tree.target, columns, mismatch: tree.mismatch, condition, order: tree.order })
     }
 
     fn columns(&self, paths: Vec<Path>) -> Lowered<Vec<Column>> {

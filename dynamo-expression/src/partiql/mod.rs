@@ -52,8 +52,8 @@ impl Statement {
     pub fn canonical(text: &str) -> Result<String, ExpressionError> {
         let (tree, _) = parse::statement(text)?;
         match &tree {
-            Tree::Select(SelectTree { misfit: Some(error), .. })
-            | Tree::Exists(SelectTree { misfit: Some(error), .. }) => Err(error.clone()),
+            Tree::Select(SelectTree { mismatch: Some(error), .. })
+            | Tree::Exists(SelectTree { mismatch: Some(error), .. }) => Err(error.clone()),
             _ => Ok(tree.to_string()),
         }
     }

@@ -216,7 +216,7 @@ impl Parser<'_> {
 
     fn select(&mut self) -> Parsed<SelectTree> {
         let columns = if self.eat_symbol("*") { None } else { Some(self.list(Self::column)?) };
-        let misfit = columns.iter().flatten().find_map(|column| column.as_ref().err().cloned());
+        let mismatch = columns.iter().flatten().find_map(|column| column.as_ref().err().cloned());
         let columns = columns.map(|columns| columns.into_iter().flatten().collect());
         self.expect_word("FROM")?;
         let target = self.target()?;
@@ -226,22 +226,22 @@ impl Parser<'_> {
             self.expect_word("BY")?;
             order = self.list(Self::order_key)?;
         }
-        Ok(SelectTree { target, columns, misfit, condition, order })
+        Ok(SelectTree { target, columns, mismatch, condition, order })
     }
 
     /// A column: a path, or what the service finds unfit to be one only when the statement is read to its end.
     fn column(&mut self) -> Parsed<Result<Path, ExpressionError>> {
         let at = self.position();
-        let misfit = || ExpressionError::bare(format!("Unexpected path component at {at}"));
+        let mismatch = || ExpressionError::bare(format!("Unexpected path component at {at}"));
         if self.is_symbol_ahead(1, "(") && matches!(self.kind(), Kind::Word(_)) {
             self.advance();
             self.parenthesized()?;
-            return Ok(Err(misfit()));
+            return Ok(Err(mismatch()));
         }
         if matches!(self.kind(), Kind::Text(_) | Kind::Number(_) | Kind::Parameter) {
             self.parameters += usize::from(*self.kind() == Kind::Parameter);
             self.advance();
-            return Ok(Err(misfit()));
+            return Ok(Err(mismatch()));
         }
         if !matches!(self.kind(), Kind::Word(_) | Kind::Quoted(_)) || self.is_word("FROM") {
             return Err(self.unexpected());

@@ -47,7 +47,7 @@ pub struct Select {
     pub columns: Option<Vec<Column>>,
     /// What is wrong with the first column that is no path, such as COUNT(*). The service says it when it plans, before
     /// it has looked for the table, but behind what is wrong with the index.
-    pub misfit: Option<ExpressionError>,
+    pub mismatch: Option<ExpressionError>,
     /// The WHERE clause.
     pub condition: Option<Condition>,
     /// The ORDER BY clause, empty where there is none.

@@ -22,7 +22,7 @@ pub struct SelectTree {
     /// `None` for `*`.
     pub columns: Option<Vec<Path>>,
     /// What is wrong with the first column that is no path.
-    pub misfit: Option<ExpressionError>,
+    pub mismatch: Option<ExpressionError>,
     pub condition: Option<Term>,
     pub order: Vec<OrderKey>,
 }

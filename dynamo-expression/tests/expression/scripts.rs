@@ -136,7 +136,7 @@ impl State {
                 placeholders.finish().map(|()| "all used".to_owned())
             }
             "statement" => match Statement::parse(text, &self.parameters)? {
-                Statement::Select(Select { misfit: Some(error), .. }) => Err(error),
+                Statement::Select(Select { mismatch: Some(error), .. }) => Err(error),
                 parsed => Ok(printer::statement(&parsed)),
             },
             "canonical" => Statement::canonical(text),

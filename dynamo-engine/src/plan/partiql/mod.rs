@@ -65,13 +65,13 @@ pub(super) fn only_item(table: &TableDescriptor, select: &Select, refusal: &str)
 /// What is wrong with the first one that is none, whether or not there is such a table, but behind an index that no
 /// statement reads.
 pub(super) fn check_columns(select: &Select, catalog: &dyn Catalog) -> Result<(), PlanError> {
-    let Some(misfit) = &select.misfit else { return Ok(()) };
+    let Some(mismatch) = &select.mismatch else { return Ok(()) };
     if let Ok(table) = lookup::table(catalog, &select.target.table)
         && let Ok(source) = Source::new(table, select.target.index.as_deref())
     {
         refuse_multi_attribute(&source)?;
     }
-    Err(misfit.clone().into())
+    Err(mismatch.clone().into())
 }
 
 /// The values of a key have the schema's types.
