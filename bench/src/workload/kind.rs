@@ -16,6 +16,7 @@ pub enum Kind {
     BatchWriteItem,
     TransactGetItems,
     TransactWriteItems,
+    YcsbA,
     YcsbB,
     PutItemOneIndex,
     PutItemThreeIndexes,
@@ -39,7 +40,7 @@ pub struct Goal {
 
 impl Kind {
     /// All, in the order of the table.
-    pub const ALL: [Kind; 18] = [
+    pub const ALL: [Kind; 19] = [
         Kind::GetItem,
         Kind::PutItem,
         Kind::UpdateItem,
@@ -50,6 +51,7 @@ impl Kind {
         Kind::BatchWriteItem,
         Kind::TransactGetItems,
         Kind::TransactWriteItems,
+        Kind::YcsbA,
         Kind::YcsbB,
         Kind::PutItemOneIndex,
         Kind::PutItemThreeIndexes,
@@ -73,6 +75,7 @@ impl Kind {
             Kind::BatchWriteItem => "batch-write",
             Kind::TransactGetItems => "transact-get",
             Kind::TransactWriteItems => "transact-write",
+            Kind::YcsbA => "ycsb-a",
             Kind::YcsbB => "ycsb-b",
             Kind::PutItemOneIndex => "put-1-index",
             Kind::PutItemThreeIndexes => "put-3-indexes",
@@ -102,6 +105,7 @@ impl Kind {
             Kind::BatchWriteItem => format!("BatchWriteItem 25 × {item}"),
             Kind::TransactGetItems => format!("TransactGetItems 4 × {item}"),
             Kind::TransactWriteItems => format!("TransactWriteItems 4 × {item}"),
+            Kind::YcsbA => "YCSB-A 50/50 zipfian".to_owned(),
             Kind::YcsbB => "YCSB-B 95/5 zipfian".to_owned(),
             Kind::PutItemOneIndex => format!("PutItem {item}, 1 global index"),
             Kind::PutItemThreeIndexes => format!("PutItem {item}, 3 global indexes"),
@@ -133,10 +137,12 @@ impl Kind {
             Kind::BatchWriteItem => goal((120.0, 0.015), 60.0),
             Kind::TransactGetItems => goal((6.0, 0.25), 4.0),
             Kind::TransactWriteItems => goal((25.0, 0.07), 11.0),
+            Kind::YcsbA if style == Style::Sdk => Some(Goal { cpu_ratio: 4.5, wall_ratio: None, per_second: None }),
             Kind::YcsbB => goal((3.3, 0.42), 2.6),
             // A quarter more than without a stream.
             Kind::PutItemStream => goal((11.25, 0.14), 6.25),
-            Kind::PutItemOneIndex
+            Kind::YcsbA
+            | Kind::PutItemOneIndex
             | Kind::PutItemThreeIndexes
             | Kind::Select
             | Kind::UpdateStatement

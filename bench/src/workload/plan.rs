@@ -155,12 +155,16 @@ impl Plan {
                 let template = template("TransactWriteItems", &body);
                 plan(write("TransactWriteItems", template, draw, Check::Empty), read_back)
             }
-            Kind::YcsbB => {
+            Kind::YcsbA | Kind::YcsbB => {
+                let reads_of_hundred = if kind == Kind::YcsbA { 50 } else { 95 };
                 let zipf = Draw::Zipf(Arc::new(Zipf::new(items)));
                 let reads = read("GetItem", template("GetItem", &get_item(table)), zipf.clone(), Check::Items);
                 let update = template("UpdateItem", &set_payload(&dataset, generation));
                 let writes = write("UpdateItem", update, zipf, Check::Empty);
-                let shapes = vec![Shape { weight: 95, ..reads }, Shape { weight: 5, ..writes }];
+                let shapes = vec![
+                    Shape { weight: reads_of_hundred, ..reads },
+                    Shape { weight: 100 - reads_of_hundred, ..writes },
+                ];
                 Plan { shapes, after: read_back, style }
             }
         })
