@@ -5,11 +5,12 @@
 //! the first one, and stops at the first violation. `NEMESIS_HARMS=JoinAndRemove,Transfer` does only these kinds of
 //! harm, `NEMESIS_MIX=items` leaves transactions out. Where network namespaces can be had, every other round has its nodes
 //! in namespaces and loses packets between them instead of messages; `NEMESIS_NETNS=0` has none such, `1` wants to know if
-//! they cannot be had.
+//! they cannot be had. `NEMESIS_REPORT=PATH` keeps a table of the rounds there, for `bench/results`.
 
 use std::time::{Duration, Instant};
 
 use tests::cluster::fleet::Shape;
+use tests::cluster::journal::Journal;
 use tests::cluster::namespace::{self, Place};
 use tests::cluster::nemesis::Harm;
 use tests::cluster::run::{Plan, run};
@@ -65,10 +66,10 @@ fn long() {
 async fn rounds(has_namespaces: bool) {
     let minutes = variable("NEMESIS_MINUTES").unwrap_or(30);
     let began = Instant::now();
-    let mut answered = 0;
+    let mut journal = Journal::new(named("NEMESIS_REPORT").map(Into::into));
     for round in 0.. {
         if began.elapsed() >= Duration::from_secs(60 * minutes) {
-            println!("{round} rounds, {answered} operations answered, no violation");
+            println!("{journal}");
             return;
         }
         let seed = seed() + round;
@@ -84,8 +85,8 @@ async fn rounds(has_namespaces: bool) {
         };
         let report = run(plan).await;
         println!("{report}\n");
+        journal.add(&report);
         assert!(report.is_good(), "{report}");
-        answered += report.verdict.answered();
     }
 }
 

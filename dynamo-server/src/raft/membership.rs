@@ -16,12 +16,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use openraft::ChangeMembers;
 use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::{ChangeMembershipError, ClientWriteError, RaftError};
+use openraft::{ChangeMembers, Raft};
 
 use super::group::Group;
-use super::types::{Member, NodeId};
+use super::machine::Machine;
+use super::types::{Member, NodeId, Types};
 use crate::env::Deadline;
 use crate::env::{Env, Standing};
 
@@ -104,8 +105,8 @@ pub enum MembershipError {
     /// Somebody has to stay.
     #[error("node {0} is the only voter")]
     LastVoter(NodeId),
-    /// Another change is not through yet; nothing was done. Ask again later.
-    #[error("another change of the members is under way")]
+    /// The change before is not through yet, perhaps an earlier attempt at this one; nothing was done. Ask again later.
+    #[error("an earlier change of its members, or an earlier attempt at this one, waits for a majority to agree")]
     InProgress,
     /// The time was over, or the leadership was lost: the change may have happened or still happen. It may be asked for
     /// again.
@@ -151,6 +152,16 @@ fn remove(members: &Members, node: NodeId) -> Result<Step, MembershipError> {
     } else {
         Step::Done
     })
+}
+
+/// Whether the newest membership is not agreed on yet. Asked first, because openraft logs what it refuses for that as an error
+/// of its own, and it is none.
+async fn is_changing<E: Env>(raft: &Raft<Types<E>, Machine<E>>) -> bool {
+    let looking = raft.with_raft_state(|state| {
+        let members = &state.membership_state;
+        members.effective().log_id() != members.committed().log_id()
+    });
+    looking.await.unwrap_or(false)
 }
 
 /// What a change comes to for these members.
@@ -288,9 +299,12 @@ impl<E: Env> Group<E> {
         deadline: Deadline,
     ) -> Result<(), MembershipError> {
         let raft = self.raft().clone();
-        let writing = E::spawn(async move { raft.change_membership(change, false).await });
+        let writing = E::spawn(async move {
+            if is_changing(&raft).await { None } else { Some(raft.change_membership(change, false).await) }
+        });
         let written = match E::timeout(deadline.remaining::<E>(), writing).await {
-            Some(Ok(written)) => written,
+            Some(Ok(Some(written))) => written,
+            Some(Ok(None)) => return Err(MembershipError::InProgress),
             Some(Err(_)) => return Err(MembershipError::Stopped),
             None => return Err(MembershipError::Unknown),
         };

@@ -9,7 +9,7 @@
 //!
 //! [`fleet`] starts, kills, pauses and asks the processes; [`client`] speaks HTTP so that every way to fail is told
 //! apart; [`workload`] is what clients do; [`record`] keeps and judges what they saw; [`nemesis`] does the harm; [`run`]
-//! puts all of it together into one run and its report.
+//! puts all of it together into one run and its report; [`journal`] makes a table of many of them.
 //!
 //! There are two kinds of network. On the loopback interface messages are lost by a switch inside the server's transport,
 //! which needs no privilege. Where network namespaces can be had ([`namespace`]), every node can have one, and packets are
@@ -22,9 +22,11 @@
 pub mod client;
 pub mod disk;
 pub mod fleet;
+pub mod journal;
 pub mod namespace;
 pub mod nemesis;
 pub mod network;
+pub mod patience;
 pub mod record;
 pub mod rng;
 pub mod run;

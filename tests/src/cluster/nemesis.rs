@@ -50,6 +50,8 @@ pub enum Harm {
     HungDisk,
     /// The disk of a node is all but full.
     FullDisk,
+    /// A node is restarted with another election timeout than the others, and later with theirs.
+    WrongTimeout,
     /// Leaderships are handed over.
     Transfer,
     /// A node is away until the others have dropped the log that it lacks, so that it needs a snapshot.
@@ -69,7 +71,7 @@ use Harm::*;
 
 impl Harm {
     /// What any cluster must survive.
-    pub const ALL: [Harm; 24] = [
+    pub const ALL: [Harm; 25] = [
         CutLeader,
         CutAny,
         DeafLeader,
@@ -88,6 +90,7 @@ impl Harm {
         SlowDisk,
         HungDisk,
         FullDisk,
+        WrongTimeout,
         Transfer,
         Snapshot,
         JoinAndRemove,
@@ -171,6 +174,15 @@ impl Nemesis {
             }
             HungDisk => drop(fleet.order(any, "disk slow 60000").await),
             FullDisk => drop(fleet.order(any, &format!("disk free {}", self.rng.below(300_000_000))).await),
+            WrongTimeout => {
+                let timeout_ms = self.rng.pick(&[lease_ms / 2, lease_ms * 2, lease_ms * 3]);
+                fleet.set_election_timeout(any, Some(Duration::from_millis(timeout_ms)));
+                fleet.kill(any);
+                start(fleet, any);
+                tokio::time::sleep(Duration::from_millis(while_ms)).await;
+                fleet.set_election_timeout(any, None);
+                fleet.kill(any);
+            }
             Transfer => self.transfer_all(fleet).await,
             Snapshot => {
                 fleet.kill(any);

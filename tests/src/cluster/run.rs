@@ -10,8 +10,8 @@ use super::record::Verdict;
 use super::rng::Rng;
 use super::workload::{Mix, Visitor, Workload};
 
-/// How long after the last harm a write must have been acknowledged by every node.
-const HEALED_MAX: Duration = Duration::from_secs(30);
+/// How long after the last harm a write must have been acknowledged by every node. A busy machine takes its time.
+const HEALED_MAX: Duration = Duration::from_secs(120);
 
 /// What a run is to do.
 #[derive(Clone, Debug)]
@@ -49,6 +49,11 @@ impl Report {
     /// Whether nothing is wrong.
     pub fn is_good(&self) -> bool {
         self.verdict.wrong.is_empty() && self.not_healed.is_empty()
+    }
+
+    /// What was to be done.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
 }
 

@@ -1,0 +1,60 @@
+//! Waiting for what must come, as long as it moves: how fast it does is the machine's affair.
+
+use std::time::{Duration, Instant};
+
+/// Ends a wait for something of which nothing was seen to move for so long.
+pub struct Patience<T> {
+    /// For how long nothing may move.
+    limit: Duration,
+    /// What was seen last; nothing at first.
+    seen: Option<T>,
+    /// When it was another one.
+    moved: Instant,
+}
+
+impl<T: Clone + PartialEq> Patience<T> {
+    /// Waits at most this long for each step.
+    pub fn new(limit: Duration) -> Patience<T> {
+        Patience { limit, seen: None, moved: Instant::now() }
+    }
+
+    /// Whether the wait is over, now that this is seen. Seeing nothing is no step.
+    pub fn is_over(&mut self, seen: &Option<T>) -> bool {
+        self.is_over_at(Instant::now(), seen)
+    }
+
+    fn is_over_at(&mut self, now: Instant, seen: &Option<T>) -> bool {
+        if seen.is_some() && *seen != self.seen {
+            self.seen.clone_from(seen);
+            self.moved = now;
+        }
+        now.saturating_duration_since(self.moved) > self.limit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEP: Duration = Duration::from_secs(9);
+
+    #[test]
+    fn what_moves_may_take_any_time() {
+        let mut patience = Patience::new(Duration::from_secs(10));
+        let began = patience.moved;
+        for step in 1..=100 {
+            assert!(!patience.is_over_at(began + STEP * step, &Some(step)), "step {step}");
+        }
+    }
+
+    #[test]
+    fn what_stands_still_or_is_not_seen_is_given_up() {
+        for seen in [Some(7), None] {
+            let mut patience = Patience::new(Duration::from_secs(10));
+            let began = patience.moved;
+            assert!(!patience.is_over_at(began, &seen));
+            assert!(!patience.is_over_at(began + STEP, &seen));
+            assert!(patience.is_over_at(began + STEP * 2, &seen));
+        }
+    }
+}
