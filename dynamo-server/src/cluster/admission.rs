@@ -22,7 +22,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures::future::join_all;
 
-use super::ClusterOptions;
+use super::options::ClusterOptions;
 use crate::env::{Env, Identity, Introduction, Standing};
 use crate::raft::types::Member;
 use crate::router::Router;

@@ -21,7 +21,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::HAND_OVER_MAX;
 use super::health::Impairment;
 use crate::env::{Env, Tasks};
 use crate::raft::{AHEAD_MAX_MS, Wal};
@@ -31,6 +30,9 @@ use crate::router::Router;
 /// How old the oldest request to the log may be. Longer than a disk takes that is only busy; shorter than what a request has
 /// by default, so that one which comes meanwhile is done by the next leader.
 pub const DISK_WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// How long a node that stops leading waits until others lead what it led. Two messages and two synced writes, as a rule.
+pub(crate) const HAND_OVER_MAX: Duration = Duration::from_secs(1);
 
 /// How long the followers have to take over.
 const STEP_DOWN_AFTER: Duration = Duration::from_secs(1);

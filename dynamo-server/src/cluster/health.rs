@@ -20,9 +20,6 @@ use std::fmt;
 
 use dynamo_protocol::json::JsonWriter;
 
-use super::Cluster;
-use crate::env::Env;
-
 /// What a client may want of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Capability {
@@ -310,58 +307,6 @@ impl fmt::Display for Health {
             f.write_str(if shard.has_lease { ", lease" } else { ", no lease" })?;
         }
         Ok(())
-    }
-}
-
-impl<E: Env> Cluster<E> {
-    /// How the node is.
-    pub(crate) fn health(&self) -> Health {
-        let shards: Vec<ShardHealth> = self
-            .router
-            .shards
-            .iter()
-            .map(|shard| ShardHealth {
-                shard: shard.id().0,
-                leading_term: shard.group().lease().leading_term(),
-                leader: self.router.leader_of(shard),
-                has_lease: shard.has_lease(),
-                applied_next: shard.group().published().applied_next(),
-            })
-            .collect();
-        Health { impairments: self.impairments(), shards }
-    }
-
-    /// What keeps this node from something, as far as it knows; the worst first.
-    fn impairments(&self) -> Vec<Impairment> {
-        let mut found = Vec::new();
-        found.extend(self.router.fault.reason().map(|reason| Impairment::Stopped(reason.to_owned())));
-        found.extend(self.admissions.not_admitted().map(Impairment::NotAdmitted));
-        if self.tasks.is_stopping() {
-            found.push(Impairment::Stopping);
-        }
-        found.extend(self.fitness.unfitness());
-        found.extend(self.router.room.is_short().then_some(Impairment::DiskFull));
-        let differences = self.comparison.differences().into_iter();
-        found.extend(differences.map(|(shard, what)| Impairment::ReplicasDiffer { shard, what }));
-        for shard in &self.router.shards {
-            let number = shard.id().0;
-            let voters = || shard.group().members().voters.into_keys().collect();
-            if let Some(quarantine) = shard.group().published().quarantine() {
-                found.push(Impairment::Quarantined { shard: number, what: quarantine.to_string() });
-                continue;
-            }
-            match self.router.leader_of(shard) {
-                None => found.push(Impairment::NoLeader { shard: number }),
-                Some(_) if !shard.is_in_contact(self.contact_max) => {
-                    found.push(Impairment::NoQuorum { shard: number });
-                }
-                Some(leader) if self.router.room.is_shard_short(self.router.me(), leader, voters) => {
-                    found.push(Impairment::NoRoom { shard: number });
-                }
-                Some(_) => {}
-            }
-        }
-        found
     }
 }
 

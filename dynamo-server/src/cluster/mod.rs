@@ -22,6 +22,7 @@ mod health;
 pub mod join;
 mod json;
 mod membership;
+mod options;
 pub mod recover;
 mod share_room;
 pub mod status;
@@ -33,9 +34,10 @@ pub use change::{ClusterChange, ClusterChangeError};
 pub use health::{Capability, Health, Impairment, ShardHealth};
 pub use membership::MembershipFailure;
 pub use status::{ClusterStatus, NodeReport};
+pub(crate) use fitness::HAND_OVER_MAX;
+pub use options::ClusterOptions;
 pub(crate) use text::counted;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,40 +49,12 @@ use self::compare::{Comparing, Comparison};
 use self::fitness::Fitness;
 use self::share_room::RoomSharing;
 use crate::env::{ANY_INCARNATION, Env, Tasks};
-use crate::fnv;
 use crate::peer::Rpc;
 use crate::raft::Wal;
 use crate::raft::types::Member;
 use crate::read::Reader;
 use crate::router::{Called, Router};
 use crate::shard::Deadline;
-
-/// How long a node that stops leading waits until others lead what it led. Two messages and two synced writes, as a rule.
-pub(crate) const HAND_OVER_MAX: Duration = Duration::from_secs(1);
-
-/// The cluster that a node belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClusterOptions {
-    /// This node.
-    pub node_id: u64,
-    /// Where the members listen for their peers, this node included. Founding members must each be given the same, and the
-    /// one with the lowest number founds the cluster once all of them run; who belongs to it later is in its log.
-    pub members: BTreeMap<u64, String>,
-    /// The number of a cluster that exists already ([`Identity::cluster_id`](crate::env::Identity), the same on every
-    /// member): a new node begins empty and waits to be added. `None` for a founding member, and for a node that comes
-    /// back.
-    pub joins: Option<u128>,
-}
-
-impl ClusterOptions {
-    /// The number of the cluster that these members found: the same for each of them, without a word between them
-    /// (FNV-1a, 128 bits, over the members in the order of their ids). It is written down once and then stays, whatever
-    /// becomes of the members.
-    pub fn founding_id(&self) -> u128 {
-        let members = self.members.iter().map(|(node, address)| format!("{node}={address},"));
-        fnv::hash_128(&members.collect::<String>())
-    }
-}
 
 /// A node as a member of its cluster, and the cluster as its operator sees it.
 pub struct Cluster<E: Env> {
@@ -147,6 +121,56 @@ impl<E: Env> Cluster<E> {
     /// Whether the replicas of shards led here are alike.
     pub(crate) fn comparison(&self) -> &Arc<Comparison<E>> {
         &self.comparison
+    }
+
+    /// How the node is.
+    pub(crate) fn health(&self) -> Health {
+        let shards: Vec<ShardHealth> = self
+            .router
+            .shards
+            .iter()
+            .map(|shard| ShardHealth {
+                shard: shard.id().0,
+                leading_term: shard.group().lease().leading_term(),
+                leader: self.router.leader_of(shard),
+                has_lease: shard.has_lease(),
+                applied_next: shard.group().published().applied_next(),
+            })
+            .collect();
+        Health { impairments: self.impairments(), shards }
+    }
+
+    /// What keeps this node from something, as far as it knows; the worst first.
+    fn impairments(&self) -> Vec<Impairment> {
+        let mut found = Vec::new();
+        found.extend(self.router.fault.reason().map(|reason| Impairment::Stopped(reason.to_owned())));
+        found.extend(self.admissions.not_admitted().map(Impairment::NotAdmitted));
+        if self.tasks.is_stopping() {
+            found.push(Impairment::Stopping);
+        }
+        found.extend(self.fitness.unfitness());
+        found.extend(self.router.room.is_short().then_some(Impairment::DiskFull));
+        let differences = self.comparison.differences().into_iter();
+        found.extend(differences.map(|(shard, what)| Impairment::ReplicasDiffer { shard, what }));
+        for shard in &self.router.shards {
+            let number = shard.id().0;
+            let voters = || shard.group().members().voters.into_keys().collect();
+            if let Some(quarantine) = shard.group().published().quarantine() {
+                found.push(Impairment::Quarantined { shard: number, what: quarantine.to_string() });
+                continue;
+            }
+            match self.router.leader_of(shard) {
+                None => found.push(Impairment::NoLeader { shard: number }),
+                Some(_) if !shard.is_in_contact(self.contact_max) => {
+                    found.push(Impairment::NoQuorum { shard: number });
+                }
+                Some(leader) if self.router.room.is_shard_short(self.router.me(), leader, voters) => {
+                    found.push(Impairment::NoRoom { shard: number });
+                }
+                Some(_) => {}
+            }
+        }
+        found
     }
 
     /// Asks whatever runs at `address` under the number of a node something that is about no shard.

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use dynamo_engine::outbox::OutboxPosition;
 
-use self::relay::OutboxRelay;
+use self::relay::{Outbox, OutboxRelay};
 use crate::env::{Env, Stores, Tasks};
 use crate::peer::{Header, IndexWait};
 use crate::router::{Called, Place, Router};
@@ -32,6 +32,7 @@ use crate::shard::{Deadline, Shard};
 
 /// What brings index entries to other shards, and waits for them.
 pub(crate) struct IndexRelay<E: Env> {
+    /// The way to the shards that have sent entries.
     router: Arc<Router<E>>,
     /// The rows of the outboxes are read from the applied state.
     stores: Arc<Stores>,
@@ -44,10 +45,12 @@ impl<E: Env> IndexRelay<E> {
     }
 
     /// Starts one task for each shard.
-    pub(crate) fn start(self: &Arc<Self>, tasks: &Tasks<E>) {
+    pub(crate) fn start(&self, tasks: &Tasks<E>) {
         if self.router.shards.len() > 1 {
             for shard in &self.router.shards {
-                tasks.start_until_stopped(OutboxRelay::new(Arc::clone(self), Arc::clone(shard)).run());
+                let (router, stores) = (Arc::clone(&self.router), Arc::clone(&self.stores));
+                let outbox = Outbox { router, stores, shard: Arc::clone(shard) };
+                tasks.start_until_stopped(OutboxRelay::new(outbox).run());
             }
         }
     }

@@ -15,8 +15,8 @@ use ordered_kv::{Reader, StateStore, StoreError};
 use shard_router::ShardId;
 use tokio::sync::watch;
 
-use super::IndexRelay;
-use crate::env::Env;
+use crate::env::{Env, Stores};
+use crate::router::Router;
 use crate::shard::{Deadline, Shard, ShardError};
 
 /// Rows that one command carries: enough to share a round widely, few enough to be applied in a few milliseconds.
@@ -66,14 +66,26 @@ impl OutboxError {
     }
 }
 
+/// A shard's outbox, and the ways out of it.
+pub(super) struct Outbox<E: Env> {
+    /// Leads to the shards where the entries live.
+    pub router: Arc<Router<E>>,
+    /// The rows are read from the applied state.
+    pub stores: Arc<Stores>,
+    /// The shard that has sent them.
+    pub shard: Arc<Shard<E>>,
+}
+
 /// The task of one shard.
 pub(super) struct OutboxRelay<E: Env> {
-    index: Arc<IndexRelay<E>>,
-    shard: Arc<Shard<E>>,
+    /// Whose rows are carried over; shared by the deliveries under way.
+    outbox: Arc<Outbox<E>>,
+    /// What is waited for: one change of what is applied, one beginning of the leadership at most, one delivery for each
+    /// busy channel, and one trim at most.
     events: FuturesUnordered<BoxFuture<'static, Event>>,
     /// The channels as last seen applied.
     channels: OutboxChannels,
-    /// OutboxChannels with a command under way.
+    /// Channels with a command under way, or resting after one.
     busy: BTreeSet<ShardId>,
     /// A trim is due or under way.
     trims: bool,
@@ -83,10 +95,9 @@ pub(super) struct OutboxRelay<E: Env> {
 
 impl<E: Env> OutboxRelay<E> {
     /// The relay of a shard.
-    pub fn new(index: Arc<IndexRelay<E>>, shard: Arc<Shard<E>>) -> OutboxRelay<E> {
+    pub fn new(outbox: Outbox<E>) -> OutboxRelay<E> {
         OutboxRelay {
-            index,
-            shard,
+            outbox: Arc::new(outbox),
             events: FuturesUnordered::new(),
             channels: OutboxChannels::new(),
             busy: BTreeSet::new(),
@@ -97,7 +108,7 @@ impl<E: Env> OutboxRelay<E> {
 
     /// Carries entries over.
     pub async fn run(mut self) {
-        let mut applied = self.shard.group().published().channels();
+        let mut applied = self.outbox.shard.group().published().channels();
         self.look(&mut applied);
         self.events.push(changed(applied).boxed());
         self.go_on();
@@ -111,8 +122,8 @@ impl<E: Env> OutboxRelay<E> {
                 Event::Leading => self.awaits_leading = false,
                 Event::Delivered(target) => drop(self.busy.remove(&target)),
                 Event::TrimDue => {
-                    let trim = trim(Arc::clone(&self.shard), self.to_trim());
-                    self.events.push(trim.boxed());
+                    let trims = self.to_trim();
+                    self.events.push(trim(Arc::clone(&self.outbox), trims).boxed());
                 }
                 Event::Trimmed => self.trims = false,
             }
@@ -124,24 +135,23 @@ impl<E: Env> OutboxRelay<E> {
     /// from nothing else.
     fn look(&mut self, applied: &mut watch::Receiver<OutboxChannels>) {
         self.channels = applied.borrow_and_update().clone();
-        self.channels.iter().for_each(|(target, channel)| self.shard.arrivals().arrived(*target, channel.trimmed));
+        self.channels.iter().for_each(|(target, channel)| self.outbox.shard.arrivals().arrived(*target, channel.trimmed));
     }
 
     /// Starts whatever can be done now.
     fn go_on(&mut self) {
-        if self.shard.group().lease().leading_term().is_none() {
+        if self.outbox.shard.group().lease().leading_term().is_none() {
             if !self.awaits_leading {
                 self.awaits_leading = true;
-                self.events.push(leads(Arc::clone(&self.shard)).boxed());
+                self.events.push(leads(Arc::clone(&self.outbox)).boxed());
             }
             return;
         }
         for (target, channel) in &self.channels {
-            let through = self.shard.arrivals().through(*target);
+            let through = self.outbox.shard.arrivals().through(*target);
             if through < channel.last && self.busy.insert(*target) {
                 let next = OutboxPosition { target: *target, sequence: through + 1 };
-                let delivery = deliver(Arc::clone(&self.index), Arc::clone(&self.shard), next, channel.last);
-                self.events.push(delivery.boxed());
+                self.events.push(deliver(Arc::clone(&self.outbox), next, channel.last).boxed());
             }
         }
         if !self.trims && !self.to_trim().is_empty() {
@@ -152,7 +162,7 @@ impl<E: Env> OutboxRelay<E> {
 
     /// What has arrived and still lies in the outbox.
     fn to_trim(&self) -> Vec<TrimOutbox> {
-        let arrived = |target: &ShardId| self.shard.arrivals().through(*target);
+        let arrived = |target: &ShardId| self.outbox.shard.arrivals().through(*target);
         let channels = self.channels.iter().map(|(target, channel)| (target, channel, arrived(target)));
         let behind = channels.filter(|(_, channel, through)| channel.trimmed < *through);
         behind.map(|(target, _, through)| TrimOutbox { target: *target, through }).collect()
@@ -164,8 +174,8 @@ async fn changed(mut applied: watch::Receiver<OutboxChannels>) -> Event {
     Event::Applied(applied, lives)
 }
 
-async fn leads<E: Env>(shard: Arc<Shard<E>>) -> Event {
-    shard.group().lease().wait_leading().await;
+async fn leads<E: Env>(outbox: Arc<Outbox<E>>) -> Event {
+    outbox.shard.group().lease().wait_leading().await;
     Event::Leading
 }
 
@@ -174,11 +184,11 @@ async fn trim_due<E: Env>() -> Event {
     Event::TrimDue
 }
 
-async fn trim<E: Env>(shard: Arc<Shard<E>>, trims: Vec<TrimOutbox>) -> Event {
+async fn trim<E: Env>(outbox: Arc<Outbox<E>>, trims: Vec<TrimOutbox>) -> Event {
     let deadline = Deadline::after::<E>(DELIVERY_DEADLINE);
     let mut proposals = Vec::with_capacity(trims.len());
     for trim in trims {
-        proposals.push(shard.propose(Command::TrimOutbox(trim), deadline));
+        proposals.push(outbox.shard.propose(Command::TrimOutbox(trim), deadline));
     }
     // One that failed is due again: whoever leads trims what has arrived.
     futures::future::join_all(proposals).await;
@@ -186,27 +196,28 @@ async fn trim<E: Env>(shard: Arc<Shard<E>>, trims: Vec<TrimOutbox>) -> Event {
 }
 
 /// Brings the next rows of a channel, from `next` to `last` at most, to where they live.
-async fn deliver<E: Env>(index: Arc<IndexRelay<E>>, source: Arc<Shard<E>>, next: OutboxPosition, last: u64) -> Event {
-    match index.deliver(&source, next, last).await {
+async fn deliver<E: Env>(outbox: Arc<Outbox<E>>, next: OutboxPosition, last: u64) -> Event {
+    match outbox.deliver(next, last).await {
         Ok(true) => {}
         // What is to be done comes out of the applied state, so it is simply tried again.
         Ok(false) => E::sleep(REST).await,
         Err(error) => {
-            tracing::debug!(source = source.id().0, target = next.target.0, %error, "a delivery has no outcome yet");
+            tracing::debug!(source = outbox.shard.id().0, target = next.target.0, %error, "a delivery has no outcome yet");
             E::sleep(REST).await;
         }
     }
     Event::Delivered(next.target)
 }
 
-impl<E: Env> IndexRelay<E> {
+impl<E: Env> Outbox<E> {
     /// Sends the next rows of a channel to the target's leader; whether all that was sent has arrived.
-    async fn deliver(&self, source: &Shard<E>, next: OutboxPosition, last: u64) -> Result<bool, ShardError> {
-        let mutations = match self.read_rows(source.id(), next, last).await {
+    async fn deliver(&self, next: OutboxPosition, last: u64) -> Result<bool, ShardError> {
+        let source = self.shard.id();
+        let mutations = match self.read_rows(next, last).await {
             Ok(mutations) => mutations,
             Err(error) => {
                 let what = format_args!("the outbox cannot be read: {error}");
-                self.router.background_read_failed(source.id(), &what, error.is_damage());
+                self.router.background_read_failed(source, &what, error.is_damage());
                 return Err(ShardError::Stopped);
             }
         };
@@ -215,12 +226,12 @@ impl<E: Env> IndexRelay<E> {
             // Trimmed meanwhile, after another leader had delivered them.
             return Ok(false);
         }
-        let command = Command::ApplyOutbox(ApplyOutbox { source: source.id(), first: next.sequence, mutations });
+        let command = Command::ApplyOutbox(ApplyOutbox { source, first: next.sequence, mutations });
         let deadline = Deadline::after::<E>(DELIVERY_DEADLINE);
         match self.router.propose_to(self.router.shard(next.target)?, command, deadline).await? {
             Outcome::OutboxApplied { through } => {
-                source.arrivals().arrived(next.target, through);
-                source.arrivals().count_delivered((through + 1).saturating_sub(next.sequence).min(sent));
+                self.shard.arrivals().arrived(next.target, through);
+                self.shard.arrivals().count_delivered((through + 1).saturating_sub(next.sequence).min(sent));
                 Ok(through + 1 >= next.sequence + sent)
             }
             _ => Err(ShardError::Unknown),
@@ -228,13 +239,8 @@ impl<E: Env> IndexRelay<E> {
     }
 
     /// The next rows of a channel that fit one command. They were written a moment ago, so as a rule they are in memory.
-    async fn read_rows(
-        &self,
-        source: ShardId,
-        next: OutboxPosition,
-        last: u64,
-    ) -> Result<Vec<OutboxMutation>, OutboxError> {
-        let state = Arc::clone(&self.stores.state);
+    async fn read_rows(&self, next: OutboxPosition, last: u64) -> Result<Vec<OutboxMutation>, OutboxError> {
+        let (source, state) = (self.shard.id(), Arc::clone(&self.stores.state));
         match rows(state.cached(), source, next, last) {
             Err(OutboxError::Store(StoreError::NotCached)) => {}
             result => return result,

@@ -12,7 +12,8 @@ use tokio::sync::oneshot;
 
 use super::failpoint::{Step, reach};
 use super::parts::{self, Parts, split};
-use super::{Extent, FINISH_MAX, LIFE, Transactions};
+use super::records::FINISH_MAX;
+use super::{Extent, LIFE, Transactions};
 use crate::env::Env;
 use crate::shard::{Deadline, ShardError, outbox_positions};
 
@@ -48,7 +49,7 @@ impl<E: Env> Transactions<E> {
                 (Extent::SeveralShards, answer)
             }
         };
-        self.counters.ended(extent, &answer);
+        self.records.counters.ended(extent, &answer);
         answer
     }
 
@@ -151,7 +152,7 @@ impl<E: Env> Transactions<E> {
             // It may be recorded yet, so only the home can say; and if not, it never is from now on.
             Ok(_) | Err(_) => {
                 let verdict = Verdict::Abort { deadline_ms: self.far_deadline_ms() };
-                self.decide(parts.home, parts.id, verdict, Deadline::after::<E>(FINISH_MAX)).await?
+                self.records.decide(parts.home, parts.id, verdict, Deadline::after::<E>(FINISH_MAX)).await?
             }
         };
         Ok(matches!(decision, Some(Decision::Committed { .. })))

@@ -110,7 +110,7 @@ impl<E: Env> Transactions<E> {
         deadline: Deadline,
     ) {
         for holder in holders {
-            if let Err(error) = self.settle(shard, holder, abort, deadline).await {
+            if let Err(error) = self.records.settle(shard, holder, abort, deadline).await {
                 tracing::debug!(shard = shard.id().0, %error, "a transaction cannot be settled yet");
             }
         }

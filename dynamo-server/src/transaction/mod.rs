@@ -31,6 +31,7 @@ mod counters;
 mod failpoint;
 mod intents;
 mod parts;
+mod records;
 mod recovery;
 
 pub use counters::{End, Extent, TransactionCounters};
@@ -43,16 +44,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dynamo_engine::apply::Outcome;
-use dynamo_engine::apply::two_phase::{Decision, PreparedTransaction};
-use dynamo_engine::command::{Command, Decide, Resolve, TransactionId, Verdict};
+use dynamo_engine::command::Command;
 use dynamo_engine::plan::PlannedCommand;
 use futures::future::join_all;
 use shard_router::Token;
 
+use self::records::Records;
 use crate::env::{Env, Tasks};
 use crate::index::IndexRelay;
 use crate::router::Router;
-use crate::shard::{Deadline, Shard, ShardError};
+use crate::shard::{Deadline, ShardError};
 
 /// How long a write that waits for a transaction waits before it tries again: about what a transaction takes.
 const CONFLICT_PAUSE: Duration = Duration::from_millis(10);
@@ -60,9 +61,6 @@ const CONFLICT_PAUSE: Duration = Duration::from_millis(10);
 /// How long a prepare may still be accepted after its transaction began. Longer than any request, with room for a
 /// shard whose clock runs ahead by the window of its ceiling after changes of the leader.
 const LIFE: Duration = Duration::from_secs(20);
-
-/// How long finishing a decided transaction may take in one go, whatever is left of the request's time.
-const FINISH_MAX: Duration = Duration::from_secs(5);
 
 /// What becomes of a write whose item a transaction holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,30 +73,33 @@ pub enum OnConflict {
 
 /// Writes, those of several items at once among them.
 pub struct Transactions<E: Env> {
+    /// Leads to the shards of the items.
     router: Arc<Router<E>>,
     /// Index entries of what was committed are waited for.
     index: Arc<IndexRelay<E>>,
     /// Coordinators outlive the requests that began them.
     tasks: Arc<Tasks<E>>,
-    counters: TransactionCounters,
+    /// What is decided about transactions over several shards.
+    records: Arc<Records<E>>,
 }
 
 impl<E: Env> Transactions<E> {
     /// Those of a node.
     pub(crate) fn new(router: Arc<Router<E>>, index: Arc<IndexRelay<E>>, tasks: Arc<Tasks<E>>) -> Transactions<E> {
-        Transactions { router, index, tasks, counters: TransactionCounters::default() }
+        let records = Arc::new(Records { router: Arc::clone(&router), counters: TransactionCounters::default() });
+        Transactions { router, index, tasks, records }
     }
 
     /// Starts what finishes transactions that lost their coordinators.
-    pub(crate) fn start(self: &Arc<Self>) {
+    pub(crate) fn start(&self) {
         if self.router.shards.len() > 1 {
-            self.tasks.start_until_stopped(recovery::run(Arc::clone(self)));
+            self.tasks.start_until_stopped(recovery::run(Arc::clone(&self.records)));
         }
     }
 
     /// How transactions ended that clients asked of this node.
     pub(crate) fn counters(&self) -> &TransactionCounters {
-        &self.counters
+        &self.records.counters
     }
 
     /// What the shards that this node leads hold of transactions under way: parts that are prepared, and decisions
@@ -167,44 +168,5 @@ impl<E: Env> Transactions<E> {
                 outcome => return Ok(outcome),
             }
         }
-    }
-
-    /// What is decided about a transaction, after `verdict` was offered to its home.
-    ///
-    /// # Errors
-    /// When the home cannot be asked in time.
-    async fn decide(
-        &self,
-        home: Token,
-        id: TransactionId,
-        verdict: Verdict,
-        deadline: Deadline,
-    ) -> Result<Option<Decision>, ShardError> {
-        let command = Command::Decide(Decide { id, verdict });
-        match self.router.propose_to(self.router.shard_of(home), command, deadline).await? {
-            Outcome::Decided { decision, .. } => Ok(decision),
-            _ => Err(ShardError::Unknown),
-        }
-    }
-
-    /// Asks the home of a transaction that is prepared on `shard` what became of it, records ABORT there if `abort`
-    /// and nothing is decided, and carries out what is decided. Whether anything is.
-    ///
-    /// # Errors
-    /// When a shard cannot be reached in time.
-    async fn settle(
-        &self,
-        shard: &Arc<Shard<E>>,
-        prepared: &PreparedTransaction,
-        abort: bool,
-        deadline: Deadline,
-    ) -> Result<bool, ShardError> {
-        let verdict = if abort { Verdict::Abort { deadline_ms: prepared.deadline_ms } } else { Verdict::Ask };
-        let Some(decision) = self.decide(prepared.home, prepared.id, verdict, deadline).await? else {
-            return Ok(false);
-        };
-        let commit = decision.commit_of(prepared.ts, |token| self.router.shard_of(token).id() == shard.id());
-        let resolve = Resolve { id: prepared.id, prepared: Some(prepared.ts), commit };
-        self.router.propose_to(shard, Command::Resolve(resolve), deadline).await.map(|_| true)
     }
 }

@@ -18,15 +18,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dynamo_engine::apply::Outcome;
 use dynamo_engine::apply::two_phase::{Decision, PreparedTransaction};
-use dynamo_engine::command::{Command, Forget, Prepared, Resolve, TransactionId};
-use futures::future::{Either, join_all, select};
+use dynamo_engine::command::TransactionId;
+use futures::future::{Either, select};
 use futures::stream::{self, FuturesUnordered, StreamExt};
-use hlc::Timestamp;
 use shard_router::ShardId;
 
-use super::{FINISH_MAX, Transactions};
+use super::records::{FINISH_MAX, Records};
 use crate::env::Env;
 use crate::router::Router;
 use crate::shard::{Deadline, Shard, ShardError};
@@ -63,7 +61,7 @@ enum Orphan {
 }
 
 /// Looks after the shards.
-pub(super) async fn run<E: Env>(transactions: Arc<Transactions<E>>) {
+pub(super) async fn run<E: Env>(records: Arc<Records<E>>) {
     let mut recovery = Recovery::default();
     let mut under_way = FuturesUnordered::new();
     loop {
@@ -75,10 +73,10 @@ pub(super) async fn run<E: Env>(transactions: Arc<Transactions<E>>) {
             }
         }
         look.await;
-        for (route, orphans) in recovery.look(&transactions.router) {
-            let transactions = &transactions;
+        for (route, orphans) in recovery.look(&records.router) {
+            let records = &records;
             under_way.push(async move {
-                let is_done = transactions.recover_all(route.0, orphans).await;
+                let is_done = recover_all(records, route.0, orphans).await;
                 (route, is_done)
             });
         }
@@ -88,9 +86,11 @@ pub(super) async fn run<E: Env>(transactions: Arc<Transactions<E>>) {
 /// What is known between two looks.
 #[derive(Default)]
 struct Recovery {
+    /// What was open at the last look.
     seen: Seen,
+    /// Groups that are worked on: at most [`GROUPS_AT_ONCE_MAX`].
     busy: BTreeSet<Route>,
-    /// Until when a group rests.
+    /// Until when a group rests, on the clock of [`Env::monotonic_ns`].
     resting: BTreeMap<Route, u64>,
 }
 
@@ -158,60 +158,25 @@ impl Recovery {
     }
 }
 
-impl<E: Env> Transactions<E> {
-    /// Recovers a group of what was found on a shard, until one fails; whether none did.
-    async fn recover_all(&self, shard: ShardId, orphans: Vec<Orphan>) -> bool {
-        let Ok(shard) = self.router.shard(shard) else { return false };
-        let recoveries = stream::iter(orphans).map(|orphan| self.recover(shard, orphan));
-        let mut recoveries = std::pin::pin!(recoveries.buffer_unordered(AT_ONCE_MAX));
-        while let Some(result) = recoveries.next().await {
-            if let Err(error) = result {
-                tracing::debug!(shard = shard.id().0, %error, "a transaction left behind cannot be finished yet");
-                return false;
-            }
-        }
-        true
-    }
-
-    async fn recover(&self, shard: &Arc<Shard<E>>, orphan: Orphan) -> Result<(), ShardError> {
-        match orphan {
-            Orphan::Prepared(prepared) => {
-                self.settle(shard, &prepared, true, Deadline::after::<E>(FINISH_MAX)).await.map(|_| ())
-            }
-            Orphan::Decision(id, decision) => self.finish(shard, id, &decision).await,
+/// Recovers a group of what was found on a shard, until one fails; whether none did.
+async fn recover_all<E: Env>(records: &Records<E>, shard: ShardId, orphans: Vec<Orphan>) -> bool {
+    let Ok(shard) = records.router.shard(shard) else { return false };
+    let recoveries = stream::iter(orphans).map(|orphan| recover(records, shard, orphan));
+    let mut recoveries = std::pin::pin!(recoveries.buffer_unordered(AT_ONCE_MAX));
+    while let Some(result) = recoveries.next().await {
+        if let Err(error) = result {
+            tracing::debug!(shard = shard.id().0, %error, "a transaction left behind cannot be finished yet");
+            return false;
         }
     }
+    true
+}
 
-    /// Has everybody carry out a recorded decision, and removes the record.
-    async fn finish(&self, home: &Arc<Shard<E>>, id: TransactionId, decision: &Decision) -> Result<(), ShardError> {
-        let deadline = Deadline::after::<E>(FINISH_MAX);
-        match decision {
-            Decision::Committed { at, prepares } => {
-                // All at once: one that cannot be reached keeps the record, and not the locks of the others.
-                let resolves = prepares.iter().map(|prepared| self.carry_out(id, prepared, *at, deadline));
-                join_all(resolves).await.into_iter().collect::<Result<(), ShardError>>()?;
-            }
-            // Only once it is over does the shard let the record go; until then there is nothing to do.
-            Decision::Aborted { deadline_ms } if self.router.hybrid_ms() <= *deadline_ms => return Ok(()),
-            Decision::Aborted { .. } => {}
+async fn recover<E: Env>(records: &Records<E>, shard: &Arc<Shard<E>>, orphan: Orphan) -> Result<(), ShardError> {
+    match orphan {
+        Orphan::Prepared(prepared) => {
+            records.settle(shard, &prepared, true, Deadline::after::<E>(FINISH_MAX)).await.map(|_| ())
         }
-        self.router.propose_to(home, Command::Forget(Forget { id }), deadline).await?;
-        self.counters.recovered(decision);
-        Ok(())
-    }
-
-    /// Has one shard carry out a commit.
-    async fn carry_out(
-        &self,
-        id: TransactionId,
-        prepared: &Prepared,
-        at: Timestamp,
-        deadline: Deadline,
-    ) -> Result<(), ShardError> {
-        let resolve = Resolve { id, prepared: Some(prepared.ts), commit: Some(at) };
-        match self.router.propose_to(self.router.shard_of(prepared.token), Command::Resolve(resolve), deadline).await? {
-            Outcome::Resolved { .. } => Ok(()),
-            _ => Err(ShardError::Unknown),
-        }
+        Orphan::Decision(id, decision) => records.finish(shard, id, &decision).await,
     }
 }

@@ -14,14 +14,14 @@ pub struct Faults(());
 impl Faults {
     /// Whether the check may look at the lease: always.
     #[inline(always)]
-    pub(in crate::guard) fn lets_hit(&self, _shard: ShardId, _handler: Handler) -> bool {
+    pub(crate) fn lets_hit(&self, _shard: ShardId, _handler: Handler) -> bool {
         true
     }
 
     /// What a miss meets before it asks the quorum: nothing.
     #[inline(always)]
     #[expect(clippy::extra_unused_type_parameters, reason = "the one that is injected waits in this environment")]
-    pub(in crate::guard) async fn meet<E: Env>(
+    pub(crate) async fn meet<E: Env>(
         &self,
         _shard: ShardId,
         _handler: Handler,

@@ -56,12 +56,12 @@ impl Faults {
     }
 
     /// Whether the check may look at the lease.
-    pub(in crate::guard) fn lets_hit(&self, shard: ShardId, handler: Handler) -> bool {
+    pub(crate) fn lets_hit(&self, shard: ShardId, handler: Handler) -> bool {
         self.fault(shard, handler).is_none()
     }
 
     /// What a miss meets before it asks the quorum.
-    pub(in crate::guard) async fn meet<E: Env>(
+    pub(crate) async fn meet<E: Env>(
         &self,
         shard: ShardId,
         handler: Handler,
