@@ -11,7 +11,7 @@ use dynamo_engine::catalog::{Catalog, KeyAttribute, KeySchema, KeyType, MemoryCa
 use dynamo_engine::item::{ItemBody, stored};
 use dynamo_engine::keyspace::{KeyPart, row_key};
 use dynamo_engine::plan;
-use dynamo_engine::read::ReadPlan;
+use dynamo_engine::read::{ReadPlan, Run};
 use dynamo_protocol::number::Number;
 use dynamo_protocol::ops::{GetItemInput, QueryInput, ScanInput};
 use dynamo_protocol::value::{AttributeValue, Item};
@@ -47,7 +47,7 @@ fn table(item_bytes: usize) -> (MemoryCatalog, MemoryState) {
 fn run(plan: &ReadPlan, store: &MemoryState) -> usize {
     let mut out = Vec::new();
     let reader: &dyn Reader = store;
-    plan.execute(&reader, &mut out).expect("memory can be read");
+    plan.execute(&reader, &mut out, Run::WHOLE).expect("memory can be read");
     out.len()
 }
 

@@ -99,36 +99,16 @@ impl Execution {
         }
     }
 
-    /// Goes on as far as the views reach.
+    /// Goes on as far as the views reach and `run` allows.
     ///
     /// # Errors
     /// See [`ReadError`]. The execution is then where it was before, and can be advanced once more.
-    pub fn advance(&mut self, views: &dyn Views) -> Result<Step, ReadError> {
-        self.run(views, Run::WHOLE)
-    }
-
-    /// As [`Execution::advance`], for as long as `is_wanted`; that is asked every now and then while a page is made.
-    ///
-    /// # Errors
-    /// As [`Execution::advance`], and [`ReadError::Abandoned`].
-    pub fn advance_while(&mut self, views: &dyn Views, is_wanted: &dyn Fn() -> bool) -> Result<Step, ReadError> {
-        self.run(views, Run::while_wanted(is_wanted))
-    }
-
-    /// As [`Execution::advance`], where nothing may take long; see [`ReadPlan::execute_inline`].
-    ///
-    /// # Errors
-    /// As [`Execution::advance`]; [`ReadError::TooLong`] after some tens of microseconds.
-    pub fn advance_inline(&mut self, views: &dyn Views) -> Result<Step, ReadError> {
-        self.run(views, Run::INLINE)
-    }
-
-    fn run(&mut self, views: &dyn Views, run: Run<'_>) -> Result<Step, ReadError> {
+    pub fn advance(&mut self, views: &dyn Views, run: Run<'_>) -> Result<Step, ReadError> {
         if let Kind::Page(read) = &self.plan.kind {
             return read.advance(&mut self.page, views, &mut self.body, run);
         }
         self.body.clear();
-        match self.plan.run(views, &mut self.body, run) {
+        match self.plan.execute(views, &mut self.body, run) {
             Ok(()) => Ok(Step::Done),
             Err(ReadError::Missing(token)) => Ok(Step::Needs(token)),
             Err(error) => Err(error),
@@ -149,5 +129,24 @@ impl Execution {
     /// The reply's JSON body, once it is done.
     pub fn into_body(self) -> Vec<u8> {
         self.body
+    }
+}
+
+impl ReadPlan {
+    /// Runs the plan in one go, as far as `run` allows, and appends the reply's JSON body to `out`.
+    ///
+    /// # Errors
+    /// See [`ReadError`]. What was appended by then is of no use.
+    pub fn execute(&self, views: &dyn Views, out: &mut Vec<u8>, run: Run<'_>) -> Result<(), ReadError> {
+        match &self.kind {
+            Kind::Point(read) => read.execute(views, out, run.bytes_max()),
+            Kind::Batch(read) => read.execute(views, out, run.bytes_max()),
+            Kind::Page(read) => match read.advance(&mut PageState::default(), views, out, run)? {
+                Step::Done => Ok(()),
+                Step::Needs(token) => Err(ReadError::Missing(token)),
+            },
+            Kind::Transact(read) => read.execute(views, out, run.bytes_max()),
+            Kind::Statement(read) => read.execute(views, out, run),
+        }
     }
 }

@@ -47,9 +47,9 @@ use crate::catalog::{TableDescriptor, TableId};
 pub use crate::fault::ReadError;
 pub(crate) use batch::{BatchRead, TableRead};
 pub use execution::{Execution, PageResult};
-pub use page::Step;
+pub use page::{Run, Step};
 pub(crate) use page::{PAGE_BYTES_MAX, PageRead, PageStyle, PartitionSpan, Span, just_behind};
-use page::{PageState, Run};
+use page::PageState;
 pub(crate) use point::PointRead;
 pub use read_set::{ReadSet, ShardViews, Views};
 pub(crate) use report::CapacityReport;
@@ -180,7 +180,7 @@ impl ReadPlan {
     }
 
     /// Whether it is worth running the plan on the store's memory-only tier without leaving the calling thread, with
-    /// [`ReadPlan::execute_inline`]. Only a scan without a small limit is not.
+    /// [`Run::INLINE`]. Only a scan without a small limit is not.
     pub fn is_short(&self) -> bool {
         match &self.kind {
             Kind::Page(read) => read.is_short(),
@@ -246,37 +246,6 @@ impl ReadPlan {
         versions.sort_unstable();
         versions.dedup();
         versions
-    }
-
-    /// Runs the plan and appends the reply's JSON body to `out`.
-    ///
-    /// # Errors
-    /// See [`ReadError`]. What was appended by then is of no use.
-    pub fn execute(&self, views: &dyn Views, out: &mut Vec<u8>) -> Result<(), ReadError> {
-        self.run(views, out, Run::WHOLE)
-    }
-
-    /// Runs the plan where nothing may take long: gives up with [`ReadError::TooLong`] once a page has evaluated more
-    /// than 64 KB, which is some tens of microseconds. The caller then runs it anew where blocking is allowed.
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub fn execute_inline(&self, views: &dyn Views, out: &mut Vec<u8>) -> Result<(), ReadError> {
-        self.run(views, out, Run::INLINE)
-    }
-
-    /// `bytes_max` bounds what a page may evaluate.
-    fn run(&self, views: &dyn Views, out: &mut Vec<u8>, run: Run<'_>) -> Result<(), ReadError> {
-        match &self.kind {
-            Kind::Point(read) => read.execute(views, out, run.bytes_max()),
-            Kind::Batch(read) => read.execute(views, out, run.bytes_max()),
-            Kind::Page(read) => match read.advance(&mut PageState::default(), views, out, run)? {
-                Step::Done => Ok(()),
-                Step::Needs(token) => Err(ReadError::Missing(token)),
-            },
-            Kind::Transact(read) => read.execute(views, out, run.bytes_max()),
-            Kind::Statement(read) => read.execute(views, out, run),
-        }
     }
 }
 

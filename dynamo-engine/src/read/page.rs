@@ -88,9 +88,9 @@ pub enum Step {
     Needs(Token),
 }
 
-/// How far a page may go at a time.
+/// How far an execution may go at a time.
 #[derive(Clone, Copy)]
-pub(crate) struct Run<'a> {
+pub struct Run<'a> {
     /// Bytes evaluated; past it, it is [`ReadError::TooLong`].
     bytes_max: usize,
     /// Steps of filter and projection; as well.
@@ -100,33 +100,35 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// To the page's end, as long as somebody waits for it.
+    /// To the end, as long as somebody waits for it: that is asked every now and then while a page is made. Past it, it
+    /// is [`ReadError::Abandoned`].
     pub fn while_wanted(is_wanted: &'a dyn Fn() -> bool) -> Run<'a> {
         Run { is_wanted, ..Run::WHOLE }
     }
 }
 
 impl Run<'_> {
-    /// See [`Run`].
-    pub fn bytes_max(&self) -> usize {
+    /// Bytes that may be evaluated.
+    pub(super) fn bytes_max(&self) -> usize {
         self.bytes_max
     }
 
     /// Steps for the filters of what is no page, all of them together.
-    pub fn steps(&self) -> Steps {
+    pub(super) fn steps(&self) -> Steps {
         Steps::new(self.steps_max.min(ROW_STEPS_MAX))
     }
 
     /// What it means that these were not enough.
-    pub fn out_of_steps(&self) -> ReadError {
+    pub(super) fn out_of_steps(&self) -> ReadError {
         if self.steps_max < ROW_STEPS_MAX { ReadError::TooLong } else { ReadError::out_of_steps(OutOfSteps) }
     }
 }
 
 impl Run<'static> {
-    /// To the page's end.
+    /// To the end.
     pub const WHOLE: Run<'static> = Run { bytes_max: usize::MAX, steps_max: u64::MAX, is_wanted: &|| true };
-    /// Without holding up the calling thread.
+    /// Where nothing may take long: [`ReadError::TooLong`] once 64 KB were evaluated, which is some tens of microseconds.
+    /// The caller then begins anew where blocking is allowed.
     pub const INLINE: Run<'static> =
         Run { bytes_max: INLINE_BYTES_MAX, steps_max: INLINE_STEPS_MAX, is_wanted: &|| true };
 }

@@ -79,26 +79,23 @@ impl SingleReply {
     /// # Errors
     /// A failed condition, an invalid update.
     pub fn render(&self, outcome: Outcome) -> Result<Vec<u8>, ApiError> {
-        match outcome {
-            Outcome::Written(write) => self.body(&write),
+        let write = match outcome {
+            Outcome::Written(write) => write,
             Outcome::ConditionFailed { item } => {
                 let shown = if self.shows_item_on_failure { tree(item.as_ref())? } else { None };
-                Err(ApiError::conditional_check_failed(shown))
+                return Err(ApiError::conditional_check_failed(shown));
             }
-            Outcome::Invalid(text) => Err(ApiError::validation(text)),
-            Outcome::Conflict => Err(ApiError::transaction_conflict()),
-            _ => Err(ApiError::internal()),
-        }
-    }
-
-    fn body(&self, write: &WriteOutcome) -> Result<Vec<u8>, ApiError> {
+            Outcome::Invalid(text) => return Err(ApiError::validation(text)),
+            Outcome::Conflict => return Err(ApiError::transaction_conflict()),
+            _ => return Err(ApiError::internal()),
+        };
         let mut out = Vec::new();
         let mut json = JsonWriter::new(&mut out);
         json.begin_object();
-        self.attributes(write, &mut json)?;
+        self.attributes(&write, &mut json)?;
         if let Some(report) = &self.consumed {
             let mut tally = report.tally();
-            report.count(write, Factor::Plain, &mut tally)?;
+            report.count(&write, Factor::Plain, &mut tally)?;
             json.key("ConsumedCapacity");
             tally.write_json(report.arms, None, &mut json);
         }

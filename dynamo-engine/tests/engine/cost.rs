@@ -10,7 +10,7 @@ use std::cell::Cell;
 use dynamo_engine::apply::{Outcome, Rejection};
 use dynamo_engine::cost::{COMMAND_STEPS_MAX, ENTRY_ROWS_BYTES_MAX, OUT_OF_STEPS};
 use dynamo_engine::plan;
-use dynamo_engine::read::{Execution, ReadError};
+use dynamo_engine::read::{Execution, ReadError, Run};
 use dynamo_protocol::error::{ErrorKind, MESSAGE_BYTES_MAX};
 use dynamo_protocol::ops::UpdateItemInput;
 use serde_json::{Value, json};
@@ -194,7 +194,7 @@ fn what_is_read_in_place_is_little() {
     ] {
         let run = |request: &Value| {
             let plan = plan_bytes(node.catalog(), operation, request.to_string().as_bytes()).expect("a plan");
-            plan.execute_inline(&node.reader(), &mut Vec::new())
+            plan.execute(&node.reader(), &mut Vec::new(), Run::INLINE)
         };
         assert!(run(&small).is_ok(), "{operation}");
         assert!(matches!(run(&large), Err(ReadError::TooLong)), "{operation}");
@@ -216,7 +216,7 @@ fn a_page_that_nobody_waits_for_ends() {
         let asked = Cell::new(0);
         let is_wanted = || asked.replace(asked.get() + 1) < patience;
         let mut read = Execution::new(plan.clone());
-        let result = read.advance_while(&node.reader(), &is_wanted);
+        let result = read.advance(&node.reader(), Run::while_wanted(&is_wanted));
         assert!(matches!(result, Err(ReadError::Abandoned)), "{result:?}");
         assert_eq!(asked.get(), patience + 1, "no row is evaluated behind the question that was answered by no");
     }

@@ -15,7 +15,7 @@ use dynamo_engine::plan::batch_execute_statement::Batch;
 use dynamo_engine::plan::execute_statement;
 use dynamo_engine::plan::execute_transaction::StatementTransaction;
 use dynamo_engine::plan::{self, PlanError, WritePlan};
-use dynamo_engine::read::{Execution, ReadError, ReadPlan, Step};
+use dynamo_engine::read::{Execution, ReadError, ReadPlan, Run, Step};
 use dynamo_engine::reply;
 use dynamo_expression::partiql::{Select, Statement};
 use dynamo_protocol::error::ApiError;
@@ -114,7 +114,7 @@ impl Node {
     fn read(&self, plan: &ReadPlan) -> Result<Vec<u8>, ApiError> {
         let mut out = Vec::new();
         let reader: &dyn Reader = &self.store;
-        match plan.execute(&reader, &mut out) {
+        match plan.execute(&reader, &mut out, Run::WHOLE) {
             Ok(()) => Ok(out),
             Err(ReadError::Client(error)) => Err(error),
             Err(error) => panic!("memory can be read: {error}"),
@@ -127,7 +127,7 @@ impl Node {
         let read = plan.read.take().map(|read| {
             let mut execution = Execution::new(read);
             let reader: &dyn Reader = &self.store;
-            match execution.advance(&reader) {
+            match execution.advance(&reader, Run::WHOLE) {
                 Ok(Step::Done) => Ok(execution),
                 Err(ReadError::Client(error)) => Err(error),
                 other => panic!("memory can be read: {other:?}"),

@@ -265,7 +265,7 @@ proptest! {
         }
         let plan = plan("Scan", &request).unwrap();
         let mut page = Vec::new();
-        plan.execute(&shards, &mut page).unwrap();
+        plan.execute(&shards, &mut page, Run::WHOLE).unwrap();
         prop_assert_eq!(page, CountingReader::new(&whole).run(&plan).unwrap());
     }
 

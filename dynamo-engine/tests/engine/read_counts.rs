@@ -79,7 +79,7 @@ fn long_pages_leave_the_calling_thread() {
     let inline = |model: &Model| {
         let reader = CountingReader::new(&filled(model));
         let reader: &dyn ordered_kv::Reader = &reader;
-        query.execute_inline(&reader, &mut Vec::new())
+        query.execute(&reader, &mut Vec::new(), Run::INLINE)
     };
     assert!(inline(&model).is_ok());
     for number in 0..3 {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use dynamo_engine::catalog::MemoryCatalog;
 use dynamo_engine::read::remote::{FetchRequest, FetchResponse, Fetched};
-use dynamo_engine::read::{Execution, ReadPlan, ReadSet, ShardViews, Step};
+use dynamo_engine::read::{Execution, ReadPlan, ReadSet, Run, ShardViews, Step};
 use dynamo_protocol::value::{AttributeValue, Item};
 use ordered_kv::memory::MemoryState;
 use ordered_kv::{Reader, Value};
@@ -94,7 +94,7 @@ impl Cluster<'_> {
                 };
                 views.insert(*range, reader);
             }
-            if execution.advance(&views).expect("memory can be read") == Step::Done {
+            if execution.advance(&views, Run::WHOLE).expect("memory can be read") == Step::Done {
                 return Executed { body: execution.into_body(), asked };
             }
         }
@@ -105,7 +105,7 @@ impl Cluster<'_> {
         let (mut question, mut answer) = (Vec::new(), Vec::new());
         request.encode(&mut question);
         let request = FetchRequest::decode(&question).expect("a request can be read");
-        let response = request.serve(ShardId(shard as u32), self.shards.parts()[shard].1, &self.catalog);
+        let response = request.serve(ShardId(shard as u32), self.shards.parts()[shard].1, &self.catalog, Run::WHOLE);
         response.expect("memory can be read").encode(&mut answer);
         FetchResponse::decode(&Value::from(answer)).expect("a response can be read")
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use dynamo_engine::catalog::{IndexDescriptor, KeyAttribute, TableDescriptor};
 use dynamo_engine::item::{ItemBody, stored};
 use dynamo_engine::keyspace::{KeyPart, RowKey, global_index_key, local_index_key, row_key};
-use dynamo_engine::read::{ReadError, ReadPlan, Views};
+use dynamo_engine::read::{ReadError, ReadPlan, Run, Views};
 use dynamo_protocol::value::Item;
 use hlc::Timestamp;
 use ordered_kv::memory::MemoryState;
@@ -129,7 +129,7 @@ impl CountingReader {
     pub fn run(&self, plan: &ReadPlan) -> Result<Vec<u8>, ReadError> {
         let mut out = Vec::new();
         let reader: &dyn Reader = self;
-        plan.execute(&reader, &mut out)?;
+        plan.execute(&reader, &mut out, Run::WHOLE)?;
         Ok(out)
     }
 }

@@ -116,7 +116,7 @@ impl<E: Env> Comparison<E> {
             self.ask_replica(*replica, shard, CompareRequest { question: Question::Arm, comparison: id })
         }))
         .await;
-        shard.propose(Command::Noop, Deadline::after::<E>(ANSWER_MAX)).await?;
+        shard.sequencer().propose::<E>(Command::Noop, Deadline::after::<E>(ANSWER_MAX)).await?;
         let (mut digests, deadline) = (BTreeMap::new(), Deadline::after::<E>(ASK_FOR));
         let mut pending = replicas;
         while !pending.is_empty() && !deadline.is_over::<E>() && !self.tasks.is_stopping() {

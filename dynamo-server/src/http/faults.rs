@@ -7,7 +7,7 @@ use crate::env::Env;
 use crate::faults;
 use crate::node::Node;
 
-/// Obeys the script in the body, `None` where there is none.
+/// Executes the script in the body, `None` where there is none.
 pub(super) async fn answer<E: Env>(node: &Node<E>, script: Option<&[u8]>) -> Reply {
     let Some(script) = script else {
         return refused("the script could not be read");

@@ -188,7 +188,7 @@ async fn trim<E: Env>(outbox: Arc<Outbox<E>>, trims: Vec<TrimOutbox>) -> Event {
     let deadline = Deadline::after::<E>(DELIVERY_DEADLINE);
     let mut proposals = Vec::with_capacity(trims.len());
     for trim in trims {
-        proposals.push(outbox.shard.propose(Command::TrimOutbox(trim), deadline));
+        proposals.push(outbox.shard.sequencer().propose::<E>(Command::TrimOutbox(trim), deadline));
     }
     // One that failed is due again: whoever leads trims what has arrived.
     futures::future::join_all(proposals).await;

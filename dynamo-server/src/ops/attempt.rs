@@ -131,17 +131,28 @@ impl<E: Env> Call<'_, E> {
         self.node.reader.table_stats(table).map_err(ReadFailure::into_api_error)
     }
 
-    /// The plan, with an unknown table or index confirmed to be so.
+    /// The plan by the catalog of this moment, with an unknown table or index confirmed to be so. That of a small request is
+    /// made here, that of a large one where it holds nobody up.
     ///
     /// # Errors
     /// The client's mistake; or that the system group did not answer.
     async fn plan<P: Send + 'static>(&self, plan: impl Planner<P>) -> Result<P, ApiError> {
-        match self.make(plan.clone()).await {
-            Ok(planned) => Ok(planned),
-            Err(error) => {
-                self.look_again_after(error).await?;
-                self.make(plan).await.map_err(PlanError::into_api_error)
+        let mut has_looked_again = false;
+        loop {
+            let catalog = self.node.catalog.installed();
+            let planned = if self.body.len() <= INLINE_BYTES_MAX {
+                plan(self.body, &catalog)
+            } else {
+                let (body, plan) = (self.body.clone(), plan.clone());
+                let made = self.node.off_loop.read::<E, _>(body.len(), self.deadline, move || plan(&body, &catalog));
+                made.await.unwrap_or_else(|error| Err(PlanError::Client(error.into_api_error())))
+            };
+            match planned {
+                Ok(planned) => return Ok(planned),
+                Err(error) if has_looked_again => return Err(error.into_api_error()),
+                Err(error) => self.look_again_after(error).await?,
             }
+            has_looked_again = true;
         }
     }
 
@@ -180,17 +191,6 @@ impl<E: Env> Call<'_, E> {
         let body = self.body.clone();
         let decoded = self.node.off_loop.read::<E, _>(body.len(), self.deadline, move || decode(&body)).await;
         decoded.unwrap_or_else(|error| Err(error.into_api_error()))
-    }
-
-    /// Makes a plan by the catalog of this moment: a small request's here, a large one's where it holds nobody up.
-    async fn make<P: Send + 'static>(&self, plan: impl Planner<P>) -> Result<P, PlanError> {
-        let catalog = self.node.catalog.installed();
-        if self.body.len() <= INLINE_BYTES_MAX {
-            return plan(self.body, &catalog);
-        }
-        let body = self.body.clone();
-        let planned = self.node.off_loop.read::<E, _>(body.len(), self.deadline, move || plan(&body, &catalog)).await;
-        planned.unwrap_or_else(|error| Err(PlanError::Client(error.into_api_error())))
     }
 
     /// As [`Call::plan`], for a change of the catalog: every rule that it may break depends on the catalog.

@@ -371,14 +371,20 @@ impl<E: Env> Shared<E> {
         None
     }
 
-    /// Writes a round, for which the disk has been at work since `began_ns`.
-    fn write(&self, writer: &mut Writer<E>, round: Round<E>, began_ns: u64) {
-        let synced = round.sync;
-        if !round.batch.is_empty() {
+    /// Writes a round, for which the disk has been at work since `began_ns`, and answers it.
+    fn write(&self, writer: &mut Writer<E>, mut round: Round<E>, began_ns: u64) {
+        let (batch, sync, settle) = (std::mem::take(&mut round.batch), round.sync, round.settle);
+        debug_assert!(sync || round.appended.is_empty(), "an append is answered when it is durable");
+        debug_assert!(sync || round.waiting.is_empty(), "a vote or a note is answered when it is durable");
+        if !batch.is_empty() {
             self.is_unsettled.store(true, Ordering::Relaxed);
+            writer.attempt("writing the log", |store| store.write(batch, sync));
         }
-        writer.write(round);
-        if synced {
+        round.answer(&writer.health());
+        if settle {
+            writer.settle();
+        }
+        if sync {
             let took_ns = E::monotonic_ns().saturating_sub(began_ns);
             let average = self.sync_ns.load(Ordering::Relaxed);
             self.sync_ns.store(average - average / 4 + took_ns / 4, Ordering::Relaxed);
@@ -625,18 +631,6 @@ impl<E: Env> Writer<E> {
     fn has_room(&mut self, round: &Round<E>) -> bool {
         let finds_none = |batch| matches!(self.store.reserve(batch), Err(LogError::Full(_)));
         self.failed.is_some() || !rules::is_kept(Rule::WaitForRoom) || !finds_none(&round.batch)
-    }
-
-    fn write(&mut self, mut round: Round<E>) {
-        let batch = std::mem::take(&mut round.batch);
-        if !batch.is_empty() {
-            self.attempt("writing the log", |store| store.write(batch, round.sync));
-        }
-        let settle = round.settle;
-        round.answer(&self.health());
-        if settle {
-            self.settle();
-        }
     }
 
     fn settle(&mut self) {

@@ -80,11 +80,8 @@ impl<E: Env> Reader<E> {
         let mut servings = Vec::with_capacity(parts.len());
         for (part, request) in parts.iter().zip(requests) {
             terms.push(part.shard.group().lease().leading_term());
-            if !self.is_open(handler, part.shard).await {
+            if !self.is_open(handler, read.plan(), part.shard, part.epoch).await? {
                 return Ok(None);
-            }
-            if part.shard.epoch() != part.epoch || !super::is_current(read.plan(), part.shard) {
-                return Err(ReadFailure::Stale);
             }
             servings.push(Serving::new(part.shard, request.clone()));
         }
@@ -111,8 +108,7 @@ impl<E: Env> Reader<E> {
             let fetched = Fetched::new(request, response).map_err(|error| super::mismatch(part.shard, &error))?;
             sources.push((part.tokens.clone(), Some(fetched)));
         }
-        let (read, _) = self.runner.advance(read, Sources::Parts(sources), deadline).await?;
-        Ok(read)
+        Ok(self.runner.advance(read, Sources::Parts(sources), deadline).await?.0)
     }
 
     /// Asks every shard, all at the same time.

@@ -48,9 +48,11 @@ const ATTEMPT_MIN: Duration = Duration::from_secs(1);
 
 /// A shard with the part of a read set that it owns.
 struct Part<'a, E: Env> {
+    /// The shard.
     shard: &'a Arc<Shard<E>>,
     /// Of the map by which it was chosen.
     epoch: Epoch,
+    /// What it owns of the read set, in the order of the ring.
     tokens: Vec<TokenRange>,
 }
 
@@ -65,11 +67,13 @@ enum IfHere {
 
 /// What answers reads.
 pub(crate) struct Reader<E: Env> {
+    /// Knows the shards, and the guard in front of them.
     router: Arc<Router<E>>,
     /// Intents in the way of a read are waited for, and settled.
     transactions: Arc<Transactions<E>>,
     /// Who answers reads that are not to be strongly consistent.
     eventual_reads: EventualReads,
+    /// Runs what was let through.
     runner: Runner<E>,
 }
 
@@ -102,14 +106,13 @@ impl<E: Env> Reader<E> {
         let handler = Handler::of(&plan);
         let read = Execution::new(plan);
         if self.may_be_old(&read) {
-            let (read, _) = self.runner.advance(read, Sources::Here, deadline).await?;
-            return Ok(read);
+            return Ok(self.runner.advance(read, Sources::Here, deadline).await?.0);
         }
         if let [only] = &self.router.shards[..]
             && self.router.is_alone
-            && self.is_open(handler, only).await
+            && self.is_open(handler, read.plan(), only, only.epoch()).await?
         {
-            return self.read_here(read, only, deadline).await;
+            return Ok(self.runner.advance(read, Sources::Here, deadline).await?.0);
         }
         match read.rest() {
             ReadSet::Keys(tokens) => self.read_keys(handler, read, &tokens, deadline).await,
@@ -134,15 +137,6 @@ impl<E: Env> Reader<E> {
         }
     }
 
-    /// Reads what a shard that was let through at once has, which is everything.
-    async fn read_here(&self, read: Execution, shard: &Shard<E>, deadline: Deadline) -> Result<Execution, ReadFailure> {
-        if !is_current(read.plan(), shard) {
-            return Err(ReadFailure::Stale);
-        }
-        let (read, _) = self.runner.advance(read, Sources::Here, deadline).await?;
-        Ok(read)
-    }
-
     /// Single partitions, each of which has one owner.
     async fn read_keys(
         &self,
@@ -157,14 +151,11 @@ impl<E: Env> Reader<E> {
             if !rules::is_kept(Rule::ViewAfterLease) {
                 let (read, _) = self.runner.advance(read, Sources::Here, deadline).await?;
                 self.router.guard.faults().pass::<E>(Point::BehindLease).await;
-                let is_led = self.is_open(handler, shard).await;
+                let is_led = self.is_open(handler, read.plan(), shard, epoch).await?;
                 return if is_led { Ok(read) } else { Err(ShardError::NotConfirmed.into()) };
             }
-            if self.is_open(handler, shard).await {
-                return match shard.epoch() == epoch {
-                    true => self.read_here(read, shard, deadline).await,
-                    false => Err(ReadFailure::Stale),
-                };
+            if self.is_open(handler, read.plan(), shard, epoch).await? {
+                return Ok(self.runner.advance(read, Sources::Here, deadline).await?.0);
             }
         }
         let parts = self.parts(tokens);
@@ -180,8 +171,7 @@ impl<E: Env> Reader<E> {
             true => Sources::Here,
             false => Sources::Parts(parts.into_iter().map(|part| part.tokens).zip(sources).collect()),
         };
-        let (read, _) = self.runner.advance(read, sources, deadline).await?;
-        Ok(read)
+        Ok(self.runner.advance(read, sources, deadline).await?.0)
     }
 
     /// What a part is read from: `None` is the store of this node.
@@ -192,13 +182,10 @@ impl<E: Env> Reader<E> {
         part: &Part<'_, E>,
         deadline: Deadline,
     ) -> Result<Option<Fetched>, ReadFailure> {
-        if !self.is_open(handler, part.shard).await {
-            return self.obtain(handler, part.shard, part.epoch, read.fetch_request(&part.tokens), deadline).await;
+        if self.is_open(handler, read.plan(), part.shard, part.epoch).await? {
+            return Ok(None);
         }
-        if part.shard.epoch() != part.epoch || !is_current(read.plan(), part.shard) {
-            return Err(ReadFailure::Stale);
-        }
-        Ok(None)
+        self.obtain(handler, part.shard, part.epoch, read.fetch_request(&part.tokens), deadline).await
     }
 
     /// The shards that own these tokens, each once.
@@ -357,20 +344,31 @@ impl<E: Env> Reader<E> {
         if shard.epoch() == epoch { Ok(()) } else { Err(ReadFailure::Stale) }
     }
 
-    /// Whether a shard that is led here lets reads through at once: lease, then no locks. The other way round, a transaction
-    /// could be prepared here and acknowledged between the two. Waits for nothing, but where a test holds reads up.
+    /// Whether a shard that is led here lets a read through at once: lease, then no locks. The other way round, a
+    /// transaction could be prepared here and acknowledged between the two. Waits for nothing, but where a test holds reads
+    /// up.
+    ///
+    /// # Errors
+    /// [`ReadFailure::Stale`] where the shard, or a table in it, is not as it was planned.
     #[inline]
-    async fn is_open(&self, handler: Handler, shard: &Arc<Shard<E>>) -> bool {
+    async fn is_open(
+        &self,
+        handler: Handler,
+        plan: &ReadPlan,
+        shard: &Shard<E>,
+        epoch: Epoch,
+    ) -> Result<bool, ReadFailure> {
         if !self.router.guard.holds(handler, shard) {
-            return false;
+            return Ok(false);
         }
         self.router.guard.faults().pass::<E>(Point::BehindLease).await;
         let is_free = shard.group().published().locks() == 0;
         self.router.guard.faults().pass::<E>(Point::BehindLocks).await;
-        if is_free {
-            self.router.guard.count_hit(handler, shard);
+        if !is_free {
+            return Ok(false);
         }
-        is_free
+        self.router.guard.count_hit(handler, shard);
+        if shard.epoch() == epoch && is_current(plan, shard) { Ok(true) } else { Err(ReadFailure::Stale) }
     }
 
     /// Waits until no prepared transaction holds what is needed.

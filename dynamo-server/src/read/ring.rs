@@ -40,7 +40,8 @@ impl<E: Env> Reader<E> {
             if asked.is_empty() {
                 let mut open = Vec::new();
                 while let Some(owner) = owners.peek() {
-                    if !self.is_open_for(handler, &read, owner).await? {
+                    let shard = self.router.shard(owner.shard)?;
+                    if !self.is_open(handler, read.plan(), shard, owner.epoch).await? {
                         break;
                     }
                     open.push(owner.range);
@@ -69,18 +70,6 @@ impl<E: Env> Reader<E> {
             read = advanced;
             at_once = (2 * at_once).min(SPANS_AT_ONCE_MAX);
         }
-    }
-
-    /// Whether a span is led here and lets the page through at once.
-    async fn is_open_for(&self, handler: Handler, read: &Execution, owner: &Owner) -> Result<bool, ReadFailure> {
-        let shard = self.router.shard(owner.shard)?;
-        if !self.is_open(handler, shard).await {
-            return Ok(false);
-        }
-        if shard.epoch() != owner.epoch || !super::is_current(read.plan(), shard) {
-            return Err(ReadFailure::Stale);
-        }
-        Ok(true)
     }
 
     /// A span, and what it is read from.

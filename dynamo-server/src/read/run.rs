@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dynamo_engine::catalog::MemoryCatalog;
 use dynamo_engine::keyspace::owner;
 use dynamo_engine::read::remote::{FetchRequest, FetchResponse, Fetched};
-use dynamo_engine::read::{Execution, ReadError, ReadKind, ShardViews, Step, Views};
+use dynamo_engine::read::{Execution, ReadError, ReadKind, Run, ShardViews, Step, Views};
 use ordered_kv::{Reader, StateStore, StoreError};
 use shard_router::{ShardId, TokenRange};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -35,15 +35,6 @@ pub(super) enum Sources {
     Parts(Vec<(Vec<TokenRange>, Option<Fetched>)>),
 }
 
-/// Where a run may wait.
-#[derive(Clone, Copy)]
-enum Pace<'a> {
-    /// Nowhere, and not take long.
-    Inline,
-    /// For the disk, as long as somebody waits for the answer.
-    Blocking(&'a dyn Fn() -> bool),
-}
-
 impl Sources {
     /// Whether nothing is read from the store.
     fn are_fetched(&self) -> bool {
@@ -53,7 +44,7 @@ impl Sources {
         }
     }
 
-    fn advance(&self, read: &mut Execution, here: &dyn Reader, pace: Pace<'_>) -> Result<Step, ReadError> {
+    fn advance(&self, read: &mut Execution, here: &dyn Reader, run: Run<'_>) -> Result<Step, ReadError> {
         let mut parts = ShardViews::new();
         let views: &dyn Views = match self {
             Sources::Here => &here,
@@ -65,10 +56,7 @@ impl Sources {
                 &parts
             }
         };
-        match pace {
-            Pace::Inline => read.advance_inline(views),
-            Pace::Blocking(is_wanted) => read.advance_while(views, is_wanted),
-        }
+        read.advance(views, run)
     }
 }
 
@@ -144,7 +132,7 @@ impl<E: Env> Runner<E> {
         let mut is_long = !read.plan().is_short();
         if !is_long || sources.are_fetched() {
             let needs_view = read.plan().needs_view();
-            match self.read_in_place(needs_view, |reader| sources.advance(&mut read, reader, Pace::Inline)) {
+            match self.read_in_place(needs_view, |reader| sources.advance(&mut read, reader, Run::INLINE)) {
                 Err(ReadError::TooLong) => is_long = true,
                 Err(error) if error.is_not_cached() => {}
                 Ok(step) => return Ok((read, step)),
@@ -201,7 +189,7 @@ impl<E: Env> Runner<E> {
         deadline: Deadline,
     ) -> Result<Vec<FetchResponse>, ReadFailure> {
         let needs_view = servings.iter().any(Serving::needs_view);
-        match self.read_in_place(needs_view, |reader| serve_all(&servings, reader, Pace::Inline)) {
+        match self.read_in_place(needs_view, |reader| serve_all(&servings, reader, Run::INLINE)) {
             Err(error) if error.is_not_cached() => {}
             Ok(response) => return Ok(response),
             Err(error) => return Err(self.faulty(error).into()),
@@ -338,7 +326,7 @@ impl BlockingRead {
         let BlockingRead { mut read, sources, store, gone, deadline } = self;
         let is_wanted = || !gone.load(Ordering::Relaxed) && !deadline.is_over::<E>();
         let needs_view = read.plan().needs_view();
-        let advance = |reader: &dyn Reader| sources.advance(&mut read, reader, Pace::Blocking(&is_wanted));
+        let advance = |reader: &dyn Reader| sources.advance(&mut read, reader, Run::while_wanted(&is_wanted));
         let step = store.read::<E, _>(needs_view, advance)?;
         Ok((read, step))
     }
@@ -360,16 +348,11 @@ impl Serving {
         self.request.needs_view()
     }
 
-    fn serve(&self, reader: &dyn Reader, pace: Pace<'_>) -> Result<FetchResponse, ReadError> {
-        match pace {
-            Pace::Inline => self.request.serve_inline(self.shard, reader, &*self.installed),
-            Pace::Blocking(_) => self.request.serve(self.shard, reader, &*self.installed),
-        }
-    }
 }
 
-fn serve_all(servings: &[Serving], reader: &dyn Reader, pace: Pace<'_>) -> Result<Vec<FetchResponse>, ReadError> {
-    servings.iter().map(|serving| serving.serve(reader, pace)).collect()
+fn serve_all(servings: &[Serving], reader: &dyn Reader, run: Run<'_>) -> Result<Vec<FetchResponse>, ReadError> {
+    let serve = |serving: &Serving| serving.request.serve(serving.shard, reader, &*serving.installed, run);
+    servings.iter().map(serve).collect()
 }
 
 struct BlockingServe {
@@ -380,7 +363,7 @@ struct BlockingServe {
 impl BlockingServe {
     fn run<E: Env>(self) -> Result<Vec<FetchResponse>, ReadError> {
         let needs_view = self.servings.iter().any(Serving::needs_view);
-        self.store.read::<E, _>(needs_view, |reader| serve_all(&self.servings, reader, Pace::Blocking(&|| true)))
+        self.store.read::<E, _>(needs_view, |reader| serve_all(&self.servings, reader, Run::WHOLE))
     }
 }
 

@@ -63,7 +63,7 @@ impl<E: Env> Router<E> {
             self.check_writable(shard, &command)?;
             // Stamped by a leader that was deposed meanwhile, or in an entry with too much work before it, and therefore
             // not done: propose again.
-            match shard.propose(command.clone(), deadline).await? {
+            match shard.sequencer().propose::<E>(command.clone(), deadline).await? {
                 Outcome::Rejected(Rejection::Timestamp | Rejection::Crowded) if !deadline.is_over::<E>() => {}
                 outcome => {
                     shard.arrivals().wait_for_index::<E>(&outcome, deadline).await;

@@ -1,6 +1,6 @@
 //! A shard on this node: a part of the data, the Raft group that replicates it, and the ways in.
 //!
-//! Above this module nothing knows of Raft: a command goes in and an [`Outcome`] comes
+//! Above this module nothing knows of Raft: a command goes in and an [`Outcome`](dynamo_engine::apply::Outcome) comes
 //! back; a read asks whether the state that lies here may be believed.
 
 mod admission;
@@ -15,8 +15,6 @@ mod ticket;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dynamo_engine::apply::Outcome;
-use dynamo_engine::command::Command;
 use hlc::NodeClock;
 use shard_router::{Epoch, ShardId};
 
@@ -84,26 +82,9 @@ impl<E: Env> Shard<E> {
         &self.group
     }
 
-    /// The sequencer's counters.
-    pub fn counters(&self) -> &SequencerCounters {
-        self.sequencer.counters()
-    }
-
-    /// Lets nothing into the log until the result is dropped.
-    #[cfg(any(test, feature = "fault-injection"))]
-    pub async fn hold(&self) -> impl Drop + use<E> {
-        self.sequencer.hold().await
-    }
-
-    /// Takes up room in the queue until the result is dropped.
-    #[cfg(any(test, feature = "fault-injection"))]
-    pub fn occupy(&self, bytes: usize) -> impl Drop + use<E> {
-        self.sequencer.occupy(bytes)
-    }
-
-    /// Bytes of commands that wait or are under way here.
-    pub fn queued_bytes(&self) -> usize {
-        self.sequencer.queued_bytes()
+    /// The way in for commands: what it proposes is applied here once it is answered.
+    pub fn sequencer(&self) -> &Sequencer {
+        &self.sequencer
     }
 
     /// How far the shard's index entries have arrived on other shards.
@@ -120,14 +101,6 @@ impl<E: Env> Shard<E> {
     /// Whether no task holds on to the group any more.
     pub fn is_quiet(&self) -> bool {
         Arc::strong_count(&self.group) == 1
-    }
-
-    /// Proposes a command and waits until it is applied here.
-    ///
-    /// # Errors
-    /// As [`Sequencer::propose`].
-    pub async fn propose(&self, command: Command, deadline: Deadline) -> Result<Outcome, ShardError> {
-        self.sequencer.propose::<E>(command, deadline).await
     }
 
     /// Whether a lease lets reads through without asking anybody.

@@ -114,22 +114,6 @@ impl<E: Env> Transactions<E> {
         (prepared, decisions)
     }
 
-    /// Proposes a command to the shard that owns `token`, and waits until its leader has applied it.
-    ///
-    /// # Errors
-    /// [`ShardError`]; what it leaves open stands there.
-    pub async fn propose(
-        self: &Arc<Self>,
-        token: Token,
-        command: Command,
-        deadline: Deadline,
-    ) -> Result<Outcome, ShardError> {
-        match command {
-            Command::Transact(transaction) => self.transact(token, transaction, deadline).await,
-            command => self.router.propose_to(self.router.shard_of(token), command, deadline).await,
-        }
-    }
-
     /// Proposes commands that are independent of each other, all at the same time; what comes of each is in their order.
     pub async fn propose_all(
         self: &Arc<Self>,
@@ -138,30 +122,38 @@ impl<E: Env> Transactions<E> {
         deadline: Deadline,
     ) -> Vec<Result<Outcome, ShardError>> {
         if commands.len() == 1
-            && let Some(PlannedCommand { token, command }) = commands.pop()
+            && let Some(command) = commands.pop()
         {
             // The future of a proposal is some kilobytes long, and is moved about where it is one of several.
-            return vec![self.propose_with(on_conflict, token, command, deadline).await];
+            return vec![self.propose(command, on_conflict, deadline).await];
         }
         let mut proposals = Vec::with_capacity(commands.len());
-        for PlannedCommand { token, command } in commands {
-            proposals.push(self.propose_with(on_conflict, token, command, deadline));
+        for command in commands {
+            proposals.push(self.propose(command, on_conflict, deadline));
         }
         join_all(proposals).await
     }
 
-    async fn propose_with(
+    /// Proposes a command to the shard that owns its token, and waits until the leader has applied it.
+    ///
+    /// # Errors
+    /// [`ShardError`]; what it leaves open stands there.
+    pub async fn propose(
         self: &Arc<Self>,
+        PlannedCommand { token, command }: PlannedCommand,
         on_conflict: OnConflict,
-        token: Token,
-        command: Command,
         deadline: Deadline,
     ) -> Result<Outcome, ShardError> {
+        let command = match command {
+            Command::Transact(transaction) => return self.transact(token, transaction, deadline).await,
+            command => command,
+        };
+        let shard = self.router.shard_of(token);
         if on_conflict == OnConflict::Answer {
-            return self.propose(token, command, deadline).await;
+            return self.router.propose_to(shard, command, deadline).await;
         }
         loop {
-            match self.propose(token, command.clone(), deadline).await? {
+            match self.router.propose_to(shard, command.clone(), deadline).await? {
                 Outcome::Conflict if !deadline.is_over::<E>() => {
                     E::sleep(deadline.remaining::<E>().min(CONFLICT_PAUSE)).await;
                 }

@@ -111,7 +111,7 @@ impl<E: Env> DiskUpkeep<E> {
         self.stores.tell_free_bytes(free_bytes);
         let Floors { floor, reserve } = self.floors;
         let level = self.floors.level(free_bytes);
-        let under_way: usize = self.router.shards.iter().map(|shard| shard.queued_bytes()).sum();
+        let under_way: usize = self.router.shards.iter().map(|shard| shard.sequencer().queued_bytes()).sum();
         self.router.room.leave(free_bytes.map(|free| free.saturating_sub(floor)), under_way as u64);
         if level != self.router.room.observe(level, E::monotonic_ns()) {
             tracing::warn!(?level, free_bytes, floor, reserve, "free space on the disk");

@@ -10,9 +10,9 @@ use super::{FetchRequest, FetchResponse, Mark, PageRequest, Selector};
 use crate::catalog::{Catalog, TableDescriptor};
 use crate::item::{Corrupt, ItemRef};
 use crate::read::batch::REPLY_BYTES_MAX;
-use crate::read::page::{INLINE_BYTES_MAX, PAGE_BYTES_MAX};
+use crate::read::page::PAGE_BYTES_MAX;
 use crate::read::source::base_key;
-use crate::read::{ReadError, deletions_high, intent_at};
+use crate::read::{ReadError, Run, deletions_high, intent_at};
 
 use dynamo_protocol::limits::TRANSACTION_BYTES_MAX;
 
@@ -21,35 +21,13 @@ impl FetchRequest {
     /// `installed` in it. Whatever the request says, no more is read than the bounds of the operations allow.
     ///
     /// # Errors
-    /// The store's, and damaged rows.
+    /// The store's, and damaged rows; [`ReadError::TooLong`] where `run` ends before the answer.
     pub fn serve(
         &self,
         shard: ShardId,
         reader: &dyn Reader,
         installed: &dyn Catalog,
-    ) -> Result<FetchResponse, ReadError> {
-        self.serve_within(shard, reader, installed, usize::MAX)
-    }
-
-    /// As [`FetchRequest::serve`], where nothing may take long; see [`ReadPlan::execute_inline`](crate::read::ReadPlan::execute_inline).
-    ///
-    /// # Errors
-    /// As [`FetchRequest::serve`], and [`ReadError::TooLong`].
-    pub fn serve_inline(
-        &self,
-        shard: ShardId,
-        reader: &dyn Reader,
-        installed: &dyn Catalog,
-    ) -> Result<FetchResponse, ReadError> {
-        self.serve_within(shard, reader, installed, INLINE_BYTES_MAX)
-    }
-
-    fn serve_within(
-        &self,
-        shard: ShardId,
-        reader: &dyn Reader,
-        installed: &dyn Catalog,
-        inline_bytes_max: usize,
+        run: Run<'_>,
     ) -> Result<FetchResponse, ReadError> {
         let mut tables = Vec::with_capacity(self.tables.len());
         for table in &self.tables {
@@ -62,13 +40,13 @@ impl FetchRequest {
             Selector::Keys { keys, bytes_max } => {
                 FetchResponse::Rows(rows(reader, keys, bound(*bytes_max, REPLY_BYTES_MAX))?)
             }
-            Selector::Page(page) => page.serve(reader, &tables, inline_bytes_max)?,
+            Selector::Page(page) => page.serve(reader, &tables, run.bytes_max())?,
             Selector::Cut(keys) => {
                 let rows = rows(reader, keys, TRANSACTION_BYTES_MAX)?;
                 FetchResponse::Cut { marks: marks(shard, reader, keys, &rows)?, rows }
             }
             Selector::Marks(keys) => FetchResponse::Marks(marks(shard, reader, keys, &[])?),
-            Selector::Stream(request) => FetchResponse::Stream(request.serve(shard, reader, inline_bytes_max)?),
+            Selector::Stream(request) => FetchResponse::Stream(request.serve(shard, reader, run.bytes_max())?),
         })
     }
 }

@@ -8,7 +8,7 @@ use dynamo_protocol::ops::{Operation, UpdateItemInput};
 use futures::future::join_all;
 
 use super::ddl::send;
-use super::fixture::{TABLE, put, start_alone};
+use super::fixture::{TABLE, proposed, put, start_alone};
 use crate::env::sim::{SimEnv, SimNode, run};
 use crate::node::{Node, NodeOptions};
 use crate::raft::WORK_PER_TURN_MAX;
@@ -42,7 +42,7 @@ fn small_updates_of_large_items_let_others_run_in_between() {
                     let plan = dynamo_engine::plan::update_item::plan(input, &*node.catalog.installed()).unwrap();
                     let write = plan.writes.into_iter().next().unwrap();
                     assert!(matches!(write.command, Command::Write(_)));
-                    updates.push(node.transactions.propose(write.token, write.command, node.deadline()));
+                    updates.push(proposed(&node, write.token, write.command));
                 }
                 assert!(join_all(updates).await.iter().all(Result::is_ok));
                 let after = node.counters();

@@ -9,6 +9,7 @@ use dynamo_engine::item::ItemBody;
 use dynamo_engine::keyspace::{KeyPart, row_key, token_of};
 use shard_router::{ShardId, Token};
 
+use super::fixture::proposed;
 use super::outbox::{SHARDS, TABLE, by_g, create_table, index_rows, item, start_alone};
 use crate::env::Env;
 use crate::env::sim::{SimEnv, SimNode, run};
@@ -54,7 +55,7 @@ fn locks_elsewhere_are_gone_before_the_homes_index_entries_have_arrived() {
                 let transact = Command::Transact(Transaction { client_token: None, actions });
 
                 // Neither new work nor the end of what was begun has room there.
-                let stuck = node.router.shard(ShardId(2)).expect("there are four").occupy(2 * QUEUE_BYTES_MAX);
+                let stuck = node.router.shard(ShardId(2)).expect("there are four").sequencer().occupy(2 * QUEUE_BYTES_MAX);
                 let began_ns = SimEnv::monotonic_ns();
                 let released = async {
                     SimEnv::sleep(QUICK).await;
@@ -66,7 +67,7 @@ fn locks_elsewhere_are_gone_before_the_homes_index_entries_have_arrived() {
                     SimEnv::sleep(STUCK - QUICK).await;
                     drop(stuck);
                 };
-                let answer = node.transactions.propose(of_item(home), transact, node.deadline());
+                let answer = proposed(&node, of_item(home), transact);
                 let (answer, ()) = futures::join!(answer, released);
                 assert!(matches!(answer, Ok(Outcome::Transacted { .. })), "{answer:?}");
                 assert!(SimEnv::monotonic_ns() - began_ns >= STUCK.as_nanos() as u64, "the client waits");

@@ -9,13 +9,16 @@ use dynamo_engine::catalog::{Catalog, DdlCommand, KeyAttribute, KeySchema, KeyTy
 use dynamo_engine::command::{Change, Command, ItemWrite};
 use dynamo_engine::item::{ItemBody, ItemRef};
 use dynamo_engine::keyspace::{KeyPart, row_key, token_of};
+use dynamo_engine::plan::PlannedCommand;
 use dynamo_engine::read::ReadPlan;
 use dynamo_protocol::value::{AttributeValue, Item};
+use shard_router::Token;
 
 use crate::env::sim::{SimEnv, SimNode};
 use crate::env::{Env, Storage};
 use crate::node::{Node, NodeOptions};
 use crate::shard::{Deadline, ShardError};
+use crate::transaction::OnConflict;
 
 pub const TABLE: &str = "things";
 
@@ -51,6 +54,11 @@ pub fn item(id: &str, value: &str) -> Item {
     ])
 }
 
+/// What comes of a command, as a client is told.
+pub async fn proposed<E: Env>(node: &Node<E>, token: Token, command: Command) -> Result<Outcome, ShardError> {
+    node.transactions.propose(PlannedCommand { token, command }, OnConflict::Answer, node.deadline()).await
+}
+
 /// Puts an item; `Ok` means acknowledged.
 pub async fn put<E: Env>(node: &Node<E>, id: &str, value: &str) -> Result<(), ShardError> {
     put_within(node, id, value, node.deadline()).await
@@ -67,7 +75,8 @@ pub async fn put_within<E: Env>(node: &Node<E>, id: &str, value: &str, deadline:
         condition: None,
         change: Change::Put(ItemBody::encode(&item(id, value))),
     };
-    match node.transactions.propose(token_of(table.id.0, &parts), Command::Write(write), deadline).await? {
+    let command = PlannedCommand { token: token_of(table.id.0, &parts), command: Command::Write(write) };
+    match node.transactions.propose(command, OnConflict::Answer, deadline).await? {
         Outcome::Written(_) => Ok(()),
         other => panic!("not written: {other:?}"),
     }

@@ -63,7 +63,7 @@ fn a_leader_that_has_not_applied_its_own_entry_serves_nothing() {
                 let error = refused.expect_err("no entry of the own term is applied").into_api_error();
                 assert_eq!(error.http_status(), 500);
                 let deadline = Deadline::after::<SimEnv>(Duration::from_secs(1));
-                let unstamped = shard.propose(Command::Noop, deadline).await;
+                let unstamped = shard.sequencer().propose::<SimEnv>(Command::Noop, deadline).await;
                 assert_eq!(unstamped, Err(ShardError::NotLeader { leader: None }), "nor issues a timestamp");
 
                 machine.thaw_disk();

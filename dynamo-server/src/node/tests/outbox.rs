@@ -16,6 +16,7 @@ use dynamo_engine::keyspace::{KeyPart, RowKey, Space, id_prefix, row_key, token_
 use dynamo_protocol::value::{AttributeValue, Item};
 use ordered_kv::{Direction, KeyRange, Reader};
 
+use super::fixture::proposed;
 use crate::env::sim::{SimEnv, SimNetwork, SimNode, chance_below, run};
 use crate::env::{Env, Storage};
 use crate::node::{ClusterOptions, Node, NodeOptions};
@@ -78,7 +79,7 @@ async fn write(node: &Node<SimEnv>, id: &str, change: Change) -> Result<Outcome,
         condition: None,
         change,
     };
-    node.transactions.propose(token_of(table.id.0, &parts), Command::Write(write), node.deadline()).await
+    proposed(&node, token_of(table.id.0, &parts), Command::Write(write)).await
 }
 
 async fn put(node: &Node<SimEnv>, id: &str, group: Option<u64>, value: u64) -> Result<Outcome, ShardError> {

@@ -15,7 +15,7 @@ use dynamo_engine::keyspace::{KeyPart, row_key, token_of};
 use dynamo_protocol::value::{AttributeValue, Item};
 use parking_lot::Mutex;
 
-use super::super::fixture::{TABLE, get};
+use super::super::fixture::{TABLE, get, proposed};
 use super::world::{World, true_ns};
 use crate::env::sim::{SimEnv, chance_below};
 use crate::node::Node;
@@ -147,7 +147,7 @@ async fn put(node: &Node<SimEnv>, key: u64, value: u64) -> Outcome {
         condition: None,
         change: Change::Put(ItemBody::encode(&item)),
     };
-    match node.transactions.propose(token_of(table.id.0, &parts), Command::Write(write), node.deadline()).await {
+    match proposed(&node, token_of(table.id.0, &parts), Command::Write(write)).await {
         Ok(Applied::Written(_)) => Outcome::Ok,
         Ok(_) | Err(ShardError::NotLeader { .. } | ShardError::Overloaded | ShardError::DiskFull) => Outcome::Failed,
         Err(_) => Outcome::Unknown,

@@ -7,7 +7,7 @@ use dynamo_engine::item::ItemBody;
 use dynamo_engine::keyspace::{KeyPart, row_key, token_of};
 use shard_router::ShardId;
 
-use super::super::fixture::{item, put, table};
+use super::super::fixture::{item, proposed, put, table};
 use super::world::{Plan, World};
 use crate::env::sim::{SimEnv, run};
 use crate::node::Node;
@@ -29,7 +29,7 @@ async fn transact(node: &Node<SimEnv>, shards: [u32; 2]) {
     let names = shards.map(|shard| name_on(node, shard));
     let actions = names.iter().map(|name| write(&table, name)).collect();
     let command = Command::Transact(Transaction { client_token: None, actions });
-    let answer = node.transactions.propose(of(&names[0]), command, node.deadline()).await;
+    let answer = proposed(&node, of(&names[0]), command).await;
     assert!(matches!(answer, Ok(Outcome::Transacted { .. })), "{answer:?}");
 }
 

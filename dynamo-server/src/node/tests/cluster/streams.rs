@@ -37,7 +37,7 @@ use ordered_kv::{Direction, KeyRange, Reader};
 use parking_lot::Mutex;
 use shard_router::ShardId;
 
-use super::super::fixture::TABLE;
+use super::super::fixture::{TABLE, proposed};
 use super::clients::Record;
 use super::scenarios::Scenario;
 use super::tables::{ask, harm, insist};
@@ -114,7 +114,7 @@ async fn write_one(node: &Node<SimEnv>, values: [u64; 2]) -> bool {
         _ => Command::Write(put(0)),
     };
     let token = token_of(table.id.0, &[KeyPart::S(&ids[0])]);
-    let outcome = node.transactions.propose(token, command, node.deadline()).await;
+    let outcome = proposed(&node, token, command).await;
     matches!(outcome, Ok(Outcome::Written(_) | Outcome::Transacted { .. }))
 }
 
@@ -150,7 +150,7 @@ async fn writer(world: Arc<World>, writes: Arc<Writes>, home: u64) {
                 let command = Command::Write(write(&table, &id, Change::Put(body)));
                 let token = token_of(table.id.0, &[KeyPart::S(&id)]);
                 let asked = world.machine(home).spawn(async move {
-                    matches!(node.transactions.propose(token, command, node.deadline()).await, Ok(Outcome::Written(_)))
+                    matches!(proposed(&node, token, command).await, Ok(Outcome::Written(_)))
                 });
                 (asked, true)
             }
@@ -450,7 +450,7 @@ async fn put_acknowledged(world: &World, home: u64, writes: &Writes) -> u64 {
                 let id = format!("k{}", chance_below(KEYS));
                 let command = Command::Write(write(&table, &id, Change::Put(ItemBody::encode(&item(&id, value)))));
                 let token = token_of(table.id.0, &[KeyPart::S(&id)]);
-                let outcome = node.transactions.propose(token, command, node.deadline()).await;
+                let outcome = proposed(&node, token, command).await;
                 matches!(outcome, Ok(Outcome::Written(_))).then_some(())
             });
             if asked.await.ok().flatten().is_some() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use dynamo_engine::apply::Outcome;
 use dynamo_protocol::error::ErrorKind;
 
-use super::super::fixture::get;
+use super::super::fixture::{get, proposed};
 use super::{
     REQUEST_DEADLINE, SHARDS, check_action, command, create_table, left_behind, locks, one_on_each_shard, put,
     put_action, start, transact, transaction, values,
@@ -92,7 +92,7 @@ fn what_meets_a_transaction_conflicts_and_a_read_waits() {
         set_trap(Some(Rc::new(|step| step == Step::BeforeDecide)));
         let plan = transaction(&node, &actions, Some("tok"));
         let token = plan.writes[0].token;
-        let hung = node.transactions.propose(token, command(plan), node.deadline());
+        let hung = proposed(&node, token, command(plan));
         let others = async {
             SimEnv::sleep(Duration::from_millis(50)).await;
             set_trap(None);
@@ -125,7 +125,7 @@ fn a_read_of_something_else_does_not_wait() {
         set_trap(Some(Rc::new(|step| step == Step::BeforeDecide)));
         let plan = transaction(&node, &actions, None);
         let token = plan.writes[0].token;
-        let hung = node.transactions.propose(token, command(plan), node.deadline());
+        let hung = proposed(&node, token, command(plan));
         let reader = async {
             SimEnv::sleep(Duration::from_millis(50)).await;
             let began_ns = SimEnv::monotonic_ns();
@@ -144,7 +144,7 @@ fn past_the_deadline_a_committed_transaction_is_still_a_success() {
         set_trap(Some(Rc::new(|step| step == Step::BeforeResolve)));
         let plan = transaction(&node, &actions, None);
         let token = plan.writes[0].token;
-        let outcome = node.transactions.propose(token, command(plan), node.deadline()).await.unwrap();
+        let outcome = proposed(&node, token, command(plan)).await.unwrap();
         let Outcome::Transacted { actions } = outcome else { panic!("{outcome:?}") };
         assert!(actions.iter().all(|action| action.changed && action.new.is_some()));
         set_trap(None);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use dynamo_engine::catalog::Catalog;
 
-use super::super::fixture::{TABLE, get};
+use super::super::fixture::{TABLE, get, proposed};
 use super::{
     REQUEST_DEADLINE, SETTLED_AFTER, SHARDS, command, create_command, left_behind, one_on_each_shard, put_action,
     transact, transaction, values,
@@ -88,7 +88,7 @@ impl Machines {
         let coordinator = self.machines[&FIRST].spawn(async move {
             let plan = transaction(&first, &new, None);
             let token = plan.writes[0].token;
-            drop(first.transactions.propose(token, command(plan), first.deadline()).await);
+            drop(proposed(&first, token, command(plan)).await);
         });
         while !is_reached.get() {
             tokio::time::sleep(Duration::from_micros(100)).await;

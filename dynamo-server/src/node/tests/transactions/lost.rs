@@ -7,6 +7,7 @@ use std::time::Duration;
 use dynamo_engine::apply::Outcome;
 use dynamo_protocol::error::ErrorKind;
 
+use super::super::fixture::proposed;
 use super::{
     SETTLED_AFTER, SHARDS, add_all, command, counter, create_table, left_behind, locks, one_on_each_shard, put_action,
     start, token_on, transact, transaction, values,
@@ -69,7 +70,7 @@ fn a_shard_that_cannot_be_reached_holds_up_only_what_needs_it() {
                         let actions = [put_action(&ids[home], "1"), put_action(&ids[2], "1")];
                         let plan = transaction(&node, &actions, None);
                         let first = plan.writes[0].token;
-                        hung.push(node.transactions.propose(first, command(plan), node.deadline()));
+                        hung.push(proposed(&node, first, command(plan)));
                     }
                 }
                 assert!(futures::future::join_all(hung).await.iter().all(Result::is_err));
@@ -77,7 +78,7 @@ fn a_shard_that_cannot_be_reached_holds_up_only_what_needs_it() {
                 let prepared =
                     |shard: usize| node.router.shards[shard].group().published().transactions().prepared.len();
                 assert_eq!([STUCK, 2, FREE].map(prepared), [OF_EACH, 2 * OF_EACH, OF_EACH]);
-                let held = node.router.shards[STUCK].hold().await;
+                let held = node.router.shards[STUCK].sequencer().hold().await;
                 // One time-out each, one after the other, would take forty seconds of this for the stuck shard alone.
                 SimEnv::sleep(Duration::from_secs(12)).await;
                 assert_eq!([STUCK, 2, FREE].map(prepared), [OF_EACH, OF_EACH, 0]);
@@ -104,7 +105,7 @@ async fn lose_a_coordinator(node: &crate::node::Node<SimEnv>, step: Step, shards
     let new: Vec<String> = ids.iter().map(|id| put_action(id, "new")).collect();
     let plan = transaction(node, &new, Some(token));
     let first = plan.writes[0].token;
-    let answer = node.transactions.propose(first, command(plan), node.deadline()).await;
+    let answer = proposed(&node, first, command(plan)).await;
     SimEnv::sleep(SETTLED_AFTER).await;
 
     let is_committed = step >= Step::AfterDecide;
@@ -150,7 +151,7 @@ fn whichever_step_was_the_last_before_a_crash_the_next_life_finishes_it() {
                     let new: Vec<String> = ids.iter().map(|id| put_action(id, "new")).collect();
                     let plan = transaction(&node, &new, None);
                     let token = plan.writes[0].token;
-                    drop(node.transactions.propose(token, command(plan), node.deadline()).await);
+                    drop(proposed(&node, token, command(plan)).await);
                     ids
                 })
                 .await;
@@ -182,7 +183,7 @@ fn whichever_step_was_the_last_before_a_crash_the_next_life_does_it_once() {
                     catch_at(step);
                     let plan = transaction(&node, &add_all(&ids), Some(&token));
                     let first = plan.writes[0].token;
-                    drop(node.transactions.propose(first, command(plan), node.deadline()).await);
+                    drop(proposed(&node, first, command(plan)).await);
                     (ids, token)
                 })
                 .await;

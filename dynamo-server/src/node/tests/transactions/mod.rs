@@ -35,6 +35,7 @@ use crate::env::sim::{SimEnv, SimNode};
 use crate::env::{Env, Storage};
 use crate::node::{Node, NodeOptions};
 use crate::shard::ShardError;
+use crate::transaction::OnConflict;
 
 const SHARDS: u32 = 4;
 
@@ -91,7 +92,7 @@ fn token_on<E: Env>(node: &Node<E>, shard: u32, name: &str) -> String {
 async fn propose<E: Env>(node: &Node<E>, plan: WritePlan) -> Result<Result<Vec<u8>, ApiError>, ShardError> {
     let mut outcomes: Vec<Result<Outcome, ApiError>> = Vec::new();
     for write in plan.writes {
-        outcomes.push(Ok(node.transactions.propose(write.token, write.command, node.deadline()).await?));
+        outcomes.push(Ok(node.transactions.propose(write, OnConflict::Answer, node.deadline()).await?));
     }
     Ok(plan.reply.render(outcomes))
 }

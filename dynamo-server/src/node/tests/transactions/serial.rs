@@ -29,7 +29,7 @@ use ordered_kv::Value;
 use parking_lot::Mutex;
 use shard_router::Token;
 
-use super::super::fixture::{TABLE, get};
+use super::super::fixture::{TABLE, get, proposed};
 use super::{SETTLED_AFTER, SHARDS, create_table, left_behind, start};
 use crate::env::Env;
 use crate::env::sim::{SimEnv, SimNode, chance_below, run};
@@ -173,7 +173,7 @@ async fn transact(node: &Node<SimEnv>, record: &Record) {
     });
     let command = Command::Transact(Transaction { client_token, actions });
     let start = SimEnv::monotonic_ns();
-    let outcome = node.transactions.propose(target(node, keys[0]).0, command, node.deadline()).await;
+    let outcome = proposed(&node, target(node, keys[0]).0, command).await;
     let steps = |found: &[WriteOutcome]| {
         let mut steps = Vec::new();
         for ((key, element), write) in keys.iter().zip(&appends).zip(found) {
@@ -200,7 +200,7 @@ async fn append_one(node: &Node<SimEnv>, record: &Record) {
     let command = Command::Write(write(node, key, append(element)));
     let start = SimEnv::monotonic_ns();
     let appended = Seen::Append { key, element };
-    let (action, end) = match node.transactions.propose(target(node, key).0, command, node.deadline()).await {
+    let (action, end) = match proposed(&node, target(node, key).0, command).await {
         Ok(Outcome::Written(write)) => (vec![Seen::Read { key, list: list_in(write.old.as_ref()) }, appended], End::Ok),
         Ok(Outcome::Conflict) => (vec![appended], End::Failed),
         Ok(other) => panic!("{other:?}"),

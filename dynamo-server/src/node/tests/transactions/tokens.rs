@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use dynamo_protocol::error::ErrorKind;
 
+use super::super::fixture::proposed;
 use super::cluster::{FIRST, Machines, NODES, create_table};
 use super::{
     SETTLED_AFTER, SHARDS, add_all, command, counter, left_behind, one_on_each_shard, start, token_on, transact,
@@ -169,7 +170,7 @@ async fn lose_the_coordinators_machine(step: Step) {
     let plan = transaction(&first, &add_all(&ids), Some(&token));
     let coordinator = machines.machines[&FIRST].spawn(async move {
         let at = plan.writes[0].token;
-        drop(first.transactions.propose(at, command(plan), first.deadline()).await);
+        drop(proposed(&first, at, command(plan)).await);
     });
     while !is_reached.get() {
         tokio::time::sleep(Duration::from_micros(100)).await;
