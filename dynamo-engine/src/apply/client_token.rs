@@ -1,16 +1,17 @@
 //! ClientRequestToken rows: a repeated transaction is recognised for ten minutes.
 //!
 //! ```text
-//! row    tokens space · first action's table · home · token
+//! row    tokens space · first action's table · ring token · token
 //!            ->  format (1) · expiry ms (8, BE) · request hash (16, BE) · read units* of a replay (format 2)
 //! name   local · shard · token name · token  ->  key of the row
 //! queue  local · shard · token queue · expiry ms · key of the row  ->  (empty)
 //! ```
 //!
-//! *Home* is the token's own place on the ring ([`ClientToken::home`]): whatever items a request has, the shard there is
-//! asked, so no request under a known token is overlooked. The row goes with the table of the first action, whose ids
-//! another table of that name does not share. The name finds it where a request uses the token for another table;
-//! without one, as in a shard that has been split off, the row is looked for under the request's own first table.
+//! The *ring token* is the client token's own place on the ring ([`ClientToken::ring_token`]): whatever items a request
+//! has, the shard there is asked, so no request under a known token is overlooked. The row goes with the table of the
+//! first action, whose ids another table of that name does not share. The name finds it where a request uses the token
+//! for another table; without one, as in a shard that has been split off, the row is looked for under the request's own
+//! first table.
 //!
 //! A row counts while its expiry lies in the future of the entry's stamped time; the queue lets later transactions
 //! sweep up what has expired, a few rows each, so the rows never pile up and no step is long.

@@ -72,8 +72,8 @@ impl Applier<'_> {
         let parent = self.shard.streams.of(stream).last().map(|newest| newest.id);
         let created_ms = self.entry.stamped_ms.max(parent.map_or(0, |parent| parent.created_ms + 1));
         let id = StreamShardId { created_ms, data_shard: self.shard.id };
-        let home = self.shard.ranges().first().map_or(Token(0), |tokens| tokens.first());
-        let shard = StreamShard::open(stream, id, parent, self.shard.streams.next(), home);
+        let key_token = self.shard.ranges().first().map_or(Token(0), |tokens| tokens.first());
+        let shard = StreamShard::open(stream, id, parent, self.shard.streams.next(), key_token);
         self.put(local::stream_shard(self.shard.id, stream, id), shard.to_bytes());
         self.shard.streams.push(shard.clone());
         shard

@@ -22,7 +22,7 @@ use shard_router::Token;
 
 use crate::catalog::{DdlCommand, IndexId, TableId};
 use crate::item::ItemBody;
-use crate::keyspace::client_token_home;
+use crate::keyspace::token_of_client_token;
 
 pub use crate::codec::DecodeError;
 pub use item_write::request_hash;
@@ -167,8 +167,8 @@ pub struct ClientToken {
 
 impl ClientToken {
     /// The token on the ring whose shard remembers this one, the same for every request that comes with it.
-    pub fn home(&self) -> Token {
-        client_token_home(&self.token)
+    pub fn ring_token(&self) -> Token {
+        token_of_client_token(&self.token)
     }
 }
 

@@ -73,7 +73,7 @@ fn two_phase() -> Entry {
     let commands = [
         Command::Prepare(Prepare {
             id,
-            home: Token(258),
+            record_token: Token(258),
             deadline_ms: 128,
             client_token: Some(ClientToken { token: "tok".to_owned(), request_hash: 1, table: TableId(300) }),
             actions: vec![check],

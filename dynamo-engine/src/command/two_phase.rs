@@ -1,18 +1,19 @@
 //! The four commands of a transaction whose items lie on several shards.
 //!
 //! ```text
-//! coordinator      home                                other shards
+//! coordinator      record shard                        other shards
 //!   Prepare ──────▶ evaluate, lock ─────────────────▶ evaluate, lock        all at once
 //!   Decide  ──────▶ record COMMIT, write its items                          the moment of truth
 //!   Resolve ────────────────────────────────────────▶ write items, unlock   all at once
 //!   Forget  ──────▶ remove the record
 //! ```
 //!
-//! The *home* is the shard where the client's token lives, so that all requests under one token meet there, whether or
-//! not it has items of this one; without a client's token it is the shard of the first item.
+//! The *record shard* of a transaction, which records what is decided about it, is the shard where the client's token
+//! lives, so that all requests under one token meet there, whether or not it has items of this one; without a client's
+//! token it is the shard of the first item.
 //!
-//! Anybody may take the coordinator's place: what is locked names its home, the home says what was decided, and where
-//! nothing was decided anybody may record ABORT there. See [`crate::apply`] for what each command does.
+//! Anybody may take the coordinator's place: what is locked names the record shard, which says what was decided, and
+//! where nothing was decided anybody may record ABORT there. See [`crate::apply`] for what each command does.
 
 use hlc::Timestamp;
 use shard_router::Token;
@@ -28,19 +29,20 @@ pub struct TransactionId(pub u128);
 pub struct Prepare {
     /// The transaction.
     pub id: TransactionId,
-    /// The shard that owns this token holds the decision: [`ClientToken::home`] or, without a client's token, that of
-    /// the first item.
-    pub home: Token,
+    /// The shard that owns this token holds the decision: [`ClientToken::ring_token`] or, without a client's token,
+    /// that of the first item.
+    pub record_token: Token,
     /// In milliseconds since the epoch, against the shard's replicated time: a prepare that comes later is refused.
     pub deadline_ms: u64,
-    /// The client's token; only at home.
+    /// The client's token; only on the record shard.
     pub client_token: Option<ClientToken>,
-    /// The actions whose items lie on this shard, in the order of the request; only a home that a client's token has
-    /// chosen may have none.
+    /// The actions whose items lie on this shard, in the order of the request; only a record shard that a client's
+    /// token has chosen may have none.
     pub actions: Vec<ItemWrite>,
 }
 
-/// Say at home what becomes of a transaction, or ask. The first to say wins; everybody gets the same answer.
+/// Say on the record shard what becomes of a transaction, or ask. The first to say wins; everybody gets the same
+/// answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decide {
     /// The transaction.
@@ -64,7 +66,8 @@ pub enum Verdict {
         /// What a replay under the client's token costs, for each action; empty without a token.
         reads: Vec<u32>,
     },
-    /// Nothing is done. Without a prepare at home the record stays until the deadline, so that none comes later.
+    /// Nothing is done. Without a prepare on the record shard the record stays until the deadline, so that none comes
+    /// later.
     Abort {
         /// The deadline of the transaction's prepares.
         deadline_ms: u64,

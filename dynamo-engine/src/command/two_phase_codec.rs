@@ -1,7 +1,7 @@
 //! The bytes of the commands of a transaction across shards.
 //!
 //! ```text
-//! prepare   id (16, BE) · home token (8, BE) · deadline ms · client token · count · write*
+//! prepare   id (16, BE) · record token (8, BE) · deadline ms · client token · count · write*
 //! decide    id (16, BE) · verdict: 00 ask | 01 commit at (8, BE) · count · prepared* | 02 abort · deadline ms
 //! prepared  token (8, BE) · timestamp (8, BE)
 //! resolve   id (16, BE) · prepared (option: 8, BE) · commit (option: 8, BE)
@@ -21,7 +21,7 @@ const COMMIT_REPLAYABLE: u8 = 0x03;
 
 record! {
     struct TransactionId(number);
-    struct Prepare { id, home, deadline_ms, client_token, actions } then with_table
+    struct Prepare { id, record_token, deadline_ms, client_token, actions } then with_table
     struct Decide { id, verdict }
     struct Prepared { token, ts }
     struct Resolve { id, prepared, commit }

@@ -33,7 +33,7 @@ pub use owner::owner;
 pub use part::{KeyDecodeError, KeyPart, KeyValue, TAG_B, TAG_N, TAG_S, push_parts};
 pub use ranges::{RowRange, TableIds, id_range, table_ranges};
 pub use row::{
-    ItemKey, RowKey, client_token_home, global_index_key, id_prefix, intent_key, local_index_key, partition_prefix,
+    ItemKey, RowKey, token_of_client_token, global_index_key, id_prefix, intent_key, local_index_key, partition_prefix,
     push_part_prefix, row_key, successor, token_of, token_row_key,
 };
 pub use stream::{stream_range, stream_record_key, stream_record_sequence};

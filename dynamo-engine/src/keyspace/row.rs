@@ -104,15 +104,15 @@ pub fn global_index_key(
 
 /// Where a ClientRequestToken lives on the ring, whatever items its transaction has: so every node sends all requests
 /// under one token to the same shard. It is the partition key of a table that does not exist.
-pub fn client_token_home(client_token: &str) -> Token {
+pub fn token_of_client_token(client_token: &str) -> Token {
     token_of(NO_TABLE, &[KeyPart::S(client_token)])
 }
 
 /// The key of a ClientRequestToken row: at the token's own place on the ring, in the space of `table`, with which it
 /// goes.
 pub fn token_row_key(table: u64, client_token: &str) -> Vec<u8> {
-    let home = client_token_home(client_token);
-    partition_prefix(Space::Tokens, table, home, &[KeyPart::S(client_token)])
+    let ring_token = token_of_client_token(client_token);
+    partition_prefix(Space::Tokens, table, ring_token, &[KeyPart::S(client_token)])
 }
 
 /// The key of the lock on an item: the item's key in its own space.
@@ -224,10 +224,10 @@ mod tests {
     fn a_lock_lies_beside_its_item_and_a_client_token_at_its_own_place() {
         let base = row_key(7, &[KeyPart::S("p")], &[]);
         assert_eq!(intent_key(&base), [&[0x14], &base[1..]].concat());
-        let home = Token::of(0, &[(1, b"abc")]);
-        assert_eq!(client_token_home("abc"), home);
+        let ring_token = Token::of(0, &[(1, b"abc")]);
+        assert_eq!(token_of_client_token("abc"), ring_token);
         let id = [0, 0, 0, 0, 0, 0, 0, 7];
-        let expected = [&[0x18][..], &id, &home.0.to_be_bytes(), b"\x01abc\x00\x01"];
+        let expected = [&[0x18][..], &id, &ring_token.0.to_be_bytes(), b"\x01abc\x00\x01"];
         assert_eq!(token_row_key(7, "abc"), expected.concat());
     }
 

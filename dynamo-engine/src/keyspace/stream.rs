@@ -1,12 +1,13 @@
 //! Keys of stream records.
 //!
 //! ```text
-//! space (1) = 17 · table id (8) · home token (8) · since ms (8) · opened ms (8) · data shard (4) · sequence number (8)
+//! space (1) = 17 · table id (8) · key token (8) · since ms (8) · opened ms (8) · data shard (4) · sequence number (8)
 //! ```
 //!
-//! All integers are big endian, so the records of a stream shard lie side by side, in the order of their numbers. The *home
-//! token* is the first one of the data shard that wrote them: where that one is split, its old records go whole to one of
-//! the parts. Records outlive their table: its own ranges ([`table_ranges`](super::table_ranges)) do not hold them.
+//! All integers are big endian, so the records of a stream shard lie side by side, in the order of their numbers. The
+//! *key token* is the first one of the data shard that wrote them: where that one is split, its old records go whole to
+//! one of the parts. Records outlive their table: its own ranges ([`table_ranges`](super::table_ranges)) do not hold
+//! them.
 
 use shard_router::Token;
 
@@ -18,10 +19,10 @@ const PREFIX_BYTES: usize = 37;
 const KEY_BYTES: usize = PREFIX_BYTES + 8;
 
 /// The key of the record with that number in a stream shard.
-pub fn stream_record_key(stream: StreamId, shard: StreamShardId, home: Token, sequence: SequenceNumber) -> Vec<u8> {
+pub fn stream_record_key(stream: StreamId, shard: StreamShardId, key_token: Token, sequence: SequenceNumber) -> Vec<u8> {
     let mut key = Vec::with_capacity(KEY_BYTES);
     key.extend_from_slice(&id_prefix(Space::Stream, stream.table.0));
-    key.extend_from_slice(&home.0.to_be_bytes());
+    key.extend_from_slice(&key_token.0.to_be_bytes());
     key.extend_from_slice(&stream.since_ms.to_be_bytes());
     key.extend_from_slice(&shard.created_ms.to_be_bytes());
     key.extend_from_slice(&shard.data_shard.0.to_be_bytes());

@@ -1,7 +1,7 @@
 //! The row that a data shard keeps of a stream shard.
 //!
 //! ```text
-//! row  format (1) = 01 · home token (8, BE) · parent (option: opened ms · data shard) · first · last (option: number · sealed ms) · horizon ·
+//! row  format (1) = 01 · key token (8, BE) · parent (option: opened ms · data shard) · first · last (option: number · sealed ms) · horizon ·
 //!      time of the newest record · records · bytes
 //! ```
 //!
@@ -23,7 +23,7 @@ pub struct StreamShard {
     /// Its name in the stream.
     pub id: StreamShardId,
     /// Where on the ring its records lie: the first token of its data shard.
-    pub home: Token,
+    pub key_token: Token,
     /// The shard that it goes on from; may have been trimmed since.
     pub parent: Option<StreamShardId>,
     /// `StartingSequenceNumber`: no record has a lower one.
@@ -49,12 +49,12 @@ impl StreamShard {
         id: StreamShardId,
         parent: Option<StreamShardId>,
         first: SequenceNumber,
-        home: Token,
+        key_token: Token,
     ) -> Self {
         StreamShard {
             stream,
             id,
-            home,
+            key_token,
             parent,
             first,
             last: None,
@@ -86,7 +86,7 @@ impl StreamShard {
 
     /// The key of its record with that number.
     pub fn record_key(&self, sequence: SequenceNumber) -> Vec<u8> {
-        stream_record_key(self.stream, self.id, self.home, sequence)
+        stream_record_key(self.stream, self.id, self.key_token, sequence)
     }
 
     /// The keys of its records with numbers from `from` on and below `to`.
@@ -97,7 +97,7 @@ impl StreamShard {
     /// The row's value.
     pub fn to_bytes(&self) -> Vec<u8> {
         to_row(FORMAT, |out| {
-            self.home.encode(out);
+            self.key_token.encode(out);
             self.parent.encode(out);
             self.first.encode(out);
             self.last.zip(self.sealed_ms).encode(out);
@@ -114,11 +114,11 @@ impl StreamShard {
     /// Bytes that [`StreamShard::to_bytes`] cannot have written.
     pub fn from_bytes(stream: StreamId, id: StreamShardId, row: &[u8]) -> Result<StreamShard, DecodeError> {
         from_row(row, FORMAT, |input| {
-            let (home, parent, first) = (Record::decode(input)?, Record::decode(input)?, Record::decode(input)?);
+            let (key_token, parent, first) = (Record::decode(input)?, Record::decode(input)?, Record::decode(input)?);
             let (last, sealed_ms) = Option::<(SequenceNumber, u64)>::decode(input)?.unzip();
             let (horizon, newest_ms) = (Record::decode(input)?, Record::decode(input)?);
             let (records, bytes) = (Record::decode(input)?, Record::decode(input)?);
-            Ok(StreamShard { stream, id, home, parent, first, last, sealed_ms, horizon, newest_ms, records, bytes })
+            Ok(StreamShard { stream, id, key_token, parent, first, last, sealed_ms, horizon, newest_ms, records, bytes })
         })
     }
 }

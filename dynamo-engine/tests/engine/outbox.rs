@@ -312,8 +312,8 @@ fn run(world: &mut World, step: &Step) {
 
 fn both(world: &mut World, one: &Item, other: &Item, delete: bool) {
     let change = if delete { Change::Delete } else { Change::Put(ItemBody::encode(other)) };
-    let (home, other_home) = (world.shard_of(one).state.id, world.shard_of(other).state.id);
-    if home != other_home || one["p"] == other["p"] {
+    let (own, other_own) = (world.shard_of(one).state.id, world.shard_of(other).state.id);
+    if own != other_own || one["p"] == other["p"] {
         world.put(one);
         world.write(other, change);
         return;
@@ -435,17 +435,17 @@ fn a_target_that_has_not_installed_the_index_takes_nothing_until_it_has() {
     let before = table(1, Vec::new());
     let mut world = World::new(&before);
     let (item, target) = remote_item(&mut world, "");
-    let home = world.shard_of(&item).state.id;
+    let own = world.shard_of(&item).state.id;
     let with_index = table(2, vec![by_g(IndexState::Active)]);
-    world.install(home.0, &with_index);
+    world.install(own.0, &with_index);
     world.put(&item);
-    world.send((home.0, target.0), 0, 10);
+    world.send((own.0, target.0), 0, 10);
     world.arrive(0);
-    assert_eq!(world.acknowledged[&(home, target)], 0, "it is not there yet");
+    assert_eq!(world.acknowledged[&(own, target)], 0, "it is not there yet");
     world.install(target.0, &with_index);
     world.arrive(0);
-    assert_eq!(world.acknowledged[&(home, target)], 1);
-    world.trim((home.0, target.0), 0);
+    assert_eq!(world.acknowledged[&(own, target)], 1);
+    world.trim((own.0, target.0), 0);
     world.check(&with_index);
 }
 
@@ -453,20 +453,20 @@ fn a_target_that_has_not_installed_the_index_takes_nothing_until_it_has() {
 fn a_backfill_is_done_only_when_its_rows_have_arrived() {
     let mut world = World::new(&table(1, Vec::new()));
     let (item, target) = remote_item(&mut world, "");
-    let home = world.shard_of(&item).state.id;
+    let own = world.shard_of(&item).state.id;
     world.put(&item);
     let filling = table(2, vec![by_g(IndexState::Backfilling)]);
     (0..SHARDS).for_each(|shard| world.install(shard, &filling));
     let step =
         Command::BackfillStep(BackfillStep { table: TableId(TABLE), schema_version: 2, index: IndexId(2), rows: 10 });
-    let step = |world: &mut World| world.shards[home.0 as usize].propose(step.clone());
+    let step = |world: &mut World| world.shards[own.0 as usize].propose(step.clone());
     assert_eq!(step(&mut world), Outcome::Backfilled { done: false }, "visited, not delivered");
     assert_eq!(step(&mut world), Outcome::Rejected(Rejection::Behind));
-    world.shards[home.0 as usize].crash(1);
-    world.send((home.0, target.0), 0, 10);
+    world.shards[own.0 as usize].crash(1);
+    world.send((own.0, target.0), 0, 10);
     world.arrive(0);
     assert_eq!(step(&mut world), Outcome::Rejected(Rejection::Behind), "the source has not heard of it");
-    world.trim((home.0, target.0), 0);
+    world.trim((own.0, target.0), 0);
     assert_eq!(step(&mut world), Outcome::Backfilled { done: true });
     assert_eq!(step(&mut world), Outcome::Backfilled { done: true }, "and stays so");
     world.check(&filling);
@@ -477,9 +477,9 @@ fn a_full_outbox_refuses_what_would_add_to_it_and_nothing_else() {
     let table = table(1, vec![by_g(IndexState::Active)]);
     let mut world = World::new(&table);
     let (remote, target) = remote_item(&mut world, &"x".repeat(390_000));
-    let home = world.shard_of(&remote).state.id;
+    let own = world.shard_of(&remote).state.id;
     let mut tries = 0..200;
-    let full = |world: &World| world.shards[home.0 as usize].state.channels.outbox_bytes() >= OUTBOX_BYTES_MAX;
+    let full = |world: &World| world.shards[own.0 as usize].state.channels.outbox_bytes() >= OUTBOX_BYTES_MAX;
     while !full(&world) {
         let mut other = remote.clone();
         other.insert("try".to_owned(), n(tries.next().expect("two hundred large items fill an outbox")));
@@ -495,11 +495,11 @@ fn a_full_outbox_refuses_what_would_add_to_it_and_nothing_else() {
     assert_eq!(world.shard_of(&remote).propose(Command::Transact(transaction)), behind);
     assert_eq!(world.items(Space::Rows, TABLE), before, "nothing was done");
     let mut plain = (0..).map(|number| item([("p", s(format!("q{number}")))]));
-    let plain = plain.find(|item| world.shard_of(item).state.id == home).expect("some item lives there");
+    let plain = plain.find(|item| world.shard_of(item).state.id == own).expect("some item lives there");
     assert!(matches!(world.put(&plain), Outcome::Written(_)), "no index row, no channel");
-    world.send((home.0, target.0), 0, 1000);
+    world.send((own.0, target.0), 0, 1000);
     world.arrive(0);
-    world.trim((home.0, target.0), 0);
+    world.trim((own.0, target.0), 0);
     assert!(matches!(world.put(&remote), Outcome::Written(_)));
     world.settle();
     world.check(&table);

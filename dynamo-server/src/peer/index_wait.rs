@@ -5,8 +5,8 @@
 //! response  nothing, once they have arrived or half of the asker's time is over
 //! ```
 //!
-//! A write waits for its entries before it is answered ([`Propose`](super::Propose)). The home of a transaction does
-//! not: others wait for its decision, so it is told at once, and the coordinator asks for the entries afterwards.
+//! A write waits for its entries before it is answered ([`Propose`](super::Propose)). The record shard of a transaction
+//! does not: others wait for its decision, so it is told at once, and the coordinator asks for the entries afterwards.
 
 use dynamo_engine::outbox::OutboxPosition;
 

@@ -324,7 +324,7 @@ mod tests {
         let id = TransactionId(1);
         let prepare = |action: ItemWrite| {
             let actions = vec![action];
-            Command::Prepare(Prepare { id, home: Token(0), deadline_ms: 0, client_token: None, actions })
+            Command::Prepare(Prepare { id, record_token: Token(0), deadline_ms: 0, client_token: None, actions })
         };
         let transact = |actions| Command::Transact(Transaction { client_token: None, actions });
         let table = TableId(1);

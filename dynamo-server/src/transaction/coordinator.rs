@@ -118,14 +118,15 @@ impl<E: Env> Transactions<E> {
                 drop(client.finished.send(Err(ShardError::NotConfirmed)));
                 return;
             }
-            // Whoever finds the prepares learns at home what was decided.
+            // Whoever finds the prepares learns on the record shard what was decided.
             Err(error) => return drop(client.finished.send(Err(error))),
         }
         drop(client.committed.send(parts.committed()));
         reach(Step::BeforeResolve).await;
-        // The others hold their locks until they are told, so the home's index entries are waited for meanwhile.
-        let (home, entries) = (self.router.shard_of(parts.home), outbox_positions(&parts.parts[0].done));
-        let entries = self.index.wait_for_entries(home, entries, deadline);
+        // The others hold their locks until they are told, so the record shard's index entries are waited for
+        // meanwhile.
+        let (record_shard, entries) = (self.router.shard_of(parts.record_token), outbox_positions(&parts.parts[0].done));
+        let entries = self.index.wait_for_entries(record_shard, entries, deadline);
         let (is_everywhere, ()) = futures::join!(self.resolve(&mut parts, at), entries);
         reach(Step::AfterResolve).await;
         drop(client.finished.send(Ok(parts.committed())));
@@ -134,7 +135,7 @@ impl<E: Env> Transactions<E> {
             // Recovery does it where this fails.
             drop(
                 self.router
-                    .propose_to(self.router.shard_of(parts.home), forget, Deadline::after::<E>(FINISH_MAX))
+                    .propose_to(self.router.shard_of(parts.record_token), forget, Deadline::after::<E>(FINISH_MAX))
                     .await,
             );
             reach(Step::AfterForget).await;
@@ -144,15 +145,15 @@ impl<E: Env> Transactions<E> {
     /// Whether the transaction is committed. An answer that is lost is asked for once more.
     async fn record(&self, parts: &mut Parts, verdict: Verdict, deadline: Deadline) -> Result<bool, ShardError> {
         let command = Command::Decide(dynamo_engine::command::Decide { id: parts.id, verdict });
-        let decision = match self.router.propose_to(self.router.shard_of(parts.home), command, deadline).await {
+        let decision = match self.router.propose_to(self.router.shard_of(parts.record_token), command, deadline).await {
             Ok(Outcome::Decided { decision, actions }) => {
                 parts.parts[0].done = actions;
                 decision
             }
-            // It may be recorded yet, so only the home can say; and if not, it never is from now on.
+            // It may be recorded yet, so only the record shard can say; and if not, it never is from now on.
             Ok(_) | Err(_) => {
                 let verdict = Verdict::Abort { deadline_ms: self.far_deadline_ms() };
-                self.records.decide(parts.home, parts.id, verdict, Deadline::after::<E>(FINISH_MAX)).await?
+                self.records.decide(parts.record_token, parts.id, verdict, Deadline::after::<E>(FINISH_MAX)).await?
             }
         };
         Ok(matches!(decision, Some(Decision::Committed { .. })))

@@ -1,8 +1,8 @@
 //! What a read does about transactions that hold what it reads.
 //!
-//! As a rule they are decided and carried out within a round or two, so the read waits first. Then it asks the home:
-//! the coordinator may be gone with the decision recorded. And past a bound it records ABORT itself, so that nobody
-//! can hold up readers for long. Plain reads never answer a conflict.
+//! As a rule they are decided and carried out within a round or two, so the read waits first. Then it asks the record
+//! shard: the coordinator may be gone with the decision recorded. And past a bound it records ABORT itself, so that
+//! nobody can hold up readers for long. Plain reads never answer a conflict.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::raft::Published;
 use crate::router::ATTEMPT_MAX;
 use crate::shard::{Deadline, Shard, ShardError};
 
-/// How long a read waits before it asks the home: some rounds of a healthy cluster.
+/// How long a read waits before it asks the record shard: some rounds of a healthy cluster.
 const ASK_AFTER: Duration = Duration::from_millis(100);
 
 /// How long a read leaves a transaction undecided. Also a read for another node must come so far, and that node gives

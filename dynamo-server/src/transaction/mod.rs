@@ -4,25 +4,26 @@
 //! step is a command in some shard's log. Here are those who propose them:
 //!
 //! ```text
-//! coordinator   Prepare to all at once ─▶ Decide at home ─▶ Resolve to all at once ─▶ Forget
+//! coordinator   Prepare to all at once ─▶ Decide on one ─▶ Resolve to all at once ─▶ Forget
 //!    (the node that got the request)         │                        │
 //!                                  the client's answer depends    and is given here, once all
 //!                                  on this alone                  shards have applied; past the
 //!                                                                 deadline without waiting for them
 //! recovery      looks now and then at what the shards led here hold, and finishes what somebody left behind
-//! reader        meets a lock: waits a little, asks the home, and past a bound aborts what is not decided
+//! reader        meets a lock: waits a little, asks the record shard, and past a bound aborts what is not decided
 //! ```
 //!
-//! - *Ambiguity.* A step whose answer is lost is never repeated as if nothing had happened. A prepare without an
-//!   answer counts as refused, and the transaction is given up; whoever finds that prepare later learns so at home. A
-//!   decision without an answer is asked for: recording ABORT answers with what stands.
+//! - *Ambiguity.* A step whose answer is lost is never repeated as if nothing had happened. A prepare without an answer
+//!   counts as refused, and the transaction is given up; whoever finds that prepare later learns so on the record
+//!   shard. A decision without an answer is asked for: recording ABORT answers with what stands.
 //! - *The client.* All prepares are waited for, so a cancellation names every reason, in order. A client that goes
 //!   away stops nothing: the coordinator is a task of its own.
-//! - *Tokens.* A client's token decides where home is ([`parts`]), so all requests under it meet at one shard, on whatever
-//!   node they come in: one at a time is under way, the first to commit leaves the token's row with its decision, the same
-//!   request is answered by the row from then on, and another one refused. The home says so before anything is decided.
-//! - *Indexes.* The home answers its decision at once, so that the other shards are told without waiting for its index
-//!   entries; those are waited for while the others write, and the client is answered after both.
+//! - *Tokens.* A client's token decides which shard is the record shard ([`parts`]), so all requests under it meet at
+//!   one shard, on whatever node they come in: one at a time is under way, the first to commit leaves the token's row
+//!   with its decision, the same request is answered by the row from then on, and another one refused. The record shard
+//!   says so before anything is decided.
+//! - *Indexes.* The record shard answers its decision at once, so that the other shards are told without waiting for
+//!   its index entries; those are waited for while the others write, and the client is answered after both.
 //! - *Order.* Between lease and view a read looks whether a transaction holds what it reads. Each commit is announced
 //!   only when every shard has written it, so whoever reads a part of it finds the rest written or held.
 
@@ -114,7 +115,8 @@ impl<E: Env> Transactions<E> {
         (prepared, decisions)
     }
 
-    /// Proposes commands that are independent of each other, all at the same time; what comes of each is in their order.
+    /// Proposes commands that are independent of each other, all at the same time; what comes of each is in their
+    /// order.
     pub async fn propose_all(
         self: &Arc<Self>,
         mut commands: Vec<PlannedCommand>,

@@ -1,14 +1,14 @@
 //! A transaction by shards: who gets which actions, and how what they say becomes one outcome.
 //!
-//! Where home is, is decided here: at the client's token if there is one, else at the first item. The token's place on the
-//! ring is a fixed hash of it, so whatever node is asked, now or after a restart, asks the same shard, which says whether
-//! the token is new. If all items lie on that shard one command does it all; if not, it is one more shard of the
-//! two-phase commit, perhaps without items. The price is that a transaction on one shard becomes one on two whenever its
-//! token lives elsewhere: five commands instead of one, and three rounds.
+//! Which shard records the transaction is decided here: at the client's token if there is one, else at the first item.
+//! The token's place on the ring is a fixed hash of it, so whatever node is asked, now or after a restart, asks the
+//! same shard, which says whether the token is new. If all items lie on that shard one command does it all; if not, it
+//! is one more shard of the two-phase commit, perhaps without items. The price is that a transaction on one shard
+//! becomes one on two whenever its token lives elsewhere: five commands instead of one, and three rounds.
 //!
-//! Turned down: a row beside the first item, which another request under the token does not come by unless its first item
-//! lies on the same shard; and a claim at the token's shard before the transaction, which saves commands but needs a round
-//! of its own before everything else, and a way to take a claim over that nobody followed up.
+//! Turned down: a row beside the first item, which another request under the token does not come by unless its first
+//! item lies on the same shard; and a claim at the token's shard before the transaction, which saves commands but needs
+//! a round of its own before everything else, and a way to take a claim over that nobody followed up.
 //!
 //! Pure; the coordinator does the talking.
 
@@ -24,9 +24,9 @@ use crate::shard::ShardError;
 pub(super) struct Part {
     /// The shard.
     pub shard: ShardId,
-    /// A token on it: the home's, or its first item's.
+    /// A token on it: the record shard's, or its first item's.
     pub token: Token,
-    /// Where its actions stand in the request; nowhere for a home without items.
+    /// Where its actions stand in the request; nowhere for a record shard without items.
     positions: Vec<usize>,
     /// What the shard said to its prepare.
     pub answer: Option<Result<Outcome, ShardError>>,
@@ -46,15 +46,15 @@ pub(super) struct Parts {
     /// The transaction.
     pub id: TransactionId,
     /// The client token's place on the ring or, without one, the first item's.
-    pub home: Token,
-    /// The home's part comes first.
+    pub record_token: Token,
+    /// The record shard's part comes first.
     pub parts: Vec<Part>,
     actions: usize,
     has_token: bool,
 }
 
-/// The parts of a transaction, the home's first, and each one's prepare. `None` where one shard has everything, or a
-/// key is none.
+/// The parts of a transaction, the record shard's first, and each one's prepare. `None` where one shard has everything,
+/// or a key is none.
 pub(super) fn split(
     transaction: &Transaction,
     id: TransactionId,
@@ -63,7 +63,7 @@ pub(super) fn split(
 ) -> Option<(Parts, Vec<Command>)> {
     let mut parts: Vec<Part> = Vec::new();
     if let Some(client_token) = &transaction.client_token {
-        let token = client_token.home();
+        let token = client_token.ring_token();
         parts.push(Part { shard: shard_of(token), token, positions: Vec::new(), answer: None, done: Vec::new() });
     }
     for (position, action) in transaction.actions.iter().enumerate() {
@@ -77,16 +77,16 @@ pub(super) fn split(
     if parts.len() < 2 {
         return None;
     }
-    let home = parts[0].token;
+    let record_token = parts[0].token;
     let mut client_token = transaction.client_token.clone();
     let mut prepare = |part: &Part| {
         let actions = part.actions_of(transaction);
-        // Only the first part, the home's, gets the token.
-        Command::Prepare(Prepare { id, home, deadline_ms, client_token: client_token.take(), actions })
+        // Only the first part, the record shard's, gets the token.
+        Command::Prepare(Prepare { id, record_token, deadline_ms, client_token: client_token.take(), actions })
     };
     let prepares = parts.iter().map(&mut prepare).collect();
     let (actions, has_token) = (transaction.actions.len(), transaction.client_token.is_some());
-    Some((Parts { id, home, parts, actions, has_token }, prepares))
+    Some((Parts { id, record_token, parts, actions, has_token }, prepares))
 }
 
 /// What the answers to the prepares come to.
@@ -98,8 +98,8 @@ pub(super) enum Verdict {
 }
 
 impl Parts {
-    /// What is to become of the transaction. What the home says of the client's token comes first, then what keeps a
-    /// shard from answering at all, then the verdicts on the actions.
+    /// What is to become of the transaction. What the record shard says of the client's token comes first, then what
+    /// keeps a shard from answering at all, then the verdicts on the actions.
     pub fn verdict(&self) -> Verdict {
         if let Some(Ok(outcome @ (Outcome::Replayed { .. } | Outcome::TokenMismatch | Outcome::InProgress))) =
             &self.parts[0].answer
@@ -210,11 +210,11 @@ mod tests {
         ClientToken { token: "t".to_owned(), request_hash: 1, table: TableId(1) }
     }
 
-    /// Items a and c lie on shard 1, b on shard 0, the client's token on `home`.
-    fn three_with(given: Option<ClientToken>, home: u32) -> (Parts, Vec<Command>) {
-        let at_home = client_token().home();
+    /// Items a and c lie on shard 1, b on shard 0, the client's token on `record_shard`.
+    fn three_with(given: Option<ClientToken>, record_shard: u32) -> (Parts, Vec<Command>) {
+        let at_ring_token = client_token().ring_token();
         let transaction = Transaction { client_token: given, actions: ["a", "b", "c"].map(write).to_vec() };
-        let shard_of = |at| if at == at_home { ShardId(home) } else { ShardId(u32::from(at != token("b"))) };
+        let shard_of = |at| if at == at_ring_token { ShardId(record_shard) } else { ShardId(u32::from(at != token("b"))) };
         split(&transaction, TransactionId(7), 99, shard_of).expect("two shards")
     }
 
@@ -222,9 +222,9 @@ mod tests {
         three_with(None, 9)
     }
 
-    fn answered(home: Outcome, other: Outcome) -> Parts {
+    fn answered(first: Outcome, other: Outcome) -> Parts {
         let (mut parts, _) = three();
-        parts.parts[0].answer = Some(Ok(home));
+        parts.parts[0].answer = Some(Ok(first));
         parts.parts[1].answer = Some(Ok(other));
         parts
     }
@@ -236,18 +236,18 @@ mod tests {
     #[test]
     fn each_shard_gets_its_actions_and_the_home_the_token() {
         let (parts, prepares) = three();
-        assert_eq!((parts.home, parts.parts[0].shard), (token("a"), ShardId(1)));
-        let [Command::Prepare(home), Command::Prepare(other)] = &prepares[..] else { panic!("two prepares") };
-        assert_eq!((&home.actions[..], &other.actions[..]), (&[write("a"), write("c")][..], &[write("b")][..]));
-        assert!(home.client_token.is_none() && other.client_token.is_none());
+        assert_eq!((parts.record_token, parts.parts[0].shard), (token("a"), ShardId(1)));
+        let [Command::Prepare(first), Command::Prepare(other)] = &prepares[..] else { panic!("two prepares") };
+        assert_eq!((&first.actions[..], &other.actions[..]), (&[write("a"), write("c")][..], &[write("b")][..]));
+        assert!(first.client_token.is_none() && other.client_token.is_none());
         for (shard, expected) in [(0, vec!["b", "a c"]), (1, vec!["a c", "b"]), (2, vec!["", "a c", "b"])] {
             let (parts, prepares) = three_with(Some(client_token()), shard);
-            assert_eq!((parts.home, parts.parts[0].shard), (client_token().home(), ShardId(shard)));
+            assert_eq!((parts.record_token, parts.parts[0].shard), (client_token().ring_token(), ShardId(shard)));
             for (place, (prepare, names)) in prepares.iter().zip(&expected).enumerate() {
                 let Command::Prepare(prepare) = prepare else { panic!("a prepare") };
                 let actions: Vec<ItemWrite> = names.split_whitespace().map(write).collect();
-                assert_eq!((prepare.home, &prepare.actions), (client_token().home(), &actions));
-                assert_eq!(prepare.client_token.is_some(), place == 0, "only the home is told the token");
+                assert_eq!((prepare.record_token, &prepare.actions), (client_token().ring_token(), &actions));
+                assert_eq!(prepare.client_token.is_some(), place == 0, "only the record shard is told the token");
             }
             assert_eq!(prepares.len(), expected.len());
         }
@@ -256,14 +256,14 @@ mod tests {
     #[test]
     fn one_shard_needs_no_coordinator_if_the_token_lives_there_too() {
         let mut alone = Transaction { client_token: None, actions: vec![write("a"), write("b")] };
-        let elsewhere = |at| ShardId(u32::from(at == client_token().home()));
+        let elsewhere = |at| ShardId(u32::from(at == client_token().ring_token()));
         assert!(split(&alone, TransactionId(1), 0, elsewhere).is_none());
         alone.client_token = Some(client_token());
         assert!(split(&alone, TransactionId(1), 0, |_| ShardId(0)).is_none());
         assert!(split(&alone, TransactionId(1), 0, elsewhere).is_some());
     }
 
-    /// Each item's outcome comes to its place, whichever part is the home's.
+    /// Each item's outcome comes to its place, whichever part is the record shard's.
     #[test]
     fn a_home_without_items_has_no_share_in_the_answer() {
         let (mut parts, _) = three_with(Some(client_token()), 2);
@@ -275,7 +275,7 @@ mod tests {
         parts.parts[2].answer = Some(Ok(Outcome::Prepared { ts: Timestamp(4), actions: vec![write(true)] }));
         let Verdict::Commit { at, prepares, reads } = parts.verdict() else { panic!("no commit") };
         assert_eq!(reads, [1, 1, 1], "for every action");
-        assert_eq!((at, prepares.len()), (Timestamp(9), 3), "the home's prepare is one of them");
+        assert_eq!((at, prepares.len()), (Timestamp(9), 3), "the record shard's prepare is one of them");
         let actions = vec![write(true), write(true), write(false)];
         assert_eq!(parts.committed(), Outcome::Transacted { actions });
         parts.parts[0].answer = Some(Ok(Outcome::Replayed { reads: vec![1, 2, 3] }));
@@ -297,8 +297,8 @@ mod tests {
     #[test]
     fn reasons_are_complete_and_in_order() {
         let invalid = |text: &str| ActionOutcome::Invalid(text.to_owned());
-        let home = Outcome::Cancelled(vec![ActionOutcome::Conflict, invalid("last")]);
-        let parts = answered(home, Outcome::Cancelled(vec![invalid("first")]));
+        let first = Outcome::Cancelled(vec![ActionOutcome::Conflict, invalid("last")]);
+        let parts = answered(first, Outcome::Cancelled(vec![invalid("first")]));
         let Verdict::Abort(Ok(Outcome::Cancelled(verdicts))) = parts.verdict() else { panic!("no cancellation") };
         assert_eq!(verdicts, [ActionOutcome::Conflict, invalid("first"), ActionOutcome::Passed]);
         assert_eq!(parts.held().count(), 0, "nobody holds anything");

@@ -1,7 +1,7 @@
 //! The records of transactions: what is decided about each, and having it carried out.
 //!
-//! The coordinator asks here, a read that meets an intent, and whoever recovers what a coordinator left behind; wherever a
-//! record is, and whoever leads its shard.
+//! The coordinator asks here, a read that meets an intent, and whoever recovers what a coordinator left behind;
+//! wherever a record is, and whoever leads its shard.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,26 +30,26 @@ pub(super) struct Records<E: Env> {
 }
 
 impl<E: Env> Records<E> {
-    /// What is decided about a transaction, after `verdict` was offered to its home.
+    /// What is decided about a transaction, after `verdict` was offered to the record shard.
     ///
     /// # Errors
-    /// When the home cannot be asked in time.
+    /// When the record shard cannot be asked in time.
     pub async fn decide(
         &self,
-        home: Token,
+        record_token: Token,
         id: TransactionId,
         verdict: Verdict,
         deadline: Deadline,
     ) -> Result<Option<Decision>, ShardError> {
         let command = Command::Decide(Decide { id, verdict });
-        match self.router.propose_to(self.router.shard_of(home), command, deadline).await? {
+        match self.router.propose_to(self.router.shard_of(record_token), command, deadline).await? {
             Outcome::Decided { decision, .. } => Ok(decision),
             _ => Err(ShardError::Unknown),
         }
     }
 
-    /// Asks the home of a transaction that is prepared on `shard` what became of it, records ABORT there if `abort`
-    /// and nothing is decided, and carries out what is decided. Whether anything is.
+    /// Asks the record shard of a transaction that is prepared on `shard` what became of it, records ABORT there if
+    /// `abort` and nothing is decided, and carries out what is decided. Whether anything is.
     ///
     /// # Errors
     /// When a shard cannot be reached in time.
@@ -61,7 +61,7 @@ impl<E: Env> Records<E> {
         deadline: Deadline,
     ) -> Result<bool, ShardError> {
         let verdict = if abort { Verdict::Abort { deadline_ms: prepared.deadline_ms } } else { Verdict::Ask };
-        let Some(decision) = self.decide(prepared.home, prepared.id, verdict, deadline).await? else {
+        let Some(decision) = self.decide(prepared.record_token, prepared.id, verdict, deadline).await? else {
             return Ok(false);
         };
         let commit = decision.commit_of(prepared.ts, |token| self.router.shard_of(token).id() == shard.id());
@@ -70,7 +70,7 @@ impl<E: Env> Records<E> {
     }
 
     /// Has everybody carry out a recorded decision, and removes the record.
-    pub async fn finish(&self, home: &Arc<Shard<E>>, id: TransactionId, decision: &Decision) -> Result<(), ShardError> {
+    pub async fn finish(&self, record_shard: &Arc<Shard<E>>, id: TransactionId, decision: &Decision) -> Result<(), ShardError> {
         let deadline = Deadline::after::<E>(FINISH_MAX);
         match decision {
             Decision::Committed { at, prepares } => {
@@ -82,7 +82,7 @@ impl<E: Env> Records<E> {
             Decision::Aborted { deadline_ms } if self.router.hybrid_ms() <= *deadline_ms => return Ok(()),
             Decision::Aborted { .. } => {}
         }
-        self.router.propose_to(home, Command::Forget(Forget { id }), deadline).await?;
+        self.router.propose_to(record_shard, Command::Forget(Forget { id }), deadline).await?;
         self.counters.recovered(decision);
         Ok(())
     }

@@ -1,17 +1,18 @@
 //! Recovery of orphaned transactions: what coordinators left behind on the shards led here.
 //!
 //! A coordinator dies with its node. What it leaves is found by whoever leads the shards: a prepare without a decision
-//! (recorded as ABORT after a while), a prepare whose decision is recorded at home, a record that some shards have not
-//! carried out yet. Ages are counted from when this node saw something first, so no clock of another node matters.
+//! (recorded as ABORT after a while), a prepare whose decision is recorded on the record shard, a record that some
+//! shards have not carried out yet. Ages are counted from when this node saw something first, so no clock of another
+//! node matters.
 //!
 //! Recovering one asks other shards, and one that has no leader costs its whole time-out. So what is found is put into
 //! groups by the shards that must be asked ([`Route`]), and each group is worked on by itself: a few transactions at a
-//! time, until one fails; then the group rests. A shard that cannot be reached holds up those that need it and nobody else,
-//! and costs a few requests every few seconds however much waits for it.
+//! time, until one fails; then the group rests. A shard that cannot be reached holds up those that need it and nobody
+//! else, and costs a few requests every few seconds however much waits for it.
 //!
 //! ```text
-//! shard 2 → home 1: ▪▪▪▪ ✗ (no leader) … rest … ▪▪▪▪ ✗ … rest …
-//! shard 2 → home 3: ▪▪▪▪▪▪▪▪▪▪▪▪▪▪▪▪ done
+//! shard 2 → record shard 1: ▪▪▪▪ ✗ (no leader) … rest … ▪▪▪▪ ✗ … rest …
+//! shard 2 → record shard 3: ▪▪▪▪▪▪▪▪▪▪▪▪▪▪▪▪ done
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -136,8 +137,8 @@ impl Recovery {
         };
         let transactions = shard.group().published().transactions();
         for prepared in transactions.prepared.iter().filter(|prepared| is_old(prepared.id, false)) {
-            let home = router.shard_of(prepared.home).id();
-            put(BTreeSet::from([home]), Orphan::Prepared(Arc::clone(prepared)));
+            let record_shard = router.shard_of(prepared.record_token).id();
+            put(BTreeSet::from([record_shard]), Orphan::Prepared(Arc::clone(prepared)));
         }
         for (id, decision) in transactions.decisions.iter().filter(|(id, _)| is_old(*id, true)) {
             let asked = match &**decision {

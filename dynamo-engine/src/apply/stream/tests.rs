@@ -308,9 +308,9 @@ fn carry_out(replica: &mut Replica, way: &Way, acts: &[(u8, Act)]) {
         }
         Way::TwoPhase | Way::TwoPhaseAborted => {
             let id = TransactionId(replica.clock.into());
-            let home = token_of(TABLE, &[KeyPart::S("k0")]);
+            let record_token = token_of(TABLE, &[KeyPart::S("k0")]);
             let deadline_ms = replica.now_ms + 1_000;
-            let prepare = Prepare { id, home, deadline_ms, client_token: None, actions: writes };
+            let prepare = Prepare { id, record_token, deadline_ms, client_token: None, actions: writes };
             let outcome = replica.apply(vec![Command::Prepare(prepare)]).remove(0);
             let Outcome::Prepared { ts, .. } = outcome else { return };
             let commit = matches!(way, Way::TwoPhase).then_some(ts);

@@ -1,4 +1,4 @@
-//! Decide: the first to say something at home is right. Forget: nobody will ask again.
+//! Decide: the first to say something on the record shard is right. Forget: nobody will ask again.
 
 use hlc::Timestamp;
 

@@ -1,4 +1,4 @@
-//! What was decided about a transaction, as its home records it.
+//! What was decided about a transaction, as its record says.
 
 use hlc::Timestamp;
 

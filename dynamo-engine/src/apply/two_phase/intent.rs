@@ -15,7 +15,7 @@ pub struct Intent {
     /// Who holds the item.
     pub id: TransactionId,
     /// Where to ask what was decided.
-    pub home: Token,
+    pub record_token: Token,
     /// What becomes of the item if the transaction commits.
     pub change: Prospect,
 }
@@ -47,7 +47,7 @@ impl Intent {
 }
 
 record! {
-    struct Intent { id, home, change }
+    struct Intent { id, record_token, change }
     enum Prospect: "intent" { 0x00 = Keep, 0x01 = Put(body), 0x02 = Delete }
 }
 
@@ -66,7 +66,7 @@ mod tests {
             (Prospect::Delete, vec![2]),
             (Prospect::Put(body.clone()), [&[1], &length[..], body.as_bytes()].concat()),
         ] {
-            let intent = Intent { id: TransactionId(7), home: Token(258), change };
+            let intent = Intent { id: TransactionId(7), record_token: Token(258), change };
             let bytes = intent.to_bytes();
             assert_eq!(bytes, [&head[..], &tail].concat());
             assert_eq!(Intent::from_bytes(&bytes), Ok(intent));

@@ -1,4 +1,5 @@
-//! The shard's open transactions, in memory: who holds which item, and what was decided at home.
+//! The shard's open transactions, in memory: who holds which item, and what was decided about those whose records are
+//! here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ pub struct Locks {
     prepared: BTreeMap<TransactionId, Arc<PreparedTransaction>>,
     /// The holder of each locked item, by the item's key.
     holders: BTreeMap<Vec<u8>, TransactionId>,
-    /// Client tokens of the prepared transactions whose home is here.
+    /// Client tokens of the prepared transactions whose records are here.
     tokens: BTreeMap<String, TransactionId>,
     /// What was decided here and is not forgotten yet.
     decisions: BTreeMap<TransactionId, Arc<Decision>>,

@@ -4,7 +4,7 @@
 //!                    ╭──────────╮ Decide ABORT, Resolve abort   ╭───────╮
 //!        Prepare ──▶ │ prepared │ ────────────────────────────▶ │ gone  │
 //!                    ╰──────────╯                               ╰───────╯
-//!                         │ Decide COMMIT (home), Resolve commit    ▲
+//!                         │ Decide COMMIT (record shard), Resolve   ▲
 //!                         ╰─────── rows written, unlocked ──────────╯
 //! ```
 //!
@@ -12,9 +12,9 @@
 //!
 //! | row | key | says |
 //! |---|---|---|
-//! | prepared | local · shard · 20 · id | home, timestamp of the prepare, deadline, client token, items |
-//! | intent | intents space · item's key | which transaction holds the item, where its home is, what the item becomes |
-//! | decision | local · shard · 21 · id, at home only | COMMIT with its timestamp and prepares, or ABORT with the deadline |
+//! | prepared | local · shard · 20 · id | record token, timestamp of the prepare, deadline, client token, items |
+//! | intent | intents space · item's key | which transaction holds the item, the record token, what the item becomes |
+//! | decision | local · shard · 21 · id, on the record shard only | COMMIT with its timestamp and prepares, or ABORT with the deadline |
 //!
 //! Why it is all or nothing, whoever fails when:
 //!
@@ -22,24 +22,25 @@
 //!    the transaction is resolved there. Whatever else would write a locked item is refused with a conflict; nothing
 //!    waits in apply, so nothing deadlocks. So what was evaluated still holds when it is written (two-phase locking,
 //!    hence serializable).
-//! 2. *One decision.* COMMIT needs the prepare at home to be there still, exactly the one whose timestamp the
-//!    coordinator names; ABORT removes it, and where it has not come yet bars it until its deadline. So the first who
-//!    says something at home wins, and nobody can say the other thing afterwards. A missing record means undecided.
+//! 2. *One decision.* COMMIT needs the prepare on the record shard to be there still, exactly the one whose timestamp
+//!    the coordinator names; ABORT removes it, and where it has not come yet bars it until its deadline. So the first
+//!    who says something on the record shard wins, and nobody can say the other thing afterwards. A missing record
+//!    means undecided.
 //! 3. *Exactly once.* The decision names each shard's prepare by its timestamp, and a resolve carries out that prepare
 //!    only. A prepare that arrives twice is another one and is never part of the commit; one that arrives after the
 //!    deadline is refused, so that it does not even lock anything.
-//! 4. *Anybody can finish.* An intent names the home; the home's record names the prepares. A shard that is left with
-//!    a prepare asks, records ABORT past some bound, and resolves; a home that is left with a record resolves
-//!    everybody and forgets it.
+//! 4. *Anybody can finish.* An intent names the record shard; the record shard's record names the prepares. A shard
+//!    that is left with a prepare asks, records ABORT past some bound, and resolves; a record shard that is left with a
+//!    record resolves everybody and forgets it.
 //! 5. *Timestamps.* The rows carry the largest timestamp of the prepares. It is above every version of the items, as
 //!    they were locked since. It may lie below what the shard has reached meanwhile; it lifts the shard's clock where
 //!    it lies above. The shard's state is complete only below its oldest open prepare
 //!    ([`ShardState::resolved`](super::ShardState::resolved)).
 //!
-//! A client's token decides where home is: all requests under it, whatever their items, are prepared at one shard, one at
-//! a time, and its row is written with the decision. So a request is done once at most, and another one under the same
-//! token is told apart, whichever node it comes to. A home may therefore have no items of the transaction; its prepare
-//! holds only the token.
+//! A client's token decides which shard has the record: all requests under it, whatever their items, are prepared at
+//! one shard, one at a time, and its row is written with the decision. So a request is done once at most, and another
+//! one under the same token is told apart, whichever node it comes to. A record shard may therefore have no items of
+//! the transaction; its prepare holds only the token.
 //!
 //! A table that is removed takes its items' locks along; the rest of the transaction goes on.
 

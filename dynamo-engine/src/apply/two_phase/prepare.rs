@@ -25,7 +25,7 @@ impl Applier<'_> {
             Err(rejection) => return Ok(Outcome::Rejected(rejection)),
         };
         let token = prepare.client_token.as_ref();
-        // A home without items has no other sign that the plan is outdated.
+        // A record shard without items has no other sign that the plan is outdated.
         if token.is_some_and(|token| !self.shard.tables.contains_key(&token.table)) {
             return Ok(Outcome::Rejected(Rejection::Stale));
         }
@@ -88,7 +88,7 @@ impl Applier<'_> {
         };
         self.entry.work.hold(new.as_ref());
         let changed = change != Prospect::Keep;
-        let intent = Intent { id: prepare.id, home: prepare.home, change };
+        let intent = Intent { id: prepare.id, record_token: prepare.record_token, change };
         self.put(intent_key(&action.key), intent.to_bytes());
         WriteOutcome { old, new, changed, ..WriteOutcome::default() }
     }
@@ -96,7 +96,7 @@ impl Applier<'_> {
     fn open(&mut self, prepare: &Prepare) {
         let prepared = PreparedTransaction {
             id: prepare.id,
-            home: prepare.home,
+            record_token: prepare.record_token,
             ts: self.entry.ts,
             deadline_ms: prepare.deadline_ms,
             client_token: prepare.client_token.clone(),

@@ -17,15 +17,15 @@ pub struct PreparedTransaction {
     /// The transaction.
     pub id: TransactionId,
     /// The token whose shard holds the decision.
-    pub home: Token,
+    pub record_token: Token,
     /// When it was prepared here; names this prepare in the decision.
     pub ts: Timestamp,
     /// After this, in milliseconds since the epoch, the transaction's prepares are refused everywhere.
     pub deadline_ms: u64,
-    /// The client's token; only at home.
+    /// The client's token; only on the record shard.
     pub client_token: Option<ClientToken>,
-    /// The items' keys, in the order of the request; none at a home without items. Each is locked, except where its
-    /// table has gone since.
+    /// The items' keys, in the order of the request; none at a record shard without items. Each is locked, except where
+    /// its table has gone since.
     pub keys: Vec<Vec<u8>>,
 }
 
@@ -33,7 +33,7 @@ impl PreparedTransaction {
     /// The bytes of the row, which has the id in its key.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         to_row(FORMAT, |out| {
-            self.home.encode(out);
+            self.record_token.encode(out);
             self.ts.encode(out);
             self.deadline_ms.encode(out);
             self.client_token.encode(out);
@@ -43,11 +43,11 @@ impl PreparedTransaction {
 
     pub(super) fn from_bytes(id: TransactionId, row: &[u8]) -> Result<PreparedTransaction, DecodeError> {
         from_row(row, FORMAT, |input| {
-            let (home, ts, deadline_ms) = (Record::decode(input)?, Record::decode(input)?, Record::decode(input)?);
+            let (record_token, ts, deadline_ms) = (Record::decode(input)?, Record::decode(input)?, Record::decode(input)?);
             let (client_token, keys) = (Record::decode(input)?, Vec::<Vec<u8>>::decode(input)?);
             let first = keys.first().and_then(|key| RowKey::parse(key).ok());
             let client_token = with_table(client_token, first.map(|key| TableId(key.id())));
-            Ok(PreparedTransaction { id, home, ts, deadline_ms, client_token, keys })
+            Ok(PreparedTransaction { id, record_token, ts, deadline_ms, client_token, keys })
         })
     }
 }
@@ -62,7 +62,7 @@ mod tests {
         let key = row_key(7, &[KeyPart::S("p")], &[]);
         let mut prepared = PreparedTransaction {
             id: TransactionId(9),
-            home: Token(1),
+            record_token: Token(1),
             ts: Timestamp(2),
             deadline_ms: 300,
             client_token: Some(ClientToken { token: "t".to_owned(), request_hash: 5, table: TableId(300) }),

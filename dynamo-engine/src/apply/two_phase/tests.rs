@@ -176,7 +176,7 @@ impl Replica {
 /// A transaction with whoever carries it through.
 struct Coordinator {
     id: TransactionId,
-    /// Decides where home is, whether or not an item lies there.
+    /// Decides which shard has the record, whether or not an item lies there.
     client_token: Option<ClientToken>,
     acts: Vec<(usize, Act)>,
     deadline_ms: u64,
@@ -200,8 +200,8 @@ impl Coordinator {
     fn with_token(id: u128, acts: Vec<(usize, Act)>, token: Option<String>, wall_ms: u64) -> Coordinator {
         let actions: Vec<ItemWrite> = acts.iter().map(|(number, act)| act.write(*number)).collect();
         let client_token = token.map(|name| client_token(&name, request_hash(&actions)));
-        let home = client_token.iter().map(|token| shard_of_token(token.home()));
-        let shards: BTreeSet<usize> = acts.iter().map(|(number, _)| shard_of(*number)).chain(home).collect();
+        let of_record = client_token.iter().map(|token| shard_of_token(token.ring_token()));
+        let shards: BTreeSet<usize> = acts.iter().map(|(number, _)| shard_of(*number)).chain(of_record).collect();
         let shards: Vec<usize> = shards.into_iter().collect();
         Coordinator {
             id: TransactionId(id),
@@ -218,24 +218,24 @@ impl Coordinator {
         }
     }
 
-    fn home(&self) -> Token {
-        self.client_token.as_ref().map_or_else(|| token(&key(self.acts[0].0)), ClientToken::home)
+    fn record_token(&self) -> Token {
+        self.client_token.as_ref().map_or_else(|| token(&key(self.acts[0].0)), ClientToken::ring_token)
     }
 
     fn prepare(&self, shard: usize) -> Command {
         let actions = self.acts.iter().filter(|(number, _)| shard_of(*number) == shard);
         Command::Prepare(Prepare {
             id: self.id,
-            home: self.home(),
+            record_token: self.record_token(),
             deadline_ms: self.deadline_ms,
-            client_token: self.client_token.clone().filter(|token| shard_of_token(token.home()) == shard),
+            client_token: self.client_token.clone().filter(|token| shard_of_token(token.ring_token()) == shard),
             actions: actions.map(|(number, act)| act.write(*number)).collect(),
         })
     }
 
     fn first_token(&self, shard: usize) -> Token {
         let first = self.acts.iter().find(|(number, _)| shard_of(*number) == shard);
-        first.map_or_else(|| self.home(), |first| token(&key(first.0)))
+        first.map_or_else(|| self.record_token(), |first| token(&key(first.0)))
     }
 }
 
@@ -302,8 +302,8 @@ impl World {
             self.send(who, shard, Command::Resolve(resolve));
         } else if !coordinator.finished {
             coordinator.finished = true;
-            let (id, home) = (coordinator.id, shard_of_token(coordinator.home()));
-            self.send(who, home, Command::Forget(Forget { id }));
+            let (id, record_shard) = (coordinator.id, shard_of_token(coordinator.record_token()));
+            self.send(who, record_shard, Command::Forget(Forget { id }));
         }
     }
 
@@ -323,9 +323,9 @@ impl World {
         }
         let at = coordinator.prepares.iter().map(|(_, prepared)| prepared.ts).max().unwrap();
         let prepares = coordinator.prepares.iter().map(|(_, prepared)| *prepared).collect();
-        let (id, home) = (coordinator.id, shard_of_token(coordinator.home()));
+        let (id, record_shard) = (coordinator.id, shard_of_token(coordinator.record_token()));
         let decide = Decide { id, verdict: Verdict::Commit { at, prepares, reads: vec![1] } };
-        let Outcome::Decided { decision: Some(decision), .. } = self.send(who, home, Command::Decide(decide)) else {
+        let Outcome::Decided { decision: Some(decision), .. } = self.send(who, record_shard, Command::Decide(decide)) else {
             panic!("a coordinator's decision is answered")
         };
         let commit = matches!(decision, Decision::Committed { .. }).then_some(at);
@@ -384,10 +384,10 @@ impl World {
     fn recover(&mut self, shard: usize) {
         let open: Vec<_> = self.shards[shard].shard.locks.prepared().cloned().collect();
         for prepared in open {
-            let home = shard_of_token(prepared.home);
+            let record_shard = shard_of_token(prepared.record_token);
             let verdict = Verdict::Abort { deadline_ms: prepared.deadline_ms };
             let decide = Command::Decide(Decide { id: prepared.id, verdict });
-            let Outcome::Decided { decision: Some(decision), .. } = self.apply(home, decide) else {
+            let Outcome::Decided { decision: Some(decision), .. } = self.apply(record_shard, decide) else {
                 panic!("an abort is answered with a decision")
             };
             let commit = decision.commit_of(prepared.ts, |token| shard_of_token(token) == shard);
@@ -396,7 +396,7 @@ impl World {
         }
     }
 
-    /// What a home's leader does with its records.
+    /// What the leader of a record shard does with its records.
     fn collect(&mut self, shard: usize) {
         let records: Vec<_> =
             self.shards[shard].shard.locks.decisions().map(|(id, found)| (id, found.clone())).collect();
@@ -559,7 +559,7 @@ fn locked_item_rejects_other_writers() {
     assert_eq!(world.apply(0, Command::Transact(transaction)), Outcome::Cancelled(verdicts.clone()));
     let other = Prepare {
         id: TransactionId(2),
-        home: token(&free.key),
+        record_token: token(&free.key),
         deadline_ms: u64::MAX,
         client_token: None,
         actions: vec![free, write.clone()],
@@ -616,7 +616,7 @@ fn an_abort_that_comes_first_bars_the_prepare_at_home() {
     world.step(0, 1);
     world.recover(1);
     world.step(0, 0);
-    assert!(world.coordinators[0].failed, "the prepare at home was refused");
+    assert!(world.coordinators[0].failed, "the prepare on the record shard was refused");
     let forget = Forget { id: TransactionId(1) };
     world.apply(0, Command::Forget(forget));
     assert_eq!(world.shards[0].shard.locks.decisions().count(), 1, "the record stays until the deadline");
@@ -672,7 +672,7 @@ fn a_commit_below_the_high_water_mark_is_written_and_one_above_lifts_the_clock()
     let write = Act::Add(1).write(2);
     let prepare = Prepare {
         id: TransactionId(9),
-        home: token(&key(0)),
+        record_token: token(&key(0)),
         deadline_ms: u64::MAX,
         client_token: None,
         actions: vec![write],
@@ -710,10 +710,10 @@ fn a_client_token_belongs_to_the_decision() {
     let hash = request_hash(&actions);
     let prepare = |id, hash| {
         let actions = vec![Act::Add(1).write(0)];
-        let home = token(&key(0));
+        let record_token = token(&key(0));
         Command::Prepare(Prepare {
             id: TransactionId(id),
-            home,
+            record_token,
             deadline_ms: 9000,
             client_token: token_of(hash),
             actions,
@@ -736,7 +736,7 @@ fn a_client_token_belongs_to_the_decision() {
 /// A token that lives on shard 2, where items 0 and 1 do not.
 fn token_on_shard_two() -> String {
     let mut names = (0..).map(|number| format!("far-{number}"));
-    names.find(|name| shard_of_token(client_token(name, 0).home()) == 2).expect("every shard has tokens")
+    names.find(|name| shard_of_token(client_token(name, 0).ring_token()) == 2).expect("every shard has tokens")
 }
 
 /// Items 0 and 1 lie on shards 0 and 1, the decision on shard 2.
@@ -757,11 +757,11 @@ fn a_home_without_items_decides() {
     world.steps(5);
     assert_eq!(world.model, BTreeMap::from([(0, 1), (1, 1)]));
     let (coordinator, wall_ms) = (&world.coordinators[0], world.wall_ms);
-    let (home, again) = (coordinator.home(), coordinator.client_token.clone().unwrap());
+    let (record_token, again) = (coordinator.record_token(), coordinator.client_token.clone().unwrap());
     let mut prepare = |id, client_token| {
         let prepare = Prepare {
             id: TransactionId(id),
-            home,
+            record_token,
             deadline_ms: wall_ms + LIFE_MS,
             client_token: Some(client_token),
             actions: Vec::new(),

@@ -1,4 +1,5 @@
-//! A transaction whose home has index entries on their way: the other shards do not wait for them, the client does.
+//! A transaction whose record shard has index entries on their way: the other shards do not wait for them, the client
+//! does.
 
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ fn locks_elsewhere_are_gone_before_the_homes_index_entries_have_arrived() {
                 let of_item = |number: u64| token_of(table.id.0, &[KeyPart::S(&format!("k{number}"))]);
                 let index = table.indexes[0].id.0;
                 let of_group = |number: u64| token_of(index, &[KeyPart::S(&format!("g{number}"))]);
-                let (home, other) = (on_shard(&node, 0, of_item), on_shard(&node, 1, of_item));
+                let (first, other) = (on_shard(&node, 0, of_item), on_shard(&node, 1, of_item));
                 let group = on_shard(&node, 2, of_group);
                 let write = |number: u64, group: Option<u64>| {
                     let id = format!("k{number}");
@@ -51,7 +52,7 @@ fn locks_elsewhere_are_gone_before_the_homes_index_entries_have_arrived() {
                         change: Change::Put(ItemBody::encode(&item(&id, group, 1))),
                     }
                 };
-                let actions = vec![write(home, Some(group)), write(other, None)];
+                let actions = vec![write(first, Some(group)), write(other, None)];
                 let transact = Command::Transact(Transaction { client_token: None, actions });
 
                 // Neither new work nor the end of what was begun has room there.
@@ -67,7 +68,7 @@ fn locks_elsewhere_are_gone_before_the_homes_index_entries_have_arrived() {
                     SimEnv::sleep(STUCK - QUICK).await;
                     drop(stuck);
                 };
-                let answer = proposed(&node, of_item(home), transact);
+                let answer = proposed(&node, of_item(first), transact);
                 let (answer, ()) = futures::join!(answer, released);
                 assert!(matches!(answer, Ok(Outcome::Transacted { .. })), "{answer:?}");
                 assert!(SimEnv::monotonic_ns() - began_ns >= STUCK.as_nanos() as u64, "the client waits");

@@ -54,7 +54,8 @@ fn on_one_shard_it_is_one_command_with_or_without_a_token() {
     });
 }
 
-/// `n` shards take part, the token's among them: a prepare each, one decision, a resolve each but at home, one forget.
+/// `n` shards take part, the token's among them: a prepare each, one decision, a resolve each but on the record shard,
+/// one forget.
 #[test]
 fn on_several_shards_the_token_counts_as_one_more_item() {
     run(182, async {

@@ -64,10 +64,10 @@ fn a_shard_that_cannot_be_reached_holds_up_only_what_needs_it() {
                 create_table(&node).await;
                 set_trap(Some(Rc::new(|step| step == Step::BeforeDecide)));
                 let mut hung = Vec::new();
-                for home in [STUCK, FREE] {
+                for record_shard in [STUCK, FREE] {
                     for number in 0..OF_EACH {
-                        let ids = one_on_each_shard(&node, &format!("{home}-{number}-"));
-                        let actions = [put_action(&ids[home], "1"), put_action(&ids[2], "1")];
+                        let ids = one_on_each_shard(&node, &format!("{record_shard}-{number}-"));
+                        let actions = [put_action(&ids[record_shard], "1"), put_action(&ids[2], "1")];
                         let plan = transaction(&node, &actions, None);
                         let first = plan.writes[0].token;
                         hung.push(proposed(&node, first, command(plan)));

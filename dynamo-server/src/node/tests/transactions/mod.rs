@@ -25,7 +25,7 @@ use dynamo_engine::apply::Outcome;
 use dynamo_engine::apply::ddl::DdlOutcome;
 use dynamo_engine::catalog::{Catalog, DdlCommand, KeyAttribute, KeySchema, KeyType, TableDescriptor, TableId};
 use dynamo_engine::command::Command;
-use dynamo_engine::keyspace::{KeyPart, client_token_home, token_of};
+use dynamo_engine::keyspace::{KeyPart, token_of_client_token, token_of};
 use dynamo_engine::plan::WritePlan;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::{PutItemInput, TransactWriteItemsInput};
@@ -85,7 +85,7 @@ fn one_on_each_shard<E: Env>(node: &Node<E>, name: &str) -> Vec<String> {
 /// A client token that lives on this shard: `name` and a number.
 fn token_on<E: Env>(node: &Node<E>, shard: u32, name: &str) -> String {
     let mut tokens = (0..).map(|number| format!("{name}{number}"));
-    let is_there = |token: &String| node.router.shard_of(client_token_home(token)).id().0 == shard;
+    let is_there = |token: &String| node.router.shard_of(token_of_client_token(token)).id().0 == shard;
     tokens.find(is_there).expect("every shard has tokens")
 }
 

@@ -73,16 +73,16 @@ fn on_one_machine_wherever_items_and_token_lie() {
         machine
             .scope(async {
                 super::create_table(&node).await;
-                for home in 0..SHARDS {
-                    let ids = one_on_each_shard(&node, &format!("item-{home}-"));
-                    let token = token_on(&node, home, &format!("token-{home}-"));
+                for record_shard in 0..SHARDS {
+                    let ids = one_on_each_shard(&node, &format!("item-{record_shard}-"));
+                    let token = token_on(&node, record_shard, &format!("token-{record_shard}-"));
                     assert_eq!(ask(&node, &add_all(&ids[..1]), &token).await, End::Done);
                     assert_eq!(ask(&node, &add_all(&ids[..1]), &token).await, End::Replayed);
                     for other in [&ids[1..2], &ids[2..3], &ids[3..], &ids[..2], &ids[1..], &ids[..]] {
                         assert_eq!(ask(&node, &add_all(other), &token).await, End::Mismatch, "{other:?}");
                     }
                     let backwards: Vec<String> = ids.iter().rev().cloned().collect();
-                    let token = token_on(&node, home, &format!("another-{home}-"));
+                    let token = token_on(&node, record_shard, &format!("another-{record_shard}-"));
                     assert_eq!(ask(&node, &add_all(&ids), &token).await, End::Done);
                     assert_eq!(ask(&node, &add_all(&ids), &token).await, End::Replayed);
                     assert_eq!(ask(&node, &add_all(&backwards), &token).await, End::Mismatch, "the order counts");
@@ -102,8 +102,8 @@ fn another_node_and_the_next_life_of_all_nodes_know_the_token() {
     run(192, async {
         let (machines, nodes, ids) = three(AT_REST).await;
         let mut tokens = Vec::new();
-        for home in 0..SHARDS {
-            let token = token_on(&nodes[&FIRST], home, "tok");
+        for record_shard in 0..SHARDS {
+            let token = token_on(&nodes[&FIRST], record_shard, "tok");
             assert_eq!(machines.ask(&nodes, FIRST, &ids[..1], &token).await, End::Done);
             assert_eq!(machines.ask(&nodes, 2, &ids[..1], &token).await, End::Replayed);
             assert_eq!(machines.ask(&nodes, 3, &ids[1..2], &token).await, End::Mismatch);
