@@ -16,7 +16,9 @@ use crate::keyspace::{Space, id_prefix};
 
 /// One replica.
 pub(super) struct Replica {
+    /// Its rows.
     pub store: MemoryState,
+    /// Its scalars.
     pub shard: ShardState,
     /// The timestamp of the last command.
     pub clock: u64,

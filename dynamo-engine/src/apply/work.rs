@@ -26,17 +26,21 @@ const UNLIMITED: u64 = u64::MAX;
 pub(super) struct Work {
     /// Of expressions, since they were last taken.
     steps: Cell<u64>,
+    /// Bytes of the rows, old and new, that are held until the entry is applied and answered.
     rows_bytes: Cell<usize>,
     /// Steps since they were last asked for.
     new_steps: Cell<u64>,
     /// What the command at hand may do here, and what it has done or is about to do of that.
     limit: Cell<u64>,
+    /// What it has done or is about to do of that.
     weight: Cell<u64>,
 }
 
 /// What was counted before a command.
 pub(super) struct Before {
+    /// Of expressions.
     steps: u64,
+    /// Bytes of the rows that are held.
     rows_bytes: usize,
 }
 

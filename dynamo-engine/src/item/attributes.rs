@@ -20,6 +20,7 @@ const STEPS_PER_BYTE: usize = 4;
 /// A damaged attribute looks absent here; the row's checksum in the store is what protects against that.
 #[derive(Debug)]
 pub struct Decoded<'a> {
+    /// The stored item.
     item: ItemRef<'a>,
     /// Large values that were asked for, each at its place in the item; made with the first one.
     large: OnceCell<Box<[OnceCell<AttributeValue>]>>,

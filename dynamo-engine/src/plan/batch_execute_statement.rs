@@ -21,6 +21,7 @@ use crate::reply::{ReplySpec, StatementBatchReply, StatementReply};
 
 /// The statements of a batch.
 pub struct Batch {
+    /// The request.
     input: BatchExecuteStatementInput,
     /// In the order of the request: a statement, or what is wrong with it.
     statements: Vec<Result<Statement, ApiError>>,

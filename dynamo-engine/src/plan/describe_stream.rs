@@ -14,8 +14,11 @@ use crate::stream::StreamShard;
 pub struct DescribeStream {
     /// The stream.
     pub stream: StreamDescription,
+    /// The most stream shards to return.
     limit: usize,
+    /// Only stream shards behind this id.
     after: Option<String>,
+    /// Only children of this stream shard.
     children_of: Option<String>,
 }
 

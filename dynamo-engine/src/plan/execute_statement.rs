@@ -51,6 +51,7 @@ pub struct SelectPlan {
     pub read: Option<ReadPlan>,
     /// How it finds the rows.
     pub access: Access,
+    /// How the answer is made.
     answer: SelectAnswer,
 }
 
@@ -60,7 +61,9 @@ struct SelectAnswer {
     is_whole: bool,
     /// Where the page begins.
     position: PagePosition,
+    /// Of statement and parameters: a page's token is good for no other.
     digest: u128,
+    /// What to report of the capacity.
     report: CapacityReport,
 }
 

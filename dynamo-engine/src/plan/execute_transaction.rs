@@ -25,7 +25,9 @@ use crate::reply::TransactReply;
 
 /// The statements of a transaction.
 pub struct StatementTransaction {
+    /// The request.
     input: ExecuteTransactionInput,
+    /// Its statements, parsed, in their order: all reads or all writes.
     statements: Vec<Statement>,
 }
 

@@ -24,7 +24,9 @@ use crate::read::Source;
 
 /// A key condition that fits the key of a source.
 pub(crate) struct KeyBounds<'a> {
+    /// The table or index.
     source: &'a Source,
+    /// Values for all attributes of its partition key, and what its sort key must satisfy.
     matched: KeyMatch,
 }
 

@@ -21,8 +21,11 @@ use crate::read::Source;
 
 /// The request's conditions, parsed.
 struct Expressions {
+    /// Which rows of the partition are read.
     key: KeyCondition,
+    /// Which of them are returned.
     filter: Option<Condition>,
+    /// What of those.
     projection: Option<Projection>,
 }
 

@@ -21,7 +21,9 @@ use crate::read::Source;
 /// A part of a parallel scan.
 #[derive(Clone, Copy)]
 struct Segment {
+    /// From 0, below `total`.
     number: u32,
+    /// How many parts there are.
     total: u32,
 }
 

@@ -39,7 +39,9 @@ pub(crate) struct StartKey {
 
 /// A start key under examination.
 pub(crate) struct Examined<'a> {
+    /// The table or index that is read.
     source: &'a Source,
+    /// As in the request.
     key: &'a Item,
 }
 

@@ -38,12 +38,17 @@ use super::{ItemKey, PlanError, lookup, put_target, update_target};
 
 /// One action, checked by itself.
 struct Action {
+    /// As in the request.
     table_name: String,
     /// The item to put, or the key.
     item: Item,
+    /// What must be true of the item before.
     condition: Option<Condition>,
+    /// What becomes of the item.
     change: Change,
+    /// What counts against the size of a transaction.
     billed_bytes: usize,
+    /// Whether the item is returned where the condition fails.
     shows_item: bool,
 }
 
@@ -153,12 +158,19 @@ fn action(item: TransactWriteItem) -> Result<Action, PlanError> {
 
 /// What the four kinds of actions have in common.
 struct Parts {
+    /// As in the request.
     table_name: String,
+    /// The item to put, or the key.
     item: Item,
+    /// `ConditionExpression`.
     condition: Option<String>,
+    /// What is asked for.
     change: Requested,
+    /// `ExpressionAttributeNames`.
     names: Option<ExpressionAttributeNames>,
+    /// `ExpressionAttributeValues`.
     values: Option<ExpressionAttributeValues>,
+    /// `ReturnValuesOnConditionCheckFailure`.
     on_failure: Option<ReturnValuesOnConditionCheckFailure>,
 }
 

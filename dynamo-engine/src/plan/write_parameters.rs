@@ -9,8 +9,11 @@ use dynamo_protocol::shapes::{ConditionalOperator, ExpectedAttributeValue, Retur
 
 /// A condition as the request has it: as an expression, or as `Expected`.
 pub(super) struct RequestedCondition<'r> {
+    /// `ConditionExpression`; never together with the other two.
     pub expression: Option<&'r str>,
+    /// `Expected`.
     pub expected: Option<&'r BTreeMap<String, ExpectedAttributeValue>>,
+    /// `ConditionalOperator`, which joins the tests of `Expected`.
     pub operator: Option<ConditionalOperator>,
 }
 

@@ -43,7 +43,9 @@ pub(crate) struct TableRead {
 
 /// The outcome for one table: how many of its keys were processed, and what that cost.
 struct Processed {
+    /// The first so many were read; the rest goes back to the client.
     keys: usize,
+    /// What they cost.
     units: Units,
 }
 

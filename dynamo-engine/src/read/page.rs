@@ -306,8 +306,11 @@ fn rest(whole: TokenRange, state: &PageState) -> TokenRange {
 
 /// Rows that one reader has without a gap.
 struct Stretch<'p, 'v> {
+    /// Who has them.
     reader: &'v dyn Reader,
+    /// The first key inside.
     start: Cow<'p, [u8]>,
+    /// The first key behind; empty where there is no bound.
     end: Cow<'p, [u8]>,
     /// Whether they are the last of the page.
     is_last: bool,
@@ -342,6 +345,7 @@ pub(super) struct PageState {
     pub(super) partition: usize,
     /// What the partitions before it cost, and how many bytes that were.
     settled: Units,
+    /// Bytes as billed of the partitions before it.
     settled_bytes: usize,
     /// How much was written by then; `None` before anything was.
     written: Option<usize>,

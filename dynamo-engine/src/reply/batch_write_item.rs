@@ -15,7 +15,9 @@ use crate::catalog::TableDescriptor;
 /// What to say of a batch of writes.
 #[derive(Clone, Debug)]
 pub struct BatchReply {
+    /// `ReturnConsumedCapacity`.
     consumed_mode: Option<ReturnConsumedCapacity>,
+    /// `ReturnItemCollectionMetrics`.
     metrics_mode: Option<ReturnItemCollectionMetrics>,
     /// In the order of the plan's writes.
     tables: Vec<BatchTable>,
@@ -24,8 +26,11 @@ pub struct BatchReply {
 /// The writes of one table.
 #[derive(Clone, Debug)]
 struct BatchTable {
+    /// As in the request.
     name: String,
+    /// How its capacity is reported, where that is wanted.
     consumed: Option<ConsumedReport>,
+    /// In the order of the request, as outcomes are.
     writes: Vec<BatchWrite>,
 }
 

@@ -17,13 +17,17 @@ use crate::item::Decoded;
 /// What to say of one item's write.
 #[derive(Clone, Debug)]
 pub struct SingleReply {
+    /// What of the item is returned.
     returns: ReturnValue,
+    /// Whether the item is returned where the condition fails.
     shows_item_on_failure: bool,
     /// The update, where only what it touched is returned.
     update: Option<Update>,
+    /// How the capacity is reported, where that is wanted.
     consumed: Option<ConsumedReport>,
     /// The item collection's key, where its metrics are wanted.
     collection: Option<Item>,
+    /// As in the request.
     table_name: String,
 }
 

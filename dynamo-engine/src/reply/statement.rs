@@ -18,12 +18,17 @@ use crate::messages::NESTED_TOO_DEEP;
 /// What to say of one statement's write.
 #[derive(Clone, Debug)]
 pub struct StatementReply {
+    /// As in the statement.
     table_name: String,
+    /// An INSERT, whose failed condition means that the item exists.
     is_insert: bool,
+    /// What of the item is returned.
     returns: ReturnValue,
     /// The update, where only what it touched is returned.
     touched: Option<Update>,
+    /// Whether the item is returned where the condition fails.
     shows_item_on_failure: bool,
+    /// How the capacity is reported, where that is wanted.
     consumed: Option<ConsumedReport>,
 }
 

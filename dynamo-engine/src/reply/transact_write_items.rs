@@ -17,8 +17,11 @@ use crate::catalog::TableDescriptor;
 /// What to say of a transaction.
 #[derive(Clone, Debug)]
 pub struct TransactReply {
+    /// `ReturnConsumedCapacity`.
     consumed_mode: Option<ReturnConsumedCapacity>,
+    /// `ReturnItemCollectionMetrics`.
     metrics_mode: Option<ReturnItemCollectionMetrics>,
+    /// In the order of the request, as outcomes are.
     actions: Vec<ActionReply>,
     /// By the table's name in the request.
     tables: BTreeMap<String, TableReply>,
@@ -28,7 +31,9 @@ pub struct TransactReply {
 
 #[derive(Clone, Debug)]
 struct ActionReply {
+    /// As in the request.
     table_name: String,
+    /// Whether the item is returned where the condition fails.
     shows_item_on_failure: bool,
     /// PartiQL's INSERT, whose failed condition means that the item exists.
     is_insert: bool,
@@ -36,7 +41,9 @@ struct ActionReply {
 
 #[derive(Clone, Debug)]
 struct TableReply {
+    /// How its capacity is reported, where that is wanted.
     consumed: Option<ConsumedReport>,
+    /// Keys of the item collections whose metrics are wanted.
     collections: Vec<Item>,
 }
 

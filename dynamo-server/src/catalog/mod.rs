@@ -32,6 +32,7 @@ use crate::shard::{Deadline, ShardError};
 
 /// The tables, as this node knows them and has them changed.
 pub struct Catalog<E: Env> {
+    /// The way to the system group, and to the shards where descriptions are installed.
     router: Arc<Router<E>>,
 }
 

@@ -58,6 +58,7 @@ impl Admission {
 /// What a node knows of itself.
 #[derive(Clone, Debug)]
 struct View<'a> {
+    /// Who it is.
     me: &'a Identity,
     /// Whether it holds a vote or an entry of any group.
     has_data: bool,
@@ -160,7 +161,9 @@ fn waiting(reason: String) -> Step {
 
 /// Whether this node takes part in its cluster.
 pub(crate) struct Admissions<E: Env> {
+    /// The memberships here, and the way to others.
     router: Arc<Router<E>>,
+    /// What was decided last.
     newest: ArcSwap<Admission>,
     /// A leader that has called within so many nanoseconds is one that calls.
     called_within_ns: u64,

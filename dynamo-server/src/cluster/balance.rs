@@ -87,6 +87,7 @@ pub fn next_transfer(me: u64, shards: &[ShardView]) -> Option<Transfer> {
 /// When to move: after a while in which nothing changed.
 #[derive(Debug)]
 pub struct Balancer {
+    /// How long nothing may have changed before a leader is moved.
     calm_ns: u64,
     /// Term, leader and voters of each shard when it was last looked at.
     seen: Vec<(u64, Option<u64>, BTreeSet<u64>)>,
@@ -139,7 +140,9 @@ pub(super) fn balancer(election_timeout: Duration) -> SharedBalancer {
 
 /// The task that carries out what the balancer decides.
 pub(super) struct Balancing<E: Env> {
+    /// Who leads what, as far as this node knows.
     pub(super) router: Arc<Router<E>>,
+    /// What decides; paused by operators.
     pub(super) balancer: SharedBalancer,
 }
 

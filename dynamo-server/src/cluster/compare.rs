@@ -46,6 +46,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// The task that compares every shard led here.
 pub(super) struct Comparing<E: Env> {
+    /// What compares.
     pub comparison: Arc<Comparison<E>>,
     /// The time between two looks.
     pub every: Duration,
@@ -85,6 +86,7 @@ pub struct Verdict {
 
 /// Comparing replicas, as their leader and as one of them.
 pub(crate) struct Comparison<E: Env> {
+    /// The shards, and the way to their other replicas.
     router: Arc<Router<E>>,
     /// A digest is made beside the request that asked for it.
     tasks: Arc<Tasks<E>>,

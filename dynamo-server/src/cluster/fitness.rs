@@ -42,6 +42,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// What keeps this node from leading.
 pub(crate) struct Fitness<E: Env> {
+    /// The groups that are watched.
     router: Arc<Router<E>>,
     /// Its writer is watched.
     wal: Wal<E>,

@@ -58,6 +58,7 @@ use crate::shard::Deadline;
 
 /// A node as a member of its cluster, and the cluster as its operator sees it.
 pub struct Cluster<E: Env> {
+    /// The members, as the groups know them.
     router: Arc<Router<E>>,
     /// What is done beside requests.
     tasks: Arc<Tasks<E>>,

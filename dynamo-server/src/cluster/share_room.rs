@@ -29,6 +29,7 @@ const _: () = assert!(INTERVAL.as_millis() * 4 < TOLD_FOR.as_millis(), "one lost
 
 /// The task that tells while there is something to tell.
 pub(super) struct RoomSharing<E: Env> {
+    /// Knows the room here, and the peers that are told.
     router: Arc<Router<E>>,
     /// Looks in a row that found too little room.
     rounds_short: u32,

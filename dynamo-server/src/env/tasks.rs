@@ -34,6 +34,7 @@ pub(crate) struct Tasks<E> {
     stopping: watch::Receiver<bool>,
     /// Finished ones are forgotten now and then.
     handles: Mutex<Vec<AbortHandle>>,
+    /// Where they are spawned.
     env: PhantomData<fn() -> E>,
 }
 

@@ -45,6 +45,7 @@ const REMEMBERED_MIN: usize = 1_024;
 struct FairQueue<T> {
     /// The time that the client served last had had.
     now_ns: u64,
+    /// What each client has had, and what of it waits. Forgotten ones have had no more than `now_ns`.
     clients: HashMap<u64, Line<T>>,
     /// Clients that wait, by the time that they had had when they were put here: each once.
     order: BinaryHeap<Reverse<(u64, u64)>>,
@@ -56,6 +57,7 @@ struct FairQueue<T> {
 struct Line<T> {
     /// The loop's time that it has had, never less than `now_ns` was when it last began to wait.
     had_ns: u64,
+    /// In the order in which it came.
     waiting: VecDeque<T>,
 }
 
@@ -109,14 +111,18 @@ impl<T> FairQueue<T> {
 
 /// The turns of one event loop.
 pub(super) struct Turns {
+    /// The loop, on which turns are handed out.
     runtime: Handle,
     /// Whether one thread polls all of the loop's connections: where several do, none has to wait for a round.
     is_one_thread: bool,
+    /// Connections of the loop, which make it crowded.
     connections: AtomicUsize,
+    /// Who waits. A lock for some moves, never over an await.
     state: Mutex<State>,
 }
 
 struct State {
+    /// Connections that wait for a turn, each once.
     queue: FairQueue<(Arc<Ticket>, Waker)>,
     /// Whether [`hand_out`] runs.
     is_handing_out: bool,
@@ -125,7 +131,9 @@ struct State {
 /// What a connection knows of its next turn.
 #[derive(Default)]
 struct Ticket {
+    /// It is in the queue. Never together with `has_turn`.
     is_waiting: AtomicBool,
+    /// It may work now, once.
     has_turn: AtomicBool,
 }
 
@@ -180,10 +188,15 @@ async fn hand_out(turns: Arc<Turns>) {
 
 /// A connection that works in its turn.
 pub(super) struct InTurn<E, F> {
+    /// What works.
     connection: Pin<Box<F>>,
+    /// Those of the loop that it runs on.
     turns: Arc<Turns>,
+    /// The client's number: of its address, until its access key is known.
     client: Arc<AtomicU64>,
+    /// Its place in the queue.
     ticket: Arc<Ticket>,
+    /// Whose clock measures its turns.
     env: PhantomData<fn() -> E>,
 }
 

@@ -75,10 +75,13 @@ pub struct Node<E: Env> {
     memory: Arc<Budget>,
     /// The requests that are being answered.
     in_flight: Arc<InFlight>,
+    /// The time that a request has from its arrival to its answer.
     request_deadline: Duration,
     /// How long after a change of a table's time to live another one is refused.
     ttl_update_window: Duration,
+    /// The log and the state of all shards; closed when the node stops, after everything that uses them.
     stores: Arc<Stores>,
+    /// The writer of the log; closed before the stores are.
     wal: Wal<E>,
     /// What runs beside requests.
     tasks: Arc<Tasks<E>>,

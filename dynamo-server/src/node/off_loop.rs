@@ -26,6 +26,7 @@ fn places() -> usize {
 
 /// Where such work is done.
 pub(crate) struct OffLoop {
+    /// One for each piece of work at a time; half as many as there are processors.
     places: Arc<Semaphore>,
     /// What the bodies of requests, and answers, may take together.
     memory: Arc<Budget>,

@@ -39,7 +39,9 @@ enum Refusal {
 
 /// What the transport knows of a node.
 struct Front<E: Env> {
+    /// Who this node is, for whoever greets it.
     identity: Identity,
+    /// What answers; gone once the node is, though the transport may still hold this.
     services: Weak<Services<E>>,
 }
 
@@ -91,9 +93,13 @@ impl HeardSettings {
 
 /// What this node does for its peers.
 pub(super) struct Services<E: Env> {
+    /// Proposals, read indexes and Raft's own messages.
     router: Arc<Router<E>>,
+    /// Rows that a peer's plan needs of shards led here.
     reader: Arc<Reader<E>>,
+    /// Entries that a peer waits for.
     index: Arc<IndexRelay<E>>,
+    /// Joins, changes of members, status, comparisons.
     cluster: Arc<Cluster<E>>,
     /// What this node expects its peers to be set up with, too.
     agreed: AgreedSettings,

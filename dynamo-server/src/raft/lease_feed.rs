@@ -71,8 +71,11 @@ pub struct LeaseFeed {
 
 /// When a leader last heard a quorum. The first message of a term begins it.
 struct Contact {
+    /// The term of the leader that this is about; [`NO_TERM`] before there was any.
     term: u64,
+    /// When it last heard a quorum, on the monotonic clock; never goes back within a term.
     at: Moment,
+    /// Whether that was too long ago at the last look, so that it is said once.
     is_lost: bool,
 }
 

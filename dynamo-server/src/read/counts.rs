@@ -8,8 +8,11 @@ use parking_lot::Mutex;
 /// Reads of the state store by requests.
 #[derive(Debug, Default)]
 pub(crate) struct StoreReads {
+    /// Single rows that were asked for.
     gets: AtomicU64,
+    /// Ranges that were begun.
     cursors: AtomicU64,
+    /// Reads that went to the pool.
     blocking: AtomicU64,
     /// The keys, first and last, of the read that was last found to be of damaged data.
     damaged: Mutex<Option<(Vec<u8>, Vec<u8>)>>,
@@ -68,7 +71,9 @@ impl StoreReads {
 
 /// A reader that counts, and notes where the store is damaged.
 pub(super) struct Counted<'a> {
+    /// What is read.
     reader: &'a dyn Reader,
+    /// Where it counts.
     reads: &'a StoreReads,
 }
 
@@ -93,7 +98,9 @@ impl Reader for Counted<'_> {
 }
 
 struct CountedCursor<'a> {
+    /// What is read.
     cursor: Box<dyn Cursor + 'a>,
+    /// Where damage is noted.
     reads: &'a StoreReads,
     /// Where it began. A range is of one shard, as a rule.
     start: Vec<u8>,

@@ -59,7 +59,9 @@ impl Default for PageCacheEstimator {
 
 /// A read in the pool that is being watched.
 pub(super) struct Watched {
+    /// When it began, on the monotonic clock.
     began_ns: u64,
+    /// What its thread had waited for by then; `None` where the system does not say.
     before: Option<ThreadWaits>,
 }
 

@@ -62,11 +62,15 @@ impl Sources {
 
 /// Runs reads over the store of this node.
 pub(crate) struct Runner<E: Env> {
+    /// What is read: the state.
     stores: Arc<Stores>,
+    /// What was read so far.
     counts: Arc<StoreReads>,
+    /// Says whether the kernel is likely to have what the store's memory lacks.
     page_cache: Arc<PageCacheEstimator>,
     /// Places of reads whose requests wait for them.
     blocking: Arc<Semaphore>,
+    /// How many places those are.
     blocking_max: usize,
     /// Threads: as many, and [`HANGING_READS_MAX`] more.
     threads: Arc<Semaphore>,
@@ -274,9 +278,13 @@ struct PoolPlace {
 
 /// The store for a read that may wait for the disk, with the read's thread in the pool.
 struct PooledStore {
+    /// What is read.
     state: Arc<dyn StateStore>,
+    /// Where it counts.
     counts: Arc<StoreReads>,
+    /// Told how long the read waited.
     page_cache: Arc<PageCacheEstimator>,
+    /// The place of the thread, until both the request and the read have let go.
     _thread: Arc<OwnedSemaphorePermit>,
     /// Until the read's result is there, which then counts itself.
     _taken: Option<Taken>,
@@ -314,10 +322,15 @@ impl Drop for Waiting {
 }
 
 struct BlockingRead {
+    /// What is read, as far as it has come.
     read: Execution,
+    /// From where.
     sources: Sources,
+    /// The store of this node.
     store: PooledStore,
+    /// Becomes true when nobody waits any more.
     gone: Arc<AtomicBool>,
+    /// When the request is over.
     deadline: Deadline,
 }
 
@@ -334,8 +347,11 @@ impl BlockingRead {
 
 /// What is needed of a shard, with the tables that are installed in it.
 pub(super) struct Serving {
+    /// The shard.
     shard: ShardId,
+    /// Its tables, as of when it was checked.
     installed: Arc<MemoryCatalog>,
+    /// What is needed of it.
     request: FetchRequest,
 }
 
@@ -356,7 +372,9 @@ fn serve_all(servings: &[Serving], reader: &dyn Reader, run: Run<'_>) -> Result<
 }
 
 struct BlockingServe {
+    /// All of them from one moment, where any needs that.
     servings: Vec<Serving>,
+    /// The store of this node.
     store: PooledStore,
 }
 

@@ -26,6 +26,7 @@ use crate::shard::{Shard, ShardError};
 
 /// The way to the shards.
 pub(crate) struct Router<E: Env> {
+    /// Who this node is; never changes while it runs.
     pub(crate) identity: Identity,
     /// By shard id.
     pub(crate) shards: Vec<Arc<Shard<E>>>,
@@ -33,6 +34,7 @@ pub(crate) struct Router<E: Env> {
     pub(crate) map: Arc<ShardMap>,
     /// No other node is to be asked for anything.
     pub(crate) is_alone: bool,
+    /// To the other nodes.
     pub(crate) transport: E::Transport,
     /// Merged with the hybrid time of every message.
     pub(crate) clock: Arc<NodeClock>,

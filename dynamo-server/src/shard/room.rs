@@ -168,6 +168,7 @@ pub struct Room {
     own: AtomicU8,
     /// Bytes that may be taken until the next look; without meaning while that is far away.
     left: AtomicI64,
+    /// Whether `left` counts: so little is above the floor that a look may come too late.
     is_near: AtomicBool,
     /// Until when others count as short, by node, in nanoseconds of the monotonic clock. Held for a move of some words.
     peers: Mutex<BTreeMap<u64, u64>>,

@@ -85,7 +85,9 @@ impl End {
 pub struct TransactionCounters {
     /// By [`Extent`] and, inside, by [`End`].
     ended: [[AtomicU64; End::ALL.len()]; Extent::ALL.len()],
+    /// Commits that were carried out for a lost coordinator.
     recovered_committed: AtomicU64,
+    /// Records of an ABORT that were removed for a lost coordinator.
     recovered_aborted: AtomicU64,
 }
 

@@ -49,7 +49,9 @@ pub(super) struct Parts {
     pub record_token: Token,
     /// The record shard's part comes first.
     pub parts: Vec<Part>,
+    /// How many the request has; each stands in one part.
     actions: usize,
+    /// Whether the client gave a token, so that a replay may have to be answered.
     has_token: bool,
 }
 

@@ -33,12 +33,17 @@ const INTERVAL: Duration = Duration::from_millis(250);
 
 /// What the task looks after.
 pub(crate) struct DiskUpkeep<E: Env> {
+    /// The shards, and the room that requests are refused by.
     router: Arc<Router<E>>,
+    /// What is flushed, shortened and given back.
     stores: Arc<Stores>,
+    /// Its writer is told when there may be room again.
     wal: Wal<E>,
     /// Bytes of log from which on the state is flushed.
     log_bytes_max: u64,
+    /// The free bytes below which the disk counts as full.
     floors: Floors,
+    /// What dropped tables have left.
     reclaim: Reclaim,
     /// Bounds the lines about flushes that find no room.
     full: Arc<LogLimit>,
@@ -53,9 +58,11 @@ const QUIET_LOOKS: u32 = 4;
 /// Room that is to be given back.
 #[derive(Default)]
 struct Reclaim {
+    /// Rows of tables that were dropped, since the last flush for them.
     ranges: Vec<RowRange>,
     /// What found no room for the flush before.
     again: Arc<Mutex<Vec<RowRange>>>,
+    /// Looks in a row at which no range was added.
     quiet_looks: u32,
     /// Giving back what was before.
     under_way: Option<Task<()>>,

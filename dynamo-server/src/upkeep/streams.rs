@@ -36,9 +36,13 @@ const FORGOTTEN_MAX: usize = 16;
 
 /// The task of a node.
 pub(crate) struct StreamUpkeep<E: Env> {
+    /// The shards that are led here.
     router: Arc<Router<E>>,
+    /// Where records and stream shards are read.
     stores: Arc<Stores>,
+    /// When a stream shard is rolled over, and how long records are kept.
     policy: StreamPolicy,
+    /// By which records are too old.
     time: BelievedTime,
     /// The last look did not come to an end of what was due.
     has_more: bool,

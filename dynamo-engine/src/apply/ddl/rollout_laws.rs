@@ -28,14 +28,18 @@ const OTHERS: usize = 3;
 
 /// A driver that has looked and tells what it saw.
 struct Driver {
+    /// What it saw to be done.
     work: DdlWork,
     /// The shards that have done it.
     done: BTreeSet<usize>,
 }
 
 struct Cluster {
+    /// The system group's shard.
     system: Twin,
+    /// All other shards.
     others: Vec<Twin>,
+    /// Several, as after changes of the leader.
     drivers: Vec<Driver>,
     /// Tables whose deletion was confirmed.
     gone: BTreeSet<TableId>,

@@ -21,7 +21,9 @@ const INDEX_KEY_ATTRIBUTES_MAX: usize = 4;
 
 /// The attribute definitions of a request, by name.
 pub(crate) struct Definitions<'a> {
+    /// In the order of the request.
     list: &'a [KeyAttribute],
+    /// The same by their names, each once.
     by_name: BTreeMap<&'a str, &'a KeyAttribute>,
 }
 

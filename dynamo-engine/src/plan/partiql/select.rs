@@ -27,10 +27,13 @@ use crate::read::{
 
 /// What of a SELECT is to be read next.
 pub(in crate::plan) struct SelectRequest<'a> {
+    /// Strongly consistent, so billed twice.
     pub consistent: bool,
     /// The most items to evaluate.
     pub limit: Option<u64>,
+    /// Where the page begins.
     pub position: &'a PagePosition,
+    /// What to report of the capacity.
     pub report: CapacityReport,
 }
 
@@ -140,7 +143,9 @@ fn page(
 
 /// In which order a SELECT returns its rows.
 struct Order {
+    /// Whether partitions come from the largest key value to the smallest.
     partitions_descend: bool,
+    /// The order of rows within each.
     rows: Direction,
 }
 

@@ -22,13 +22,17 @@ use crate::command::{Change, ItemWrite};
 
 /// A planned statement.
 pub(in crate::plan) struct StatementWrite {
+    /// The table.
     pub table: Arc<TableDescriptor>,
     /// The table as the statement names it.
     pub table_name: String,
+    /// Where the item lies.
     pub token: Token,
+    /// What is proposed.
     pub write: ItemWrite,
     /// An INSERT, whose failed condition means that the item exists.
     pub is_insert: bool,
+    /// What of the item is returned.
     pub returns: ReturnValue,
     /// The update, where only what it touched is returned.
     pub touched: Option<dynamo_expression::Update>,

@@ -50,14 +50,17 @@ pub struct MismatchError;
 pub struct Fetched {
     /// By key; `None` is known not to be there.
     rows: BTreeMap<Value, Option<Value>>,
+    /// Rows of ranges, where a page was asked for.
     page: Option<FetchedPage>,
 }
 
 #[derive(Clone, Debug)]
 struct FetchedPage {
+    /// What was asked for.
     request: PageRequest,
     /// In the wanted direction.
     rows: Vec<(Value, Value)>,
+    /// Whether the ranges have no rows behind these.
     is_end: bool,
 }
 
@@ -138,7 +141,9 @@ impl Reader for Fetched {
 }
 
 struct SuppliedCursor<'a> {
+    /// What is left, in the direction of the cursor.
     rows: std::vec::IntoIter<&'a (Value, Value)>,
+    /// Whether the range ends with the last of them; otherwise looking further is an error.
     is_end: bool,
 }
 

@@ -55,22 +55,30 @@ pub enum Fault {
 /// What becomes of the messages between this node and one peer, one way.
 #[derive(Clone, Copy, Default)]
 struct Way {
+    /// All are lost.
     is_cut: bool,
+    /// Those with log entries are lost.
     are_entries_cut: bool,
+    /// How much later the others come.
     delay: Duration,
 }
 
 #[derive(Clone, Copy, Default)]
 struct Ways {
+    /// To the peer.
     to: Way,
+    /// From the peer.
     from: Way,
 }
 
 /// A clock that may run at a rate of its own: what it showed at some moment, and what the truth was then.
 #[derive(Clone, Copy)]
 struct Clock {
+    /// The true reading when the rate changed last, in nanoseconds.
     true_ns: u64,
+    /// What the clock showed then.
     shown_ns: u64,
+    /// How fast it has run since, in thousandths.
     rate: u64,
 }
 
@@ -92,15 +100,23 @@ impl Clock {
 struct Injected {
     /// Whether anything was ever injected: what is measured without a fault should not pay for them.
     touched: AtomicBool,
+    /// By peer; one that is not here is as it is.
     ways: RwLock<BTreeMap<u64, Ways>>,
+    /// The clock since boot.
     boot: RwLock<Clock>,
     /// The last true reading, from which a change of the clock begins.
     boot_true_ns: AtomicU64,
+    /// Milliseconds that the wall clock shows more.
     wall_ms: AtomicI64,
+    /// How long a synced write takes at least.
     sync: Mutex<Duration>,
+    /// How long work in the pool for the disk takes at least.
     reads: Mutex<Duration>,
+    /// Free bytes that the disk tells of; [`TRUE_SPACE`] for what it has.
     free_bytes: AtomicU64,
+    /// From how many bytes on the log is shortened; [`TRUE_SPACE`] for as set up.
     log_bytes: AtomicU64,
+    /// The number in entries that panic; 0 for none.
     poison: AtomicU64,
 }
 

@@ -47,7 +47,9 @@ const VERSIONS: Versions = Versions { oldest: 2, newest: 3 };
 /// A range of versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Versions {
+    /// The first one; not above `newest`.
     oldest: u8,
+    /// The last one.
     newest: u8,
 }
 
@@ -160,7 +162,9 @@ fn put_settings(out: &mut Vec<u8>, settings: &AgreedSettings) {
 
 /// Reads, and remembers every byte for the proof.
 struct Heard<'a, S> {
+    /// What is read from.
     stream: &'a mut S,
+    /// Everything that was said so far, by both sides, in order.
     transcript: &'a mut Vec<u8>,
 }
 

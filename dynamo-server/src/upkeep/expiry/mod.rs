@@ -77,6 +77,7 @@ impl ExpiryCounters {
 /// The time of a node, as far as what is past by it may be deleted.
 #[derive(Debug, Default)]
 pub(super) struct BelievedTime {
+    /// What the clocks have shown so far; `None` before the first look.
     trust: Option<Trust>,
 }
 
@@ -107,10 +108,15 @@ impl BelievedTime {
 
 /// The task of a node.
 pub(crate) struct Expiry<E: Env> {
+    /// What looks and deletes.
     sweeper: Sweeper<E>,
+    /// The time between two sweeps of a shard with nothing due.
     interval: Duration,
+    /// By which items have expired.
     time: BelievedTime,
+    /// By shard; only of those that are led here.
     sweeps: BTreeMap<ShardId, Sweep>,
+    /// Bounds the lines about a time that is in doubt.
     doubt_log: LogLimit,
 }
 
@@ -129,10 +135,13 @@ struct Sweep {
 
 /// What a sweep works with.
 struct Sweeper<E: Env> {
+    /// The shards that are led here.
     router: Arc<Router<E>>,
+    /// Where the queues are read.
     stores: Arc<Stores>,
     /// Places for long reads, in the background.
     background: Arc<Semaphore>,
+    /// What was deleted, and what was left.
     counters: Arc<ExpiryCounters>,
 }
 

@@ -16,7 +16,9 @@ const _: () = assert!(EXPIRE_ITEMS <= EXPIRE_ITEMS_MAX);
 /// A table with time to live.
 #[derive(Clone, Debug)]
 pub struct Queue {
+    /// The table.
     table: TableId,
+    /// The attribute with the second in which an item expires.
     attribute: String,
 }
 

@@ -67,6 +67,7 @@ pub struct Trust {
     offset_ms: i64,
     /// Until when a jump is not believed, on the clock since boot.
     held_until_ns: u64,
+    /// Whether a jump is not believed yet; `held_until_ns` has its end then.
     is_jumped: bool,
 }
 
