@@ -20,7 +20,7 @@
 //! | `disk log 1000` | the log is shortened when it has more than 1,000 bytes |
 //! | `poison 4711` | applying an entry that contains these digits panics; 0 for none |
 //! | `mend disk` | no more of that |
-//! | `break hold-down` | a rule of lease safety is broken: see [`Rule`]; of two, the later one |
+//! | `break hold-off` | a rule of lease safety is broken: see [`Rule`]; of two, the later one |
 //! | `keep rules` | all of them are kept again |
 //! | `stand 0` | this node stands for election in shard 0 at once |
 //! | `transfer 0 2` | this node, leading shard 0, hands it to node 2 |
@@ -169,11 +169,11 @@ fn rule_named(name: &str) -> Option<Rule> {
         "anchor-at-send" => Some(Rule::AnchorAtSend),
         "own-term-gate" => Some(Rule::OwnTermGate),
         "transfer-revokes" => Some(Rule::TransferRevokes),
-        "hold-down" => Some(Rule::HoldDown),
+        "hold-off" => Some(Rule::HoldOff),
         "grantor-promises" => Some(Rule::GrantorPromises),
-        "promise-outlasts-belief" => Some(Rule::PromiseOutlastsBelief),
+        "promise-outlasts-validity" => Some(Rule::PromiseOutlastsValidity),
         "every-membership" => Some(Rule::EveryMembership),
-        "hold-down-for-the-promise-before" => Some(Rule::HoldDownForThePromiseBefore),
+        "hold-off-for-the-promise-before" => Some(Rule::HoldOffForThePromiseBefore),
         "count-what-was-promised" => Some(Rule::CountWhatWasPromised),
         "ask-oneself" => Some(Rule::AskOneself),
         "known-age" => Some(Rule::KnownAge),
@@ -193,14 +193,14 @@ mod tests {
 
     #[test]
     fn a_script_is_lines_of_commands() {
-        let commands = script("cut 2; delay to 3 150\nbreak hold-down\n\nclock wall -60000\ntransfer 4 1").unwrap();
+        let commands = script("cut 2; delay to 3 150\nbreak hold-off\n\nclock wall -60000\ntransfer 4 1").unwrap();
         assert_eq!(
             commands,
             [
                 Command::Inject(Fault::CutTo(2)),
                 Command::Inject(Fault::CutFrom(2)),
                 Command::Inject(Fault::DelayTo(3, Duration::from_millis(150))),
-                Command::Break(Some(Rule::HoldDown)),
+                Command::Break(Some(Rule::HoldOff)),
                 Command::Inject(Fault::WallClockJump(-60_000)),
                 Command::Transfer { shard: 4, to: 1 },
             ]

@@ -4,7 +4,7 @@
 //!
 //! - Whoever **accepts** a message of a leader promises, from that moment, for [`Timing::promise`], to vote for nobody
 //!   else and not to stand itself.
-//! - Whoever **restarts** has forgotten its promises and therefore refuses everyone for [`Timing::hold_down_after`] the
+//! - Whoever **restarts** has forgotten its promises and therefore refuses everyone for [`Timing::hold_off_after`] the
 //!   longest of them, unless none can be outstanding ([`Outstanding`]).
 //! - A **newer** promise stands: a message of an older term, which came late, neither replaces nor prolongs it.
 //! - A leader that **transfers** its leadership gives up its lease for the whole term before it tells anyone. So the
@@ -56,7 +56,7 @@ impl Outstanding {
 pub enum Refusal<N> {
     /// This node restarted a moment ago and does not remember whom it promised what.
     #[error("no vote so soon after a restart")]
-    HoldDown {
+    HoldOff {
         /// From when on votes are possible, on this node's clock.
         until: Moment,
     },
@@ -79,8 +79,8 @@ pub enum Refusal<N> {
 pub struct Grantor<N> {
     /// The group's lengths.
     timing: Timing,
-    /// Everyone is refused until here; [`Moment::NEVER`] without a hold-down.
-    hold_down_until: Moment,
+    /// Everyone is refused until here; [`Moment::NEVER`] without a hold-off.
+    hold_off_until: Moment,
     /// The promise that stands or stood last.
     promise: Option<Promise<N>>,
     /// The newest term whose leader has given its lease away.
@@ -102,11 +102,11 @@ impl<N: Ord + Clone> Grantor<N> {
     /// The grantor of a node that starts at `now` and has never promised for longer than `longest_promise` before, nor
     /// than it does from now on.
     pub fn start(timing: Timing, now: Moment, outstanding: Outstanding, longest_promise: Duration) -> Grantor<N> {
-        let hold_down_until = match outstanding {
-            Outstanding::Possible => now.plus(timing.hold_down_after(longest_promise)),
+        let hold_off_until = match outstanding {
+            Outstanding::Possible => now.plus(timing.hold_off_after(longest_promise)),
             Outstanding::Impossible => Moment::NEVER,
         };
-        Grantor { timing, hold_down_until, promise: None, released_term: None }
+        Grantor { timing, hold_off_until, promise: None, released_term: None }
     }
 
     /// This node accepted, at `now`, a message of `leader` of `term` (append, heartbeat, part of a snapshot). Call
@@ -133,9 +133,9 @@ impl<N: Ord + Clone> Grantor<N> {
     }
 
     /// The leader of `term` said that it hands its leadership over. Its lease was revoked before it said so and does
-    /// not come back in that term, and no earlier leader can believe any more (or it would not have been elected).
+    /// not come back in that term, and no earlier leader's lease can be valid any more (or it would not have been elected).
     ///
-    /// Lifts the promise made to that term or an earlier one; not a newer one, and not the hold-down.
+    /// Lifts the promise made to that term or an earlier one; not a newer one, and not the hold-off.
     pub fn transferred(&mut self, term: u64) {
         self.released_term = self.released_term.max(Some(term));
         if self.promise.as_ref().is_some_and(|promise| promise.term <= term) {
@@ -152,8 +152,8 @@ impl<N: Ord + Clone> Grantor<N> {
     ///
     /// [`Refusal`], with the moment from which asking again may help.
     pub fn may_grant(&self, now: Moment, candidate: &N) -> Result<(), Refusal<N>> {
-        if now < self.hold_down_until {
-            return Err(Refusal::HoldDown { until: self.hold_down_until });
+        if now < self.hold_off_until {
+            return Err(Refusal::HoldOff { until: self.hold_off_until });
         }
         match &self.promise {
             Some(promise) if now < promise.until && promise.to != *candidate => {
@@ -202,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn a_restarted_voter_refuses_everyone_for_the_hold_down() {
+    fn a_restarted_voter_refuses_everyone_for_the_hold_off() {
         let mut grantor: Grantor<u8> = Grantor::start(timing(), ms(5_000), Outstanding::Possible, Duration::ZERO);
         for candidate in [1, 2, 3] {
-            assert_eq!(grantor.may_grant(ms(6_109), &candidate), Err(Refusal::HoldDown { until: ms(6_110) }));
+            assert_eq!(grantor.may_grant(ms(6_109), &candidate), Err(Refusal::HoldOff { until: ms(6_110) }));
         }
         grantor.accepted(ms(5_001), &3, 9);
         grantor.transferred(9);
-        assert!(grantor.may_grant(ms(6_109), &2).is_err(), "a transfer does not end the hold-down");
+        assert!(grantor.may_grant(ms(6_109), &2).is_err(), "a transfer does not end the hold-off");
         assert_eq!(grantor.may_grant(ms(6_110), &2), Ok(()));
     }
 
@@ -217,7 +217,7 @@ mod tests {
     fn a_voter_that_restarts_with_a_shorter_lease_holds_down_for_the_promises_of_the_longer_one() {
         let long = Duration::from_secs(5);
         let grantor: Grantor<u8> = Grantor::start(timing(), ms(0), Outstanding::Possible, long);
-        assert_eq!(grantor.may_grant(ms(5_549), &2), Err(Refusal::HoldDown { until: ms(5_550) }));
+        assert_eq!(grantor.may_grant(ms(5_549), &2), Err(Refusal::HoldOff { until: ms(5_550) }));
         assert_eq!(grantor.may_grant(ms(5_550), &2), Ok(()));
     }
 
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_sole_voter_that_followed_nobody_starts_without_hold_down() {
+    fn only_a_sole_voter_that_followed_nobody_starts_without_hold_off() {
         let alone = Voters::of([1]);
         let three = Voters::of([1, 2, 3]);
         let check = |configs: &[&Voters<u8>], vote: Option<u8>, expected| {

@@ -1,8 +1,8 @@
-//! The leader's side: for how long it may believe that it is alone.
+//! The leader's side: for how long it may count on being alone.
 //!
 //! ```text
 //!                    vote_saved(own, committed, higher term)        own_term_applied
-//!        ┌─ idle ───────────────────────────────────────▶ elected ──────────────────▶ reigning
+//!        ┌─ idle ───────────────────────────────────────▶ elected ──────────────────▶ leading
 //!        │   ▲                                               │                            │ acked: deadline moves on
 //!        │   └───────────────────────────────────────────────┴────────────────────────────┤
 //!        │        vote_saved(anything else), transfer_started: that term never comes back │
@@ -10,7 +10,7 @@
 //!                                      shut_down: final
 //! ```
 //!
-//! Only *reigning* has a deadline. It is recomputed from what the peers have promised and the possibly active
+//! Only *leading* has a deadline. It is recomputed from what the peers have promised and the possibly active
 //! configurations, never adjusted; so it cannot drift away from them.
 
 use std::collections::BTreeMap;
@@ -42,14 +42,14 @@ pub struct Holder<N> {
     /// The group's lengths.
     timing: Timing,
     /// The term that this node leads, if any.
-    reign: Option<Reign>,
+    leadership: Option<Leadership>,
     /// No term up to this one can become ours (again): led and given up, or won by another.
     spent_term: Option<u64>,
     /// Every configuration that may be active, by the log index of its entry: the last applied one and all newer.
     configs: BTreeMap<u64, Voters<N>>,
-    /// Per peer, until when what it acknowledged in this reign may be counted on.
+    /// Per peer, until when what it acknowledged in this leadership may be counted on.
     reliable_until: BTreeMap<N, Moment>,
-    /// Per peer, when it was last heard in this reign, whatever it said; on the clock of whoever tells.
+    /// Per peer, when it was last heard in this leadership, whatever it said; on the clock of whoever tells.
     heard: BTreeMap<N, Moment>,
     /// Counts beginnings and ends; see [`Holder::generation`].
     generation: u64,
@@ -59,7 +59,7 @@ pub struct Holder<N> {
 
 /// A term of which this node is the leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Reign {
+struct Leadership {
     /// Elected in this term.
     term: u64,
     /// Whether an entry of this term is applied here, and with it everything that was committed before the term.
@@ -75,7 +75,7 @@ impl<N: Ord + Clone> Holder<N> {
         Holder {
             me,
             timing,
-            reign: None,
+            leadership: None,
             spent_term: None,
             configs: configs.into_iter().collect(),
             reliable_until: BTreeMap::new(),
@@ -87,18 +87,18 @@ impl<N: Ord + Clone> Holder<N> {
 
     /// A vote is about to be made durable: call **before** it is written, and before any answer that rests on it.
     ///
-    /// Our own committed vote starts a reign (or confirms the present one). Every other vote ends it: that another
+    /// Our own committed vote starts a leadership (or confirms the present one). Every other vote ends it: that another
     /// node is voted for, or that this node stands anew, both pass here before anyone can learn of them.
     pub fn vote_saved(&mut self, vote: Vote<N>) {
         let is_own = vote.node == self.me;
         if is_own && vote.committed {
-            if self.reign.is_none_or(|reign| reign.term != vote.term) {
-                self.end_reign();
-                self.begin_reign(vote.term);
+            if self.leadership.is_none_or(|leadership| leadership.term != vote.term) {
+                self.end_leading();
+                self.begin_leading(vote.term);
             }
             return;
         }
-        self.end_reign();
+        self.end_leading();
         // As a candidate we may still win `vote.term` itself; a term of somebody else is lost to us.
         let lost = if is_own { vote.term.checked_sub(1) } else { Some(vote.term) };
         self.spent_term = self.spent_term.max(lost);
@@ -109,10 +109,10 @@ impl<N: Ord + Clone> Holder<N> {
     /// Without this gate a new leader could answer from a state that lacks writes which its predecessor
     /// acknowledged and which it has in its log, not yet applied.
     pub fn own_term_applied(&mut self, term: u64) {
-        if let Some(reign) = &mut self.reign
-            && reign.term == term
+        if let Some(leadership) = &mut self.leadership
+            && leadership.term == term
         {
-            reign.own_term_applied = true;
+            leadership.own_term_applied = true;
         }
     }
 
@@ -124,15 +124,15 @@ impl<N: Ord + Clone> Holder<N> {
     /// leader of `term`, whether or not the entries fitted its log. Acknowledgements may come late and out of order;
     /// those of another term are ignored.
     pub fn acked(&mut self, term: u64, peer: &N, sent_at: Moment, promised: Duration) {
-        if self.reign.is_none_or(|reign| reign.term != term) {
+        if self.leadership.is_none_or(|leadership| leadership.term != term) {
             return;
         }
         assert!(sent_at != Moment::FOREVER, "a message was sent at some real moment");
-        let belief = self.timing.belief_in(promised);
-        if belief.is_zero() {
+        let validity = self.timing.validity_in(promised);
+        if validity.is_zero() {
             return;
         }
-        let until = sent_at.plus(belief);
+        let until = sent_at.plus(validity);
         match self.reliable_until.get_mut(peer) {
             Some(latest) => *latest = (*latest).max(until),
             None => {
@@ -144,7 +144,7 @@ impl<N: Ord + Clone> Holder<N> {
     /// `peer` answered something in our `term`, at `now`; what, and whether it promised anything, does not matter. No lease
     /// comes of it, only [`heard_by_quorum`](Holder::heard_by_quorum).
     pub fn heard(&mut self, term: u64, peer: &N, now: Moment) {
-        if self.reign.is_none_or(|reign| reign.term != term) {
+        if self.leadership.is_none_or(|leadership| leadership.term != term) {
             return;
         }
         let latest = self.heard.entry(peer.clone()).or_insert(now);
@@ -187,44 +187,44 @@ impl<N: Ord + Clone> Holder<N> {
     /// Leadership of the present term is about to be handed over: call **before** anyone is told. There is no lease
     /// in this term any more, whether or not the transfer succeeds.
     pub fn transfer_started(&mut self) {
-        self.end_reign();
+        self.end_leading();
     }
 
     /// The node stops. Nothing gives this holder a deadline again.
     pub fn shut_down(&mut self) {
-        self.end_reign();
+        self.end_leading();
         self.is_shut_down = true;
         self.generation += 1;
     }
 
     /// Until when this node may answer reads without asking anyone: strictly before this moment of its own clock.
     ///
-    /// [`Moment::NEVER`] without a reign, before the own-term gate, or without a quorum. [`Moment::FOREVER`] when
+    /// [`Moment::NEVER`] without a leadership, before the own-term gate, or without a quorum. [`Moment::FOREVER`] when
     /// every possibly active configuration is this node alone; that falls out of the same computation, because a
     /// leader counts itself as acknowledging always (it can help elect another only through
-    /// [`vote_saved`](Holder::vote_saved), which ends the reign first).
+    /// [`vote_saved`](Holder::vote_saved), which ends the leadership first).
     pub fn deadline(&self) -> Moment {
         match self.quorum_of(&self.reliable_until) {
-            Some(until) if self.may_believe() => until,
+            Some(until) if self.may_hold() => until,
             _ => Moment::NEVER,
         }
     }
 
-    /// Grows with the beginning and the end of every reign, with every configuration appended and with the shutdown, so
+    /// Grows with the beginning and the end of every leadership, with every configuration appended and with the shutdown, so
     /// that a renewal prepared before such an event (by a quorum of other voters, say) can be told from one prepared
     /// after it. Votes saved by a node that does not lead change nothing.
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Whether this node reigns and its own-term gate is open, so that a quorum's answer would give it a lease.
-    pub fn may_believe(&self) -> bool {
-        self.reign.is_some_and(|reign| reign.own_term_applied) && !self.is_shut_down
+    /// Whether this node leads and its own-term gate is open, so that a quorum's answer would give it a lease.
+    pub fn may_hold(&self) -> bool {
+        self.leadership.is_some_and(|leadership| leadership.own_term_applied) && !self.is_shut_down
     }
 
     /// The term that this node leads and has not given up, if any.
     pub fn term(&self) -> Option<u64> {
-        self.reign.map(|reign| reign.term)
+        self.leadership.map(|leadership| leadership.term)
     }
 
     /// The latest moment that a quorum of every possibly active configuration has reached, each peer its own; this node
@@ -239,17 +239,17 @@ impl<N: Ord + Clone> Holder<N> {
         earliest
     }
 
-    fn begin_reign(&mut self, term: u64) {
+    fn begin_leading(&mut self, term: u64) {
         if self.is_shut_down || self.spent_term.is_some_and(|spent| term <= spent) {
             return;
         }
-        self.reign = Some(Reign { term, own_term_applied: false });
+        self.leadership = Some(Leadership { term, own_term_applied: false });
         self.generation += 1;
     }
 
-    fn end_reign(&mut self) {
-        let Some(reign) = self.reign.take() else { return };
-        self.spent_term = self.spent_term.max(Some(reign.term));
+    fn end_leading(&mut self) {
+        let Some(leadership) = self.leadership.take() else { return };
+        self.spent_term = self.spent_term.max(Some(leadership.term));
         self.reliable_until.clear();
         self.heard.clear();
         self.generation += 1;
@@ -260,7 +260,7 @@ impl<N: Ord + Clone> Holder<N> {
 mod tests {
     use super::*;
 
-    const BELIEF: u64 = 790_000_000;
+    const VALIDITY: u64 = 790_000_000;
     const LEASE: Duration = Duration::from_secs(1);
 
     fn timing() -> Timing {
@@ -275,7 +275,7 @@ mod tests {
         Vote { term, node: 1, committed: true }
     }
 
-    fn reigning(voters: Voters<u8>) -> Holder<u8> {
+    fn leading(voters: Voters<u8>) -> Holder<u8> {
         let mut holder = Holder::new(1, timing(), [(0, voters)]);
         holder.vote_saved(own(4));
         holder.own_term_applied(4);
@@ -284,18 +284,18 @@ mod tests {
 
     #[test]
     fn the_deadline_counts_from_the_send_time_of_a_quorum() {
-        let mut holder = reigning(Voters::of([1, 2, 3]));
+        let mut holder = leading(Voters::of([1, 2, 3]));
         assert_eq!(holder.deadline(), Moment::NEVER);
         holder.acked(4, &2, at(100), LEASE);
-        assert_eq!(holder.deadline(), at(100 + BELIEF));
+        assert_eq!(holder.deadline(), at(100 + VALIDITY));
         holder.acked(4, &3, at(300), LEASE);
-        assert_eq!(holder.deadline(), at(300 + BELIEF));
+        assert_eq!(holder.deadline(), at(300 + VALIDITY));
         holder.acked(4, &3, at(200), LEASE);
-        assert_eq!(holder.deadline(), at(300 + BELIEF), "a late acknowledgement takes nothing away");
+        assert_eq!(holder.deadline(), at(300 + VALIDITY), "a late acknowledgement takes nothing away");
     }
 
     #[test]
-    fn a_sole_voter_believes_forever_but_only_after_its_own_entry_is_applied() {
+    fn a_sole_voter_has_its_lease_forever_but_only_after_its_own_entry_is_applied() {
         let mut holder = Holder::new(1, timing(), [(0, Voters::of([1]))]);
         assert_eq!(holder.deadline(), Moment::NEVER);
         holder.vote_saved(own(1));
@@ -305,28 +305,28 @@ mod tests {
         holder.config_appended(9, Voters::of([1, 2]));
         assert_eq!(holder.deadline(), Moment::NEVER, "a second voter counts from the append");
         holder.acked(1, &2, at(50), LEASE);
-        assert_eq!(holder.deadline(), at(50 + BELIEF));
+        assert_eq!(holder.deadline(), at(50 + VALIDITY));
     }
 
     #[test]
     fn every_possibly_active_configuration_needs_a_quorum() {
-        let mut holder = reigning(Voters::of([1, 2, 3]));
+        let mut holder = leading(Voters::of([1, 2, 3]));
         holder.acked(4, &2, at(700), LEASE);
         holder.config_appended(5, Voters::joint([vec![1, 2, 3], vec![1, 4, 5]]));
         assert_eq!(holder.deadline(), Moment::NEVER);
         holder.acked(4, &4, at(600), LEASE);
-        assert_eq!(holder.deadline(), at(600 + BELIEF));
+        assert_eq!(holder.deadline(), at(600 + VALIDITY));
         holder.config_applied(5);
         holder.config_appended(6, Voters::of([1, 4, 5]));
-        assert_eq!(holder.deadline(), at(600 + BELIEF));
+        assert_eq!(holder.deadline(), at(600 + VALIDITY));
         holder.config_applied(6);
         holder.acked(4, &5, at(800), LEASE);
-        assert_eq!(holder.deadline(), at(800 + BELIEF), "the old set does not matter any more");
+        assert_eq!(holder.deadline(), at(800 + VALIDITY), "the old set does not matter any more");
     }
 
     #[test]
     fn a_quorum_is_heard_without_any_promise_and_gives_no_lease() {
-        let mut holder = reigning(Voters::of([1, 2, 3]));
+        let mut holder = leading(Voters::of([1, 2, 3]));
         assert_eq!(holder.heard_by_quorum(), None);
         holder.heard(4, &2, at(700));
         holder.heard(3, &3, at(900));
@@ -339,39 +339,39 @@ mod tests {
         holder.transfer_started();
         holder.vote_saved(own(6));
         assert_eq!(holder.heard_by_quorum(), None, "what was heard does not outlive the term");
-        assert_eq!(reigning(Voters::of([1])).heard_by_quorum(), Some(Moment::FOREVER));
+        assert_eq!(leading(Voters::of([1])).heard_by_quorum(), Some(Moment::FOREVER));
     }
 
     #[test]
     fn a_truncated_configuration_never_was_and_a_snapshot_replaces_all_older() {
-        let mut holder = reigning(Voters::of([1, 2, 3]));
+        let mut holder = leading(Voters::of([1, 2, 3]));
         holder.acked(4, &2, at(700), LEASE);
         holder.config_appended(5, Voters::of([1, 9]));
         assert_eq!(holder.deadline(), Moment::NEVER);
         holder.configs_truncated(5);
-        assert_eq!(holder.deadline(), at(700 + BELIEF));
+        assert_eq!(holder.deadline(), at(700 + VALIDITY));
         holder.config_installed(8, Voters::of([1]));
         assert_eq!(holder.deadline(), Moment::FOREVER);
     }
 
     #[test]
     fn a_peer_is_counted_on_for_no_longer_than_it_promised() {
-        let mut holder = reigning(Voters::of([1, 2, 3]));
+        let mut holder = leading(Voters::of([1, 2, 3]));
         holder.acked(4, &2, at(100), LEASE / 2);
         assert_eq!(holder.deadline(), at(100 + 390_000_000));
         holder.acked(4, &2, at(200), Duration::ZERO);
         assert_eq!(holder.deadline(), at(100 + 390_000_000), "what promises nothing takes nothing away");
         holder.acked(4, &3, at(150), 5 * LEASE);
-        assert_eq!(holder.deadline(), at(150 + BELIEF), "nor for longer than the own lease");
+        assert_eq!(holder.deadline(), at(150 + VALIDITY), "nor for longer than the own lease");
     }
 
     #[test]
     fn a_leader_that_does_not_vote_needs_a_majority_of_the_others() {
-        let mut holder = reigning(Voters::of([2, 3, 4]));
+        let mut holder = leading(Voters::of([2, 3, 4]));
         holder.acked(4, &2, at(10), LEASE);
         assert_eq!(holder.deadline(), Moment::NEVER);
         holder.acked(4, &3, at(20), LEASE);
-        assert_eq!(holder.deadline(), at(10 + BELIEF));
+        assert_eq!(holder.deadline(), at(10 + VALIDITY));
     }
 
     #[test]
@@ -382,9 +382,9 @@ mod tests {
         assert_eq!(holder.deadline(), Moment::NEVER);
     }
 
-    /// The table of all events after which a reigning sole voter has no lease, and whether the term can come back.
+    /// The table of all events after which a leading sole voter has no lease, and whether the term can come back.
     #[test]
-    fn what_ends_a_reign() {
+    fn what_ends_a_leadership() {
         type Ending = fn(&mut Holder<u8>);
         let endings: [(&str, Ending); 5] = [
             ("votes for another", |h| h.vote_saved(Vote { term: 5, node: 2, committed: false })),
@@ -394,7 +394,7 @@ mod tests {
             ("shuts down", |h| h.shut_down()),
         ];
         for (name, ending) in endings {
-            let mut holder = reigning(Voters::of([1]));
+            let mut holder = leading(Voters::of([1]));
             let generation = holder.generation();
             ending(&mut holder);
             assert_eq!(holder.deadline(), Moment::NEVER, "{name}");
@@ -410,8 +410,8 @@ mod tests {
     }
 
     #[test]
-    fn a_candidate_that_wins_reigns_in_the_term_it_stood_for() {
-        let mut holder = reigning(Voters::of([1]));
+    fn a_candidate_that_wins_leads_in_the_term_it_stood_for() {
+        let mut holder = leading(Voters::of([1]));
         holder.vote_saved(Vote { term: 5, node: 1, committed: false });
         holder.vote_saved(own(5));
         holder.own_term_applied(5);
@@ -429,9 +429,9 @@ mod tests {
         holder.own_term_applied(4);
         holder.acked(3, &2, at(500), LEASE);
         holder.acked(5, &3, at(500), LEASE);
-        assert_eq!(holder.deadline(), at(10 + BELIEF));
+        assert_eq!(holder.deadline(), at(10 + VALIDITY));
         holder.vote_saved(own(4));
-        assert_eq!(holder.deadline(), at(10 + BELIEF), "saving the same vote again changes nothing");
+        assert_eq!(holder.deadline(), at(10 + VALIDITY), "saving the same vote again changes nothing");
         holder.vote_saved(own(7));
         assert_eq!(holder.deadline(), Moment::NEVER, "acknowledgements do not outlive their term");
     }

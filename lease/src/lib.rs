@@ -1,4 +1,4 @@
-//! Leader leases for quorum systems: who may believe to be the leader, and who must not elect another.
+//! Leader leases for quorum systems: who may count on being the leader, and who must not elect another.
 //!
 //! # Problem
 //!
@@ -14,7 +14,7 @@
 //! promises from a quorum knows for that long that it is alone.
 //!
 //! ```text
-//!   leader    s ──────────────── believes ───────────────┤            deadline = s + belief
+//!   leader    s ──────────── counts on its lease ────────┤            deadline = s + validity
 //!              \ append     / ack                         :
 //!   follower    ●──────────── promises ───────────────────:──────┤    until = arrival + promise
 //!                                                         : safety gap: drift, margin, transit
@@ -22,7 +22,7 @@
 //!
 //! - The [`Holder`] is the leader's side. It counts from when an acknowledged message was **sent** (its own clock,
 //!   before the message can have reached anyone), takes the quorum over every voter configuration that may be
-//!   active, and believes for a little less than the promise lasts ([`Timing`]).
+//!   active, and counts on it for a little less than the promise lasts ([`Timing`]).
 //! - The [`Grantor`] is the follower's side. It counts from when the message was **accepted**, before the
 //!   acknowledgement can have reached anyone, and after a restart, having forgotten what it promised, refuses
 //!   everyone for longer than any forgotten promise could still matter.
@@ -52,20 +52,20 @@
 //! leader.update(|holder| holder.acked(4, &2, at(5_000), promised)); // ... and its acknowledgement comes back
 //!
 //! assert!(leader.lease().check(|| at(5_700)));                 // readers: no lock, no allocation
-//! assert!(!leader.lease().check(|| at(5_790)));                // belief: 0.8 x 1000 - 10 = 790 ms
+//! assert!(!leader.lease().check(|| at(5_790)));                // validity: 0.8 x 1000 - 10 = 790 ms
 //! assert!(follower.may_grant(at(6_000), &3).is_err());         // promise: 1000 ms
 //! assert!(follower.may_grant(at(6_002), &3).is_ok());
 //! ```
 //!
 //! # The argument
 //!
-//! Suppose the lease of leader *x* in term *T* is believed at an instant *t*. For each possibly active configuration
-//! a quorum of its voters accepted a message which *x* had sent at some *s*, with *t < s + belief* on *x*'s clock.
+//! Suppose the lease of leader *x* in term *T* is valid at an instant *t*. For each possibly active configuration
+//! a quorum of its voters accepted a message which *x* had sent at some *s*, with *t < s + validity* on *x*'s clock.
 //! Each of them promised, from some instant at or after *s*, for some `promise` on its own clock, neither to vote for
 //! another node nor to stand itself, and said so in its acknowledgement. Whatever the rates of the clocks within the stated
-//! bound, `belief` is over before `promise` is. A promise ends early in only three ways:
+//! bound, `validity` is over before `promise` is. A promise ends early in only three ways:
 //!
-//! 1. the grantor restarts and forgets it: then it refuses everyone for the hold-down, which outlasts the belief in
+//! 1. the grantor restarts and forgets it: then it refuses everyone for the hold-off, which outlasts the validity in
 //!    the longest promise that it ever made;
 //! 2. *x* transfers its leadership: then *x* revoked its lease for the whole of term *T* before it said so;
 //! 3. *x* itself votes for another or stands again: then *x* revoked before that vote could leave the node.
@@ -113,7 +113,7 @@ pub use moment::Moment;
 pub use quorum::Voters;
 pub use shared::SharedHolder;
 pub use timing::{
-    BELIEF_PERMILLE, ELECTION_TIMEOUT_MIN, HOLD_DOWN_PERMILLE, MARGIN, RATE_ERROR_PERMILLE, SLEW_MAX_PERMILLE, Timing,
+    VALIDITY_PERMILLE, ELECTION_TIMEOUT_MIN, HOLD_OFF_PERMILLE, MARGIN, RATE_ERROR_PERMILLE, SLEW_MAX_PERMILLE, Timing,
     TimingError,
 };
 pub use word::{Generation, Word};

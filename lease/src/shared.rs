@@ -63,15 +63,15 @@ impl<N: Ord + Clone> SharedHolder<N> {
 
     /// To be called before a quorum round that is to renew the lease as a whole, where acknowledgements are not fed
     /// to the holder one by one: the generation to hand to [`AtomicLease::renew`] with the start of the round plus
-    /// [`Timing::belief`](crate::Timing::belief). `None` when this node does not reign, or has given its lease away for
+    /// [`Timing::validity`](crate::Timing::validity). `None` when this node does not lead, or has given its lease away for
     /// the rest of the term: then no answer of any quorum may renew. (The model under `tests/model` found that
     /// capturing the generation alone does not do: a round may begin *after* the revocation.)
     pub fn capture(&self) -> Option<Generation> {
         let tracker = self.lock();
-        tracker.holder.may_believe().then_some(tracker.lease_generation)
+        tracker.holder.may_hold().then_some(tracker.lease_generation)
     }
 
-    /// What readers check. Revoking it directly is safe and lasts until the next reign begins or a configuration is
+    /// What readers check. Revoking it directly is safe and lasts until the next leadership begins or a configuration is
     /// appended; [`update`](SharedHolder::update) is the way to tell of an event.
     pub fn lease(&self) -> &AtomicLease {
         &self.lease
@@ -168,9 +168,9 @@ mod tests {
     }
 
     #[test]
-    fn no_round_begins_without_a_reign_and_none_outlives_it() {
+    fn no_round_begins_without_a_leadership_and_none_outlives_it() {
         let shared = leader_of(Voters::of([1, 2, 3]));
-        let captured = shared.capture().expect("node 1 reigns");
+        let captured = shared.capture().expect("node 1 leads");
         assert!(shared.lease().renew(captured, at(700)));
         assert!(shared.lease().check(|| at(600)));
         shared.update(|holder| holder.config_appended(3, Voters::of([1, 2, 3, 4, 5])));

@@ -4,39 +4,39 @@
 //!
 //! ```text
 //!   promise    1.0  x lease             what a grantor keeps to after accepting a message
-//!   belief     0.8  x promise - 10 ms   what the holder counts on after sending the message so promised
-//!   hold-down  1.11 x longest promise   what a restarted grantor waits before its first vote
+//!   validity   0.8  x promise - 10 ms   what the holder counts on after sending the message so promised
+//!   hold-off   1.11 x longest promise   what a restarted grantor waits before its first vote
 //! ```
 //!
 //! **Drift.** A clock that runs at rate *r* measures a span *d* in *d / r* of true time. With every rate between
-//! 1 − ε and 1 + ε, the belief lasts at most `0.8 lease / (1 − ε)` and the promise at least `lease / (1 + ε)` of true
-//! time, so the belief ends first if `0.8 (1 + ε) ≤ 1 − ε`. That holds up to ε = 11.1 %; we state 11 %. Linux lets
+//! 1 − ε and 1 + ε, the validity lasts at most `0.8 lease / (1 − ε)` and the promise at least `lease / (1 + ε)` of true
+//! time, so the validity ends first if `0.8 (1 + ε) ≤ 1 − ε`. That holds up to ε = 11.1 %; we state 11 %. Linux lets
 //! whoever sets the clock slew it by up to ±10 % (`adjtimex` with ADJ_TICK) and 0.05 % more (ADJ_FREQUENCY), every clock
 //! that counts suspend included; chrony slews by up to 8.3 % unless told otherwise (`maxslewrate`). What is left is for
 //! the crystal and for virtual machines with a badly calibrated counter.
 //!
 //! **Agreement.** The lengths need not be equal on all nodes. A grantor says with each acknowledgement for how long it
-//! promises, and the holder counts on 0.8 of *that*, at most of its own lease ([`Timing::belief_in`]). A grantor that
+//! promises, and the holder counts on 0.8 of *that*, at most of its own lease ([`Timing::validity_in`]). A grantor that
 //! restarts with a shorter lease holds back for as long as the longest promise that it may have made
-//! ([`Timing::hold_down_after`]).
+//! ([`Timing::hold_off_after`]).
 //!
-//! **Margin.** 10 ms off the belief for what is no rate: the rounding of the published word
+//! **Margin.** 10 ms off the validity for what is no rate: the rounding of the published word
 //! ([`Word`](crate::Word), at most 1.05 ms, and to the safe side by itself), readings taken on different cores, and
 //! a clock source switched by the kernel.
 //!
-//! **Hold-down.** A restarted grantor may have accepted a message just before it went down. The holder's belief, at
-//! most `0.8 lease / (1 − ε)` long, must be over before the grantor's hold-down, at least `1.11 lease / (1 + ε)`.
+//! **Hold-off.** A restarted grantor may have accepted a message just before it went down. The holder's validity, at
+//! most `0.8 lease / (1 − ε)` long, must be over before the grantor's hold-off, at least `1.11 lease / (1 + ε)`.
 
 use std::time::Duration;
 
 /// By how much, in thousandths, the rate of a node's clock may differ from true time.
 pub const RATE_ERROR_PERMILLE: u64 = 110;
 
-/// The holder's belief in thousandths of the promise, before [`MARGIN`] is taken off.
-pub const BELIEF_PERMILLE: u64 = 800;
+/// The holder's validity in thousandths of the promise, before [`MARGIN`] is taken off.
+pub const VALIDITY_PERMILLE: u64 = 800;
 
-/// The hold-down of a restarted grantor in thousandths of the lease.
-pub const HOLD_DOWN_PERMILLE: u64 = 1_110;
+/// The hold-off of a restarted grantor in thousandths of the lease.
+pub const HOLD_OFF_PERMILLE: u64 = 1_110;
 
 /// What the holder gives away for errors that do not grow with the length of the lease.
 pub const MARGIN: Duration = Duration::from_millis(10);
@@ -52,20 +52,20 @@ const FULL: u64 = 1_000;
 const _: () = assert!(RATE_ERROR_PERMILLE > SLEW_MAX_PERMILLE, "a clock that is being set would be beyond the bound");
 
 const _: () = assert!(
-    BELIEF_PERMILLE * (FULL + RATE_ERROR_PERMILLE) <= FULL * (FULL - RATE_ERROR_PERMILLE),
-    "a slow holder would believe longer than a fast grantor promises"
+    VALIDITY_PERMILLE * (FULL + RATE_ERROR_PERMILLE) <= FULL * (FULL - RATE_ERROR_PERMILLE),
+    "a slow holder would count on its lease for longer than a fast grantor promises"
 );
 const _: () = assert!(
-    BELIEF_PERMILLE * (FULL + RATE_ERROR_PERMILLE) <= HOLD_DOWN_PERMILLE * (FULL - RATE_ERROR_PERMILLE),
-    "a slow holder would believe longer than a fast restarted grantor holds back"
+    VALIDITY_PERMILLE * (FULL + RATE_ERROR_PERMILLE) <= HOLD_OFF_PERMILLE * (FULL - RATE_ERROR_PERMILLE),
+    "a slow holder would count on its lease for longer than a fast restarted grantor holds back"
 );
 const _: () = assert!(
-    HOLD_DOWN_PERMILLE * FULL >= FULL * (FULL + RATE_ERROR_PERMILLE),
+    HOLD_OFF_PERMILLE * FULL >= FULL * (FULL + RATE_ERROR_PERMILLE),
     "a fast restarted grantor would hold back for less than one true lease"
 );
 const _: () = assert!(
-    ELECTION_TIMEOUT_MIN.as_nanos() as u64 / FULL * BELIEF_PERMILLE > 2 * MARGIN.as_nanos() as u64,
-    "at the shortest election timeout the margin must leave most of the belief"
+    ELECTION_TIMEOUT_MIN.as_nanos() as u64 / FULL * VALIDITY_PERMILLE > 2 * MARGIN.as_nanos() as u64,
+    "at the shortest election timeout the margin must leave most of the validity"
 );
 
 /// The lengths that the holder and the grantor of one node use. Other nodes may use others: see the module comment.
@@ -73,10 +73,10 @@ const _: () = assert!(
 pub struct Timing {
     /// How long a grantor keeps its promise, on its own clock.
     promise: Duration,
-    /// How long a holder believes in it, on its own: shorter, by the drift of clocks.
-    belief: Duration,
+    /// How long a holder counts on it, on its own: shorter, by the drift of clocks.
+    validity: Duration,
     /// How long a grantor that restarts keeps what it may have promised.
-    hold_down: Duration,
+    hold_off: Duration,
 }
 
 /// An election timeout from which no sensible lease follows.
@@ -106,11 +106,11 @@ impl Timing {
         }
         let timing = Timing {
             promise: election_timeout,
-            belief: fraction(election_timeout, BELIEF_PERMILLE) - MARGIN,
-            hold_down: fraction(election_timeout, HOLD_DOWN_PERMILLE),
+            validity: fraction(election_timeout, VALIDITY_PERMILLE) - MARGIN,
+            hold_off: fraction(election_timeout, HOLD_OFF_PERMILLE),
         };
-        assert!(timing.belief < timing.promise, "the belief must end before the promise");
-        assert!(timing.promise < timing.hold_down, "a forgotten promise must end within the hold-down");
+        assert!(timing.validity < timing.promise, "the validity must end before the promise");
+        assert!(timing.promise < timing.hold_off, "a forgotten promise must end within the hold-off");
         Ok(timing)
     }
 
@@ -119,25 +119,25 @@ impl Timing {
         self.promise
     }
 
-    /// For how long a holder believes after it sent a message that a quorum accepted.
-    pub fn belief(&self) -> Duration {
-        self.belief
+    /// For how long a lease is valid after its holder sent a message that a quorum accepted.
+    pub fn validity(&self) -> Duration {
+        self.validity
     }
 
     /// For how long a restarted grantor refuses everyone that never promised for longer than [`promise`](Timing::promise).
-    pub fn hold_down(&self) -> Duration {
-        self.hold_down
+    pub fn hold_off(&self) -> Duration {
+        self.hold_off
     }
 
-    /// For how long a holder believes after it sent a message for which its peers promised so much: never longer than
-    /// [`belief`](Timing::belief), and not at all where the margin eats it up.
-    pub fn belief_in(&self, promised: Duration) -> Duration {
-        fraction(promised.min(self.promise), BELIEF_PERMILLE).saturating_sub(MARGIN)
+    /// For how long a lease is valid after its holder sent a message for which its peers promised so much: never longer than
+    /// [`validity`](Timing::validity), and not at all where the margin eats it up.
+    pub fn validity_in(&self, promised: Duration) -> Duration {
+        fraction(promised.min(self.promise), VALIDITY_PERMILLE).saturating_sub(MARGIN)
     }
 
     /// For how long a restarted grantor refuses everyone whose longest promise before was this one.
-    pub fn hold_down_after(&self, longest_promise: Duration) -> Duration {
-        fraction(longest_promise.max(self.promise), HOLD_DOWN_PERMILLE)
+    pub fn hold_off_after(&self, longest_promise: Duration) -> Duration {
+        fraction(longest_promise.max(self.promise), HOLD_OFF_PERMILLE)
     }
 }
 
@@ -154,18 +154,18 @@ mod tests {
     fn one_second_gives_the_documented_lengths() {
         let timing = Timing::for_election_timeout(Duration::from_secs(1)).unwrap();
         assert_eq!(timing.promise(), Duration::from_millis(1_000));
-        assert_eq!(timing.belief(), Duration::from_millis(790));
-        assert_eq!(timing.hold_down(), Duration::from_millis(1_110));
+        assert_eq!(timing.validity(), Duration::from_millis(790));
+        assert_eq!(timing.hold_off(), Duration::from_millis(1_110));
     }
 
     #[test]
-    fn what_was_promised_bounds_the_belief_and_the_hold_down() {
+    fn what_was_promised_bounds_the_validity_and_the_hold_off() {
         let timing = Timing::for_election_timeout(Duration::from_secs(1)).unwrap();
-        assert_eq!(timing.belief_in(Duration::from_millis(500)), Duration::from_millis(390));
-        assert_eq!(timing.belief_in(Duration::from_secs(5)), timing.belief(), "nobody is believed in for longer");
-        assert_eq!(timing.belief_in(Duration::from_millis(12)), Duration::ZERO);
-        assert_eq!(timing.hold_down_after(Duration::from_millis(500)), timing.hold_down());
-        assert_eq!(timing.hold_down_after(Duration::from_secs(5)), Duration::from_millis(5_550));
+        assert_eq!(timing.validity_in(Duration::from_millis(500)), Duration::from_millis(390));
+        assert_eq!(timing.validity_in(Duration::from_secs(5)), timing.validity(), "no lease is valid for longer");
+        assert_eq!(timing.validity_in(Duration::from_millis(12)), Duration::ZERO);
+        assert_eq!(timing.hold_off_after(Duration::from_millis(500)), timing.hold_off());
+        assert_eq!(timing.hold_off_after(Duration::from_secs(5)), Duration::from_millis(5_550));
     }
 
     #[test]
@@ -177,25 +177,25 @@ mod tests {
 
     /// Every whole-permille pair of rates within the bound, at every millisecond of election timeout up to 5 s.
     #[test]
-    fn within_the_bound_no_belief_outlasts_a_promise_or_a_hold_down() {
+    fn within_the_bound_no_validity_outlasts_a_promise_or_a_hold_off() {
         let slow = FULL - RATE_ERROR_PERMILLE;
         let fast = FULL + RATE_ERROR_PERMILLE;
         for ms in 50..=5_000 {
             let timing = Timing::for_election_timeout(Duration::from_millis(ms)).unwrap();
             let true_nanos = |span: Duration, rate: u64| span.as_nanos() * FULL as u128 / rate as u128;
             for rate in slow..=fast {
-                assert!(true_nanos(timing.belief(), slow) < true_nanos(timing.promise(), rate), "{ms} ms, {rate}");
-                assert!(true_nanos(timing.belief(), rate) < true_nanos(timing.hold_down(), fast), "{ms} ms, {rate}");
+                assert!(true_nanos(timing.validity(), slow) < true_nanos(timing.promise(), rate), "{ms} ms, {rate}");
+                assert!(true_nanos(timing.validity(), rate) < true_nanos(timing.hold_off(), fast), "{ms} ms, {rate}");
             }
         }
     }
 
     #[test]
-    fn far_beyond_the_bound_the_belief_does_outlast_the_promise() {
+    fn far_beyond_the_bound_the_validity_does_outlast_the_promise() {
         let timing = Timing::for_election_timeout(Duration::from_secs(1)).unwrap();
         let (holder_rate, grantor_rate) = (700, 1_000);
         assert!(
-            timing.belief().as_millis() * 1_000 / holder_rate > timing.promise().as_millis() * 1_000 / grantor_rate
+            timing.validity().as_millis() * 1_000 / holder_rate > timing.promise().as_millis() * 1_000 / grantor_rate
         );
     }
 }

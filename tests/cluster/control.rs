@@ -26,7 +26,7 @@ async fn a_node_executes_what_it_understands() {
     let alone = |port: String| vec!["--in-memory".to_owned(), format!("--port={port}")];
     fleet.start_with(1, &alone(fleet.address(1).port().to_string())).expect("it starts");
     fleet.wait_live(1).await;
-    fleet.must(1, "cut 2; delay to 3 5\ndisk slow 1; mend disk; break hold-down; keep rules; mend network").await;
+    fleet.must(1, "cut 2; delay to 3 5\ndisk slow 1; mend disk; break hold-off; keep rules; mend network").await;
     let (status, text) = fleet.plain(1, "POST", "/faults", "disk slow 1; eat 3").await.expect("an answer");
     assert_eq!((status, text.contains("eat 3")), (400, true), "{text}");
     let (status, text) = fleet.plain(1, "POST", "/faults", "transfer 9 1").await.expect("an answer");

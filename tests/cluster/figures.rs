@@ -395,7 +395,7 @@ async fn gap_of_a_kill(fleet: &mut Fleet) -> Duration {
     let gap = began.elapsed();
     fleet.start(leader).expect("it starts again");
     fleet.wait_live(leader).await;
-    // The one that came back must hear the new leader, and be free of its hold-down, before the next kill.
+    // The one that came back must hear the new leader, and be free of its hold-off, before the next kill.
     tokio::time::sleep(fleet.shape().election_timeout * 3 / 2).await;
     gap
 }

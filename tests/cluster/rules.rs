@@ -31,8 +31,8 @@ async fn a_clock_within_the_bound_does_no_harm() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a cluster for 10 to 20 seconds each; the simulation shows the same in the normal check"]
-async fn a_restarted_voter_must_hold_down() {
-    assert_eq!(restarted_voters("break hold-down", false).await, Found::StaleRead);
+async fn a_restarted_voter_must_hold_off() {
+    assert_eq!(restarted_voters("break hold-off", false).await, Found::StaleRead);
     assert_eq!(restarted_voters("", false).await, Found::Nothing);
 }
 
@@ -57,7 +57,7 @@ async fn a_new_leader_must_apply_an_entry_of_its_own_term() {
 fn dropped_packets_find_what_broken_rules_let_through() {
     namespace::inside("rules::dropped_packets_find_what_broken_rules_let_through", async {
         assert_eq!(standing_clock("clock rate 0", true).await, Found::StaleRead);
-        assert_eq!(restarted_voters("break hold-down", true).await, Found::StaleRead);
+        assert_eq!(restarted_voters("break hold-off", true).await, Found::StaleRead);
         assert_eq!(restarted_voters("", true).await, Found::Nothing);
     });
 }

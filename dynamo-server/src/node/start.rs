@@ -363,7 +363,7 @@ async fn start_alone<E: Env>(
         return Err(NodeError::IsMember(context.node));
     }
     let group = Group::start(context, group).await?;
-    group.wait_hold_down().await;
+    group.wait_hold_off().await;
     group.initialize(BTreeMap::from([(context.node, Member::new("", incarnation))])).await?;
     if group.stand().await.is_err() && group.published().quarantine().is_none() {
         return Err(fault_of(context, shard));

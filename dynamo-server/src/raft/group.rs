@@ -359,10 +359,10 @@ impl<E: Env> Group<E> {
         }
     }
 
-    /// Waits for the end of the hold-down: a voter that restarts has forgotten what it promised to whom. Returns at once for
+    /// Waits for the end of the hold-off: a voter that restarts has forgotten what it promised to whom. Returns at once for
     /// a voter that is alone and can have promised nothing to anybody.
-    pub async fn wait_hold_down(&self) {
-        E::sleep(self.lease.hold_down(now::<E>())).await;
+    pub async fn wait_hold_off(&self) {
+        E::sleep(self.lease.hold_off(now::<E>())).await;
     }
 
     /// Lets the group stand for election whenever its own grantor would vote for it, and only then. Never returns.

@@ -42,7 +42,7 @@ const NO_TERM: u64 = 0;
 pub struct LeaseFeed {
     /// This node.
     me: NodeId,
-    /// How long promises and beliefs last.
+    /// How long promises and leases last.
     timing: Timing,
     /// The holder's side; reads look at it without a lock.
     holder: SharedHolder<NodeId>,
@@ -85,12 +85,12 @@ pub fn voters(membership: &Membership) -> Voters<NodeId> {
     Voters::joint(sets.iter().map(|set| set.iter().copied()))
 }
 
-/// The lengths that the grantor keeps to: the holder's, unless a test has it promise no more than the holder believes.
+/// The lengths that the grantor keeps to: the holder's, unless a test has it promise no more than the holder counts on.
 fn grantors(timing: Timing) -> Timing {
-    if rules::is_kept(Rule::PromiseOutlastsBelief) {
+    if rules::is_kept(Rule::PromiseOutlastsValidity) {
         return timing;
     }
-    Timing::for_election_timeout(timing.belief()).expect("the belief is no shorter than the shortest lease")
+    Timing::for_election_timeout(timing.validity()).expect("the validity is no shorter than the shortest lease")
 }
 
 impl LeaseFeed {
@@ -112,10 +112,10 @@ impl LeaseFeed {
             // Whoever accepts a leader's message makes its vote durable first: without any vote there is no promise.
             None => Outstanding::Impossible,
         };
-        let outstanding = if rules::is_kept(Rule::HoldDown) { outstanding } else { Outstanding::Impossible };
-        let is_before_kept = rules::is_kept(Rule::HoldDownForThePromiseBefore);
+        let outstanding = if rules::is_kept(Rule::HoldOff) { outstanding } else { Outstanding::Impossible };
+        let is_before_kept = rules::is_kept(Rule::HoldOffForThePromiseBefore);
         let longest_promise = if is_before_kept { longest_promise } else { Duration::ZERO };
-        debug_assert!(timing.belief() < timing.promise(), "a holder believes for less long than was promised");
+        debug_assert!(timing.validity() < timing.promise(), "a lease is valid for less long than was promised");
         debug_assert!(configs.windows(2).all(|pair| pair[0].0 < pair[1].0), "memberships are in the order of the log");
         LeaseFeed {
             me,
@@ -294,7 +294,7 @@ impl LeaseFeed {
             self.promises.notify_one();
         }
         // A grantor that a test has made forgetful says what it should have promised.
-        if rules::is_kept(Rule::PromiseOutlastsBelief) { promised } else { self.timing.promise() }
+        if rules::is_kept(Rule::PromiseOutlastsValidity) { promised } else { self.timing.promise() }
     }
 
     /// When a leader was last heard, whatever it said; `None` where none was. That says nothing about the state here.
@@ -319,7 +319,7 @@ impl LeaseFeed {
             return Err(now.plus(UNFIT_LOOK));
         }
         match grantor.may_grant(now, &self.me) {
-            Err(Refusal::HoldDown { until }) => return Err(until),
+            Err(Refusal::HoldOff { until }) => return Err(until),
             Err(Refusal::Promised { until, .. }) if rules::is_kept(Rule::AskOneself) => return Err(until),
             Err(Refusal::Promised { .. }) | Ok(()) => {}
         }
@@ -343,7 +343,7 @@ impl LeaseFeed {
     pub(super) fn follows(&self, now: Moment) -> Option<NodeId> {
         match self.grantor.lock().may_grant(now, &self.me) {
             Err(Refusal::Promised { to, .. }) => Some(to),
-            Err(Refusal::HoldDown { .. }) | Ok(()) => None,
+            Err(Refusal::HoldOff { .. }) | Ok(()) => None,
         }
     }
 
@@ -379,9 +379,9 @@ impl LeaseFeed {
     }
 
     /// How long this node, restarted, must not help anybody to power, itself included.
-    pub(super) fn hold_down(&self, now: Moment) -> Duration {
+    pub(super) fn hold_off(&self, now: Moment) -> Duration {
         match self.grantor.lock().may_grant(now, &self.me) {
-            Err(Refusal::HoldDown { until }) => until.since(now),
+            Err(Refusal::HoldOff { until }) => until.since(now),
             Err(Refusal::Promised { .. }) | Ok(()) => Duration::ZERO,
         }
     }
@@ -389,7 +389,7 @@ impl LeaseFeed {
     /// Whether this node may vote for `candidate` now.
     ///
     /// # Errors
-    /// The promise or hold-down that forbids it.
+    /// The promise or hold-off that forbids it.
     pub(super) fn may_grant(&self, now: Moment, candidate: NodeId) -> Result<(), Refusal<NodeId>> {
         self.grantor.lock().may_grant(now, &candidate)
     }
@@ -541,11 +541,11 @@ mod tests {
     #[test]
     fn a_restarted_voter_of_many_holds_down_and_a_sole_one_does_not() {
         let many = start(&[1, 2, 3], Some(Vote::new_committed(4, 2)));
-        assert_eq!(many.hold_down(at(0)), LEASE * 111 / 100);
+        assert_eq!(many.hold_off(at(0)), LEASE * 111 / 100);
         assert!(many.may_grant(at(1_000), 3).is_err());
         assert!(many.may_grant(at(1_111), 3).is_ok());
         let alone = start(&[1], Some(Vote::new_committed(4, 1)));
-        assert_eq!(alone.hold_down(at(0)), Duration::ZERO);
+        assert_eq!(alone.hold_off(at(0)), Duration::ZERO);
     }
 
     /// However late the look comes that allows it: what was promised before is over, and what is promised then forbids it.
@@ -556,7 +556,7 @@ mod tests {
         assert_eq!(feed.let_stand(at(1_109), || allowed.set(true)), Err(at(1_110)));
         assert!(!allowed.get());
         assert_eq!(feed.let_stand(at(60_000), || allowed.set(true)), Ok(()));
-        assert!(allowed.get(), "also where the hold-down was over before anybody looked");
+        assert!(allowed.get(), "also where the hold-off was over before anybody looked");
         assert_eq!(feed.promise(at(60_001), 2, 4, || allowed.set(false)), LEASE);
         assert!(!allowed.get());
         assert_eq!(feed.let_stand(at(61_000), || allowed.set(true)), Err(at(61_001)));

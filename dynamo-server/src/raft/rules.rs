@@ -12,9 +12,9 @@ pub enum Rule {
     /// Whoever accepts a message of a leader votes for nobody else for one lease. Broken, openraft's own second line of
     /// the same promise is passed by, too.
     GrantorPromises,
-    /// That promise is longer than the leader's belief, by more than their clocks may differ. Broken, it is as long as
-    /// the belief, and openraft's second line is passed by.
-    PromiseOutlastsBelief,
+    /// That promise is longer than the leader's validity, by more than their clocks may differ. Broken, it is as long as
+    /// the validity, and openraft's second line is passed by.
+    PromiseOutlastsValidity,
     /// The lease needs the majority of every membership that may be active. Broken, it goes on with those that the
     /// leader began with, whatever its log says since.
     EveryMembership,
@@ -23,9 +23,9 @@ pub enum Rule {
     /// A transfer of the leadership ends the lease first.
     TransferRevokes,
     /// A restarted voter helps nobody to power for one lease.
-    HoldDown,
+    HoldOff,
     /// ... namely for as long as it may have promised before its restart, whatever it promises now.
-    HoldDownForThePromiseBefore,
+    HoldOffForThePromiseBefore,
     /// A leader counts on a follower for as long as that one has promised, not for as long as it would itself.
     CountWhatWasPromised,
     /// Whoever has promised a leader not to elect anybody else does not elect itself either.

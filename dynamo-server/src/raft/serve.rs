@@ -175,7 +175,7 @@ impl<E: Env> Group<E> {
     ) -> Result<VoteResponse<Types<E>>, ServeError> {
         // openraft keeps a promise of its own, a second line that would hide what a broken rule does. It asks nobody about
         // a candidate that a leader has named; about a pre-vote it is not asked then.
-        let has_second_line = rules::is_kept(Rule::GrantorPromises) && rules::is_kept(Rule::PromiseOutlastsBelief);
+        let has_second_line = rules::is_kept(Rule::GrantorPromises) && rules::is_kept(Rule::PromiseOutlastsValidity);
         request.leadership_transfer |= !has_second_line;
         let candidate = request.vote.leader_id.voted_for;
         if let Err(refusal) = self.lease().may_grant(now::<E>(), candidate) {

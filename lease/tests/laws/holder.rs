@@ -6,7 +6,7 @@ use lease::{Holder, Moment, Timing, Vote, Voters};
 use proptest::prelude::*;
 
 const LEASE: Duration = Duration::from_millis(100);
-const BELIEF_MS: u64 = 70;
+const VALIDITY_MS: u64 = 70;
 const ME: u8 = 1;
 
 #[derive(Clone, Copy, Debug)]
@@ -45,29 +45,29 @@ struct Definition<'a> {
 }
 
 impl Definition<'_> {
-    /// The position of the vote that began the present reign, and its term.
-    fn reign(&self) -> Option<(usize, u64)> {
-        let mut reign: Option<(usize, u64)> = None;
+    /// The position of the vote that began the present leadership, and its term.
+    fn leadership(&self) -> Option<(usize, u64)> {
+        let mut leadership: Option<(usize, u64)> = None;
         for (index, event) in self.history.iter().enumerate() {
             match *event {
-                Event::Vote { term, node: ME, committed: true } if reign.is_some_and(|(_, held)| held == term) => {}
+                Event::Vote { term, node: ME, committed: true } if leadership.is_some_and(|(_, held)| held == term) => {}
                 Event::Vote { term, node: ME, committed: true } => {
                     let closed = self.history[..index].iter().any(|event| matches!(event, Event::ShutDown));
-                    reign = (!closed && self.is_still_winnable(index, term)).then_some((index, term));
+                    leadership = (!closed && self.is_still_winnable(index, term)).then_some((index, term));
                 }
-                Event::Vote { .. } | Event::TransferStarted | Event::ShutDown => reign = None,
+                Event::Vote { .. } | Event::TransferStarted | Event::ShutDown => leadership = None,
                 _ => {}
             }
         }
-        reign
+        leadership
     }
 
     /// Whether `term` can be won at `index`: nothing before spent it.
     fn is_still_winnable(&self, index: usize, term: u64) -> bool {
         self.history[..index].iter().enumerate().all(|(before, event)| match *event {
             Event::Vote { term: other, node: ME, committed: true } => {
-                // Either it never began a reign, or that reign is over by now and was of an earlier term.
-                other < term || !self.began_reign(before)
+                // Either it never began a leadership, or that leadership is over by now and was of an earlier term.
+                other < term || !self.began_to_lead(before)
             }
             Event::Vote { term: other, node: ME, committed: false } => other <= term,
             Event::Vote { term: other, .. } => other < term,
@@ -75,13 +75,13 @@ impl Definition<'_> {
         })
     }
 
-    fn began_reign(&self, index: usize) -> bool {
+    fn began_to_lead(&self, index: usize) -> bool {
         let upto = Definition { history: &self.history[..=index] };
-        upto.reign().is_some_and(|(start, _)| start == index)
+        upto.leadership().is_some_and(|(start, _)| start == index)
     }
 
     fn deadline(&self) -> Moment {
-        let Some((start, term)) = self.reign() else { return Moment::NEVER };
+        let Some((start, term)) = self.leadership() else { return Moment::NEVER };
         let since = &self.history[start..];
         let is_open = since.iter().any(|event| matches!(event, Event::OwnTermApplied { term: own } if *own == term));
         let appended = self.history.iter().filter(|event| matches!(event, Event::ConfigAppended)).count();
@@ -106,7 +106,7 @@ impl Definition<'_> {
                 None => return Moment::NEVER,
             }
         }
-        if earliest == u64::MAX { Moment::FOREVER } else { Moment::from_nanos((earliest + BELIEF_MS) * 1_000_000) }
+        if earliest == u64::MAX { Moment::FOREVER } else { Moment::from_nanos((earliest + VALIDITY_MS) * 1_000_000) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The lease protocol, explored exhaustively: within the stated bounds no two nodes ever believe and no believer's
+//! The lease protocol, explored exhaustively: within the stated bounds no two leases are ever valid and no holder's
 //! state lacks an acknowledged write; with any one rule switched off, the explorer finds how it goes wrong.
 //!
 //! A checker that has never failed has proved nothing, so every rule has its test in [`switched_off`].
@@ -164,14 +164,14 @@ mod switched_off {
     }
 
     #[test]
-    fn promise_outlasts_belief() {
-        without(Rule::PromiseOutlastsBelief, elections());
+    fn promise_outlasts_validity() {
+        without(Rule::PromiseOutlastsValidity, elections());
     }
 
     /// What nine tenths of the promise, as it once was, would come to.
     #[test]
-    fn belief_covers_slew() {
-        without(Rule::BeliefCoversSlew, elections());
+    fn validity_covers_slew() {
+        without(Rule::ValidityCoversSlew, elections());
     }
 
     #[test]
@@ -185,8 +185,8 @@ mod switched_off {
     }
 
     #[test]
-    fn hold_down_for_the_promise_before() {
-        without(Rule::HoldDownForThePromiseBefore, restarts_with_a_shorter_lease());
+    fn hold_off_for_the_promise_before() {
+        without(Rule::HoldOffForThePromiseBefore, restarts_with_a_shorter_lease());
     }
 
     #[test]
@@ -210,13 +210,13 @@ mod switched_off {
     }
 
     #[test]
-    fn hold_down_after_restart() {
-        without(Rule::HoldDownAfterRestart, restarts());
+    fn hold_off_after_restart() {
+        without(Rule::HoldOffAfterRestart, restarts());
     }
 
     #[test]
-    fn hold_down_unless_followed_nobody() {
-        without(Rule::HoldDownUnlessFollowedNobody, removal_of_the_leader());
+    fn hold_off_unless_followed_nobody() {
+        without(Rule::HoldOffUnlessFollowedNobody, removal_of_the_leader());
     }
 
     #[test]

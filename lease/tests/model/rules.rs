@@ -9,10 +9,10 @@ pub enum Rule {
     PairAcknowledgements,
     /// 1: every configuration that may be active needs its quorum.
     CountEveryConfiguration,
-    /// 2: the grantors' promise is longer than the holder's belief.
-    PromiseOutlastsBelief,
+    /// 2: the grantors' promise is longer than the holder's validity.
+    PromiseOutlastsValidity,
     /// 2: ... by more than clocks differ that are slewed as fast as the system lets them be.
-    BeliefCoversSlew,
+    ValidityCoversSlew,
     /// 2: the holder counts on what was promised, not on what it would promise itself.
     CountWhatWasPromised,
     /// 2: whoever promised refuses to vote for another.
@@ -26,11 +26,11 @@ pub enum Rule {
     /// 4: ... and there is none again in that term.
     NoLeaseAfterTransfer,
     /// 5: a restarted voter holds back.
-    HoldDownAfterRestart,
+    HoldOffAfterRestart,
     /// 5: ... for as long as it may have promised before, whatever it is told now.
-    HoldDownForThePromiseBefore,
+    HoldOffForThePromiseBefore,
     /// 5: a sole voter holds back too if the last one it followed was another node.
-    HoldDownUnlessFollowedNobody,
+    HoldOffUnlessFollowedNobody,
     /// 6: the holder's clock counts suspend.
     ClockCountsSuspend,
     /// 7: the lease is checked before the state is looked at.

@@ -6,7 +6,7 @@
 //! which endanger the lease by being late, may come any time or never. A partition is a message never sent, a pause
 //! is a node that does nothing while the clocks move on.
 //!
-//! A clock tick is 100 ms of true time; the lease is 440 ms, so the belief is 342 ms and the hold-down 488 ms. With clocks
+//! A clock tick is 100 ms of true time; the lease is 440 ms, so the validity is 342 ms and the hold-off 488 ms. With clocks
 //! 10 % slow and fast that is as tight as ticks can make it: three of the slow holder's ticks are 270 ms and four 360, four
 //! of a fast grantor's are 440.
 
@@ -20,9 +20,9 @@ use crate::rules::Rule;
 pub const NODES: usize = 3;
 /// The election timeout of every node, unless the bounds say otherwise.
 pub const LEASE_MS: u16 = 440;
-/// A promise shorter than the belief, for [`Rule::PromiseOutlastsBelief`] switched off.
+/// A promise shorter than the validity, for [`Rule::PromiseOutlastsValidity`] switched off.
 const SHORT_LEASE_MS: u16 = 260;
-/// A lease of which eight tenths are as much as nine tenths of [`LEASE_MS`], for [`Rule::BeliefCoversSlew`] switched off.
+/// A lease of which eight tenths are as much as nine tenths of [`LEASE_MS`], for [`Rule::ValidityCoversSlew`] switched off.
 const LONG_LEASE_MS: u16 = LEASE_MS * 9 / 8;
 /// Milliseconds that a true clock advances in one tick.
 pub const TRUE_RATE: u16 = 100;
@@ -253,7 +253,7 @@ impl World {
             world.apply(Action::Append { from: 0, to: 1 });
         }
         assert_eq!(world.acknowledged, 1, "node 0 leads and has committed");
-        assert!(world.believes(0), "node 0 has a lease");
+        assert!(world.has_lease(0), "node 0 has a lease");
         world
     }
 
@@ -261,7 +261,7 @@ impl World {
         self.bounds.off == Some(rule)
     }
 
-    fn believes(&self, node: NodeId) -> bool {
+    fn has_lease(&self, node: NodeId) -> bool {
         let node = &self.nodes[node as usize];
         node.word.holds(|| at(node.clock_ms))
     }
@@ -364,7 +364,7 @@ impl World {
             }
             Action::ReadChecks => {
                 let node = self.read.expect("there is a read").node;
-                if self.believes(node) {
+                if self.has_lease(node) {
                     self.read.as_mut().expect("there is a read").checked = true;
                     self.finish_read();
                 } else {
@@ -410,8 +410,8 @@ impl World {
         let promised = follower.grantor.accepted(at(follower.clock_ms), &from, vote.term);
         let lease_ms = self.nodes[from as usize].lease_ms;
         let promised = match self.bounds.off {
-            Some(Rule::PromiseOutlastsBelief | Rule::CountWhatWasPromised) => timing(lease_ms).promise(),
-            Some(Rule::BeliefCoversSlew) => timing(LONG_LEASE_MS).promise(),
+            Some(Rule::PromiseOutlastsValidity | Rule::CountWhatWasPromised) => timing(lease_ms).promise(),
+            Some(Rule::ValidityCoversSlew) => timing(LONG_LEASE_MS).promise(),
             _ => promised,
         };
         Ack { to: from, from: to, term: vote.term, sent_ms, promised, holds: 0 }
@@ -519,17 +519,17 @@ impl World {
         let old = &self.nodes[node as usize];
         let configs = old.configs(&bounds);
         let last_vote_for = match off {
-            Some(Rule::HoldDownUnlessFollowedNobody) => None,
+            Some(Rule::HoldOffUnlessFollowedNobody) => None,
             _ => (old.vote.term > 0).then_some(old.vote.node),
         };
         let outstanding = match off {
-            Some(Rule::HoldDownAfterRestart) => Outstanding::Impossible,
+            Some(Rule::HoldOffAfterRestart) => Outstanding::Impossible,
             _ => Outstanding::judge(&node, configs.iter().map(|(_, voters)| voters), last_vote_for.as_ref()),
         };
         let lease_ms = bounds.restarted_lease_ms;
         let mut fresh = Node::new(node, lease_ms, &bounds);
         let promised_before = match off {
-            Some(Rule::HoldDownForThePromiseBefore) => Duration::ZERO,
+            Some(Rule::HoldOffForThePromiseBefore) => Duration::ZERO,
             _ => timing(old.longest_lease_ms).promise(),
         };
         fresh.longest_lease_ms = old.longest_lease_ms.max(lease_ms);
@@ -585,7 +585,7 @@ impl World {
         let is_off = self.is_off(Rule::GenerationBeforeOperation);
         let node = &mut self.nodes[confirm.leader as usize];
         let captured = if is_off { node.word.generation() } else { confirm.captured };
-        if let Some(renewed) = node.word.renewed(captured, at(confirm.sent_ms).plus(timing(node.lease_ms).belief())) {
+        if let Some(renewed) = node.word.renewed(captured, at(confirm.sent_ms).plus(timing(node.lease_ms).validity())) {
             node.word = renewed;
         }
     }
@@ -608,7 +608,7 @@ impl World {
                 }
                 let has_quorum = self.quorum_of(leader, |voter| voter == leader || voter == other);
                 let may_confirm = self.confirm.is_none() && self.confirms < self.bounds.confirms && has_quorum;
-                if may_confirm && node.holder.may_believe() {
+                if may_confirm && node.holder.may_hold() {
                     actions.push(Action::ConfirmBegins { leader, asks: other });
                 }
             }
@@ -700,11 +700,11 @@ fn voters(bounds: &Bounds, config: u8) -> Voters<NodeId> {
 }
 
 fn grantor_timing(lease_ms: u16, bounds: &Bounds) -> Timing {
-    timing(if bounds.off == Some(Rule::PromiseOutlastsBelief) { SHORT_LEASE_MS } else { lease_ms })
+    timing(if bounds.off == Some(Rule::PromiseOutlastsValidity) { SHORT_LEASE_MS } else { lease_ms })
 }
 
 fn holder_timing(lease_ms: u16, bounds: &Bounds) -> Timing {
-    timing(if bounds.off == Some(Rule::BeliefCoversSlew) { LONG_LEASE_MS } else { lease_ms })
+    timing(if bounds.off == Some(Rule::ValidityCoversSlew) { LONG_LEASE_MS } else { lease_ms })
 }
 
 impl Model for World {
@@ -740,13 +740,13 @@ impl Model for World {
         world
     }
 
-    /// No two nodes believe; a node that believes has applied all that anyone was told of; no read was stale.
+    /// No two leases are valid; a node that has one has applied all that anyone was told of; no read was stale.
     fn violation(&self) -> Option<String> {
-        let believers: Vec<NodeId> = (0..NODES as NodeId).filter(|node| self.believes(*node)).collect();
-        if believers.len() > 1 {
-            return Some(format!("nodes {believers:?} believe at once"));
+        let holders: Vec<NodeId> = (0..NODES as NodeId).filter(|node| self.has_lease(*node)).collect();
+        if holders.len() > 1 {
+            return Some(format!("nodes {holders:?} have leases at once"));
         }
-        for node in believers {
+        for node in holders {
             let applied = self.nodes[node as usize].applied;
             if applied < self.acknowledged {
                 let acknowledged = self.acknowledged;

@@ -70,8 +70,8 @@ fn without_believing_most_clocks() {
 }
 
 #[test]
-fn without_the_hold_down() {
-    assert!(finds_a_stale_read(Scenario::CutLeaderAndRestartVoter, Some(Rule::HoldDown)));
+fn without_the_hold_off() {
+    assert!(finds_a_stale_read(Scenario::CutLeaderAndRestartVoter, Some(Rule::HoldOff)));
 }
 
 #[test]

@@ -90,7 +90,7 @@ async fn let_lead(world: &World) {
 /// The successor has heard nobody for long, so it promises nothing; the voter has just heard the leader, which counts on
 /// that. Now the leader is cut off, and the successor asks the voter again and again.
 ///
-/// The clocks run at these rates, the leader's first. Within the bound the worst is a slow leader, which believes for
+/// The clocks run at these rates, the leader's first. Within the bound the worst is a slow leader, which counts on its lease for
 /// longer than it thinks, and a fast voter, which promises for less.
 async fn asked_again_and_again(clocks: [u64; 3]) -> Found {
     let world = World::found(Plan { clocks: clocks.to_vec(), ..Plan::default() }).await;
@@ -117,12 +117,12 @@ fn grantors_promise() {
 
 /// It is the clocks that the promise must be longer for.
 #[test]
-fn the_promise_is_longer_than_the_belief() {
+fn the_promise_is_longer_than_the_validity() {
     let schedule = || asked_again_and_again(WORST_CLOCKS);
-    assert_eq!(play(schedule, Some(Rule::PromiseOutlastsBelief)), Found::StaleRead);
+    assert_eq!(play(schedule, Some(Rule::PromiseOutlastsValidity)), Found::StaleRead);
     assert_eq!(play(schedule, None), Found::Refused);
     let equal_clocks = || asked_again_and_again([1_000; 3]);
-    assert_eq!(play(equal_clocks, Some(Rule::PromiseOutlastsBelief)), Found::Refused);
+    assert_eq!(play(equal_clocks, Some(Rule::PromiseOutlastsValidity)), Found::Refused);
 }
 
 /// A sole voter, whose lease needs nobody and never ends, becomes three at once. The entry with the three has reached the
@@ -218,7 +218,7 @@ async fn voter_restarted_with_a_shorter_lease() -> Found {
 
 #[test]
 fn a_restarted_voter_holds_down_for_what_it_promised_before() {
-    let broken = Some(Rule::HoldDownForThePromiseBefore);
+    let broken = Some(Rule::HoldOffForThePromiseBefore);
     assert_eq!(play(voter_restarted_with_a_shorter_lease, broken), Found::StaleRead);
     assert_eq!(play(voter_restarted_with_a_shorter_lease, None), Found::Refused);
 }
