@@ -14,7 +14,7 @@ const CONNECT_MAX: Duration = Duration::from_secs(3);
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
 /// An answer: its status code and its body.
-pub(crate) struct Answer {
+pub(crate) struct HttpAnswer {
     /// The HTTP status.
     pub(crate) status: u16,
     /// The whole body, as text.
@@ -41,7 +41,7 @@ pub(crate) fn print(text: &str) {
 }
 
 /// Sends a request without a body and waits for its answer, at most `patience` from one byte to the next.
-pub(crate) fn exchange(method: &str, authority: &str, path: &str, patience: Duration) -> Result<Answer, String> {
+pub(crate) fn exchange(method: &str, authority: &str, path: &str, patience: Duration) -> Result<HttpAnswer, String> {
     let address = authority
         .to_socket_addrs()
         .map_err(|error| format!("{authority}: {error}"))?
@@ -61,8 +61,8 @@ pub(crate) fn exchange(method: &str, authority: &str, path: &str, patience: Dura
     parse(&text).ok_or_else(|| format!("{authority}: the answer is not HTTP"))
 }
 
-fn parse(text: &str) -> Option<Answer> {
+fn parse(text: &str) -> Option<HttpAnswer> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
-    Some(Answer { status, body: body.to_owned() })
+    Some(HttpAnswer { status, body: body.to_owned() })
 }

@@ -12,17 +12,17 @@ const PLACES: usize = 32;
 #[derive(Debug, Default)]
 pub struct InFlight {
     /// Each thread counts in one of them.
-    places: [Place; PLACES],
+    places: [Counter; PLACES],
 }
 
 /// A cache line of its own.
 #[derive(Debug, Default)]
 #[repr(align(64))]
-struct Place(AtomicU64);
+struct Counter(AtomicU64);
 
 /// A request that is being answered, until it is dropped.
 #[derive(Debug)]
-pub struct Answering<'a>(&'a Place);
+pub struct Answering<'a>(&'a Counter);
 
 thread_local! {
     static PLACE: usize = {

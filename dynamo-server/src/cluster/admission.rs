@@ -70,7 +70,7 @@ struct View<'a> {
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
+enum Action {
     Be(Admission),
     /// Found the cluster with these members.
     Found(BTreeMap<u64, Member>),
@@ -80,13 +80,13 @@ enum Step {
 type Answers = BTreeMap<u64, Result<Introduction, String>>;
 
 /// What a node that no leader calls does, by what the others say.
-fn decide(view: &View<'_>, answers: &Answers) -> Step {
+fn decide(view: &View<'_>, answers: &Answers) -> Action {
     let me = view.me;
     let mine = |answer: &&Introduction| answer.identity.cluster_id == me.cluster_id;
     let heard = || answers.iter().filter_map(|(node, answer)| Some((*node, answer.as_ref().ok().filter(mine)?)));
     let who_says = |standing| heard().find(|(_, answer)| answer.standing == standing).map(|(node, _)| node);
     if who_says(Standing::Member).is_some() {
-        return Step::Be(Admission::Open);
+        return Action::Be(Admission::Open);
     }
     if let Some(node) = who_says(Standing::OtherIncarnation) {
         return refused(format!(
@@ -102,7 +102,7 @@ fn decide(view: &View<'_>, answers: &Answers) -> Step {
             me.node_id
         ));
     }
-    let Some(founders) = view.founders else { return Step::Be(Admission::Open) };
+    let Some(founders) = view.founders else { return Action::Be(Admission::Open) };
     if let Some(node) = who_has_members {
         return refused(format!(
             "node {node} knows the members of this cluster, and node {} is none: a new node joins under a new number, see \
@@ -111,17 +111,17 @@ fn decide(view: &View<'_>, answers: &Answers) -> Step {
         ));
     }
     if view.has_data {
-        return Step::Be(Admission::Open);
+        return Action::Be(Admission::Open);
     }
     found(me, founders, answers)
 }
 
-fn refused(reason: String) -> Step {
-    Step::Be(Admission::Refused(reason))
+fn refused(reason: String) -> Action {
+    Action::Be(Admission::Refused(reason))
 }
 
 /// Whether the cluster can be founded, by this node.
-fn found(me: &Identity, founders: &BTreeMap<u64, String>, answers: &Answers) -> Step {
+fn found(me: &Identity, founders: &BTreeMap<u64, String>, answers: &Answers) -> Action {
     let first = founders.keys().next().copied().unwrap_or(me.node_id);
     let (mut members, mut missing) = (BTreeMap::new(), Vec::new());
     for (node, address) in founders {
@@ -152,11 +152,11 @@ fn found(me: &Identity, founders: &BTreeMap<u64, String>, answers: &Answers) -> 
     if me.node_id != first {
         return waiting(format!("the cluster is not founded yet; node {first} founds it"));
     }
-    Step::Found(members)
+    Action::Found(members)
 }
 
-fn waiting(reason: String) -> Step {
-    Step::Be(Admission::Waiting(reason))
+fn waiting(reason: String) -> Action {
+    Action::Be(Admission::Waiting(reason))
 }
 
 /// Whether this node takes part in its cluster.
@@ -230,10 +230,10 @@ impl<E: Env> Admissions<E> {
             founders: may_found.then_some(&cluster.members),
         };
         // A leader may have called meanwhile.
-        let step = if self.is_called() { Step::Be(Admission::Open) } else { decide(&view, &answers) };
+        let step = if self.is_called() { Action::Be(Admission::Open) } else { decide(&view, &answers) };
         match step {
-            Step::Be(admission) => admission,
-            Step::Found(members) => self.found(members).await,
+            Action::Be(admission) => admission,
+            Action::Found(members) => self.found(members).await,
         }
     }
 
@@ -285,7 +285,7 @@ mod tests {
     }
 
     /// What node 1, with or without data, does when nodes 2 and 3 answer so.
-    fn step(has_data: bool, two: (bool, Standing), three: Option<(bool, Standing)>) -> Step {
+    fn step(has_data: bool, two: (bool, Standing), three: Option<(bool, Standing)>) -> Action {
         let answer = |node, (has_data, standing)| Ok(Introduction { identity: identity(node), has_data, standing });
         let three = three.map_or(Err("it does not answer".to_owned()), |three| answer(3, three));
         let (me, founders) = (identity(1), founders());
@@ -295,17 +295,17 @@ mod tests {
 
     const NEW: (bool, Standing) = (false, Standing::Unknown);
 
-    fn reason(step: Step) -> String {
+    fn reason(step: Action) -> String {
         match step {
-            Step::Be(Admission::Refused(reason)) => format!("refused: {reason}"),
-            Step::Be(Admission::Waiting(reason)) => format!("waiting: {reason}"),
+            Action::Be(Admission::Refused(reason)) => format!("refused: {reason}"),
+            Action::Be(Admission::Waiting(reason)) => format!("waiting: {reason}"),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn the_first_founder_founds_once_all_have_answered_and_none_has_data() {
-        let Step::Found(members) = step(false, NEW, Some(NEW)) else { panic!("it founds") };
+        let Action::Found(members) = step(false, NEW, Some(NEW)) else { panic!("it founds") };
         assert_eq!(members[&1], Member::new("h:1", 101));
         assert_eq!(members[&3], Member::new("h:3", 103));
         assert!(reason(step(false, NEW, None)).contains("node 3 at h:3: it does not answer"));
@@ -342,11 +342,11 @@ mod tests {
     #[test]
     fn one_that_somebody_knows_as_a_member_waits_for_its_leader() {
         let member = (true, Standing::Member);
-        assert_eq!(step(true, (true, Standing::Stranger), Some(member)), Step::Be(Admission::Open), "one is behind");
-        assert_eq!(step(true, (true, Standing::Unknown), None), Step::Be(Admission::Open));
+        assert_eq!(step(true, (true, Standing::Stranger), Some(member)), Action::Be(Admission::Open), "one is behind");
+        assert_eq!(step(true, (true, Standing::Unknown), None), Action::Be(Admission::Open));
         let joins = View { me: &identity(4), has_data: false, is_member: None, founders: None };
         let stranger = Introduction { identity: identity(1), has_data: true, standing: Standing::Stranger };
-        assert_eq!(decide(&joins, &BTreeMap::from([(1, Ok(stranger))])), Step::Be(Admission::Open), "it joins");
+        assert_eq!(decide(&joins, &BTreeMap::from([(1, Ok(stranger))])), Action::Be(Admission::Open), "it joins");
     }
 
     #[test]

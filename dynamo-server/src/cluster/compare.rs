@@ -77,7 +77,7 @@ impl<E: Env> PeriodicTask for Comparing<E> {
 
 /// What came of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Compared {
     /// Replicas whose digests were compared.
     pub compared: usize,
     /// What differs; `None` where nothing does.
@@ -111,7 +111,7 @@ impl<E: Env> Comparison<E> {
     ///
     /// # Errors
     /// When nothing could be agreed on.
-    pub(crate) async fn compare(self: &Arc<Self>, shard: &Arc<Shard<E>>) -> Result<Verdict, ShardError> {
+    pub(crate) async fn compare(self: &Arc<Self>, shard: &Arc<Shard<E>>) -> Result<Compared, ShardError> {
         let (id, members) = (E::random(), shard.group().members());
         let replicas: Vec<u64> = members.voters.keys().chain(members.learners.keys()).copied().collect();
         join_all(replicas.iter().map(|replica| {
@@ -207,7 +207,7 @@ impl<E: Env> Comparison<E> {
         Ok(digest)
     }
 
-    pub(crate) fn note(&self, shard: u32, verdict: Verdict) {
+    pub(crate) fn note(&self, shard: u32, verdict: Compared) {
         let mut differences = self.differences.lock();
         match verdict.difference {
             None => {
@@ -224,7 +224,7 @@ impl<E: Env> Comparison<E> {
 
 /// Compares what replicas have told. A majority that agrees is believed; the others differ from it. Whoever digested at
 /// another entry than most is left out: it was behind, and met the entry of an earlier comparison first.
-pub(crate) fn verdict(told: &BTreeMap<u64, Result<Digest, String>>) -> Verdict {
+pub(crate) fn verdict(told: &BTreeMap<u64, Result<Digest, String>>) -> Compared {
     let digests = told.iter().filter_map(|(node, result)| Some((*node, result.as_ref().ok()?)));
     let mut digests: Vec<(u64, &Digest)> = digests.collect();
     let at = |index: u64| digests.iter().filter(|(_, digest)| digest.index == index).count();
@@ -232,7 +232,7 @@ pub(crate) fn verdict(told: &BTreeMap<u64, Result<Digest, String>>) -> Verdict {
     digests.retain(|(_, digest)| Some(digest.index) == most_common);
     let agree = |digest: &Digest| digests.iter().filter(|(_, other)| *other == digest).count();
     let Some((_, believed)) = digests.iter().max_by_key(|(node, digest)| (agree(digest), u64::MAX - node)) else {
-        return Verdict { compared: 0, difference: None };
+        return Compared { compared: 0, difference: None };
     };
     let differing: Vec<String> = digests
         .iter()
@@ -250,7 +250,7 @@ pub(crate) fn verdict(told: &BTreeMap<u64, Result<Digest, String>>) -> Verdict {
         let side = format!("{most} of {} agree (nodes {})", digests.len() + unread.len(), believed_by.join(", "));
         format!("at entry {}: {side}; {}", believed.index, [differing, unread].concat().join("; "))
     });
-    Verdict { compared: digests.len(), difference }
+    Compared { compared: digests.len(), difference }
 }
 
 /// Where two digests differ first.
@@ -289,13 +289,13 @@ mod tests {
         let told = |crcs: &[u32]| -> BTreeMap<u64, Result<Digest, String>> {
             (1..).zip(crcs).map(|(node, crc)| (node, Ok(digest(*crc)))).collect()
         };
-        assert_eq!(verdict(&told(&[7, 7, 7])), Verdict { compared: 3, difference: None });
+        assert_eq!(verdict(&told(&[7, 7, 7])), Compared { compared: 3, difference: None });
         let mut one_behind = told(&[7, 7, 7]);
         one_behind.insert(2, Ok(Digest { index: 60, ..digest(9) }));
-        assert_eq!(verdict(&one_behind), Verdict { compared: 2, difference: None }, "it is no difference");
+        assert_eq!(verdict(&one_behind), Compared { compared: 2, difference: None }, "it is no difference");
         one_behind.insert(3, Ok(digest(8)));
         assert!(verdict(&one_behind).difference.is_some_and(|text| text.contains("1 of 2 agree")));
-        assert_eq!(verdict(&told(&[])), Verdict { compared: 0, difference: None });
+        assert_eq!(verdict(&told(&[])), Compared { compared: 0, difference: None });
         let said = verdict(&told(&[8, 7, 7])).difference.unwrap();
         let expected = "at entry 120: 2 of 3 agree (nodes 2, 3); node 1 in the rows of table or index 5 (space 10): 3 rows \
                         there, 3 here";

@@ -142,7 +142,7 @@ impl ClusterStatus {
             complaints.extend(self.unheard(shard));
         }
         for node in self.nodes.keys() {
-            let Place { votes_on, learns } = place_of(*node, &shards);
+            let MemberShards { votes_on, learns } = place_of(*node, &shards);
             let is_whole = [votes_on, learns].iter().all(|part| *part == 0 || *part == shards.len());
             if !is_whole {
                 complaints.push(format!(
@@ -200,7 +200,7 @@ impl ClusterStatus {
 
 /// On how many shards a node has which part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct MemberShards {
     /// Those that it votes on.
     pub votes_on: usize,
     /// Those that it only has a copy of.
@@ -208,9 +208,9 @@ pub struct Place {
 }
 
 /// The part of `node` in all `shards`.
-pub fn place_of(node: u64, shards: &[ShardReport]) -> Place {
+pub fn place_of(node: u64, shards: &[ShardReport]) -> MemberShards {
     let count = |is_in: &dyn Fn(&Members) -> bool| shards.iter().filter(|shard| is_in(&shard.members)).count();
-    Place {
+    MemberShards {
         votes_on: count(&|members| members.voters.contains_key(&node)),
         learns: count(&|members| members.learners.contains_key(&node)),
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use super::status::{ClusterStatus, NodeReport, Place, ShardReport, place_of};
+use super::status::{ClusterStatus, NodeReport, MemberShards, ShardReport, place_of};
 
 impl Display for ClusterStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,7 +38,7 @@ pub(crate) fn counted(count: usize, what: &str) -> String {
 }
 
 fn node_row(node: u64, report: &NodeReport, shards: &[ShardReport]) -> [String; 7] {
-    let Place { votes_on, learns } = place_of(node, shards);
+    let MemberShards { votes_on, learns } = place_of(node, shards);
     let role = match (votes_on, learns) {
         (0, 0) => "none".to_owned(),
         (_, 0) if votes_on == shards.len() => "voter".to_owned(),

@@ -141,16 +141,16 @@ impl Members {
 }
 
 /// What it takes to be without a node.
-fn remove(members: &Members, node: NodeId) -> Result<Step, MembershipError> {
+fn remove(members: &Members, node: NodeId) -> Result<MembershipStep, MembershipError> {
     let of_node = BTreeSet::from([node]);
     Ok(if members.voters.len() == 1 && members.voters.contains_key(&node) {
         return Err(MembershipError::LastVoter(node));
     } else if members.voters.contains_key(&node) {
-        Step::Change(ChangeMembers::RemoveVoters(of_node))
+        MembershipStep::Change(ChangeMembers::RemoveVoters(of_node))
     } else if members.learners.contains_key(&node) {
-        Step::Change(ChangeMembers::RemoveNodes(of_node))
+        MembershipStep::Change(ChangeMembers::RemoveNodes(of_node))
     } else {
-        Step::Done
+        MembershipStep::Done
     })
 }
 
@@ -165,7 +165,7 @@ async fn is_changing<E: Env>(raft: &Raft<Types<E>, Machine<E>>) -> bool {
 }
 
 /// What a change comes to for these members.
-enum Step {
+enum MembershipStep {
     /// Nothing: it is as it was asked to be.
     Done,
     /// The learner has to catch up first.
@@ -220,9 +220,9 @@ impl<E: Env> Group<E> {
                 return Err(MembershipError::NotLeader { leader: self.other_leader() });
             }
             match self.step(change)? {
-                Step::Done => return Ok(()),
-                Step::Wait => last = MembershipError::NotCaughtUp(change.node()),
-                Step::Change(voters) => match self.write_members(voters, deadline).await {
+                MembershipStep::Done => return Ok(()),
+                MembershipStep::Wait => last = MembershipError::NotCaughtUp(change.node()),
+                MembershipStep::Change(voters) => match self.write_members(voters, deadline).await {
                     Err(MembershipError::InProgress) => last = MembershipError::InProgress,
                     // Looked at once more: half done counts as not done.
                     Ok(()) => last = MembershipError::Unknown,
@@ -248,7 +248,7 @@ impl<E: Env> Group<E> {
         self.write_members(ChangeMembers::ReplaceAllVoters(voters), deadline).await
     }
 
-    fn step(&self, change: &MemberChange) -> Result<Step, MembershipError> {
+    fn step(&self, change: &MemberChange) -> Result<MembershipStep, MembershipError> {
         let members = self.members();
         let is_settled = !members.is_joint;
         let of = |node: NodeId| BTreeSet::from([node]);
@@ -260,23 +260,23 @@ impl<E: Env> Group<E> {
                 Some(known) if !known.is(member.incarnation) => {
                     return Err(MembershipError::OtherIncarnation(*node));
                 }
-                Some(_) => Step::Done,
-                None => Step::Change(ChangeMembers::AddNodes(BTreeMap::from([(*node, member.clone())]))),
+                Some(_) => MembershipStep::Done,
+                None => MembershipStep::Change(ChangeMembers::AddNodes(BTreeMap::from([(*node, member.clone())]))),
             },
             MemberChange::Replace { node, member } => match members.get(*node) {
-                Some(known) if known == member => Step::Done,
+                Some(known) if known == member => MembershipStep::Done,
                 Some(_) => remove(&members, *node)?,
-                None => Step::Change(ChangeMembers::AddNodes(BTreeMap::from([(*node, member.clone())]))),
+                None => MembershipStep::Change(ChangeMembers::AddNodes(BTreeMap::from([(*node, member.clone())]))),
             },
             MemberChange::Promote { node } => {
                 if members.voters.contains_key(node) && is_settled {
-                    Step::Done
+                    MembershipStep::Done
                 } else if members.get(*node).is_none() {
                     return Err(MembershipError::NoMember(*node));
                 } else if members.learners.contains_key(node) && !self.has_caught_up(*node) {
-                    Step::Wait
+                    MembershipStep::Wait
                 } else {
-                    Step::Change(ChangeMembers::AddVoterIds(of(*node)))
+                    MembershipStep::Change(ChangeMembers::AddVoterIds(of(*node)))
                 }
             }
             MemberChange::Remove { node } => remove(&members, *node)?,

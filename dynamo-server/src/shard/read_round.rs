@@ -22,7 +22,7 @@ pub const WAITERS_MAX: usize = 16_384;
 /// How long one round may take. Its reads have deadlines of their own, which may be shorter.
 const ROUND_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 
-type Answer = Result<(), ShardError>;
+type Confirmation = Result<(), ShardError>;
 
 /// The rounds of one shard.
 #[derive(Default)]
@@ -41,7 +41,7 @@ struct Inner {
     /// Whether a task runs rounds.
     is_running: bool,
     /// Those who take part in the next round.
-    waiting: Vec<oneshot::Sender<Answer>>,
+    waiting: Vec<oneshot::Sender<Confirmation>>,
 }
 
 impl ReadRounds {
@@ -128,7 +128,7 @@ fn has_lease<E: Env>(group: &Group<E>) -> bool {
     group.lease().holds(|| E::boot_ns().map(lease::Moment::from_nanos))
 }
 
-async fn round<E: Env>(group: &Group<E>) -> Answer {
+async fn round<E: Env>(group: &Group<E>) -> Confirmation {
     let index = group.read_index().await?;
     group.published().wait_applied(index).await;
     Ok(())

@@ -68,7 +68,7 @@ pub struct SequencerCounters {
 }
 
 /// Where the outcome of a command goes.
-type Answer = oneshot::Sender<Result<Outcome, ShardError>>;
+type OutcomeSender = oneshot::Sender<Result<Outcome, ShardError>>;
 
 /// One command and who waits for it.
 struct Waiting {
@@ -79,7 +79,7 @@ struct Waiting {
     /// When it came, on the clock of [`Env::monotonic_ns`].
     since_ns: u64,
     /// Where its outcome goes.
-    answer: Answer,
+    answer: OutcomeSender,
 }
 
 /// Commands that go into one entry: taken, so that nobody can withdraw them any more.
@@ -88,7 +88,7 @@ struct Round {
     /// In the order in which they came.
     commands: Vec<Command>,
     /// For each of them.
-    answers: Vec<Answer>,
+    answers: Vec<OutcomeSender>,
     /// Of the commands.
     bytes: usize,
     /// Of the commands; see [`share`].
@@ -243,7 +243,7 @@ impl Sequencer {
         }
         let (answer, outcome) = oneshot::channel();
         self.load.enter(bytes);
-        let place = Place { ticket: Arc::new(Ticket::new(command)), load: &self.load, bytes };
+        let place = QueuePlace { ticket: Arc::new(Ticket::new(command)), load: &self.load, bytes };
         let waiting = Waiting { ticket: Arc::clone(&place.ticket), bytes, since_ns: E::monotonic_ns(), answer };
         if let Err(error) = self.queue.try_send(waiting) {
             return Err(match error {
@@ -291,7 +291,7 @@ impl Sequencer {
 }
 
 /// A command's place in the queue, given back when dropped unless the command is in an entry by then.
-struct Place<'a> {
+struct QueuePlace<'a> {
     /// The command, until somebody takes it.
     ticket: Arc<Ticket>,
     /// Where it is counted.
@@ -300,7 +300,7 @@ struct Place<'a> {
     bytes: usize,
 }
 
-impl Place<'_> {
+impl QueuePlace<'_> {
     /// Takes the command back; false where it is in an entry, or was taken back before.
     fn withdraw(&self) -> bool {
         let is_mine = self.ticket.take().is_some();
@@ -312,7 +312,7 @@ impl Place<'_> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
         self.withdraw();
     }
@@ -532,7 +532,7 @@ impl Drop for Weight {
 }
 
 /// Hands each waiter its outcome.
-fn deliver(result: Result<Vec<Outcome>, ProposeError>, answers: Vec<Answer>) {
+fn deliver(result: Result<Vec<Outcome>, ProposeError>, answers: Vec<OutcomeSender>) {
     match result {
         Ok(outcomes) => {
             debug_assert_eq!(outcomes.len(), answers.len(), "one outcome per command");

@@ -10,21 +10,21 @@ use hlc::Timestamp;
 use shard_router::Token;
 use tokio::sync::oneshot;
 
-use super::failpoint::{Step, reach};
+use super::failpoint::{Failpoint, reach};
 use super::parts::{self, Parts, split};
 use super::records::FINISH_MAX;
 use super::{Extent, LIFE, Transactions};
 use crate::env::Env;
 use crate::shard::{Deadline, ShardError, outbox_positions};
 
-type Answer = Result<Outcome, ShardError>;
+type TransactResult = Result<Outcome, ShardError>;
 
 /// Tells the client's side how it stands.
 struct Client {
     /// The transaction is committed; this is what it will have done.
     committed: oneshot::Sender<Outcome>,
     /// The end.
-    finished: oneshot::Sender<Answer>,
+    finished: oneshot::Sender<TransactResult>,
 }
 
 impl<E: Env> Transactions<E> {
@@ -37,7 +37,7 @@ impl<E: Env> Transactions<E> {
         first: Token,
         transaction: Transaction,
         deadline: Deadline,
-    ) -> Answer {
+    ) -> TransactResult {
         let (extent, answer) = match self.split(&transaction) {
             None => {
                 let answer =
@@ -62,7 +62,7 @@ impl<E: Env> Transactions<E> {
         split(transaction, id, self.far_deadline_ms(), |token| self.router.shard_of(token).id())
     }
 
-    async fn transact_across(self: &Arc<Self>, parts: Parts, prepares: Vec<Command>, deadline: Deadline) -> Answer {
+    async fn transact_across(self: &Arc<Self>, parts: Parts, prepares: Vec<Command>, deadline: Deadline) -> TransactResult {
         let (committed, mut is_committed) = oneshot::channel();
         let (finished, answer) = oneshot::channel();
         let client = Client { committed, finished };
@@ -76,17 +76,17 @@ impl<E: Env> Transactions<E> {
     }
 
     async fn coordinate(self: Arc<Self>, mut parts: Parts, prepares: Vec<Command>, client: Client, deadline: Deadline) {
-        reach(Step::BeforePrepare).await;
+        reach(Failpoint::BeforePrepare).await;
         self.prepare(&mut parts, prepares, deadline).await;
-        reach(Step::AfterPrepare).await;
-        let answer = match parts.verdict() {
-            parts::Verdict::Commit { at, prepares, reads } => {
+        reach(Failpoint::AfterPrepare).await;
+        let answer = match parts.conclusion() {
+            parts::Conclusion::Commit { at, prepares, reads } => {
                 // A shard has it in its log: far ahead of this node's wall time or not, it is where hybrid time stands.
                 self.router.clock.observe_local(at);
                 let verdict = Verdict::Commit { at, prepares, reads };
                 return self.commit(parts, at, verdict, client, deadline).await;
             }
-            parts::Verdict::Abort(answer) => {
+            parts::Conclusion::Abort(answer) => {
                 self.release(&parts).await;
                 answer
             }
@@ -108,9 +108,9 @@ impl<E: Env> Transactions<E> {
 
     /// Records the commit, and carries it out.
     async fn commit(&self, mut parts: Parts, at: Timestamp, verdict: Verdict, client: Client, deadline: Deadline) {
-        reach(Step::BeforeDecide).await;
+        reach(Failpoint::BeforeDecide).await;
         let decided = self.record(&mut parts, verdict, deadline).await;
-        reach(Step::AfterDecide).await;
+        reach(Failpoint::AfterDecide).await;
         match decided {
             Ok(true) => {}
             Ok(false) => {
@@ -122,13 +122,13 @@ impl<E: Env> Transactions<E> {
             Err(error) => return drop(client.finished.send(Err(error))),
         }
         drop(client.committed.send(parts.committed()));
-        reach(Step::BeforeResolve).await;
+        reach(Failpoint::BeforeResolve).await;
         // The others hold their locks until they are told, so the record shard's index entries are waited for
         // meanwhile.
         let (record_shard, entries) = (self.router.shard_of(parts.record_token), outbox_positions(&parts.parts[0].done));
         let entries = self.index.wait_for_entries(record_shard, entries, deadline);
         let (is_everywhere, ()) = futures::join!(self.resolve(&mut parts, at), entries);
-        reach(Step::AfterResolve).await;
+        reach(Failpoint::AfterResolve).await;
         drop(client.finished.send(Ok(parts.committed())));
         if is_everywhere {
             let forget = Command::Forget(Forget { id: parts.id });
@@ -138,7 +138,7 @@ impl<E: Env> Transactions<E> {
                     .propose_to(self.router.shard_of(parts.record_token), forget, Deadline::after::<E>(FINISH_MAX))
                     .await,
             );
-            reach(Step::AfterForget).await;
+            reach(Failpoint::AfterForget).await;
         }
     }
 

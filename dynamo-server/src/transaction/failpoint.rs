@@ -2,7 +2,7 @@
 
 /// A place between two steps of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
+pub enum Failpoint {
     /// Nothing was sent yet.
     BeforePrepare,
     /// Every shard has answered its prepare.
@@ -19,16 +19,16 @@ pub enum Step {
     AfterForget,
 }
 
-impl Step {
+impl Failpoint {
     /// All of them, in order.
-    pub const ALL: [Step; 7] = [
-        Step::BeforePrepare,
-        Step::AfterPrepare,
-        Step::BeforeDecide,
-        Step::AfterDecide,
-        Step::BeforeResolve,
-        Step::AfterResolve,
-        Step::AfterForget,
+    pub const ALL: [Failpoint; 7] = [
+        Failpoint::BeforePrepare,
+        Failpoint::AfterPrepare,
+        Failpoint::BeforeDecide,
+        Failpoint::AfterDecide,
+        Failpoint::BeforeResolve,
+        Failpoint::AfterResolve,
+        Failpoint::AfterForget,
     ];
 }
 
@@ -37,10 +37,10 @@ mod trap {
     use std::cell::{Cell, RefCell};
     use std::rc::Rc;
 
-    use super::Step;
+    use super::Failpoint;
 
     /// Says whether the coordinator that came here gets no further.
-    type Trap = Rc<dyn Fn(Step) -> bool>;
+    type Trap = Rc<dyn Fn(Failpoint) -> bool>;
 
     thread_local! {
         static LOCKS_ARE_IGNORED: Cell<bool> = const { Cell::new(false) };
@@ -62,7 +62,7 @@ mod trap {
         !LOCKS_ARE_IGNORED.get()
     }
 
-    pub(super) fn is_caught(step: Step) -> bool {
+    pub(super) fn is_caught(step: Failpoint) -> bool {
         let trap = TRAP.with_borrow(Clone::clone);
         trap.is_some_and(|trap| trap(step))
     }
@@ -80,7 +80,7 @@ pub(crate) fn locks_are_kept() -> bool {
 
 /// Goes on, unless a test has set a trap here.
 #[cfg(any(test, feature = "fault-injection"))]
-pub(super) async fn reach(step: Step) {
+pub(super) async fn reach(step: Failpoint) {
     if trap::is_caught(step) {
         std::future::pending::<()>().await;
     }
@@ -89,4 +89,4 @@ pub(super) async fn reach(step: Step) {
 /// Goes on.
 #[cfg(not(any(test, feature = "fault-injection")))]
 #[inline(always)]
-pub(super) async fn reach(_step: Step) {}
+pub(super) async fn reach(_step: Failpoint) {}

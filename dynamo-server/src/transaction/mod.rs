@@ -36,7 +36,7 @@ mod records;
 mod recovery;
 
 pub use counters::{End, Extent, TransactionCounters};
-pub use failpoint::Step;
+pub use failpoint::Failpoint;
 #[cfg(any(test, feature = "fault-injection"))]
 pub use failpoint::{ignore_locks, set_trap};
 pub(crate) use intents::IntentFilter;

@@ -92,7 +92,7 @@ pub(super) fn split(
 }
 
 /// What the answers to the prepares come to.
-pub(super) enum Verdict {
+pub(super) enum Conclusion {
     /// All prepared; this is the commit, with what a replay will cost where there is a client's token.
     Commit { at: Timestamp, prepares: Vec<Prepared>, reads: Vec<u32> },
     /// Nothing will be done, and this is the answer.
@@ -102,11 +102,11 @@ pub(super) enum Verdict {
 impl Parts {
     /// What is to become of the transaction. What the record shard says of the client's token comes first, then what
     /// keeps a shard from answering at all, then the verdicts on the actions.
-    pub fn verdict(&self) -> Verdict {
+    pub fn conclusion(&self) -> Conclusion {
         if let Some(Ok(outcome @ (Outcome::Replayed { .. } | Outcome::TokenMismatch | Outcome::InProgress))) =
             &self.parts[0].answer
         {
-            return Verdict::Abort(Ok(outcome.clone()));
+            return Conclusion::Abort(Ok(outcome.clone()));
         }
         let mut prepares = Vec::with_capacity(self.parts.len());
         let mut is_cancelled = false;
@@ -116,22 +116,22 @@ impl Parts {
                 Some(Ok(Outcome::Prepared { ts, .. })) => prepares.push(Prepared { token: part.token, ts: *ts }),
                 Some(Ok(Outcome::Cancelled(_))) => is_cancelled = true,
                 Some(Ok(Outcome::Rejected(Rejection::Late))) => {
-                    return Verdict::Abort(Err(ShardError::DeadlinePassed));
+                    return Conclusion::Abort(Err(ShardError::DeadlinePassed));
                 }
                 Some(Ok(Outcome::Rejected(Rejection::Full | Rejection::Crowded))) => {
-                    return Verdict::Abort(Err(ShardError::Overloaded));
+                    return Conclusion::Abort(Err(ShardError::Overloaded));
                 }
                 Some(Ok(outcome @ Outcome::Rejected(_))) => stale = Some(outcome.clone()),
-                Some(Err(error)) => return Verdict::Abort(Err(error.clone())),
-                Some(Ok(_)) | None => return Verdict::Abort(Err(ShardError::Unknown)),
+                Some(Err(error)) => return Conclusion::Abort(Err(error.clone())),
+                Some(Ok(_)) | None => return Conclusion::Abort(Err(ShardError::Unknown)),
             }
         }
         if let Some(stale) = stale {
-            return Verdict::Abort(Ok(stale));
+            return Conclusion::Abort(Ok(stale));
         }
         match prepares.iter().map(|prepared| prepared.ts).max() {
-            Some(at) if !is_cancelled => Verdict::Commit { at, prepares, reads: self.replay_reads() },
-            _ => Verdict::Abort(Ok(Outcome::Cancelled(self.verdicts()))),
+            Some(at) if !is_cancelled => Conclusion::Commit { at, prepares, reads: self.replay_reads() },
+            _ => Conclusion::Abort(Ok(Outcome::Cancelled(self.verdicts()))),
         }
     }
 
@@ -275,19 +275,19 @@ mod tests {
         let actions = vec![write(true), write(false)];
         parts.parts[1].answer = Some(Ok(Outcome::Prepared { ts: Timestamp(3), actions }));
         parts.parts[2].answer = Some(Ok(Outcome::Prepared { ts: Timestamp(4), actions: vec![write(true)] }));
-        let Verdict::Commit { at, prepares, reads } = parts.verdict() else { panic!("no commit") };
+        let Conclusion::Commit { at, prepares, reads } = parts.conclusion() else { panic!("no commit") };
         assert_eq!(reads, [1, 1, 1], "for every action");
         assert_eq!((at, prepares.len()), (Timestamp(9), 3), "the record shard's prepare is one of them");
         let actions = vec![write(true), write(true), write(false)];
         assert_eq!(parts.committed(), Outcome::Transacted { actions });
         parts.parts[0].answer = Some(Ok(Outcome::Replayed { reads: vec![1, 2, 3] }));
-        assert!(matches!(parts.verdict(), Verdict::Abort(Ok(Outcome::Replayed { reads })) if reads == [1, 2, 3]));
+        assert!(matches!(parts.conclusion(), Conclusion::Abort(Ok(Outcome::Replayed { reads })) if reads == [1, 2, 3]));
         assert_eq!(parts.held().count(), 2, "the others are let go");
     }
 
     #[test]
     fn a_commit_has_the_largest_timestamp_and_names_every_prepare() {
-        let Verdict::Commit { at, prepares, reads } = answered(prepared(3), prepared(9)).verdict() else {
+        let Conclusion::Commit { at, prepares, reads } = answered(prepared(3), prepared(9)).conclusion() else {
             panic!("no commit")
         };
         assert_eq!((at, reads.len()), (Timestamp(9), 0));
@@ -301,7 +301,7 @@ mod tests {
         let invalid = |text: &str| ActionOutcome::Invalid(text.to_owned());
         let first = Outcome::Cancelled(vec![ActionOutcome::Conflict, invalid("last")]);
         let parts = answered(first, Outcome::Cancelled(vec![invalid("first")]));
-        let Verdict::Abort(Ok(Outcome::Cancelled(verdicts))) = parts.verdict() else { panic!("no cancellation") };
+        let Conclusion::Abort(Ok(Outcome::Cancelled(verdicts))) = parts.conclusion() else { panic!("no cancellation") };
         assert_eq!(verdicts, [ActionOutcome::Conflict, invalid("first"), ActionOutcome::Passed]);
         assert_eq!(parts.held().count(), 0, "nobody holds anything");
     }
@@ -309,17 +309,17 @@ mod tests {
     #[test]
     fn what_the_token_says_comes_first_and_a_lost_answer_may_hold_something() {
         let parts = answered(Outcome::InProgress, prepared(2));
-        assert!(matches!(parts.verdict(), Verdict::Abort(Ok(Outcome::InProgress))));
+        assert!(matches!(parts.conclusion(), Conclusion::Abort(Ok(Outcome::InProgress))));
         assert_eq!(
             parts.held().map(|(part, ts)| (part.shard, ts)).collect::<Vec<_>>(),
             [(ShardId(0), Some(Timestamp(2)))]
         );
         let mut parts = answered(prepared(2), prepared(3));
         parts.parts[1].answer = Some(Err(ShardError::Unknown));
-        assert!(matches!(parts.verdict(), Verdict::Abort(Err(ShardError::Unknown))));
+        assert!(matches!(parts.conclusion(), Conclusion::Abort(Err(ShardError::Unknown))));
         assert_eq!(parts.held().map(|(_, ts)| ts).collect::<Vec<_>>(), [Some(Timestamp(2)), None]);
         let stale = Outcome::Rejected(Rejection::Stale);
-        let verdict = answered(prepared(2), stale).verdict();
-        assert!(matches!(verdict, Verdict::Abort(Ok(Outcome::Rejected(Rejection::Stale)))));
+        let verdict = answered(prepared(2), stale).conclusion();
+        assert!(matches!(verdict, Conclusion::Abort(Ok(Outcome::Rejected(Rejection::Stale)))));
     }
 }

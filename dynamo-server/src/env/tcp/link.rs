@@ -35,14 +35,14 @@ const REST: Duration = Duration::from_millis(50);
 const PENDING_SWEEP: usize = 1_024;
 
 /// What a call comes to.
-pub(super) type Answer = Result<PeerAnswer, TransportError>;
+pub(super) type CallResult = Result<PeerAnswer, TransportError>;
 
 /// A request and who waits for its answer. Dropped unanswered, it may have been processed all the same.
 pub(super) struct Outgoing {
     /// What is asked.
     pub(super) body: Bytes,
     /// Where the answer goes.
-    pub(super) answer: oneshot::Sender<Answer>,
+    pub(super) answer: oneshot::Sender<CallResult>,
 }
 
 impl Outgoing {
@@ -137,7 +137,7 @@ pub(super) async fn inquire(
     }
 }
 
-type Pending = Mutex<BTreeMap<u64, oneshot::Sender<Answer>>>;
+type Pending = Mutex<BTreeMap<u64, oneshot::Sender<CallResult>>>;
 
 /// Writes requests and reads responses until the connection breaks.
 async fn converse(
@@ -187,7 +187,7 @@ async fn converse(
     }
 }
 
-fn remember(pending: &Pending, number: u64, answer: oneshot::Sender<Answer>) {
+fn remember(pending: &Pending, number: u64, answer: oneshot::Sender<CallResult>) {
     let mut pending = pending.lock();
     if pending.len() >= PENDING_SWEEP {
         pending.retain(|_, answer| !answer.is_closed());

@@ -32,7 +32,7 @@ pub use self::terms::Terms;
 
 use self::contacts::Contacts;
 use self::hello::Hello;
-use self::link::{Answer, Link, Outgoing};
+use self::link::{CallResult, Link, Outgoing};
 use self::listener::Reception;
 use super::directory::Identity;
 use super::faults;
@@ -111,7 +111,7 @@ impl TcpTransport {
 
 impl Port {
     /// Sends a request and waits for its response, for ever if need be.
-    async fn exchange(&self, request: PeerRequest) -> Answer {
+    async fn exchange(&self, request: PeerRequest) -> CallResult {
         let (peer, lane) = (request.to, request.lane);
         let (answer, answered) = oneshot::channel();
         if !faults::leaves(peer, lane).await {
@@ -126,7 +126,7 @@ impl Port {
     }
 
     /// Takes a request on its way to a peer.
-    fn send(&self, request: PeerRequest, answer: oneshot::Sender<Answer>) -> Result<(), TransportError> {
+    fn send(&self, request: PeerRequest, answer: oneshot::Sender<CallResult>) -> Result<(), TransportError> {
         let me = self.me.get().ok_or(TransportError::NotSent)?;
         let PeerRequest { to, incarnation, address, lane, body } = request;
         let mut links = self.links.lock();

@@ -59,7 +59,7 @@ struct Taken {
 }
 
 /// A place, given back when dropped.
-pub(super) struct Place {
+pub(super) struct Slot {
     /// Where it is given back.
     places: Arc<Places>,
     /// With whom it is shared.
@@ -72,7 +72,7 @@ pub(super) struct Place {
 
 impl Places {
     /// Takes a place; whoever had the oldest of its class loses it where there are too many.
-    pub(super) fn take(self: &Arc<Self>, class: Class) -> Place {
+    pub(super) fn take(self: &Arc<Self>, class: Class) -> Slot {
         let end = Arc::new(Notify::new());
         let mut taken = self.taken.lock();
         taken.last += 1;
@@ -86,18 +86,18 @@ impl Places {
         }
         debug_assert!(of_class.len() <= class.places(), "the places of a class are bounded");
         debug_assert_eq!(of_class.back().map(|(newest, _)| *newest), Some(number), "places are in the order of taking");
-        Place { places: Arc::clone(self), class, number, end }
+        Slot { places: Arc::clone(self), class, number, end }
     }
 }
 
-impl Place {
+impl Slot {
     /// Resolves when somebody else needs the place.
     pub(super) async fn lost(&self) {
         self.end.notified().await;
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         let mut taken = self.places.taken.lock();
         if let Some(of_class) = taken.by_class.get_mut(&self.class) {
@@ -115,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    fn is_lost(place: &Place) -> bool {
+    fn is_lost(place: &Slot) -> bool {
         place.lost().now_or_never().is_some()
     }
 
@@ -124,7 +124,7 @@ mod tests {
         let places = Arc::new(Places::default());
         let member = places.take(Class::Member(2));
         let first = places.take(Class::Greeting);
-        let rest: Vec<Place> = (1..GREETINGS_MAX).map(|_| places.take(Class::Greeting)).collect();
+        let rest: Vec<Slot> = (1..GREETINGS_MAX).map(|_| places.take(Class::Greeting)).collect();
         assert!(!is_lost(&first), "there is room for all of them");
         let one_more = places.take(Class::Greeting);
         assert!(is_lost(&first));

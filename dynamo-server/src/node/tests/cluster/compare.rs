@@ -39,7 +39,7 @@ fn a_replica_that_differs_is_named_and_complained_about() {
         }
         let shard = Arc::clone(&node.router.shards[0]);
         let compare = || machine.scope(node.cluster.comparison().compare(&shard));
-        assert_eq!(compare().await.unwrap(), Verdict { compared: 3, difference: None });
+        assert_eq!(compare().await.unwrap(), Compared { compared: 3, difference: None });
         // More is written, and the digests are still of one entry.
         let writes = async {
             for number in 0..ITEMS {
@@ -47,7 +47,7 @@ fn a_replica_that_differs_is_named_and_complained_about() {
             }
         };
         let (verdict, ()) = futures::join!(compare(), writes);
-        assert_eq!(verdict.unwrap(), Verdict { compared: 3, difference: None });
+        assert_eq!(verdict.unwrap(), Compared { compared: 3, difference: None });
 
         let victim = world.others(leader)[0];
         corrupt(&world.node(victim).unwrap());
@@ -63,7 +63,7 @@ fn a_replica_that_differs_is_named_and_complained_about() {
             complaints.iter().any(|complaint| complaint.contains("the replicas of shard 0 differ")),
             "{complaints:?}"
         );
-        node.cluster.comparison().note(0, Verdict { compared: 3, difference: None });
+        node.cluster.comparison().note(0, Compared { compared: 3, difference: None });
         assert_eq!(machine.scope(async { node.cluster.status() }).await.complaints, Vec::<String>::new());
     });
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::env::Env;
 use crate::env::sim::{SimEnv, SimNode, run};
-use crate::transaction::{Step, set_trap};
+use crate::transaction::{Failpoint, set_trap};
 
 /// Runs a test on a machine with all shards and the table.
 fn on_a_machine<F: Future<Output = ()>>(seed: u64, test: impl FnOnce(std::sync::Arc<crate::node::Node<SimEnv>>) -> F) {
@@ -89,7 +89,7 @@ fn what_meets_a_transaction_conflicts_and_a_read_waits() {
         let actions: Vec<String> = ids.iter().map(|id| put_action(id, "1")).collect();
         transact(&node, &actions, None).await.unwrap().unwrap();
         let actions: Vec<String> = ids.iter().map(|id| put_action(id, "2")).collect();
-        set_trap(Some(Rc::new(|step| step == Step::BeforeDecide)));
+        set_trap(Some(Rc::new(|step| step == Failpoint::BeforeDecide)));
         let plan = transaction(&node, &actions, Some("tok"));
         let token = plan.writes[0].token;
         let hung = proposed(&node, token, command(plan));
@@ -122,7 +122,7 @@ fn a_read_of_something_else_does_not_wait() {
         let others = one_on_each_shard(&node, "other");
         put(&node, &others[0], "1").await.unwrap().unwrap();
         let actions: Vec<String> = ids.iter().map(|id| put_action(id, "2")).collect();
-        set_trap(Some(Rc::new(|step| step == Step::BeforeDecide)));
+        set_trap(Some(Rc::new(|step| step == Failpoint::BeforeDecide)));
         let plan = transaction(&node, &actions, None);
         let token = plan.writes[0].token;
         let hung = proposed(&node, token, command(plan));
@@ -141,7 +141,7 @@ fn past_the_deadline_a_committed_transaction_is_still_a_success() {
     on_a_machine(105, async |node| {
         let ids = one_on_each_shard(&node, "a");
         let actions: Vec<String> = ids.iter().map(|id| put_action(id, "1")).collect();
-        set_trap(Some(Rc::new(|step| step == Step::BeforeResolve)));
+        set_trap(Some(Rc::new(|step| step == Failpoint::BeforeResolve)));
         let plan = transaction(&node, &actions, None);
         let token = plan.writes[0].token;
         let outcome = proposed(&node, token, command(plan)).await.unwrap();

@@ -17,7 +17,7 @@ use super::{
 use crate::env::sim::{SimEnv, SimNetwork, SimNode, run};
 use crate::env::{Env, Storage, Task};
 use crate::node::{ClusterOptions, Node, NodeOptions};
-use crate::transaction::{Step, set_trap};
+use crate::transaction::{Failpoint, set_trap};
 
 pub(super) const NODES: u64 = 3;
 
@@ -80,7 +80,7 @@ impl Machines {
     }
 
     /// Lets the first node put the value `new` to all of these items, and catches it at `step`, where it stays.
-    async fn catch_at(&self, step: Step, first: Arc<Node<SimEnv>>, ids: &[String]) -> Task<()> {
+    async fn catch_at(&self, step: Failpoint, first: Arc<Node<SimEnv>>, ids: &[String]) -> Task<()> {
         let is_reached = Rc::new(Cell::new(false));
         let reached = Rc::clone(&is_reached);
         set_trap(Some(Rc::new(move |at| at == step && !reached.replace(true))));
@@ -113,7 +113,7 @@ async fn put_all(node: &Node<SimEnv>, ids: &[String], value: &str) {
     }
 }
 
-async fn lose_the_coordinators_machine(step: Step) {
+async fn lose_the_coordinators_machine(step: Failpoint) {
     let machines = Machines::new();
     let mut nodes = machines.start_all().await;
     let first = nodes.remove(&FIRST).expect("it was started");
@@ -126,7 +126,7 @@ async fn lose_the_coordinators_machine(step: Step) {
     drop(coordinator);
     tokio::time::sleep(SETTLED_AFTER).await;
 
-    let expected = if step >= Step::AfterDecide { "new" } else { "old" };
+    let expected = if step >= Failpoint::AfterDecide { "new" } else { "old" };
     for (id, node) in &nodes {
         for item in &ids {
             let body = machines.machines[id].scope(get(node, item)).await.expect("two of three serve");
@@ -142,7 +142,7 @@ async fn lose_the_coordinators_machine(step: Step) {
 
 #[test]
 fn others_finish_what_a_dead_machine_coordinated() {
-    for (seed, step) in (141..).zip(Step::ALL) {
+    for (seed, step) in (141..).zip(Failpoint::ALL) {
         run(seed, lose_the_coordinators_machine(step));
     }
     set_trap(None);
@@ -159,7 +159,7 @@ fn a_read_through_another_node_ends_what_it_waits_for() {
         let ids = machines.fill(&first).await;
         // Until the leaders have settled down.
         tokio::time::sleep(Duration::from_secs(60)).await;
-        let _coordinator = machines.catch_at(Step::BeforeDecide, first, &ids).await;
+        let _coordinator = machines.catch_at(Failpoint::BeforeDecide, first, &ids).await;
         set_trap(None);
         let leads = |id: u64, shard: usize| nodes[&id].router.shards[shard].group().lease().leading_term().is_some();
         let pairs = (1..=NODES).flat_map(|id| (0..ids.len()).map(move |shard| (id, shard)));

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use crate::env::TokioEnv;
 use crate::guard::tests::rig::{Answer, DEADLINE, Rig, TABLE, get, send, transact_get};
 use crate::node::Node;
-use crate::transaction::{Step, set_trap};
+use crate::transaction::{Failpoint, set_trap};
 
 const SHARDS: u32 = 4;
 
@@ -158,7 +158,7 @@ async fn tokens(rig: &Rig, at: usize, elsewhere: usize) {
 async fn hang(rig: &Rig, at: usize, actions: &[Value], token: &str) -> TcpStream {
     let is_reached = Rc::new(Cell::new(false));
     let reached = Rc::clone(&is_reached);
-    set_trap(Some(Rc::new(move |step| step == Step::BeforeDecide && !reached.replace(true))));
+    set_trap(Some(Rc::new(move |step| step == Failpoint::BeforeDecide && !reached.replace(true))));
     let hanging = async {
         loop {
             let client = send(rig.address(at), "TransactWriteItems", &request(actions, Some(token))).await;

@@ -14,20 +14,20 @@ use super::{
 };
 use crate::env::Env;
 use crate::env::sim::{SimEnv, SimNode, run};
-use crate::transaction::{Step, set_trap};
+use crate::transaction::{Failpoint, set_trap};
 
 /// After this a transaction that nothing happens to has left nothing behind.
 const REST: Duration = Duration::from_secs(1);
 
 /// Catches the next coordinator that comes to `step`.
-fn catch_at(step: Step) {
+fn catch_at(step: Failpoint) {
     let is_set = Cell::new(true);
     set_trap(Some(Rc::new(move |reached| reached == step && is_set.replace(false))));
 }
 
 #[test]
 fn whichever_step_was_the_last_the_transaction_happened_or_did_not() {
-    for (seed, step) in (111..).zip(Step::ALL) {
+    for (seed, step) in (111..).zip(Failpoint::ALL) {
         run(seed, async {
             let machine = SimNode::new(1, SHARDS);
             let node = start(&machine).await;
@@ -40,7 +40,7 @@ fn whichever_step_was_the_last_the_transaction_happened_or_did_not() {
 /// The client's token lives on the last shard, where no item of the transaction does.
 #[test]
 fn whichever_step_was_the_last_a_home_without_items_says_what_happened() {
-    for (seed, step) in (131..).zip(Step::ALL) {
+    for (seed, step) in (131..).zip(Failpoint::ALL) {
         run(seed, async {
             let machine = SimNode::new(1, SHARDS);
             let node = start(&machine).await;
@@ -62,7 +62,7 @@ fn a_shard_that_cannot_be_reached_holds_up_only_what_needs_it() {
         machine
             .scope(async {
                 create_table(&node).await;
-                set_trap(Some(Rc::new(|step| step == Step::BeforeDecide)));
+                set_trap(Some(Rc::new(|step| step == Failpoint::BeforeDecide)));
                 let mut hung = Vec::new();
                 for record_shard in [STUCK, FREE] {
                     for number in 0..OF_EACH {
@@ -92,7 +92,7 @@ fn a_shard_that_cannot_be_reached_holds_up_only_what_needs_it() {
 }
 
 /// One with items on this many shards.
-async fn lose_a_coordinator(node: &crate::node::Node<SimEnv>, step: Step, shards: u32) {
+async fn lose_a_coordinator(node: &crate::node::Node<SimEnv>, step: Failpoint, shards: u32) {
     create_table(node).await;
     let mut ids = one_on_each_shard(node, "a");
     ids.truncate(shards as usize);
@@ -108,22 +108,22 @@ async fn lose_a_coordinator(node: &crate::node::Node<SimEnv>, step: Step, shards
     let answer = proposed(&node, first, command(plan)).await;
     SimEnv::sleep(SETTLED_AFTER).await;
 
-    let is_committed = step >= Step::AfterDecide;
+    let is_committed = step >= Failpoint::AfterDecide;
     let expected = Some(if is_committed { "new" } else { "old" }.to_owned());
     assert_eq!(values(node, &ids), vec![expected; ids.len()], "after {step:?}");
     match answer {
         Ok(Outcome::Transacted { .. }) => assert!(is_committed, "{step:?}"),
         Ok(other) => panic!("{other:?}"),
         // Not known to the client.
-        Err(_) => assert!(step <= Step::AfterDecide, "{step:?}: a client that was to be told success"),
+        Err(_) => assert!(step <= Failpoint::AfterDecide, "{step:?}: a client that was to be told success"),
     }
     assert_eq!(locks(node), 0, "after {step:?}");
     assert_eq!(left_behind(node), (0, 0), "after {step:?}");
     let recovered = match step {
         // Nothing was left, or nothing was left to do.
-        Step::BeforePrepare | Step::AfterForget => (0, 0),
-        Step::AfterPrepare | Step::BeforeDecide => (0, 1),
-        Step::AfterDecide | Step::BeforeResolve | Step::AfterResolve => (1, 0),
+        Failpoint::BeforePrepare | Failpoint::AfterForget => (0, 0),
+        Failpoint::AfterPrepare | Failpoint::BeforeDecide => (0, 1),
+        Failpoint::AfterDecide | Failpoint::BeforeResolve | Failpoint::AfterResolve => (1, 0),
     };
     assert_eq!(node.transactions().recoveries(), recovered, "committed and aborted, after {step:?}");
     let again = transact(node, &new, Some(token)).await.unwrap().unwrap();
@@ -136,7 +136,7 @@ async fn lose_a_coordinator(node: &crate::node::Node<SimEnv>, step: Step, shards
 /// The machine dies with its coordinator: what is in its log is finished by the recovery of its next life.
 #[test]
 fn whichever_step_was_the_last_before_a_crash_the_next_life_finishes_it() {
-    for (seed, step) in (121..).zip(Step::ALL) {
+    for (seed, step) in (121..).zip(Failpoint::ALL) {
         run(seed, async {
             let machine = SimNode::new(1, SHARDS);
             let node = start(&machine).await;
@@ -160,7 +160,7 @@ fn whichever_step_was_the_last_before_a_crash_the_next_life_finishes_it() {
             let node = start(&machine).await;
             machine.scope(SimEnv::sleep(SETTLED_AFTER)).await;
             let found = values(&node, &ids);
-            let expected = Some(if step >= Step::AfterDecide { "new" } else { "old" }.to_owned());
+            let expected = Some(if step >= Failpoint::AfterDecide { "new" } else { "old" }.to_owned());
             assert_eq!(found, vec![expected; 4], "after {step:?}");
             assert_eq!((locks(&node), left_behind(&node)), (0, (0, 0)), "after {step:?}");
         });
@@ -171,7 +171,7 @@ fn whichever_step_was_the_last_before_a_crash_the_next_life_finishes_it() {
 /// As above, under a token that lives where no item of the transaction does: the next life knows whether it happened.
 #[test]
 fn whichever_step_was_the_last_before_a_crash_the_next_life_does_it_once() {
-    for (seed, step) in (171..).zip(Step::ALL) {
+    for (seed, step) in (171..).zip(Failpoint::ALL) {
         run(seed, async {
             let machine = SimNode::new(1, SHARDS);
             let node = start(&machine).await;
@@ -196,7 +196,7 @@ fn whichever_step_was_the_last_before_a_crash_the_next_life_does_it_once() {
                     assert_eq!((locks(&node), left_behind(&node)), (0, (0, 0)), "after {step:?}");
                     let again = transact(&node, &add_all(&ids), Some(&token)).await.unwrap().unwrap();
                     let is_replay = again.contains("ReadCapacityUnits");
-                    assert_eq!(is_replay, step >= Step::AfterDecide, "after {step:?}: {again}");
+                    assert_eq!(is_replay, step >= Failpoint::AfterDecide, "after {step:?}: {again}");
                     for id in &ids {
                         assert_eq!(counter(&node, id).await, 1, "after {step:?}");
                     }

@@ -19,7 +19,7 @@ use super::{
 use crate::env::Env;
 use crate::env::sim::{SimEnv, SimNode, chance_below, run};
 use crate::node::Node;
-use crate::transaction::{Step, set_trap};
+use crate::transaction::{Failpoint, set_trap};
 
 /// What a client is told in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +159,7 @@ fn of_those_that_come_at_once_one_is_done() {
 }
 
 /// The token lives on shard 0, where no item does.
-async fn lose_the_coordinators_machine(step: Step) {
+async fn lose_the_coordinators_machine(step: Failpoint) {
     let (machines, mut nodes, ids) = three(Duration::from_secs(1)).await;
     let ids = ids[1..].to_vec();
     let first = nodes.remove(&FIRST).expect("it was started");
@@ -180,7 +180,7 @@ async fn lose_the_coordinators_machine(step: Step) {
     // At once, while what it left is still held.
     let end = machines.ask(&nodes, 2, &ids, &token).await;
     // What is done anew may be asked for once more, where the answer is lost with a leader.
-    let is_committed = step >= Step::AfterDecide;
+    let is_committed = step >= Failpoint::AfterDecide;
     assert!(end == End::Replayed || end == End::Done && !is_committed, "after {step:?}: {end:?}");
     assert_eq!(machines.ask(&nodes, 3, &ids[..1], &token).await, End::Mismatch, "after {step:?}");
     tokio::time::sleep(SETTLED_AFTER).await;
@@ -198,7 +198,7 @@ async fn lose_the_coordinators_machine(step: Step) {
 
 #[test]
 fn a_token_outlives_the_machine_that_coordinated() {
-    for (seed, step) in (201..).zip(Step::ALL) {
+    for (seed, step) in (201..).zip(Failpoint::ALL) {
         run(seed, lose_the_coordinators_machine(step));
     }
     set_trap(None);
