@@ -115,11 +115,18 @@ impl Balancer {
             self.seen = seen;
             self.since_ns = now_ns;
         }
+        debug_assert!(self.since_ns <= now_ns, "the clock only rises");
         let is_calm = now_ns.saturating_sub(self.since_ns) >= self.calm_ns;
         if !is_calm || now_ns < self.paused_until_ns {
             return None;
         }
         let transfer = next_transfer(me, shards)?;
+        let is_mine = |shard: &ShardView| shard.shard == transfer.shard && shard.leader == Some(me);
+        let could_lead = |shard: &&ShardView| shard.voters.contains(&transfer.to) && transfer.to != me;
+        debug_assert!(
+            shards.iter().filter(|shard| is_mine(shard)).any(|shard| could_lead(&shard)),
+            "what is handed over is led here, and goes to another voter"
+        );
         // A transfer that fails changes nothing in the view; the next attempt waits all the same.
         self.since_ns = now_ns;
         Some(transfer)

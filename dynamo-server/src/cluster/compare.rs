@@ -239,6 +239,7 @@ pub(crate) fn verdict(told: &BTreeMap<u64, Result<Digest, String>>) -> Compared 
         .filter(|(_, digest)| digest != believed)
         .map(|(node, digest)| format!("node {node} in {}", first_difference(believed, digest)))
         .collect();
+    debug_assert!(differing.len() < digests.len(), "what is believed differs from itself in nothing");
     let unread: Vec<String> = told
         .iter()
         .filter_map(|(node, result)| Some(format!("node {node} cannot be read: {}", result.as_ref().err()?)))

@@ -129,6 +129,8 @@ impl LeaseGuard {
         shards: &[Arc<Shard<E>>],
         deadline: Deadline,
     ) -> Result<(), ShardError> {
+        let is_first = |at: usize| shards[..at].iter().all(|shard| shard.id() != shards[at].id());
+        debug_assert!((0..shards.len()).all(is_first), "each shard is checked once");
         let missed = self.missed(handler, shards);
         if missed.is_empty() {
             return Ok(());

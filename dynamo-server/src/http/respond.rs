@@ -31,6 +31,8 @@ const CRC32: HeaderName = HeaderName::from_static("x-amz-crc32");
 /// against the room of the process until their clients have them. Smaller ones wait in the kernel, if anywhere.
 pub const LARGE_ANSWER_BYTES: usize = 64 * 1024;
 
+const _: () = assert!(MIN_COMPRESSED_BYTES <= LARGE_ANSWER_BYTES, "every large answer is packed for those who ask");
+
 /// What an API call came to.
 pub struct Outcome {
     /// The HTTP status.

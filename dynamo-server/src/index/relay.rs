@@ -135,6 +135,10 @@ impl<E: Env> OutboxRelay<E> {
     /// from nothing else.
     fn look(&mut self, applied: &mut watch::Receiver<OutboxChannels>) {
         self.channels = applied.borrow_and_update().clone();
+        debug_assert!(
+            self.channels.values().all(|channel| channel.trimmed <= channel.last),
+            "only what was written is trimmed"
+        );
         self.channels.iter().for_each(|(target, channel)| self.outbox.shard.arrivals().arrived(*target, channel.trimmed));
     }
 
@@ -149,6 +153,7 @@ impl<E: Env> OutboxRelay<E> {
         }
         for (target, channel) in &self.channels {
             let through = self.outbox.shard.arrivals().through(*target);
+            debug_assert!(channel.trimmed <= through, "what is trimmed has arrived");
             if through < channel.last && self.busy.insert(*target) {
                 let next = OutboxPosition { target: *target, sequence: through + 1 };
                 self.events.push(deliver(Arc::clone(&self.outbox), next, channel.last).boxed());
@@ -212,6 +217,8 @@ async fn deliver<E: Env>(outbox: Arc<Outbox<E>>, next: OutboxPosition, last: u64
 impl<E: Env> Outbox<E> {
     /// Sends the next rows of a channel to the target's leader; whether all that was sent has arrived.
     async fn deliver(&self, next: OutboxPosition, last: u64) -> Result<bool, ShardError> {
+        debug_assert!(next.sequence <= last, "there is something to deliver");
+        debug_assert_ne!(next.target, self.shard.id(), "rows of this shard are written, not sent");
         let source = self.shard.id();
         let mutations = match self.read_rows(next, last).await {
             Ok(mutations) => mutations,

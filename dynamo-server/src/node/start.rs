@@ -137,7 +137,11 @@ impl<E: Env> Node<E> {
         let groups = start_groups(&context, recovered, options.cluster.as_ref(), &identity).await?;
         let open = |group| Shard::new(group, Arc::clone(&clock), Arc::clone(&wall_clocks), options.request_deadline);
         let shard = |group| Arc::new(open(group));
-        let shards = groups.into_iter().map(shard).collect();
+        let shards: Vec<_> = groups.into_iter().map(shard).collect();
+        debug_assert!(
+            shards.iter().map(|shard| shard.id().0).eq(0..map.shards().len() as u32),
+            "every shard of the map is here, in the order of their numbers"
+        );
         drop(context);
         let router = Arc::new(Router {
             identity,

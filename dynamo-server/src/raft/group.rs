@@ -299,6 +299,10 @@ impl<E: Env> Group<E> {
     /// # Errors
     /// When openraft refuses what was recovered.
     pub async fn start(context: &GroupContext<E>, recovered: RecoveredGroup) -> Result<Group<E>, GroupError> {
+        debug_assert!(
+            recovered.damage.is_some() || recovered.state.applied <= recovered.log.last(),
+            "the state is not ahead of its log"
+        );
         let shard = recovered.shard;
         let map = Arc::clone(&recovered.state.shard.map);
         let timing = Timing::for_election_timeout(context.pace.election_timeout_max)
@@ -483,6 +487,7 @@ impl<E: Env> Group<E> {
     /// # Errors
     /// When the group has stopped.
     pub async fn purge(&self, applied: u64) -> Result<(), ProposeError> {
+        debug_assert!(applied < self.published.applied_next(), "only what is applied is purged");
         // openraft purges only up to a snapshot; ours is a pin and costs nothing.
         let trigger = self.raft.trigger();
         trigger.snapshot().await.map_err(|_| ProposeError::Stopped)?;

@@ -231,12 +231,14 @@ impl LeaseFeed {
     }
 
     pub(super) fn peer_accepted(&self, term: u64, peer: NodeId, sent_at: Moment, promised: Duration) {
+        debug_assert_ne!(peer, self.me, "a leader counts on others' promises; its own is counted by the holder");
         let promised = if rules::is_kept(Rule::CountWhatWasPromised) { promised } else { self.timing.promise() };
         self.holder.update(|holder| holder.acked(term, &peer, sent_at, promised));
     }
 
     /// A peer answered something that was sent in `term`.
     pub(super) fn peer_answered(&self, term: u64, peer: NodeId, now: Moment) {
+        debug_assert_ne!(peer, self.me, "a quorum is heard, not remembered");
         let heard = self.holder.update(|holder| {
             holder.heard(term, &peer, now);
             holder.heard_by_quorum()

@@ -162,7 +162,22 @@ impl<E: Env> Machine<E> {
             self.published.comparison().mark(Mark { index, view, ranges: content(&self.shard) });
         }
         self.publish(entry, &outcomes);
+        self.validate();
         Ok(Applied(outcomes))
+    }
+
+    /// Checks how the fields must relate; called in debug builds whenever the state has changed.
+    fn validate(&self) {
+        debug_assert!(
+            self.membership.log_id().map(|log_id| log_id.index()) <= self.applied.map(|applied| applied.index()),
+            "a membership is applied with its entry"
+        );
+        debug_assert!(self.shard.high_water <= self.shard.ceiling, "no timestamp is above the ceiling");
+        debug_assert_eq!(self.published.ceiling(), self.shard.ceiling, "the ceiling that others see is the applied one");
+        debug_assert!(
+            self.applied.is_none_or(|applied| self.published.applied_next() == applied.index() + 1),
+            "others see what is applied, and no more"
+        );
     }
 
     /// Applies the commands of an entry into `batch`, in turns.
@@ -459,6 +474,11 @@ impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
         self.published.show_streams(self.shard.streams.totals());
         self.published.set_transactions(&self.shard.locks);
         self.published.replace(self.shard.catalog(), self.shard.ceiling, self.applied.map(|applied| applied.index()));
+        debug_assert!(
+            meta.last_log_id.is_none() || self.applied == meta.last_log_id,
+            "a snapshot leaves the state at its entry"
+        );
+        self.validate();
         Ok(())
     }
 

@@ -667,6 +667,7 @@ impl<E: Env> Round<E> {
 
     /// Adds what is to be written after it.
     fn merge(&mut self, other: Round<E>) {
+        debug_assert!(self.closed.is_none() || other.closed.is_none(), "the log is closed once");
         self.batch.extend(&other.batch);
         self.sync |= other.sync;
         self.settle |= other.settle;
@@ -676,6 +677,7 @@ impl<E: Env> Round<E> {
     }
 
     fn answer(self, health: &io::Result<()>) {
+        debug_assert!(self.batch.is_empty(), "what is answered was written, or never will be");
         let result = || match health {
             Ok(()) => Ok(()),
             Err(error) => Err(io::Error::other(error.to_string())),

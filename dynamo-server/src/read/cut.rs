@@ -103,12 +103,14 @@ impl<E: Env> Reader<E> {
         responses: Vec<FetchResponse>,
         deadline: Deadline,
     ) -> Result<Execution, ReadFailure> {
+        debug_assert_eq!(requests.len(), parts.len(), "each part has its request");
+        debug_assert_eq!(responses.len(), parts.len(), "each part has its answer");
         let mut sources = Vec::with_capacity(parts.len());
         for ((part, request), response) in parts.iter().zip(requests).zip(responses) {
             let fetched = Fetched::new(request, response).map_err(|error| super::mismatch(part.shard, &error))?;
             sources.push((part.tokens.clone(), Some(fetched)));
         }
-        Ok(self.runner.advance(read, Sources::Parts(sources), deadline).await?.0)
+        Ok(super::whole(self.runner.advance(read, Sources::Parts(sources), deadline).await?))
     }
 
     /// Asks every shard, all at the same time.

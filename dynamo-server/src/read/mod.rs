@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use dynamo_engine::catalog::{Catalog, TableDescriptor};
 use dynamo_engine::read::remote::{FetchRequest, FetchResponse, Fetched, Selector};
-use dynamo_engine::read::{Execution, ReadPlan, ReadSet, TableVersion};
+use dynamo_engine::read::{Execution, ReadPlan, ReadSet, Step, TableVersion};
 use futures::future::try_join_all;
 use shard_router::{Epoch, Token, TokenRange};
 
@@ -106,13 +106,13 @@ impl<E: Env> Reader<E> {
         let handler = Handler::of(&plan);
         let read = Execution::new(plan);
         if self.may_be_old(&read) {
-            return Ok(self.runner.advance(read, Sources::Here, deadline).await?.0);
+            return Ok(whole(self.runner.advance(read, Sources::Here, deadline).await?));
         }
         if let [only] = &self.router.shards[..]
             && self.router.is_alone
             && self.is_open(handler, read.plan(), only, only.epoch()).await?
         {
-            return Ok(self.runner.advance(read, Sources::Here, deadline).await?.0);
+            return Ok(whole(self.runner.advance(read, Sources::Here, deadline).await?));
         }
         match read.rest() {
             ReadSet::Keys(tokens) => self.read_keys(handler, read, &tokens, deadline).await,
@@ -149,13 +149,13 @@ impl<E: Env> Reader<E> {
             let (id, epoch) = self.router.map.locate(*token);
             let shard = self.router.shard(id)?;
             if !rules::is_kept(Rule::ViewAfterLease) {
-                let (read, _) = self.runner.advance(read, Sources::Here, deadline).await?;
+                let read = whole(self.runner.advance(read, Sources::Here, deadline).await?);
                 self.router.guard.faults().pass::<E>(Point::BehindLease).await;
                 let is_led = self.is_open(handler, read.plan(), shard, epoch).await?;
                 return if is_led { Ok(read) } else { Err(ShardError::NotConfirmed.into()) };
             }
             if self.is_open(handler, read.plan(), shard, epoch).await? {
-                return Ok(self.runner.advance(read, Sources::Here, deadline).await?.0);
+                return Ok(whole(self.runner.advance(read, Sources::Here, deadline).await?));
             }
         }
         let parts = self.parts(tokens);
@@ -167,11 +167,12 @@ impl<E: Env> Reader<E> {
             asked.push(self.source_of(handler, &read, part, deadline));
         }
         let sources = try_join_all(asked).await?;
+        debug_assert_eq!(sources.len(), parts.len(), "each part has its source");
         let sources = match sources.iter().all(Option::is_none) {
             true => Sources::Here,
             false => Sources::Parts(parts.into_iter().map(|part| part.tokens).zip(sources).collect()),
         };
-        Ok(self.runner.advance(read, sources, deadline).await?.0)
+        Ok(whole(self.runner.advance(read, sources, deadline).await?))
     }
 
     /// What a part is read from: `None` is the store of this node.
@@ -200,6 +201,12 @@ impl<E: Env> Reader<E> {
                 None => parts.push(Part { shard: &self.router.shards[id.0 as usize], epoch, tokens: vec![tokens] }),
             }
         }
+        debug_assert!(parts.iter().all(|part| part.tokens.is_sorted()), "what a part reads is in the order of the ring");
+        debug_assert_eq!(
+            parts.iter().map(|part| part.tokens.len()).sum::<usize>(),
+            tokens.len(),
+            "each token has one owner"
+        );
         parts
     }
 
@@ -397,6 +404,12 @@ impl<E: Env> Reader<E> {
     fn check_running(&self) -> Result<(), ShardError> {
         if self.router.has_failed() { Err(ShardError::Stopped) } else { Ok(()) }
     }
+}
+
+/// A read for which everything was there.
+fn whole((read, step): (Execution, Step)) -> Execution {
+    debug_assert_eq!(step, Step::Done, "a read that has all shards of its read set comes to its end");
+    read
 }
 
 /// Whether the plan's tables are installed in the shard as they were planned. A version older than the plan's is as good:

@@ -44,6 +44,10 @@ impl<E: Env> Reader<E> {
                     if !self.is_open(handler, read.plan(), shard, owner.epoch).await? {
                         break;
                     }
+                    debug_assert!(
+                        open.last().is_none_or(|before: &TokenRange| before.last() < owner.range.first()),
+                        "owners come in the order of the ring"
+                    );
                     open.push(owner.range);
                     owners.next();
                 }
@@ -60,6 +64,7 @@ impl<E: Env> Reader<E> {
                 let Some(owner) = owners.next() else { break };
                 asked.push_back(self.span_of(handler, owner, read.fetch_request(&[owner.range]), deadline));
             }
+            debug_assert!(asked.len() <= SPANS_AT_ONCE_MAX, "few shards are asked at the same time");
             // The owners cover the span, so the page is done with the last of them at the latest.
             let Some((range, source)) = asked.next().await else { return Err(ShardError::NotConfirmed.into()) };
             let sources = Sources::Parts(vec![(vec![range], source?)]);

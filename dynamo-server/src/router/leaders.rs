@@ -72,6 +72,8 @@ impl<E: Env> Router<E> {
         let mut hint = None;
         loop {
             let place = self.place_of(shard, hint, deadline).await?;
+            debug_assert_ne!(place, Place::At(self.me()), "a node does not call itself");
+            debug_assert!(!self.is_alone || place == Place::Here, "a node that is alone calls nobody");
             let result = attempt(place).await;
             match result.as_ref().err().and_then(Refusal::other_leader) {
                 Some(leader) => hint = self.after_refusal(shard, leader, deadline).await?,

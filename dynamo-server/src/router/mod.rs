@@ -64,7 +64,12 @@ impl<E: Env> Router<E> {
     pub(crate) fn shard_of(&self, token: Token) -> &Arc<Shard<E>> {
         match &self.shards[..] {
             [only] => only,
-            shards => &shards[self.map.locate(token).0.0 as usize],
+            shards => {
+                let (id, _) = self.map.locate(token);
+                let shard = &shards[id.0 as usize];
+                debug_assert_eq!(shard.id(), id, "shards stand in the order of their numbers");
+                shard
+            }
         }
     }
 

@@ -412,6 +412,7 @@ impl<E: Env> Task<E> {
 
     /// Takes what waits, as much as fits one entry. What was withdrawn takes no room.
     fn drain(&mut self, first: Waiting) -> Round {
+        debug_assert!(self.spare.is_none(), "what did not fit an entry is the first of the next one");
         let mut round = Round::default();
         let commands_max = self.load.commands_max();
         let mut next = Some(first);
@@ -507,6 +508,7 @@ impl<E: Env> Task<E> {
             Ok(Stamped { ts, command })
         };
         let commands = commands.into_iter().map(stamp).collect::<Result<Vec<Stamped>, ShardError>>()?;
+        debug_assert!(!commands.is_empty(), "an entry has a command");
         debug_assert!(
             commands.windows(2).all(|pair| pair[0].ts < pair[1].ts),
             "timestamps rise in the order of the log"

@@ -97,6 +97,7 @@ impl<E: Env> Transactions<E> {
 
     /// Asks all shards at once, and waits for all of them.
     async fn prepare(&self, parts: &mut Parts, prepares: Vec<Command>, deadline: Deadline) {
+        debug_assert_eq!(parts.parts.len(), prepares.len(), "each shard is asked to prepare once");
         let mut asked = Vec::with_capacity(prepares.len());
         for (part, prepare) in parts.parts.iter().zip(prepares) {
             asked.push(self.router.propose_to(self.router.shard_of(part.token), prepare, deadline));
@@ -168,6 +169,8 @@ impl<E: Env> Transactions<E> {
     /// Carries the commit out on the other shards, at once. Whether all have done it.
     async fn resolve(&self, parts: &mut Parts, at: Timestamp) -> bool {
         let deadline = Deadline::after::<E>(FINISH_MAX);
+        debug_assert_eq!(parts.held().count(), parts.parts.len(), "what is committed is prepared everywhere");
+        debug_assert!(parts.held().all(|(_, prepared)| prepared.is_some()), "each by a prepare that is known");
         let mut asked = Vec::with_capacity(parts.parts.len());
         for (part, prepared) in parts.held().skip(1) {
             let resolve = Resolve { id: parts.id, prepared, commit: Some(at) };

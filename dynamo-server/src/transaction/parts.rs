@@ -88,7 +88,9 @@ pub(super) fn split(
     };
     let prepares = parts.iter().map(&mut prepare).collect();
     let (actions, has_token) = (transaction.actions.len(), transaction.client_token.is_some());
-    Some((Parts { id, record_token, parts, actions, has_token }, prepares))
+    let parts = Parts { id, record_token, parts, actions, has_token };
+    parts.validate();
+    Some((parts, prepares))
 }
 
 /// What the answers to the prepares come to.
@@ -100,6 +102,18 @@ pub(super) enum Conclusion {
 }
 
 impl Parts {
+    /// Checks how the parts must relate to each other and to the request.
+    fn validate(&self) {
+        debug_assert!(self.parts.len() >= 2, "one shard that has everything needs no coordinator");
+        debug_assert_eq!(self.parts[0].token, self.record_token, "the record shard's part comes first");
+        let is_first = |at: usize| self.parts[..at].iter().all(|part| part.shard != self.parts[at].shard);
+        debug_assert!((0..self.parts.len()).all(is_first), "each shard has one part");
+        let is_once = |action| self.parts.iter().filter(|part| part.positions.contains(&action)).count() == 1;
+        debug_assert!((0..self.actions).all(is_once), "each action stands in one part");
+        let has_items = |part: &Part| !part.positions.is_empty();
+        debug_assert!(self.parts.iter().skip(1).all(has_items), "only the record shard may be without items");
+    }
+
     /// What is to become of the transaction. What the record shard says of the client's token comes first, then what
     /// keeps a shard from answering at all, then the verdicts on the actions.
     pub fn conclusion(&self) -> Conclusion {
@@ -129,6 +143,7 @@ impl Parts {
         if let Some(stale) = stale {
             return Conclusion::Abort(Ok(stale));
         }
+        debug_assert!(is_cancelled || prepares.len() == self.parts.len(), "a commit names every shard's prepare");
         match prepares.iter().map(|prepared| prepared.ts).max() {
             Some(at) if !is_cancelled => Conclusion::Commit { at, prepares, reads: self.replay_reads() },
             _ => Conclusion::Abort(Ok(Outcome::Cancelled(self.verdicts()))),
@@ -167,6 +182,8 @@ impl Parts {
                 Some(Ok(Outcome::Prepared { actions, .. })) => &actions[..],
                 _ => &[],
             };
+            let is_whole = part.done.is_empty() || part.done.len() == part.positions.len();
+            debug_assert!(is_whole, "a shard carries out all of its actions or none");
             let found = if part.done.len() == part.positions.len() { &part.done[..] } else { foreseen };
             for (position, write) in part.positions.iter().zip(found) {
                 actions[*position] = write.clone();

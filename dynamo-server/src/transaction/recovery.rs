@@ -112,6 +112,7 @@ impl Recovery {
                 begun.push((route, orphans));
             }
         }
+        debug_assert!(busy.len() <= GROUPS_AT_ONCE_MAX, "as many groups as may are worked on at the most");
         begun
     }
 
@@ -152,7 +153,9 @@ impl Recovery {
     }
 
     fn ended(&mut self, route: Route, is_done: bool, now_ns: u64) {
-        self.busy.remove(&route);
+        let was_busy = self.busy.remove(&route);
+        debug_assert!(was_busy, "a group that was begun ends once");
+        debug_assert!(!self.resting.contains_key(&route), "a group that rests is not worked on");
         if !is_done {
             self.resting.insert(route, now_ns.saturating_add(REST.as_nanos() as u64));
         }

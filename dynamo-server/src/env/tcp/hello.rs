@@ -44,6 +44,8 @@ const MAGIC: [u8; 4] = *b"dynp";
 /// The versions of the protocol between nodes that this program speaks.
 const VERSIONS: Versions = Versions { oldest: 2, newest: 3 };
 
+const _: () = assert!(VERSIONS.oldest <= VERSIONS.newest, "this program speaks at least one version");
+
 /// A range of versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Versions {

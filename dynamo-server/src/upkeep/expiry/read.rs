@@ -93,6 +93,8 @@ pub fn find(
             && let Some((key, _)) = rows.next()?
         {
             let (expiry_ms, item) = parse_ttl_queue(key)?;
+            debug_assert!(expiry_ms <= now_ms, "only what is due is deleted");
+            debug_assert!(key > after, "a sweep goes on where it was");
             found.first_due_ms.get_or_insert(expiry_ms);
             found.last = key.to_vec();
             items.push(Expiring { expiry_ms, key: item });
