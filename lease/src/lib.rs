@@ -113,7 +113,7 @@ pub use moment::Moment;
 pub use quorum::Voters;
 pub use shared::SharedHolder;
 pub use timing::{
-    VALIDITY_PERMILLE, ELECTION_TIMEOUT_MIN, HOLD_OFF_PERMILLE, MARGIN, RATE_ERROR_PERMILLE, SLEW_MAX_PERMILLE, Timing,
-    TimingError,
+    ELECTION_TIMEOUT_MIN, HOLD_OFF_PERMILLE, MARGIN, RATE_ERROR_PERMILLE, SLEW_MAX_PERMILLE, Timing, TimingError,
+    VALIDITY_PERMILLE,
 };
 pub use word::{Generation, Word};

@@ -5,6 +5,7 @@ use dynamo_protocol::ops::PutItemInput;
 use dynamo_server::Server;
 use dynamo_server::config::Config;
 use dynamo_server::shard::QUEUE_COMMANDS_MAX;
+use dynamo_server::transaction::OnConflict;
 use serde_json::json;
 use tests::raw::Connection;
 use tokio::task::JoinSet;
@@ -26,7 +27,7 @@ async fn a_full_queue_is_told_as_exceeded_throughput_and_writes_nothing() {
         let write = plan.writes.into_iter().next().expect("one write");
         let (node, deadline) = (node.clone(), node.deadline());
         proposals.spawn(async move {
-            let outcome = node.transactions.propose(write.token, write.command, deadline).await;
+            let outcome = node.transactions.propose(write, OnConflict::Answer, deadline).await;
             outcome.map(|_| ()).map_err(dynamo_server::shard::ShardError::into_api_error)
         });
     }

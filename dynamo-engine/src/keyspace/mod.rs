@@ -33,8 +33,8 @@ pub use owner::owner;
 pub use part::{KeyDecodeError, KeyPart, KeyValue, TAG_B, TAG_N, TAG_S, push_parts};
 pub use ranges::{RowRange, TableIds, id_range, table_ranges};
 pub use row::{
-    ItemKey, RowKey, token_of_client_token, global_index_key, id_prefix, intent_key, local_index_key, partition_prefix,
-    push_part_prefix, row_key, successor, token_of, token_row_key,
+    ItemKey, RowKey, global_index_key, id_prefix, intent_key, local_index_key, partition_prefix, push_part_prefix,
+    row_key, successor, token_of, token_of_client_token, token_row_key,
 };
 pub use stream::{stream_range, stream_record_key, stream_record_sequence};
 pub use ttl_queue::{parse_ttl_queue, ttl_queue_key, ttl_queue_range};

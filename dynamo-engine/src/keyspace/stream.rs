@@ -19,7 +19,12 @@ const PREFIX_BYTES: usize = 37;
 const KEY_BYTES: usize = PREFIX_BYTES + 8;
 
 /// The key of the record with that number in a stream shard.
-pub fn stream_record_key(stream: StreamId, shard: StreamShardId, key_token: Token, sequence: SequenceNumber) -> Vec<u8> {
+pub fn stream_record_key(
+    stream: StreamId,
+    shard: StreamShardId,
+    key_token: Token,
+    sequence: SequenceNumber,
+) -> Vec<u8> {
     let mut key = Vec::with_capacity(KEY_BYTES);
     key.extend_from_slice(&id_prefix(Space::Stream, stream.table.0));
     key.extend_from_slice(&key_token.0.to_be_bytes());

@@ -118,7 +118,19 @@ impl StreamShard {
             let (last, sealed_ms) = Option::<(SequenceNumber, u64)>::decode(input)?.unzip();
             let (horizon, newest_ms) = (Record::decode(input)?, Record::decode(input)?);
             let (records, bytes) = (Record::decode(input)?, Record::decode(input)?);
-            Ok(StreamShard { stream, id, key_token, parent, first, last, sealed_ms, horizon, newest_ms, records, bytes })
+            Ok(StreamShard {
+                stream,
+                id,
+                key_token,
+                parent,
+                first,
+                last,
+                sealed_ms,
+                horizon,
+                newest_ms,
+                records,
+                bytes,
+            })
         })
     }
 }

@@ -5,6 +5,7 @@
 //! 3. ScannedCount adds up to the rows before the filter, Count to the rows after it.
 //! 4. The segments of a parallel scan together are the scan.
 
+use dynamo_engine::read::Run;
 use dynamo_protocol::value::{AttributeValue, Item};
 use ordered_kv::memory::MemoryState;
 use proptest::prelude::*;

@@ -1,5 +1,6 @@
 //! How often each read touches the store: the same on every machine, so it is asserted (design §7).
 
+use dynamo_engine::read::Run;
 use serde_json::{Value, json};
 
 use crate::fixture::{item, n, plan, ranges, s};

@@ -31,11 +31,11 @@ mod transfer;
 
 pub use admission::Admission;
 pub use change::{ClusterChange, ClusterChangeError};
+pub(crate) use fitness::HAND_OVER_MAX;
 pub use health::{Capability, Health, Impairment, ShardHealth};
 pub use membership::MembershipFailure;
-pub use status::{ClusterStatus, NodeReport};
-pub(crate) use fitness::HAND_OVER_MAX;
 pub use options::ClusterOptions;
+pub use status::{ClusterStatus, NodeReport};
 pub(crate) use text::counted;
 
 use std::sync::Arc;

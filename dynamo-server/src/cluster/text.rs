@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use super::status::{ClusterStatus, NodeReport, MemberShards, ShardReport, place_of};
+use super::status::{ClusterStatus, MemberShards, NodeReport, ShardReport, place_of};
 
 impl Display for ClusterStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -19,6 +19,7 @@ use hyper::body::{Body, Frame, Incoming};
 use tokio::time::Sleep;
 
 use super::budget::{BodyBudget, Charge};
+use super::connections::Caller;
 use crate::env::Env;
 
 /// Largest body, packed or unpacked: DynamoDB's own limit for a request (16 MB), which BatchWriteItem can reach.
@@ -86,16 +87,21 @@ impl std::ops::Deref for Received<'_> {
     }
 }
 
-/// The whole body of a request, unpacked.
+/// The whole body of a request that `caller` sends, unpacked.
 ///
 /// # Errors
-/// When there is none; the rest of it was read then, except where [`BodyError`] says otherwise.
+/// When there is none; the rest of it was read then, except where [`BodyError`] says otherwise: the caller is cut off there.
 pub async fn read<'a, E: Env>(
+    caller: &Caller,
     headers: &HeaderMap,
     body: Incoming,
     budget: &'a BodyBudget,
 ) -> Result<Received<'a>, BodyError> {
-    let packed = collect::<E>(headers, body, budget).await?;
+    let packed = collect::<E>(headers, body, budget).await.inspect_err(|error| {
+        if error.leaves_a_rest() {
+            caller.progress.cut_off();
+        }
+    })?;
     match headers.get(CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase()).as_deref() {
         None | Some(b"" | b"identity" | b"aws-chunked") => Ok(packed),
         // No packed form is empty. Several gzip members in a row are one body.

@@ -14,7 +14,7 @@ use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use hyper::body::{Body, Incoming};
 
 use super::admin::{self, Query};
-use super::body::{self, BodyError, Received};
+use super::body::{self, BodyError};
 use super::budget::{BODY_MEMORY_DEFAULT, BodyBudget};
 use super::connections::Caller;
 use super::cors::Cors;
@@ -123,15 +123,6 @@ impl<E: Env> Service<E> {
         }
     }
 
-    /// The body of a request that `caller` sends.
-    async fn body(&self, caller: &Caller, headers: &HeaderMap, body: Incoming) -> Result<Received<'_>, BodyError> {
-        let received = body::read::<E>(headers, body, &self.budget).await;
-        if received.as_ref().is_err_and(BodyError::leaves_a_rest) {
-            caller.progress.cut_off();
-        }
-        received
-    }
-
     /// The answer to one that came when there was no place for clients: the API is not for it.
     async fn answer_guest(&self, caller: &Caller, head: &Parts, body: Incoming) -> Reply {
         caller.asks();
@@ -139,13 +130,13 @@ impl<E: Env> Service<E> {
             return self.answer_client(caller, head, body).await;
         }
         self.metrics.connections_refused.inc();
-        let _ = self.body(caller, &head.headers, body).await;
+        let _ = body::read::<E>(caller, &head.headers, body, &self.budget).await;
         self.failure(&head.headers, None, self.ids.next(), ApiError::throughput_exceeded()).await
     }
 
     async fn answer_client(&self, caller: &Caller, head: &Parts, body: Incoming) -> Reply {
         if is_too_large(head) {
-            let _ = self.body(caller, &head.headers, body).await;
+            let _ = body::read::<E>(caller, &head.headers, body, &self.budget).await;
             return plain(StatusCode::BAD_REQUEST, "text/plain", "");
         }
         let mut reply = match (&head.method, head.uri.path()) {
@@ -158,7 +149,7 @@ impl<E: Env> Service<E> {
             }
             #[cfg(feature = "fault-injection")]
             (&Method::POST, "/faults") => {
-                let script = self.body(caller, &head.headers, body).await.ok();
+                let script = body::read::<E>(caller, &head.headers, body, &self.budget).await.ok();
                 super::faults::answer(&self.node, script.as_deref()).await
             }
             (&Method::OPTIONS, _) if head.headers.contains_key(ORIGIN) => {
@@ -214,12 +205,12 @@ impl<E: Env> Service<E> {
             }
             Err(()) => {
                 // The rest of the body is read, so that the connection stays in step.
-                let _ = self.body(caller, headers, body).await;
+                let _ = body::read::<E>(caller, headers, body, &self.budget).await;
                 return self.not_found();
             }
         };
         let id = self.ids.next();
-        let body = match self.body(caller, headers, body).await {
+        let body = match body::read::<E>(caller, headers, body, &self.budget).await {
             Ok(body) => body,
             Err(error) => return self.refused_body(error, headers, content_type, id).await,
         };

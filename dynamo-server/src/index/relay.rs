@@ -139,7 +139,9 @@ impl<E: Env> OutboxRelay<E> {
             self.channels.values().all(|channel| channel.trimmed <= channel.last),
             "only what was written is trimmed"
         );
-        self.channels.iter().for_each(|(target, channel)| self.outbox.shard.arrivals().arrived(*target, channel.trimmed));
+        self.channels
+            .iter()
+            .for_each(|(target, channel)| self.outbox.shard.arrivals().arrived(*target, channel.trimmed));
     }
 
     /// Starts whatever can be done now.

@@ -173,7 +173,11 @@ impl<E: Env> Machine<E> {
             "a membership is applied with its entry"
         );
         debug_assert!(self.shard.high_water <= self.shard.ceiling, "no timestamp is above the ceiling");
-        debug_assert_eq!(self.published.ceiling(), self.shard.ceiling, "the ceiling that others see is the applied one");
+        debug_assert_eq!(
+            self.published.ceiling(),
+            self.shard.ceiling,
+            "the ceiling that others see is the applied one"
+        );
         debug_assert!(
             self.applied.is_none_or(|applied| self.published.applied_next() == applied.index() + 1),
             "others see what is applied, and no more"

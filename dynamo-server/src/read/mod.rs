@@ -201,7 +201,10 @@ impl<E: Env> Reader<E> {
                 None => parts.push(Part { shard: &self.router.shards[id.0 as usize], epoch, tokens: vec![tokens] }),
             }
         }
-        debug_assert!(parts.iter().all(|part| part.tokens.is_sorted()), "what a part reads is in the order of the ring");
+        debug_assert!(
+            parts.iter().all(|part| part.tokens.is_sorted()),
+            "what a part reads is in the order of the ring"
+        );
         debug_assert_eq!(
             parts.iter().map(|part| part.tokens.len()).sum::<usize>(),
             tokens.len(),

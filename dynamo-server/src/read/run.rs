@@ -363,7 +363,6 @@ impl Serving {
     fn needs_view(&self) -> bool {
         self.request.needs_view()
     }
-
 }
 
 fn serve_all(servings: &[Serving], reader: &dyn Reader, run: Run<'_>) -> Result<Vec<FetchResponse>, ReadError> {

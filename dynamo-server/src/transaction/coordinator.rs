@@ -62,7 +62,12 @@ impl<E: Env> Transactions<E> {
         split(transaction, id, self.far_deadline_ms(), |token| self.router.shard_of(token).id())
     }
 
-    async fn transact_across(self: &Arc<Self>, parts: Parts, prepares: Vec<Command>, deadline: Deadline) -> TransactResult {
+    async fn transact_across(
+        self: &Arc<Self>,
+        parts: Parts,
+        prepares: Vec<Command>,
+        deadline: Deadline,
+    ) -> TransactResult {
         let (committed, mut is_committed) = oneshot::channel();
         let (finished, answer) = oneshot::channel();
         let client = Client { committed, finished };
@@ -126,7 +131,8 @@ impl<E: Env> Transactions<E> {
         reach(Failpoint::BeforeResolve).await;
         // The others hold their locks until they are told, so the record shard's index entries are waited for
         // meanwhile.
-        let (record_shard, entries) = (self.router.shard_of(parts.record_token), outbox_positions(&parts.parts[0].done));
+        let (record_shard, entries) =
+            (self.router.shard_of(parts.record_token), outbox_positions(&parts.parts[0].done));
         let entries = self.index.wait_for_entries(record_shard, entries, deadline);
         let (is_everywhere, ()) = futures::join!(self.resolve(&mut parts, at), entries);
         reach(Failpoint::AfterResolve).await;

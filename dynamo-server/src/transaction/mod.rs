@@ -48,7 +48,6 @@ use dynamo_engine::apply::Outcome;
 use dynamo_engine::command::Command;
 use dynamo_engine::plan::PlannedCommand;
 use futures::future::join_all;
-use shard_router::Token;
 
 use self::records::Records;
 use crate::env::{Env, Tasks};
@@ -142,10 +141,11 @@ impl<E: Env> Transactions<E> {
     /// [`ShardError`]; what it leaves open stands there.
     pub async fn propose(
         self: &Arc<Self>,
-        PlannedCommand { token, command }: PlannedCommand,
+        planned: PlannedCommand,
         on_conflict: OnConflict,
         deadline: Deadline,
     ) -> Result<Outcome, ShardError> {
+        let PlannedCommand { token, command } = planned;
         let command = match command {
             Command::Transact(transaction) => return self.transact(token, transaction, deadline).await,
             command => command,

@@ -233,7 +233,8 @@ mod tests {
     fn three_with(given: Option<ClientToken>, record_shard: u32) -> (Parts, Vec<Command>) {
         let at_ring_token = client_token().ring_token();
         let transaction = Transaction { client_token: given, actions: ["a", "b", "c"].map(write).to_vec() };
-        let shard_of = |at| if at == at_ring_token { ShardId(record_shard) } else { ShardId(u32::from(at != token("b"))) };
+        let shard_of =
+            |at| if at == at_ring_token { ShardId(record_shard) } else { ShardId(u32::from(at != token("b"))) };
         split(&transaction, TransactionId(7), 99, shard_of).expect("two shards")
     }
 

@@ -70,7 +70,12 @@ impl<E: Env> Records<E> {
     }
 
     /// Has everybody carry out a recorded decision, and removes the record.
-    pub async fn finish(&self, record_shard: &Arc<Shard<E>>, id: TransactionId, decision: &Decision) -> Result<(), ShardError> {
+    pub async fn finish(
+        &self,
+        record_shard: &Arc<Shard<E>>,
+        id: TransactionId,
+        decision: &Decision,
+    ) -> Result<(), ShardError> {
         let deadline = Deadline::after::<E>(FINISH_MAX);
         match decision {
             Decision::Committed { at, prepares } => {

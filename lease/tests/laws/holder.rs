@@ -50,7 +50,8 @@ impl Definition<'_> {
         let mut leadership: Option<(usize, u64)> = None;
         for (index, event) in self.history.iter().enumerate() {
             match *event {
-                Event::Vote { term, node: ME, committed: true } if leadership.is_some_and(|(_, held)| held == term) => {}
+                Event::Vote { term, node: ME, committed: true } if leadership.is_some_and(|(_, held)| held == term) => {
+                }
                 Event::Vote { term, node: ME, committed: true } => {
                     let closed = self.history[..index].iter().any(|event| matches!(event, Event::ShutDown));
                     leadership = (!closed && self.is_still_winnable(index, term)).then_some((index, term));

@@ -317,8 +317,13 @@ fn a_locked_item_waits() {
     let record_token = token_of(TABLE, &[KeyPart::S("item 1")]);
     let id = TransactionId(7);
     let deadline_ms = NOW_MS + 5_000;
-    let outcome =
-        replica.apply(Command::Prepare(Prepare { id, record_token, deadline_ms, client_token: None, actions: vec![check] }));
+    let outcome = replica.apply(Command::Prepare(Prepare {
+        id,
+        record_token,
+        deadline_ms,
+        client_token: None,
+        actions: vec![check],
+    }));
     let Outcome::Prepared { ts, .. } = outcome else { panic!("{outcome:?}") };
     let read = replica.queue();
     assert_eq!(replica.expire("a", &read), Outcome::Expired { deleted: 0, put_off: 1 });

@@ -43,7 +43,8 @@ impl PreparedTransaction {
 
     pub(super) fn from_bytes(id: TransactionId, row: &[u8]) -> Result<PreparedTransaction, DecodeError> {
         from_row(row, FORMAT, |input| {
-            let (record_token, ts, deadline_ms) = (Record::decode(input)?, Record::decode(input)?, Record::decode(input)?);
+            let (record_token, ts, deadline_ms) =
+                (Record::decode(input)?, Record::decode(input)?, Record::decode(input)?);
             let (client_token, keys) = (Record::decode(input)?, Vec::<Vec<u8>>::decode(input)?);
             let first = keys.first().and_then(|key| RowKey::parse(key).ok());
             let client_token = with_table(client_token, first.map(|key| TableId(key.id())));

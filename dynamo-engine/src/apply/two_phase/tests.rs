@@ -325,7 +325,8 @@ impl World {
         let prepares = coordinator.prepares.iter().map(|(_, prepared)| *prepared).collect();
         let (id, record_shard) = (coordinator.id, shard_of_token(coordinator.record_token()));
         let decide = Decide { id, verdict: Verdict::Commit { at, prepares, reads: vec![1] } };
-        let Outcome::Decided { decision: Some(decision), .. } = self.send(who, record_shard, Command::Decide(decide)) else {
+        let Outcome::Decided { decision: Some(decision), .. } = self.send(who, record_shard, Command::Decide(decide))
+        else {
             panic!("a coordinator's decision is answered")
         };
         let commit = matches!(decision, Decision::Committed { .. }).then_some(at);

@@ -56,7 +56,8 @@ fn locks_elsewhere_are_gone_before_the_homes_index_entries_have_arrived() {
                 let transact = Command::Transact(Transaction { client_token: None, actions });
 
                 // Neither new work nor the end of what was begun has room there.
-                let stuck = node.router.shard(ShardId(2)).expect("there are four").sequencer().occupy(2 * QUEUE_BYTES_MAX);
+                let stuck =
+                    node.router.shard(ShardId(2)).expect("there are four").sequencer().occupy(2 * QUEUE_BYTES_MAX);
                 let began_ns = SimEnv::monotonic_ns();
                 let released = async {
                     SimEnv::sleep(QUICK).await;

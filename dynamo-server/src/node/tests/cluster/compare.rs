@@ -7,7 +7,7 @@ use ordered_kv::{Direction, KeyRange, WriteBatch};
 
 use super::super::fixture::put;
 use super::world::{Plan, World};
-use crate::cluster::compare::Verdict;
+use crate::cluster::compare::Compared;
 use crate::env::sim::{SimEnv, run};
 use crate::node::Node;
 

@@ -149,9 +149,9 @@ async fn writer(world: Arc<World>, writes: Arc<Writes>, home: u64) {
                 let body = ItemBody::encode(&item(&id, value));
                 let command = Command::Write(write(&table, &id, Change::Put(body)));
                 let token = token_of(table.id.0, &[KeyPart::S(&id)]);
-                let asked = world.machine(home).spawn(async move {
-                    matches!(proposed(&node, token, command).await, Ok(Outcome::Written(_)))
-                });
+                let asked = world
+                    .machine(home)
+                    .spawn(async move { matches!(proposed(&node, token, command).await, Ok(Outcome::Written(_))) });
                 (asked, true)
             }
             _ => {

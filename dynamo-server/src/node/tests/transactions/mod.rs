@@ -25,7 +25,7 @@ use dynamo_engine::apply::Outcome;
 use dynamo_engine::apply::ddl::DdlOutcome;
 use dynamo_engine::catalog::{Catalog, DdlCommand, KeyAttribute, KeySchema, KeyType, TableDescriptor, TableId};
 use dynamo_engine::command::Command;
-use dynamo_engine::keyspace::{KeyPart, token_of_client_token, token_of};
+use dynamo_engine::keyspace::{KeyPart, token_of, token_of_client_token};
 use dynamo_engine::plan::WritePlan;
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::{PutItemInput, TransactWriteItemsInput};
