@@ -90,3 +90,14 @@ class Endpoint:
             for name in names:
                 self.call("UpdateTable", {"TableName": name, "DeletionProtectionEnabled": False})
                 self.call("DeleteTable", {"TableName": name})
+
+
+def following(left, right, operation, body):
+    """Both answers to a request, and to what its tokens lead to, as long as both have one."""
+    sides = [(left, body), (right, body)]
+    for _ in range(20):
+        answers = [side.call(operation, request) for side, request in sides]
+        yield answers
+        if not all("NextToken" in answer.body for answer in answers):
+            return
+        sides = [(side, {**body, "NextToken": answer.body["NextToken"]}) for (side, _), answer in zip(sides, answers)]

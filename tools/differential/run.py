@@ -10,12 +10,16 @@ import time
 
 import control
 import generate
+import partiql
 import wire
 from compare import difference, failed
-from endpoint import Endpoint
+from endpoint import Endpoint, following
 
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "tests/wire/scripts"
-WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
+WRITES = {
+    "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems",
+    "ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction",
+}
 
 
 def grown(value):
@@ -79,6 +83,7 @@ def main():
     parser.add_argument("--oracle", required=True)
     parser.add_argument("--only", help="scripts whose name contains this")
     parser.add_argument("--random", type=int, default=0, metavar="N", help="N generated requests instead of the scripts")
+    parser.add_argument("--partiql", type=int, default=0, metavar="N", help="N generated PartiQL requests instead")
     parser.add_argument("--control", type=int, default=0, metavar="N", help="N generated changes of tables instead")
     parser.add_argument("--wire", action="store_true", help="what lies around the JSON instead")
     parser.add_argument("--seed", type=int, default=1)
@@ -95,25 +100,30 @@ def main():
         return 1 if found else 0
     if options.control:
         scripts = [(f"control, seed {options.seed}", control.requests(options.seed, options.control))]
+    elif options.partiql:
+        scripts = [(f"partiql, seed {options.seed}", partiql.requests(options.seed, options.partiql))]
     elif options.random:
         scripts = [(f"seed {options.seed}", generate.requests(options.seed, options.random))]
     else:
         scripts = scripts_in(SCRIPTS, options.only)
 
+    generated = options.random or options.partiql
     sent = broken = 0
     found = {}
     for name, steps in scripts:
         ours.empty()
         oracle.empty()
         for number, (operation, body) in enumerate(steps, 1):
-            left, right = ours.call(operation, body), oracle.call(operation, body)
-            sent += 1
-            if failed(right):
-                broken += 1
-            if right.status == 0 and options.random:
+            line = None
+            for left, right in following(ours, oracle, operation, body):
+                sent += 1
+                if failed(right):
+                    broken += 1
+                else:
+                    line = line or difference(operation, body, left, right, options.texts)
+            if right.status == 0 and generated:
                 revive(oracle)
-            line = None if failed(right) else difference(operation, body, left, right, options.texts)
-            if operation in WRITES and options.random:
+            if operation in WRITES and generated:
                 line = line or state(ours, oracle)
                 if line or failed(right):
                     align(ours, oracle)

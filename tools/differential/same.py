@@ -15,9 +15,10 @@ import control
 import generate
 import many
 import pages
+import partiql
 import wire
 from compare import normal_exactly, where
-from endpoint import Endpoint
+from endpoint import Endpoint, following
 from run import SCRIPTS, scripts_in
 
 
@@ -36,6 +37,15 @@ class Pair:
     def call(self, place, operation, body):
         """The left side's answer."""
         left, right = self.left.call(operation, body), self.right.call(operation, body)
+        self.compare(place, operation, body, left, right)
+        return left
+
+    def follow(self, place, operation, body):
+        """A request and the pages that its answer's token leads to."""
+        for left, right in following(self.left, self.right, operation, body):
+            self.compare(place, operation, body, left, right)
+
+    def compare(self, place, operation, body, left, right):
         self.sent += 1
         line = None
         if left.status != right.status:
@@ -44,7 +54,6 @@ class Pair:
             line = where(normal_exactly(left.body), normal_exactly(right.body), "")
         if line:
             self.wrong(place, operation, body, line)
-        return left
 
     def wrong(self, place, operation, body, line):
         self.found.append((place, operation, body, line))
@@ -81,6 +90,9 @@ def main():
             if number % 100 == 0:
                 for index in ({}, {"IndexName": "by_g"}, {"IndexName": "keys_g"}, {"IndexName": "by_a"}):
                     pair.call(f"seed {seed}, after step {number}", "Scan", {"TableName": "differential", **index})
+        pair.empty()
+        for number, (operation, body) in enumerate(partiql.requests(seed, options.random), 1):
+            pair.follow(f"partiql, seed {seed}, step {number}", operation, body)
         pair.empty()
         pages.walk_all(pair, seed, options.items)
         pair.empty()
