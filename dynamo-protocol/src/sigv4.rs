@@ -84,7 +84,7 @@ struct Query<'a> {
 impl<'a> Query<'a> {
     fn read(query: &'a str) -> Self {
         let mut found = Query::default();
-        for (name, value) in query.split('&').filter_map(|part| part.split_once('=')) {
+        for (name, value) in query.split('&').map(|part| part.split_once('=').unwrap_or((part, ""))) {
             let place = match name {
                 "X-Amz-Algorithm" => &mut found.algorithm,
                 "X-Amz-Credential" => &mut found.credential,
@@ -191,6 +191,9 @@ mod tests {
              'X-Amz-Credential'. AWS query-string parameters must include 'X-Amz-SignedHeaders'. Re-examine the \
              query-string parameters."
         );
+        // A name without a value is there, too.
+        let bare = |authorization| signed("X-Amz-Algorithm", authorization).unwrap_err().kind();
+        assert_eq!([bare(None), bare(Some(FULL))], [ErrorKind::IncompleteSignature, ErrorKind::InvalidSignature]);
         // Another query is no signature.
         let error = signed("X-Amz-Credential=a", None).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::MissingAuthenticationToken);
