@@ -10,3 +10,4 @@ mod logging;
 mod manifests;
 mod memory;
 mod newcomers;
+mod room;

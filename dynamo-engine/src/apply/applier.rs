@@ -40,6 +40,8 @@ pub(super) struct Begun {
     pub channels_changed: BTreeSet<ShardId>,
     /// Shards of streams that changed.
     pub streams_changed: BTreeSet<(StreamId, StreamShardId)>,
+    /// Ranges that hold nothing any more, for good.
+    pub emptied: Vec<RowRange>,
     /// The number that the next record of a stream got before the entry.
     pub next_number_before: SequenceNumber,
     /// Ceiling and high water before the entry.
@@ -75,6 +77,7 @@ impl<'a> Applier<'a> {
             counted: BTreeSet::new(),
             channels_changed: BTreeSet::new(),
             streams_changed: BTreeSet::new(),
+            emptied: Vec::new(),
             next_number_before: shard.streams.next(),
             clock_before,
             deletions_before: shard.deletions_high,
@@ -146,8 +149,10 @@ impl<'a> Applier<'a> {
         Suspended { changes: self.overlay.into_changes(), entry: self.entry }
     }
 
-    /// Ends the entry: everything that changed goes into `batch`.
-    pub fn finish(mut self, batch: &mut WriteBatch) {
+    /// Ends the entry: everything that changed goes into `batch`. Returns the ranges that it empties for good, whose room a
+    /// store can give back: those of tables, indexes, queues and stream shards that are gone, not those of trimmed records,
+    /// which are many and small, and go with their stream shard.
+    pub fn finish(mut self, batch: &mut WriteBatch) -> Vec<RowRange> {
         if (self.shard.ceiling, self.shard.high_water) != self.entry.clock_before {
             self.overlay.put(local::clock(self.shard.id), self.shard.encode_clock());
         }
@@ -166,6 +171,13 @@ impl<'a> Applier<'a> {
         }
         self.finish_streams();
         self.overlay.finish(batch);
+        self.entry.emptied
+    }
+
+    /// Removes every row of a range that nothing is put into again.
+    pub(super) fn empty(&mut self, range: RowRange) {
+        self.entry.emptied.push(range.clone());
+        self.overlay.delete_range(range);
     }
 
     /// The descriptor installed here, if it is the one that a command was planned with.

@@ -29,7 +29,7 @@ impl DdlStore for Applier<'_> {
     }
 
     fn delete_range(&mut self, start: Vec<u8>, end: Vec<u8>) -> Result<(), Fault> {
-        self.overlay.delete_range(RowRange { start, end });
+        self.empty(RowRange { start, end });
         Ok(())
     }
 

@@ -121,7 +121,8 @@ impl Applier<'_> {
                 self.open_next(step.stream);
             }
             StreamAction::Drop if !shard.is_open() => {
-                self.remove_records(shard, SequenceNumber::MAX);
+                // With those that were trimmed: their room is given back only now.
+                self.empty(shard.records_in(shard.first, SequenceNumber::MAX));
                 self.shard.streams.remove(step.stream, step.shard);
                 self.entry.streams_changed.remove(&(step.stream, step.shard));
                 self.delete(local::stream_shard(self.shard.id, step.stream, step.shard));
@@ -131,18 +132,13 @@ impl Applier<'_> {
                 let end = shard.last.map_or(self.shard.streams.next(), SequenceNumber::next);
                 let horizon = through.next().min(end);
                 if horizon > shard.horizon {
-                    self.remove_records(shard, horizon);
+                    self.overlay.delete_range(shard.records_in(shard.horizon, horizon));
                     self.shard.streams.change(step.stream, step.shard, |shard| shard.trim(horizon, end));
                     self.entry.streams_changed.insert((step.stream, step.shard));
                 }
             }
             StreamAction::Roll | StreamAction::Drop => {}
         }
-    }
-
-    /// Removes the records from the horizon on and below `end`.
-    fn remove_records(&mut self, shard: &StreamShard, end: SequenceNumber) {
-        self.overlay.delete_range(shard.records_in(shard.horizon, end));
     }
 
     /// The rows of streams that changed, at the end of an entry.

@@ -17,15 +17,13 @@
 use std::io;
 use std::sync::Arc;
 
-use dynamo_engine::apply::ddl::{DdlOutcome, table_ids};
 use dynamo_engine::apply::{Applier, Outcome, ShardState};
 use dynamo_engine::command::Command;
-use dynamo_engine::keyspace::{local, table_ranges};
+use dynamo_engine::keyspace::{RowRange, local};
 use futures::{Stream, TryStreamExt};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, Snapshot};
 use ordered_kv::{StateStore, StoreError, WriteBatch};
-use shard_router::Token;
 
 use super::codec::{put_log_id, put_stored_membership};
 use super::comparison::Mark;
@@ -120,10 +118,10 @@ impl<E: Env> Machine<E> {
         );
         let mut batch = WriteBatch::new();
         let mut is_skipped = false;
-        let outcomes = match &entry.payload {
-            EntryPayload::Blank => Vec::new(),
+        let (outcomes, emptied) = match &entry.payload {
+            EntryPayload::Blank => Default::default(),
             EntryPayload::Normal(payload) => match self.apply_commands(payload, &mut batch).await {
-                Ok(outcomes) => outcomes,
+                Ok(applied) => applied,
                 Err(Failure::Node(reason)) => return Err(self.stop(&reason)),
                 Err(Failure::Damage(reason)) => return Err(self.quarantine(Quarantine::Data(reason))),
                 Err(Failure::Entry { reason, .. }) if self.skips.contains(&key_of(&entry.log_id)) => {
@@ -134,7 +132,7 @@ impl<E: Env> Machine<E> {
                     self.forget_what_failed()?;
                     batch = WriteBatch::new();
                     is_skipped = true;
-                    Vec::new()
+                    Default::default()
                 }
                 Err(Failure::Entry { command, reason }) => {
                     return Err(self.quarantine(Quarantine::at(&entry.log_id, command, reason)));
@@ -142,7 +140,7 @@ impl<E: Env> Machine<E> {
             },
             EntryPayload::Membership(membership) => {
                 self.remember_membership(entry.log_id, membership, &mut batch);
-                Vec::new()
+                Default::default()
             }
         };
         if !is_skipped {
@@ -157,6 +155,7 @@ impl<E: Env> Machine<E> {
             error => self.stop(&format!("writing the state failed: {error}")),
         })?;
         self.applied = Some(entry.log_id);
+        self.published.note_emptied(emptied);
         if self.published.comparison().is_armed() && has_no_op(entry) {
             let (index, view) = (entry.log_id.index(), self.store.view());
             self.published.comparison().mark(Mark { index, view, ranges: content(&self.shard) });
@@ -184,8 +183,12 @@ impl<E: Env> Machine<E> {
         );
     }
 
-    /// Applies the commands of an entry into `batch`, in turns.
-    async fn apply_commands(&mut self, payload: &Payload, batch: &mut WriteBatch) -> Result<Vec<Outcome>, Failure> {
+    /// Applies the commands of an entry into `batch`, in turns. Returns their outcomes, and the ranges that they empty for good.
+    async fn apply_commands(
+        &mut self,
+        payload: &Payload,
+        batch: &mut WriteBatch,
+    ) -> Result<(Vec<Outcome>, Vec<RowRange>), Failure> {
         let unreadable = |error: &dynamo_engine::command::DecodeError| {
             Failure::of_entry("commands", format!("it cannot be read: {error}"))
         };
@@ -221,9 +224,9 @@ impl<E: Env> Machine<E> {
             let Some(entry) = entry else { return Err(Failure::of_entry("commands", "they are lost".to_owned())) };
             applier = entry.resume(&mut self.shard, &*self.store);
         }
-        applier.finish(batch);
+        let emptied = applier.finish(batch);
         debug_assert_eq!(outcomes.len(), entry.commands.len(), "one outcome per command");
-        Ok(outcomes)
+        Ok((outcomes, emptied))
     }
 
     /// An entry that can be applied here is applied, whatever an operator has said: other replicas have applied it, too, or
@@ -304,7 +307,6 @@ impl<E: Env> Machine<E> {
     fn publish(&mut self, entry: &LogEntry, outcomes: &[Outcome]) {
         if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Ddl(outcome) if outcome.changes_catalog())) {
             self.published.set_catalog(self.shard.catalog());
-            self.note_dropped(outcomes);
         }
         if let EntryPayload::Normal(payload) = &entry.payload
             && payload.entry().is_ok_and(|entry| entry.commands.iter().any(|stamped| stamped.command.changes_locks()))
@@ -322,14 +324,6 @@ impl<E: Env> Machine<E> {
         if term != self.told_term {
             self.told_term = term;
             self.lease.entry_is_applied(term);
-        }
-    }
-
-    fn note_dropped(&self, outcomes: &[Outcome]) {
-        for outcome in outcomes {
-            if let Outcome::Ddl(DdlOutcome::Deleted(table) | DdlOutcome::Uninstalled(Some(table))) = outcome {
-                self.published.note_dropped(table_ranges(&table_ids(table), Token(0), Token(u64::MAX)));
-            }
         }
     }
 
@@ -351,7 +345,9 @@ impl<E: Env> Machine<E> {
             Ok(()) => self.sweep(&note).await,
             Err(error) => Err(error),
         };
-        installed.map_err(|error| self.stop(&format!("installing a snapshot failed: {error}")))
+        installed.map_err(|error| self.stop(&format!("installing a snapshot failed: {error}")))?;
+        self.published.note_emptied(note.leftovers);
+        Ok(())
     }
 
     async fn sweep(&self, note: &Incoming) -> Result<(), StoreError> {

@@ -42,8 +42,8 @@ pub struct Published {
     streams: [AtomicU64; 3],
     /// What those transactions are. Replaced as a whole, since few are open at a time.
     transactions: ArcSwap<OpenTransactions>,
-    /// Where tables were that are gone, for whoever gives their room back.
-    dropped: Mutex<Vec<RowRange>>,
+    /// Where rows were that are gone for good, for whoever gives their room back.
+    emptied: Mutex<Vec<RowRange>>,
     /// The most work that applying did in one turn, in bytes.
     turn_work_max: AtomicU64,
     /// Commands that were applied away from the thread that ticks and heartbeats share.
@@ -82,7 +82,7 @@ impl Published {
             channels: watch::Sender::new(channels.out().clone()),
             streams: Default::default(),
             transactions: ArcSwap::default(),
-            dropped: Mutex::default(),
+            emptied: Mutex::default(),
             turn_work_max: AtomicU64::new(0),
             long_commands: AtomicU64::new(0),
             comparison: Comparison::default(),
@@ -137,13 +137,15 @@ impl Published {
         self.transactions.load_full()
     }
 
-    /// The ranges of tables that were deleted here since this was last called.
-    pub fn take_dropped(&self) -> Vec<RowRange> {
-        std::mem::take(&mut *self.dropped.lock())
+    /// The ranges that were emptied here for good since this was last called.
+    pub fn take_emptied(&self) -> Vec<RowRange> {
+        std::mem::take(&mut *self.emptied.lock())
     }
 
-    pub(super) fn note_dropped(&self, ranges: Vec<RowRange>) {
-        self.dropped.lock().extend(ranges);
+    pub(super) fn note_emptied(&self, ranges: Vec<RowRange>) {
+        if !ranges.is_empty() {
+            self.emptied.lock().extend(ranges);
+        }
     }
 
     /// Commands that took so long that they were applied on another thread.

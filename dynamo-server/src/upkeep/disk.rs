@@ -6,8 +6,8 @@
 //! - *Room*: how much of the disk is free; what follows from it stands in [`room`](crate::shard::room).
 //! - *The log*: past its bound the state is flushed, and each group drops its log up to the entry that the state store
 //!   says is persisted. So the log is never longer than what a restart has to replay.
-//! - *Deleted tables*: their rows are gone at once, and their room when the store compacts what is left; that is asked for
-//!   here, once all shards have deleted theirs.
+//! - *What is gone for good*: rows of deleted tables and indexes, and of streams past their time, are gone at once, and their
+//!   room when the store compacts what is left; that is asked for here, once nothing further goes for a second.
 //!
 //! A flush that finds no room is no fault: it is tried again at the next look, and what clients want to add is refused
 //! meanwhile.
@@ -51,8 +51,8 @@ pub(crate) struct DiskUpkeep<E: Env> {
     stopping: watch::Receiver<bool>,
 }
 
-/// Looks without a table deleted after which the room of those before is given back: the shards delete theirs one after the
-/// other, and each would only be looked through again.
+/// Looks without anything emptied after which the room of what was before is given back: the shards delete their parts of a
+/// table one after the other, and neighbours would only be looked through again.
 const QUIET_LOOKS: u32 = 4;
 
 /// Room that is to be given back.
@@ -95,7 +95,7 @@ impl<E: Env> DiskUpkeep<E> {
         while !*self.stopping.borrow() {
             self.wal.settle().await;
             self.look_at_room().await;
-            self.look_at_deleted_tables();
+            self.look_at_what_is_gone();
             let is_long = self.log_bytes() > faults::log_bytes_max(self.log_bytes_max);
             if is_long || self.stores.is_full() || self.wal.is_short_of_room() {
                 self.shorten_logs().await;
@@ -127,11 +127,11 @@ impl<E: Env> DiskUpkeep<E> {
         }
     }
 
-    fn look_at_deleted_tables(&mut self) {
+    fn look_at_what_is_gone(&mut self) {
         let before = self.reclaim.ranges.len();
         self.reclaim.ranges.append(&mut self.reclaim.again.lock());
         for shard in &self.router.shards {
-            self.reclaim.ranges.extend(shard.group().published().take_dropped());
+            self.reclaim.ranges.extend(shard.group().published().take_emptied());
         }
         let is_quiet = self.reclaim.ranges.len() == before;
         self.reclaim.quiet_looks = if is_quiet { self.reclaim.quiet_looks + 1 } else { 0 };

@@ -10,10 +10,11 @@ use dynamo_protocol::number::Number;
 use dynamo_protocol::size::item_bytes;
 use dynamo_protocol::value::{AttributeValue, Item};
 use ordered_kv::memory::MemoryState;
+use ordered_kv::{StateStore, WriteBatch};
 use proptest::prelude::*;
 use shard_router::{ShardId, ShardMap};
 
-use crate::apply::{Outcome, ShardState, replica};
+use crate::apply::{Applier, Outcome, ShardState, replica};
 use crate::catalog::{DdlCommand, KeyType, StreamSettings, StreamView, TableDescriptor, TableId, TtlSettings, fixture};
 use crate::command::{
     Change, Command, Entry, Expire, Expiring, ItemWrite, Prepare, Resolve, StreamAction, StreamStep, TendStreams,
@@ -482,6 +483,32 @@ fn every_start_is_found_and_what_is_trimmed_is_said_to_be() {
     assert_eq!(replica.shards()[0].horizon, SequenceNumber::new(5));
     replica.put(5, &[]);
     assert_eq!(replica.read(shard, SequenceNumber::new(5), 9), (vec![5], Some(6)));
+}
+
+/// What an entry empties for good is what a store is asked to give back, however often there was trimming before.
+#[test]
+fn a_stream_shard_that_goes_leaves_one_range_and_trimming_none() {
+    let mut replica = Replica::new(Some((StreamView::NewImage, 5)));
+    (1..=4).for_each(|number| replica.put(number, &[]));
+    let (shard, rows) = (replica.shards()[0].id, replica.rows(&id_prefix(Space::Stream, TABLE)));
+    replica.tend(shard, StreamAction::Roll);
+    let emptied = |replica: &mut Replica, action| {
+        let step = StreamStep { stream: replica.stream(), shard, action };
+        let entry = replica.entry(vec![Command::TendStreams(TendStreams { steps: vec![step] })]);
+        let (mut batch, twin) = (WriteBatch::new(), &mut replica.replica);
+        let mut applier = Applier::new(&mut twin.shard, &twin.store, &entry);
+        applier.apply(&entry.commands[0]).unwrap();
+        let emptied = applier.finish(&mut batch);
+        twin.store.write(&batch).unwrap();
+        emptied
+    };
+    assert_eq!(emptied(&mut replica, StreamAction::Trim { through: SequenceNumber::new(2) }), []);
+    assert_eq!(emptied(&mut replica, StreamAction::Trim { through: SequenceNumber::new(3) }), []);
+    let ranges = emptied(&mut replica, StreamAction::Drop);
+    assert_eq!(ranges.len(), 1);
+    assert_eq!(rows.len(), 4);
+    assert!(rows.keys().all(|key| ranges[0].start <= *key && *key < ranges[0].end), "trimmed ones, too");
+    assert!(replica.rows(&id_prefix(Space::Stream, TABLE)).is_empty());
 }
 
 #[test]
