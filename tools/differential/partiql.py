@@ -15,8 +15,8 @@ WORDS = [
     "IN", "BETWEEN", "LIKE", "LIMIT", "(", ")", "[", "]", "<<", ">>", "{", "}", ",", ".", ";", "=", "<>", "-", "?", "'x'", "1", "s", '"',
     "#", "*", "true", "size", "begins_with", "EXISTS",
 ]
-TARGETS = ["s", "a", "g", "l[0]", "l[5]", "m.x", "m.z", "ss", "ns", "t", "missing"]
-COLUMNS = ["pk", "sk", "g", "a", "s", "l", "m", "ss", "ns", "t", "m.x", "m.l[0]", "l[0]", "l[1]", "missing"]
+TARGETS = ["s", "a", "g", "l[0]", "l[5]", "m.x", "m.z", "ss", "ns", "t", "absent"]
+COLUMNS = ["pk", "sk", "g", "a", "s", "l", "m", "ss", "ns", "t", "m.x", "m.l[0]", "l[0]", "l[1]", "absent"]
 
 
 def quoted(text):
