@@ -29,7 +29,7 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// What stands between backticks and looks like the path of a source file: `raft/wal.rs`.
+/// What stands between backticks and looks like the path of a source file: `raft/log/wal.rs`.
 fn quoted_paths(text: &str) -> Vec<&str> {
     let quoted = text.split('`').skip(1).step_by(2);
     let is_path = |word: &&str| {
@@ -72,7 +72,7 @@ fn documents_name_files_that_exist() {
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
-/// The functions that a text names with their files, in order: `raft/wal.rs::append`, or `raft/wal.rs::{append, write}`.
+/// The functions that a text names with their files, in order: `raft/log/wal.rs::append`, or `raft/log/wal.rs::{append, write}`.
 fn named_functions(text: &str) -> Vec<(&str, &str)> {
     let quoted = text.split('`').skip(1).step_by(2).filter_map(|word| word.split_once("::"));
     let of_files = quoted.filter(|(file, _)| file.contains('/') && file.ends_with(".rs"));
@@ -128,8 +128,8 @@ fn documents_name_functions_that_exist() {
 const CALLED_FROM_OUTSIDE: [(&str, &str); 4] = [
     ("http/listener.rs", "serve"),
     ("shard/sequencer.rs", "run"),
-    ("raft/log.rs", "append"),
-    ("raft/machine.rs", "apply"),
+    ("raft/log/mod.rs", "append"),
+    ("raft/machine/mod.rs", "apply"),
 ];
 
 /// The way of three requests through the code is as ARCHITECTURE.md says: each step is called by one before it, and they

@@ -54,7 +54,7 @@ pub enum EventualReads {
 }
 
 /// How old the state may be from which [`EventualReads::AnyReplica`] answers. Several heartbeats: the leader says with each
-/// how far its followers must have come (`raft/freshness.rs`).
+/// how far its followers must have come (`raft/lease/freshness.rs`).
 pub const REPLICA_AGE_MAX: Duration = Duration::from_secs(1);
 
 /// Why a read gave no body.

@@ -18,8 +18,9 @@ use crate::peer::{
     self, ChangeMembers, Compare, Fetch, Header, IndexWait, Join, PauseBalancing, Propose, ReadIndex, Rpc, Status,
     TellRoom, Transfer,
 };
+use crate::raft::ServeError;
 use crate::raft::rules::{self, Rule};
-use crate::raft::{ServeError, message};
+use crate::raft::transport::message;
 use crate::read::Reader;
 use crate::router::Router;
 use crate::shard::Deadline;

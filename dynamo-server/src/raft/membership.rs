@@ -3,7 +3,7 @@
 //! A node comes as a *learner*: it is sent the log, or a snapshot where the log begins too late, and counts for nothing.
 //! Once it has caught up it is *promoted* to a voter. Voters change through a joint membership, in which both the old and
 //! the new majority must agree; openraft writes the two entries, one after the other, and the lease counts with every
-//! membership that may be active (see [`lease_feed`](super::lease_feed)).
+//! membership that may be active (see [`lease`](super::lease)).
 //!
 //! Every change may be asked for again, whatever became of it the first time: one that is done already is a success,
 //! one that a dead leader left half done is completed.

@@ -4,7 +4,7 @@
 //! arrives; apply uses what was decoded. Both sides share one allocation.
 //!
 //! Bytes that this program does not understand (a newer leader's) are an entry all the same: it is kept and agreed on as any
-//! other, and only who has to apply it learns that it cannot, and says so ([`quarantine`](super::quarantine)). A follower
+//! other, and only who has to apply it learns that it cannot, and says so ([`quarantine`](super::machine::quarantine)). A follower
 //! that refused to take it would be left behind in silence.
 
 use std::fmt;

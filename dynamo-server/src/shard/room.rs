@@ -24,7 +24,7 @@
 //! refused once that would be below it, whatever the last look has found.
 //!
 //! *A disk that is full all the same*, because others fill it or a compaction does, stops nothing: what finds no room waits
-//! for it (`raft/wal.rs`, `raft/patience.rs`), the stores say that they are full, which is a level below all floors, and
+//! for it (`raft/log/wal.rs`, `raft/machine/patience.rs`), the stores say that they are full, which is a level below all floors, and
 //! reads go on.
 
 use std::collections::BTreeMap;

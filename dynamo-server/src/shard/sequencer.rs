@@ -20,7 +20,7 @@
 //! its time is over is refused, too, and its bytes are free at once; only one whose command is in an entry has to be
 //! told that the outcome is not known.
 //!
-//! Wall time is this node's own, unless that is far ahead of most members' (`raft/wall_clocks.rs`).
+//! Wall time is this node's own, unless that is far ahead of most members' (`raft/lease/wall_clocks.rs`).
 //!
 //! Timestamps rise strictly in log order because one task assigns them and submits in order. Each is below the
 //! ceiling that its own entry carries; a new term starts at the ceiling that the shard has applied, so no two leaders

@@ -11,10 +11,10 @@ use crate::env::FaultSignal;
 use crate::env::sim::{SimEnv, SimNode, run};
 use crate::env::{Env, Storage, StoreOptions};
 use crate::raft::Wal;
-use crate::raft::lease_feed::LeaseFeed;
+use crate::raft::lease::LeaseFeed;
 use crate::raft::log::{GroupLog, RecoveredLog};
 use crate::raft::machine::Machine;
-use crate::raft::recovered::RecoveredState;
+use crate::raft::machine::recovered::RecoveredState;
 use crate::raft::types::Types;
 
 const SHARD: ShardId = ShardId(0);

@@ -16,9 +16,9 @@ use openraft::storage::{IOFlushed, RaftLogStorage};
 use crate::env::FaultSignal;
 use crate::env::sim::{SimEnv, SimNode, chance_below, run};
 use crate::env::{Env, Storage, StoreOptions};
-use crate::raft::lease_feed::LeaseFeed;
+use crate::raft::lease::LeaseFeed;
 use crate::raft::log::{GroupLog, RecoveredLog};
-use crate::raft::published::Published;
+use crate::raft::machine::published::Published;
 use crate::raft::types::{CommittedLeaderId, LogEntry, LogId, Vote};
 use crate::raft::{Quarantine, Wal};
 

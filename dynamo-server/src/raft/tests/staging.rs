@@ -11,8 +11,8 @@ use ordered_kv::{StateStore, WriteBatch};
 
 use crate::env::Env;
 use crate::env::sim::{SimEnv, run};
-use crate::raft::snapshot_message::{Refusal, put_row};
-use crate::raft::snapshot_stage::{Staging, Transfer};
+use crate::raft::snapshot::message::{Refusal, put_row};
+use crate::raft::snapshot::stage::{Staging, Transfer};
 use crate::raft::types::{SnapshotMeta, Vote};
 
 fn range(start: &[u8], end: &[u8]) -> RowRange {

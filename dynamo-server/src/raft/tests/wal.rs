@@ -12,9 +12,9 @@ use crate::env::sim::{SimEnv, SimNode, run};
 use crate::env::{Env, Storage, StoreOptions};
 use crate::in_flight::InFlight;
 use crate::raft::Wal;
-use crate::raft::durable::Durable;
+use crate::raft::log::durable::Durable;
+use crate::raft::log::wal::NewEntry;
 use crate::raft::types::{CommittedLeaderId, LogId, Vote};
-use crate::raft::wal::NewEntry;
 
 /// A disk that is quick enough for appends in place.
 const QUICK_SYNC_US_MAX: u64 = 200;

@@ -4,7 +4,7 @@
 //! everything expire at once. So a node deletes only while its time can be believed, and waits otherwise:
 //!
 //! - Where others vote with it, their clocks say whether it can. Stamps are bounded by most members' clocks already
-//!   (`raft/wall_clocks.rs`); here, in addition, nothing is deleted while this node's own clock is known to be far ahead, or
+//!   (`raft/lease/wall_clocks.rs`); here, in addition, nothing is deleted while this node's own clock is known to be far ahead, or
 //!   while nobody else's is known.
 //! - A jump ahead, of most clocks or of the only one, is not believed for an hour: long enough for whoever set the clock
 //!   wrong, or for what sets it right after a start, to do so. A jump is what the time gained beside the clock that counts

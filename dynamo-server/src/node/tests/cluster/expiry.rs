@@ -26,7 +26,7 @@ use crate::raft::rules::{self, Rule};
 
 const SHARDS: u32 = 3;
 
-/// How far, in milliseconds, time may be ahead of the truth where most clocks are right: see `raft/wall_clocks.rs`.
+/// How far, in milliseconds, time may be ahead of the truth where most clocks are right: see `raft/lease/wall_clocks.rs`.
 const EARLY_MS_MAX: u64 = 5_000;
 
 /// How long a client goes on.

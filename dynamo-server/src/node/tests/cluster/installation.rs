@@ -9,8 +9,8 @@ use shard_router::ShardId;
 use super::super::fixture::put;
 use super::world::{Plan, World};
 use crate::env::sim::{SimNode, run};
-use crate::raft::incoming::Incoming;
 use crate::raft::persisted_applied;
+use crate::raft::snapshot::incoming::Incoming;
 
 /// Durable writes that the disk makes before it hangs, at most. A start, a vote and a whole installation take fewer.
 const WRITES_MAX: u64 = 10;

@@ -13,14 +13,14 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// Somebody who tries again until there is room.
 #[derive(Default)]
-pub(super) struct Patience {
+pub(in crate::raft) struct Patience {
     /// Lines about the wait.
     said: LogLimit,
 }
 
 impl Patience {
     /// Waits before the next attempt at `what`, which found no room, and says so now and then.
-    pub(super) async fn wait<E: Env>(&mut self, what: &str, reason: &str) {
+    pub(in crate::raft) async fn wait<E: Env>(&mut self, what: &str, reason: &str) {
         if let Some(left_out) = self.said.permits::<E>() {
             tracing::error!(reason, left_out, "{what} as soon as there is room on the disk");
         }

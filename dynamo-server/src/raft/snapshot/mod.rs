@@ -4,9 +4,16 @@
 //! is applied (a *pin*, which costs nothing and holds nothing up). Only sending its rows opens a view of the store, and
 //! what is applied is then read from that very view, since the state has moved on meanwhile.
 //!
-//! The rows of a shard are a list of ranges ([`content`]), which the sender reads from its view (`snapshot_send`) and the
-//! receiver stages (`snapshot_stage`) and then replaces, all at once; neither ever holds them in memory. All shards of a
+//! The rows of a shard are a list of ranges ([`content`]), which the sender reads from its view (`send`) and the
+//! receiver stages (`stage`) and then replaces, all at once; neither ever holds them in memory. All shards of a
 //! node share one store: a snapshot touches nothing but the ranges of its own shard.
+
+pub mod incoming;
+pub(super) mod message;
+pub(super) mod patience;
+pub(super) mod send;
+pub(super) mod serve;
+pub(super) mod stage;
 
 use std::io;
 use std::sync::Arc;
@@ -18,7 +25,7 @@ use openraft::{RaftSnapshotBuilder, Snapshot};
 use ordered_kv::StateStore;
 use shard_router::{ShardId, ShardMap, Token};
 
-pub use super::snapshot_stage::StagedSnapshot;
+pub use self::stage::StagedSnapshot;
 use super::types::{CommittedLeaderId, Member, NodeId, SnapshotMeta, Types};
 use crate::env::Env;
 

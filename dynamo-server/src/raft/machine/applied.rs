@@ -5,8 +5,8 @@ use dynamo_engine::keyspace::local;
 use ordered_kv::{Reader, StateStore, StoreError};
 use shard_router::ShardId;
 
-use super::codec::{CodecError, get_log_id};
-use super::types::LogId;
+use crate::raft::codec::{CodecError, get_log_id};
+use crate::raft::types::LogId;
 
 /// The state of a shard cannot be read; the node must not start.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +39,7 @@ impl StateError {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub(super) fn applied(store: &dyn Reader, shard: ShardId) -> Result<Option<LogId>, StateError> {
+pub(in crate::raft) fn applied(store: &dyn Reader, shard: ShardId) -> Result<Option<LogId>, StateError> {
     store.get(&local::applied(shard))?.map(|row| decode(&row)).transpose()
 }
 

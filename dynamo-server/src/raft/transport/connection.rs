@@ -6,47 +6,51 @@ use std::time::Duration;
 use openraft::AnyError;
 use openraft::errors::{RPCError, Unreachable};
 
-use super::lease_feed::{LeaseFeed, now};
 use super::message::{self, Message};
-use super::published::Published;
-use super::rules::{self, Rule};
-use super::snapshot_message::SnapshotMessage;
-use super::types::{Member, NodeId, Types};
-use super::wall_clocks::WallClocks;
 use crate::env::{ANY_INCARNATION, Env, Lane, PeerRequest, Transport, TransportError};
+use crate::raft::lease::wall_clocks::WallClocks;
+use crate::raft::lease::{LeaseFeed, now};
+use crate::raft::machine::published::Published;
+use crate::raft::rules::{self, Rule};
+use crate::raft::snapshot::message::SnapshotMessage;
+use crate::raft::types::{Member, NodeId, Types};
 
 /// A group's way to one peer.
 pub struct Connection<E> {
     /// Whose transport and clocks.
-    pub(super) env: E,
+    pub(in crate::raft) env: E,
     /// The shard's number.
-    pub(super) group: u32,
+    pub(in crate::raft) group: u32,
     /// Credited with what the peer accepts.
-    pub(super) lease: Arc<LeaseFeed>,
+    pub(in crate::raft) lease: Arc<LeaseFeed>,
     /// How far the group has applied here.
-    pub(super) published: Arc<Published>,
+    pub(in crate::raft) published: Arc<Published>,
     /// What the peer says of its clock goes here.
-    pub(super) wall_clocks: Arc<WallClocks>,
+    pub(in crate::raft) wall_clocks: Arc<WallClocks>,
     /// The last mark that the peer has sent with an answer.
-    pub(super) mark: u64,
+    pub(in crate::raft) mark: u64,
     /// The index behind the last entry that the peer has acknowledged on this connection.
-    pub(super) acknowledged_next: u64,
+    pub(in crate::raft) acknowledged_next: u64,
     /// Its number.
-    pub(super) peer: NodeId,
+    pub(in crate::raft) peer: NodeId,
     /// As the membership names it: only its own data answer.
-    pub(super) member: Member,
+    pub(in crate::raft) member: Member,
     /// On which messages go that have no lane of their own.
-    pub(super) lane: Lane,
+    pub(in crate::raft) lane: Lane,
     /// Bytes of rows in one chunk of a snapshot.
-    pub(super) chunk_bytes: usize,
+    pub(in crate::raft) chunk_bytes: usize,
 }
 
 impl<E: Env> Connection<E> {
-    pub(super) async fn call(&self, message: Message<E>, limit: Duration) -> Result<bytes::Bytes, RPCError<Types<E>>> {
+    pub(in crate::raft) async fn call(
+        &self,
+        message: Message<E>,
+        limit: Duration,
+    ) -> Result<bytes::Bytes, RPCError<Types<E>>> {
         self.call_on(self.lane, message, limit).await
     }
 
-    pub(super) async fn call_on(
+    pub(in crate::raft) async fn call_on(
         &self,
         lane: Lane,
         message: Message<E>,
@@ -69,7 +73,7 @@ impl<E: Env> Connection<E> {
     }
 
     /// Sends a part of a snapshot.
-    pub(super) async fn ask_snapshot(
+    pub(in crate::raft) async fn ask_snapshot(
         &self,
         message: &SnapshotMessage,
         limit: Duration,
@@ -79,7 +83,12 @@ impl<E: Env> Connection<E> {
     }
 
     /// In place of an append: asks only whether the peer is there. Where a quorum is heard by that, the append may follow.
-    pub(super) async fn probe(&self, term: u64, is_new: bool, limit: Duration) -> Result<(), RPCError<Types<E>>> {
+    pub(in crate::raft) async fn probe(
+        &self,
+        term: u64,
+        is_new: bool,
+        limit: Duration,
+    ) -> Result<(), RPCError<Types<E>>> {
         if is_new {
             let shard = self.group;
             tracing::warn!(shard, term, "this leader hears no quorum: others may be elected until it hears one again");
@@ -89,13 +98,13 @@ impl<E: Env> Connection<E> {
         self.lease.may_append(term, now::<E>()).map_err(|_| unreachable(QuorumUnheard))
     }
 
-    pub(super) fn acknowledges(&mut self, next: u64) {
+    pub(in crate::raft) fn acknowledges(&mut self, next: u64) {
         self.acknowledged_next = self.acknowledged_next.max(next);
     }
 
     /// The peer lacks what it has acknowledged: its disk holds an older state of itself. It is sent everything again
     /// (`allow_log_reversion`); what else it may have forgotten, votes among it, nobody can know.
-    pub(super) fn has_forgotten(&mut self, next: u64) {
+    pub(in crate::raft) fn has_forgotten(&mut self, next: u64) {
         let (shard, node, acknowledged) = (self.group, self.peer, self.acknowledged_next.saturating_sub(1));
         tracing::error!(
             shard,
@@ -112,6 +121,6 @@ impl<E: Env> Connection<E> {
 #[error("no quorum is heard")]
 struct QuorumUnheard;
 
-pub(super) fn unreachable<E: Env>(error: impl std::error::Error + 'static) -> RPCError<Types<E>> {
+pub(in crate::raft) fn unreachable<E: Env>(error: impl std::error::Error + 'static) -> RPCError<Types<E>> {
     RPCError::Unreachable(Unreachable::new(&AnyError::new(&error)))
 }

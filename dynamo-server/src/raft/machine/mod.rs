@@ -5,14 +5,23 @@
 //! is; the store needs no log of its own. Then what changed is published, and the outcomes go to whoever waits.
 //!
 //! Where the store fails, the node stops; but where it only has no room, applying waits until there is some
-//! ([`patience`](super::patience)). Where one entry cannot be applied (it panics, meets a damaged row, comes from a newer
-//! program) the shard alone stops on this node and names the entry: see [`quarantine`](super::quarantine). Nothing is
-//! skipped but what an operator has named ([`skip`](super::skip)).
+//! ([`patience`](self::patience)). Where one entry cannot be applied (it panics, meets a damaged row, comes from a newer
+//! program) the shard alone stops on this node and names the entry: see [`quarantine`](self::quarantine). Nothing is
+//! skipped but what an operator has named ([`skip`](self::skip)).
 //!
 //! Applying shares its thread with the group's ticks and heartbeats. So it works in *turns*: after so many commands, or so many
 //! bytes of rows read and written ([`Turn`]), it lets others run, also in the middle of an entry; a small command may touch
-//! a large item. One command that is more than a turn by itself ([`long_command`](super::long_command)), and a batch that is
+//! a large item. One command that is more than a turn by itself ([`long_command`](self::long_command)), and a batch that is
 //! large or that the store may hold up, go to another thread.
+
+pub(super) mod applied;
+pub(super) mod comparison;
+pub(super) mod long_command;
+pub(super) mod patience;
+pub(super) mod published;
+pub(super) mod quarantine;
+pub(super) mod recovered;
+pub(super) mod skip;
 
 use std::io;
 use std::sync::Arc;
@@ -25,21 +34,21 @@ use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, Snapshot};
 use ordered_kv::{StateStore, StoreError, WriteBatch};
 
+use self::comparison::Mark;
+use self::long_command::{Failure, LongCommand, attempt};
+use self::patience::Patience;
+use self::published::Published;
+use self::quarantine::Quarantine;
+use self::recovered::RecoveredState;
+use self::skip::Skips;
 use super::codec::{put_log_id, put_stored_membership};
-use super::comparison::Mark;
-use super::incoming::Incoming;
-use super::lease_feed::LeaseFeed;
+use super::lease::LeaseFeed;
 use super::log::GroupLog;
-use super::long_command::{Failure, LongCommand, attempt};
-use super::patience::Patience;
 use super::payload::{Applied, Payload};
-use super::published::Published;
-use super::quarantine::Quarantine;
-use super::recovered::RecoveredState;
 use super::rules::{self, Rule};
-use super::skip::{self, Skips};
+use super::snapshot::incoming::Incoming;
+use super::snapshot::stage::StagedSnapshot;
 use super::snapshot::{ShardSnapshot, SnapshotPin, content};
-use super::snapshot_stage::StagedSnapshot;
 use super::types::{LogEntry, LogId, Membership, SnapshotMeta, StoredMembership, Types, key_of};
 use crate::env::Env;
 use crate::env::FaultSignal;

@@ -22,8 +22,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use hlc::{CEILING_WINDOW_MS, SKEW_BOUND_MS};
 use parking_lot::Mutex;
 
-use super::rules::{self, Rule};
-use super::types::NodeId;
+use crate::raft::rules::{self, Rule};
+use crate::raft::types::NodeId;
 
 /// How far ahead of most members a wall clock is believed, in milliseconds.
 pub const AHEAD_MAX_MS: u64 = 1_000;

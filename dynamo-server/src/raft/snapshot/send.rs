@@ -16,14 +16,14 @@ use bytes::Bytes;
 use dynamo_engine::keyspace::RowRange;
 use ordered_kv::{Direction, KeyRange, StoreError, View};
 
-use super::applied::StateError;
-use super::connection::Connection;
-use super::recovered::RecoveredState;
-use super::snapshot::{SnapshotPin, content};
-use super::snapshot_message::{Refusal, SnapshotAnswer, SnapshotMessage, SnapshotPart, put_row};
-use super::snapshot_patience::Patience;
-use super::types::{SnapshotMeta, Vote};
+use super::message::{Refusal, SnapshotAnswer, SnapshotMessage, SnapshotPart, put_row};
+use super::patience::Patience;
+use super::{SnapshotPin, content};
 use crate::env::{Env, TransportError};
+use crate::raft::machine::applied::StateError;
+use crate::raft::machine::recovered::RecoveredState;
+use crate::raft::transport::connection::Connection;
+use crate::raft::types::{SnapshotMeta, Vote};
 
 /// How long nothing may move before the transfer is given up.
 const STALL_MAX: Duration = Duration::from_secs(15);
@@ -64,13 +64,13 @@ impl From<StoreError> for SendError {
 }
 
 /// The rows of a shard in one view, chunk by chunk.
-pub(super) struct Source {
+pub(in crate::raft) struct Source {
     /// One moment of the store.
     view: View,
     /// What the snapshot is of.
-    pub(super) meta: SnapshotMeta,
+    pub(in crate::raft) meta: SnapshotMeta,
     /// The shard's content, in key order.
-    pub(super) ranges: Vec<RowRange>,
+    pub(in crate::raft) ranges: Vec<RowRange>,
     /// The range that is being read.
     range: usize,
     /// The key from which it goes on; `None` at its beginning.
@@ -84,7 +84,7 @@ impl Source {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(super) fn open(pin: &SnapshotPin, chunk_bytes: usize) -> Result<Source, StateError> {
+    pub(in crate::raft) fn open(pin: &SnapshotPin, chunk_bytes: usize) -> Result<Source, StateError> {
         let view = pin.store.view();
         let RecoveredState { shard, applied, membership, .. } =
             RecoveredState::read(&*view, pin.shard, Arc::clone(&pin.map))?;
@@ -96,7 +96,7 @@ impl Source {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub(super) fn next_chunk(&mut self) -> Result<(Vec<u8>, u64), StoreError> {
+    pub(in crate::raft) fn next_chunk(&mut self) -> Result<(Vec<u8>, u64), StoreError> {
         let (mut rows, mut count) = (Vec::new(), 0);
         while let Some(range) = self.ranges.get(self.range) {
             let start = self.from.as_ref().unwrap_or(&range.start);
@@ -129,7 +129,11 @@ impl Source {
 ///
 /// # Errors
 /// [`SendError`].
-pub(super) async fn send<E: Env>(connection: &Connection<E>, vote: Vote, pin: SnapshotPin) -> Result<Vote, SendError> {
+pub(in crate::raft) async fn send<E: Env>(
+    connection: &Connection<E>,
+    vote: Vote,
+    pin: SnapshotPin,
+) -> Result<Vote, SendError> {
     let mut source = E::in_place(|| Source::open(&pin, connection.chunk_bytes))?;
     let term = source.meta.last_log_id.map_or(0, |last| last.committed_leader_id().term);
     if term > vote.leader_id.term {

@@ -2,7 +2,7 @@
 //!
 //! Log and state lie in two stores. Installing a snapshot replaces the state at once and durably, and then drops the log
 //! up to there, which the snapshot covers. A node that dies between the two finds a state that is ahead of its log: the
-//! same sight as a log that has lost its end, which must stop it (see [`log`](super::log)). The note, durable in the
+//! same sight as a log that has lost its end, which must stop it (see [`log`](crate::raft::log)). The note, durable in the
 //! log before the state changes, tells the two apart, and the start drops the log then. It goes with that purge.
 //!
 //! ```text
@@ -18,9 +18,9 @@ use dynamo_engine::keyspace::RowRange;
 use ordered_kv::{StateStore, StoreError, WriteBatch};
 use raft_log::{Batch, Log, LogError};
 
-use super::codec::{CodecError, LOG_FORMAT, get_log_id, put_log_id};
-use super::keys::Value;
-use super::types::LogId;
+use crate::raft::codec::{CodecError, LOG_FORMAT, get_log_id, put_log_id};
+use crate::raft::log::keys::Value;
+use crate::raft::types::LogId;
 
 /// The note of a snapshot that is about to be installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,8 +106,8 @@ pub fn get_range(input: &mut &[u8]) -> Result<RowRange, DecodeError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::types::CommittedLeaderId;
     use super::*;
+    use crate::raft::types::CommittedLeaderId;
 
     #[test]
     fn golden_bytes() {

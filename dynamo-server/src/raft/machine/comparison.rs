@@ -97,12 +97,12 @@ impl Comparison {
 
     /// Whether the machine is to look for a no-op. One atomic load.
     #[inline]
-    pub(super) fn is_armed(&self) -> bool {
+    pub(in crate::raft) fn is_armed(&self) -> bool {
         self.is_armed.load(Ordering::Acquire)
     }
 
     /// The entry has come.
-    pub(super) fn mark(&self, mark: Mark) {
+    pub(in crate::raft) fn mark(&self, mark: Mark) {
         let mut state = self.state.lock();
         self.is_armed.store(false, Ordering::Release);
         if matches!(state.1, State::Armed) {

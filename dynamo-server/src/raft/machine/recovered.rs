@@ -8,10 +8,10 @@ use ordered_kv::Reader;
 use shard_router::{Epoch, ShardId, ShardMap};
 
 use super::applied::{StateError, applied};
-use super::codec::get_stored_membership;
 use super::published::Published;
 use super::skip::{self, Skips};
-use super::types::{LogId, StoredMembership};
+use crate::raft::codec::get_stored_membership;
+use crate::raft::types::{LogId, StoredMembership};
 
 /// The state of a shard, as it was read.
 pub struct RecoveredState {
@@ -22,12 +22,12 @@ pub struct RecoveredState {
     /// The last applied membership.
     pub membership: StoredMembership,
     /// Entries that are to be skipped.
-    pub(super) skips: Skips,
+    pub(in crate::raft) skips: Skips,
 }
 
 impl RecoveredState {
     /// Of a shard of which nothing is known.
-    pub(super) fn empty(shard: ShardId, map: Arc<ShardMap>) -> RecoveredState {
+    pub(in crate::raft) fn empty(shard: ShardId, map: Arc<ShardMap>) -> RecoveredState {
         RecoveredState {
             shard: ShardState::new(shard, map),
             applied: None,

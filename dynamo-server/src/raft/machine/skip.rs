@@ -19,12 +19,12 @@ use raft_log::Log;
 use shard_router::ShardId;
 
 use super::applied::{StateError, persisted_applied};
-use super::codec::{CodecError, LOG_FORMAT, get_log_id, put_log_id};
-use super::log::has_entry;
-use super::types::{CommittedLeaderId, LogId, key_of};
+use crate::raft::codec::{CodecError, LOG_FORMAT, get_log_id, put_log_id};
+use crate::raft::log::has_entry;
+use crate::raft::types::{CommittedLeaderId, LogId, key_of};
 
 /// Entries to skip, by term and index.
-pub(super) type Skips = BTreeSet<(u64, u64)>;
+pub(in crate::raft) type Skips = BTreeSet<(u64, u64)>;
 
 /// Why an entry is not going to be skipped.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,7 @@ pub enum SkipError {
 ///
 /// # Errors
 /// When they cannot be read.
-pub(super) fn read(store: &dyn Reader, shard: ShardId) -> Result<Skips, StateError> {
+pub(in crate::raft) fn read(store: &dyn Reader, shard: ShardId) -> Result<Skips, StateError> {
     match store.get(&local::skipped(shard))? {
         Some(bytes) => Ok(decode(&bytes)?),
         None => Ok(Skips::new()),
@@ -86,14 +86,14 @@ pub fn skip_entry(log: &Log, store: &dyn StateStore, shard: ShardId, term: u64, 
 }
 
 /// Strikes out what is named at an index of which an entry was applied; whether anything was.
-pub(super) fn strike_out(skips: &mut Skips, applied: u64) -> bool {
+pub(in crate::raft) fn strike_out(skips: &mut Skips, applied: u64) -> bool {
     let before = skips.len();
     skips.retain(|(_, index)| *index != applied);
     skips.len() < before
 }
 
 /// Writes the list; none where it is empty, as before there was one.
-pub(super) fn put(batch: &mut WriteBatch, shard: ShardId, skips: &Skips) {
+pub(in crate::raft) fn put(batch: &mut WriteBatch, shard: ShardId, skips: &Skips) {
     match skips.is_empty() {
         true => batch.delete(&local::skipped(shard)),
         false => batch.put(&local::skipped(shard), &encode(skips)),
@@ -127,9 +127,9 @@ mod tests {
     use ordered_kv::memory::MemoryState;
     use raft_log::MemoryDisk;
 
-    use super::super::codec::put_entry;
-    use super::super::types::LogEntry;
     use super::*;
+    use crate::raft::codec::put_entry;
+    use crate::raft::types::LogEntry;
 
     #[test]
     fn what_is_applied_is_named_no_longer_whatever_its_term() {

@@ -6,7 +6,7 @@
 //!             (each with its length)
 //!   vote      vote · last log id? · transfer (1)          pre-vote: the same
 //!   transfer  vote · target node · last log id?
-//!   kinds 5 to 7: parts of a snapshot, see `snapshot_message`
+//!   kinds 5 to 7: parts of a snapshot, see `snapshot/message.rs`
 //!   probe     nothing
 //! response  format (1) · tag (1) · …
 //!   probe     nothing
@@ -22,13 +22,13 @@ use openraft::raft::{
     VoteRequest, VoteResponse,
 };
 
-use super::codec::{
+use crate::env::Env;
+use crate::raft::codec::{
     CodecError, LOG_FORMAT, decode_entry, get_log_id_option, get_vote, put_entry, put_log_id_option, put_vote,
 };
-use super::freshness::Attestation;
-use super::snapshot_message::{KIND_BEGIN, KIND_CHUNK, KIND_END, SnapshotMessage};
-use super::types::Types;
-use crate::env::Env;
+use crate::raft::lease::freshness::Attestation;
+use crate::raft::snapshot::message::{KIND_BEGIN, KIND_CHUNK, KIND_END, SnapshotMessage};
+use crate::raft::types::Types;
 
 const KIND_APPEND: u8 = 1;
 const KIND_VOTE: u8 = 2;
@@ -65,7 +65,7 @@ pub enum Message<E: Env> {
 /// What a leader says beside an append.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeaderWord {
-    /// The last mark that came from this follower; [`NO_MARK`](super::freshness::NO_MARK) where none did.
+    /// The last mark that came from this follower; [`NO_MARK`](crate::raft::lease::freshness::NO_MARK) where none did.
     pub mark: u64,
     /// How far the leader has applied its log, where its lease held after that: then nobody else can have acknowledged
     /// anything.
@@ -328,9 +328,9 @@ fn check_format(input: &mut &[u8]) -> Result<(), CodecError> {
 mod tests {
     use openraft::EntryPayload;
 
-    use super::super::types::{CommittedLeaderId, LogEntry, LogId, Vote};
     use super::*;
     use crate::env::TokioEnv;
+    use crate::raft::types::{CommittedLeaderId, LogEntry, LogId, Vote};
 
     fn at(index: u64) -> LogId {
         LogId::new(CommittedLeaderId::new(3), index)

@@ -19,6 +19,9 @@
 //! Metrics watchers would be too late: they run as another task. There is one authority and it is this one; openraft's
 //! own `LeaseRead` and `last_quorum_acked` are never asked.
 
+pub(super) mod freshness;
+pub(super) mod wall_clocks;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -27,7 +30,7 @@ use lease::{Grantor, Holder, Moment, Outstanding, Refusal, SharedHolder, Timing,
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::freshness::{Attestation, Freshness};
+use self::freshness::{Attestation, Freshness};
 use super::rules::{self, Rule};
 use super::types::{Membership, NodeId, Vote};
 use crate::env::Env;
@@ -406,8 +409,8 @@ pub(super) fn now<E: Env>() -> Moment {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::types::Member;
     use super::*;
+    use crate::raft::types::Member;
 
     const LEASE: Duration = Duration::from_secs(1);
 

@@ -8,6 +8,11 @@
 //! and each grant passes through [`save_vote`](openraft::storage::RaftLogStorage::save_vote) before a response leaves
 //! the node, so that a lease which is about to be unsafe is gone before it is.
 
+pub(super) mod durable;
+pub(super) mod keys;
+pub(super) mod tail;
+pub(super) mod wal;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io;
@@ -22,16 +27,16 @@ use openraft::{EntryPayload, LogState, OptionalSend, RaftLogReader};
 use parking_lot::Mutex;
 use raft_log::{Log, LogError};
 
+use self::durable::Durable;
+use self::keys::Value;
+use self::tail::{LogSize, TAIL_BYTES_MAX, Tail};
+use self::wal::{NewEntry, Wal};
 use super::codec::{CodecError, decode_entry, get_log_id, get_vote, put_entry};
-use super::durable::Durable;
-use super::incoming::Incoming;
-use super::keys::Value;
-use super::lease_feed::{LeaseFeed, voters};
-use super::published::Published;
-use super::quarantine::Quarantine;
-use super::tail::{LogSize, TAIL_BYTES_MAX, Tail};
+use super::lease::{LeaseFeed, voters};
+use super::machine::published::Published;
+use super::machine::quarantine::Quarantine;
+use super::snapshot::incoming::Incoming;
 use super::types::{CommittedLeaderId, LogEntry, LogId, Member, NodeId, Types, Vote, key_of, longer, shorter};
-use super::wal::{NewEntry, Wal};
 use crate::env::Env;
 
 /// Bytes of entries that one read of the log brings into memory: for applying after a restart, for a lagging peer.

@@ -24,14 +24,14 @@ use bytes::Bytes;
 use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest, VoteResponse};
 
-use super::codec::CodecError;
-use super::group::Group;
-use super::lease_feed::now;
 use super::message::{self, FollowerWord, LeaderWord, Message};
-use super::rules::{self, Rule};
-use super::snapshot_message::{Refusal, SnapshotAnswer};
-use super::types::{LogId, NodeId, Types, Vote};
 use crate::env::{Caller, Env};
+use crate::raft::codec::CodecError;
+use crate::raft::group::Group;
+use crate::raft::lease::now;
+use crate::raft::rules::{self, Rule};
+use crate::raft::snapshot::message::{Refusal, SnapshotAnswer};
+use crate::raft::types::{LogId, NodeId, Types, Vote};
 
 /// Why a peer gets no answer.
 #[derive(Debug, thiserror::Error)]
@@ -158,7 +158,7 @@ impl<E: Env> Group<E> {
     }
 
     /// Promises the leader that has this vote not to help anybody else for a while; gives for how long.
-    pub(super) fn promise_to(&self, vote: &Vote) -> Duration {
+    pub(in crate::raft) fn promise_to(&self, vote: &Vote) -> Duration {
         let leader = vote.leader_id;
         let is_over = self.log().vote().is_some_and(|vote| vote.leader_id.term > leader.term);
         if is_over {

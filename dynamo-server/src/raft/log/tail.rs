@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::types::LogEntry;
+use crate::raft::types::LogEntry;
 
 /// Bytes of encoded entries that a tail holds; decoded they take some times as much. A follower further behind than
 /// this reads from the store.
@@ -149,8 +149,8 @@ impl LogSize {
 mod tests {
     use openraft::EntryPayload;
 
-    use super::super::types::{CommittedLeaderId, LogId};
     use super::*;
+    use crate::raft::types::{CommittedLeaderId, LogId};
 
     fn entry(index: u64) -> LogEntry {
         LogEntry { log_id: LogId::new(CommittedLeaderId::new(1), index), payload: EntryPayload::Blank }

@@ -110,7 +110,7 @@ impl Published {
     }
 
     /// Begins with this epoch.
-    pub(super) fn with_epoch(self, epoch: Epoch) -> Self {
+    pub(in crate::raft) fn with_epoch(self, epoch: Epoch) -> Self {
         self.epoch.store(epoch.0, Ordering::Release);
         self
     }
@@ -142,7 +142,7 @@ impl Published {
         std::mem::take(&mut *self.emptied.lock())
     }
 
-    pub(super) fn note_emptied(&self, ranges: Vec<RowRange>) {
+    pub(in crate::raft) fn note_emptied(&self, ranges: Vec<RowRange>) {
         if !ranges.is_empty() {
             self.emptied.lock().extend(ranges);
         }
@@ -153,7 +153,7 @@ impl Published {
         self.long_commands.load(Ordering::Relaxed)
     }
 
-    pub(super) fn counts_long_command(&self) {
+    pub(in crate::raft) fn counts_long_command(&self) {
         self.long_commands.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -163,7 +163,7 @@ impl Published {
         self.turn_work_max.load(Ordering::Relaxed)
     }
 
-    pub(super) fn ends_turn(&self, work: usize) {
+    pub(in crate::raft) fn ends_turn(&self, work: usize) {
         self.turn_work_max.fetch_max(work as u64, Ordering::Relaxed);
     }
 
@@ -184,20 +184,20 @@ impl Published {
     }
 
     /// Whether the group has started.
-    pub(super) fn is_running(&self) -> bool {
+    pub(in crate::raft) fn is_running(&self) -> bool {
         self.is_running.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_running(&self) {
+    pub(in crate::raft) fn set_running(&self) {
         self.is_running.store(true, Ordering::Relaxed);
     }
 
     /// Whether the group is being stopped.
-    pub(super) fn is_stopping(&self) -> bool {
+    pub(in crate::raft) fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_stopping(&self) {
+    pub(in crate::raft) fn set_stopping(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
     }
 
@@ -220,7 +220,7 @@ impl Published {
     }
 
     /// The first reason stays.
-    pub(super) fn set_quarantine(&self, quarantine: Quarantine) {
+    pub(in crate::raft) fn set_quarantine(&self, quarantine: Quarantine) {
         self.quarantine.send_if_modified(|known| match known {
             Some(_) => false,
             None => {
@@ -246,7 +246,7 @@ impl Published {
         self.catalog_changes.subscribe()
     }
 
-    pub(super) fn set_catalog(&self, catalog: MemoryCatalog) {
+    pub(in crate::raft) fn set_catalog(&self, catalog: MemoryCatalog) {
         self.catalog.store(Arc::new(catalog));
         self.catalog_changes.send_modify(|count| *count += 1);
     }
@@ -262,7 +262,7 @@ impl Published {
     }
 
     /// Says where the channels stand, where they have moved.
-    pub(super) fn show_channels(&self, channels: &OutboxChannels) {
+    pub(in crate::raft) fn show_channels(&self, channels: &OutboxChannels) {
         self.channels.send_if_modified(|shown| {
             let moved = shown != channels.out();
             if moved {
@@ -273,7 +273,7 @@ impl Published {
     }
 
     /// Says what the streams come to.
-    pub(super) fn show_streams(&self, totals: StreamTotals) {
+    pub(in crate::raft) fn show_streams(&self, totals: StreamTotals) {
         let StreamTotals { shards, records, bytes } = totals;
         for (shown, count) in self.streams.iter().zip([shards, records, bytes]) {
             shown.store(count, Ordering::Relaxed);
@@ -281,7 +281,7 @@ impl Published {
     }
 
     /// To be called before the entry that changed them is published as applied: whoever waits for it looks here next.
-    pub(super) fn set_transactions(&self, locks: &Locks) {
+    pub(in crate::raft) fn set_transactions(&self, locks: &Locks) {
         let prepared = locks.prepared().cloned().collect();
         let decisions = locks.decisions().map(|(id, decision)| (id, Arc::clone(decision))).collect();
         debug_assert!(locks.count() == 0 || locks.prepared().next().is_some(), "whoever locks is prepared");
@@ -291,13 +291,13 @@ impl Published {
     }
 
     /// The whole state was replaced by another one.
-    pub(super) fn replace(&self, catalog: MemoryCatalog, ceiling: Timestamp, applied: Option<u64>) {
+    pub(in crate::raft) fn replace(&self, catalog: MemoryCatalog, ceiling: Timestamp, applied: Option<u64>) {
         self.set_catalog(catalog);
         self.ceiling.store(ceiling.0, Ordering::Release);
         self.applied_next.send_replace(applied.map_or(0, |applied| applied + 1));
     }
 
-    pub(super) fn advance(&self, applied: u64, ceiling: Timestamp) {
+    pub(in crate::raft) fn advance(&self, applied: u64, ceiling: Timestamp) {
         let before = self.ceiling.swap(ceiling.0, Ordering::AcqRel);
         debug_assert!(before <= ceiling.0, "the ceiling never falls: timestamps below it were promised to be over");
         let before = self.applied_next.send_replace(applied + 1);

@@ -12,12 +12,12 @@ use dynamo_engine::apply::{Applier, Fault, Outcome, ShardState, Suspended};
 use dynamo_engine::command::Stamped;
 use ordered_kv::{StateStore, StoreError};
 
-use super::payload::Payload;
 use super::quarantine::panic_text;
 use crate::env::Env;
+use crate::raft::payload::Payload;
 
 /// Why an entry was not applied.
-pub(super) enum Failure {
+pub(in crate::raft) enum Failure {
     /// The node's disk: the node stops.
     Node(String),
     /// The store cannot read back what it has of the shard: the shard stops, whatever the entry.
@@ -27,28 +27,28 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    pub(super) fn of_entry(command: &'static str, reason: String) -> Failure {
+    pub(in crate::raft) fn of_entry(command: &'static str, reason: String) -> Failure {
         Failure::Entry { command, reason }
     }
 }
 
 /// What is taken to the other thread, and comes back.
-pub(super) struct LongCommand {
+pub(in crate::raft) struct LongCommand {
     /// What it reads.
-    pub(super) store: Arc<dyn StateStore>,
+    pub(in crate::raft) store: Arc<dyn StateStore>,
     /// The machine has none meanwhile.
-    pub(super) shard: ShardState,
+    pub(in crate::raft) shard: ShardState,
     /// The entry as far as it is applied.
-    pub(super) entry: Suspended,
+    pub(in crate::raft) entry: Suspended,
     /// The whole entry.
-    pub(super) payload: Payload,
+    pub(in crate::raft) payload: Payload,
     /// The place of the command in it.
-    pub(super) at: usize,
+    pub(in crate::raft) at: usize,
 }
 
 impl LongCommand {
     /// Applies it. The shard and the entry come back whatever becomes of it.
-    pub(super) async fn apply<E: Env>(self) -> (ShardState, Option<Suspended>, Result<Outcome, Failure>) {
+    pub(in crate::raft) async fn apply<E: Env>(self) -> (ShardState, Option<Suspended>, Result<Outcome, Failure>) {
         E::blocking(move || {
             let LongCommand { store, mut shard, entry, payload, at } = self;
             let Some(stamped) = payload.entry().ok().and_then(|entry| entry.commands.get(at)) else {
@@ -66,7 +66,7 @@ impl LongCommand {
 }
 
 /// Applies a command in this way, and says whose fault it is where that fails.
-pub(super) fn attempt<'a, E: Env, T>(
+pub(in crate::raft) fn attempt<'a, E: Env, T>(
     payload: &Payload,
     stamped: &Stamped,
     applier: &mut Applier<'a>,

@@ -15,16 +15,16 @@ use bytes::Bytes;
 use dynamo_engine::codec::{finish, get_bytes, get_list, get_u8, get_u64, put_bytes, put_list, put_u64};
 use dynamo_engine::keyspace::RowRange;
 
-use super::codec::{
+use super::incoming::{get_range, put_range};
+use crate::raft::codec::{
     CodecError, LOG_FORMAT, get_log_id_option, get_stored_membership, get_vote, put_log_id_option,
     put_stored_membership, put_vote,
 };
-use super::incoming::{get_range, put_range};
-use super::types::{LogId, SnapshotMeta, Vote};
+use crate::raft::types::{LogId, SnapshotMeta, Vote};
 
-pub(super) const KIND_BEGIN: u8 = 5;
-pub(super) const KIND_CHUNK: u8 = 6;
-pub(super) const KIND_END: u8 = 7;
+pub(in crate::raft) const KIND_BEGIN: u8 = 5;
+pub(in crate::raft) const KIND_CHUNK: u8 = 6;
+pub(in crate::raft) const KIND_END: u8 = 7;
 
 const ANSWER_NEXT: u8 = 0;
 const ANSWER_DONE: u8 = 1;
@@ -102,14 +102,14 @@ const REFUSALS: [Refusal; 5] = [Refusal::Transfer, Refusal::Checksum, Refusal::C
 
 impl SnapshotMessage {
     /// Up to where the snapshot goes, where this message says it: the first one of a transfer.
-    pub(super) fn last_log_id(&self) -> Option<Option<LogId>> {
+    pub(in crate::raft) fn last_log_id(&self) -> Option<Option<LogId>> {
         match &self.part {
             SnapshotPart::Begin { meta, .. } => Some(meta.last_log_id),
             SnapshotPart::Chunk { .. } | SnapshotPart::End { .. } => None,
         }
     }
 
-    pub(super) fn kind(&self) -> u8 {
+    pub(in crate::raft) fn kind(&self) -> u8 {
         match self.part {
             SnapshotPart::Begin { .. } => KIND_BEGIN,
             SnapshotPart::Chunk { .. } => KIND_CHUNK,
@@ -118,7 +118,7 @@ impl SnapshotMessage {
     }
 
     /// Appends what follows the group.
-    pub(super) fn put(&self, out: &mut Vec<u8>) {
+    pub(in crate::raft) fn put(&self, out: &mut Vec<u8>) {
         let checksum_at = out.len();
         out.extend([0; 4]);
         put_vote(out, &self.vote);
@@ -143,7 +143,7 @@ impl SnapshotMessage {
     }
 
     /// Reads what follows the group, to the end. The rows share the allocation of `whole`.
-    pub(super) fn get(kind: u8, whole: &Bytes, input: &mut &[u8]) -> Result<SnapshotMessage, CodecError> {
+    pub(in crate::raft) fn get(kind: u8, whole: &Bytes, input: &mut &[u8]) -> Result<SnapshotMessage, CodecError> {
         let (checksum, body) = input.split_first_chunk().ok_or_else(|| CodecError::Malformed("cut off".to_owned()))?;
         if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
             return Err(CodecError::Checksum);
@@ -213,22 +213,22 @@ impl SnapshotAnswer {
 }
 
 /// Appends one row to the rows of a chunk.
-pub(super) fn put_row(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+pub(in crate::raft) fn put_row(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     put_bytes(out, key);
     put_bytes(out, value);
 }
 
 /// Takes one row from the rows of a chunk.
-pub(super) fn get_row<'a>(rows: &mut &'a [u8]) -> Result<(&'a [u8], &'a [u8]), CodecError> {
+pub(in crate::raft) fn get_row<'a>(rows: &mut &'a [u8]) -> Result<(&'a [u8], &'a [u8]), CodecError> {
     Ok((get_bytes(rows)?, get_bytes(rows)?))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::message::{self, Message};
-    use super::super::types::{CommittedLeaderId, LogId, StoredMembership};
     use super::*;
     use crate::env::TokioEnv;
+    use crate::raft::transport::message::{self, Message};
+    use crate::raft::types::{CommittedLeaderId, LogId, StoredMembership};
 
     fn message(part: SnapshotPart) -> SnapshotMessage {
         SnapshotMessage { vote: Vote::new_committed(3, 1), transfer: 7, part }

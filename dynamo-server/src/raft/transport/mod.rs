@@ -15,6 +15,10 @@
 //!
 //! A group with one voter never makes a connection.
 
+pub(super) mod connection;
+pub mod message;
+pub(super) mod serve;
+
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -29,16 +33,16 @@ use openraft::raft::{
 };
 use openraft::{AnyError, OptionalSend, RaftNetworkFactory, RaftNetworkV2, Snapshot};
 
-use super::connection::{Connection, unreachable};
-use super::freshness::NO_MARK;
-use super::lease_feed::{LeaseFeed, now};
-use super::message::{self, LeaderWord, Message};
-use super::published::Published;
+use self::connection::{Connection, unreachable};
+use self::message::{LeaderWord, Message};
+use super::lease::freshness::NO_MARK;
+use super::lease::wall_clocks::WallClocks;
+use super::lease::{LeaseFeed, now};
+use super::machine::published::Published;
 use super::rules::{self, Rule};
 use super::snapshot::ShardSnapshot;
-use super::snapshot_send::{self, SendError};
+use super::snapshot::send::{SendError, send};
 use super::types::{CommittedLeaderId, LogId, Member, NodeId, Types, Vote};
-use super::wall_clocks::WallClocks;
 use crate::env::{Env, Lane};
 
 /// Makes a group's connections.
@@ -188,7 +192,7 @@ impl<E: Env> RaftNetworkV2<Types<E>> for Connection<E> {
         let ShardSnapshot::Pinned(pin) = snapshot.snapshot else {
             return Err(ReplicationClosed::new("a snapshot that is being received is not sent on").into());
         };
-        match select(pin!(snapshot_send::send(self, vote, pin)), pin!(cancel)).await {
+        match select(pin!(send(self, vote, pin)), pin!(cancel)).await {
             Either::Left((Ok(vote), _)) => Ok(SnapshotResponse::new(vote)),
             Either::Left((Err(error), _)) => {
                 if let SendError::State(error) = &error

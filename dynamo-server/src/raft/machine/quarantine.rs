@@ -9,19 +9,20 @@
 //!  applied 4-118 │ 4-119 │ 5-120  ✗ put: applying it panicked │ 5-121 …  kept in the log, not applied
 //! ```
 //!
-//! A shard of which the records cannot be read when the node starts stands still in the same way, before its first entry. Only the
-//! system group's keep the node from starting: they say who the members are. Where damage is met later, by applying, the shard
-//! stands still; where it is met by anything else (a request, the relay of index entries, a snapshot to send) it is noted
-//! ([`Published::note_damage`](super::Published::note_damage)), and the shard given up here as soon as this node leads it and a
-//! majority of others could go on ([`Group::give_up`](super::Group::give_up)): a replica of which most can be read is
-//! better than none, and its vote than no majority.
+//! A shard of which the records cannot be read when the node starts stands still in the same way, before its first
+//! entry. Only the system group's keep the node from starting: they say who the members are. Where damage is met later,
+//! by applying, the shard stands still; where it is met by anything else (a request, the relay of index entries, a
+//! snapshot to send) it is noted ([`Published::note_damage`](crate::raft::Published::note_damage)), and the shard given
+//! up here as soon as this node leads it and a majority of others could go on
+//! ([`Group::give_up`](crate::raft::Group::give_up)): a replica of which most can be read is better than none, and its
+//! vote than no majority.
 //!
 //! The way out is the operator's (`docs/operating.md`): a program that can apply the entry, another replica's copy, or to
 //! [`skip`](super::skip) the entry on every replica.
 
 use std::fmt;
 
-use super::types::LogId;
+use crate::raft::types::LogId;
 
 /// Why a shard stands still.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ pub enum Quarantine {
 
 impl Quarantine {
     /// At this entry.
-    pub(super) fn at(log_id: &LogId, command: impl Into<String>, reason: impl Into<String>) -> Quarantine {
+    pub(in crate::raft) fn at(log_id: &LogId, command: impl Into<String>, reason: impl Into<String>) -> Quarantine {
         let term = log_id.committed_leader_id().term;
         Quarantine::Entry { term, index: log_id.index(), command: command.into(), reason: reason.into() }
     }
@@ -75,7 +76,7 @@ impl fmt::Display for Quarantine {
 }
 
 /// The text that a panic carries.
-pub(super) fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+pub(in crate::raft) fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given").to_owned()
 }

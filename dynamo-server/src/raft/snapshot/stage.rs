@@ -26,12 +26,12 @@ use ordered_kv::{Ingest, StateStore, StoreError};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
-use super::patience::Patience;
-use super::snapshot::{SNAPSHOT_CHUNK_BYTES, SnapshotPin, content, union};
-use super::snapshot_message::{Refusal, get_row};
-use super::snapshot_send::Source;
-use super::types::{SnapshotMeta, Vote};
+use super::message::{Refusal, get_row};
+use super::send::Source;
+use super::{SNAPSHOT_CHUNK_BYTES, SnapshotPin, content, union};
 use crate::env::Env;
+use crate::raft::machine::patience::Patience;
+use crate::raft::types::{SnapshotMeta, Vote};
 
 /// Messages that wait for the task. A sender has one under way, and may repeat it.
 const MAILBOX: usize = 4;
@@ -47,7 +47,7 @@ enum Work {
 }
 
 /// What a group receives.
-pub(super) struct Staging {
+pub(in crate::raft) struct Staging {
     /// A plain lock, held for looks and replacements, never over an await.
     inner: Mutex<Inner>,
 }
@@ -63,7 +63,7 @@ struct Inner {
 
 /// Where the transfer of a group stands.
 #[derive(Clone, Default)]
-pub(super) enum Slot {
+pub(in crate::raft) enum Slot {
     /// There is none.
     #[default]
     Empty,
@@ -77,13 +77,13 @@ pub(super) enum Slot {
 
 /// A transfer as messages find it.
 #[derive(Clone)]
-pub(super) struct Transfer {
+pub(in crate::raft) struct Transfer {
     /// The leadership that sends it.
-    pub(super) vote: Vote,
+    pub(in crate::raft) vote: Vote,
     /// Drawn by the sender.
-    pub(super) id: u64,
+    pub(in crate::raft) id: u64,
     /// What the snapshot is of.
-    pub(super) meta: SnapshotMeta,
+    pub(in crate::raft) meta: SnapshotMeta,
     /// Whose rows it replaces.
     ranges: Arc<Vec<RowRange>>,
     /// To the task that owns the load.
@@ -113,25 +113,25 @@ impl Fate {
 /// A complete snapshot that waits to be installed. Dropped, it leaves no trace.
 pub struct StagedSnapshot {
     /// Every range whose rows it replaces.
-    pub(super) ranges: Arc<Vec<RowRange>>,
+    pub(in crate::raft) ranges: Arc<Vec<RowRange>>,
     /// To the task that owns the load.
     work: mpsc::Sender<Work>,
 }
 
 impl Staging {
     /// For a group whose rows are in `store`.
-    pub(super) fn new(store: Arc<dyn StateStore>) -> Self {
+    pub(in crate::raft) fn new(store: Arc<dyn StateStore>) -> Self {
         Staging { inner: Mutex::new(Inner { installed: 0, store: Some(store), slot: Slot::Empty }) }
     }
 
     /// The store; `None` once the group has stopped.
-    pub(super) fn store(&self) -> Option<Arc<dyn StateStore>> {
+    pub(in crate::raft) fn store(&self) -> Option<Arc<dyn StateStore>> {
         self.inner.lock().store.clone()
     }
 
     /// Begins a transfer in the place of the one before. `replaced` are the ranges whose rows go, `sent` those that may
     /// come, both in order.
-    pub(super) fn begin<E: Env>(
+    pub(in crate::raft) fn begin<E: Env>(
         &self,
         store: Arc<dyn StateStore>,
         (vote, id, meta): (Vote, u64, SnapshotMeta),
@@ -149,13 +149,13 @@ impl Staging {
     }
 
     /// Where the transfer stands.
-    pub(super) fn slot(&self) -> Slot {
+    pub(in crate::raft) fn slot(&self) -> Slot {
         self.inner.lock().slot.clone()
     }
 
     /// The complete transfer, to be installed; from now on its task lives for as long as the result does. `None` where
     /// another message was quicker.
-    pub(super) fn hand_over(&self, transfer: Transfer) -> Option<StagedSnapshot> {
+    pub(in crate::raft) fn hand_over(&self, transfer: Transfer) -> Option<StagedSnapshot> {
         let slot = &mut self.inner.lock().slot;
         let is_taken = matches!(slot, Slot::Taking(current) if current.id == transfer.id);
         if !is_taken || !transfer.fate.decide(Fate::HANDED_OVER) {
@@ -167,7 +167,7 @@ impl Staging {
     }
 
     /// An installation is over; with this vote where it went well.
-    pub(super) fn installed(&self, transfer: u64, vote: Option<Vote>) {
+    pub(in crate::raft) fn installed(&self, transfer: u64, vote: Option<Vote>) {
         let mut inner = self.inner.lock();
         debug_assert!(
             !matches!(inner.slot, Slot::Installing(current) if current != transfer),
@@ -178,12 +178,12 @@ impl Staging {
     }
 
     /// How many snapshots were installed since the start.
-    pub(super) fn count(&self) -> u64 {
+    pub(in crate::raft) fn count(&self) -> u64 {
         self.inner.lock().installed
     }
 
     /// Throws away what is there, and takes nothing any more.
-    pub(super) fn close(&self) {
+    pub(in crate::raft) fn close(&self) {
         let mut inner = self.inner.lock();
         (inner.store, inner.slot) = (None, Slot::Empty);
     }
@@ -191,14 +191,14 @@ impl Staging {
 
 impl Transfer {
     /// Stages a chunk; gives the number of the one that is missing next.
-    pub(super) async fn chunk(&self, number: u64, rows: Bytes) -> Result<u64, Refusal> {
+    pub(in crate::raft) async fn chunk(&self, number: u64, rows: Bytes) -> Result<u64, Refusal> {
         let (answer, answered) = oneshot::channel();
         self.ask(Work::Chunk { number, rows, answer })?;
         answered.await.unwrap_or(Err(Refusal::Transfer))
     }
 
     /// Whether everything is there.
-    pub(super) async fn end(&self, chunks: u64, rows: u64) -> Result<(), Refusal> {
+    pub(in crate::raft) async fn end(&self, chunks: u64, rows: u64) -> Result<(), Refusal> {
         let (answer, answered) = oneshot::channel();
         self.ask(Work::End { chunks, rows, answer })?;
         answered.await.unwrap_or(Err(Refusal::Transfer))

@@ -1,4 +1,4 @@
-//! What a replica answers to the parts of a snapshot; see `snapshot_stage` for where the rows go.
+//! What a replica answers to the parts of a snapshot; see `stage` for where the rows go.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -7,16 +7,16 @@ use dynamo_engine::apply::ShardState;
 use dynamo_engine::keyspace::RowRange;
 use openraft::Snapshot;
 
-use super::group::Group;
-use super::serve::ServeError;
-use super::snapshot::{ShardSnapshot, content, is_own, union};
-use super::snapshot_message::{Refusal, SnapshotAnswer, SnapshotMessage, SnapshotPart};
-use super::snapshot_stage::{Slot, Transfer};
-use super::types::{SnapshotMeta, Vote};
+use super::message::{Refusal, SnapshotAnswer, SnapshotMessage, SnapshotPart};
+use super::stage::{Slot, Transfer};
+use super::{ShardSnapshot, content, is_own, union};
 use crate::env::Env;
+use crate::raft::group::Group;
+use crate::raft::transport::serve::ServeError;
+use crate::raft::types::{SnapshotMeta, Vote};
 
 impl<E: Env> Group<E> {
-    pub(super) async fn serve_snapshot(&self, message: SnapshotMessage) -> Result<SnapshotAnswer, ServeError> {
+    pub(in crate::raft) async fn serve_snapshot(&self, message: SnapshotMessage) -> Result<SnapshotAnswer, ServeError> {
         let SnapshotMessage { vote, transfer, part } = message;
         if let Some(own) = self.log().vote()
             && own.partial_cmp(&vote) == Some(Ordering::Greater)

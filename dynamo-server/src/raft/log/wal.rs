@@ -43,14 +43,14 @@ use parking_lot::Mutex;
 use raft_log::{Batch, Log, LogError};
 use tokio::sync::{mpsc, oneshot};
 
-use super::codec::{put_log_id, put_vote};
 use super::durable::Durable;
 use super::keys::Value;
-use super::rules::{self, Rule};
-use super::types::{LogId, Types, Vote, key_of};
 use crate::env::Env;
 use crate::env::FaultSignal;
 use crate::in_flight::InFlight;
+use crate::raft::codec::{put_log_id, put_vote};
+use crate::raft::rules::{self, Rule};
+use crate::raft::types::{LogId, Types, Vote, key_of};
 
 /// Requests that wait for the worker. Each group has few in flight (its sequencer bounds its entries), so this is
 /// never reached in practice; when it is, the group waits.
