@@ -63,6 +63,11 @@ async fn quirks_of_the_control_plane() {
 }
 
 #[tokio::test]
+async fn quirks_of_names_and_settings() {
+    check("quirks_settings").await;
+}
+
+#[tokio::test]
 async fn time_to_live() {
     check("ttl").await;
 }
@@ -125,6 +130,11 @@ async fn partiql_at_its_edges() {
 #[tokio::test]
 async fn streams() {
     check("streams").await;
+}
+
+#[tokio::test]
+async fn what_client_libraries_and_tools_send() {
+    check("clients").await;
 }
 
 #[tokio::test]
