@@ -5,6 +5,7 @@
 use std::io::IsTerminal;
 use std::num::NonZero;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -184,20 +185,28 @@ async fn run_server(config: Config, threads: Threads) -> ExitCode {
         () = ready => {}
         _ = terminate.recv() => info!("SIGTERM: finishing the requests in flight"),
         _ = interrupt.recv() => info!("SIGINT: finishing the requests in flight"),
-        reason = server.failed() => abandon(format!("stopped: {reason}")),
+        reason = server.failed() => {
+            // Clients need not wait for an election. A node of which nothing works any more is not waited for.
+            let _ = TokioEnv::timeout(FAREWELL_MAX, server.node().hand_over()).await;
+            abandon(format!("stopped: {reason}"))
+        }
     }
+    let progress = Arc::clone(server.node().stop_progress());
     tokio::select! {
         () = server.stop() => {}
         _ = terminate.recv() => leave("a second SIGTERM"),
         _ = interrupt.recv() => leave("a second SIGINT"),
-        () = TokioEnv::sleep(STOP_MAX) => leave("the disk, or a peer, takes too long"),
+        () = TokioEnv::sleep(STOP_MAX) => leave(progress.step().what_holds()),
     }
     info!("stopped");
     ExitCode::SUCCESS
 }
 
-/// How long an ordinary stop may take: requests in flight have five seconds by default, and leaderships are handed over
-/// within one. What is left then is the disk's.
+/// How long a node that a fault stops may take to have others lead.
+const FAREWELL_MAX: Duration = Duration::from_secs(2);
+
+/// How long an ordinary stop may take: requests in flight have seven seconds, and leaderships are handed over within one. What is
+/// left then is the disk's.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
 /// Ends the process on the spot, as after a kill: what was acknowledged is in the log, and the next start replays it.

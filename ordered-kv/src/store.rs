@@ -123,6 +123,21 @@ pub trait StateStore: Reader + 'static {
     /// that. To be called now and then; right as a rule is enough.
     fn tell_free_bytes(&self, _free_bytes: u64) {}
 
+    /// Begins no more work in the background that rewrites what is stored, until it is opened again: something stored is
+    /// damaged, and such work that meets it may end the store's taking writes ([`StateStore::damage`]).
+    fn stop_compacting(&self) {}
+
+    /// Why the store takes no writes any more: it has met damage in the background. Reads go on. Opened again it takes writes,
+    /// until it meets the damage again. `None` as a rule. Cheap enough for a few times a second.
+    fn damage(&self) -> Option<String> {
+        None
+    }
+
+    /// The smallest and the largest key in the file of this name, as errors name files. `None` where there is none.
+    fn file_keys(&self, _name: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+        None
+    }
+
     /// The newest value under `key` if memory can tell.
     ///
     /// # Errors

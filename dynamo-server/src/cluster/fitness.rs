@@ -21,8 +21,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use shard_router::ShardId;
+
 use super::health::Impairment;
-use crate::env::{Env, Tasks};
+use crate::env::{DamageNote, Env, Tasks};
 use crate::raft::{AHEAD_MAX_MS, Wal};
 use crate::read::Reader;
 use crate::router::Router;
@@ -123,12 +125,14 @@ impl<E: Env> Fitness<E> {
             let are_too_many = self.reader.runner().is_full_of_hanging();
             found.push(Impairment::ReadsHang { count, are_too_many });
         }
-        for shard in self.router.shards.iter().filter(|shard| shard.group().published().quarantine().is_none()) {
-            let damage = shard.group().published().damage();
-            found.extend(damage.map(|what| Impairment::Damaged { shard: Some(shard.id().0), what: what.to_owned() }));
-        }
-        let damage = self.router.damage();
-        found.extend(damage.map(|what| Impairment::Damaged { shard: None, what: what.to_owned() }));
+        // A shard that stands still says so, with the same reason.
+        let stands_still = |number: u32| {
+            let shard = self.router.shard(ShardId(number));
+            shard.is_ok_and(|shard| shard.group().published().quarantine().is_some())
+        };
+        let damage = self.router.all_damage().filter(|damage| !damage.shard.is_some_and(stands_still));
+        let is_alone = self.router.members().iter().count() <= 1;
+        found.extend(damage.map(|DamageNote { shard, what }| Impairment::Damaged { shard, what, is_alone }));
         let ahead_ms = self.router.wall_clocks.ahead_ms(E::wall_ms(), E::monotonic_ns()).unwrap_or(0);
         if ahead_ms.unsigned_abs() > AHEAD_MAX_MS {
             found.push(Impairment::ClockApart { ahead_ms });

@@ -101,6 +101,8 @@ pub enum Impairment {
         shard: Option<u32>,
         /// What the store says.
         what: String,
+        /// Whether no other node has a copy.
+        is_alone: bool,
     },
     /// The replicas of a shard that this node leads differ.
     ReplicasDiffer {
@@ -161,6 +163,10 @@ impl Impairment {
     }
 }
 
+/// What the operator of a node that is alone can do about damage: nobody else has what it lacks.
+const REMEDY_ALONE: &str = "No other node has a copy: stop this one and restore its directory from a backup, or, without one, \
+                            copy what can be read to a new server, item by item";
+
 /// The shard of the system group, which decides about tables.
 const SYSTEM_SHARD: u32 = 0;
 
@@ -181,11 +187,10 @@ impl fmt::Display for Impairment {
                 write!(f, "the wall clock is {} ms behind most members'", ahead_ms.unsigned_abs())
             }
             Impairment::Quarantined { shard, what } => write!(f, "shard {shard} stands still at {what}"),
-            Impairment::Damaged { shard: Some(shard), what } => {
-                write!(f, "records of shard {shard} cannot be read here: {what}. Replace this node")
-            }
-            Impairment::Damaged { shard: None, what } => {
-                write!(f, "records cannot be read here: {what}. Replace this node")
+            Impairment::Damaged { shard, what, is_alone } => {
+                let whose = shard.map(|shard| format!(" of shard {shard}")).unwrap_or_default();
+                let remedy = if *is_alone { REMEDY_ALONE } else { "Replace this node" };
+                write!(f, "records{whose} cannot be read here: {what}. {remedy}")
             }
             Impairment::ReplicasDiffer { shard, what } => write!(f, "the replicas of shard {shard} differ {what}"),
             Impairment::DiskFull => f.write_str("the disk is full: too little of it is free"),
@@ -350,6 +355,15 @@ mod tests {
         assert_eq!(health.to_string(), text);
         let json = r#"{"ready":false,"reads":true,"writes":false,"catalog":false,"reasons":[{"reason":"shard 0 takes no writes that need room","prevents":["writes","catalog"]}]}"#;
         assert_eq!(String::from_utf8(health.to_json()).unwrap(), json);
+    }
+
+    #[test]
+    fn damage_says_what_can_be_done_about_it() {
+        let damaged = |shard, is_alone| Impairment::Damaged { shard, what: "rot".to_owned(), is_alone }.to_string();
+        assert_eq!(damaged(Some(3), false), "records of shard 3 cannot be read here: rot. Replace this node");
+        let alone = damaged(None, true);
+        assert!(alone.starts_with("records cannot be read here: rot. ") && alone.contains("backup"), "{alone}");
+        assert!(!alone.contains("Replace"), "nobody could take its place: {alone}");
     }
 
     #[test]

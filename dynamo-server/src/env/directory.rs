@@ -5,6 +5,7 @@
 //!   lock     held with flock by the process that has the directory open
 //!   node     the identity: text, one field a line, a checksum last
 //!   lease    the longest lease that may have been promised (`lease_record`)
+//!   damage   what of the data could not be read (`damage_notes`); absent as a rule
 //!   log/     the Raft logs of all groups in segments (raft-log)
 //!   state/   the state of all groups (ordered-kv, WAL off)
 //!   recovery while its cluster is changed by hand: the number of the cluster that it is to belong to
@@ -29,6 +30,7 @@ const IDENTITY_FILE: &str = "node";
 const LOCK_FILE: &str = "lock";
 const RECOVERY_FILE: &str = "recovery";
 pub(super) const LEASE_FILE: &str = "lease";
+pub(super) const DAMAGE_FILE: &str = "damage";
 /// The folder of the Raft logs.
 pub const LOG_PART: &str = "log";
 /// The folder of the state.
@@ -225,7 +227,7 @@ fn make_private(path: &Path) {
     let parts = [LOG_PART, STATE_PART];
     let is_ours = |name: &str| {
         let stem = name.split('.').next().unwrap_or(name);
-        parts.contains(&stem) || [IDENTITY_FILE, LOCK_FILE, RECOVERY_FILE, LEASE_FILE].contains(&stem)
+        parts.contains(&stem) || [IDENTITY_FILE, LOCK_FILE, RECOVERY_FILE, LEASE_FILE, DAMAGE_FILE].contains(&stem)
     };
     let mut names = std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.file_name());
     let whole = names.all(|name| name.to_str().is_some_and(is_ours)).then(|| path.to_owned());

@@ -13,6 +13,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod boot_clock;
+mod damage_notes;
 mod deadline;
 mod directory;
 mod fault_signal;
@@ -33,6 +34,7 @@ mod transport;
 use std::future::Future;
 use std::time::Duration;
 
+pub use self::damage_notes::{DamageNote, DamageNotes};
 pub use self::deadline::Deadline;
 pub use self::directory::{Directory, DirectoryError, Identity};
 pub use self::fault_signal::FaultSignal;

@@ -7,6 +7,7 @@ use ordered_kv::memory::MemoryState;
 use ordered_kv::{StateStore, StoreError};
 use raft_log::{Log, LogError, MemoryDisk};
 
+use super::damage_notes::DamageNotes;
 use super::directory::{Directory, DirectoryError, Identity, LOG_PART};
 use super::faults;
 use super::lease_record::LeaseRecord;
@@ -140,6 +141,8 @@ pub struct Stores {
     pub identity: Option<Identity>,
     /// What this node may have promised before it started.
     pub lease: Arc<LeaseRecord>,
+    /// What of the data could not be read, now or before it started.
+    pub damage: Arc<DamageNotes>,
 }
 
 impl Stores {
@@ -156,6 +159,7 @@ impl Stores {
                 directory: None,
                 identity: None,
                 lease: Arc::new(LeaseRecord::in_memory()),
+                damage: Arc::new(DamageNotes::in_memory()),
             }),
         }
     }
@@ -244,15 +248,17 @@ fn open_directory(
     }
     let identity = directory.identity()?;
     let lease = Arc::new(LeaseRecord::open(&directory)?);
+    let damage = Arc::new(DamageNotes::open(&directory)?);
+    let of_state = ordered_kv::rocks::StateOptions { compacts: !damage.name_a_table_file(), ..options.of_state() };
     // Opening is mostly waiting for syncs: the two wait at the same time.
     let (log, state) = std::thread::scope(|scope| {
         let log = scope.spawn(|| open_log(&directory, identity.as_ref(), log_id));
-        let state = open_state(&directory.part(STATE_PART), &options.of_state());
+        let state = open_state(&directory.part(STATE_PART), &of_state);
         (log.join().expect("opening a store does not panic"), state)
     });
     let state = state.map_err(|source| OpenError::Store { part: "the state", source })?;
     let (log, state, directory) = (Arc::new(log?), Arc::new(state), Some(Arc::new(directory)));
-    Ok(Stores { log, state, directory, identity, lease })
+    Ok(Stores { log, state, directory, identity, lease, damage })
 }
 
 #[cfg(feature = "rocksdb")]

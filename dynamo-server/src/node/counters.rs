@@ -58,6 +58,8 @@ pub struct Counters {
     pub shards_differing: u64,
     /// Shards that stand still on this node.
     pub shards_quarantined: u64,
+    /// Shards of which records cannot be read here; damage of unknown shards counts as one more.
+    pub shards_damaged: u64,
     /// Index entries that were brought to other shards.
     pub index_delivered: u64,
     /// Writes acknowledged before their index entries had arrived on other shards.
@@ -121,6 +123,7 @@ impl Counters {
             long_commands: sum(&|shard| shard.group().published().long_commands()),
             shards_differing: cluster.comparison().differences().len() as u64,
             shards_quarantined: sum(&|shard| u64::from(shard.group().published().quarantine().is_some())),
+            shards_damaged: router.all_damage().count() as u64,
             index_delivered: sum(&|shard| shard.arrivals().delivered()),
             index_ahead: sum(&|shard| shard.arrivals().ahead()),
             index_lag_bytes: sum(&|shard| shard.group().published().outbox_bytes()),
@@ -165,6 +168,11 @@ impl Counters {
             ),
             ("shards_differing", "Shards led here whose replicas differed when last compared", self.shards_differing),
             ("shards_quarantined", "Shards that stand still on this node at an entry", self.shards_quarantined),
+            (
+                "shards_damaged",
+                "Shards of which records on this node's disk cannot be read; damage of unknown shards counts as one more",
+                self.shards_damaged,
+            ),
             ("index_delivered_total", "Index entries brought to other shards", self.index_delivered),
             ("index_ahead_total", "Writes acknowledged before their index entries arrived", self.index_ahead),
             ("index_lag_bytes", "Bytes of index entries that wait for other shards", self.index_lag_bytes),

@@ -13,6 +13,7 @@ mod off_loop;
 mod options;
 mod services;
 mod start;
+mod stop_step;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ pub use self::counters::Counters;
 pub(crate) use self::off_loop::INLINE_BYTES_MAX;
 pub use self::options::{BACKGROUND_READS_MIN, BLOCKING_READS_MAX, LOG_BYTES_MAX, NodeOptions, REQUEST_DEADLINE};
 pub use self::start::NodeError;
+pub use self::stop_step::{StopProgress, StopStep};
 pub use crate::cluster::{Admission, Capability, ClusterOptions, Health, Impairment, MembershipFailure, ShardHealth};
 pub use crate::env::{FaultSignal, Storage as StorageOptions};
 pub use crate::peer::status::{NodeStatus, ShardStatus};
@@ -87,6 +89,8 @@ pub struct Node<E: Env> {
     tasks: Arc<Tasks<E>>,
     /// Set to true when the node stops; tasks end with it.
     stopping: watch::Sender<bool>,
+    /// What a stop is at.
+    stop_progress: Arc<StopProgress>,
 }
 
 impl<E: Env> Node<E> {
@@ -146,9 +150,19 @@ impl<E: Env> Node<E> {
         Counters::of(self)
     }
 
-    /// Waits until a fault stops this node, and says which. The process should exit then.
+    /// Waits until a fault stops this node, and says which. The process should exit then, after [`Node::hand_over`].
     pub async fn failed(&self) -> String {
         self.router.fault.raised().await
+    }
+
+    /// What an ordinary stop is at: requests, as long as none was begun here.
+    pub fn stop_progress(&self) -> &Arc<StopProgress> {
+        &self.stop_progress
+    }
+
+    /// Lets others lead what this node leads, as far as it still can, and waits a second for that at most.
+    pub async fn hand_over(&self) {
+        join_all(self.router.shards.iter().map(|shard| shard.group().hand_over(HAND_OVER_MAX))).await;
     }
 
     /// Stops in order: others take over what this node leads, then leases, the groups, the state and the log. Afterwards,
@@ -159,16 +173,20 @@ impl<E: Env> Node<E> {
         }
         self.tasks.abort();
         let shards = &self.router.shards;
-        join_all(shards.iter().map(|shard| shard.group().hand_over(HAND_OVER_MAX))).await;
+        self.stop_progress.reaches(StopStep::HandingOver);
+        self.hand_over().await;
+        self.stop_progress.reaches(StopStep::Groups);
         shards.iter().for_each(|shard| shard.group().announce_stop());
         self.wal.stop_waiting();
         for shard in shards {
             shard.stop().await;
         }
+        self.stop_progress.reaches(StopStep::State);
         let state = Arc::clone(&self.stores.state);
         if let Err(error) = E::blocking(move || state.flush()).await {
             tracing::warn!(%error, "the state could not be flushed; the log will be replayed");
         }
+        self.stop_progress.reaches(StopStep::Log);
         self.wal.close().await;
         self.wait_for_tasks().await;
     }

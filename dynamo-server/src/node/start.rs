@@ -26,7 +26,7 @@ use crate::read::{Reader, Runner};
 use crate::router::Router;
 use crate::shard::Shard;
 use crate::transaction::Transactions;
-use crate::upkeep::{DiskUpkeep, Expiry, StreamUpkeep};
+use crate::upkeep::{DamageWatch, DiskUpkeep, Expiry, StreamUpkeep};
 
 /// How long a node that is alone waits until it leads its shards: two synced writes each.
 const ELECTION_WAIT: Duration = Duration::from_secs(30);
@@ -158,6 +158,9 @@ impl<E: Env> Node<E> {
             fault,
             damage: OnceLock::new(),
         });
+        for note in stores.damage.notes() {
+            router.note_damage(note.shard.map(ShardId), &note.what);
+        }
         let node = Arc::new(Node::assemble(&options, router, Arc::new(stores), wal, in_flight));
         node.start_parts(&options, longest_promise);
         Ok(node)
@@ -219,6 +222,7 @@ impl<E: Env> Node<E> {
             wal,
             tasks,
             stopping,
+            stop_progress: Arc::default(),
         }
     }
 
@@ -228,6 +232,7 @@ impl<E: Env> Node<E> {
         let (tasks, router, stores) = (&self.tasks, || Arc::clone(&self.router), || Arc::clone(&self.stores));
         let bounds = (options.log_bytes_max, options.free_bytes_min);
         tasks.start(DiskUpkeep::new(router(), stores(), self.wal.clone(), bounds, tasks.stopping()).run());
+        tasks.start_periodic(DamageWatch::new(router(), stores()));
         for shard in &self.router.shards {
             let group = Arc::clone(shard.group());
             tasks.start_until_stopped(async move { group.gate_elections().await });

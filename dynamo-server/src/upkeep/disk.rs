@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dynamo_engine::keyspace::RowRange;
-use ordered_kv::StoreError;
+use ordered_kv::{StateStore, StoreError};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -143,6 +143,7 @@ impl<E: Env> DiskUpkeep<E> {
         ranges.sort_unstable_by(|one, other| one.start.cmp(&other.start));
         ranges.dedup();
         let (state, again) = (Arc::clone(&self.stores.state), Arc::clone(&self.reclaim.again));
+        let store = Arc::clone(&state);
         let (fault, full) = (self.router.fault.clone(), Arc::clone(&self.full));
         self.reclaim.under_way = Some(E::spawn(async move {
             let work = move || match state.flush() {
@@ -155,7 +156,7 @@ impl<E: Env> DiskUpkeep<E> {
                     Err(error)
                 }
             };
-            is_flushed::<E>(E::blocking(work).await, &fault, &full);
+            is_flushed::<E>(&*store, E::blocking(work).await, &fault, &full);
         }));
     }
 
@@ -170,7 +171,8 @@ impl<E: Env> DiskUpkeep<E> {
 
     async fn shorten_logs(&self) {
         let state = Arc::clone(&self.stores.state);
-        if !is_flushed::<E>(E::blocking(move || state.flush()).await, &self.router.fault, &self.full) {
+        let flushed = E::blocking(move || state.flush()).await;
+        if !is_flushed::<E>(&*self.stores.state, flushed, &self.router.fault, &self.full) {
             return;
         }
         for shard in self.moving() {
@@ -194,7 +196,12 @@ impl<E: Env> DiskUpkeep<E> {
 }
 
 /// Whether a flush went well. One that found no room comes to nothing for now; any other failure stops the node.
-fn is_flushed<E: Env>(flushed: Result<(), StoreError>, fault: &FaultSignal, full: &LogLimit) -> bool {
+fn is_flushed<E: Env>(
+    state: &dyn StateStore,
+    flushed: Result<(), StoreError>,
+    fault: &FaultSignal,
+    full: &LogLimit,
+) -> bool {
     match flushed {
         Ok(()) => true,
         Err(StoreError::Full(reason)) if rules::is_kept(Rule::WaitForRoom) => {
@@ -203,6 +210,8 @@ fn is_flushed<E: Env>(flushed: Result<(), StoreError>, fault: &FaultSignal, full
             }
             false
         }
+        // Whoever watches the store stops the node in order: see `damage.rs`.
+        Err(StoreError::Corruption(_)) if state.damage().is_some() => false,
         Err(error) => {
             fault.raise(format!("flushing the state failed: {error}"));
             false

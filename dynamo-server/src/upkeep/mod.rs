@@ -1,12 +1,14 @@
-//! What a node looks after beside requests: its disk, the rows of streams, items that have expired.
+//! What a node looks after beside requests: its disk, what of it cannot be read, the rows of streams, items that have expired.
 //!
 //! Each is one task ([`PeriodicTask`](crate::env::PeriodicTask), but for the disk, which also ends the groups of a node that
 //! was dropped), and what it changes goes through the log of a shard led here.
 
+mod damage;
 mod disk;
 mod expiry;
 mod streams;
 
+pub(crate) use self::damage::DamageWatch;
 pub(crate) use self::disk::DiskUpkeep;
 pub use self::expiry::INTERVAL as TTL_INTERVAL;
 pub(crate) use self::expiry::{Expiry, ExpiryCounters};

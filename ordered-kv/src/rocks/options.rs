@@ -23,6 +23,9 @@ pub struct StateOptions {
     pub open_files_max: i32,
     /// Background threads for flushes and compactions together; two instances share them.
     pub background_jobs: i32,
+    /// Whether files are merged. Not where one of them is known to be damaged: RocksDB takes no more writes once a merge has
+    /// met that.
+    pub compacts: bool,
 }
 
 impl Default for StateOptions {
@@ -33,6 +36,7 @@ impl Default for StateOptions {
             write_buffers_bytes_max: 30 * MIB,
             open_files_max: 512,
             background_jobs: 2,
+            compacts: true,
         }
     }
 }
@@ -99,6 +103,7 @@ impl StateOptions {
         options.set_bottommost_compression_type(DBCompressionType::Zstd);
         // Window bits and strategy as the library likes, level 1: three times the speed for a few percent of size.
         options.set_bottommost_compression_options(-14, 1, 0, 0, true);
+        options.set_disable_auto_compactions(!self.compacts);
         Prepared { options, cache, write_buffers }
     }
 }

@@ -1,8 +1,8 @@
 //! The state instance.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use rocksdb::checkpoint::Checkpoint;
@@ -25,6 +25,7 @@ pub fn open_state(dir: &Path, options: &StateOptions) -> Result<RocksState, Stor
     files::create_dir(dir)?;
     ingest::clear(dir)?;
     let stall_bytes = options.write_buffers_bytes_max / 4 * 3;
+    let is_compaction_stopped = AtomicBool::new(!options.compacts);
     let Prepared { options, cache, write_buffers } = options.prepare();
     let db = Arc::new(DB::open(&options, dir).map_err(convert)?);
     let mut write_options = WriteOptions::default();
@@ -41,7 +42,9 @@ pub fn open_state(dir: &Path, options: &StateOptions) -> Result<RocksState, Stor
         questions: AtomicU32::new(0),
         is_slowed: AtomicBool::new(false),
         is_full: AtomicBool::new(false),
-        are_compactions_off: Mutex::new(false),
+        are_compactions_off: Mutex::new(is_compaction_stopped.load(Ordering::Relaxed)),
+        is_compaction_stopped,
+        damage: OnceLock::new(),
         dir: dir.to_owned(),
         db,
     })
@@ -71,8 +74,12 @@ pub struct RocksState {
     is_slowed: AtomicBool,
     /// Whether the last write or flush found no room.
     is_full: AtomicBool,
-    /// Whether compactions are put off for want of room.
+    /// Whether compactions are off, for want of room or for good.
     are_compactions_off: Mutex<bool>,
+    /// Whether they are off for good, because of a damaged file.
+    is_compaction_stopped: AtomicBool,
+    /// What made the store refuse writes.
+    damage: OnceLock<String>,
     /// Where the files are.
     dir: PathBuf,
     /// The store.
@@ -116,6 +123,22 @@ impl RocksState {
     fn property(&self, name: &rocksdb::properties::PropName) -> u64 {
         self.db.property_int_value(name).ok().flatten().unwrap_or(0)
     }
+
+    /// Work of RocksDB's own that meets damage makes it refuse every write and flush from then on, with the reason.
+    fn note(&self, written: Result<(), StoreError>) -> Result<(), StoreError> {
+        if let Err(StoreError::Corruption(what)) = &written {
+            let _ = self.damage.set(what.clone());
+        }
+        written
+    }
+
+    fn switch_compactions(&self, are_off: &mut bool, put_off: bool) {
+        if put_off != *are_off
+            && let Ok(()) = self.db.set_options(&[("disable_auto_compactions", if put_off { "true" } else { "false" })])
+        {
+            *are_off = put_off;
+        }
+    }
 }
 
 impl Reader for RocksState {
@@ -146,7 +169,7 @@ impl StateStore for RocksState {
             return Ok(());
         }
         let batch = rocksdb::WriteBatch::from_data(batch.as_bytes());
-        let written = self.db.write_opt(batch, &self.write_options).map_err(convert);
+        let written = self.note(self.db.write_opt(batch, &self.write_options).map_err(convert));
         if matches!(written, Err(StoreError::Full(_))) {
             self.is_full.store(true, Ordering::Relaxed);
         }
@@ -169,12 +192,31 @@ impl StateStore for RocksState {
         let largest = self.property(properties::TOTAL_SST_FILES_SIZE).min(COMPACTION_BYTES_MAX);
         // What is given back by switching them off is not enough to switch them on again.
         let needed = largest + COMPACTION_MARGIN_BYTES * if *are_off { 2 } else { 1 };
-        let put_off = free_bytes < needed;
-        if put_off != *are_off
-            && let Ok(()) = self.db.set_options(&[("disable_auto_compactions", if put_off { "true" } else { "false" })])
-        {
-            *are_off = put_off;
+        let put_off = free_bytes < needed || self.is_compaction_stopped.load(Ordering::Relaxed);
+        self.switch_compactions(&mut are_off, put_off);
+    }
+
+    fn stop_compacting(&self) {
+        let mut are_off = self.are_compactions_off.lock();
+        self.is_compaction_stopped.store(true, Ordering::Relaxed);
+        self.switch_compactions(&mut are_off, true);
+    }
+
+    fn damage(&self) -> Option<String> {
+        if self.damage.get().is_none() && self.property(properties::BACKGROUND_ERRORS) > 0 {
+            // A write of nothing says whether others would be refused, and why; it does not wait.
+            let mut options = WriteOptions::default();
+            options.disable_wal(true);
+            options.set_no_slowdown(true);
+            let _ = self.note(self.db.write_opt(rocksdb::WriteBatch::default(), &options).map_err(convert));
         }
+        self.damage.get().cloned()
+    }
+
+    fn file_keys(&self, name: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+        let files = self.db.live_files().ok()?;
+        let file = files.into_iter().find(|file| file.name.trim_start_matches('/') == name)?;
+        Some((file.start_key?, file.end_key?))
     }
 
     fn may_stall(&self) -> bool {
@@ -193,12 +235,15 @@ impl StateStore for RocksState {
     fn flush(&self) -> Result<(), StoreError> {
         let mut options = FlushOptions::new();
         options.set_wait(true);
-        let flushed = self.db.flush_opt(&options).map_err(convert);
+        let flushed = self.note(self.db.flush_opt(&options).map_err(convert));
         self.is_full.store(matches!(flushed, Err(StoreError::Full(_))), Ordering::Relaxed);
         flushed
     }
 
     fn reclaim(&self, start: &[u8], end: &[u8]) {
+        if self.is_compaction_stopped.load(Ordering::Relaxed) {
+            return;
+        }
         let mut options = CompactOptions::default();
         // The store's own compactions, which writers may wait for, go on meanwhile.
         options.set_exclusive_manual_compaction(false);

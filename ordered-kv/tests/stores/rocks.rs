@@ -101,6 +101,63 @@ fn a_large_load_comes_in_several_files() {
     assert!(std::fs::read_dir(dir.path().join("incoming")).unwrap().next().is_none(), "nothing is left lying about");
 }
 
+/// A merge of files meets a damaged block: the store takes no writes from then on and says so, what can be read is read, and
+/// opened again without merges it goes on.
+#[test]
+fn damage_met_by_a_compaction_ends_writes_until_it_is_opened_without_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_state(dir.path(), &StateOptions::default()).unwrap();
+    let mut random = Random::new(9);
+    let noise: Vec<Vec<u8>> = (0..64).map(|_| (0..4 << 10).map(|_| random.draw() as u8).collect()).collect();
+    let key = |number: usize| (number as u32).to_be_bytes();
+    noise.iter().enumerate().for_each(|(number, value)| put(&store, &key(number), value));
+    store.flush().unwrap();
+    drop(store);
+    let tables = |dir: &std::path::Path| -> Vec<std::path::PathBuf> {
+        let paths = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.extension().is_some_and(|ending| ending == "sst")).collect()
+    };
+    let [damaged] = &tables(dir.path())[..] else { panic!("one flush, one file") };
+    let mut bytes = std::fs::read(damaged).unwrap();
+    let at = bytes.windows(64).position(|window| window == &noise[32][..64]).unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(damaged, bytes).unwrap();
+
+    let store = open_state(dir.path(), &StateOptions::default()).unwrap();
+    assert_eq!(store.damage(), None);
+    // In the middle of the others: a file that lies beside them would only be moved.
+    put(&store, &key(20), b"newer");
+    store.flush().unwrap();
+    store.compact();
+    let what = store.damage().expect("the compaction has read the block");
+    let name = damaged.file_name().unwrap().to_str().unwrap();
+    assert!(what.contains(name), "{what}");
+    let refused = store.write(&{
+        let mut batch = WriteBatch::new();
+        batch.put(b"k", b"v");
+        batch
+    });
+    assert!(matches!(refused, Err(StoreError::Corruption(_))), "{refused:?}");
+    assert!(matches!(store.flush(), Err(StoreError::Corruption(_)) | Ok(())));
+    assert_eq!(store.get(&key(20)).unwrap().as_deref(), Some(b"newer".as_slice()));
+    assert!(matches!(store.get(&key(32)), Err(StoreError::Corruption(_))), "damage is never read as data");
+    assert_eq!(store.file_keys(name), Some((key(0).to_vec(), key(63).to_vec())));
+    assert_eq!(store.file_keys("999999.sst"), None);
+    drop(store);
+
+    let store = open_state(dir.path(), &StateOptions { compacts: false, ..StateOptions::default() }).unwrap();
+    for round in 0..8u32 {
+        put(&store, &key(round as usize), &round.to_be_bytes());
+        store.flush().unwrap();
+        // Much room does not switch it on again.
+        store.tell_free_bytes(u64::MAX);
+        store.reclaim(&[], &[]);
+    }
+    assert_eq!(store.damage(), None);
+    assert!(tables(dir.path()).len() > 8, "nothing is merged");
+    assert_eq!(store.get(&key(7)).unwrap().as_deref(), Some(7u32.to_be_bytes().as_slice()));
+}
+
 /// Write buffers and cache stay within their bounds while far more is written and read.
 #[test]
 fn memory_is_bounded() {

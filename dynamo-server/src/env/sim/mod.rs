@@ -31,7 +31,7 @@ pub use self::network::{Link, SimNetwork, SimTransport, Weather};
 use self::suspension::Suspension;
 use super::directory::Identity;
 use super::storage::{OpenError, Storage, StoreOptions, Stores};
-use super::{Env, LeaseRecord, Task, ThreadWaits};
+use super::{DamageNotes, Env, LeaseRecord, Task, ThreadWaits};
 use crate::raft::rules::{self, Rule};
 
 thread_local! {
@@ -128,6 +128,8 @@ struct Disk {
     identity: Identity,
     /// The longest lease that may have been promised.
     lease: Arc<LeaseRecord>,
+    /// What of it could not be read.
+    damage: Arc<DamageNotes>,
 }
 
 impl Disk {
@@ -137,6 +139,7 @@ impl Disk {
             state: Arc::new(MemoryState::with_crashes()),
             identity,
             lease: Arc::new(LeaseRecord::in_memory()),
+            damage: Arc::new(DamageNotes::in_memory()),
         }
     }
 }
@@ -462,6 +465,7 @@ impl Env for SimEnv {
             directory: None,
             identity: Some(disk.identity.clone()),
             lease: Arc::clone(&disk.lease),
+            damage: Arc::clone(&disk.damage),
         })
     }
 

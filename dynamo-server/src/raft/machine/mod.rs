@@ -25,6 +25,7 @@ pub(super) mod skip;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dynamo_engine::apply::{Applier, Outcome, ShardState};
 use dynamo_engine::command::Command;
@@ -62,6 +63,10 @@ pub const WORK_PER_TURN_MAX: usize = 1 << 20;
 
 /// Bytes of a batch that is written where the others run. Copying a megabyte takes about as long as waking a thread twice.
 const WRITE_INLINE_BYTES_MAX: usize = 1 << 20;
+
+/// How long a group goes on without applying where the store takes no more writes. The node ends before, as a rule: once that is
+/// noted on the disk and others lead.
+const LEAVE_MAX: Duration = Duration::from_secs(3);
 
 /// The state machine of one group.
 pub struct Machine<E: Env> {
@@ -158,11 +163,20 @@ impl<E: Env> Machine<E> {
         let mut applied = Vec::new();
         put_log_id(&mut applied, &entry.log_id);
         batch.put(&local::applied(self.shard.id), &applied);
-        self.write(batch).await.map_err(|error| match error {
+        match self.write(batch).await {
+            Ok(()) => {}
             // The group stops; the entry is applied after the next start.
-            StoreError::Closed(_) if self.published.is_stopping() => io::Error::other(error.to_string()),
-            error => self.stop(&format!("writing the state failed: {error}")),
-        })?;
+            Err(error @ StoreError::Closed(_)) if self.published.is_stopping() => {
+                return Err(io::Error::other(error.to_string()));
+            }
+            Err(error) => {
+                if matches!(error, StoreError::Corruption(_)) && self.store.damage().is_some() {
+                    // Every group meets it. Whoever watches the store stops the node, and lets others lead first what still runs.
+                    E::sleep(LEAVE_MAX).await;
+                }
+                return Err(self.stop(&format!("writing the state failed: {error}")));
+            }
+        }
         self.applied = Some(entry.log_id);
         self.published.note_emptied(emptied);
         if self.published.comparison().is_armed() && has_no_op(entry) {

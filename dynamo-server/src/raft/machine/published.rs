@@ -210,7 +210,7 @@ impl Published {
             what.into()
         });
         if is_first {
-            tracing::error!(what, "records of a shard cannot be read on this node: replace it");
+            tracing::error!(what, "records of a shard cannot be read on this node: cluster status says what to do");
         }
     }
 

@@ -69,7 +69,11 @@ impl fmt::Display for Quarantine {
                  holds an older state of itself, and has forgotten what it acknowledged"
             ),
             Quarantine::Data(reason) => {
-                write!(f, "what lies here of it: {reason}. Replace this node, or restore its directory from a copy")
+                write!(
+                    f,
+                    "what lies here of it: {reason}. Replace this node where others have the shard; restore the directory of \
+                     one that is alone from a backup"
+                )
             }
         }
     }
