@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tests::cluster::client::Client;
 use tests::cluster::fleet::{Fleet, Shape};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 const LIMIT: Duration = Duration::from_secs(8);
 
@@ -89,6 +91,45 @@ async fn a_stop_among_messages_says_nothing_of_errors() {
     }
 }
 
+/// Half a request is nothing that a stop has to wait for: nothing of it was done. The log has no word of what held it up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_a_request_holds_no_stop_up() {
+    let mut fleet = prepare().await;
+    let node = fleet.some_leader(0).await;
+    let head =
+        "POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: DynamoDB_20120810.PutItem\r\nContent-Length: 100\r\n";
+    let mut silent = Vec::new();
+    for sent in [String::new(), head.to_owned(), format!("{head}\r\n"), format!("{head}\r\n{{\"TableName\"")] {
+        let mut stream = TcpStream::connect(fleet.address(node)).await.expect("it listens");
+        stream.write_all(sent.as_bytes()).await.expect("it reads");
+        silent.push(stream);
+    }
+    // The server has read what was sent before it answers this.
+    assert!(fleet.plain(node, "GET", "/health/live", "").await.is_some());
+    let log = stop_and_come_back(&mut fleet, node).await;
+    assert!(log.contains("stopped"), "{log}");
+    assert!(!log.contains("are cut off") && !log.contains("ends before everything is written out"), "{log}");
+}
+
+/// Whoever says it twice means it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_signal_ends_the_stop_at_once() {
+    let mut fleet = prepare().await;
+    let leader = fleet.some_leader(0).await;
+    fleet.must(leader, "disk slow 600000").await;
+    // This one hangs, and makes the disk hang.
+    let body = json!({"TableName": "kept", "Item": {"pk": {"S": "b"}}});
+    let _ = call(&fleet, leader, "PutItem", &body).await;
+    fleet.send_term(leader);
+    let began = Instant::now();
+    while !fleet.log(leader).contains("SIGTERM: finishing") {
+        assert!(began.elapsed() < PATIENCE, "the first signal is heard:\n{}", fleet.log(leader));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let log = stop_and_come_back(&mut fleet, leader).await;
+    assert!(log.contains("ends before everything is written out (a second SIGTERM)"), "{log}");
+}
+
 /// Everything that the stop has to write waits for minutes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_hangs_holds_no_stop_up() {
@@ -99,7 +140,8 @@ async fn a_disk_that_hangs_holds_no_stop_up() {
     let body = json!({"TableName": "kept", "Item": {"pk": {"S": "b"}}});
     let _ = call(&fleet, leader, "PutItem", &body).await;
     let log = stop_and_come_back(&mut fleet, leader).await;
-    assert!(log.contains("ends before everything is written out"), "{log}");
+    let last = log.lines().find(|line| line.contains("ends before everything is written out")).expect("a reason");
+    assert!(last.contains("disk"), "{last}");
     let ours = log.lines().filter(|line| line.contains(" ERROR ")).all(|line| line.contains("the disk of the log"));
     assert!(ours, "{log}");
 }

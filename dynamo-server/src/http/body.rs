@@ -97,11 +97,14 @@ pub async fn read<'a, E: Env>(
     body: Incoming,
     budget: &'a BodyBudget,
 ) -> Result<Received<'a>, BodyError> {
+    caller.progress.awaits_body();
     let packed = collect::<E>(headers, body, budget).await.inspect_err(|error| {
         if error.leaves_a_rest() {
             caller.progress.cut_off();
         }
-    })?;
+    });
+    caller.progress.has_body();
+    let packed = packed?;
     match headers.get(CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase()).as_deref() {
         None | Some(b"" | b"identity" | b"aws-chunked") => Ok(packed),
         // No packed form is empty. Several gzip members in a row are one body.

@@ -6,6 +6,10 @@
 //! Then it is passed on, which ends the request: nobody works for clients that have gone, however long the work. (A body that
 //! ends too early is known as such only then.)
 //!
+//! *The server stops while a request is still arriving.* Nothing of it was done, and whether the rest ever comes nobody knows. It
+//! gets [`ARRIVAL_MAX`] from the stop on; then the connection ends, and the client asks elsewhere. A request that has arrived is
+//! answered.
+//!
 //! *The server has nothing more to say.* After an answer to a request that was not read to its end the connection is
 //! closed. Closed at once, under data that nobody has read, the kernel tells the client of a broken connection, and the
 //! answer may be lost with it. So the server closes its own half first, and reads and throws away what still comes, for
@@ -27,6 +31,9 @@ use crate::env::Env;
 /// How long a request is worked on whose client has closed its half of the connection. Nearly all answers take less.
 pub const HALF_CLOSED_MAX: Duration = Duration::from_secs(2);
 
+/// How long a request may take to arrive once the server stops. Those that come at once are there long before.
+pub const ARRIVAL_MAX: Duration = Duration::from_secs(1);
+
 /// How long the rest of a request is read after its answer.
 pub const LINGER_MAX: Duration = Duration::from_secs(2);
 
@@ -42,17 +49,34 @@ pub struct Progress {
     is_cut_off: AtomicBool,
 }
 
-/// No request.
+/// No request, or a part of its head.
 const IDLE: u8 = 0;
-/// Its head has arrived. (When its body has, is known only after its end was looked for.)
-const ANSWERING: u8 = 1;
+/// Its head has arrived, and its body is waited for.
+const ARRIVING: u8 = 1;
+/// It has arrived. (When a body that nobody reads has, is known only after its end was looked for.)
+const ANSWERING: u8 = 2;
 /// Its answer is on its way out.
-const ANSWERED: u8 = 2;
+const ANSWERED: u8 = 3;
 
 impl Progress {
     /// A request has begun to arrive.
     pub fn begins(&self) {
         self.step.store(ANSWERING, Ordering::Relaxed);
+    }
+
+    /// The body of the request is waited for.
+    pub fn awaits_body(&self) {
+        self.step.store(ARRIVING, Ordering::Relaxed);
+    }
+
+    /// It has come, or what there is of it.
+    pub fn has_body(&self) {
+        self.step.store(ANSWERING, Ordering::Relaxed);
+    }
+
+    /// Nothing is being worked on: the client has more to send first.
+    fn is_arriving(&self) -> bool {
+        matches!(self.step.load(Ordering::Relaxed), IDLE | ARRIVING)
     }
 
     /// The answer is there.
@@ -82,6 +106,9 @@ impl Progress {
 pub trait HasProgress {
     /// How far.
     fn progress(&self) -> &Progress;
+
+    /// Whether the server stops.
+    fn is_stopping(&self) -> bool;
 }
 
 /// A stream whose ends do not overtake what comes before them.
@@ -92,6 +119,8 @@ pub struct Ending<E, S, P> {
     progress: P,
     /// Runs while an end of input is kept back.
     kept_back: Option<Pin<Box<Sleep>>>,
+    /// Runs while a request is arriving at a server that stops.
+    arriving: Option<Pin<Box<Sleep>>>,
     /// Runs while the rest of a request is read.
     lingering: Option<Pin<Box<Sleep>>>,
     /// Whose timers run.
@@ -101,7 +130,7 @@ pub struct Ending<E, S, P> {
 impl<E: Env, S, P: HasProgress> Ending<E, S, P> {
     /// The same stream; `progress` is told by whoever answers.
     pub fn new(stream: S, progress: P) -> Ending<E, S, P> {
-        Ending { stream, progress, kept_back: None, lingering: None, env: PhantomData }
+        Ending { stream, progress, kept_back: None, arriving: None, lingering: None, env: PhantomData }
     }
 }
 
@@ -109,7 +138,14 @@ impl<E: Env, S: AsyncRead + Unpin, P: HasProgress + Unpin> AsyncRead for Ending<
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let own = self.get_mut();
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut own.stream).poll_read(context, buffer))?;
+        if Pin::new(&mut own.stream).poll_read(context, buffer)?.is_pending() {
+            if own.progress.is_stopping() && own.progress.progress().is_arriving() {
+                let time = own.arriving.get_or_insert_with(|| Box::pin(E::sleep(ARRIVAL_MAX)));
+                ready!(time.as_mut().poll(context));
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the server stops")));
+            }
+            return Poll::Pending;
+        }
         let is_end = buffer.filled().len() == before && buffer.remaining() > 0;
         if is_end && own.progress.progress().is_waited_for() {
             let time = own.kept_back.get_or_insert_with(|| Box::pin(E::sleep(HALF_CLOSED_MAX)));
@@ -177,16 +213,67 @@ mod tests {
     use super::*;
     use crate::env::TokioEnv;
 
-    impl HasProgress for Arc<Progress> {
-        fn progress(&self) -> &Progress {
-            self
+    /// A connection of a server that stops, or does not.
+    #[derive(Default)]
+    struct Line {
+        progress: Progress,
+        is_stopping: AtomicBool,
+    }
+
+    impl std::ops::Deref for Line {
+        type Target = Progress;
+
+        fn deref(&self) -> &Progress {
+            &self.progress
         }
     }
 
-    fn pair() -> (Ending<TokioEnv, DuplexStream, Arc<Progress>>, DuplexStream, Arc<Progress>) {
+    impl HasProgress for Arc<Line> {
+        fn progress(&self) -> &Progress {
+            self
+        }
+
+        fn is_stopping(&self) -> bool {
+            self.is_stopping.load(Ordering::Relaxed)
+        }
+    }
+
+    fn pair() -> (Ending<TokioEnv, DuplexStream, Arc<Line>>, DuplexStream, Arc<Line>) {
         let (server, client) = duplex(1 << 20);
-        let progress = Arc::<Progress>::default();
-        (Ending::new(server, Arc::clone(&progress)), client, progress)
+        let line = Arc::<Line>::default();
+        (Ending::new(server, Arc::clone(&line)), client, line)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_a_request_is_not_waited_for_by_a_server_that_stops() {
+        for (arrives, is_body) in [(false, true), (false, false), (true, true)] {
+            let (mut server, mut client, line) = pair();
+            if is_body {
+                line.begins();
+                line.awaits_body();
+            }
+            client.write_all(b"ha").await.unwrap();
+            assert_eq!(server.read(&mut [0; 8]).await.unwrap(), 2);
+            line.is_stopping.store(true, Ordering::Relaxed);
+            let began = Instant::now();
+            let rest = async {
+                tokio::time::sleep(ARRIVAL_MAX / 2).await;
+                if arrives {
+                    client.write_all(b"lf").await.unwrap();
+                }
+                client
+            };
+            let (read, _client) = tokio::join!(async { server.read(&mut [0; 8]).await }, rest);
+            assert_eq!(read.is_ok(), arrives);
+            assert_eq!(began.elapsed(), if arrives { ARRIVAL_MAX / 2 } else { ARRIVAL_MAX });
+        }
+        // One that has arrived is worked on, whatever else its client may send.
+        let (mut server, _client, line) = pair();
+        line.begins();
+        line.awaits_body();
+        line.has_body();
+        line.is_stopping.store(true, Ordering::Relaxed);
+        assert!(tokio::time::timeout(ARRIVAL_MAX * 3, server.read(&mut [0; 8])).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]

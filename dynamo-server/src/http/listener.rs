@@ -30,8 +30,8 @@ use crate::turns::Timed;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// Largest request head: request line and headers together.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// How long requests in flight may take to end once the server stops.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long requests in flight may take to end once the server stops: their time by default, and some for their answers.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(7);
 /// Pause after a failed `accept` (out of file descriptors, mostly), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -115,8 +115,15 @@ async fn accept_loop<E: Env>(
         runtime.spawn(InTurn::<E, _>::new(Timed::<E, _>::new(served, stalls), turns, client));
     }
     drop(listener);
+    // Before the connections hear of it.
+    service.stops();
     if E::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_none() {
-        warn!("requests still in flight after {DRAIN_TIMEOUT:?} were cut off");
+        let connections = service.metrics().connections.get();
+        warn!(
+            connections,
+            "requests in flight are cut off after {DRAIN_TIMEOUT:?}: they are not answered, or their clients do not take the \
+             answers"
+        );
     }
 }
 
@@ -213,5 +220,9 @@ struct Line<E: Env> {
 impl<E: Env> HasProgress for Arc<Line<E>> {
     fn progress(&self) -> &Progress {
         &self.caller.progress
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.service.is_stopping()
     }
 }

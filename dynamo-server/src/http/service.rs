@@ -1,6 +1,7 @@
 //! One request from head to reply.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use dynamo_engine::context::RequestContext;
@@ -50,6 +51,8 @@ pub struct Service<E: Env> {
     budget: BodyBudget,
     /// Whom requests may be for.
     hosts: Hosts,
+    /// Whether the server takes no more requests.
+    is_stopping: AtomicBool,
 }
 
 impl<E: Env> Service<E> {
@@ -64,6 +67,7 @@ impl<E: Env> Service<E> {
             admin_from: AdminFrom::default(),
             budget,
             hosts: Hosts::default(),
+            is_stopping: AtomicBool::new(false),
         }
     }
 
@@ -80,6 +84,16 @@ impl<E: Env> Service<E> {
     /// The same service, which answers to these names.
     pub fn with_hosts(self, hosts: Hosts) -> Service<E> {
         Service { hosts, ..self }
+    }
+
+    /// From now on only requests are answered that have begun to arrive, and do so soon.
+    pub(super) fn stops(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the server stops.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     /// Where it counts.
