@@ -10,7 +10,7 @@ use crate::client::print;
 use crate::config::{DEFAULT_DATA_DIR, Settings};
 use crate::env::{Directory, Storage, StoreOptions, Stores};
 use crate::log_output::say;
-use crate::raft::skip_entry;
+use crate::raft::{check_skip, skip_entry};
 
 /// Says what would be lost, and does it where `is_sure`; 0 when it is done.
 pub fn run(shard: u32, entry: (u64, u64), is_sure: bool, settings: &Settings) -> ExitCode {
@@ -41,11 +41,13 @@ fn skip(shard: u32, (term, index): (u64, u64), is_sure: bool, directory: PathBuf
          that stands still at this entry, and on none if some replica has applied it: the others would differ from that one, \
          and must be replaced"
     );
-    if !is_sure {
-        return Err(format!("{what}. Nothing is done without --yes"));
-    }
     let stores =
         Stores::open(&Storage::Directory(directory), &StoreOptions::default(), 0).map_err(|error| error.to_string())?;
+    // What would be refused with --yes is refused without it.
+    if !is_sure {
+        check_skip(&stores.log, &*stores.state, ShardId(shard), term, index).map_err(|error| error.to_string())?;
+        return Err(format!("{what}. Nothing is done without --yes"));
+    }
     skip_entry(&stores.log, &*stores.state, ShardId(shard), term, index).map_err(|error| error.to_string())?;
     Ok(format!("{what}. Done: the node may be started"))
 }

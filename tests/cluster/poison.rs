@@ -146,11 +146,13 @@ async fn a_poisoned_entry_stops_its_shard_alone_and_can_be_skipped() {
     let mut without = Vec::new();
     for id in fleet.ids() {
         fleet.terminate(id);
-        let refused = skip(&fleet, id, &shard, &entry, &[]).expect_err("it says what would be lost");
-        assert!(refused.contains("--yes") && refused.contains(&entry), "{refused}");
+        let tried = skip(&fleet, id, &shard, &entry, &[]).expect_err("it says what would be lost");
         match skip(&fleet, id, &shard, &entry, &["--yes"]) {
-            Ok(_) => {}
-            Err(refused) if refused.contains("has no entry") => without.push(id),
+            Ok(_) => assert!(tried.contains("--yes") && tried.contains(&entry), "{tried}"),
+            Err(refused) if refused.contains("has no entry") => {
+                assert_eq!(tried, refused, "what is refused is refused when it is only tried");
+                without.push(id);
+            }
             Err(refused) => panic!("the replica has not applied it: {refused}"),
         }
     }
@@ -193,6 +195,7 @@ async fn a_poisoned_entry_stops_its_shard_alone_and_can_be_skipped() {
     fleet.terminate(1);
     let refused = skip(&fleet, 1, &shard, &entry, &["--yes"]).expect_err("it is applied");
     assert!(refused.contains("has applied everything"), "{refused}");
+    assert_eq!(skip(&fleet, 1, &shard, &entry, &[]).expect_err("it is applied"), refused);
 }
 
 /// After a crash the state may be behind what was applied and acknowledged, and the log does not say so of its last entries. An
@@ -205,6 +208,10 @@ async fn an_entry_that_can_be_applied_is_never_skipped() {
         put_at_last(&fleet, &key.to_string()).await;
     }
     fleet.kill(1);
+    for more in [&[][..], &["--yes"]] {
+        let refused = skip(&fleet, 1, "0", "9-999999", more).expect_err("there is no such entry");
+        assert!(refused.contains("has no entry 9-999999"), "{refused}");
+    }
     let named = |term: u64| (0..60).map(move |index| format!("{term}-{index}"));
     let taken: Vec<String> =
         (1..4).flat_map(named).filter(|entry| skip(&fleet, 1, "0", entry, &["--yes"]).is_ok()).collect();

@@ -51,7 +51,7 @@ pub use machine::applied::{StateError, persisted_applied};
 pub use machine::comparison::{Comparison, Digest, Mark, Progress, RangeDigest, RangeReader};
 pub use machine::published::{OpenTransactions, Published};
 pub use machine::quarantine::Quarantine;
-pub use machine::skip::{SkipError, skip_entry};
+pub use machine::skip::{SkipError, check_skip, skip_entry};
 pub use machine::{COMMANDS_PER_TURN_MAX, WORK_PER_TURN_MAX};
 pub use membership::{MemberChange, Members, MembershipError, PROMOTION_LAG_MAX};
 pub use overview::{Follower, GroupOverview};

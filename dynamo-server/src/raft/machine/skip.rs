@@ -65,19 +65,28 @@ pub(in crate::raft) fn read(store: &dyn Reader, shard: ShardId) -> Result<Skips,
     }
 }
 
-/// Has a shard skip the entry of this term and index, once it comes to it and cannot apply it. Durable on return. For stores
-/// that no node has open.
+/// Whether there is something to skip: an entry of this term and index that is in the shard's log, and not applied. For the
+/// operator's sake: an entry that can be applied is never skipped.
 ///
 /// # Errors
-/// [`SkipError`]; nothing is changed then. That the entry must be in the log, and not applied, is for the operator's sake: an
-/// entry that can be applied is never skipped.
-pub fn skip_entry(log: &Log, store: &dyn StateStore, shard: ShardId, term: u64, index: u64) -> Result<(), SkipError> {
+/// [`SkipError`].
+pub fn check_skip(log: &Log, store: &dyn StateStore, shard: ShardId, term: u64, index: u64) -> Result<(), SkipError> {
     if let Some(applied) = persisted_applied(store, shard)?.filter(|applied| applied.index() >= index) {
         return Err(SkipError::Applied { shard: shard.0, applied: applied.index() });
     }
     if !has_entry(log, shard.0, term, index) {
         return Err(SkipError::NotThere { shard: shard.0, term, index });
     }
+    Ok(())
+}
+
+/// Has a shard skip the entry of this term and index, once it comes to it and cannot apply it. Durable on return. For stores
+/// that no node has open.
+///
+/// # Errors
+/// As [`check_skip`]; nothing is changed then.
+pub fn skip_entry(log: &Log, store: &dyn StateStore, shard: ShardId, term: u64, index: u64) -> Result<(), SkipError> {
+    check_skip(log, store, shard, term, index)?;
     let mut skips = read(store, shard)?;
     skips.insert((term, index));
     let mut batch = WriteBatch::new();
