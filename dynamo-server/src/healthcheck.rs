@@ -19,7 +19,7 @@ pub fn run(url: Option<&str>, need: Option<Capability>, settings: &Settings) -> 
         None => "/health/ready".to_owned(),
         Some(capability) => format!("/health/ready?need={}", capability.name()),
     };
-    match exchange("GET", &authority(url, settings), &path, PATIENCE) {
+    match authority(url, settings).and_then(|authority| exchange("GET", &authority, &path, PATIENCE)) {
         Ok(answer) if answer.status == 200 => {
             print(answer.body.trim_end());
             ExitCode::SUCCESS

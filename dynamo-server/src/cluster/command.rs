@@ -18,7 +18,8 @@ pub fn run(command: &ClusterCommand, settings: &Settings) -> ExitCode {
     let query: Vec<String> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     let path = format!("/cluster/{page}?{}", query.join("&"));
     let patience = Duration::from_secs(command.timeout_s) + GRACE;
-    match exchange(method, &authority(command.url.as_deref(), settings), &path, patience) {
+    let authority = authority(command.url.as_deref(), settings);
+    match authority.and_then(|authority| exchange(method, &authority, &path, patience)) {
         Ok(answer) if answer.status == 200 => {
             print(answer.body.trim_end());
             ExitCode::SUCCESS
