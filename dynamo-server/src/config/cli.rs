@@ -1,12 +1,15 @@
 //! The command line, with an environment variable for every flag.
 
+use std::ffi::OsStr;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::builder::BoolishValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{BoolishValueParser, Resettable};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 
+use super::dynamodb_local;
 use crate::guard::{EventualReads, ReadMode};
 use crate::node::Capability;
 
@@ -301,7 +304,7 @@ pub struct Settings {
     #[arg(long, env = "DYNAMO_SERVER_EVENTUAL_READS", value_enum)]
     pub eventual_reads: Option<EventualReadsSetting>,
     /// Origins whose pages may call from a browser, separated by commas; `loopback` for those of this machine, * for all;
-    /// empty for none [default: loopback]
+    /// none for none [default: loopback]
     #[arg(long, env = "DYNAMO_SERVER_CORS")]
     pub cors: Option<String>,
     /// Names under which clients reach this server, separated by commas, *.NAME for all below one, * for any; addresses,
@@ -362,8 +365,27 @@ impl Settings {
 impl Cli {
     /// Parses the process's arguments, DynamoDB Local's flags included; prints help or the mistake and exits.
     pub fn from_process() -> Cli {
-        Cli::parse_from(super::dynamodb_local::translate(std::env::args()))
+        let arguments = dynamodb_local::translate(std::env::args());
+        let is_empty = |variable: &OsStr| std::env::var_os(variable).is_some_and(|value| value.is_empty());
+        let parsed = without_empty(Cli::command(), &is_empty).try_get_matches_from(&arguments);
+        let parsed = parsed.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+        parsed.unwrap_or_else(|error| match dynamodb_local::unknown_flag(&arguments) {
+            Some(reason) if error.kind() == ErrorKind::UnknownArgument => {
+                Cli::command().error(ErrorKind::UnknownArgument, reason).exit()
+            }
+            _ => error.exit(),
+        })
     }
+}
+
+/// The same command, to which a variable that is set to nothing is not set: in compose files, unit files and charts one writes
+/// `NAME=` for a value that is left out.
+fn without_empty(command: clap::Command, is_empty: &dyn Fn(&OsStr) -> bool) -> clap::Command {
+    let command = command.mut_args(|argument| match argument.get_env() {
+        Some(variable) if is_empty(variable) => argument.env(Resettable::Reset),
+        _ => argument,
+    });
+    command.mut_subcommands(|command| without_empty(command, is_empty))
 }
 
 /// Reads an entry's name, as the status shows it: term and index with a hyphen between them.
@@ -378,6 +400,21 @@ fn parse_entry(text: &str) -> Result<(u64, u64), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of every command and every flag: what a variable of each is called stands in one list.
+    #[test]
+    fn a_variable_that_is_empty_is_not_set() {
+        fn variables(command: &clap::Command) -> Vec<String> {
+            let own = command.get_arguments().filter_map(|argument| argument.get_env());
+            let own = own.map(|name| name.to_string_lossy().into_owned());
+            own.chain(command.get_subcommands().flat_map(variables)).collect()
+        }
+        let all = variables(&Cli::command());
+        assert!(all.len() > 40 && all.contains(&"DYNAMO_SERVER_IN_MEMORY".to_owned()), "{all:?}");
+        assert_eq!(variables(&without_empty(Cli::command(), &|_| true)), [""; 0]);
+        let kept = variables(&without_empty(Cli::command(), &|name| name == "DYNAMO_SERVER_PORT"));
+        assert!(!kept.contains(&"DYNAMO_SERVER_PORT".to_owned()) && kept.contains(&"DYNAMO_SERVER_HOST".to_owned()));
+    }
 
     #[test]
     fn entries_are_named_by_term_and_index() {

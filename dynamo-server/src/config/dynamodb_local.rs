@@ -8,26 +8,56 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-/// The arguments with DynamoDB Local's flags replaced by ours. Flags that describe what we do anyway (`-sharedDb`) or
-/// that have no meaning here (`-disableTelemetry`) are dropped, and so is what its container image has in front of them
-/// for Java.
+/// Its flags, and ours for them; none where they describe what we do anyway (`-sharedDb`) or have no meaning here
+/// (`-disableTelemetry`).
+const FLAGS: [(&str, Option<&str>); 10] = [
+    ("inMemory", Some("--in-memory")),
+    ("dbPath", Some("--data-dir")),
+    ("port", Some("--port")),
+    ("cors", Some("--cors")),
+    ("help", Some("--help")),
+    ("version", Some("--version")),
+    ("sharedDb", None),
+    ("delayTransientStatuses", None),
+    ("optimizeDbBeforeStartup", None),
+    ("disableTelemetry", None),
+];
+
+/// The arguments with DynamoDB Local's flags replaced by ours, with one dash or two and in capitals or not: nobody means
+/// anything else by them. What its container image has in front of them for Java is dropped.
 pub(super) fn translate(mut args: impl Iterator<Item = String>) -> Vec<String> {
     let mut out = Vec::new();
     while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "-jar" => drop(args.next()),
-            _ if arg.starts_with("-Djava.") || arg.starts_with("-Xm") => {}
-            "-inMemory" => out.push("--in-memory".to_owned()),
-            "-dbPath" => out.push("--data-dir".to_owned()),
-            "-port" => out.push("--port".to_owned()),
-            "-cors" => out.push("--cors".to_owned()),
-            "-help" => out.push("--help".to_owned()),
-            "-version" => out.push("--version".to_owned()),
-            "-sharedDb" | "-delayTransientStatuses" | "-optimizeDbBeforeStartup" | "-disableTelemetry" => {}
-            _ => out.push(arg),
+        if arg == "-jar" {
+            drop(args.next());
+        } else if let Some((_, ours)) = flag(&arg) {
+            out.extend(ours.map(str::to_owned));
+        } else if !arg.starts_with("-Djava.") && !arg.starts_with("-Xm") {
+            out.push(arg);
         }
     }
     out
+}
+
+fn flag(arg: &str) -> Option<(&'static str, Option<&'static str>)> {
+    let name = arg.strip_prefix("--").or_else(|| arg.strip_prefix('-'))?;
+    FLAGS.into_iter().find(|(theirs, _)| theirs.eq_ignore_ascii_case(name))
+}
+
+/// What to say of a flag with one dash that is not understood: clap takes it for a heap of flags of one letter each, and speaks
+/// of the first of them.
+pub(super) fn unknown_flag(args: &[String]) -> Option<String> {
+    let is_word = |arg: &&String| {
+        let name = arg.strip_prefix('-').unwrap_or_default();
+        name.len() > 1 && name.starts_with(|first: char| first.is_ascii_alphabetic())
+    };
+    let unknown = args.iter().skip(1).find(is_word)?;
+    let theirs: Vec<String> = FLAGS.iter().map(|(name, _)| format!("-{name}")).collect();
+    Some(format!(
+        "{unknown} is no flag: those of this server have two dashes (see --help), and of DynamoDB Local's these are understood: \
+         {}",
+        theirs.join(", ")
+    ))
 }
 
 /// What of DynamoDB Local is found where data is to be.
@@ -79,6 +109,27 @@ mod tests {
         assert_eq!(files_at(folder.path()), Files::In(vec!["shared-local-instance.db".to_owned()]));
         assert_eq!(files_at(&shared), Files::Itself);
         assert_eq!(files_at(&folder.path().join("not there")), Files::None);
+    }
+
+    #[test]
+    fn its_flags_are_understood_however_they_are_written() {
+        let translated = |line: &str| translate(line.split(' ').map(str::to_owned)).join(" ");
+        for line in
+            ["-inMemory -dbPath /d -sharedDb", "-inmemory -dbpath /d -shareddb", "--inMemory --dbPath /d --sharedDb"]
+        {
+            assert_eq!(translated(&format!("x {line}")), "x --in-memory --data-dir /d");
+        }
+        assert_eq!(translated("x --port 1 -h /dbPath"), "x --port 1 -h /dbPath", "values and our own flags stay");
+    }
+
+    #[test]
+    fn a_flag_with_one_dash_that_is_unknown_is_named_whole() {
+        let said = |line: &str| unknown_flag(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        let of_theirs = said("x --port 1 -dbFolder /d").expect("unknown");
+        assert!(of_theirs.starts_with("-dbFolder is no flag") && of_theirs.contains("-dbPath"), "{of_theirs}");
+        for line in ["x", "x -h", "x --prot 1", "x --ttl-interval-ms -1"] {
+            assert_eq!(said(line), None, "{line}");
+        }
     }
 
     #[test]

@@ -208,7 +208,7 @@ impl Config {
             read_mode: settings.read_mode.map_or(default.read_mode, ReadMode::from),
             eventual_reads: settings.eventual_reads.map_or(default.eventual_reads, EventualReads::from),
             cors: match settings.cors {
-                Some(origins) if origins.is_empty() => None,
+                Some(origins) if origins.is_empty() || origins == "none" => None,
                 Some(origins) => Some(origins),
                 None => default.cors,
             },
