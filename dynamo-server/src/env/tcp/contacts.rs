@@ -46,7 +46,10 @@ impl Contacts {
         }
         match error {
             LinkError::Hello(
-                HelloError::Refused(_) | HelloError::RefusedThere(_) | HelloError::NoCommonVersion { .. },
+                HelloError::Refused(_)
+                | HelloError::RefusedThere(_)
+                | HelloError::NoCommonVersion { .. }
+                | HelloError::NotUnderstood { .. },
             ) => {
                 tracing::error!("node {peer} at {address} refuses this node: {reason}");
             }

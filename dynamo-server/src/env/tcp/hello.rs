@@ -123,13 +123,27 @@ pub(super) enum HelloError {
     RefusedThere(u8),
     #[error("the other side does not prove that it knows the secret of the cluster")]
     Unproved,
+    #[error("no common version of the protocol between nodes: this program speaks {VERSIONS}, {}", other_side(*.newest_there))]
+    NoCommonVersion {
+        /// 0 where it does not say, which only builds from before the first release do.
+        newest_there: u8,
+    },
     #[error(
-        "no common version of the protocol between nodes: this program speaks {VERSIONS}, that one {newest_there} at most; \
-         upgrade the older one"
+        "that node does not take this one for a node, although it speaks version {version} of the protocol between nodes, too: \
+         something in between changes what is sent, or one of the two is no released build"
     )]
-    NoCommonVersion { newest_there: u8 },
+    NotUnderstood { version: u8 },
     #[error("the answer cannot be understood")]
     Garbled,
+}
+
+/// What the other side speaks, and which of the two is to be upgraded.
+fn other_side(newest_there: u8) -> String {
+    match newest_there {
+        0 => "that one is older and does not say what it speaks: upgrade that one".to_owned(),
+        newest if newest > VERSIONS.newest => format!("that one only newer ones, up to {newest}: upgrade this one"),
+        newest => format!("that one {newest} at most: upgrade that one"),
+    }
 }
 
 fn lane_code(lane: Option<Lane>) -> u8 {
@@ -249,9 +263,12 @@ fn encode_answer(version: u8, introduction: &Introduction, nonce: &Nonce, settin
 
 async fn read_answer(heard: &mut Heard<'_, impl AsyncRead + Unpin>) -> Result<Introduction, HelloError> {
     let (reason, version) = (heard.u8().await?, heard.u8().await?);
-    // Version 2 says 0 there, with any refusal.
     if reason == Refusal::Protocol as u8 {
-        return Err(HelloError::NoCommonVersion { newest_there: version.max(2) });
+        return Err(match VERSIONS.common(Versions { oldest: version, newest: version }) {
+            // It refuses something else: who has a version in common is not refused for its version.
+            Some(version) => HelloError::NotUnderstood { version },
+            None => HelloError::NoCommonVersion { newest_there: version },
+        });
     }
     if reason != 0 {
         return Err(refusal_of(reason));
@@ -577,14 +594,28 @@ pub(super) mod tests {
 
     #[tokio::test]
     async fn a_caller_is_told_that_there_is_no_common_version() {
-        for answer in [[Refusal::Protocol as u8, 9], [0, 9]] {
-            let (mut here, mut there) = tokio::io::duplex(1024);
-            there.write_all(&answer).await.unwrap();
-            let refused = greet(&mut here, &caller(), &terms(None)).await.unwrap_err();
-            let expected = "no common version of the protocol between nodes: this program speaks 2 to 3, that one 9 at most; \
-                            upgrade the older one";
-            assert_eq!(refused.to_string(), expected);
+        let no_common = "no common version of the protocol between nodes: this program speaks 2 to 3, that one ";
+        let refused = Refusal::Protocol as u8;
+        for (answer, expected) in [
+            ([refused, 9], "only newer ones, up to 9: upgrade this one"),
+            ([0, 9], "only newer ones, up to 9: upgrade this one"),
+            ([refused, 1], "1 at most: upgrade that one"),
+            ([refused, 0], "is older and does not say what it speaks: upgrade that one"),
+        ] {
+            assert_eq!(told(answer).await, format!("{no_common}{expected}"), "{answer:?}");
         }
+        // No message says in one breath that there is a common version and that there is none.
+        for version in [2, 3] {
+            let told = told([refused, version]).await;
+            assert!(told.contains(&format!("speaks version {version}")) && !told.contains("common"), "{told}");
+        }
+    }
+
+    /// What a caller makes of an answer that begins so.
+    async fn told(answer: [u8; 2]) -> String {
+        let (mut here, mut there) = tokio::io::duplex(1024);
+        there.write_all(&answer).await.unwrap();
+        greet(&mut here, &caller(), &terms(None)).await.unwrap_err().to_string()
     }
 
     #[tokio::test]
