@@ -211,6 +211,47 @@ fn every_node_describes_what_any_node_created() {
     });
 }
 
+const BY_OWNER: &str = r##"{"TableName":"owned","IndexName":"by_owner","KeyConditionExpression":"#o = :o",
+    "ExpressionAttributeNames":{"#o":"owner"},"ExpressionAttributeValues":{":o":{"S":"1"}}}"##;
+
+/// A leader of the catalog that was replaced while it heard nobody denies no index that was made meanwhile: not while it is cut
+/// off, nor when it comes back and does not know yet who leads.
+#[test]
+fn a_deposed_leader_of_the_catalog_denies_no_index() {
+    run(52, async {
+        let world = found().await;
+        let (operation, body) = create("owned");
+        ask(&world, 1, operation, &body).await.unwrap();
+        for id in 0..30 {
+            let (operation, body) = put("owned", id);
+            ask(&world, 1 + id % 3, operation, &body).await.unwrap();
+        }
+        let deposed = world.some_leader().await;
+        let other = world.others(deposed)[0];
+        world.isolate(deposed);
+        insist(&world, other, add_index("owned"), ErrorKind::Validation).await.unwrap();
+        let (operation, body) = named(Operation::DescribeTable, "owned");
+        let active = r#""IndexStatus":"ACTIVE""#;
+        while !ask(&world, other, operation, &body).await.is_ok_and(|described| described.contains(active)) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let cut_off = ask(&world, deposed, Operation::Query, BY_OWNER).await.unwrap_err();
+        assert_ne!(cut_off.kind(), ErrorKind::Validation, "{cut_off:?}");
+        world.network.heal();
+        for _ in 0..ATTEMPTS_MAX * 10 {
+            match ask(&world, deposed, Operation::Query, BY_OWNER).await {
+                Ok(found) => {
+                    assert!(found.contains(r#""Count":10"#), "{found}");
+                    return;
+                }
+                Err(error) => assert_ne!(error.kind(), ErrorKind::Validation, "{error:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+        panic!("it does not serve again");
+    });
+}
+
 /// A node whose catalog is a heartbeat behind asks before it says that there is no such index.
 #[test]
 fn an_index_that_is_active_at_one_node_can_be_read_at_all() {
@@ -228,10 +269,8 @@ fn an_index_that_is_active_at_one_node_can_be_read_at_all() {
         while !ask(&world, 1, operation, &body).await.unwrap().contains(r#""IndexStatus":"ACTIVE""#) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let query = r##"{"TableName":"owned","IndexName":"by_owner","KeyConditionExpression":"#o = :o",
-            "ExpressionAttributeNames":{"#o":"owner"},"ExpressionAttributeValues":{":o":{"S":"1"}}}"##;
         for asked in [2, 3, 1] {
-            let found = ask(&world, asked, Operation::Query, query).await.unwrap();
+            let found = ask(&world, asked, Operation::Query, BY_OWNER).await.unwrap();
             assert!(found.contains(r#""Count":10"#), "at node {asked}: {found}");
         }
     });
