@@ -98,7 +98,7 @@ async fn figures_of_unavailability() {
 }
 
 /// One fault at a time.
-const FAULTS: [(&str, Harm); 14] = [
+const FAULTS: [(&str, Harm); 23] = [
     ("leader: kill -9", Harm::Kill),
     ("leader: ordinary stop (SIGTERM)", Harm::Terminate),
     ("leader: stands still for 5 s (SIGSTOP)", Harm::Pause),
@@ -107,9 +107,18 @@ const FAULTS: [(&str, Harm); 14] = [
     ("leader: cut off, it hears nobody", Harm::Deafen),
     ("leader: the log's disk hangs", Harm::Command("disk slow 60000", "mend disk")),
     ("leader: its disk is full", Harm::Command("disk free 0", "mend disk")),
+    ("leader: its disk is lost, and replaced", Harm::Wipe),
+    ("leader: the way to one follower is cut", Harm::PartOne),
+    ("leader: its messages are 200 ms late", Harm::Late),
+    ("leader: the clock of leases jumps 1 h ahead", Harm::Command("clock jump 3600000", "mend clocks")),
+    ("leader: removed from the cluster", Harm::Remove),
     ("leader: wall clock 1 h ahead", Harm::Command("clock wall 3600000", "mend clocks")),
     ("leader: asked to hand over", Harm::HandOver),
     ("follower: kill -9", Harm::KillFollower),
+    ("follower: stands still for 5 s (SIGSTOP)", Harm::PauseFollower),
+    ("follower: its disk is lost, and replaced", Harm::WipeFollower),
+    ("all: kill -9 at once, started again at once", Harm::KillAll),
+    ("both others: ordinary restart, one after the other", Harm::Rolling),
     ("follower: cut off both ways", Harm::IsolateFollower),
     ("follower: the log's disk hangs", Harm::CommandFollower("disk slow 60000", "mend disk")),
     ("follower: its disk is full", Harm::CommandFollower("disk free 0", "mend disk")),
@@ -126,7 +135,15 @@ enum Harm {
     Deafen,
     Command(&'static str, &'static str),
     HandOver,
+    Wipe,
+    PartOne,
+    Late,
+    Remove,
     KillFollower,
+    PauseFollower,
+    WipeFollower,
+    KillAll,
+    Rolling,
     IsolateFollower,
     CommandFollower(&'static str, &'static str),
 }
@@ -174,7 +191,28 @@ async fn gap_of(fleet: &mut Fleet, harm: Harm) -> Duration {
         Harm::Deafen => fleet.deafen(leader).await,
         Harm::Command(script, _) => fleet.must(leader, script).await,
         Harm::HandOver => fleet.must(leader, &format!("transfer 0 {follower}")).await,
+        Harm::Wipe => fleet.wipe(leader),
+        Harm::PartOne => fleet.part(leader, follower).await,
+        Harm::Late => {
+            let late = fleet.others(leader).iter().map(|other| format!("delay to {other} 200")).collect::<Vec<_>>();
+            fleet.must(leader, &late.join("; ")).await;
+        }
+        Harm::Remove => fleet.change(asked, &format!("remove?node={leader}")).await,
         Harm::KillFollower => fleet.kill(follower),
+        Harm::PauseFollower => fleet.pause(follower),
+        Harm::WipeFollower => fleet.wipe(follower),
+        Harm::KillAll => {
+            fleet.ids().into_iter().for_each(|id| fleet.kill(id));
+            fleet.ids().into_iter().for_each(|id| fleet.start(id).expect("it starts again"));
+        }
+        Harm::Rolling => {
+            for id in fleet.others(asked) {
+                fleet.terminate(id);
+                fleet.start(id).expect("it starts again");
+                fleet.wait_live(id).await;
+                fleet.wait_leaders().await;
+            }
+        }
         Harm::IsolateFollower => fleet.isolate(follower).await,
         Harm::CommandFollower(script, _) => fleet.must(follower, script).await,
     }
@@ -183,10 +221,24 @@ async fn gap_of(fleet: &mut Fleet, harm: Harm) -> Duration {
         Harm::Kill | Harm::Terminate => fleet.start(leader).expect("it starts again"),
         Harm::KillFollower => fleet.start(follower).expect("it starts again"),
         Harm::Pause => fleet.resume(leader),
-        Harm::Isolate | Harm::Mute | Harm::Deafen | Harm::IsolateFollower => fleet.mend().await,
+        Harm::PauseFollower => fleet.resume(follower),
+        Harm::Wipe | Harm::WipeFollower => {
+            let lost = if matches!(harm, Harm::Wipe) { leader } else { follower };
+            fleet.start(lost).expect("it starts empty");
+            fleet.wait_live(lost).await;
+            fleet.change(asked, &format!("replace?node={lost}")).await;
+        }
+        Harm::Remove => {
+            let comes = fleet.succeed(leader);
+            fleet.join(comes).expect("it starts");
+            fleet.wait_joined(comes).await;
+        }
+        Harm::Isolate | Harm::Mute | Harm::Deafen | Harm::IsolateFollower | Harm::PartOne | Harm::Late => {
+            fleet.mend().await;
+        }
         Harm::Command(_, mend) => fleet.must(leader, mend).await,
         Harm::CommandFollower(_, mend) => fleet.must(follower, mend).await,
-        Harm::HandOver => {}
+        Harm::HandOver | Harm::KillAll | Harm::Rolling => {}
     }
     for id in fleet.ids() {
         fleet.wait_live(id).await;
