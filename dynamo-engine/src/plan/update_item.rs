@@ -7,14 +7,14 @@ use dynamo_protocol::ops::UpdateItemInput;
 use dynamo_protocol::shapes::ReturnValue;
 
 use crate::catalog::Catalog;
-use crate::command::{Change, Command};
-use crate::reply::{ReplySpec, SingleReply};
+use crate::command::Change;
+use crate::reply::SingleReply;
 
 use super::parameters::check_generations;
 use super::paths::check_scalars;
 use super::update_charge::check_charge;
 use super::update_target::check_update;
-use super::write::{PlannedCommand, WritePlan, collection_key, item_write};
+use super::write::{WritePlan, collection_key, item_write};
 use super::write_parameters::{RequestedCondition, enveloped};
 use super::{ItemKey, PlanError, lookup};
 
@@ -67,16 +67,13 @@ pub fn plan(input: UpdateItemInput, catalog: &dyn Catalog) -> Result<WritePlan, 
     }
 
     let partly = matches!(input.return_values, Some(ReturnValue::UpdatedOld | ReturnValue::UpdatedNew));
-    let reply = SingleReply::new(&table, &input.table_name)
+    let reply = SingleReply::new(&input.table_name)
         .returning(input.return_values, input.return_values_on_condition_check_failure)
         .touching(partly.then(|| update.clone()))
         .consumed(&table, input.return_consumed_capacity)
         .metrics(&table, input.return_item_collection_metrics, || collection_key(&table, &input.key));
     let write = item_write(&table, &key, condition, Change::Update(update));
-    Ok(WritePlan {
-        writes: vec![PlannedCommand { token: key.token, command: Command::Write(write) }],
-        reply: ReplySpec::Single(reply),
-    })
+    Ok(WritePlan::single(key.token, write, reply))
 }
 
 /// The update in either generation; none at all is an update without actions, which still creates the item.

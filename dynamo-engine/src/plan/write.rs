@@ -5,7 +5,7 @@ use shard_router::Token;
 
 use crate::catalog::TableDescriptor;
 use crate::command::{Change, Command, ItemWrite};
-use crate::reply::ReplySpec;
+use crate::reply::{ReplySpec, SingleReply};
 
 use super::ItemKey;
 
@@ -16,6 +16,14 @@ pub struct WritePlan {
     pub writes: Vec<PlannedCommand>,
     /// How the outcomes, in the order of `writes`, become the reply.
     pub reply: ReplySpec,
+}
+
+impl WritePlan {
+    /// The write of one item.
+    pub(super) fn single(token: Token, write: ItemWrite, reply: SingleReply) -> WritePlan {
+        let command = Command::Write(write);
+        WritePlan { writes: vec![PlannedCommand { token, command }], reply: ReplySpec::Single(reply) }
+    }
 }
 
 /// A command and the token that decides which shard gets it.

@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use dynamo_expression::legacy::{self, Expected};
 use dynamo_expression::{Condition, ENVELOPE, ExpressionError, ExpressionKind, Placeholders};
 use dynamo_protocol::error::ApiError;
-use dynamo_protocol::shapes::{ConditionalOperator, ExpectedAttributeValue, ReturnValue};
+use dynamo_protocol::shapes::{
+    ConditionalOperator, ExpectedAttributeValue, ExpressionAttributeNames, ExpressionAttributeValues, ReturnValue,
+};
+
+use super::parameters::check_generations;
 
 /// A condition as the request has it: as an expression, or as `Expected`.
 pub(super) struct RequestedCondition<'r> {
@@ -17,7 +21,42 @@ pub(super) struct RequestedCondition<'r> {
     pub operator: Option<ConditionalOperator>,
 }
 
-impl RequestedCondition<'_> {
+impl<'r> RequestedCondition<'r> {
+    /// What PutItem and DeleteItem look at first: parameters of two generations, placeholders without the one expression
+    /// that they have, and what is to be returned.
+    ///
+    /// # Errors
+    /// The client's mistake.
+    pub fn begin_alone(
+        &self,
+        names: Option<&'r ExpressionAttributeNames>,
+        values: Option<&'r ExpressionAttributeValues>,
+        returns: Option<ReturnValue>,
+    ) -> Result<Placeholders<'r>, ApiError> {
+        let legacy = [("Expected", self.expected.is_some()), ("ConditionalOperator", self.operator.is_some())];
+        check_generations(&legacy, &[("ConditionExpression", self.expression.is_some())]).map_err(enveloped)?;
+        let placeholders = Placeholders::new(names, values).enveloped();
+        if self.expression.is_none() {
+            placeholders.refuse_without_expressions("ConditionExpression is null")?;
+        }
+        match returns {
+            None | Some(ReturnValue::None | ReturnValue::AllOld) => Ok(placeholders),
+            Some(_) => Err(enveloped(ApiError::validation("ReturnValues can only be ALL_OLD or NONE"))),
+        }
+    }
+
+    /// Parses the condition where no other expression has placeholders: those that are not used are a mistake.
+    ///
+    /// # Errors
+    /// The client's mistake in it.
+    pub fn parse_alone(&self, placeholders: &Placeholders<'_>) -> Result<Option<Condition>, ApiError> {
+        let condition = self.parse(placeholders)?;
+        if self.expression.is_some() {
+            placeholders.finish()?;
+        }
+        Ok(condition)
+    }
+
     /// Parses whichever there is; `None` where there is no condition.
     ///
     /// # Errors
@@ -44,17 +83,6 @@ fn borrowed(expected: &ExpectedAttributeValue) -> Expected<'_> {
         value: expected.value.as_ref(),
         operator: expected.comparison_operator.map(|operator| operator.as_str()),
         values: expected.attribute_value_list.as_deref(),
-    }
-}
-
-/// PutItem and DeleteItem have only an old item to give back.
-///
-/// # Errors
-/// Any other mode.
-pub(super) fn check_old_values_only(mode: Option<ReturnValue>) -> Result<(), ApiError> {
-    match mode {
-        None | Some(ReturnValue::None | ReturnValue::AllOld) => Ok(()),
-        Some(_) => Err(enveloped(ApiError::validation("ReturnValues can only be ALL_OLD or NONE"))),
     }
 }
 

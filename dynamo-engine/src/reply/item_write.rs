@@ -33,7 +33,7 @@ pub struct SingleReply {
 
 impl SingleReply {
     /// A reply that says nothing; the methods below add what the request asks for.
-    pub(crate) fn new(_table: &TableDescriptor, table_name: &str) -> SingleReply {
+    pub(crate) fn new(table_name: &str) -> SingleReply {
         SingleReply {
             returns: ReturnValue::None,
             shows_item_on_failure: false,
