@@ -36,8 +36,6 @@ mod fault;
 mod ids;
 pub mod item;
 pub mod keyspace;
-#[cfg(test)]
-mod layers;
 mod messages;
 pub mod outbox;
 pub mod plan;

@@ -24,8 +24,6 @@ mod fnv;
 pub mod healthcheck;
 pub mod http;
 mod in_flight;
-#[cfg(test)]
-mod layers;
 mod log_limit;
 mod log_output;
 pub mod memory;

@@ -6,6 +6,7 @@ mod descriptors;
 mod documents;
 mod flags;
 mod kill;
+mod layers;
 mod logging;
 mod manifests;
 mod memory;

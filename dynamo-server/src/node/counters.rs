@@ -3,10 +3,14 @@
 
 use std::sync::atomic::Ordering;
 
-use super::Node;
-use crate::env::Env;
+use crate::cluster::Cluster;
+use crate::env::{Env, Stores};
+use crate::raft::Wal;
+use crate::read::Reader;
+use crate::router::Router;
 use crate::shard::Shard;
-use crate::upkeep::stream_totals;
+use crate::transaction::Transactions;
+use crate::upkeep::{ExpiryCounters, stream_totals};
 
 /// A node's counters at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,10 +88,21 @@ pub struct Counters {
     pub stream_bytes: u64,
 }
 
+/// The parts of a node that count.
+pub(super) struct Counting<'n, E: Env> {
+    pub router: &'n Router<E>,
+    pub reader: &'n Reader<E>,
+    pub transactions: &'n Transactions<E>,
+    pub cluster: &'n Cluster<E>,
+    pub expiry: &'n ExpiryCounters,
+    pub stores: &'n Stores,
+    pub wal: &'n Wal<E>,
+}
+
 impl Counters {
-    /// What a node has done since it started.
-    pub(super) fn of<E: Env>(node: &Node<E>) -> Counters {
-        let Node { router, reader, transactions, cluster, expiry, stores, wal, .. } = node;
+    /// What these parts have done since they started.
+    pub(super) fn of<E: Env>(node: Counting<'_, E>) -> Counters {
+        let Counting { router, reader, transactions, cluster, expiry, stores, wal } = node;
         let reads = reader.runner().counts();
         let sum = |count: &dyn Fn(&Shard<E>) -> u64| router.shards.iter().map(|shard| count(shard)).sum();
         let guard = router.guard.counters().total();

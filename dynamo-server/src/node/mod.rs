@@ -32,6 +32,7 @@ pub use crate::cluster::{Admission, Capability, ClusterOptions, Health, Impairme
 pub use crate::env::{FaultSignal, Storage as StorageOptions};
 pub use crate::peer::status::{NodeStatus, ShardStatus};
 
+use self::counters::Counting;
 use self::off_loop::OffLoop;
 use self::services::Services;
 use crate::catalog::Catalog;
@@ -147,7 +148,8 @@ impl<E: Env> Node<E> {
 
     /// What the node has done since it started.
     pub fn counters(&self) -> Counters {
-        Counters::of(self)
+        let Node { router, reader, transactions, cluster, expiry, stores, wal, .. } = self;
+        Counters::of(Counting { router, reader, transactions, cluster, expiry, stores, wal })
     }
 
     /// Waits until a fault stops this node, and says which. The process should exit then, after [`Node::hand_over`].
