@@ -79,7 +79,7 @@ async fn write(node: &Node<SimEnv>, id: &str, change: Change) -> Result<Outcome,
         condition: None,
         change,
     };
-    proposed(&node, token_of(table.id.0, &parts), Command::Write(write)).await
+    proposed(node, token_of(table.id.0, &parts), Command::Write(write)).await
 }
 
 async fn put(node: &Node<SimEnv>, id: &str, group: Option<u64>, value: u64) -> Result<Outcome, ShardError> {

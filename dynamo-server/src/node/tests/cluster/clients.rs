@@ -147,7 +147,7 @@ async fn put(node: &Node<SimEnv>, key: u64, value: u64) -> Outcome {
         condition: None,
         change: Change::Put(ItemBody::encode(&item)),
     };
-    match proposed(&node, token_of(table.id.0, &parts), Command::Write(write)).await {
+    match proposed(node, token_of(table.id.0, &parts), Command::Write(write)).await {
         Ok(Applied::Written(_)) => Outcome::Ok,
         Ok(_) | Err(ShardError::NotLeader { .. } | ShardError::Overloaded | ShardError::DiskFull) => Outcome::Failed,
         Err(_) => Outcome::Unknown,

@@ -29,7 +29,7 @@ async fn transact(node: &Node<SimEnv>, shards: [u32; 2]) {
     let names = shards.map(|shard| name_on(node, shard));
     let actions = names.iter().map(|name| write(&table, name)).collect();
     let command = Command::Transact(Transaction { client_token: None, actions });
-    let answer = proposed(&node, of(&names[0]), command).await;
+    let answer = proposed(node, of(&names[0]), command).await;
     assert!(matches!(answer, Ok(Outcome::Transacted { .. })), "{answer:?}");
 }
 

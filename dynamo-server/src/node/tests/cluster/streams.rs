@@ -114,7 +114,7 @@ async fn write_one(node: &Node<SimEnv>, values: [u64; 2]) -> bool {
         _ => Command::Write(put(0)),
     };
     let token = token_of(table.id.0, &[KeyPart::S(&ids[0])]);
-    let outcome = proposed(&node, token, command).await;
+    let outcome = proposed(node, token, command).await;
     matches!(outcome, Ok(Outcome::Written(_) | Outcome::Transacted { .. }))
 }
 

@@ -105,7 +105,7 @@ async fn lose_a_coordinator(node: &crate::node::Node<SimEnv>, step: Failpoint, s
     let new: Vec<String> = ids.iter().map(|id| put_action(id, "new")).collect();
     let plan = transaction(node, &new, Some(token));
     let first = plan.writes[0].token;
-    let answer = proposed(&node, first, command(plan)).await;
+    let answer = proposed(node, first, command(plan)).await;
     SimEnv::sleep(SETTLED_AFTER).await;
 
     let is_committed = step >= Failpoint::AfterDecide;

@@ -173,7 +173,7 @@ async fn transact(node: &Node<SimEnv>, record: &Record) {
     });
     let command = Command::Transact(Transaction { client_token, actions });
     let start = SimEnv::monotonic_ns();
-    let outcome = proposed(&node, target(node, keys[0]).0, command).await;
+    let outcome = proposed(node, target(node, keys[0]).0, command).await;
     let steps = |found: &[WriteOutcome]| {
         let mut steps = Vec::new();
         for ((key, element), write) in keys.iter().zip(&appends).zip(found) {
@@ -200,7 +200,7 @@ async fn append_one(node: &Node<SimEnv>, record: &Record) {
     let command = Command::Write(write(node, key, append(element)));
     let start = SimEnv::monotonic_ns();
     let appended = Seen::Append { key, element };
-    let (action, end) = match proposed(&node, target(node, key).0, command).await {
+    let (action, end) = match proposed(node, target(node, key).0, command).await {
         Ok(Outcome::Written(write)) => (vec![Seen::Read { key, list: list_in(write.old.as_ref()) }, appended], End::Ok),
         Ok(Outcome::Conflict) => (vec![appended], End::Failed),
         Ok(other) => panic!("{other:?}"),
