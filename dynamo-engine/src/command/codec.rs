@@ -25,7 +25,7 @@
 
 use super::{BackfillStep, Change, ClientToken, Command, ENTRY_FORMAT, Entry, ItemWrite, Stamped, Transaction};
 use crate::catalog::TableId;
-use crate::codec::{DecodeError, Record, from_row, get_u8};
+use crate::codec::{DecodeError, Record, from_row, get_u8, put_u64};
 use crate::record;
 
 record! {
@@ -60,6 +60,25 @@ impl Entry {
         self.stamped_ms.encode(out);
         self.ceiling.encode(out);
         self.commands.encode(out);
+    }
+
+    /// As [`Entry::encode`], where the bytes of each command are there already, in the order of the commands.
+    pub fn encode_with<'b>(&self, commands: impl ExactSizeIterator<Item = &'b [u8]>, out: &mut Vec<u8>) {
+        debug_assert_eq!(commands.len(), self.commands.len(), "each command has its bytes");
+        out.push(ENTRY_FORMAT);
+        self.stamped_ms.encode(out);
+        self.ceiling.encode(out);
+        put_u64(out, commands.len() as u64);
+        for (stamped, bytes) in self.commands.iter().zip(commands) {
+            stamped.ts.encode(out);
+            out.extend_from_slice(bytes);
+        }
+    }
+
+    /// Bytes that [`Entry::encode_with`] appends at the most.
+    pub fn byte_len_max<'b>(&self, commands: impl Iterator<Item = &'b [u8]>) -> usize {
+        const HEAD: usize = 40;
+        HEAD + commands.map(|bytes| size_of::<u64>() + bytes.len()).sum::<usize>()
     }
 
     /// The entry that these bytes are.

@@ -1,6 +1,7 @@
 //! The bytes of entries: pinned, and any other bytes survived.
 
 use super::*;
+use crate::codec::Record as _;
 use crate::keyspace::KeyPart;
 use crate::outbox::OutboxMutation;
 use crate::stream::{SequenceNumber, StreamId, StreamShardId};
@@ -57,6 +58,23 @@ fn golden_bytes() {
     ];
     assert_eq!(hex(&bytes), expected.concat().replace(' ', ""));
     assert_eq!(Entry::decode(&bytes), Ok(entry()));
+}
+
+#[test]
+fn an_entry_is_made_of_the_bytes_of_its_commands() {
+    for entry in [entry(), two_phase()] {
+        let bytes_of = |stamped: &Stamped| {
+            let mut bytes = Vec::new();
+            stamped.command.encode(&mut bytes);
+            bytes
+        };
+        let commands: Vec<Vec<u8>> = entry.commands.iter().map(bytes_of).collect();
+        let (mut whole, mut of_parts) = (Vec::new(), Vec::new());
+        entry.encode(&mut whole);
+        entry.encode_with(commands.iter().map(Vec::as_slice), &mut of_parts);
+        assert_eq!(of_parts, whole);
+        assert!(whole.len() <= entry.byte_len_max(commands.iter().map(Vec::as_slice)));
+    }
 }
 
 /// The commands of a transaction across shards.

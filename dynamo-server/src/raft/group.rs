@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dynamo_engine::apply::Outcome;
-use dynamo_engine::command::Entry;
 use futures::FutureExt as _;
 use lease::Timing;
 use openraft::async_runtime::watch::WatchReceiver as _;
@@ -438,7 +437,7 @@ impl<E: Env> Group<E> {
     ///
     /// # Errors
     /// When the group has stopped.
-    pub async fn propose(&self, entry: Entry, deliver: Deliver) -> Result<(), ProposeError> {
+    pub async fn propose(&self, payload: Payload, deliver: Deliver) -> Result<(), ProposeError> {
         let reply = Reply::new(move |result: openraft::raft::ClientWriteResult<Types<E>>| {
             deliver(match result {
                 Ok(response) => Ok(response.data.0),
@@ -448,7 +447,6 @@ impl<E: Env> Group<E> {
                 Err(_) => Err(ProposeError::Unknown),
             });
         });
-        let payload = Payload::encode(entry);
         self.raft.client_write_ff(payload, Some(reply)).await.map_err(|fatal| self.stopped(&fatal))
     }
 

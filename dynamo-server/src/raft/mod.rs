@@ -55,4 +55,5 @@ pub use machine::skip::{SkipError, check_skip, skip_entry};
 pub use machine::{COMMANDS_PER_TURN_MAX, WORK_PER_TURN_MAX};
 pub use membership::{MemberChange, Members, MembershipError, PROMOTION_LAG_MAX};
 pub use overview::{Follower, GroupOverview};
+pub use payload::Payload;
 pub use transport::serve::ServeError;

@@ -26,10 +26,11 @@ struct Content {
 }
 
 impl Payload {
-    /// Encodes an entry that this node proposes.
-    pub fn encode(entry: Entry) -> Self {
-        let mut bytes = Vec::new();
-        entry.encode(&mut bytes);
+    /// An entry that this node proposes, of whose commands there are the bytes already, in their order.
+    pub fn of_parts<'b>(entry: Entry, commands: impl ExactSizeIterator<Item = &'b [u8]> + Clone) -> Self {
+        let mut bytes = Vec::with_capacity(entry.byte_len_max(commands.clone()));
+        entry.encode_with(commands, &mut bytes);
+        debug_assert_eq!(Entry::decode(&bytes).as_ref(), Ok(&entry), "each command has its own bytes");
         Payload(Arc::new(Content { entry: Ok(entry), bytes: bytes.into() }))
     }
 

@@ -14,7 +14,7 @@ use crate::guard::Handler;
 use crate::peer::propose::Results;
 use crate::peer::{Header, Propose, ReadIndex};
 use crate::shard::room::DiskUse;
-use crate::shard::{Deadline, Shard, ShardError, weight};
+use crate::shard::{Deadline, Shard, ShardError, Ticket};
 
 /// Of the time that a peer has left, one part in so many is for the answer's way back.
 const WAY_BACK_PART: u32 = 20;
@@ -59,12 +59,16 @@ impl<E: Env> Router<E> {
         command: Command,
         deadline: Deadline,
     ) -> Result<Outcome, ShardError> {
+        let disk_use = DiskUse::of(&command);
+        let mut ticket = Arc::new(Ticket::new(command));
         loop {
-            self.check_writable(shard, &command)?;
+            self.check_writable(shard, disk_use, ticket.bytes().len())?;
             // Stamped by a leader that was deposed meanwhile, or in an entry with too much work before it, and therefore
             // not done: propose again.
-            match shard.sequencer().propose::<E>(command.clone(), deadline).await? {
-                Outcome::Rejected(Rejection::Timestamp | Rejection::Crowded) if !deadline.is_over::<E>() => {}
+            match shard.sequencer().propose_ticket::<E>(Arc::clone(&ticket), deadline).await? {
+                Outcome::Rejected(Rejection::Timestamp | Rejection::Crowded) if !deadline.is_over::<E>() => {
+                    ticket = Arc::new(ticket.again().map_err(|_| ShardError::Stopped)?);
+                }
                 outcome => {
                     shard.arrivals().wait_for_index::<E>(&outcome, deadline).await;
                     return Ok(outcome);
@@ -134,12 +138,12 @@ impl<E: Env> Router<E> {
     }
 
     /// Whether the command is taken, as far as the node and the room on the disks are concerned.
-    fn check_writable(&self, shard: &Shard<E>, command: &Command) -> Result<(), ShardError> {
+    fn check_writable(&self, shard: &Shard<E>, disk_use: DiskUse, bytes: usize) -> Result<(), ShardError> {
         if self.has_failed() {
             return Err(ShardError::Stopped);
         }
         let voters = || shard.group().members().voters.into_keys().collect();
-        match self.room.refuses(self.identity.node_id, || (DiskUse::of(command), weight(command)), voters) {
+        match self.room.refuses(self.identity.node_id, || (disk_use, bytes), voters) {
             true => Err(ShardError::DiskFull),
             false => Ok(()),
         }

@@ -25,8 +25,8 @@ pub use limits::{
     ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, ENTRY_COMMANDS_MAX, ENTRY_EFFECT_BYTES_MAX, QUEUE_BYTES_MAX,
     QUEUE_COMMANDS_MAX,
 };
-pub(crate) use sequencer::weight;
 pub use sequencer::{Sequencer, SequencerCounters};
+pub use ticket::Ticket;
 
 use self::read_round::ReadRounds;
 use crate::env::Env;

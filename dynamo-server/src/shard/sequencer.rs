@@ -31,9 +31,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dynamo_engine::apply::{Outcome, WriteOutcome};
-use dynamo_engine::codec::Record as _;
-use dynamo_engine::command::{Change, Command, Entry, Stamped};
-use dynamo_engine::outbox::OutboxMutation;
+use dynamo_engine::command::{Command, Entry, Stamped};
 use hlc::{Clock, NodeClock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -47,7 +45,7 @@ use super::ticket::Ticket;
 use super::{Deadline, ShardError};
 use crate::env::Env;
 use crate::log_limit::LogLimit;
-use crate::raft::{Group, ProposeError, WallClocks};
+use crate::raft::{Group, Payload, ProposeError, WallClocks};
 
 /// Commands that may wait beyond [`QUEUE_COMMANDS_MAX`] where they end what was begun. Each other shard has one channel
 /// with one command under way, and transactions prepared here are bounded.
@@ -74,12 +72,17 @@ type OutcomeSender = oneshot::Sender<Result<Outcome, ShardError>>;
 struct Waiting {
     /// The command, until somebody takes it.
     ticket: Arc<Ticket>,
-    /// Of the command, roughly.
-    bytes: usize,
     /// When it came, on the clock of [`Env::monotonic_ns`].
     since_ns: u64,
     /// Where its outcome goes.
     answer: OutcomeSender,
+}
+
+impl Waiting {
+    /// Bytes of the command.
+    fn bytes(&self) -> usize {
+        self.ticket.bytes().len()
+    }
 }
 
 /// Commands that go into one entry: taken, so that nobody can withdraw them any more.
@@ -87,6 +90,8 @@ struct Waiting {
 struct Round {
     /// In the order in which they came.
     commands: Vec<Command>,
+    /// For each of them, what has its bytes.
+    tickets: Vec<Arc<Ticket>>,
     /// For each of them.
     answers: Vec<OutcomeSender>,
     /// Of the commands.
@@ -100,9 +105,10 @@ struct Round {
 impl Round {
     fn push(&mut self, command: Command, waiting: Waiting) {
         self.oldest_ns.get_or_insert(waiting.since_ns);
-        self.bytes += waiting.bytes;
-        self.shares += share(waiting.bytes);
+        self.bytes += waiting.bytes();
+        self.shares += share(waiting.bytes());
         self.commands.push(command);
+        self.tickets.push(waiting.ticket);
         self.answers.push(waiting.answer);
         debug_assert_eq!(self.commands.len(), self.answers.len(), "each command has somebody who waits for it");
         debug_assert!(self.bytes <= self.shares, "a share is at least the bytes of its command");
@@ -236,15 +242,23 @@ impl Sequencer {
     /// # Errors
     /// [`ShardError`]; only [`ShardError::Unknown`] and [`ShardError::DeadlinePassed`] leave open what happened.
     pub async fn propose<E: Env>(&self, command: Command, deadline: Deadline) -> Result<Outcome, ShardError> {
-        let (bytes, is_new) = (weight(&command), is_new_work(&command));
+        self.propose_ticket::<E>(Arc::new(Ticket::new(command)), deadline).await
+    }
+
+    /// As [`Sequencer::propose`], for who may have to propose the command again.
+    ///
+    /// # Errors
+    /// As [`Sequencer::propose`].
+    pub async fn propose_ticket<E: Env>(&self, ticket: Arc<Ticket>, deadline: Deadline) -> Result<Outcome, ShardError> {
+        let (bytes, is_new) = (ticket.bytes().len(), ticket.is_new_work());
         let is_full = is_new && self.queue.capacity() <= RESERVE_COMMANDS;
         if is_full || !self.load.has_room(bytes, is_new) {
             return Err(self.refuse());
         }
         let (answer, outcome) = oneshot::channel();
         self.load.enter(bytes);
-        let place = QueuePlace { ticket: Arc::new(Ticket::new(command)), load: &self.load, bytes };
-        let waiting = Waiting { ticket: Arc::clone(&place.ticket), bytes, since_ns: E::monotonic_ns(), answer };
+        let place = QueuePlace { ticket, load: &self.load };
+        let waiting = Waiting { ticket: Arc::clone(&place.ticket), since_ns: E::monotonic_ns(), answer };
         if let Err(error) = self.queue.try_send(waiting) {
             return Err(match error {
                 mpsc::error::TrySendError::Full(_) => self.refuse(),
@@ -296,8 +310,6 @@ struct QueuePlace<'a> {
     ticket: Arc<Ticket>,
     /// Where it is counted.
     load: &'a Load,
-    /// Of the command, roughly.
-    bytes: usize,
 }
 
 impl QueuePlace<'_> {
@@ -305,8 +317,9 @@ impl QueuePlace<'_> {
     fn withdraw(&self) -> bool {
         let is_mine = self.ticket.take().is_some();
         if is_mine {
-            self.load.leave_queue(self.bytes);
-            self.load.leave(self.bytes);
+            let bytes = self.ticket.bytes().len();
+            self.load.leave_queue(bytes);
+            self.load.leave(bytes);
         }
         is_mine
     }
@@ -315,33 +328,6 @@ impl QueuePlace<'_> {
 impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
         self.withdraw();
-    }
-}
-
-/// Whether a command begins something, and may therefore be refused without leaving anything half done.
-fn is_new_work(command: &Command) -> bool {
-    matches!(command, Command::Write(_) | Command::Transact(_) | Command::Prepare(_) | Command::Expire(_))
-}
-
-/// Roughly the bytes of a command in the log.
-pub(crate) fn weight(command: &Command) -> usize {
-    match command {
-        Command::Write(write) if write.condition.is_none() => match &write.change {
-            Change::Put(body) => write.key.len() + body.as_bytes().len(),
-            Change::Delete | Change::Check => write.key.len(),
-            Change::Update(_) => encoded_bytes(command),
-        },
-        Command::ApplyOutbox(channel) => channel.mutations.iter().map(OutboxMutation::weight).sum(),
-        Command::Noop | Command::RaiseCeiling | Command::BackfillStep(_) | Command::TrimOutbox(_) => 16,
-        Command::Resolve(_) | Command::Forget(_) => 48,
-        Command::FillTtlQueue(fill) => 16 + fill.attribute.len(),
-        Command::Expire(expire) => expire.items.iter().map(|item| 8 + item.key.len()).sum(),
-        Command::Write(_)
-        | Command::Transact(_)
-        | Command::Ddl(_)
-        | Command::Prepare(_)
-        | Command::Decide(_)
-        | Command::TendStreams(_) => encoded_bytes(command),
     }
 }
 
@@ -358,12 +344,6 @@ fn touched_bytes(outcome: &Outcome) -> usize {
         | Outcome::Resolved { actions } => actions.iter().map(written).sum(),
         _ => 0,
     }
-}
-
-fn encoded_bytes(command: &Command) -> usize {
-    let mut bytes = Vec::new();
-    command.encode(&mut bytes);
-    bytes.len()
 }
 
 struct Task<E: Env> {
@@ -417,13 +397,13 @@ impl<E: Env> Task<E> {
         let commands_max = self.load.commands_max();
         let mut next = Some(first);
         while let Some(waiting) = next {
-            let is_too_much = !round.commands.is_empty() && round.bytes + waiting.bytes > ENTRY_BYTES_MAX;
+            let is_too_much = !round.commands.is_empty() && round.bytes + waiting.bytes() > ENTRY_BYTES_MAX;
             if is_too_much && !waiting.ticket.is_taken() {
                 self.spare = Some(waiting);
                 break;
             }
             if let Some(command) = waiting.ticket.take() {
-                self.load.leave_queue(waiting.bytes);
+                self.load.leave_queue(waiting.bytes());
                 round.push(command, waiting);
             }
             if round.commands.len() >= commands_max {
@@ -450,7 +430,7 @@ impl<E: Env> Task<E> {
     }
 
     async fn submit(&mut self, round: Round, slot: OwnedSemaphorePermit) -> Result<(), ProposeError> {
-        let Round { commands, answers, bytes, .. } = round;
+        let Round { commands, tickets, answers, bytes, .. } = round;
         let weight = Weight { load: Arc::clone(&self.load), bytes };
         debug_assert!(self.slots.available_permits() < ENTRIES_IN_FLIGHT_MAX, "an entry in flight has a slot");
         if commands.is_empty() {
@@ -474,7 +454,8 @@ impl<E: Env> Task<E> {
             drop(weight);
             deliver(result, answers);
         };
-        self.group.propose(entry, Box::new(deliver)).await
+        let payload = Payload::of_parts(entry, tickets.iter().map(|ticket| ticket.bytes()));
+        self.group.propose(payload, Box::new(deliver)).await
     }
 
     /// Gives each command its timestamp, in the term that this node leads.
