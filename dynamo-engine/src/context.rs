@@ -1,5 +1,7 @@
 //! Who asks, and in which region: what a plan needs to know of a request beyond its body.
 
+use std::borrow::Cow;
+
 /// The account that owns everything, until there are principals.
 pub const ACCOUNT: &str = dynamo_protocol::arn::ACCOUNT;
 
@@ -11,24 +13,29 @@ pub const REGION_DEFAULT: &str = "us-east-1";
 /// There is one shared database whatever the region and the access key say; the region only shows in the ARNs of the
 /// reply, so that a client finds the region that it configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestContext {
+pub struct RequestContext<'a> {
     /// The region named in the request's credential scope.
-    pub region: String,
+    pub region: Cow<'a, str>,
     /// The account, twelve digits.
-    pub account: String,
+    pub account: &'static str,
 }
 
-impl Default for RequestContext {
+impl Default for RequestContext<'_> {
     fn default() -> Self {
-        RequestContext { region: REGION_DEFAULT.to_owned(), account: ACCOUNT.to_owned() }
+        RequestContext { region: REGION_DEFAULT.into(), account: ACCOUNT }
     }
 }
 
-impl RequestContext {
+impl<'a> RequestContext<'a> {
     /// The context of a request signed for `region`; an empty region is the default one.
-    pub fn for_region(region: &str) -> Self {
+    pub fn for_region(region: &'a str) -> Self {
         let region = if region.is_empty() { REGION_DEFAULT } else { region };
-        RequestContext { region: region.to_owned(), ..RequestContext::default() }
+        RequestContext { region: region.into(), ..RequestContext::default() }
+    }
+
+    /// The same, without anything borrowed.
+    pub fn into_owned(self) -> RequestContext<'static> {
+        RequestContext { region: self.region.into_owned().into(), account: self.account }
     }
 
     /// `arn:aws:dynamodb:REGION:ACCOUNT:table/NAME`.

@@ -5,6 +5,8 @@
 //!
 //! Source: AWS, *IAM user guide: Signature Version 4 for API requests*.
 
+use std::borrow::Cow;
+
 use crate::error::{ApiError, ErrorKind};
 
 /// Region of a caller whose credential names none.
@@ -29,7 +31,7 @@ pub struct Credentials<'a> {
 /// # Errors
 /// MissingAuthenticationTokenException without a signature, IncompleteSignatureException where it lacks a part,
 /// InvalidSignatureException where there are two.
-pub fn authorize(credentials: &Credentials<'_>) -> Result<String, ApiError> {
+pub fn authorize<'a>(credentials: &Credentials<'a>) -> Result<Cow<'a, str>, ApiError> {
     if let Some(query) = credentials.query.map(Query::read).filter(|query| query.algorithm.is_some()) {
         return query.authorize(credentials);
     }
@@ -53,7 +55,7 @@ pub fn authorize(credentials: &Credentials<'_>) -> Result<String, ApiError> {
     if !lacking.is_empty() {
         return Err(ApiError::new(ErrorKind::IncompleteSignature, format!("{lacking}Authorization={header}")));
     }
-    Ok(region(parameters.credential.and_then(|credential| credential.split('/').nth(2))))
+    Ok(Cow::Borrowed(region(parameters.credential.and_then(|credential| credential.split('/').nth(2)))))
 }
 
 /// The access key that a signature names, empty where it names none. Nothing is checked: whoever wants to can name any.
@@ -67,8 +69,8 @@ pub fn access_key<'a>(credentials: &Credentials<'a>) -> &'a str {
 }
 
 /// The region of a scope: `KEY/20260101/REGION/dynamodb/aws4_request`.
-fn region(named: Option<&str>) -> String {
-    named.filter(|region| !region.is_empty()).unwrap_or(REGION_DEFAULT).to_owned()
+fn region(named: Option<&str>) -> &str {
+    named.filter(|region| !region.is_empty()).unwrap_or(REGION_DEFAULT)
 }
 
 /// The parameters of a signed address; where one is repeated, its first value.
@@ -98,7 +100,7 @@ impl<'a> Query<'a> {
         found
     }
 
-    fn authorize(&self, credentials: &Credentials<'_>) -> Result<String, ApiError> {
+    fn authorize(&self, credentials: &Credentials<'_>) -> Result<Cow<'a, str>, ApiError> {
         if credentials.authorization.is_some() {
             let text = "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.";
             return Err(ApiError::new(ErrorKind::InvalidSignature, text));
@@ -122,7 +124,7 @@ impl<'a> Query<'a> {
         }
         // The slashes between a scope's parts are escaped in an address, or are not.
         let scope = self.credential.unwrap_or_default().replace("%2F", "/").replace("%2f", "/");
-        Ok(region(scope.split('/').nth(2)))
+        Ok(Cow::Owned(region(scope.split('/').nth(2)).to_owned()))
     }
 }
 
@@ -170,14 +172,14 @@ mod tests {
     const FULL: &str = "AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-west-1/dynamodb/aws4_request, \
                         SignedHeaders=host;x-amz-date, Signature=00ff";
 
-    fn authorize(authorization: Option<&str>, date: Option<&str>) -> Result<String, ApiError> {
+    fn authorize<'a>(authorization: Option<&'a str>, date: Option<&'a str>) -> Result<Cow<'a, str>, ApiError> {
         super::authorize(&Credentials { authorization, date, query: None })
     }
 
     #[test]
     fn a_signed_address() {
         let signed = |query: &str, authorization| {
-            super::authorize(&Credentials { authorization, date: None, query: Some(query) })
+            super::authorize(&Credentials { authorization, date: None, query: Some(query) }).map(Cow::into_owned)
         };
         let all = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKID%2F20260101%2Feu-west-1%2Fdynamodb\
                    &X-Amz-Date=20260101T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature=00";

@@ -42,7 +42,7 @@ pub struct TableDescription<'a> {
     /// Its counts.
     pub stats: &'a TableStats,
     /// Who asks, for ARNs.
-    pub context: &'a RequestContext,
+    pub context: &'a RequestContext<'a>,
     /// Which reply this is.
     pub occasion: Occasion,
 }

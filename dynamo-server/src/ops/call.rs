@@ -15,7 +15,7 @@ pub struct Call<'a, E: Env> {
     /// What is asked.
     pub operation: Operation,
     /// Region and account, for ARNs.
-    pub context: &'a RequestContext,
+    pub context: &'a RequestContext<'a>,
     /// The `Host` header: the address under which the caller knows this server.
     pub host: &'a str,
     /// The request's JSON.

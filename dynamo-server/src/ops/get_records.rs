@@ -22,7 +22,7 @@ pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError>
     let Some(_room) = call.node.memory().take(3 * response.weight()) else {
         return Err(ApiError::throughput_exceeded());
     };
-    let (iterator, context) = (asked.iterator, call.context.clone());
+    let (iterator, context) = (asked.iterator, call.context.clone().into_owned());
     let rendered = call
         .node
         .off_loop
