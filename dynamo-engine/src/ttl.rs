@@ -29,7 +29,7 @@ const MILLI: u8 = 3;
 /// [`Corrupt`] where the item is damaged.
 pub fn expiry_ms(item: &ItemRef<'_>, attribute: &str) -> Result<Option<u64>, Corrupt> {
     let Some(value) = item.get(attribute)? else { return Ok(None) };
-    let Some(KeyValue::N(seconds)) = value.as_key()? else { return Ok(None) };
+    let Some(KeyValue::N(seconds)) = value.as_scalar()? else { return Ok(None) };
     Ok(seconds.scaled_floor(MILLI).filter(|expiry| (1..=EXPIRY_MS_MAX).contains(expiry)))
 }
 

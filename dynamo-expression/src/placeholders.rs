@@ -68,26 +68,6 @@ impl<'r> Placeholders<'r> {
         })
     }
 
-    /// For a request without any expression: refuses names and values, which have nothing to stand in for.
-    ///
-    /// `absent` says which members are missing, such as `ConditionExpression is null`; the texts outside of the
-    /// envelope repeat it.
-    ///
-    /// # Errors
-    /// `ExpressionAttribute… can only be specified when using expressions`, names first.
-    pub fn refuse_without_expressions(&self, absent: &str) -> Result<(), ExpressionError> {
-        let text = if self.names.is_some() {
-            "ExpressionAttributeNames can only be specified when using expressions".to_owned()
-        } else if self.values.is_none() {
-            return Ok(());
-        } else if self.enveloped {
-            "ExpressionAttributeValues can only be specified when using expressions".to_owned()
-        } else {
-            format!("ExpressionAttributeValues can only be specified when using expressions: {absent}")
-        };
-        self.report(|| Err(ExpressionError::bare(text)))
-    }
-
     pub(crate) fn report<T>(&self, attempt: impl FnOnce() -> Result<T, ExpressionError>) -> Result<T, ExpressionError> {
         attempt().map_err(|error| if self.enveloped { error.enveloped() } else { error })
     }

@@ -21,7 +21,7 @@ fn put_request(letters: usize) -> String {
 }
 
 fn item_of(body: &str) -> Item {
-    PutItemInput::from_json(body.as_bytes()).expect("the request is valid").item
+    PutItemInput::from_json(body.as_bytes()).expect("the request is valid").item.view().to_item().expect("it is whole")
 }
 
 fn decode(criterion: &mut Criterion) {

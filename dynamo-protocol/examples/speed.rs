@@ -11,7 +11,7 @@ fn main() {
     let put = put_item();
     println!("GetItem of {} bytes: {} ns", get.len(), nanoseconds(|| drop(black_box(GetItemInput::from_json(get)))));
     println!("PutItem of {} bytes: {} ns", put.len(), nanoseconds(|| drop(black_box(PutItemInput::from_json(&put)))));
-    let item = PutItemInput::from_json(&put).expect("the request is right").item;
+    let item = PutItemInput::from_json(&put).expect("the request is right").item.view().to_item().expect("it is whole");
     let mut out = Vec::with_capacity(2048);
     let write = nanoseconds(|| {
         out.clear();

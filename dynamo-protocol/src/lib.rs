@@ -4,6 +4,7 @@
 //! a disk. A request body becomes a typed operation in one pass ([`ops`], [`shapes`]), with DynamoDB's own complaints in
 //! DynamoDB's own order; a reply is pushed straight into its bytes ([`json::JsonWriter`]); in between stand the ten
 //! attribute types ([`value`]), their numbers ([`number`]), what they weigh ([`size`]) and how they are stored
+//! ([`stored`]) and logged
 //! ([`binary`]).
 //!
 //! ```
@@ -39,9 +40,11 @@ pub mod parameters;
 pub mod shapes;
 
 pub mod binary;
+pub mod stored;
 pub mod varint;
 
 pub mod arn;
 pub mod limits;
 pub mod reserved;
+mod short;
 pub mod sigv4;

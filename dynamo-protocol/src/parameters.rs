@@ -1,8 +1,7 @@
 //! Which parameters may stand beside each other: the third layer of validation, after the model's constraints and
 //! before anything looks into values or expressions.
 //!
-//! Requests are checked here when their values turn out to be bad, since a wrong combination is reported first; plans
-//! check all requests, with the same functions.
+//! `from_json` of an operation checks them, so that a plan need not; but for BatchGetItem, where they belong to several tables.
 
 use crate::error::ApiError;
 
@@ -14,16 +13,14 @@ pub type Present = (&'static str, bool);
 /// # Errors
 /// ValidationException naming the parameters of both.
 pub fn check_generations(legacy: &[Present], expressions: &[Present]) -> Result<(), ApiError> {
-    let legacy = given(legacy);
-    let expressions = given(expressions);
-    if legacy.is_empty() || expressions.is_empty() {
+    if !is_any_given(legacy) || !is_any_given(expressions) {
         return Ok(());
     }
     Err(ApiError::validation(format!(
         "Can not use both expression and non-expression parameters in the same request: Non-expression parameters: \
          {{{}}} Expression parameters: {{{}}}",
-        legacy.join(", "),
-        expressions.join(", ")
+        given(legacy),
+        given(expressions)
     )))
 }
 
@@ -40,10 +37,10 @@ pub fn check_placeholders(
     values_given: bool,
     takes_values: &[Present],
 ) -> Result<(), ApiError> {
-    if names_given && given(takes_names).is_empty() {
+    if names_given && !is_any_given(takes_names) {
         return Err(ApiError::validation(NAMES_UNUSABLE));
     }
-    if values_given && given(takes_values).is_empty() {
+    if values_given && !is_any_given(takes_values) {
         let all: Vec<&str> = takes_values.iter().map(|(name, _)| *name).collect();
         let verb = if all.len() == 1 { "is" } else { "are" };
         return Err(ApiError::validation(format!("{VALUES_UNUSABLE}: {} {verb} null", all.join(" and "))));
@@ -62,15 +59,20 @@ pub(crate) fn check_write(
     names_given: bool,
     values_given: bool,
 ) -> Result<(), ApiError> {
-    let none = given(expressions).is_empty();
+    let none = !is_any_given(expressions);
     check_generations(legacy, expressions)
         .and(if none && names_given { Err(ApiError::validation(NAMES_UNUSABLE)) } else { Ok(()) })
         .and(if none && values_given { Err(ApiError::validation(VALUES_UNUSABLE)) } else { Ok(()) })
         .map_err(|error| ApiError::validation(format!("1 validation error detected: {}", error.message())))
 }
 
-fn given(parameters: &[Present]) -> Vec<&'static str> {
-    parameters.iter().filter(|(_, present)| *present).map(|(name, _)| *name).collect()
+fn is_any_given(parameters: &[Present]) -> bool {
+    parameters.iter().any(|(_, present)| *present)
+}
+
+fn given(parameters: &[Present]) -> String {
+    let names: Vec<&str> = parameters.iter().filter(|(_, present)| *present).map(|(name, _)| *name).collect();
+    names.join(", ")
 }
 
 #[cfg(test)]

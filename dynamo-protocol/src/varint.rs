@@ -49,6 +49,11 @@ pub fn write_u64(out: &mut Vec<u8>, mut value: u64) {
 /// Too early an end, more than 64 bits, or not the shortest form.
 #[inline]
 pub fn read_u64(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
+    // Most are lengths of short things.
+    if let [byte @ ..0x80, rest @ ..] = bytes {
+        *bytes = rest;
+        return Ok(u64::from(*byte));
+    }
     let mut value = 0u64;
     for shift in (0..64).step_by(7) {
         let byte = read_u8(bytes)?;

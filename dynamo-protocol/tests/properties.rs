@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 
 use dynamo_protocol::binary;
 use dynamo_protocol::json::JsonWriter;
-use dynamo_protocol::number::{Number, NumberError};
+use dynamo_protocol::number::{Number, NumberError, write_ordered_text};
 use dynamo_protocol::ops::PutItemInput;
 use dynamo_protocol::size;
+use dynamo_protocol::stored::ItemBody;
 use dynamo_protocol::value::{AttributeValue, Item};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
@@ -152,6 +153,11 @@ proptest! {
     #[test]
     fn canonical_text_reads_back(number in number()) {
         prop_assert_eq!(Number::parse(&number.to_string()), Ok(number));
+        let (mut bytes, mut text) = (Vec::new(), Vec::new());
+        number.encode_ordered(&mut bytes);
+        bytes.push(0);
+        prop_assert_eq!(write_ordered_text(&bytes, &mut text), Some(&[0][..]));
+        prop_assert_eq!(String::from_utf8(text), Ok(number.to_string()));
     }
 
     #[test]
@@ -201,7 +207,7 @@ proptest! {
         JsonWriter::new(&mut body).begin_object().key("TableName").str("abc").key("Item").item(&item).end_object();
         prop_assert!(serde_json::from_slice::<serde_json::Value>(&body).is_ok());
         let input = PutItemInput::from_json(&body);
-        prop_assert_eq!(input.map(|input| input.item), Ok(item));
+        prop_assert_eq!(input.map(|input| input.item), Ok(ItemBody::encode(&item)));
     }
 
     #[test]
@@ -220,7 +226,13 @@ fn hostile_bytes_are_refused() {
             binary::encode_value(&value, &mut again);
             assert_eq!(again, bytes[..bytes.len() - rest.len()], "what is read has one spelling");
         }
-        let _ = Number::decode_ordered(bytes);
+        let mut text = Vec::new();
+        match (Number::decode_ordered(bytes), write_ordered_text(bytes, &mut text)) {
+            (Some((number, rest)), Some(behind)) => {
+                assert_eq!((number.to_string().as_bytes(), rest), (&text[..], behind));
+            }
+            (number, text) => assert!(number.is_none() && text.is_none(), "{bytes:?}: {number:?}, {text:?}"),
+        }
         let _ = PutItemInput::from_json(bytes);
     });
 }

@@ -129,7 +129,10 @@ fn names_have_a_bound() {
         ("PutItem", r#"{"TableName":"abc","Item":{"NAME":{"S":"x"}}}"#),
         ("PutItem", r#"{"TableName":"abc","Item":{"a":{"M":{"NAME":{"S":"x"}}}}}"#),
         ("GetItem", r#"{"TableName":"abc","Key":{"a":{"S":"x"}},"AttributesToGet":["NAME"]}"#),
-        ("GetItem", r##"{"TableName":"abc","Key":{"a":{"S":"x"}},"ExpressionAttributeNames":{"#n":"NAME"}}"##),
+        (
+            "GetItem",
+            r##"{"TableName":"abc","Key":{"a":{"S":"x"}},"ProjectionExpression":"#n","ExpressionAttributeNames":{"#n":"NAME"}}"##,
+        ),
         ("UpdateItem", r#"{"TableName":"abc","Key":{"a":{"S":"x"}},"AttributeUpdates":{"NAME":{"Action":"DELETE"}}}"#),
         ("BatchGetItem", r#"{"RequestItems":{"abc":{"Keys":[{"NAME":{"S":"x"}}]}}}"#),
     ];

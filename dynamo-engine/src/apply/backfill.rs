@@ -20,7 +20,7 @@ use super::{Applier, Fault, Outcome, Rejection, index_row};
 use crate::catalog::{IndexDescriptor, IndexState, TableDescriptor, TableId};
 use crate::codec::Record;
 use crate::command::BackfillStep;
-use crate::item::{ItemRef, stored_item};
+use crate::item::{ItemRef, committed_at, stored_item};
 use crate::keyspace::{RowKey, RowRange, Space, id_range, local};
 use crate::outbox::{IndexMutation, OutboxPosition};
 
@@ -148,7 +148,7 @@ impl Applier<'_> {
                 token,
                 key,
                 billed: (None, Some(body.billed_bytes())),
-                row: Some(stored_item(&body, item.timestamp())),
+                row: Some(stored_item(&body, committed_at(&item))),
             },
         )?;
         Ok(())

@@ -11,7 +11,7 @@ use shard_router::Token;
 
 use crate::capacity::write_units;
 use crate::catalog::{IndexDescriptor, KeyAttribute, KeyType, Projection, TableDescriptor};
-use crate::item::{Corrupt, ItemBody, ItemRef, stored_item};
+use crate::item::{Corrupt, ItemBody, ItemRef, committed_at, stored_item};
 use crate::keyspace::{KeyPart, KeyValue, RowKey, global_index_key, local_index_key};
 use crate::outbox::IndexMutation;
 use dynamo_protocol::limits::{PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX};
@@ -46,7 +46,7 @@ fn key_values<'i>(
     let mut values = Vec::with_capacity(attributes.len());
     for attribute in attributes {
         let value = match item.get(&attribute.name)? {
-            Some(value) => value.as_key()?,
+            Some(value) => value.as_scalar()?,
             None => None,
         };
         match value {
@@ -67,7 +67,7 @@ fn fits(value: &KeyValue<'_>, kind: KeyType, bytes_max: usize) -> bool {
 }
 
 fn parts<'v>(values: &'v [KeyValue<'_>]) -> Vec<KeyPart<'v>> {
-    values.iter().map(KeyValue::part).collect()
+    values.iter().map(KeyPart::from).collect()
 }
 
 /// The attributes of an item that an index carries: all of them as they are, or some copied.
@@ -169,7 +169,7 @@ fn insertion(
 ) -> IndexMutation {
     let body = body.view();
     let billed = (old_bytes, Some(body.billed_bytes()));
-    let row = Some(stored_item(&body, item.timestamp()));
+    let row = Some(stored_item(&body, committed_at(item)));
     IndexMutation { index: index.id, token: token(&key), key, row, billed }
 }
 

@@ -29,8 +29,9 @@ pub mod system;
 mod ttl_queue;
 mod walk;
 
+pub use dynamo_protocol::stored::Scalar as KeyValue;
 pub use owner::owner;
-pub use part::{KeyDecodeError, KeyPart, KeyValue, TAG_B, TAG_N, TAG_S, push_parts};
+pub use part::{KeyDecodeError, KeyPart, TAG_B, TAG_N, TAG_S, push_parts};
 pub use ranges::{RowRange, TableIds, id_range, table_ranges};
 pub use row::{
     ItemKey, RowKey, global_index_key, id_prefix, intent_key, local_index_key, partition_prefix, push_part_prefix,

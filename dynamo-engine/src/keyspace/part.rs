@@ -12,6 +12,8 @@
 use dynamo_protocol::number::Number;
 use dynamo_protocol::value::AttributeValue;
 
+use super::KeyValue;
+
 /// Type tag of string parts.
 pub const TAG_S: u8 = 0x01;
 /// Type tag of number parts.
@@ -98,21 +100,9 @@ impl<'a> KeyPart<'a> {
     }
 }
 
-/// A key attribute value that was read out of a stored item: text and bytes are borrowed, a number is decoded.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum KeyValue<'a> {
-    /// A string.
-    S(&'a str),
-    /// A number.
-    N(Number),
-    /// Bytes.
-    B(&'a [u8]),
-}
-
-impl KeyValue<'_> {
-    /// The value as a key part.
-    pub fn part(&self) -> KeyPart<'_> {
-        match self {
+impl<'a> From<&'a KeyValue<'a>> for KeyPart<'a> {
+    fn from(value: &'a KeyValue<'a>) -> KeyPart<'a> {
+        match value {
             KeyValue::S(text) => KeyPart::S(text),
             KeyValue::N(number) => KeyPart::N(number),
             KeyValue::B(bytes) => KeyPart::B(bytes),

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use dynamo_expression::Projection;
 use dynamo_protocol::ops::BatchGetItemInput;
+use dynamo_protocol::parameters::{check_generations, check_placeholders};
 use dynamo_protocol::shapes::KeysAndAttributes;
 
 use crate::catalog::{Catalog, TableDescriptor};
 use crate::read::{BatchRead, CapacityReport, ReadPlan, Shape, TableRead};
 
-use super::parameters::check_generations;
 use super::{ItemKey, PlanError, lookup, paths, projection};
 
 /// The most keys in one batch, over all tables.
@@ -66,6 +66,8 @@ fn check_request(requests: &BTreeMap<String, KeysAndAttributes>) -> Result<(), P
 }
 
 fn parse_projection(request: &KeysAndAttributes) -> Result<Option<Projection>, PlanError> {
+    let expressions = [("ProjectionExpression", request.projection_expression.is_some())];
+    check_placeholders(request.expression_attribute_names.is_some(), &expressions, false, &[])?;
     projection::parse(&projection::Requested {
         attributes_to_get: request.attributes_to_get.as_deref(),
         expression: request.projection_expression.as_deref(),

@@ -10,16 +10,17 @@ use dynamo_protocol::value::Item;
 
 use crate::catalog::{Catalog, TableDescriptor};
 use crate::command::{Change, Command};
+use crate::item::ItemBody;
 use crate::reply::{BatchReply, BatchRequest, ReplySpec};
 
-use super::put_target::{body, check_index_keys, put_bytes, put_key};
+use super::put_target::{check_index_keys, check_item_bytes, keyed, put_key};
 use super::write::{PlannedCommand, WritePlan, collection_key, item_write};
 use super::{ItemKey, PlanError, lookup};
 
 /// One write, checked as far as it can be without its table.
 enum Requested {
-    Put { item: Item, billed_bytes: usize },
-    Delete { key: Item },
+    Put(ItemBody),
+    Delete(Item),
 }
 
 /// Plans a BatchWriteItem.
@@ -45,10 +46,10 @@ pub fn plan(input: BatchWriteItemInput, catalog: &dyn Catalog) -> Result<WritePl
         reply.table(table, &name);
         check_keyless(table, &requests)?;
         for request in requests {
-            let (key, change, collection, request) = target(table, request)?;
+            let (key, change, keyed, request) = target(table, request)?;
             let command = Command::Write(item_write(table, &key, None, change));
             writes.push(PlannedCommand { token: key.token, command });
-            reply.write(table, collection, request);
+            reply.write(table, || collection_key(table, &keyed), request);
             if !keys.insert(key.row) {
                 return Err(duplicates());
             }
@@ -60,13 +61,15 @@ pub fn plan(input: BatchWriteItemInput, catalog: &dyn Catalog) -> Result<WritePl
 /// Two equal items without a key are duplicates before they are incomplete. Others are found by their keys.
 fn check_keyless(table: &TableDescriptor, requests: &[Requested]) -> Result<(), PlanError> {
     let lacks_key = |request: &&Requested| match request {
-        Requested::Put { item, .. } => table.keys.attributes().any(|attribute| !item.contains_key(&attribute.name)),
-        Requested::Delete { .. } => false,
+        Requested::Put(item) => {
+            table.keys.attributes().any(|attribute| !matches!(item.view().get(&attribute.name), Ok(Some(_))))
+        }
+        Requested::Delete(_) => false,
     };
     let mut keyless = BTreeSet::new();
     for request in requests.iter().filter(lacks_key) {
-        if let Requested::Put { item, billed_bytes } = request
-            && !keyless.insert(body(item, *billed_bytes).as_bytes().to_vec())
+        if let Requested::Put(item) = request
+            && !keyless.insert(item)
         {
             return Err(duplicates());
         }
@@ -80,8 +83,11 @@ fn duplicates() -> PlanError {
 
 fn request(request: WriteRequest) -> Result<Requested, PlanError> {
     match (request.put_request, request.delete_request) {
-        (Some(put), None) => Ok(Requested::Put { billed_bytes: put_bytes(&put.item)?, item: put.item }),
-        (None, Some(delete)) => Ok(Requested::Delete { key: delete.key }),
+        (Some(put), None) => {
+            check_item_bytes(put.item.view().billed_bytes())?;
+            Ok(Requested::Put(put.item))
+        }
+        (None, Some(delete)) => Ok(Requested::Delete(delete.key)),
         _ => Err(PlanError::validation(
             "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported \
              datatypes",
@@ -89,17 +95,17 @@ fn request(request: WriteRequest) -> Result<Requested, PlanError> {
     }
 }
 
+/// The key, the write, the attributes of the key, and what goes back to the client where the write is not done.
 fn target(table: &TableDescriptor, requested: Requested) -> Result<(ItemKey, Change, Item, BatchRequest), PlanError> {
     match requested {
-        Requested::Put { item, billed_bytes } => {
-            let key = put_key(table, &item)?;
-            check_index_keys(table, &item)?;
-            let (change, collection) = (Change::Put(body(&item, billed_bytes)), collection_key(table, &item));
-            Ok((key, change, collection, BatchRequest::Put(item)))
+        Requested::Put(item) => {
+            let keyed = keyed(table, &item);
+            let key = put_key(table, &keyed)?;
+            check_index_keys(table, &keyed)?;
+            Ok((key, Change::Put(item.clone()), keyed, BatchRequest::Put(item)))
         }
-        Requested::Delete { key } => {
-            let (row, collection) = (ItemKey::of(table, &key)?, collection_key(table, &key));
-            Ok((row, Change::Delete, collection, BatchRequest::Delete(key)))
+        Requested::Delete(key) => {
+            Ok((ItemKey::of(table, &key)?, Change::Delete, key.clone(), BatchRequest::Delete(key)))
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::reply::SingleReply;
 
 use super::paths::check_scalars;
 use super::write::{WritePlan, collection_key, item_write};
-use super::write_parameters::RequestedCondition;
+use super::write_parameters::{RequestedCondition, check_old_values_only};
 use super::{ItemKey, PlanError, lookup};
 
 /// Plans a DeleteItem.
@@ -16,14 +16,13 @@ use super::{ItemKey, PlanError, lookup};
 /// # Errors
 /// The client's mistakes, and an unknown table.
 pub fn plan(input: DeleteItemInput, catalog: &dyn Catalog) -> Result<WritePlan, PlanError> {
-    let requested = RequestedCondition {
+    check_old_values_only(input.return_values)?;
+    let condition = RequestedCondition {
         expression: input.condition_expression.as_deref(),
         expected: input.expected.as_ref(),
         operator: input.conditional_operator,
-    };
-    let (names, values) = (input.expression_attribute_names.as_ref(), input.expression_attribute_values.as_ref());
-    let placeholders = requested.begin_alone(names, values, input.return_values)?;
-    let condition = requested.parse_alone(&placeholders)?;
+    }
+    .parse_alone(input.expression_attribute_names.as_ref(), input.expression_attribute_values.as_ref())?;
 
     let table = lookup::table(catalog, &input.table_name)?;
     let key = ItemKey::of(&table, &input.key)?;

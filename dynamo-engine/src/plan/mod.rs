@@ -24,7 +24,6 @@ mod legacy;
 pub mod list_streams;
 pub mod list_tables;
 pub mod lookup;
-pub(crate) mod parameters;
 mod partiql;
 mod paths;
 pub(crate) mod projection;

@@ -6,9 +6,8 @@ use dynamo_expression::legacy::attributes_to_get;
 use dynamo_expression::{Placeholders, Projection};
 
 use super::PlanError;
-use super::parameters::{check_generations, check_placeholders};
 
-/// The parameters that say which attributes to return.
+/// The parameters that say which attributes to return; they go together.
 #[derive(Clone, Copy)]
 pub(crate) struct Requested<'a> {
     /// AttributesToGet.
@@ -21,9 +20,6 @@ pub(crate) struct Requested<'a> {
 
 /// The projection that is asked for; `None` returns everything.
 pub(crate) fn parse(requested: &Requested<'_>) -> Result<Option<Projection>, PlanError> {
-    let expressions = [("ProjectionExpression", requested.expression.is_some())];
-    check_generations(&[("AttributesToGet", requested.attributes_to_get.is_some())], &expressions)?;
-    check_placeholders(requested.names.is_some(), &expressions, false, &[])?;
     if let Some(names) = requested.attributes_to_get {
         return Ok(Some(attributes_to_get(names)?));
     }

@@ -2,7 +2,6 @@
 
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::limits::ITEM_BYTES_MAX;
-use dynamo_protocol::size::item_bytes;
 use dynamo_protocol::value::{AttributeValue, Item};
 
 use crate::catalog::{IndexDescriptor, KeyAttribute, TableDescriptor};
@@ -13,15 +12,22 @@ use crate::messages;
 use super::ItemKey;
 use super::item_key::{check_contents, parts};
 
-/// The billed size of an item to put. Known before the table is, and refused before that.
+/// Whether an item to put may be so large, as billed. Looked at before the table is.
 ///
 /// # Errors
-/// An item of more than 400 KB.
-pub(super) fn put_bytes(item: &Item) -> Result<usize, ApiError> {
-    match item_bytes(item) {
-        bytes if bytes > ITEM_BYTES_MAX => Err(ApiError::validation(messages::ITEM_TOO_LARGE)),
-        bytes => Ok(bytes),
+/// More than 400 KB.
+pub(super) fn check_item_bytes(billed_bytes: usize) -> Result<(), ApiError> {
+    match billed_bytes > ITEM_BYTES_MAX {
+        true => Err(ApiError::validation(messages::ITEM_TOO_LARGE)),
+        false => Ok(()),
     }
+}
+
+/// What the table looks at of an item to put: the attributes of its key, and of the keys of its indexes.
+pub(super) fn keyed(table: &TableDescriptor, item: &ItemBody) -> Item {
+    let indexed = table.maintained_indexes().flat_map(|index| index.keys.attributes());
+    let names: Vec<&str> = table.keys.attributes().chain(indexed).map(|attribute| &*attribute.name).collect();
+    item.view().part(&names).expect("what was encoded a moment ago is whole")
 }
 
 /// Names what is wrong with the key attributes of an item to put, as PutItem and transactions do (BatchWriteItem says
@@ -95,9 +101,4 @@ fn each_index_key(
         }
     }
     Ok(())
-}
-
-/// The item in stored form.
-pub(super) fn body(item: &Item, billed_bytes: usize) -> ItemBody {
-    ItemBody::encode_sized(item, billed_bytes)
 }

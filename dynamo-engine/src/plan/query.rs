@@ -5,7 +5,7 @@
 //! the key condition, the filter, the selection.
 
 use dynamo_expression::legacy::attributes_to_get;
-use dynamo_expression::{Condition, ExpressionKind, KeyCondition, Path, Placeholders, Projection};
+use dynamo_expression::{Condition, ENVELOPE, ExpressionKind, KeyCondition, Path, Placeholders, Projection};
 use dynamo_protocol::ops::QueryInput;
 use ordered_kv::Direction;
 
@@ -13,7 +13,6 @@ use crate::catalog::Catalog;
 use crate::read::{CapacityReport, PAGE_BYTES_MAX, PageRead, PageStyle, PartitionSpan, ReadPlan, Span};
 
 use super::key_condition::KeyBounds;
-use super::parameters::{Present, check_generations, check_placeholders};
 use super::select::{Selection, check_select};
 use super::start_key::Examined;
 use super::{PlanError, legacy, lookup, paths};
@@ -34,7 +33,12 @@ struct Expressions {
 /// # Errors
 /// The client's mistakes, and an unknown table.
 pub fn plan(input: QueryInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanError> {
-    check_parameters(&input)?;
+    let projections = [
+        ("AttributesToGet", input.attributes_to_get.is_some()),
+        ("ProjectionExpression", input.projection_expression.is_some()),
+    ];
+    check_select(input.select, &projections, input.index_name.is_some())
+        .map_err(|message| PlanError::validation(format!("{ENVELOPE}{message}")))?;
     let expressions = parse(&input)?;
     let table = lookup::table(catalog, &input.table_name)?;
     let source = Source::new(table, input.index_name.as_deref())?;
@@ -65,29 +69,6 @@ pub fn plan(input: QueryInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanEr
         source,
     }
     .into())
-}
-
-fn check_parameters(input: &QueryInput) -> Result<(), PlanError> {
-    let legacy = [
-        ("AttributesToGet", input.attributes_to_get.is_some()),
-        ("QueryFilter", input.query_filter.is_some()),
-        ("ConditionalOperator", input.conditional_operator.is_some()),
-        // Alone they may stand beside the other expressions.
-        ("KeyConditions", input.key_conditions.is_some() && input.key_condition_expression.is_some()),
-    ];
-    let projection: Present = ("ProjectionExpression", input.projection_expression.is_some());
-    let filter: Present = ("FilterExpression", input.filter_expression.is_some());
-    let key: Present = ("KeyConditionExpression", input.key_condition_expression.is_some());
-    check_generations(&legacy, &[projection, filter, key])?;
-    check_placeholders(
-        input.expression_attribute_names.is_some(),
-        &[projection, filter, key],
-        input.expression_attribute_values.is_some(),
-        &[filter, key],
-    )?;
-    check_select(input.select, &[legacy[0], projection], input.index_name.is_some())
-        .map_err(|message| PlanError::validation(format!("1 validation error detected: {message}")))?;
-    Ok(())
 }
 
 /// Every condition in its older or its newer form; the older ones are looked at first.

@@ -12,7 +12,6 @@ use shard_router::{Token, TokenRange};
 use crate::catalog::Catalog;
 use crate::read::{CapacityReport, PAGE_BYTES_MAX, PageRead, PageStyle, ReadPlan, Span};
 
-use super::parameters::{Present, check_generations, check_placeholders};
 use super::select::{Selection, check_select};
 use super::start_key::{Examined, StartKey, invalid};
 use super::{PlanError, legacy, lookup, paths};
@@ -42,7 +41,11 @@ impl Segment {
 /// The client's mistakes, and an unknown table.
 pub fn plan(input: ScanInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanError> {
     let ScanInput { body: input, bad_start_key } = input;
-    check_parameters(&input)?;
+    let projections = [
+        ("AttributesToGet", input.attributes_to_get.is_some()),
+        ("ProjectionExpression", input.projection_expression.is_some()),
+    ];
+    check_select(input.select, &projections, input.index_name.is_some()).map_err(PlanError::validation)?;
     // The legacy parameters are looked at before the segments, and before the values of the start key.
     let legacy = parse_legacy(&input)?;
     bad_start_key.map_or(Ok(()), Err)?;
@@ -74,24 +77,6 @@ pub fn plan(input: ScanInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanErr
         source,
     }
     .into())
-}
-
-fn check_parameters(input: &ScanBody) -> Result<(), PlanError> {
-    let legacy = [
-        ("AttributesToGet", input.attributes_to_get.is_some()),
-        ("ScanFilter", input.scan_filter.is_some()),
-        ("ConditionalOperator", input.conditional_operator.is_some()),
-    ];
-    let projection: Present = ("ProjectionExpression", input.projection_expression.is_some());
-    let filter: Present = ("FilterExpression", input.filter_expression.is_some());
-    check_generations(&legacy, &[projection, filter])?;
-    check_placeholders(
-        input.expression_attribute_names.is_some(),
-        &[projection, filter],
-        input.expression_attribute_values.is_some(),
-        &[filter],
-    )?;
-    check_select(input.select, &[legacy[0], projection], input.index_name.is_some()).map_err(PlanError::validation)
 }
 
 /// The segment asked for: both parameters or none, and the number below the total.

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use dynamo_expression::{Path, Projection};
 
-use super::parameters::Present;
 use crate::read::Shape;
 use crate::read::Source;
+use dynamo_protocol::parameters::Present;
 
 /// How a page's rows are shaped, and whether index rows are enough for that.
 #[derive(Clone, Debug)]

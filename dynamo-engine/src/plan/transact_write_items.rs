@@ -27,11 +27,12 @@ use shard_router::Token;
 
 use crate::catalog::{Catalog, TableDescriptor};
 use crate::command::{Change, ClientToken, Command, ItemWrite, Transaction, request_hash};
+use crate::item::ItemBody;
 use crate::reply::{ReplySpec, TransactReply};
 
 use super::item_key::check_no_empty_value;
 use super::paths::check_scalars;
-use super::put_target::{body, check_index_keys, check_key_attributes, put_bytes, put_key};
+use super::put_target::{check_index_keys, check_item_bytes, check_key_attributes, keyed, put_key};
 use super::update_target::check_update;
 use super::write::{PlannedCommand, WritePlan, collection_key, item_write};
 use super::{ItemKey, PlanError, lookup, put_target, update_target};
@@ -40,7 +41,7 @@ use super::{ItemKey, PlanError, lookup, put_target, update_target};
 struct Action {
     /// As in the request.
     table_name: String,
-    /// The item to put, or the key.
+    /// The key; of an item to put what its table looks at, once that is known.
     item: Item,
     /// What must be true of the item before.
     condition: Option<Condition>,
@@ -65,12 +66,15 @@ pub fn plan(input: TransactWriteItemsInput, catalog: &dyn Catalog) -> Result<Wri
             _ => Ok(action),
         }
     };
-    let actions = input.transact_items.into_iter().enumerate().map(checked).collect::<Result<Vec<_>, _>>()?;
+    let mut actions = input.transact_items.into_iter().enumerate().map(checked).collect::<Result<Vec<_>, _>>()?;
     let payload = actions.iter().map(|action| action.billed_bytes).sum::<usize>();
     check_payload(payload)?;
     let tables = actions.iter().map(|action| lookup::table(catalog, &action.table_name));
     let tables: Vec<Arc<TableDescriptor>> = tables.collect::<Result<_, _>>()?;
-    for (action, table) in actions.iter().zip(&tables) {
+    for (action, table) in actions.iter_mut().zip(&tables) {
+        if let Change::Put(item) = &action.change {
+            action.item = keyed(table, item);
+        }
         check_no_empty_keys(table, action)?;
     }
     let keys = actions.iter().zip(&tables).map(|(action, table)| target(table, action));
@@ -127,9 +131,9 @@ fn action(item: TransactWriteItem) -> Result<Action, PlanError> {
         }),
         (None, Some(put), None, None) => parse(Parts {
             table_name: put.table_name,
-            item: put.item,
+            item: Item::new(),
             condition: put.condition_expression,
-            change: Requested::Put,
+            change: Requested::Put(put.item),
             names: put.expression_attribute_names,
             values: put.expression_attribute_values,
             on_failure: put.return_values_on_condition_check_failure,
@@ -176,29 +180,31 @@ struct Parts {
 
 enum Requested {
     Check,
-    Put,
+    Put(ItemBody),
     Delete,
     Update(String),
 }
 
 fn parse(parts: Parts) -> Result<Action, PlanError> {
-    let is_put = matches!(parts.change, Requested::Put);
-    let mut billed_bytes = if is_put { put_bytes(&parts.item)? } else { item_bytes(&parts.item) };
+    let billed_bytes = match &parts.change {
+        Requested::Put(item) => item.view().billed_bytes(),
+        _ => item_bytes(&parts.item) + parts.values.as_ref().map_or(0, item_bytes),
+    };
+    if matches!(parts.change, Requested::Put(_)) {
+        check_item_bytes(billed_bytes)?;
+    }
     let placeholders = Placeholders::new(parts.names.as_ref(), parts.values.as_ref());
-    let change = match &parts.change {
+    let change = match parts.change {
         Requested::Check => Change::Check,
-        Requested::Put => Change::Put(body(&parts.item, billed_bytes)),
+        Requested::Put(item) => Change::Put(item),
         Requested::Delete => Change::Delete,
-        Requested::Update(text) => Change::Update(placeholders.update(text).map_err(ApiError::from)?),
+        Requested::Update(text) => Change::Update(placeholders.update(&text).map_err(ApiError::from)?),
     };
     let condition = parts.condition.as_deref().map(|text| placeholders.condition(ExpressionKind::Condition, text));
     let condition = condition.transpose().map_err(ApiError::from)?;
     // Unlike the single writes, transactions take names and values for which there is no expression.
     if condition.is_some() || matches!(change, Change::Update(_)) {
         placeholders.finish().map_err(ApiError::from)?;
-    }
-    if !is_put {
-        billed_bytes += parts.values.as_ref().map_or(0, item_bytes);
     }
     let shows_item = parts.on_failure == Some(ReturnValuesOnConditionCheckFailure::AllOld);
     Ok(Action { table_name: parts.table_name, item: parts.item, condition, change, billed_bytes, shows_item })

@@ -10,12 +10,11 @@ use crate::catalog::Catalog;
 use crate::command::Change;
 use crate::reply::SingleReply;
 
-use super::parameters::check_generations;
 use super::paths::check_scalars;
 use super::update_charge::check_charge;
 use super::update_target::check_update;
 use super::write::{WritePlan, collection_key, item_write};
-use super::write_parameters::{RequestedCondition, enveloped};
+use super::write_parameters::RequestedCondition;
 use super::{ItemKey, PlanError, lookup};
 
 /// Plans an UpdateItem.
@@ -23,23 +22,8 @@ use super::{ItemKey, PlanError, lookup};
 /// # Errors
 /// The client's mistakes, and an unknown table.
 pub fn plan(input: UpdateItemInput, catalog: &dyn Catalog) -> Result<WritePlan, PlanError> {
-    let expressions = [
-        ("UpdateExpression", input.update_expression.is_some()),
-        ("ConditionExpression", input.condition_expression.is_some()),
-    ];
-    let legacy = [
-        ("AttributeUpdates", input.attribute_updates.is_some()),
-        ("Expected", input.expected.is_some()),
-        ("ConditionalOperator", input.conditional_operator.is_some()),
-    ];
-    check_generations(&legacy, &expressions).map_err(enveloped)?;
-    let has_expressions = expressions.iter().any(|(_, present)| *present);
     let (names, values) = (input.expression_attribute_names.as_ref(), input.expression_attribute_values.as_ref());
     let placeholders = Placeholders::new(names, values).enveloped();
-    if !has_expressions {
-        let absent = "UpdateExpression and ConditionExpression are null";
-        placeholders.refuse_without_expressions(absent).map_err(ApiError::from)?;
-    }
     let requested = RequestedCondition {
         expression: input.condition_expression.as_deref(),
         expected: input.expected.as_ref(),
@@ -54,9 +38,7 @@ pub fn plan(input: UpdateItemInput, catalog: &dyn Catalog) -> Result<WritePlan, 
     } else {
         (parse_update(&input, &placeholders).map_err(ApiError::from)?, requested.parse(&placeholders)?)
     };
-    if has_expressions {
-        placeholders.finish().map_err(ApiError::from)?;
-    }
+    placeholders.finish().map_err(ApiError::from)?;
 
     let table = lookup::table(catalog, &input.table_name)?;
     let key = ItemKey::of(&table, &input.key)?;

@@ -9,8 +9,6 @@ use dynamo_protocol::shapes::{
     ConditionalOperator, ExpectedAttributeValue, ExpressionAttributeNames, ExpressionAttributeValues, ReturnValue,
 };
 
-use super::parameters::check_generations;
-
 /// A condition as the request has it: as an expression, or as `Expected`.
 pub(super) struct RequestedCondition<'r> {
     /// `ConditionExpression`; never together with the other two.
@@ -21,39 +19,19 @@ pub(super) struct RequestedCondition<'r> {
     pub operator: Option<ConditionalOperator>,
 }
 
-impl<'r> RequestedCondition<'r> {
-    /// What PutItem and DeleteItem look at first: parameters of two generations, placeholders without the one expression
-    /// that they have, and what is to be returned.
+impl RequestedCondition<'_> {
+    /// As [`RequestedCondition::parse`], where nothing else of the request uses its placeholders.
     ///
     /// # Errors
-    /// The client's mistake.
-    pub fn begin_alone(
+    /// The client's mistake in it, and a placeholder that is not used.
+    pub fn parse_alone(
         &self,
-        names: Option<&'r ExpressionAttributeNames>,
-        values: Option<&'r ExpressionAttributeValues>,
-        returns: Option<ReturnValue>,
-    ) -> Result<Placeholders<'r>, ApiError> {
-        let legacy = [("Expected", self.expected.is_some()), ("ConditionalOperator", self.operator.is_some())];
-        check_generations(&legacy, &[("ConditionExpression", self.expression.is_some())]).map_err(enveloped)?;
+        names: Option<&ExpressionAttributeNames>,
+        values: Option<&ExpressionAttributeValues>,
+    ) -> Result<Option<Condition>, ApiError> {
         let placeholders = Placeholders::new(names, values).enveloped();
-        if self.expression.is_none() {
-            placeholders.refuse_without_expressions("ConditionExpression is null")?;
-        }
-        match returns {
-            None | Some(ReturnValue::None | ReturnValue::AllOld) => Ok(placeholders),
-            Some(_) => Err(enveloped(ApiError::validation("ReturnValues can only be ALL_OLD or NONE"))),
-        }
-    }
-
-    /// Parses the condition where no other expression has placeholders: those that are not used are a mistake.
-    ///
-    /// # Errors
-    /// The client's mistake in it.
-    pub fn parse_alone(&self, placeholders: &Placeholders<'_>) -> Result<Option<Condition>, ApiError> {
-        let condition = self.parse(placeholders)?;
-        if self.expression.is_some() {
-            placeholders.finish()?;
-        }
+        let condition = self.parse(&placeholders)?;
+        placeholders.finish()?;
         Ok(condition)
     }
 
@@ -86,7 +64,13 @@ fn borrowed(expected: &ExpectedAttributeValue) -> Expected<'_> {
     }
 }
 
-/// The error as the newer validation layer has it, which PutItem, UpdateItem and DeleteItem run for their parameters.
-pub(super) fn enveloped(error: ApiError) -> ApiError {
-    ApiError::validation(format!("{ENVELOPE}{}", error.message()))
+/// PutItem and DeleteItem have only an old item to give back.
+///
+/// # Errors
+/// Any other mode.
+pub(super) fn check_old_values_only(mode: Option<ReturnValue>) -> Result<(), ApiError> {
+    match mode {
+        None | Some(ReturnValue::None | ReturnValue::AllOld) => Ok(()),
+        Some(_) => Err(ApiError::validation(format!("{ENVELOPE}ReturnValues can only be ALL_OLD or NONE"))),
+    }
 }

@@ -6,7 +6,7 @@ use dynamo_protocol::json::JsonWriter;
 
 use crate::catalog::{IndexDescriptor, KeyAttribute, KeySchema, Projection, TableDescriptor};
 use crate::item::{Corrupt, ItemRef};
-use crate::keyspace::{RowKey, Space, partition_prefix};
+use crate::keyspace::{KeyPart, RowKey, Space, partition_prefix};
 
 /// A table or an index of it.
 #[derive(Clone, Debug)]
@@ -101,7 +101,8 @@ pub(crate) fn base_key(table: &TableDescriptor, row_key: &[u8], row: &ItemRef<'_
 fn push_parts(attributes: &[KeyAttribute], row: &ItemRef<'_>, out: &mut Vec<u8>) -> Result<(), Corrupt> {
     for attribute in attributes {
         let value = row.get(&attribute.name)?.ok_or(Corrupt("row without a key attribute"))?;
-        value.as_key()?.ok_or(Corrupt("key attribute of another type"))?.part().encode(out);
+        let value = value.as_scalar()?.ok_or(Corrupt("key attribute of another type"))?;
+        KeyPart::from(&value).encode(out);
     }
     Ok(())
 }

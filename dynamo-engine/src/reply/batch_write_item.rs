@@ -11,6 +11,7 @@ use super::consumed_write::{ConsumedReport, Factor, metrics_wanted, write_list, 
 use crate::apply::{Outcome, Rejection, WriteOutcome};
 use crate::capacity::Consumed;
 use crate::catalog::TableDescriptor;
+use crate::item::ItemBody;
 
 /// What to say of a batch of writes.
 #[derive(Clone, Debug)]
@@ -47,7 +48,7 @@ struct BatchWrite {
 #[derive(Clone, Debug)]
 pub(crate) enum BatchRequest {
     /// This item.
-    Put(Item),
+    Put(ItemBody),
     /// The item with this key goes.
     Delete(Item),
 }
@@ -67,10 +68,15 @@ impl BatchReply {
         self.tables.push(BatchTable { name: name.to_owned(), consumed, writes: Vec::new() });
     }
 
-    /// Adds a write to the table begun last.
-    pub(crate) fn write(&mut self, table: &TableDescriptor, collection_key: Item, request: BatchRequest) {
+    /// Adds a write to the table begun last; `collection_key` is asked for where it is to be reported.
+    pub(crate) fn write(
+        &mut self,
+        table: &TableDescriptor,
+        collection_key: impl FnOnce() -> Item,
+        request: BatchRequest,
+    ) {
         let Some(last) = self.tables.last_mut() else { return };
-        let collection = metrics_wanted(table, self.metrics_mode).then_some(collection_key);
+        let collection = metrics_wanted(table, self.metrics_mode).then(collection_key);
         last.writes.push(BatchWrite { request, collection });
     }
 
@@ -114,7 +120,7 @@ impl BatchReply {
         let mut out = Vec::new();
         let mut json = JsonWriter::new(&mut out);
         json.begin_object();
-        write_unprocessed(&unprocessed, &mut json);
+        write_unprocessed(&unprocessed, &mut json)?;
         if !tallies.is_empty() {
             write_list(&tallies, arms, None, &mut json);
         }
@@ -140,21 +146,30 @@ fn done(outcome: Result<Outcome, ApiError>) -> Result<Result<WriteOutcome, ApiEr
 }
 
 /// Writes `UnprocessedItems`, by the names under which the request knows the tables.
-fn write_unprocessed(tables: &[(&String, Vec<&BatchRequest>)], json: &mut JsonWriter<'_>) {
+///
+/// # Errors
+/// An item that cannot be read, which none is.
+fn write_unprocessed(tables: &[(&String, Vec<&BatchRequest>)], json: &mut JsonWriter<'_>) -> Result<(), ApiError> {
     json.key("UnprocessedItems").begin_object();
     for (name, requests) in tables.iter().filter(|(_, requests)| !requests.is_empty()) {
         json.key(name).begin_array();
         for request in requests {
-            let (kind, part, item) = match request {
-                BatchRequest::Put(item) => ("PutRequest", "Item", item),
-                BatchRequest::Delete(key) => ("DeleteRequest", "Key", key),
-            };
-            json.begin_object().key(kind).begin_object().key(part).item(item);
+            json.begin_object();
+            match request {
+                BatchRequest::Put(item) => {
+                    json.key("PutRequest").begin_object().key("Item");
+                    item.view().write_json(json).map_err(|_| ApiError::internal())?;
+                }
+                BatchRequest::Delete(key) => {
+                    json.key("DeleteRequest").begin_object().key("Key").item(key);
+                }
+            }
             json.end_object().end_object();
         }
         json.end_array();
     }
     json.end_object();
+    Ok(())
 }
 
 /// Writes `ItemCollectionMetrics` by table, where there is any.

@@ -8,7 +8,7 @@
 mod reader;
 mod writer;
 
-pub(crate) use reader::{Kind, Reader, Refused};
+pub(crate) use reader::{Kind, Reader, Refused, Text};
 pub use writer::{
-    JsonWriter, escape, escape_bytes, push_attribute_value, push_base64, push_item, push_number, push_u64,
+    JsonWriter, escape, push_attribute_value, push_base64, push_escaped_first, push_item, push_number, push_u64,
 };

@@ -38,10 +38,30 @@ pub(crate) enum Kind {
 }
 
 /// A position in a request's JSON. Every method leaves it behind the value that it read.
+#[derive(Clone)]
 pub(crate) struct Reader<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+}
+
+/// A text of a request.
+pub(crate) enum Text<'a> {
+    /// So many bytes that need no change, with all that follows them.
+    Plain(&'a [u8], usize),
+    /// One that was written with escapes, without them.
+    Escaped(String),
+}
+
+impl Text<'_> {
+    /// Its bytes, with others behind them or none, and how many they are.
+    #[inline]
+    pub(crate) fn bytes(&self) -> (&[u8], usize) {
+        match self {
+            Text::Plain(bytes, length) => (bytes, *length),
+            Text::Escaped(text) => (text.as_bytes(), text.len()),
+        }
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -124,6 +144,37 @@ impl<'a> Reader<'a> {
             Some(b'\\') => self.escaped_string(start).map(Cow::Owned),
             _ => Err(MALFORMED),
         }
+    }
+
+    /// As [`Reader::string`], by its bytes.
+    #[inline]
+    pub(crate) fn text(&mut self) -> Result<Text<'a>, Refused> {
+        self.expect(b'"')?;
+        let start = self.at;
+        let bytes = &self.text.as_bytes()[start..];
+        let length = plain_length(bytes);
+        self.at += length;
+        match bytes.get(length) {
+            Some(b'"') => {
+                self.at += 1;
+                Ok(Text::Plain(bytes, length))
+            }
+            Some(b'\\') => self.escaped_string(start).map(Text::Escaped),
+            _ => Err(MALFORMED),
+        }
+    }
+
+    /// What is left behind white space.
+    #[inline]
+    pub(crate) fn ahead(&mut self) -> &'a [u8] {
+        self.peek();
+        &self.text.as_bytes()[self.at..]
+    }
+
+    /// Takes so many bytes of what is ahead: whole characters.
+    #[inline]
+    pub(crate) fn advance(&mut self, bytes: usize) {
+        self.at += bytes;
     }
 
     /// Reads a number and gives its text.
@@ -242,7 +293,7 @@ impl<'a> Reader<'a> {
 
     /// The next byte behind white space.
     #[inline]
-    fn peek(&mut self) -> Option<u8> {
+    pub(crate) fn peek(&mut self) -> Option<u8> {
         loop {
             match self.byte() {
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
@@ -256,8 +307,9 @@ impl<'a> Reader<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    /// Takes this byte behind white space.
     #[inline]
-    fn expect(&mut self, byte: u8) -> Result<(), Refused> {
+    pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Refused> {
         if self.peek() != Some(byte) {
             return Err(MALFORMED);
         }
@@ -349,6 +401,7 @@ impl<'a> Reader<'a> {
 ///
 /// Most texts are short and end within the first 32 bytes, which go by eight; long ones go on by 32, in a form that the
 /// compiler turns into vector instructions.
+#[inline]
 pub(super) fn plain_length(bytes: &[u8]) -> usize {
     const SHORT: usize = 32;
     if bytes.len() < SHORT {
@@ -364,7 +417,8 @@ pub(super) fn plain_length(bytes: &[u8]) -> usize {
     length + plain_length_by_words(&bytes[length..])
 }
 
-fn plain_length_by_words(bytes: &[u8]) -> usize {
+#[inline]
+pub(super) fn plain_length_by_words(bytes: &[u8]) -> usize {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     // The lowest byte of those that are marked is zero; a borrow may mark more above it.

@@ -13,7 +13,7 @@ mod parse;
 mod text;
 mod wide;
 
-pub use ordered::ORDERED_BYTES_MAX;
+pub use ordered::{ORDERED_BYTES_MAX, write_ordered_text};
 pub use parse::is_scaled_in_32_bits;
 
 use std::cmp::Ordering;

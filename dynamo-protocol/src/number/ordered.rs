@@ -12,7 +12,9 @@
 //!
 //! This is part of the on-disk format: keys and stored values are made of it.
 
+use super::text::push_decimal;
 use super::{DIGITS_MAX, MAGNITUDE_MIN, Number, digit_count};
+use crate::short::{CHUNK, push_first};
 
 /// Longest ordered encoding: sign, magnitude, 19 pairs of digits, end.
 pub const ORDERED_BYTES_MAX: usize = 2 + 19 + 1;
@@ -28,25 +30,33 @@ impl Number {
             out.push(0x02);
             return;
         }
-        let mut buffer = [0u8; 20];
         let digits = digit_count(self.coefficient);
         // An odd number of digits is at most 37, so there is room for one more.
         let mut rest = if digits % 2 == 1 { self.coefficient * 10 } else { self.coefficient };
         let pairs = digits.div_ceil(2) as usize;
-        for slots in buffer[..pairs].rchunks_mut(PAIRS_IN_WORD) {
+        let magnitude = i32::from(self.exponent) + digits as i32 - 1;
+        // The bytes behind the end are for copying by chunks.
+        let mut buffer = [0u8; ORDERED_BYTES_MAX + CHUNK];
+        buffer[0] = 0x03;
+        buffer[1] = (magnitude - MAGNITUDE_MIN) as u8;
+        for slots in buffer[2..2 + pairs].rchunks_mut(PAIRS_IN_WORD) {
             // What a machine word holds at a time: dividing u128 is slow.
-            let mut word = (rest % WORD) as u64;
-            rest /= WORD;
+            let mut word = match u64::try_from(rest) {
+                Ok(word) if word < WORD as u64 => word,
+                _ => (rest % WORD) as u64,
+            };
+            rest = if rest < WORD { 0 } else { rest / WORD };
             for slot in slots.iter_mut().rev() {
                 *slot = (word % 100) as u8 + 1;
                 word /= 100;
             }
         }
-        let flip = if self.negative { 0xff } else { 0 };
-        let magnitude_byte = (self.magnitude() - MAGNITUDE_MIN) as u8;
-        out.push(if self.negative { 0x01 } else { 0x03 });
-        out.push(magnitude_byte ^ flip);
-        out.extend(buffer[..=pairs].iter().map(|byte| byte ^ flip));
+        let bytes = 2 + pairs + 1;
+        if self.negative {
+            buffer[..bytes].iter_mut().for_each(|byte| *byte ^= 0xff);
+            buffer[0] = 0x01;
+        }
+        push_first(&buffer, bytes, out);
     }
 
     /// Reads back what [`Number::encode_ordered`] wrote, and what follows it. `None` if the bytes are not such a
@@ -90,6 +100,51 @@ impl Number {
         }
         Some((Number { coefficient, exponent: exponent as i16, negative }, rest))
     }
+}
+
+/// The two digits of each number below a hundred.
+const PAIR_TEXTS: [[u8; 2]; 100] = {
+    let mut texts = [[0; 2]; 100];
+    let mut pair = 0;
+    while pair < texts.len() {
+        texts[pair] = [b'0' + (pair / 10) as u8, b'0' + (pair % 10) as u8];
+        pair += 1;
+    }
+    texts
+};
+
+/// Appends the canonical text of the number that `bytes` begin with, and gives what follows it. `None` where
+/// [`Number::decode_ordered`] gives none.
+pub fn write_ordered_text<'b>(bytes: &'b [u8], out: &mut Vec<u8>) -> Option<&'b [u8]> {
+    const PAIRS_MAX: usize = DIGITS_MAX as usize / 2;
+    let (&sign, rest) = bytes.split_first()?;
+    let flip = match sign {
+        0x02 => {
+            out.push(b'0');
+            return Some(rest);
+        }
+        0x01 => 0xff,
+        0x03 => 0,
+        _ => return None,
+    };
+    let (&magnitude_byte, rest) = rest.split_first()?;
+    // With bytes behind the digits, so that these are copied by chunks.
+    let mut digits = [0u8; 2 * PAIRS_MAX + CHUNK];
+    let mut pairs = 0;
+    let mut last = [0; 2];
+    for &byte in rest.iter().take(PAIRS_MAX) {
+        let Some(pair) = PAIR_TEXTS.get(usize::from((byte ^ flip).wrapping_sub(1))) else { break };
+        last = *pair;
+        digits[2 * pairs..2 * pairs + 2].copy_from_slice(pair);
+        pairs += 1;
+    }
+    if pairs == 0 || rest.get(pairs) != Some(&flip) || digits[0] == b'0' || last == *b"00" {
+        return None;
+    }
+    let count = 2 * pairs - usize::from(last[1] == b'0');
+    let magnitude = i32::from(magnitude_byte ^ flip) + MAGNITUDE_MIN;
+    push_decimal(flip != 0, (&digits, count), magnitude + 1, out);
+    Some(&rest[pairs + 1..])
 }
 
 #[cfg(test)]

@@ -3,29 +3,37 @@
 use std::fmt;
 
 use super::{DIGITS_MAX, Number};
+use crate::short::push_first;
 
 impl Number {
     /// Appends the canonical text; what `Display` writes, without a formatter.
     pub fn write_text(&self, out: &mut Vec<u8>) {
-        if self.negative {
-            out.push(b'-');
-        }
         let mut buffer = [0u8; DIGITS_MAX as usize];
         let digits = write_digits(self.coefficient, &mut buffer);
         let point = i32::from(self.exponent) + digits.len() as i32;
-        if point <= 0 {
-            out.extend_from_slice(b"0.");
-            out.resize(out.len() + point.unsigned_abs() as usize, b'0');
-            out.extend_from_slice(digits);
-        } else if (point as usize) >= digits.len() {
-            out.extend_from_slice(digits);
-            out.resize(out.len() + point as usize - digits.len(), b'0');
-        } else {
-            let (whole, fraction) = digits.split_at(point as usize);
-            out.extend_from_slice(whole);
-            out.push(b'.');
-            out.extend_from_slice(fraction);
+        push_decimal(self.negative, (digits, digits.len()), point, out);
+    }
+}
+
+/// Appends a decimal of the first so many `digits`, of which `point` stand before its point.
+pub(super) fn push_decimal(negative: bool, (digits, count): (&[u8], usize), point: i32, out: &mut Vec<u8>) {
+    if negative {
+        out.push(b'-');
+    }
+    let before = usize::try_from(point).unwrap_or(0);
+    if before == 0 {
+        out.extend_from_slice(b"0.");
+        out.resize(out.len() + point.unsigned_abs() as usize, b'0');
+        push_first(digits, count, out);
+    } else if before >= count {
+        push_first(digits, count, out);
+        if before > count {
+            out.resize(out.len() + before - count, b'0');
         }
+    } else {
+        push_first(digits, before, out);
+        out.push(b'.');
+        push_first(&digits[before..], count - before, out);
     }
 }
 

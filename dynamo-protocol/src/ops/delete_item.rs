@@ -49,12 +49,13 @@ impl DeleteItemInput {
     ///
     /// # Errors
     /// SerializationException where the body cannot be read; ValidationException for broken model constraints, then
-    /// for bad attribute values.
+    /// for parameters that exclude each other, then for bad attribute values.
     pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
         let (input, mut checks) = decode::<Self>(body)?;
         checks.constraints(Layer::Current)?;
-        let parameters = || input.check_parameters().and_then(|()| checks.only_old_values(input.return_values));
-        checks.contents_after(parameters, Wording::Enveloped)?;
+        input.check_parameters()?;
+        checks.only_old_values(input.return_values)?;
+        checks.contents(Wording::Enveloped)?;
         Ok(input)
     }
 

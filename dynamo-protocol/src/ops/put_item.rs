@@ -12,7 +12,7 @@ use crate::shapes::{
     ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValue, ReturnValuesOnConditionCheckFailure,
     attribute_names, placeholder_names,
 };
-use crate::value::Item;
+use crate::stored::ItemBody;
 
 use super::decode;
 
@@ -24,7 +24,7 @@ structure! {
         /// Table name or ARN, as the client wrote it.
         required table_name: String = "TableName" => rules::table_name;
         /// The item.
-        required item: Item = "Item" => attribute_names;
+        required item: ItemBody = "Item";
         /// How the legacy conditions are joined.
         optional conditional_operator: ConditionalOperator = "ConditionalOperator";
         /// Legacy conditions.
@@ -49,12 +49,13 @@ impl PutItemInput {
     ///
     /// # Errors
     /// SerializationException where the body cannot be read; ValidationException for broken model constraints, then
-    /// for bad attribute values.
+    /// for parameters that exclude each other, then for bad attribute values.
     pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
         let (input, mut checks) = decode::<Self>(body)?;
         checks.constraints(Layer::Current)?;
-        let parameters = || input.check_parameters().and_then(|()| checks.only_old_values(input.return_values));
-        checks.contents_after(parameters, Wording::Enveloped)?;
+        input.check_parameters()?;
+        checks.only_old_values(input.return_values)?;
+        checks.contents(Wording::Enveloped)?;
         Ok(input)
     }
 

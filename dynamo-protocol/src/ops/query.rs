@@ -60,12 +60,13 @@ impl QueryInput {
     ///
     /// # Errors
     /// SerializationException where the body cannot be read; ValidationException for broken model constraints, then
-    /// for bad attribute values.
+    /// for parameters that exclude each other, then for bad attribute values.
     pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
         let (input, mut checks) = decode::<Self>(body)?;
         checks.enum_alone(false)?;
         checks.constraints(Layer::Current)?;
-        checks.contents_after(|| input.check_parameters(), Wording::Bare)?;
+        input.check_parameters()?;
+        checks.contents(Wording::Bare)?;
         Ok(input)
     }
 

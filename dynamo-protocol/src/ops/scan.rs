@@ -68,15 +68,14 @@ impl ScanInput {
     ///
     /// # Errors
     /// SerializationException where the body cannot be read; ValidationException for broken model constraints, then
-    /// for bad attribute values, but for those of [`ScanInput::bad_start_key`].
+    /// for parameters that exclude each other, then for bad attribute values, but for those of [`ScanInput::bad_start_key`].
     pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
         let (body, mut checks) = decode::<ScanBody>(body)?;
         checks.constraints(Layer::Classic)?;
+        body.check_parameters()?;
         let bad_start_key = checks.start_key_contents(Wording::Older);
-        if bad_start_key.is_some() {
-            body.check_parameters()?;
-        } else {
-            checks.contents_after(|| body.check_parameters(), Wording::Older)?;
+        if bad_start_key.is_none() {
+            checks.contents(Wording::Older)?;
         }
         Ok(ScanInput { body, bad_start_key })
     }

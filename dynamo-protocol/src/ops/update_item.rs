@@ -53,12 +53,13 @@ impl UpdateItemInput {
     ///
     /// # Errors
     /// SerializationException where the body cannot be read; ValidationException for broken model constraints, then
-    /// for bad attribute values.
+    /// for parameters that exclude each other, then for bad attribute values.
     pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
         let (input, mut checks) = decode::<Self>(body)?;
         checks.enum_alone(true)?;
         checks.constraints(Layer::Current)?;
-        checks.contents_after(|| input.check_parameters(), Wording::Enveloped)?;
+        input.check_parameters()?;
+        checks.contents(Wording::Enveloped)?;
         Ok(input)
     }
 

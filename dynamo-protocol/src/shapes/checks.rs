@@ -277,19 +277,6 @@ impl Checks {
         self.said.take().map_or(Ok(()), |(_, text)| Err(ApiError::validation(text)))
     }
 
-    /// Reports the first bad attribute value, if any, unless the parameters do not go together, which comes first.
-    pub(crate) fn contents_after(
-        &self,
-        parameters: impl FnOnce() -> Result<(), ApiError>,
-        wording: Wording,
-    ) -> Result<(), ApiError> {
-        if self.contents.is_empty() {
-            return Ok(());
-        }
-        parameters()?;
-        self.contents(wording)
-    }
-
     /// Reports the first bad attribute value, if any.
     pub(crate) fn contents(&self, wording: Wording) -> Result<(), ApiError> {
         match self.contents.first() {

@@ -1,15 +1,20 @@
 //! Shapes of the data plane: conditions, updates, batches, transactions.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::json::{Reader, Refused};
 use crate::limits::{ATTRIBUTE_NAME_BYTES_MAX, BATCH_GET_KEYS_MAX};
+use crate::stored::ItemBody;
 use crate::value::{AttributeValue, Item};
 
 use super::checks::Checks;
 use super::declare::structure;
+use super::echo::Echo;
 use super::enums::{AttributeAction, ComparisonOperator, ReturnValuesOnConditionCheckFailure};
 use super::path::Path;
 use super::rules;
+use super::wire::{Place, Wire};
 
 /// Placeholders for names: `#name` to attribute name.
 pub type ExpressionAttributeNames = BTreeMap<String, String>;
@@ -22,6 +27,29 @@ pub(crate) fn attribute_names<T>(map: &BTreeMap<String, T>, path: &Path<'_>, che
         checks.empty_name(path, true);
     }
     check_lengths(map.keys(), path, checks);
+}
+
+impl Wire for ItemBody {
+    fn java() -> Cow<'static, str> {
+        Item::java()
+    }
+
+    fn read(reader: &mut Reader<'_>, place: Place, path: &Path<'_>, checks: &mut Checks) -> Result<Self, Refused> {
+        let mut ahead = reader.clone();
+        if let Ok(body) = ItemBody::read(&mut ahead) {
+            *reader = ahead;
+            return Ok(body);
+        }
+        let item = Item::read(reader, place, path, checks)?;
+        attribute_names(&item, path, checks);
+        Ok(ItemBody::encode(&item))
+    }
+
+    fn echo(&self, out: &mut Echo) {
+        if let Ok(item) = self.view().to_item() {
+            item.echo(out);
+        }
+    }
 }
 
 /// What placeholders stand for.
@@ -113,7 +141,7 @@ structure! {
     /// An item to put.
     pub struct PutRequest {
         /// The item.
-        required item: Item = "Item" => attribute_names;
+        required item: ItemBody = "Item";
     }
 }
 
@@ -183,7 +211,7 @@ structure! {
     /// A put in a transaction.
     pub struct Put {
         /// The item.
-        required item: Item = "Item" => attribute_names;
+        required item: ItemBody = "Item";
         /// Table name or ARN.
         required table_name: String = "TableName" => rules::table_name;
         /// Condition.

@@ -169,7 +169,7 @@ impl Replica {
         let row = self.store.get(&key(number)).unwrap()?;
         let item = ItemRef::parse(&row).unwrap();
         let Some(AttributeValue::N(value)) = item.attribute("v").unwrap() else { panic!("an item without a value") };
-        Some((value.to_string().parse().unwrap(), item.timestamp()))
+        Some((value.to_string().parse().unwrap(), crate::item::committed_at(&item)))
     }
 }
 

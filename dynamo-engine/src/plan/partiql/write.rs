@@ -12,13 +12,14 @@ use shard_router::Token;
 
 use super::super::item_key::KEY_MISMATCH;
 use super::super::paths::check_scalars;
-use super::super::put_target::{body, check_index_keys, check_key_attributes, put_bytes, put_key};
+use super::super::put_target::{check_index_keys, check_item_bytes, check_key_attributes, put_key};
 use super::super::update_target::check_update;
 use super::super::write::item_write;
 use super::super::{ItemKey, PlanError, lookup};
 use super::{check_columns, check_key_types, misplaced_exists, named_item, not_on_index};
 use crate::catalog::{Catalog, TableDescriptor};
 use crate::command::{Change, ItemWrite};
+use crate::item::ItemBody;
 
 /// A planned statement.
 pub(in crate::plan) struct StatementWrite {
@@ -84,7 +85,8 @@ pub(in crate::plan) fn write(
 }
 
 fn insert(statement: &Insert, catalog: &dyn Catalog) -> Result<Planned, PlanError> {
-    let billed_bytes = put_bytes(&statement.item)?;
+    let billed_bytes = item_bytes(&statement.item);
+    check_item_bytes(billed_bytes)?;
     let table = lookup::table(catalog, &statement.table)?;
     Ok(inserted(statement, table, billed_bytes))
 }
@@ -94,7 +96,8 @@ fn inserted(statement: &Insert, table: Arc<TableDescriptor>, billed_bytes: usize
     let key = put_key(&table, &statement.item)?;
     check_index_keys(&table, &statement.item)?;
     let free = Condition::NotExists(key_path(&table)?);
-    let write = item_write(&table, &key, Some(free), Change::Put(body(&statement.item, billed_bytes)));
+    let write =
+        item_write(&table, &key, Some(free), Change::Put(ItemBody::encode_sized(&statement.item, billed_bytes)));
     Ok(StatementWrite {
         table_name: statement.table.clone(),
         token: key.token,

@@ -8,7 +8,7 @@ use shard_router::ShardId;
 
 use super::{FetchRequest, FetchResponse, Mark, PageRequest, Selector};
 use crate::catalog::{Catalog, TableDescriptor};
-use crate::item::{Corrupt, ItemRef};
+use crate::item::{Corrupt, ItemRef, committed_at};
 use crate::read::batch::REPLY_BYTES_MAX;
 use crate::read::page::PAGE_BYTES_MAX;
 use crate::read::source::base_key;
@@ -88,7 +88,7 @@ fn marks(
             None => reader.get(key)?,
         };
         let committed: Option<Timestamp> = match row {
-            Some(row) => Some(ItemRef::parse(&row)?.timestamp()),
+            Some(row) => Some(committed_at(&ItemRef::parse(&row)?)),
             None => None,
         };
         let version = match committed {

@@ -1,17 +1,17 @@
 //! A stored item, borrowed: single attributes, JSON, tree.
 
-use dynamo_protocol::json::{JsonWriter, escape_bytes};
-use dynamo_protocol::value::{AttributeValue, Item};
-use dynamo_protocol::varint;
-use hlc::Timestamp;
+use crate::json::JsonWriter;
+use crate::value::{AttributeValue, Item};
+use crate::varint;
 
+use super::value::push_entries;
 use super::{BODY_HEAD_BYTES, CODEC_PLAIN, Corrupt, FORMAT_VERSION, HEADER_BYTES, ValueRef};
 
 /// A view of a stored item. Copying it copies a few words.
 #[derive(Clone, Copy, Debug)]
 pub struct ItemRef<'a> {
-    /// When the row was written; zero for a body without a row.
-    timestamp: Timestamp,
+    /// When the row was committed; zero for a body without a row.
+    timestamp: u64,
     /// The item's size as DynamoDB bills it.
     billed_bytes: u32,
     /// Attributes.
@@ -40,10 +40,14 @@ impl<'a> ItemRef<'a> {
             return Err(Corrupt("unknown codec"));
         }
         let timestamp = u64::from_be_bytes(header[2..].try_into().expect("the header has ten bytes"));
-        Ok(ItemRef { timestamp: Timestamp(timestamp), ..Self::of_body(body)? })
+        Ok(ItemRef { timestamp, ..Self::of_body(body)? })
     }
 
-    pub(crate) fn of_body(body: &'a [u8]) -> Result<ItemRef<'a>, Corrupt> {
+    /// Looks at a body without a row. Only its head is checked here.
+    ///
+    /// # Errors
+    /// [`Corrupt`] where the bytes are no body of this format.
+    pub fn of_body(body: &'a [u8]) -> Result<ItemRef<'a>, Corrupt> {
         let (head, rest) = body.split_at_checked(BODY_HEAD_BYTES).ok_or(Corrupt("item is cut off"))?;
         let billed_bytes = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
         let count = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
@@ -53,11 +57,11 @@ impl<'a> ItemRef<'a> {
         };
         let table_bytes = count.checked_mul(width).ok_or(Corrupt("too many attributes"))?;
         let (ends, entries) = rest.split_at_checked(table_bytes).ok_or(Corrupt("offset table is cut off"))?;
-        Ok(ItemRef { timestamp: Timestamp(0), billed_bytes, count, width, ends, entries, body })
+        Ok(ItemRef { timestamp: 0, billed_bytes, count, width, ends, entries, body })
     }
 
-    /// When the item was committed.
-    pub fn timestamp(&self) -> Timestamp {
+    /// When the item was committed, as the row has it; zero where this is a body without a row.
+    pub fn timestamp(&self) -> u64 {
         self.timestamp
     }
 
@@ -90,7 +94,10 @@ impl<'a> ItemRef<'a> {
     }
 
     /// The value of one attribute and its place among all of them.
-    pub(super) fn find(&self, name: &str) -> Result<Option<(usize, ValueRef<'a>)>, Corrupt> {
+    ///
+    /// # Errors
+    /// [`Corrupt`] where the item is damaged.
+    pub fn find(&self, name: &str) -> Result<Option<(usize, ValueRef<'a>)>, Corrupt> {
         let (mut low, mut high) = (0, self.count);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -154,23 +161,8 @@ impl<'a> ItemRef<'a> {
     /// [`Corrupt`] where the item is damaged; what was written so far is then of no use.
     pub fn write_json(&self, out: &mut JsonWriter<'_>) -> Result<(), Corrupt> {
         let mut pushed = Ok(());
-        out.raw(|bytes| pushed = self.push_json(bytes));
+        out.raw(|bytes| pushed = push_entries(self.entries, self.count, bytes));
         pushed
-    }
-
-    fn push_json(&self, out: &mut Vec<u8>) -> Result<(), Corrupt> {
-        out.push(b'{');
-        for position in 0..self.count {
-            let (name, value) = self.entry(position)?;
-            if position > 0 {
-                out.push(b',');
-            }
-            escape_bytes(name, out);
-            out.push(b':');
-            value.push_json(out)?;
-        }
-        out.push(b'}');
-        Ok(())
     }
 
     /// Writes those of the top-level attributes `names` (sorted, without duplicates) that the item has. Looks up as many

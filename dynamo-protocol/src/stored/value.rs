@@ -11,26 +11,25 @@
 //!
 //! `bytes` counts what follows it, so that a container can be stepped over.
 
-use dynamo_protocol::json::{JsonWriter, escape_bytes, push_base64, push_number};
-use dynamo_protocol::number::Number;
-use dynamo_protocol::size::attribute_bytes;
-use dynamo_protocol::value::{AttributeValue, Item};
-use dynamo_protocol::varint;
+use crate::json::{JsonWriter, push_base64, push_escaped_first};
+use crate::number::{Number, write_ordered_text};
+use crate::size::attribute_bytes;
+use crate::value::{AttributeValue, Item};
+use crate::varint;
 
 use super::Corrupt;
-use crate::keyspace::KeyValue;
 
-const S: u8 = 0x01;
-const N: u8 = 0x02;
-const B: u8 = 0x03;
-const FALSE: u8 = 0x04;
-const TRUE: u8 = 0x05;
-const NULL: u8 = 0x06;
-const SS: u8 = 0x07;
-const NS: u8 = 0x08;
-const BS: u8 = 0x09;
-const L: u8 = 0x0A;
-const M: u8 = 0x0B;
+pub(super) const S: u8 = 0x01;
+pub(super) const N: u8 = 0x02;
+pub(super) const B: u8 = 0x03;
+pub(super) const FALSE: u8 = 0x04;
+pub(super) const TRUE: u8 = 0x05;
+pub(super) const NULL: u8 = 0x06;
+pub(super) const SS: u8 = 0x07;
+pub(super) const NS: u8 = 0x08;
+pub(super) const BS: u8 = 0x09;
+pub(super) const L: u8 = 0x0A;
+pub(super) const M: u8 = 0x0B;
 
 /// Values nest 32 deep at most (checked by the plan); reading damaged bytes stops here instead of overflowing the
 /// stack.
@@ -64,7 +63,7 @@ pub(super) fn push_value(value: &AttributeValue, out: &mut Vec<u8>) {
     }
 }
 
-fn push_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+pub(super) fn push_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     varint::write_usize(out, bytes.len());
     out.extend_from_slice(bytes);
 }
@@ -82,6 +81,17 @@ where
     elements.for_each(|element| push(element, out));
     let length = u32::try_from(out.len() - length_at - 4).expect("a request is far smaller than 4 GB");
     out[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
+}
+
+/// A value of one of the three types that keys can have: text and bytes are borrowed, a number is decoded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scalar<'a> {
+    /// A string.
+    S(&'a str),
+    /// A number.
+    N(Number),
+    /// Bytes.
+    B(&'a [u8]),
 }
 
 /// A stored value, borrowed.
@@ -128,16 +138,16 @@ impl<'a> ValueRef<'a> {
         })
     }
 
-    /// The value as a key; `None` where its type cannot be in a key.
+    /// The value where its type can be in a key.
     ///
     /// # Errors
     /// [`Corrupt`] where the bytes are no value.
-    pub fn as_key(&self) -> Result<Option<KeyValue<'a>>, Corrupt> {
+    pub fn as_scalar(&self) -> Result<Option<Scalar<'a>>, Corrupt> {
         let mut input = Input(self.0);
         Ok(Some(match input.byte()? {
-            S => KeyValue::S(input.text()?),
-            N => KeyValue::N(input.number()?),
-            B => KeyValue::B(input.bytes()?),
+            S => Scalar::S(input.text()?),
+            N => Scalar::N(input.number()?),
+            B => Scalar::B(input.bytes()?),
             _ => return Ok(None),
         }))
     }
@@ -203,9 +213,26 @@ impl<'a> ValueRef<'a> {
     ///
     /// # Errors
     /// As [`ValueRef::write_json`].
-    pub(super) fn push_json(&self, out: &mut Vec<u8>) -> Result<(), Corrupt> {
+    fn push_json(&self, out: &mut Vec<u8>) -> Result<(), Corrupt> {
         Input(self.0).push_json(out, 0)
     }
+}
+
+/// Appends the JSON object of so many names and values, which are all of `entries`.
+///
+/// # Errors
+/// [`Corrupt`] where the bytes are something else.
+pub(super) fn push_entries(entries: &[u8], count: usize, out: &mut Vec<u8>) -> Result<(), Corrupt> {
+    let mut input = Input(entries);
+    input.push_entries(count, out, 0)?;
+    if input.0.is_empty() { Ok(()) } else { Err(Corrupt("bytes behind an item")) }
+}
+
+/// Ends what is written of a value.
+#[inline]
+fn push_end(out: &mut Vec<u8>, end: &[u8]) -> Result<(), Corrupt> {
+    out.extend_from_slice(end);
+    Ok(())
 }
 
 /// A cursor over encoded values.
@@ -218,10 +245,14 @@ impl<'a> Input<'a> {
         Ok(taken)
     }
 
+    #[inline]
     fn byte(&mut self) -> Result<u8, Corrupt> {
-        self.take(1).map(|bytes| bytes[0])
+        let (first, rest) = self.0.split_first().ok_or(Corrupt("value is cut off"))?;
+        self.0 = rest;
+        Ok(*first)
     }
 
+    #[inline]
     fn length(&mut self) -> Result<usize, Corrupt> {
         let length = varint::read_u64(&mut self.0).map_err(|_| Corrupt("malformed length"))?;
         // A length or count above the bytes that are left is refused here, so it can safely size a buffer.
@@ -303,34 +334,42 @@ impl<'a> Input<'a> {
         }
         match self.byte()? {
             S => {
-                out.extend_from_slice(br#"{"S":"#);
-                escape_bytes(self.bytes()?, out);
+                out.extend_from_slice(br#"{"S":""#);
+                self.push_text(out)?;
+                return push_end(out, b"\"}");
             }
             N => {
-                out.extend_from_slice(br#"{"N":"#);
-                push_number(out, &self.number()?);
+                out.extend_from_slice(br#"{"N":""#);
+                self.push_number(out)?;
+                return push_end(out, b"\"}");
             }
             B => {
                 out.extend_from_slice(br#"{"B":"#);
                 push_base64(out, self.bytes()?);
             }
-            TRUE => out.extend_from_slice(br#"{"BOOL":true"#),
-            FALSE => out.extend_from_slice(br#"{"BOOL":false"#),
-            NULL => out.extend_from_slice(br#"{"NULL":true"#),
+            TRUE => return push_end(out, br#"{"BOOL":true}"#),
+            FALSE => return push_end(out, br#"{"BOOL":false}"#),
+            NULL => return push_end(out, br#"{"NULL":true}"#),
             SS => self.push_array(br#"{"SS":["#, out, |input, out| {
-                escape_bytes(input.bytes()?, out);
-                Ok(())
+                out.push(b'"');
+                input.push_text(out)?;
+                push_end(out, b"\"")
             })?,
             NS => self.push_array(br#"{"NS":["#, out, |input, out| {
-                push_number(out, &input.number()?);
-                Ok(())
+                out.push(b'"');
+                input.push_number(out)?;
+                push_end(out, b"\"")
             })?,
             BS => self.push_array(br#"{"BS":["#, out, |input, out| {
                 push_base64(out, input.bytes()?);
                 Ok(())
             })?,
             L => self.push_array(br#"{"L":["#, out, |input, out| input.push_json(out, depth + 1))?,
-            M => self.push_map(out, depth)?,
+            M => {
+                let count = self.count()?;
+                out.extend_from_slice(br#"{"M":"#);
+                self.push_entries(count, out, depth + 1)?;
+            }
             _ => return Err(Corrupt("unknown value tag")),
         }
         out.push(b'}');
@@ -354,15 +393,32 @@ impl<'a> Input<'a> {
         Ok(())
     }
 
-    fn push_map(&mut self, out: &mut Vec<u8>, depth: usize) -> Result<(), Corrupt> {
-        out.extend_from_slice(br#"{"M":{"#);
-        for position in 0..self.count()? {
-            if position > 0 {
-                out.push(b',');
+    /// A text without its quotes.
+    #[inline]
+    fn push_text(&mut self, out: &mut Vec<u8>) -> Result<(), Corrupt> {
+        let length = self.length()?;
+        push_escaped_first(self.0, length, out);
+        self.0 = &self.0[length..];
+        Ok(())
+    }
+
+    /// A number without its quotes.
+    fn push_number(&mut self, out: &mut Vec<u8>) -> Result<(), Corrupt> {
+        self.0 = write_ordered_text(self.0, out).ok_or(Corrupt("malformed number"))?;
+        Ok(())
+    }
+
+    /// The JSON object of so many names, each with a value of this depth behind it.
+    fn push_entries(&mut self, count: usize, out: &mut Vec<u8>, depth: usize) -> Result<(), Corrupt> {
+        out.push(b'{');
+        for position in 0..count {
+            match position {
+                0 => out.push(b'"'),
+                _ => out.extend_from_slice(b",\""),
             }
-            escape_bytes(self.bytes()?, out);
-            out.push(b':');
-            self.push_json(out, depth + 1)?;
+            self.push_text(out)?;
+            out.extend_from_slice(b"\":");
+            self.push_json(out, depth)?;
         }
         out.push(b'}');
         Ok(())

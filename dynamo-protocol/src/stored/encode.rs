@@ -1,17 +1,20 @@
 //! From tree to stored bytes.
 
-use crate::codec::{DecodeError, Record, get_bytes, put_bytes};
-use dynamo_protocol::size::item_bytes;
-use dynamo_protocol::value::{AttributeValue, Item};
-use dynamo_protocol::varint;
-use hlc::Timestamp;
+use crate::size::item_bytes;
+use crate::value::{AttributeValue, Item};
 
-use super::value::push_value;
+use super::value::{push_bytes, push_value};
 use super::{BODY_HEAD_BYTES, CODEC_PLAIN, Corrupt, FORMAT_VERSION, HEADER_BYTES, ItemRef};
 
 /// An encoded item without its row header: what a command carries.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ItemBody(Vec<u8>);
+pub struct ItemBody(pub(super) Vec<u8>);
+
+impl Default for ItemBody {
+    fn default() -> ItemBody {
+        ItemBody::encode(&Item::new())
+    }
+}
 
 impl ItemBody {
     /// Encodes `item`, counting its billed size.
@@ -106,16 +109,11 @@ impl ItemBody {
     }
 }
 
-/// The row of `body` as committed at `timestamp`.
-pub fn stored(body: &ItemBody, timestamp: Timestamp) -> Vec<u8> {
-    stored_item(&body.view(), timestamp)
-}
-
 /// The row of an item that is looked at, as committed at `timestamp`.
-pub fn stored_item(item: &ItemRef<'_>, timestamp: Timestamp) -> Vec<u8> {
+pub fn row(item: &ItemRef<'_>, timestamp: u64) -> Vec<u8> {
     let mut row = Vec::with_capacity(HEADER_BYTES + item.body().len());
     row.extend_from_slice(&[FORMAT_VERSION, CODEC_PLAIN]);
-    row.extend_from_slice(&timestamp.0.to_be_bytes());
+    row.extend_from_slice(&timestamp.to_be_bytes());
     row.extend_from_slice(item.body());
     row
 }
@@ -126,38 +124,39 @@ fn push_entry(name: &str, value: &AttributeValue, entries: &mut Vec<u8>) {
 }
 
 fn push_name(name: &str, entries: &mut Vec<u8>) {
-    varint::write_usize(entries, name.len());
-    entries.extend_from_slice(name.as_bytes());
+    push_bytes(name.as_bytes(), entries);
 }
 
 fn assemble(billed_bytes: usize, ends: &[usize], entries: &[u8]) -> Vec<u8> {
-    let width = match entries.len() {
+    let mut body = body_head(billed_bytes, ends.iter().copied(), entries.len());
+    body.extend_from_slice(entries);
+    body
+}
+
+/// What stands before the entries, which take so many bytes and end there; there is room for them.
+pub(super) fn body_head(
+    billed_bytes: usize,
+    ends: impl ExactSizeIterator<Item = usize>,
+    entries_bytes: usize,
+) -> Vec<u8> {
+    let width = match entries_bytes {
         0..=0xFF => 1,
         0x100..=0xFFFF => 2,
         _ => 4,
     };
-    let mut body = Vec::with_capacity(BODY_HEAD_BYTES + ends.len() * width + entries.len());
+    let mut body = Vec::with_capacity(BODY_HEAD_BYTES + ends.len() * width + entries_bytes);
     body.extend_from_slice(&small(billed_bytes).to_le_bytes());
     body.extend_from_slice(&small(ends.len()).to_le_bytes());
     body.push(width as u8);
-    for end in ends {
-        body.extend_from_slice(&small(*end).to_le_bytes()[..width]);
+    match width {
+        1 => body.extend(ends.map(|end| end as u8)),
+        2 => ends.for_each(|end| body.extend_from_slice(&(end as u16).to_le_bytes())),
+        _ => ends.for_each(|end| body.extend_from_slice(&small(end).to_le_bytes())),
     }
-    body.extend_from_slice(entries);
     body
 }
 
 /// Items are bounded by the request size (16 MB) before they are encoded.
 fn small(length: usize) -> u32 {
     u32::try_from(length).expect("a request is far smaller than 4 GB")
-}
-
-impl Record for ItemBody {
-    fn encode(&self, out: &mut Vec<u8>) {
-        put_bytes(out, self.as_bytes());
-    }
-
-    fn decode(input: &mut &[u8]) -> Result<ItemBody, DecodeError> {
-        ItemBody::from_bytes(get_bytes(input)?.to_vec()).map_err(|_| DecodeError::Malformed("item"))
-    }
 }
