@@ -1,4 +1,4 @@
-//! The follower's side: whom it may help to power, and when.
+//! The follower's side: whom it may vote for, and when.
 //!
 //! The rules, each with its reason:
 //!

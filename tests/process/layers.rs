@@ -226,7 +226,10 @@ impl File {
                 "*" => return if is_public { self.globs.push(path) } else { self.named.push(path) },
                 "as" => {
                     self.imported.insert(words[at + 1].clone(), path.clone());
-                    return if is_public { () } else { self.named.push(path) };
+                    if !is_public {
+                        self.named.push(path);
+                    }
+                    return;
                 }
                 "self" if !path.is_empty() => {}
                 word => path.push(word.to_owned()),

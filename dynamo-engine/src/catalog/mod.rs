@@ -2,7 +2,7 @@
 //!
 //! There are two records of every table, written by the same code: the *catalog row* in the system group, which decides
 //! (names are unique there, ids come from its counter), and the *installed descriptor* in every shard that owns rows of
-//! the table, which is what apply obeys. On a node with one shard both live in shard 0 and one command writes both; on
+//! the table, which is what apply goes by. On a node with one shard both live in shard 0 and one command writes both; on
 //! more shards an `Install` command carries the row's descriptor to each of them. A step of a change is done when every
 //! owning shard has installed it; until then the system group keeps a [`Rollout`] of it.
 //!

@@ -135,7 +135,7 @@ impl GroupError {
 }
 
 impl RecoveredGroup {
-    /// Reads a group and compares its log with its witnesses.
+    /// Reads a group and compares its log with what the state says of it.
     ///
     /// # Errors
     /// When something is missing or damaged; the node must not start.
@@ -414,9 +414,13 @@ impl<E: Env> Group<E> {
         // The one behind the leader that fell silent comes first: not always the same.
         let leader = voters.iter().position(|voter| *voter == vote.leader_id.voted_for).unwrap_or(0);
         let turn = (place + voters.len() - leader - 1) % voters.len();
-        let helps = !vote.committed && vote.leader_id.voted_for != me;
+        let votes_for_another = !vote.committed && vote.leader_id.voted_for != me;
         let jitter = Duration::from_millis(E::random() % TURN_JITTER_MS);
-        Some(TURN * u32::try_from(turn).unwrap_or(u32::MAX) + jitter + if helps { ELECTION } else { Duration::ZERO })
+        Some(
+            TURN * u32::try_from(turn).unwrap_or(u32::MAX)
+                + jitter
+                + if votes_for_another { ELECTION } else { Duration::ZERO },
+        )
     }
 
     /// Stands for election without waiting for a timeout. Nothing happens while this node has promised a leader not to

@@ -22,7 +22,7 @@ pub enum Rule {
     OwnTermGate,
     /// A transfer of the leadership ends the lease first.
     TransferRevokes,
-    /// A restarted voter helps nobody to power for one lease.
+    /// A restarted voter votes for nobody for one lease.
     HoldOff,
     /// ... namely for as long as it may have promised before its restart, whatever it promises now.
     HoldOffForThePromiseBefore,

@@ -268,7 +268,7 @@ impl Sequencer {
         match E::timeout(deadline.remaining::<E>(), outcome).await {
             Some(Ok(outcome)) => outcome,
             Some(Err(_)) => Err(ShardError::Unknown),
-            // A step that ends what was begun is tried again by whoever is responsible, and is nobody's to be refused.
+            // Completion commands are never load-shed: whoever is responsible tries them again.
             None if place.withdraw() && is_new => Err(self.refuse()),
             None => Err(ShardError::DeadlinePassed),
         }

@@ -74,7 +74,7 @@ fn mistakes(key: &str) -> Vec<(&'static str, Value, &'static str)> {
     ]
 }
 
-/// Design §3.2: parse, then plan, then fence. A mistake is told whatever state the shards are in, and costs no check; also
+/// Design §3.2: parse, then plan, then guard. A mistake is told whatever state the shards are in, and costs no check; also
 /// where valid items, malformed ones and duplicates stand in one request.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mistake_is_told_while_every_lease_fails() {

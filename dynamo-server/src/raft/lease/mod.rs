@@ -383,7 +383,7 @@ impl LeaseFeed {
         self.freshness.lock().since(applied_next)
     }
 
-    /// How long this node, restarted, must not help anybody to power, itself included.
+    /// How long this node, restarted, must not vote for anybody, itself included.
     pub(super) fn hold_off(&self, now: Moment) -> Duration {
         match self.grantor.lock().may_grant(now, &self.me) {
             Err(Refusal::HoldOff { until }) => until.since(now),

@@ -1,6 +1,6 @@
 //! Entries that an operator has a shard skip: the way out where an entry can be applied nowhere.
 //!
-//! Written offline, into the state of each replica that stands at the entry ([`skip_entry`]), and obeyed when the entry is
+//! Written offline, into the state of each replica that stands at the entry ([`skip_entry`]), and executed when the entry is
 //! met *and cannot be applied*: it counts as an entry without commands then. Where it can be applied it is, and its name is
 //! struck out. So nothing depends on whether the replica had applied it before a crash took that out of its state, and a wrong
 //! index does no harm. The list is a row of the shard, so a snapshot takes it along, and a comparison of replicas finds one
