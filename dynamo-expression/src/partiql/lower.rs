@@ -12,8 +12,8 @@ use crate::path::Path;
 use crate::update::{Action, Update, Value};
 
 use super::statement::{NESTED_TOO_DEEP, column_name};
-use super::token::Position;
-use super::tree::{IsTest, Node, SelectTree, SetOrRemove, Term, Tree};
+use super::text::token::Position;
+use super::text::tree::{IsTest, Node, SelectTree, SetOrRemove, Term, Tree};
 use super::{Change, Column, Delete, Insert, Select, Statement, malformed};
 
 type Lowered<T> = Result<T, ExpressionError>;

@@ -9,7 +9,7 @@
 //! [`Update`](crate::Update), so that a statement does exactly what the corresponding item operation does. What a statement means for a table (which
 //! keys its condition names) is asked of [`partitions`] and [`primary_key`], with the key's attributes as arguments.
 //!
-//! Mistakes come in the service's order: words ([`token`]), grammar, literals and operand types, all before any table
+//! Mistakes come in the service's order: words ([`token`](text::token)), grammar, literals and operand types, all before any table
 //! is looked up. The texts carry positions as `line:column:length` of the token that they complain about.
 //!
 //! Sources: AWS, *Developer Guide: PartiQL, a SQL-compatible query language for Amazon DynamoDB*; answers of the
@@ -19,11 +19,8 @@
 
 mod keys;
 mod lower;
-mod parse;
-mod print;
 mod statement;
-mod token;
-mod tree;
+mod text;
 
 use dynamo_protocol::value::AttributeValue;
 
@@ -33,7 +30,7 @@ pub use keys::{Naming, Partition, Partitions, PrimaryKey, partitions, primary_ke
 pub use statement::{Change, Column, Delete, Insert, NESTED_TOO_DEEP, OrderKey, Returning, Select, Statement, Target};
 pub(crate) use statement::{DEPTH_MAX, malformed};
 
-use self::tree::{SelectTree, Tree};
+use self::text::tree::{SelectTree, Tree};
 
 impl Statement {
     /// Parses `text` and puts `parameters` in place of its question marks.
@@ -41,7 +38,7 @@ impl Statement {
     /// # Errors
     /// DynamoDB's text for the first mistake, words before grammar before literals and operands.
     pub fn parse(text: &str, parameters: &[AttributeValue]) -> Result<Statement, ExpressionError> {
-        let (tree, count) = parse::statement(text)?;
+        let (tree, count) = text::parse::statement(text)?;
         lower::statement(tree, count, parameters)
     }
 
@@ -50,7 +47,7 @@ impl Statement {
     /// # Errors
     /// As [`Statement::parse`], but for what only the parameters show.
     pub fn canonical(text: &str) -> Result<String, ExpressionError> {
-        let (tree, _) = parse::statement(text)?;
+        let (tree, _) = text::parse::statement(text)?;
         match &tree {
             Tree::Select(SelectTree { mismatch: Some(error), .. })
             | Tree::Exists(SelectTree { mismatch: Some(error), .. }) => Err(error.clone()),

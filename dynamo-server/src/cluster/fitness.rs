@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use shard_router::ShardId;
 
-use super::health::Impairment;
+use super::status::health::Impairment;
 use crate::env::{DamageNote, Env, Tasks};
 use crate::raft::{AHEAD_MAX_MS, Wal};
 use crate::read::Reader;

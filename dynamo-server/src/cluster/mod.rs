@@ -2,7 +2,7 @@
 //!
 //! Any node answers. It asks the other members how they see themselves ([`status`]) and puts what they say together;
 //! and it carries a change to the leader of each shard, one shard after the other ([`change`]). Every change may be asked
-//! for again: what is done already stays done, what stopped half way goes on. A node that joins ([`join`]) asks for its
+//! for again: what is done already stays done, what stopped half way goes on. A node that joins ([`join`](change::join)) asks for its
 //! own addition in the same way.
 //!
 //! Over HTTP these are pages below `/cluster/` on the port for clients; `dynamo-server cluster …` ([`command`]) is a
@@ -18,25 +18,19 @@ pub mod change;
 pub mod command;
 pub(crate) mod compare;
 mod fitness;
-mod health;
-pub mod join;
-mod json;
-mod membership;
 mod options;
 pub mod recover;
 mod share_room;
 pub mod status;
-mod text;
-mod transfer;
 
 pub use admission::Admission;
-pub use change::{ClusterChange, ClusterChangeError};
+pub use change::membership::MembershipFailure;
+pub use change::{ClusterChange, ClusterChangeError, join};
 pub(crate) use fitness::HAND_OVER_MAX;
-pub use health::{Capability, Health, Impairment, ShardHealth};
-pub use membership::MembershipFailure;
 pub use options::ClusterOptions;
+pub use status::health::{Capability, Health, Impairment, ShardHealth};
+pub(crate) use status::text::counted;
 pub use status::{ClusterStatus, NodeReport};
-pub(crate) use text::counted;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -30,7 +30,7 @@ pub struct NodeStatus {
     pub stopped: Option<String>,
     /// Whether it refuses writes because its disk is full.
     pub disk_full: bool,
-    /// What else keeps it from something, one sentence each: see `Impairment` in `dynamo-server/src/cluster/health.rs`.
+    /// What else keeps it from something, one sentence each: see `Impairment` in `dynamo-server/src/cluster/status/health.rs`.
     pub complaints: Vec<String>,
     /// For how long it promises a leader not to elect another, in milliseconds.
     pub lease_ms: u64,

@@ -1,5 +1,9 @@
 //! Changes of the cluster that operators ask for, and what must hold before they are made.
 
+pub mod join;
+pub(super) mod membership;
+mod transfer;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::{Cluster, HAND_OVER_MAX};
+use crate::cluster::{Cluster, HAND_OVER_MAX};
 use crate::env::Env;
 use crate::peer::{ChangeMembers, Header};
 use crate::raft::{MemberChange, MembershipError};

@@ -3,6 +3,10 @@
 //! Nobody sees a cluster at one moment. The members are asked at the same time, each is given a second, and who does not
 //! answer is shown as such. Where they disagree about a shard, the one that leads it in the highest term is believed.
 
+pub(super) mod health;
+mod json;
+pub(super) mod text;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

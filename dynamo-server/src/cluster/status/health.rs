@@ -265,7 +265,7 @@ impl Health {
     }
 
     /// For the cluster's status.
-    pub(super) fn complaints(&self) -> Vec<String> {
+    pub(in crate::cluster) fn complaints(&self) -> Vec<String> {
         let complaints = self.impairments.iter().filter(|impairment| impairment.is_complaint());
         complaints.map(Impairment::to_string).collect()
     }

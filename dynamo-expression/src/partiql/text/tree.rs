@@ -4,7 +4,7 @@ use crate::error::ExpressionError;
 use crate::path::Path;
 
 use super::token::Position;
-use super::{OrderKey, Returning, Target};
+use crate::partiql::{OrderKey, Returning, Target};
 
 /// A statement as written.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use super::status::{ClusterStatus, MemberShards, NodeReport, ShardReport, place_of};
+use super::{ClusterStatus, MemberShards, NodeReport, ShardReport, place_of};
 
 impl Display for ClusterStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -123,8 +123,8 @@ impl<const N: usize> Display for Table<N> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::status::tests::example;
     use super::counted;
+    use crate::cluster::status::tests::example;
 
     #[test]
     fn one_is_no_plural() {

@@ -7,7 +7,7 @@ use dynamo_protocol::number::is_scaled_in_32_bits;
 
 use crate::error::ExpressionError;
 
-use super::malformed;
+use crate::partiql::malformed;
 
 /// One word.
 #[derive(Clone, Debug, PartialEq, Eq)]

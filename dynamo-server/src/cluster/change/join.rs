@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Cluster, ClusterChange};
+use crate::cluster::{Cluster, ClusterChange};
 use crate::env::{Caller, Env, Identity, Transport as _};
 use crate::peer::join::{JoinRequest, Joined};
 use crate::peer::{Header, Join};

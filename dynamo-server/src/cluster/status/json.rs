@@ -2,7 +2,7 @@
 
 use dynamo_protocol::json::JsonWriter;
 
-use super::status::{ClusterStatus, NodeReport, ReplicaReport, ShardReport, place_of};
+use super::{ClusterStatus, NodeReport, ReplicaReport, ShardReport, place_of};
 
 impl ClusterStatus {
     /// One JSON object.
@@ -111,7 +111,7 @@ fn put_numbers<'a>(json: &mut JsonWriter<'_>, numbers: impl Iterator<Item = &'a 
 
 #[cfg(test)]
 mod tests {
-    use super::super::status::tests::example;
+    use crate::cluster::status::tests::example;
 
     #[test]
     fn golden() {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use shard_router::ShardId;
 
-use super::Cluster;
-use super::balance::PAUSE;
+use crate::cluster::Cluster;
+use crate::cluster::balance::PAUSE;
 use crate::env::Env;
 use crate::peer::{PauseBalancing, Transfer};
 use crate::router::{IfLost, Place};

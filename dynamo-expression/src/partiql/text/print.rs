@@ -6,7 +6,7 @@ use std::fmt;
 use crate::path::{Path, Step};
 
 use super::tree::{IsTest, Node, SelectTree, SetOrRemove, Term, Tree};
-use super::{Returning, Target};
+use crate::partiql::{Returning, Target};
 
 impl fmt::Display for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -22,7 +22,7 @@ use crate::path::{Path, Step};
 
 use super::token::{Kind, Position, Token, tokens};
 use super::tree::{IsTest, Node, SelectTree, SetOrRemove, Term, Tree};
-use super::{DEPTH_MAX, OrderKey, Returning, Target, malformed};
+use crate::partiql::{DEPTH_MAX, OrderKey, Returning, Target, malformed};
 
 type Parsed<T> = Result<T, ExpressionError>;
 
@@ -150,7 +150,7 @@ impl<'t> Parser<'t> {
     fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(super::statement::too_deep());
+            return Err(crate::partiql::statement::too_deep());
         }
         let result = inner(self);
         self.depth -= 1;
@@ -288,7 +288,7 @@ impl Parser<'_> {
             false => Ok(OrderKey { name: path.root().to_owned(), descending }),
             true => Err(ExpressionError::bare(format!(
                 "Attribute {} in ORDER BY clause must be part of the primary key",
-                super::statement::column_name(&path)
+                crate::partiql::statement::column_name(&path)
             ))),
         }
     }
@@ -686,7 +686,7 @@ fn is_function(word: &str) -> bool {
 }
 
 /// Whether a bare word cannot be a name; `"word"` can.
-pub(super) fn is_keyword(word: &str) -> bool {
+pub(in crate::partiql) fn is_keyword(word: &str) -> bool {
     let upper = word.to_ascii_uppercase();
     KEYWORDS.binary_search(&upper.as_str()).is_ok()
 }
