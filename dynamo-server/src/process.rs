@@ -186,7 +186,8 @@ async fn run_server(config: Config, threads: Threads) -> ExitCode {
         _ = terminate.recv() => info!("SIGTERM: finishing the requests in flight"),
         _ = interrupt.recv() => info!("SIGINT: finishing the requests in flight"),
         reason = server.failed() => {
-            // Clients need not wait for an election. A node of which nothing works any more is not waited for.
+            // Clients need not wait for an election, and this node hears no more whether one was needed: its peers get no
+            // answers.
             let _ = TokioEnv::timeout(FAREWELL_MAX, server.node().hand_over()).await;
             abandon(format!("stopped: {reason}"))
         }

@@ -102,9 +102,26 @@ fn wrong_settings_are_refused_with_a_reason() {
         (&["--config", "/nonexistent/file"], "/nonexistent/file"),
         (&["--port", "hundred"], "--port"),
         (&["--log-level", "=,="], "log-level"),
+        (&["-dbFolder", "x"], "-dbFolder is no flag"),
     ] {
         let output = Command::new(path()).args(arguments).output().expect("runs");
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && text.contains(reason), "{arguments:?}: {text}");
+    }
+}
+
+/// In compose files, unit files and charts one writes `NAME=` for a value that is left out.
+#[test]
+fn a_variable_that_is_set_to_nothing_is_not_set() {
+    for arguments in
+        [&["healthcheck", "--url", "http://127.0.0.1:1"][..], &["cluster", "--url", "http://127.0.0.1:1", "status"]]
+    {
+        let mut command = Command::new(path());
+        for variable in ["IN_MEMORY", "PORT", "HOST", "MEMORY_MIB", "LOG_FORMAT", "URL", "CONFIG", "NODE_ID"] {
+            command.env(format!("DYNAMO_SERVER_{variable}"), "");
+        }
+        let output = command.args(arguments).output().expect("runs");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(text.contains("127.0.0.1:1: ") && text.contains("refused"), "it has asked nobody: {text}");
     }
 }

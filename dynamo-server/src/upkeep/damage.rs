@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   a read, applying, a snapshot meets it ──▶ noted with its shard ──▶ remembered on the disk; no file is merged any more
-//!   a merge of files (compaction) meets it ─▶ the store takes no writes: remembered; others lead what this node leads; it ends
+//!   a merge of files (compaction) meets it ─▶ the store takes no writes: remembered; others lead what this node led; it ends
 //!   start, with a note of a file ───────────▶ no file is merged: it takes writes again; the file is read once for whose it is
 //! ```
 //!
@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use dynamo_engine::keyspace::owner;
+use futures::future::join_all;
 use ordered_kv::{Direction, KeyRange, StateStore, StoreError};
 use shard_router::{ShardId, ShardMap};
 
@@ -28,6 +29,9 @@ use crate::router::Router;
 
 /// How often is looked. A look reads a few words of memory.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// How long others may take to lead what this node leads, before it ends.
+const HAND_OVER_MAX: Duration = Duration::from_secs(1);
 
 /// Looks after damage.
 pub(crate) struct DamageWatch<E: Env> {
@@ -79,6 +83,9 @@ impl<E: Env> DamageWatch<E> {
         self.has_left = true;
         self.router.note_damage(None, what);
         self.remember().await;
+        // Before the fault is raised: a node that has one answers no peer, and so does not hear who leads.
+        let shards = self.router.shards.iter();
+        join_all(shards.map(|shard| shard.group().hand_over(HAND_OVER_MAX))).await;
         self.router.fault.raise(format!(
             "the state takes no more writes, because damage was met while files were merged: {what}. Start the node again: it \
              merges no files then and serves what it can read, until it is replaced or restored from a backup"

@@ -90,3 +90,22 @@ fn records_of_the_system_group_keep_the_node_from_starting() {
         write(&world, "after").await;
     });
 }
+
+/// As the process does before it ends: nobody has to wait until the promises to the leader run out.
+#[test]
+fn a_node_that_a_fault_stops_lets_others_lead() {
+    run(173, async {
+        let world = world().await;
+        let leader = world.some_leader().await;
+        let node = world.node(leader).unwrap();
+        let term = |id: u64| world.node(id).and_then(|node| node.router.system().group().lease().leading_term());
+        let before = term(leader).expect("it leads");
+        node.router.fault.raise("the disk");
+        let began = tokio::time::Instant::now();
+        world.machine(leader).scope(node.hand_over()).await;
+        let later = world.others(leader).into_iter().filter_map(term).max();
+        assert!(later.is_some_and(|term| term > before), "{later:?} after {:?}", began.elapsed());
+        let promises = Plan::default().pace.election_timeout_max;
+        assert!(began.elapsed() <= promises, "{:?}", began.elapsed());
+    });
+}
