@@ -148,7 +148,7 @@ impl Applier<'_> {
                 token,
                 key,
                 billed: (None, Some(body.billed_bytes())),
-                row: Some(stored_item(&body, committed_at(&item))),
+                row: Some(stored_item(&body, committed_at(item))),
             },
         )?;
         Ok(())
