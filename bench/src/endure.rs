@@ -29,6 +29,9 @@ pub struct EndureArguments {
     /// Measure a light client beside heavy neighbours instead: one row, of --interval seconds, for each kind of them
     #[arg(long)]
     pub(crate) neighbours: bool,
+    /// With --neighbours: the servers on one half of the processors, the clients on the other
+    #[arg(long, requires = "neighbours")]
+    pub(crate) apart: bool,
     /// With --neighbours: items that expire at once, and are swept
     #[arg(long, default_value_t = 1_000_000)]
     pub(crate) swept: u64,

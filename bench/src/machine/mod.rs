@@ -3,11 +3,13 @@
 pub mod clock;
 mod describe;
 mod process;
+mod scheduling;
 mod system;
 mod usage;
 
 pub use clock::monotonic_ns;
 pub use describe::{Machine, date_utc};
 pub use process::{ProcessClock, free_port, listener_pid, own_cpu_ns, resident};
+pub use scheduling::{measure_soon, processors, run_on};
 pub use system::{SystemTime, cores};
 pub use usage::disk_bytes;
