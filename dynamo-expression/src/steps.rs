@@ -56,6 +56,7 @@ impl Steps {
     pub fn spend(&self, count: usize) -> Result<(), OutOfSteps> {
         match self.left.get().checked_sub(count as u64) {
             Some(left) if !self.exhausted.get() => {
+                dynamo_protocol::work::note(count);
                 self.left.set(left);
                 Ok(())
             }

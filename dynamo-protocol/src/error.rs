@@ -10,7 +10,6 @@ use std::fmt;
 
 use crate::json::JsonWriter;
 use crate::shapes::echo::boundary;
-use crate::value::Item;
 
 /// Bytes of an error's text. Most texts that repeat what the request holds are a few hundred bytes long, and those of
 /// requests that could have been right stay far below: the largest part of one that is repeated is a name of 64 KB.
@@ -30,10 +29,13 @@ enum Detail {
     #[default]
     None,
     /// The item that a failed condition met, when asked for.
-    Item(Box<Item>),
+    Item(ItemJson),
     /// One reason for each action of a transaction, in the request's order.
     Reasons(Vec<CancellationReason>),
 }
+
+/// An item that an error shows: its JSON, made once, straight from where the item is stored.
+pub type ItemJson = Vec<u8>;
 
 /// Why one action of a transaction did not go through; `code` is `None` for those that would have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +46,7 @@ pub struct CancellationReason {
     /// Text for this action; absent for `None`.
     pub message: Option<String>,
     /// The item that the condition met, when asked for.
-    pub item: Option<Item>,
+    pub item: Option<ItemJson>,
 }
 
 impl CancellationReason {
@@ -60,7 +62,7 @@ impl CancellationReason {
     }
 
     /// The action's condition was false.
-    pub fn conditional_check_failed(item: Option<Item>) -> Self {
+    pub fn conditional_check_failed(item: Option<ItemJson>) -> Self {
         CancellationReason {
             code: "ConditionalCheckFailed",
             message: Some("The conditional request failed".to_owned()),
@@ -319,8 +321,8 @@ impl ApiError {
     }
 
     /// ConditionalCheckFailedException, with the item if it was asked for and there is one.
-    pub fn conditional_check_failed(item: Option<Item>) -> Self {
-        let detail = item.map_or(Detail::None, |item| Detail::Item(Box::new(item)));
+    pub fn conditional_check_failed(item: Option<ItemJson>) -> Self {
+        let detail = item.map_or(Detail::None, Detail::Item);
         ApiError { detail, ..ApiError::new(ErrorKind::ConditionalCheckFailed, "The conditional request failed") }
     }
 
@@ -420,23 +422,34 @@ impl ApiError {
         }
     }
 
-    /// The item of a failed condition.
-    pub fn item(&self) -> Option<&Item> {
+    /// The item of a failed condition, as JSON.
+    pub fn item(&self) -> Option<&[u8]> {
         match &self.detail {
             Detail::Item(item) => Some(item),
             _ => None,
         }
     }
 
+    /// Bytes of text and items, which the reply's body is about as long as.
+    pub fn bytes(&self) -> usize {
+        let of = |item: &Option<ItemJson>| item.as_ref().map_or(0, Vec::len);
+        self.message.len()
+            + match &self.detail {
+                Detail::None => 0,
+                Detail::Item(item) => item.len(),
+                Detail::Reasons(reasons) => reasons.iter().map(|reason| of(&reason.item)).sum(),
+            }
+    }
+
     /// The reply's body.
     pub fn to_json(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(64 + self.message.len());
+        let mut out = Vec::with_capacity(64 + self.bytes());
         let mut json = JsonWriter::new(&mut out);
         json.begin_object().key("__type").str(self.type_name());
         match &self.detail {
             Detail::None => {}
             Detail::Item(item) => {
-                json.key("Item").item(item);
+                json.key("Item").raw(|out| out.extend_from_slice(item));
             }
             Detail::Reasons(reasons) => {
                 json.key("CancellationReasons").begin_array();
@@ -463,7 +476,7 @@ impl std::error::Error for ApiError {}
 fn write_reason(json: &mut JsonWriter<'_>, reason: &CancellationReason) {
     json.begin_object().key("Code").str(reason.code);
     if let Some(item) = &reason.item {
-        json.key("Item").item(item);
+        json.key("Item").raw(|out| out.extend_from_slice(item));
     }
     if let Some(message) = &reason.message {
         json.key("Message").str(message);

@@ -48,3 +48,4 @@ pub mod limits;
 pub mod reserved;
 mod short;
 pub mod sigv4;
+pub mod work;

@@ -27,6 +27,8 @@ mod in_flight;
 mod log_limit;
 mod log_output;
 pub mod memory;
+#[cfg(test)]
+mod meter;
 pub mod metrics;
 pub mod ops;
 pub mod process;

@@ -60,6 +60,8 @@ impl<E: Env, F: Future> Future for Timed<E, F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let own = self.get_mut();
+        #[cfg(test)]
+        let _turn = crate::meter::Turn::of(crate::meter::Whose::Any);
         let began_ns = E::monotonic_ns();
         let polled = own.future.as_mut().poll(context);
         let took = Duration::from_nanos(E::monotonic_ns().saturating_sub(began_ns));

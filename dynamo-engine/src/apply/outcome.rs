@@ -86,6 +86,30 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// Bytes of the stored rows that were read and written, as far as they are told.
+    pub fn row_bytes(&self) -> usize {
+        let row = |row: &Option<Value>| row.as_ref().map_or(0, |row| row.len());
+        let written = |write: &WriteOutcome| row(&write.old) + row(&write.new);
+        match self {
+            Outcome::Written(write) => written(write),
+            Outcome::ConditionFailed { item } => row(item),
+            Outcome::Transacted { actions }
+            | Outcome::Prepared { actions, .. }
+            | Outcome::Decided { actions, .. }
+            | Outcome::Resolved { actions } => actions.iter().map(written).sum(),
+            Outcome::Cancelled(verdicts) => {
+                let met = |verdict: &ActionOutcome| match verdict {
+                    ActionOutcome::ConditionFailed { item } => row(item),
+                    ActionOutcome::Passed | ActionOutcome::Conflict | ActionOutcome::Invalid(_) => 0,
+                };
+                verdicts.iter().map(met).sum()
+            }
+            _ => 0,
+        }
+    }
+}
+
 /// Why a command was not even tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dynamo_protocol::error::ApiError;
+use dynamo_protocol::error::{ApiError, ItemJson};
 use dynamo_protocol::json::JsonWriter;
 use dynamo_protocol::shapes::{ReturnConsumedCapacity, ReturnItemCollectionMetrics};
 use dynamo_protocol::value::Item;
@@ -96,6 +96,14 @@ pub(super) fn write_metrics(collection_key: &Item, json: &mut JsonWriter<'_>) {
 /// A stored row looked at; a damaged one is an internal error here, since the client cannot help it.
 pub(super) fn item(row: &Value) -> Result<ItemRef<'_>, ApiError> {
     ItemRef::parse(row).map_err(|_| ApiError::internal())
+}
+
+/// A stored row as the JSON that an error shows, if there is one.
+pub(super) fn shown(row: Option<&Value>) -> Result<Option<ItemJson>, ApiError> {
+    let Some(row) = row else { return Ok(None) };
+    let mut out = Vec::with_capacity(row.len() + row.len() / 2);
+    item(row)?.write_json(&mut JsonWriter::new(&mut out)).map_err(|_| ApiError::internal())?;
+    Ok(Some(out))
 }
 
 /// A stored row as a tree, if there is one.

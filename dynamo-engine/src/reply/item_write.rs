@@ -9,7 +9,7 @@ use dynamo_protocol::shapes::{
 use dynamo_protocol::value::Item;
 use ordered_kv::Value;
 
-use super::consumed_write::{ConsumedReport, Factor, item, metrics_wanted, tree, write_metrics};
+use super::consumed_write::{ConsumedReport, Factor, item, metrics_wanted, shown, write_metrics};
 use crate::apply::{Outcome, WriteOutcome};
 use crate::catalog::TableDescriptor;
 use crate::item::Decoded;
@@ -78,6 +78,11 @@ impl SingleReply {
         self
     }
 
+    /// Whether the reply may show an item, whatever comes of the write.
+    pub(super) fn shows_items(&self) -> bool {
+        self.shows_item_on_failure || self.returns != ReturnValue::None
+    }
+
     /// The body.
     ///
     /// # Errors
@@ -86,8 +91,8 @@ impl SingleReply {
         let write = match outcome {
             Outcome::Written(write) => write,
             Outcome::ConditionFailed { item } => {
-                let shown = if self.shows_item_on_failure { tree(item.as_ref())? } else { None };
-                return Err(ApiError::conditional_check_failed(shown));
+                let item = if self.shows_item_on_failure { shown(item.as_ref())? } else { None };
+                return Err(ApiError::conditional_check_failed(item));
             }
             Outcome::Invalid(text) => return Err(ApiError::validation(text)),
             Outcome::Conflict => return Err(ApiError::transaction_conflict()),

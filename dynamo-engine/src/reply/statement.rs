@@ -8,7 +8,7 @@ use dynamo_protocol::json::JsonWriter;
 use dynamo_protocol::shapes::{ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use dynamo_protocol::value::Item;
 
-use super::consumed_write::{ConsumedReport, Factor, item, tree, write_list};
+use super::consumed_write::{ConsumedReport, Factor, item, shown, tree, write_list};
 use crate::apply::{Outcome, Rejection, WriteOutcome};
 use crate::capacity::Consumed;
 use crate::catalog::TableDescriptor;
@@ -64,6 +64,11 @@ impl StatementReply {
         self
     }
 
+    /// Whether the reply may show an item, whatever comes of the write.
+    pub(super) fn shows_items(&self) -> bool {
+        self.shows_item_on_failure || self.returns != ReturnValue::None
+    }
+
     /// The body.
     ///
     /// # Errors
@@ -93,8 +98,8 @@ impl StatementReply {
             Outcome::Written(write) => Ok(write),
             Outcome::ConditionFailed { .. } if self.is_insert => Err(ApiError::duplicate_item()),
             Outcome::ConditionFailed { item } => {
-                let shown = if self.shows_item_on_failure { tree(item.as_ref())? } else { None };
-                Err(ApiError::conditional_check_failed(shown))
+                let item = if self.shows_item_on_failure { shown(item.as_ref())? } else { None };
+                Err(ApiError::conditional_check_failed(item))
             }
             Outcome::Invalid(text) => Err(ApiError::validation(as_statements_say(text))),
             Outcome::Conflict => Err(ApiError::transaction_conflict()),
@@ -125,6 +130,11 @@ impl StatementBatchReply {
     /// Adds a statement that is wrong.
     pub(crate) fn failed(&mut self, error: ApiError) {
         self.slots.push(Err(error));
+    }
+
+    /// Whether the reply may show items, whatever comes of the writes.
+    pub(super) fn shows_items(&self) -> bool {
+        self.slots.iter().flatten().any(StatementReply::shows_items)
     }
 
     /// The body, from what came of each write.
@@ -192,7 +202,7 @@ pub(crate) fn write_failed_statement(error: &ApiError, table_name: Option<&str>,
     json.key("Error").begin_object();
     json.key("Code").str(code);
     if let Some(item) = error.item() {
-        json.key("Item").item(item);
+        json.key("Item").raw(|out| out.extend_from_slice(item));
     }
     json.key("Message").str(error.message());
     json.end_object();

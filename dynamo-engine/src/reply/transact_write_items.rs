@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use dynamo_protocol::error::{ApiError, CancellationReason};
 use dynamo_protocol::json::JsonWriter;
+use dynamo_protocol::limits::TRANSACTION_BYTES_MAX;
 use dynamo_protocol::shapes::{ReturnConsumedCapacity, ReturnItemCollectionMetrics};
 use dynamo_protocol::value::Item;
 
 use super::batch_write_item::write_collections;
-use super::consumed_write::{ConsumedReport, Factor, metrics_wanted, tree, write_list};
+use super::consumed_write::{ConsumedReport, Factor, metrics_wanted, shown, write_list};
 use super::statement::as_statements_say;
 use crate::apply::{ActionOutcome, Outcome, WriteOutcome};
 use crate::capacity::{Consumed, UnitKind};
@@ -95,6 +96,11 @@ impl TransactReply {
         self.actions.push(ActionReply { table_name: table_name.to_owned(), shows_item_on_failure, is_insert: false });
     }
 
+    /// Whether the reply may show items, whatever comes of the transaction.
+    pub(super) fn shows_items(&self) -> bool {
+        self.actions.iter().any(|action| action.shows_item_on_failure)
+    }
+
     /// The body.
     ///
     /// # Errors
@@ -152,6 +158,7 @@ impl TransactReply {
 
     fn cancelled(&self, verdicts: Vec<ActionOutcome>) -> Result<ApiError, ApiError> {
         let mut reasons = Vec::with_capacity(verdicts.len());
+        let mut room = TRANSACTION_BYTES_MAX;
         for (verdict, action) in verdicts.into_iter().zip(&self.actions) {
             reasons.push(match verdict {
                 ActionOutcome::Passed => CancellationReason::none(),
@@ -162,7 +169,11 @@ impl TransactReply {
                 ActionOutcome::Invalid(text) => CancellationReason::validation(text),
                 ActionOutcome::ConditionFailed { .. } if action.is_insert => CancellationReason::duplicate_item(),
                 ActionOutcome::ConditionFailed { item } if action.shows_item_on_failure => {
-                    CancellationReason::conditional_check_failed(tree(item.as_ref())?)
+                    let bytes = item.as_ref().map_or(0, |row| row.len());
+                    // The service has no transaction whose items are larger together; here conditions may meet more.
+                    let item = if bytes <= room { shown(item.as_ref())? } else { None };
+                    room = room.saturating_sub(bytes);
+                    CancellationReason::conditional_check_failed(item)
                 }
                 ActionOutcome::ConditionFailed { .. } => CancellationReason::conditional_check_failed(None),
             });

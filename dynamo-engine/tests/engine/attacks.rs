@@ -1,25 +1,57 @@
 //! The worst requests that were found, for each operation: small ones that ask for much work, large ones that are wrong in
 //! the costliest way. All are for the table `attacked` with partition key `pk`, filled by [`preparations`].
 //!
-//! They run through the engine with every check (`cost.rs`); the example `attacks` sends them to a server and prints what
-//! each takes there.
+//! They run through the engine with every check (`cost.rs`), and through a server whose event loops are watched
+//! (`dynamo-server/src/http/loop_turns.rs`); the example `attacks` sends them to a server and prints what each takes there.
+//!
+//! Behind those that people thought of come those that searches have found and kept (`corpus.tsv`, see `search.rs`).
 
 use std::fmt::Write as _;
 
-/// One request.
-pub struct Attack {
+/// One request that people thought of.
+struct Attack {
+    /// What is bad about it.
+    name: &'static str,
+    /// Which operation it is of.
+    operation: &'static str,
+    /// Makes its body.
+    body: fn() -> String,
+}
+
+/// A request.
+pub struct Request {
     /// What is bad about it.
     pub name: &'static str,
     /// Which operation it is of.
     pub operation: &'static str,
-    /// Makes its body.
-    pub body: fn() -> String,
+    /// Its JSON.
+    pub body: String,
+}
+
+/// What searches have kept: operation, measure and body in each line.
+const KEPT: &str = include_str!("corpus.tsv");
+
+/// All requests, each made when it is asked for: some have megabytes.
+pub fn corpus() -> impl Iterator<Item = Request> {
+    let thought_of =
+        ATTACKS.iter().map(|attack| Request { name: attack.name, operation: attack.operation, body: (attack.body)() });
+    thought_of.chain(kept())
+}
+
+/// Those that searches have kept. They are for the table of `search.rs`, which a server of attacks does not have: there they
+/// cost what finding that out costs.
+pub fn kept() -> impl Iterator<Item = Request> {
+    KEPT.lines().filter_map(|line| {
+        let mut parts = line.splitn(3, '\t');
+        let (operation, name, body) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Request { name, operation, body: body.to_owned() })
+    })
 }
 
 /// The ARN of the table.
 const ARN: &str = "arn:aws:dynamodb:us-east-1:000000000000:table/attacked";
 
-/// Requests that fill the table: an item with a list of 130,000 elements, ones with long binaries, and 4,000 small ones.
+/// Requests that fill the table: two items with a list of 130,000 elements, ones with long binaries, and 4,000 small ones.
 pub fn preparations() -> Vec<(&'static str, String)> {
     let mut requests = vec![
         (
@@ -30,6 +62,7 @@ pub fn preparations() -> Vec<(&'static str, String)> {
                 .to_owned(),
         ),
         ("PutItem", put("list", &format!(r#""v":{{"L":[{}]}}"#, many(130_000, |_| r#"{"NULL":true}"#.to_owned())))),
+        ("PutItem", put("list2", &format!(r#""v":{{"L":[{}]}}"#, many(130_000, |_| r#"{"NULL":true}"#.to_owned())))),
         ("PutItem", put("text", &format!(r#""s":{{"S":"{}"}}"#, "a".repeat(400_000)))),
         ("PutItem", put("binary", &format!(r#""b":{{"B":"{}"}}"#, "YWFh".repeat(130_000)))),
     ];
@@ -73,8 +106,8 @@ fn needle(thirds: usize) -> String {
     format!("{}YWJh{}", "YWFh".repeat(thirds / 2), "YWFh".repeat(thirds / 2))
 }
 
-/// All attacks.
-pub const ATTACKS: &[Attack] = &[
+/// Those that people thought of.
+const ATTACKS: &[Attack] = &[
     Attack {
         name: "many tags",
         operation: "TagResource",
@@ -215,6 +248,17 @@ pub const ATTACKS: &[Attack] = &[
         },
     },
     Attack {
+        name: "a condition with a list of many small values",
+        operation: "PutItem",
+        body: || {
+            let list = many(180_000, |_| r#"{"S":"x"}"#.to_owned());
+            format!(
+                r#"{{"TableName":"attacked","Item":{{"pk":{{"S":"x"}}}},"ConditionExpression":"contains(:l,pk)",
+                    "ExpressionAttributeValues":{{":l":{{"L":[{list}]}}}}}}"#
+            )
+        },
+    },
+    Attack {
         name: "many small values",
         operation: "PutItem",
         body: || put("x", &format!(r#""l":{{"L":[{}]}}"#, many(200_000, |_| r#"{"N":"1"}"#.to_owned()))),
@@ -231,6 +275,15 @@ pub const ATTACKS: &[Attack] = &[
         },
     },
     Attack {
+        name: "a condition that fails and shows a long list",
+        operation: "PutItem",
+        body: || {
+            r#"{"TableName":"attacked","Item":{"pk":{"S":"list"}},"ConditionExpression":"attribute_not_exists(pk)",
+                "ReturnValuesOnConditionCheckFailure":"ALL_OLD"}"#
+                .to_owned()
+        },
+    },
+    Attack {
         name: "many legacy conditions",
         operation: "DeleteItem",
         body: || {
@@ -244,6 +297,14 @@ pub const ATTACKS: &[Attack] = &[
         name: "a list appended to itself, 140 times",
         operation: "UpdateItem",
         body: || update("list", &format!("SET {}", many(140, |at| format!("a{at}=list_append(v,v)"))), ""),
+    },
+    Attack {
+        name: "a long list shown as it was and is",
+        operation: "UpdateItem",
+        body: || {
+            let update = update("list", "SET q = :q", r#"":q":{"N":"1"}"#);
+            format!(r#"{},"ReturnValues":"ALL_NEW"}}"#, &update[..update.len() - 1])
+        },
     },
     Attack {
         name: "an attribute copied 300 times",
@@ -290,6 +351,17 @@ pub const ATTACKS: &[Attack] = &[
                     "ExpressionAttributeNames":{{"#n":"{}"}}}}"##,
                 many(500, |at| format!("#n.a{at}")),
                 "n".repeat(65_535)
+            )
+        },
+    },
+    Attack {
+        name: "a filter with a list of many small values",
+        operation: "Query",
+        body: || {
+            let list = many(180_000, |_| r#"{"S":"x"}"#.to_owned());
+            format!(
+                r#"{{"TableName":"attacked","KeyConditionExpression":"pk=:p","FilterExpression":"contains(:l,pk)",
+                    "ExpressionAttributeValues":{{":p":{{"S":"text"}},":l":{{"L":[{list}]}}}}}}"#
             )
         },
     },
@@ -404,6 +476,25 @@ pub const ATTACKS: &[Attack] = &[
         },
     },
     Attack {
+        name: "25 items of many small values",
+        operation: "BatchWriteItem",
+        body: || {
+            let value = many(35_000, |_| r#"{"S":"x"}"#.to_owned());
+            let puts = many(25, |at| {
+                format!(r#"{{"PutRequest":{{"Item":{{"pk":{{"S":"many{at}"}},"l":{{"L":[{value}]}}}}}}}}"#)
+            });
+            format!(r#"{{"RequestItems":{{"attacked":[{puts}]}}}}"#)
+        },
+    },
+    Attack {
+        name: "items of many small values",
+        operation: "BatchGetItem",
+        body: || {
+            let keys = many(25, |at| format!(r#"{{"pk":{{"S":"many{at}"}}}}"#));
+            format!(r#"{{"RequestItems":{{"attacked":{{"Keys":[{keys}]}}}}}}"#)
+        },
+    },
+    Attack {
         name: "many actions",
         operation: "TransactGetItems",
         body: || {
@@ -477,6 +568,34 @@ pub const ATTACKS: &[Attack] = &[
         },
     },
     Attack {
+        name: "failed checks that show long lists",
+        operation: "TransactWriteItems",
+        body: || {
+            let checks = many(2, |at| {
+                format!(
+                    r#"{{"ConditionCheck":{{"TableName":"attacked","Key":{{"pk":{{"S":"{}"}}}},
+                        "ConditionExpression":"attribute_not_exists(pk)","ReturnValuesOnConditionCheckFailure":"ALL_OLD"}}}}"#,
+                    ["list", "list2"][at]
+                )
+            });
+            format!(r#"{{"TransactItems":[{checks}]}}"#)
+        },
+    },
+    Attack {
+        name: "as many conditions as are planned on an event loop",
+        operation: "TransactWriteItems",
+        body: || {
+            let condition = separated(147, " OR ", |_| "contains(v,:x)".to_owned());
+            let checks = many(14, |at| {
+                format!(
+                    r#"{{"ConditionCheck":{{"TableName":"attacked","Key":{{"pk":{{"S":"small1-{at}"}}}},
+                        "ConditionExpression":"{condition}","ExpressionAttributeValues":{{":x":{{"S":"x"}}}}}}}}"#
+                )
+            });
+            format!(r#"{{"TransactItems":[{checks}]}}"#)
+        },
+    },
+    Attack {
         name: "a long list looked through 147 times",
         operation: "TransactWriteItems",
         body: || {
@@ -490,5 +609,42 @@ pub const ATTACKS: &[Attack] = &[
             });
             format!(r#"{{"TransactItems":[{checks}]}}"#)
         },
+    },
+    Attack {
+        name: "ten million spaces",
+        operation: "DescribeLimits",
+        body: || format!("{{{}}}", " ".repeat(10_000_000)),
+    },
+    Attack {
+        name: "ten million spaces",
+        operation: "DescribeEndpoints",
+        body: || format!("{{{}}}", " ".repeat(10_000_000)),
+    },
+    Attack {
+        name: "a long ARN to go on behind",
+        operation: "ListStreams",
+        body: || format!(r#"{{"ExclusiveStartStreamArn":"{ARN}/stream/{}"}}"#, "x".repeat(2_000_000)),
+    },
+    Attack {
+        name: "a long ARN",
+        operation: "DescribeStream",
+        body: || format!(r#"{{"StreamArn":"{ARN}/stream/{}"}}"#, "x".repeat(2_000_000)),
+    },
+    Attack {
+        name: "a long number",
+        operation: "GetShardIterator",
+        body: || {
+            format!(
+                r#"{{"StreamArn":"{ARN}/stream/2026-01-01T00:00:00.000","ShardId":"{}",
+                    "ShardIteratorType":"AT_SEQUENCE_NUMBER","SequenceNumber":"{}"}}"#,
+                "x".repeat(1_000_000),
+                "1".repeat(1_000_000)
+            )
+        },
+    },
+    Attack {
+        name: "a long iterator",
+        operation: "GetRecords",
+        body: || format!(r#"{{"ShardIterator":"{ARN}/stream/x|{}"}}"#, "QUFB".repeat(500_000)),
     },
 ];

@@ -15,7 +15,7 @@ use dynamo_protocol::error::{ErrorKind, MESSAGE_BYTES_MAX};
 use dynamo_protocol::ops::UpdateItemInput;
 use serde_json::{Value, json};
 
-use crate::attacks::{ATTACKS, Attack, preparations};
+use crate::attacks::{Request, corpus, preparations};
 use crate::fixture::plan_bytes;
 use crate::node::Node;
 
@@ -26,9 +26,15 @@ struct Counting;
 thread_local! {
     static HELD: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
+    static PIECES: Cell<u64> = const { Cell::new(0) };
+    static TAKEN: Cell<u64> = const { Cell::new(0) };
 }
 
 fn count(bytes: isize) {
+    if bytes > 0 {
+        PIECES.with(|pieces| pieces.set(pieces.get() + 1));
+        TAKEN.with(|taken| taken.set(taken.get() + bytes as u64));
+    }
     HELD.with(|held| {
         held.set(held.get() + bytes);
         PEAK.with(|peak| peak.set(peak.get().max(held.get())));
@@ -68,6 +74,13 @@ fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
     (result, peak.try_into().expect("the peak is not below its beginning"))
 }
 
+/// What `work` takes of memory in all, given back or not: pieces, and bytes.
+pub fn pieces_and_bytes<T>(work: impl FnOnce() -> T) -> (T, u64, u64) {
+    let before = (PIECES.with(Cell::get), TAKEN.with(Cell::get));
+    let result = work();
+    (result, PIECES.with(Cell::get) - before.0, TAKEN.with(Cell::get) - before.1)
+}
+
 /// What a request may take of memory while it is carried out: so many times its own size, and that of items as trees.
 const PEAK_FACTOR: usize = 20;
 const PEAK_BESIDE: usize = 48 << 20;
@@ -90,8 +103,7 @@ fn filled() -> Node {
 fn the_worst_request_of_each_operation_costs_a_multiple_of_its_size() {
     let mut node = filled();
     println!("{:>9} {:>9} {:>9} {:>9}  operation: attack", "request", "peak", "log", "answer");
-    for Attack { name, operation, body } in ATTACKS {
-        let body = body();
+    for Request { name, operation, body } in corpus() {
         let log_before = node.log_bytes();
         let (answer, peak) = peak(|| node.send_bytes(operation, body.as_bytes()));
         let answer = answer.map_or_else(|error| error.to_json().len(), |body| body.len());
@@ -102,39 +114,6 @@ fn the_worst_request_of_each_operation_costs_a_multiple_of_its_size() {
         assert!(answer <= ANSWER_BYTES_MAX, "{operation}, {name}: an answer of {answer} bytes");
     }
     assert!(node.replica().rows() == node.rows(), "a replica makes the same of all of them");
-}
-
-#[test]
-fn every_operation_has_an_attack() {
-    let attacked = |operation: &str| ATTACKS.iter().any(|attack| attack.operation == operation);
-    for operation in [
-        "BatchExecuteStatement",
-        "BatchGetItem",
-        "BatchWriteItem",
-        "CreateTable",
-        "DeleteItem",
-        "DeleteTable",
-        "DescribeContinuousBackups",
-        "DescribeTable",
-        "DescribeTimeToLive",
-        "ExecuteStatement",
-        "ExecuteTransaction",
-        "GetItem",
-        "ListTables",
-        "ListTagsOfResource",
-        "PutItem",
-        "Query",
-        "Scan",
-        "TagResource",
-        "TransactGetItems",
-        "TransactWriteItems",
-        "UntagResource",
-        "UpdateItem",
-        "UpdateTable",
-        "UpdateTimeToLive",
-    ] {
-        assert!(attacked(operation), "{operation}");
-    }
 }
 
 #[test]
@@ -236,6 +215,29 @@ fn a_condition_with_too_much_work_is_refused_the_same_everywhere() {
     let error = node.send("PutItem", &request).expect_err("too much");
     assert_eq!((error.kind(), error.message()), (ErrorKind::Validation, OUT_OF_STEPS));
     assert!(node.replica().rows() == node.rows());
+}
+
+/// A hundred conditions may meet a hundred items of 400 KB; what is shown of them is no more than a transaction may hold.
+#[test]
+fn items_that_failed_conditions_met_are_shown_up_to_the_size_of_a_transaction() {
+    let mut node = filled();
+    let key = |at: usize| json!({ "pk": { "S": format!("large{at}") } });
+    for at in 0..12 {
+        let item = json!({ "pk": key(at)["pk"], "s": { "S": "x".repeat(400_000) } });
+        node.send("PutItem", &json!({ "TableName": "attacked", "Item": item })).expect("a put");
+    }
+    let check = |at| {
+        json!({ "ConditionCheck": {
+            "TableName": "attacked", "Key": key(at), "ConditionExpression": "attribute_not_exists(pk)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        } })
+    };
+    let request = json!({ "TransactItems": (0..12).map(check).collect::<Vec<_>>() });
+    let (cancelled, peak) = peak(|| node.send("TransactWriteItems", &request).expect_err("all of them fail"));
+    let reasons = cancelled.cancellation_reasons();
+    assert!(reasons.iter().all(|reason| reason.code == "ConditionalCheckFailed"));
+    assert_eq!(reasons.iter().filter(|reason| reason.item.is_some()).count(), 10, "4 MB hold ten of 400 KB");
+    assert!(peak < 16_000_000, "{peak} bytes");
 }
 
 #[test]

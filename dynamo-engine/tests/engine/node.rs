@@ -17,13 +17,16 @@ use dynamo_engine::plan::execute_transaction::StatementTransaction;
 use dynamo_engine::plan::{self, PlanError, WritePlan};
 use dynamo_engine::read::{Execution, ReadError, ReadPlan, Run, Step};
 use dynamo_engine::reply;
+use dynamo_engine::stream::{StreamRequest, StreamResponse};
 use dynamo_expression::partiql::{Select, Statement};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::{
     BatchExecuteStatementInput, BatchWriteItemInput, CreateTableInput, DeleteItemInput, DeleteTableInput,
-    DescribeContinuousBackupsInput, DescribeTableInput, DescribeTimeToLiveInput, ExecuteStatementInput,
-    ExecuteTransactionInput, ListTablesInput, ListTagsOfResourceInput, Operation, PutItemInput, TagResourceInput,
-    TransactWriteItemsInput, UntagResourceInput, UpdateItemInput, UpdateTableInput, UpdateTimeToLiveInput,
+    DescribeContinuousBackupsInput, DescribeEndpointsInput, DescribeLimitsInput, DescribeStreamInput,
+    DescribeTableInput, DescribeTimeToLiveInput, ExecuteStatementInput, ExecuteTransactionInput, GetRecordsInput,
+    GetShardIteratorInput, ListStreamsInput, ListTablesInput, ListTagsOfResourceInput, Operation, PutItemInput,
+    TagResourceInput, TransactWriteItemsInput, UntagResourceInput, UpdateItemInput, UpdateTableInput,
+    UpdateTimeToLiveInput,
 };
 use hlc::Timestamp;
 use ordered_kv::memory::MemoryState;
@@ -172,9 +175,46 @@ impl Node {
                 .map_err(PlanError::Client)
                 .and_then(|input| plan::describe_table::plan_continuous_backups(input, &self.catalog))
                 .map(|_| reply::describe_continuous_backups()),
+            Operation::DescribeLimits => {
+                DescribeLimitsInput::from_json(body).map(|_| reply::describe_limits()).map_err(PlanError::Client)
+            }
+            Operation::DescribeEndpoints => DescribeEndpointsInput::from_json(body)
+                .map(|_| reply::describe_endpoints("localhost"))
+                .map_err(PlanError::Client),
+            Operation::ListStreams
+            | Operation::DescribeStream
+            | Operation::GetShardIterator
+            | Operation::GetRecords => self.streams(operation, body),
             _ => return None,
         };
         Some(reply.map_err(PlanError::into_api_error))
+    }
+
+    fn streams(&self, operation: Operation, body: &[u8]) -> Result<Vec<u8>, PlanError> {
+        let (context, now_ms) = (RequestContext::default(), self.clock >> 16);
+        let ask = |request: &StreamRequest| request.serve(SHARD, &self.store, usize::MAX).expect("memory can be read");
+        match operation {
+            Operation::ListStreams => {
+                let page = plan::list_streams::plan(ListStreamsInput::from_json(body)?, &self.catalog)?;
+                Ok(reply::list_streams(&page, &context))
+            }
+            Operation::DescribeStream => {
+                let asked = plan::describe_stream::plan(DescribeStreamInput::from_json(body)?, &self.catalog)?;
+                let StreamResponse::Shards(shards) = ask(&StreamRequest::Shards { stream: asked.stream.id }) else {
+                    panic!("shards were asked for");
+                };
+                Ok(reply::describe_stream(&asked.stream, &asked.page(shards), &context))
+            }
+            Operation::GetShardIterator => {
+                let input = GetShardIteratorInput::from_json(body)?;
+                let asked = plan::get_shard_iterator::plan(input, now_ms, &self.catalog)?;
+                Ok(reply::get_shard_iterator(&asked.iterator(&ask(&asked.request))?))
+            }
+            _ => {
+                let asked = plan::get_records::plan(GetRecordsInput::from_json(body)?, now_ms)?;
+                Ok(reply::get_records(&asked.iterator, &ask(&asked.request), now_ms, &context)?)
+            }
+        }
     }
 
     fn create_table(&mut self, body: &[u8]) -> Result<Vec<u8>, PlanError> {

@@ -145,7 +145,11 @@ fn take(step: Step, node: &mut Node, model: &mut Model) {
             });
             let reply = node.send("PutItem", &request);
             match model.get(&row) {
-                Some(old) => assert_eq!(reply.unwrap_err().item(), Some(old), "law 1"),
+                Some(old) => {
+                    let error = reply.unwrap_err();
+                    let shown = error.item().map(|json| serde_json::from_slice::<Value>(json).expect("JSON"));
+                    assert_eq!(shown, Some(item_json(old)), "law 1");
+                }
                 None => {
                     reply.unwrap();
                     model.put(row);

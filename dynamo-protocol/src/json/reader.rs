@@ -67,6 +67,8 @@ impl Text<'_> {
 impl<'a> Reader<'a> {
     /// Starts at the beginning of a body.
     pub(crate) fn new(body: &'a [u8]) -> Result<Self, Refused> {
+        // All of it, whether it is read to its end or not.
+        crate::work::note(body.len());
         let text = std::str::from_utf8(body).map_err(|_| MALFORMED)?;
         Ok(Reader { text, at: 0, depth: 0 })
     }

@@ -161,7 +161,9 @@ impl<'a> JsonWriter<'a> {
 
     fn value(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> &mut Self {
         self.separate();
+        let before = self.out.len();
         write(self.out);
+        crate::work::note(self.out.len() - before);
         self.comma = true;
         self
     }

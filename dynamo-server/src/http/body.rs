@@ -36,6 +36,10 @@ const FIRST_ROOM_BYTES: usize = 64 * 1024;
 const TURN_BYTES: usize = 256 * 1024;
 /// Bytes that are unpacked at a time.
 const UNPACKED_AT_ONCE: usize = 16 * 1024;
+/// Unpacked bytes after which the other connections of the loop have a turn: some 200 microseconds.
+const UNPACKED_TURN_BYTES: usize = 64 * 1024;
+/// A body that is as long is moved to where it has more room away from the event loop.
+const MOVED_HERE_BYTES_MAX: usize = 256 * 1024;
 
 /// Why there is no body to work on.
 #[derive(Debug, PartialEq, Eq)]
@@ -109,8 +113,8 @@ pub async fn read<'a, E: Env>(
         None | Some(b"" | b"identity" | b"aws-chunked") => Ok(packed),
         // No packed form is empty. Several gzip members in a row are one body.
         Some(b"gzip" | b"deflate") if packed.is_empty() => Err(BodyError::Garbled),
-        Some(b"gzip") => unpack(MultiGzDecoder::new(&packed[..]), budget),
-        Some(b"deflate") => unpack(ZlibDecoder::new(&packed[..]), budget),
+        Some(b"gzip") => unpack::<E>(MultiGzDecoder::new(&packed[..]), budget).await,
+        Some(b"deflate") => unpack::<E>(ZlibDecoder::new(&packed[..]), budget).await,
         Some(_) => Err(BodyError::Garbled),
     }
 }
@@ -144,7 +148,10 @@ async fn collect<'a, E: Env>(
         if seen > MAX_DRAINED_BYTES {
             return Err(BodyError::TooLarge { drained: false });
         }
-        whole = whole.and_then(|whole| whole.with(&data));
+        whole = match whole {
+            Ok(whole) => whole.with::<E>(&data).await,
+            refused => refused,
+        };
         if in_turn >= TURN_BYTES {
             in_turn = 0;
             tokio::task::yield_now().await;
@@ -155,14 +162,22 @@ async fn collect<'a, E: Env>(
     if seen > MAX_BODY_BYTES { Err(BodyError::TooLarge { drained: true }) } else { whole.map(Growing::done) }
 }
 
-fn unpack(mut reader: impl Read, budget: &BodyBudget) -> Result<Received<'_>, BodyError> {
+async fn unpack<E: Env>(mut reader: impl Read, budget: &BodyBudget) -> Result<Received<'_>, BodyError> {
     let mut whole = Growing::new(budget, 0);
-    let mut part = [0; UNPACKED_AT_ONCE];
+    let mut part = vec![0; UNPACKED_AT_ONCE];
+    let mut in_turn = 0;
     loop {
         match reader.read(&mut part).map_err(|_| BodyError::Garbled)? {
             0 => return Ok(whole.done()),
             // A bomb ends here, with the part that goes too far.
-            count => whole = whole.with(&part[..count])?,
+            count => {
+                whole = whole.with::<E>(&part[..count]).await?;
+                in_turn += count;
+            }
+        }
+        if in_turn >= UNPACKED_TURN_BYTES {
+            in_turn = 0;
+            tokio::task::yield_now().await;
         }
     }
 }
@@ -183,7 +198,7 @@ impl<'a> Growing<'a> {
     }
 
     /// The same with `data` behind it. Where that cannot be, what was there is freed at once.
-    fn with(mut self, data: &[u8]) -> Result<Growing<'a>, BodyError> {
+    async fn with<E: Env>(mut self, data: &[u8]) -> Result<Growing<'a>, BodyError> {
         let needed = self.bytes.len() + data.len();
         if needed > MAX_BODY_BYTES {
             return Err(BodyError::TooLarge { drained: true });
@@ -193,7 +208,18 @@ impl<'a> Growing<'a> {
             if !self.room.grow_to(room) {
                 return Err(BodyError::NoRoom);
             }
-            self.bytes.reserve_exact(room - self.bytes.len());
+            let mut bytes = std::mem::take(&mut self.bytes);
+            let more = room - bytes.len();
+            if bytes.len() < MOVED_HERE_BYTES_MAX {
+                bytes.reserve_exact(more);
+                self.bytes = bytes;
+            } else {
+                let moved = move || {
+                    bytes.reserve_exact(more);
+                    bytes
+                };
+                self.bytes = E::background(moved).await;
+            }
         }
         debug_assert!(needed <= self.bytes.capacity(), "what was paid for has room");
         self.bytes.extend_from_slice(data);

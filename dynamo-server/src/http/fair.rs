@@ -211,6 +211,8 @@ impl<E: Env, F: Future> Future for InTurn<E, F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        #[cfg(test)]
+        let _turn = crate::meter::Turn::of(crate::meter::Whose::Connection);
         let own = self.get_mut();
         if !own.turns.is_crowded() {
             return own.connection.as_mut().poll(context);

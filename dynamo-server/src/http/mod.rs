@@ -26,6 +26,9 @@ mod fair;
 mod faults;
 mod hosts;
 mod listener;
+#[cfg(test)]
+mod loop_turns;
+mod portions;
 mod request_id;
 mod respond;
 mod service;

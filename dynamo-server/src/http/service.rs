@@ -233,7 +233,12 @@ impl<E: Env> Service<E> {
             None => self.check_json(body.bytes()).await.and_then(|()| Err(ApiError::unknown_operation())),
             Some(operation) => self.operation(caller, operation, head, body.bytes()).await,
         };
-        let (outcome, taken) = self.hold(operation, result.into());
+        let outcome = match result {
+            // As text it is up to six times as long.
+            Err(error) if error.bytes() > INLINE_BYTES_MAX => E::background(move || Err(error).into()).await,
+            result => result.into(),
+        };
+        let (outcome, taken) = self.hold(operation, outcome);
         api::<E>(headers, content_type, id, outcome, taken).await
     }
 

@@ -12,8 +12,9 @@ use crate::env::Env;
 use crate::memory::Budget;
 use crate::shard::{Deadline, ShardError};
 
-/// Requests with bodies up to this size are planned on the event loop that read them: some 200 microseconds.
-pub(crate) const INLINE_BYTES_MAX: usize = 64 * 1024;
+/// Requests with bodies up to this size are planned on the event loop that read them: some 200 microseconds, and a
+/// millisecond where nearly all of it is expressions.
+pub(crate) const INLINE_BYTES_MAX: usize = 40 * 1024;
 
 /// What a byte of a body may become in memory while it is read and planned: a list of the smallest elements is the worst
 /// (`docs/limits.md`; the engine's tests of cost hold all requests to it).

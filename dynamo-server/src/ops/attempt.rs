@@ -42,7 +42,9 @@ impl<E: Env> Call<'_, E> {
         loop {
             let planned = self.plan(plan.clone()).await?;
             match self.node.reader.execute(planned, self.deadline).await {
-                Ok(read) => return Ok(read.into_body()),
+                Ok(read) if self.body.len() <= INLINE_BYTES_MAX => return Ok(read.into_body()),
+                // With it goes the plan, which may have hundreds of thousands of names.
+                Ok(read) => return Ok(E::background(move || read.into_body()).await),
                 Err(ReadFailure::Stale) => self.again().await?,
                 Err(failure) => return Err(failure.into_api_error()),
             }
@@ -84,8 +86,8 @@ impl<E: Env> Call<'_, E> {
             let outcomes = self.node.transactions.propose_all(open, on_conflict, self.deadline).await;
             keep(&mut done, outcomes.into_iter().map(settled).collect::<Result<_, _>>()?);
             if done.iter().all(Option::is_some) {
-                let outcomes = done.into_iter().flatten().collect();
-                if self.body.len() <= INLINE_BYTES_MAX {
+                let outcomes: Vec<Settled> = done.into_iter().flatten().collect();
+                if self.body.len() + reply.bytes_to_show(&outcomes) <= INLINE_BYTES_MAX {
                     return reply.render(outcomes);
                 }
                 let rendered = self.node.off_loop.run::<E, _>(self.deadline, move || reply.render(outcomes)).await;

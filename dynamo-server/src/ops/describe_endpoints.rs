@@ -7,7 +7,7 @@ use dynamo_protocol::ops::DescribeEndpointsInput;
 use super::Call;
 use crate::env::Env;
 
-pub(super) fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
-    DescribeEndpointsInput::from_json(call.body)?;
+pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
+    call.decode(DescribeEndpointsInput::from_json).await?;
     Ok(reply::describe_endpoints(call.host))
 }

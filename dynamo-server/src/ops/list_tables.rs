@@ -8,7 +8,7 @@ use super::Call;
 use crate::env::Env;
 
 pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError> {
-    let input = ListTablesInput::from_json(call.body)?;
+    let input = call.decode(ListTablesInput::from_json).await?;
     call.confirm().await?;
     Ok(reply::list_tables(&plan::list_tables::plan(input, &*call.node.catalog.installed())))
 }

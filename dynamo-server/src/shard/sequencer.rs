@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use dynamo_engine::apply::{Outcome, WriteOutcome};
+use dynamo_engine::apply::Outcome;
 use dynamo_engine::command::{Command, Entry, Stamped};
 use hlc::{Clock, NodeClock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -46,6 +46,7 @@ use super::{Deadline, ShardError};
 use crate::env::Env;
 use crate::log_limit::LogLimit;
 use crate::raft::{Group, Payload, ProposeError, WallClocks};
+use crate::turns::{Timed, stalls};
 
 /// Commands that may wait beyond [`QUEUE_COMMANDS_MAX`] where they end what was begun. Each other shard has one channel
 /// with one command under way, and transactions prepared here are bounded.
@@ -159,7 +160,7 @@ impl Load {
 
     /// Takes note of what the commands of an entry have touched.
     fn learn(&self, outcomes: &[Outcome]) {
-        let touched: usize = outcomes.iter().map(touched_bytes).sum();
+        let touched: usize = outcomes.iter().map(Outcome::row_bytes).sum();
         let faded = self.effect.load(Ordering::Relaxed) / 4 * 3;
         self.effect.store(faded.max(touched / outcomes.len().max(1)), Ordering::Relaxed);
     }
@@ -220,7 +221,7 @@ impl Sequencer {
             counters: Arc::clone(&counters),
             spare: None,
         };
-        let task = E::spawn(task.run()).abort_handle();
+        let task = E::spawn(Timed::<E, _>::new(task.run(), stalls().clone())).abort_handle();
         Sequencer {
             queue,
             load,
@@ -328,21 +329,6 @@ impl QueuePlace<'_> {
 impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
         self.withdraw();
-    }
-}
-
-/// Bytes of the rows that a command has read and written, as far as its outcome shows.
-fn touched_bytes(outcome: &Outcome) -> usize {
-    let row = |row: &Option<ordered_kv::Value>| row.as_ref().map_or(0, |row| row.len());
-    let written = |write: &WriteOutcome| row(&write.old) + row(&write.new);
-    match outcome {
-        Outcome::Written(write) => written(write),
-        Outcome::ConditionFailed { item } => row(item),
-        Outcome::Transacted { actions, .. }
-        | Outcome::Prepared { actions, .. }
-        | Outcome::Decided { actions, .. }
-        | Outcome::Resolved { actions } => actions.iter().map(written).sum(),
-        _ => 0,
     }
 }
 

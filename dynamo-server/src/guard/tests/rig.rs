@@ -64,6 +64,11 @@ impl Rig {
     pub async fn alone(shards: u32) -> Rig {
         let options =
             NodeOptions { storage: Storage::Memory, shards, request_deadline: DEADLINE, ..NodeOptions::default() };
+        Rig::of(options).await
+    }
+
+    /// One node, started so.
+    pub async fn of(options: NodeOptions) -> Rig {
         let node = Node::start(options, TokioEnv::new()).await.unwrap();
         Rig::serve(vec![node]).await
     }
