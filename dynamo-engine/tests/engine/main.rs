@@ -12,6 +12,7 @@ mod plan_errors;
 mod read_counts;
 mod remote_laws;
 mod replies;
+mod search;
 mod store;
 mod tables;
 mod whole_laws;
