@@ -1,11 +1,14 @@
-//! Sends the worst requests that are known, one after the other, to a server that runs, and prints what each takes there:
-//! processor time, memory, and how long another client's smallest request has to wait meanwhile.
+//! Sends the worst requests that are known, one after the other, to servers that it starts, and prints what each takes there:
+//! processor time, memory, and how long another client's GetItem takes meanwhile.
 //!
-//! `cargo run -p dynamo-engine --example attacks -- 127.0.0.1:8000 PID [PART OF A NAME]…`, on a server without data that
-//! listens there and is the process PID of this machine. Linux only: the figures are read from `/proc`.
+//! `cargo run --release -p dynamo-engine --example attacks -- BINARY… [--only PART OF A NAME]`: one column for each binary, such as
+//! one from before a change and one from after it. Each has a new folder for its data, and what it takes by default of the rest.
+//! Linux only: the figures are read from `/proc`.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -14,72 +17,163 @@ use std::time::{Duration, Instant};
 #[path = "../tests/engine/attacks.rs"]
 mod attacks;
 
-use attacks::{ATTACKS, Attack, preparations};
+use attacks::{Request, corpus, preparations};
 
 /// After this an answer is not waited for any more.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long the other client pauses between two requests.
-const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// A request is sent again until this has passed, so that the other client has something to tell.
+const TIME: Duration = Duration::from_millis(500);
+
+/// What one request took.
+#[derive(Clone)]
+struct Figures {
+    cpu_ms: f64,
+    peak_mb: u64,
+    light_p99_ms: f64,
+    answer: String,
+}
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let (Some(address), Some(process)) = (arguments.next(), arguments.next()) else {
-        eprintln!("usage: attacks ADDRESS PID");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let only = arguments.iter().position(|argument| argument == "--only");
+    let (binaries, wanted) = arguments.split_at(only.unwrap_or(arguments.len()));
+    if binaries.is_empty() {
+        eprintln!("usage: attacks BINARY… [--only PART…]");
         std::process::exit(2);
-    };
-    for (operation, body) in preparations() {
-        let status = post(&address, operation, &body).map_or(0, |answer| answer.0);
-        assert_eq!(status, 200, "{operation}");
     }
-    println!("{:>9} {:>8} {:>7} {:>7} {:>9} {:>6}  attack", "request", "cpu ms", "ms", "MB", "answer", "light");
-    let wanted: Vec<String> = arguments.collect();
-    let is_wanted = |attack: &&Attack| wanted.is_empty() || wanted.iter().any(|part| attack.name.contains(&**part));
-    for attack in ATTACKS.iter().filter(is_wanted) {
-        report(&address, &process, attack);
+    let is_wanted = |attack: &Request| wanted.len() < 2 || wanted[1..].iter().any(|part| attack.name.contains(&**part));
+    let mut columns = Vec::new();
+    let mut peaks = Vec::new();
+    for binary in binaries {
+        eprintln!("{binary}");
+        let server = Server::start(Path::new(binary));
+        for (operation, body) in preparations() {
+            let status = post(&server.address, operation, &body).map_or(0, |answer| answer.0);
+            assert_eq!(status, 200, "{operation}");
+        }
+        columns.push(corpus().filter(is_wanted).map(|attack| server.attack(&attack)).collect::<Vec<Figures>>());
+        peaks.push(server.peak_mb.get());
+    }
+    println!(
+        "Processor time of one request in ms, memory beyond what was held before in MB, p99 of another client's GetItem in ms.\n"
+    );
+    let titles = |title: &str| binaries.iter().map(|_| format!(" {title} |")).collect::<String>();
+    println!("| operation: request | bytes |{}{}{}", titles("CPU ms"), titles("MB"), titles("p99 ms"));
+    println!("|---|---|{}", "---|".repeat(3 * binaries.len()));
+    for (at, Request { name, operation, body }) in corpus().filter(is_wanted).enumerate() {
+        let cells = |cell: &dyn Fn(&Figures) -> String| {
+            columns.iter().map(|column| format!(" {} |", cell(&column[at]))).collect::<String>()
+        };
+        println!(
+            "| {operation}: {name} | {} |{}{}{}",
+            body.len(),
+            cells(&|figures| match figures.answer.is_empty() {
+                true => format!("{:.1}", figures.cpu_ms),
+                false => format!("{:.0}, {}", figures.cpu_ms, figures.answer),
+            }),
+            cells(&|figures| figures.peak_mb.to_string()),
+            cells(&|figures| format!("{:.1}", figures.light_p99_ms)),
+        );
+    }
+    for (binary, peak_mb) in binaries.iter().zip(peaks) {
+        println!("\n{binary}: at most {peak_mb} MB resident.");
     }
 }
 
-fn report(address: &str, process: &str, attack: &Attack) {
-    let Attack { name, operation, body } = attack;
-    let body = body();
-    forget_peak(process);
-    let (memory_before, cpu_before) = (memory_kb(process, "VmRSS"), cpu_ms(process));
-    let is_over = Arc::new(AtomicBool::new(false));
-    let light = thread::spawn({
-        let (address, is_over) = (address.to_owned(), Arc::clone(&is_over));
-        move || longest_wait(&address, &is_over)
-    });
-    let start = Instant::now();
-    let answer = post(address, operation, &body);
-    let took = start.elapsed();
-    is_over.store(true, Ordering::Relaxed);
-    let waited = light.join().unwrap_or(PATIENCE);
-    let cpu = cpu_ms(process).saturating_sub(cpu_before);
-    let peak = memory_kb(process, "VmHWM").saturating_sub(memory_before) / 1024;
-    let answer = answer.map_or_else(|error| error.to_string(), |(_, bytes)| bytes.to_string());
-    let (took, waited) = (took.as_millis(), waited.as_millis());
-    println!("{:>9} {cpu:>8} {took:>7} {peak:>7} {answer:>9} {waited:>6}  {operation}: {name}", body.len());
+/// A server of ours, killed when dropped.
+struct Server {
+    child: Child,
+    address: String,
+    folder: PathBuf,
+    /// The most that it was ever seen to hold.
+    peak_mb: std::cell::Cell<u64>,
 }
 
-/// The longest time that `/health/live` took until `is_over`.
-fn longest_wait(address: &str, is_over: &AtomicBool) -> Duration {
-    let mut longest = Duration::ZERO;
+impl Server {
+    fn start(binary: &Path) -> Server {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = free.expect("a free port").port();
+        let folder = std::env::temp_dir().join(format!("attacks-{}-{port}", std::process::id()));
+        let child = Command::new(binary)
+            .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--data-dir"])
+            .arg(&folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let address = format!("127.0.0.1:{port}");
+        let server = Server { child, address, folder, peak_mb: std::cell::Cell::new(0) };
+        let start = Instant::now();
+        while post(&server.address, "ListTables", "{}").map_or(0, |answer| answer.0) != 200 {
+            assert!(start.elapsed() < PATIENCE, "the server does not answer");
+            thread::sleep(Duration::from_millis(10));
+        }
+        server
+    }
+
+    fn attack(&self, attack: &Request) -> Figures {
+        let process = self.child.id().to_string();
+        forget_peak(&process);
+        let (memory_before, cpu_before) = (memory_kb(&process, "VmRSS"), cpu_ms(&process));
+        let is_over = Arc::new(AtomicBool::new(false));
+        let light = thread::spawn({
+            let (address, is_over) = (self.address.clone(), Arc::clone(&is_over));
+            move || waits(&address, &is_over)
+        });
+        let (start, mut count, mut failed) = (Instant::now(), 0, String::new());
+        while count == 0 || (start.elapsed() < TIME && failed.is_empty()) {
+            count += 1;
+            if let Err(error) = post(&self.address, attack.operation, &attack.body) {
+                failed = error.to_string();
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+        let mut waits = light.join().unwrap_or_default();
+        waits.sort_unstable();
+        let p99 = waits.get(waits.len() * 99 / 100).copied().unwrap_or(PATIENCE);
+        let peak_kb = memory_kb(&process, "VmHWM");
+        self.peak_mb.set(self.peak_mb.get().max(peak_kb / 1024));
+        let cpu = cpu_ms(&process).saturating_sub(cpu_before);
+        Figures {
+            cpu_ms: cpu as f64 / f64::from(count),
+            peak_mb: peak_kb.saturating_sub(memory_before) / 1024,
+            light_p99_ms: p99.as_secs_f64() * 1e3,
+            answer: failed,
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// How long each GetItem of another client took until `is_over`.
+fn waits(address: &str, is_over: &AtomicBool) -> Vec<Duration> {
+    let mut waits = Vec::new();
     while !is_over.load(Ordering::Relaxed) {
         let start = Instant::now();
-        let request = "GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-        let _ = exchange(address, request.as_bytes(), &[]);
-        longest = longest.max(start.elapsed());
+        let _ = post(address, "GetItem", r#"{"TableName":"attacked","Key":{"pk":{"S":"small1-1"}}}"#);
+        waits.push(start.elapsed());
         thread::sleep(PAUSE);
     }
-    longest
+    waits
 }
 
 /// The status of the answer, and its length.
 fn post(address: &str, operation: &str, body: &str) -> std::io::Result<(u16, usize)> {
+    let is_of_streams = operation.contains("Stream") || matches!(operation, "GetRecords" | "GetShardIterator");
+    let target = if is_of_streams { "DynamoDBStreams_20120810" } else { "DynamoDB_20120810" };
     let head = format!(
         "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/x-amz-json-1.0\r\n\
-         X-Amz-Target: DynamoDB_20120810.{operation}\r\nX-Amz-Date: 20260101T000000Z\r\nAuthorization: AWS4-HMAC-SHA256 \
+         X-Amz-Target: {target}.{operation}\r\nX-Amz-Date: 20260101T000000Z\r\nAuthorization: AWS4-HMAC-SHA256 \
          Credential=key/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, \
          Signature=0000\r\nContent-Length: {}\r\n\r\n",
         body.len()
