@@ -13,12 +13,6 @@ use crate::http::{CONNECTIONS_RESERVED_MAX, ConnectionLimits};
 /// The least with which a node can work: some files, some peers, some clients.
 pub const DESCRIPTORS_MIN: u64 = 256;
 
-/// More is not asked for. Some systems allow a thousand million, and tools that walk through them all take minutes then.
-const RAISED_MAX: u64 = 1 << 20;
-
-/// Where more is refused although the system named more: what macOS gives.
-const RAISED_OTHERWISE: u64 = 10_240;
-
 /// Standard streams, signals, listeners, the lock; of both stores their logs, manifests, locks and folders, tables that
 /// are being written, files of snapshots.
 const OWN: u64 = 64;
@@ -97,8 +91,14 @@ pub fn limit() -> u64 {
     get().map_or(DESCRIPTORS_MIN, |limits| limits.rlim_cur)
 }
 
-/// Raises the limit as far as the system allows; afterwards [`limit`] says how far that was.
+/// Raises the limit as far as the system allows; afterwards [`limit`] says how far that was. For a process that is a server
+/// and nothing else.
+#[cfg(feature = "cli")]
 pub fn raise() {
+    /// More is not asked for. Some systems allow a thousand million, and tools that walk through them all take minutes then.
+    const RAISED_MAX: u64 = 1 << 20;
+    /// Where more is refused although the system named more: what macOS gives.
+    const RAISED_OTHERWISE: u64 = 10_240;
     let Ok(limits) = get() else { return };
     for wanted in [limits.rlim_max.min(RAISED_MAX), limits.rlim_max.min(RAISED_OTHERWISE)] {
         if wanted <= limits.rlim_cur {

@@ -13,6 +13,7 @@
 
 #[cfg(feature = "rocksdb")]
 mod allocator;
+#[cfg(feature = "cli")]
 mod client;
 pub mod cluster;
 pub mod config;
@@ -21,18 +22,23 @@ mod embedded;
 #[cfg(any(test, feature = "fault-injection"))]
 pub mod faults;
 mod fnv;
+#[cfg(feature = "cli")]
 pub mod healthcheck;
 pub mod http;
 mod in_flight;
 mod log_limit;
+#[cfg(feature = "cli")]
 mod log_output;
 pub mod memory;
 #[cfg(test)]
 mod meter;
 pub mod metrics;
 pub mod ops;
+#[cfg(feature = "cli")]
 pub mod process;
+#[cfg(feature = "cli")]
 pub mod skip_entry;
+#[cfg(feature = "cli")]
 mod threads;
 mod turns;
 

@@ -149,15 +149,25 @@ impl Metrics {
         families.extend(checks(guard));
         families.extend(transactions_ended(transactions));
         families.push(readiness(health));
-        let dropped = crate::log_output::lines_dropped();
-        let help = "Log lines that nobody read in time or at all";
-        families.push(family("log_lines_dropped_total", help, MetricType::COUNTER, [(vec![], dropped)]));
+        families.extend(log_lines_dropped());
         // The encoder refuses a family without values, for instance of handlers that nobody has called yet.
         families.retain(|family| !family.get_metric().is_empty());
         let mut text = Vec::new();
         TextEncoder::new().encode(&families, &mut text).expect("writing to a vector does not fail");
         text
     }
+}
+
+/// What the process's own log has lost; a program with a server inside has a log of its own.
+#[cfg(feature = "cli")]
+fn log_lines_dropped() -> Option<MetricFamily> {
+    let help = "Log lines that nobody read in time or at all";
+    let dropped = [(vec![], crate::log_output::lines_dropped())];
+    Some(family("log_lines_dropped_total", help, MetricType::COUNTER, dropped))
+}
+#[cfg(not(feature = "cli"))]
+fn log_lines_dropped() -> Option<MetricFamily> {
+    None
 }
 
 /// Labels by their names, and a value under them.

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
 
 use crate::config::dynamodb_local::{self, Files};
 use crate::config::{Cli, ClusterConfig, Command, Config, JoinRequest};
@@ -135,18 +136,47 @@ fn serve(config: Config) -> ExitCode {
 }
 
 fn start_log(config: &Config) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&config.log_filter).map_err(|error| format!("--log-level: {error}"))?;
+    let filter = log_filter(&config.log_filter).map_err(|reason| format!("--log-level: {reason}"))?;
     let colours = std::io::stderr().is_terminal();
     let output = log_output::standard_error().map_err(|error| format!("no thread for the log: {error}"))?;
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || output.clone()).with_ansi(colours);
+    let lines = tracing_subscriber::fmt::layer().with_writer(move || output.clone()).with_ansi(colours);
+    let registry = tracing_subscriber::registry().with(filter);
     if config.log_json {
-        builder.json().init();
+        registry.with(lines.json()).init();
     } else {
-        builder.with_target(false).init();
+        registry.with(lines.with_target(false)).init();
     }
     log_output::log_panics();
     Ok(())
+}
+
+/// Levels from `info,openraft=error`: one for everything, and others for single modules. Of `tracing_subscriber`'s own
+/// readers, one takes a misspelt level for a module, and the other brings regular expressions.
+fn log_filter(text: &str) -> Result<Targets, String> {
+    let mut filter = Targets::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let level = |name: &str| match name.trim() {
+            "" => Err(format!("{part:?} names no level")),
+            name => name.parse::<LevelFilter>().map_err(|_| format!("{name:?} is no level: {LEVELS}")),
+        };
+        filter = match part.split_once('=') {
+            None => filter.with_default(level(part)?),
+            Some((module, name)) if is_module(module.trim()) => filter.with_target(module.trim(), level(name)?),
+            Some((module, _)) => {
+                return Err(format!("{module:?} is no module, such as openraft or dynamo_server::http"));
+            }
+        };
+    }
+    Ok(filter)
+}
+
+/// What can be said of a module.
+const LEVELS: &str =
+    "it is one of off, error, warn, info, debug and trace, or MODULE=LEVEL, with commas between several";
+
+/// Whether a name can be a module's, or a part of one's.
+fn is_module(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:-".contains(&byte))
 }
 
 async fn run_server(config: Config, threads: Threads) -> ExitCode {
@@ -229,4 +259,29 @@ fn tell_of_cluster(server: &Server, cluster: &ClusterConfig) {
         members.join(", "),
         cluster::counted(identity.shards as usize, "shard")
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::Level;
+
+    #[test]
+    fn levels_are_read_for_all_and_for_single_modules() {
+        let filter = log_filter("info, openraft=error,dynamo_server::http=trace,").expect("a filter");
+        assert!(filter.would_enable("dynamo_server::node", &Level::INFO));
+        assert!(!filter.would_enable("dynamo_server::node", &Level::DEBUG));
+        assert!(filter.would_enable("dynamo_server::http::body", &Level::TRACE));
+        assert!(!filter.would_enable("openraft::core", &Level::WARN));
+        assert!(!log_filter("off").expect("a filter").would_enable("x", &Level::ERROR));
+        assert!(log_filter("DEBUG").expect("a filter").would_enable("x", &Level::DEBUG));
+    }
+
+    #[test]
+    fn what_is_no_level_is_refused() {
+        for wrong in ["inof", "=,=", "openraft=", "=info", "openraft=loud", "info,x[span]=debug", "info;openraft=error"]
+        {
+            assert!(log_filter(wrong).is_err(), "{wrong}");
+        }
+    }
 }

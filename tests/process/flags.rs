@@ -103,6 +103,7 @@ fn wrong_settings_are_refused_with_a_reason() {
         (&["--port", "hundred"], "--port"),
         (&["--log-level", "=,="], "log-level"),
         (&["-dbFolder", "x"], "-dbFolder is no flag"),
+        (&["--log-level", "inof"], "off, error, warn, info, debug and trace"),
     ] {
         let output = Command::new(path()).args(arguments).output().expect("runs");
         let text = String::from_utf8_lossy(&output.stderr).into_owned();

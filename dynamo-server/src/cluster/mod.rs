@@ -15,10 +15,12 @@
 mod admission;
 mod balance;
 pub mod change;
+#[cfg(feature = "cli")]
 pub mod command;
 pub(crate) mod compare;
 mod fitness;
 mod options;
+#[cfg(feature = "cli")]
 pub mod recover;
 mod share_room;
 pub mod status;
@@ -29,6 +31,7 @@ pub use change::{ClusterChange, ClusterChangeError, join};
 pub(crate) use fitness::HAND_OVER_MAX;
 pub use options::ClusterOptions;
 pub use status::health::{Capability, Health, Impairment, ShardHealth};
+#[cfg(feature = "cli")]
 pub(crate) use status::text::counted;
 pub use status::{ClusterStatus, NodeReport};
 

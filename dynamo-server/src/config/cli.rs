@@ -9,14 +9,10 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 
-use super::dynamodb_local;
+use super::{AdminFrom, DEFAULT_DATA_DIR, dynamodb_local};
 use crate::guard::{EventualReads, ReadMode};
 use crate::node::Capability;
 
-/// Port of DynamoDB Local, which every tutorial and test suite assumes.
-pub const DEFAULT_PORT: u16 = 8000;
-/// Folder for data, below the working folder.
-pub const DEFAULT_DATA_DIR: &str = "dynamo-data";
 /// An open database that speaks the Amazon DynamoDB API.
 ///
 /// Without arguments: a durable node on http://127.0.0.1:8000 with its data under ./dynamo-data.
@@ -173,17 +169,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// Whose requests may change the cluster.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AdminFrom {
-    /// Those of clients on the same machine.
-    #[default]
-    Loopback,
-    /// Everybody's who reaches the port.
-    Any,
-}
-
 /// How reads make sure that this node still leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -314,7 +299,8 @@ pub struct Settings {
     /// How log lines look [default: text]
     #[arg(long, env = "DYNAMO_SERVER_LOG_FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
-    /// Which log lines appear: error, warn, info, debug, trace, or a filter [default: info,openraft=error]
+    /// Which log lines appear: off, error, warn, info, debug or trace, and other levels for single modules as MODULE=LEVEL
+    /// [default: info,openraft=error]
     #[arg(long, env = "DYNAMO_SERVER_LOG_LEVEL")]
     pub log_level: Option<String>,
     /// File with these settings, in TOML
