@@ -290,3 +290,27 @@ fn a_rust_that_is_too_old_or_missing() {
         said(&missing, 1, &["Rust is missing", env!("CARGO_PKG_RUST_VERSION"), "rustup"]);
     }
 }
+
+/// `./run` on a system that is no Debian and has no compiler: what is missing is named, and cargo goes on, since whoever
+/// uses such a system may know better.
+#[test]
+fn a_system_that_is_no_debian_is_told_what_is_missing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the clone").join("run");
+    // All that such a system has: no apt-get, no compiler.
+    for tool in ["bash", "cut", "dirname", "env", "getent", "head", "id", "mktemp", "rm", "sed", "sort"] {
+        let found = ["/usr/bin", "/bin"].iter().map(|place| Path::new(place).join(tool)).find(|path| path.exists());
+        std::os::unix::fs::symlink(found.expect(tool), folder.path().join(tool)).expect("linked");
+    }
+    let cargo = folder.path().join("cargo");
+    std::fs::write(&cargo, "#!/bin/sh\necho cargo 999.0.0 \"$@\"\n").expect("written");
+    std::fs::set_permissions(&cargo, Permissions::from_mode(0o755)).expect("set");
+    let mut command = Command::new(folder.path().join("bash"));
+    command.arg(&run).arg("--in-memory").env_clear().env("PATH", folder.path()).env("HOME", folder.path());
+    let output = command.output().expect("it can be started");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("No working C and C++ compiler") && said.contains("going on without"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let ran = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && ran.contains("run --release") && ran.ends_with("--in-memory\n"), "{ran}");
+}
