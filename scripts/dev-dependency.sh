@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# How long somebody waits for a test that has the server as a dev-dependency, in pure Rust and beside an AWS SDK: README's
+# lines in a project outside the workspace, compiled from nothing, and the test run. For a quiet machine; the goal is 90 s.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+clone=$PWD
+project=$(mktemp -d)
+trap 'rm -rf "$project"' EXIT
+mkdir "$project/src" "$project/tests"
+cp Cargo.lock "$project/"
+cat >"$project/Cargo.toml" <<END
+[package]
+name = "songs"
+version = "0.0.0"
+edition = "2024"
+
+[dependencies]
+aws-credential-types = { version = "1", features = ["hardcoded-credentials"] }
+aws-sdk-dynamodb = { version = "1", default-features = false, features = ["rt-tokio", "behavior-version-latest"] }
+aws-smithy-http-client = { version = "1", default-features = false, features = ["default-client"] }
+
+END
+# The block of README that names the clone, with this clone.
+sed -n '/^```toml/,/^```/{/^```/!p}' README.md | sed "s|\.\./dynamo-server/|$clone/|" >>"$project/Cargo.toml"
+cat >"$project/src/lib.rs" <<'END'
+pub async fn tables(client: &aws_sdk_dynamodb::Client) -> Vec<String> {
+    client.list_tables().send().await.expect("an answer").table_names().to_vec()
+}
+END
+cat >"$project/tests/songs.rs" <<'END'
+use aws_sdk_dynamodb::{Client, Config, config::{Credentials, Region}};
+
+#[tokio::test]
+async fn there_are_no_tables_yet() {
+    let server = dynamo_server::Server::in_memory().await.expect("it starts");
+    let config = Config::builder().endpoint_url(server.endpoint_url()).region(Region::new("eu-west-1"))
+        .credentials_provider(Credentials::from_keys("any", "any", None)).behavior_version_latest()
+        .http_client(aws_smithy_http_client::Builder::new().build_http());
+    assert!(songs::tables(&Client::from_conf(config.build())).await.is_empty());
+}
+END
+cd "$project"
+export CC=/nowhere/cc CXX=/nowhere/c++ CARGO_TARGET_DIR="$project/target" CARGO_INCREMENTAL=0
+cargo fetch --quiet
+# timed WHAT COMMAND: seconds, and processor seconds of all that it started.
+timed() {
+    local what=$1 before after start=$SECONDS
+    shift
+    before=$(times | tail -n 1)
+    "$@"
+    after=$(times | tail -n 1)
+    printf '%s: %s s\n' "$what" "$((SECONDS - start))"
+    printf '    of processors, user and system, before and after: %s; %s\n' "$before" "$after"
+}
+timed 'the SDK alone' cargo build --quiet --lib
+rm -rf target
+timed 'the SDK, the server and the test' cargo test --quiet "$@"
