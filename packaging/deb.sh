@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the Debian package.
 source "$(dirname "$0")/build.sh"
-"$bin/packaging" "$stage/usr/share"
+write_pages "$stage/usr/share"
 find "$stage/usr/share/man" -type f -exec gzip -9n {} +
 install -Dm755 "$binary" "$stage/usr/bin/dynamo-server"
 install -Dm644 packaging/deb/dynamo-server.service "$stage/usr/lib/systemd/system/dynamo-server.service"
