@@ -178,6 +178,7 @@ fn rule_named(name: &str) -> Option<Rule> {
         "ask-oneself" => Some(Rule::AskOneself),
         "known-age" => Some(Rule::KnownAge),
         "most-clocks-are-right" => Some(Rule::MostClocksAreRight),
+        "slow-leaders-catch-up" => Some(Rule::SlowLeadersCatchUp),
         "incarnations" => Some(Rule::Incarnations),
         "view-after-lease" => Some(Rule::ViewAfterLease),
         "wait-for-room" => Some(Rule::WaitForRoom),

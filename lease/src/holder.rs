@@ -158,6 +158,11 @@ impl<N: Ord + Clone> Holder<N> {
         self.quorum_of(&self.heard)
     }
 
+    /// Voters in the largest of the possibly active configurations.
+    pub fn voters_max(&self) -> usize {
+        self.configs.values().map(Voters::count_max).max().unwrap_or(0)
+    }
+
     /// A configuration entry is about to be appended at `index`: call **before** it is written or sent. From now on
     /// the lease needs its quorum too.
     pub fn config_appended(&mut self, index: u64, voters: Voters<N>) {

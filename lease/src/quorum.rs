@@ -29,6 +29,11 @@ impl<N: Ord + Clone> Voters<N> {
         !self.sets.is_empty() && self.sets.iter().all(|set| set.len() == 1 && set.contains(node))
     }
 
+    /// Voters in the largest set.
+    pub fn count_max(&self) -> usize {
+        self.sets.iter().map(BTreeSet::len).max().unwrap_or(0)
+    }
+
     /// The newest moment that a quorum of every set has reached, where `reached` tells the newest moment of one
     /// voter. `None` while there is no such quorum.
     pub(crate) fn quorum_moment(&self, reached: impl Fn(&N) -> Option<Moment>) -> Option<Moment> {

@@ -35,6 +35,8 @@ pub enum Rule {
     KnownAge,
     /// No node stamps anything with a wall time that is far ahead of most members'.
     MostClocksAreRight,
+    /// A leader's clock that is far behind most voters' dates nothing.
+    SlowLeadersCatchUp,
     /// What counts is said by the member's own data: neither a vote nor an acknowledgement of another incarnation under
     /// its number does.
     Incarnations,

@@ -252,6 +252,11 @@ impl LeaseFeed {
         }
     }
 
+    /// Voters in the largest of the memberships that may be in force.
+    pub(super) fn voters_max(&self) -> usize {
+        self.holder.update(|holder| holder.voters_max())
+    }
+
     /// Whether this node, leading `term`, may send appends, each of which makes whoever hears it promise to elect nobody
     /// else: while it hears a quorum itself. One that is heard and hears nobody would otherwise keep the others from
     /// electing a leader that can do something, for as long as that lasts. `Err` with whether it is new that it may not.

@@ -137,7 +137,9 @@ impl<E: Env> RaftNetworkV2<Types<E>> for Connection<E> {
         let (word, response) = message::decode_append_response(&answer).map_err(unreachable)?;
         self.lease.peer_answered(term, self.peer, now::<E>());
         self.mark = word.mark;
-        self.wall_clocks.follower_said(self.peer, word.wall_ms, asked_ns, E::wall_ms(), E::monotonic_ns());
+        let voters = || self.lease.voters_max();
+        let now = (E::wall_ms(), E::monotonic_ns());
+        self.wall_clocks.follower_said((self.peer, word.wall_ms, asked_ns), now, voters);
         match &response {
             AppendEntriesResponse::Success => self.acknowledges(behind(last).max(first_next)),
             AppendEntriesResponse::PartialSuccess(matched) => self.acknowledges(behind(*matched)),

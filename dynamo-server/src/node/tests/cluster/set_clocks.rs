@@ -1,8 +1,9 @@
-//! Wall clocks that were all ahead and are set right: hybrid time stays ahead of them, and everything goes on.
+//! Wall clocks that were all ahead and are set right: hybrid time stays ahead of them, and everything goes on. A leader whose
+//! clock is behind: what is to be remembered for ten minutes is remembered by the next leader.
 
 use dynamo_engine::apply::Outcome;
 use dynamo_engine::catalog::TableDescriptor;
-use dynamo_engine::command::{Change, Command, ItemWrite, Transaction};
+use dynamo_engine::command::{Change, ClientToken, Command, ItemWrite, Transaction};
 use dynamo_engine::item::ItemBody;
 use dynamo_engine::keyspace::{KeyPart, row_key, token_of};
 use shard_router::ShardId;
@@ -11,6 +12,7 @@ use super::super::fixture::{item, proposed, put, table};
 use super::world::{Plan, World};
 use crate::env::sim::{SimEnv, run};
 use crate::node::Node;
+use crate::raft::rules::{self, Rule};
 
 const HOUR_MS: i64 = 3_600_000;
 const SHARDS: u32 = 4;
@@ -74,4 +76,41 @@ fn transactions_go_on_after_all_clocks_were_ahead() {
     for (nodes, restart) in [(1, false), (1, true), (3, false), (3, true)] {
         run(91, set_right(nodes, restart));
     }
+}
+
+/// What the next leader answers to a transaction that a leader whose clock is an hour behind has done a moment ago.
+async fn replayed_after_a_slow_leader() -> Outcome {
+    let world = World::found(Plan { clocks: vec![1_000; 3], founders: 3, shards: 1, ..Plan::default() }).await;
+    let slow = world.some_leader().await;
+    world.machine(slow).set_wall_ahead(-HOUR_MS);
+    // Hybrid time goes on from where the clock was right; that has to be longer ago than a token is kept.
+    tokio::time::sleep(std::time::Duration::from_secs(900)).await;
+    assert_eq!(world.leader(), Some(slow), "nothing has happened to it");
+    let node = world.node(slow).expect("it runs");
+    let table = table(&node);
+    let token = ClientToken { token: "once".into(), request_hash: 7, table: table.id };
+    let (place, actions) = (token.ring_token(), vec![write(&table, "k")]);
+    let command = Command::Transact(Transaction { client_token: Some(token), actions });
+    let first = world.machine(slow).scope(proposed(&node, place, command.clone())).await;
+    assert!(matches!(first, Ok(Outcome::Transacted { .. })), "{first:?}");
+    drop(node);
+
+    let next = world.others(slow)[0];
+    while world.leader() != Some(next) {
+        world.transfer(0, next).await;
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    let node = world.node(next).expect("it runs");
+    let second = world.machine(next).scope(proposed(&node, place, command)).await;
+    second.expect("answered")
+}
+
+#[test]
+fn a_token_outlives_a_leader_whose_clock_is_behind() {
+    let answer = run(92, replayed_after_a_slow_leader());
+    assert!(matches!(answer, Outcome::Replayed { .. }), "{answer:?}");
+    rules::break_rule(Some(Rule::SlowLeadersCatchUp));
+    let answer = run(92, replayed_after_a_slow_leader());
+    rules::break_rule(None);
+    assert!(matches!(answer, Outcome::Transacted { .. }), "the test does not see the fault: {answer:?}");
 }
