@@ -3,16 +3,17 @@
 //! Three kinds of commands want room ([`DiskUse`]), and two floors of free space keep it for those that must have it:
 //!
 //! ```text
-//!                       puts, updates,   deletes, DeleteTable,   decisions, resolves, index entries,
-//! free space            new indexes      checks                  steps of a table's change
-//!   ≥ floor                  ✓                 ✓                         ✓
-//!   < floor                  –                 ✓                         ✓
-//!   < reserve                –                 –                         ✓
+//!                       puts, updates,   deletes,   decisions, resolves, index entries,
+//! free space            new indexes      checks     steps of a table's change, DeleteTable
+//!   ≥ floor                  ✓              ✓                      ✓
+//!   < floor                  –              ✓                      ✓
+//!   < reserve                –              –                      ✓
 //! ```
 //!
-//! Deletes free room, though a log entry and a tombstone come first. What ends something that was begun is never
-//! refused: items of a prepared transaction would stay locked, and outboxes full. Such commands are bounded by what was
-//! let in before, and the reserve holds the log and the flush that they need.
+//! Deletes free room, though a log entry and a tombstone come first, and a record of the old item where the table has a
+//! stream. What ends something that was begun is never refused: items of a prepared transaction would stay locked, and
+//! outboxes full; and where deletes have used up what there was, deleting a table is what still makes room. Such commands are
+//! bounded by what was let in before, and the reserve holds the log and the flush that they need.
 //!
 //! *In a cluster* a node that is short of room says so to all members, again and again, and whoever is told believes it for
 //! [`TOLD_FOR`]. So a leader that is short hands its shards over to a voter that is not; leaders are not moved back there
@@ -125,8 +126,8 @@ impl DiskUse {
                     true => DiskUse::Grows,
                     false => DiskUse::Completes,
                 },
-                DdlCommand::DeleteTable { .. } => DiskUse::Frees,
-                DdlCommand::Install { .. }
+                DdlCommand::DeleteTable { .. }
+                | DdlCommand::Install { .. }
                 | DdlCommand::Uninstall { .. }
                 | DdlCommand::ConfirmInstalled { .. }
                 | DdlCommand::ConfirmUninstalled { .. }
@@ -339,7 +340,7 @@ mod tests {
             (Command::Decide(Decide { id, verdict: Verdict::Ask }), DiskUse::Completes),
             (Command::Resolve(Resolve { id, prepared: None, commit: None }), DiskUse::Completes),
             (Command::Forget(Forget { id }), DiskUse::Completes),
-            (Command::Ddl(DdlCommand::DeleteTable { table, schema_version: 1 }), DiskUse::Frees),
+            (Command::Ddl(DdlCommand::DeleteTable { table, schema_version: 1 }), DiskUse::Completes),
             (Command::Ddl(DdlCommand::Uninstall { era: 1, table }), DiskUse::Completes),
             (
                 Command::Ddl(DdlCommand::ChangeTable {
