@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use clap::builder::{BoolishValueParser, Resettable};
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 
 use super::{AdminFrom, DEFAULT_DATA_DIR, dynamodb_local};
@@ -346,6 +347,17 @@ impl Settings {
             config: self.config.or(other.config),
         }
     }
+
+    /// A place for the data that was given as a flag counts more than another kind of place in a variable: an image that
+    /// names a folder can be started in memory.
+    fn settle_place(&mut self, matches: &ArgMatches) {
+        let is_flag = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
+        match (is_flag("in_memory"), is_flag("data_dir")) {
+            (true, false) if self.in_memory == Some(true) => self.data_dir = None,
+            (false, true) => self.in_memory = None,
+            _ => {}
+        }
+    }
 }
 
 impl Cli {
@@ -354,7 +366,16 @@ impl Cli {
         let arguments = dynamodb_local::translate(std::env::args());
         let is_empty = |variable: &OsStr| std::env::var_os(variable).is_some_and(|value| value.is_empty());
         let parsed = without_empty(Cli::command(), &is_empty).try_get_matches_from(&arguments);
-        let parsed = parsed.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+        let parsed = parsed.and_then(|matches| {
+            let mut cli = Cli::from_arg_matches(&matches)?;
+            cli.settings.settle_place(&matches);
+            if let Some(Command::Join { settings, .. } | Command::SkipEntry { settings, .. }) = &mut cli.command
+                && let Some((_, matches)) = matches.subcommand()
+            {
+                settings.settle_place(matches);
+            }
+            Ok(cli)
+        });
         parsed.unwrap_or_else(|error| match dynamodb_local::unknown_flag(&arguments) {
             Some(reason) if error.kind() == ErrorKind::UnknownArgument => {
                 Cli::command().error(ErrorKind::UnknownArgument, reason).exit()
