@@ -1,4 +1,4 @@
-//! The whole of the `dynamo-server` binary: settings in, a running server, a clean stop on SIGTERM or SIGINT.
+//! The whole of the `dynamo-server` binary: settings in, a running server, a clean stop on SIGTERM, SIGINT or SIGHUP.
 //!
 //! In the library, so that another program can be the server too: see `examples/dynamo_server.rs`.
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
@@ -188,6 +188,7 @@ async fn run_server(config: Config, threads: Threads) -> ExitCode {
         (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
         (Err(error), _) | (_, Err(error)) => return refuse(error),
     };
+    let mut hang_up = if is_ignored(libc::SIGHUP) { None } else { signal(SignalKind::hangup()).ok() };
     let loops = match threads.start_loops() {
         Ok(loops) => loops,
         Err(error) => return refuse(error),
@@ -215,6 +216,7 @@ async fn run_server(config: Config, threads: Threads) -> ExitCode {
         () = ready => {}
         _ = terminate.recv() => info!("SIGTERM: finishing the requests in flight"),
         _ = interrupt.recv() => info!("SIGINT: finishing the requests in flight"),
+        () = received(&mut hang_up) => info!("SIGHUP: finishing the requests in flight"),
         reason = server.failed() => {
             // Clients need not wait for an election, and this node hears no more whether one was needed: its peers get no
             // answers.
@@ -239,6 +241,23 @@ const FAREWELL_MAX: Duration = Duration::from_secs(2);
 /// How long an ordinary stop may take: requests in flight have seven seconds, and leaderships are handed over within one. What is
 /// left then is the disk's.
 const STOP_MAX: Duration = Duration::from_secs(10);
+
+/// Whether whoever started this process had it ignore the signal, as `nohup` does.
+fn is_ignored(signal: libc::c_int) -> bool {
+    // SAFETY: plain data, of which zeros are a value; the call only writes it.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: without a new action the call only reports the present one, into the place given.
+    let status = unsafe { libc::sigaction(signal, std::ptr::null(), &mut action) };
+    status == 0 && action.sa_sigaction == libc::SIG_IGN
+}
+
+/// Waits for the signal; for ever where none is waited for.
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
 
 /// Ends the process on the spot, as after a kill: what was acknowledged is in the log, and the next start replays it.
 fn leave(why: &str) -> ! {

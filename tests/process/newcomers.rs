@@ -114,6 +114,47 @@ fn a_switch_in_the_environment_is_said_as_people_say_it() {
     said(&ended(maybe), 2, &["'maybe'", "--in-memory"]);
 }
 
+#[test]
+fn a_flag_says_where_the_data_is_whatever_the_environment_says() {
+    let (folder, named) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let place = named.path().join("data");
+    let mut command = Command::new(path());
+    command.args(["--port", "0", "--in-memory"]).current_dir(folder.path()).env("DYNAMO_SERVER_DATA_DIR", &place);
+    let server = Process::spawn(&mut command).unwrap_or_else(|log| panic!("{log}"));
+    assert!(server.log().contains("in memory only") && !place.exists(), "{}", server.log());
+    drop(server);
+    let mut command = Command::new(path());
+    command.args(["--port", "0", "--data-dir"]).arg(&place).env("DYNAMO_SERVER_IN_MEMORY", "yes");
+    let server = Process::spawn(&mut command).unwrap_or_else(|log| panic!("{log}"));
+    assert!(place.exists(), "{}", server.log());
+    drop(server);
+    let mut command = Command::new(path());
+    let both =
+        command.args(["--port", "0"]).env("DYNAMO_SERVER_IN_MEMORY", "yes").env("DYNAMO_SERVER_DATA_DIR", &place);
+    said(&ended(both), 1, &["exclude each other"]);
+}
+
+/// A terminal that goes away stops a server in order; one that was told to stay (`nohup`) stays.
+#[test]
+fn a_hang_up_is_an_ordinary_stop_unless_it_is_ignored() {
+    let started = |prefix: &[&str]| {
+        let mut command = Command::new(prefix.first().map_or_else(path, std::path::PathBuf::from));
+        if !prefix.is_empty() {
+            command.arg(path());
+        }
+        command.args(["--port", "0", "--in-memory"]);
+        Process::spawn(&mut command).unwrap_or_else(|log| panic!("{log}"))
+    };
+    let server = started(&[]);
+    server.signal(libc::SIGHUP);
+    assert_eq!(server.wait(), Some(0));
+    let server = started(&["nohup"]);
+    server.signal(libc::SIGHUP);
+    assert!(server.get("/health/live").contains("200"), "{}", server.log());
+    assert!(!server.log().contains("SIGHUP"), "{}", server.log());
+    assert_eq!(server.terminate(), Some(0));
+}
+
 /// The files of DynamoDB Local are SQLite's.
 #[test]
 fn a_folder_of_dynamodb_local_is_not_taken_for_data() {

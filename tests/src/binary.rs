@@ -154,12 +154,22 @@ impl Process {
         let _ = self.child.wait();
     }
 
-    /// SIGTERM, then waits; the exit code.
-    pub fn terminate(mut self) -> Option<i32> {
+    /// Sends it a signal.
+    pub fn signal(&self, signal: libc::c_int) {
         let id = i32::try_from(self.child.id()).expect("a process id fits");
         // SAFETY: plain system call with a process id that is ours until it has been waited for.
-        unsafe { libc::kill(id, libc::SIGTERM) };
+        unsafe { libc::kill(id, signal) };
+    }
+
+    /// Waits for its end; the exit code.
+    pub fn wait(mut self) -> Option<i32> {
         self.child.wait().expect("it ends").code()
+    }
+
+    /// SIGTERM, then waits; the exit code.
+    pub fn terminate(self) -> Option<i32> {
+        self.signal(libc::SIGTERM);
+        self.wait()
     }
 }
 
