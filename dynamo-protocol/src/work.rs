@@ -20,7 +20,8 @@ pub fn note(steps: usize) {
 /// The steps that the calling thread has noted so far; always zero in builds without debug assertions.
 pub fn noted() -> u64 {
     #[cfg(debug_assertions)]
-    return NOTED.with(std::cell::Cell::get);
+    let noted = NOTED.with(std::cell::Cell::get);
     #[cfg(not(debug_assertions))]
-    return 0;
+    let noted = 0;
+    noted
 }

@@ -13,6 +13,10 @@
 
 #[cfg(feature = "rocksdb")]
 mod allocator;
+/// The worst requests that are known, for each operation.
+#[cfg(test)]
+#[path = "../../dynamo-engine/tests/engine/attacks.rs"]
+mod attacks;
 #[cfg(feature = "cli")]
 mod client;
 pub mod cluster;

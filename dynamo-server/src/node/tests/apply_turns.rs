@@ -9,15 +9,12 @@ use futures::future::join_all;
 
 use super::ddl::send;
 use super::fixture::{TABLE, proposed, put, start_alone};
+use crate::attacks;
 use crate::env::sim::{SimEnv, SimNode, run};
 use crate::node::{Node, NodeOptions};
 use crate::raft::WORK_PER_TURN_MAX;
 use crate::shard::ENTRY_EFFECT_BYTES_MAX;
 use dynamo_protocol::limits::ITEM_BYTES_MAX;
-
-/// The worst requests that are known, for each operation.
-#[path = "../../../../dynamo-engine/tests/engine/attacks.rs"]
-mod attacks;
 
 /// Large enough that a few updates are a turn, small enough for all of them to be made quickly.
 const ITEM_BYTES: usize = 300 << 10;
