@@ -42,15 +42,11 @@ END
 cd "$project"
 export CC=/nowhere/cc CXX=/nowhere/c++ CARGO_TARGET_DIR="$project/target" CARGO_INCREMENTAL=0
 cargo fetch --quiet
-# timed WHAT COMMAND: seconds, and processor seconds of all that it started.
+# timed WHAT COMMAND: how long it took, and how much of the processors.
 timed() {
-    local what=$1 before after start=$SECONDS
-    shift
-    before=$(times | tail -n 1)
-    "$@"
-    after=$(times | tail -n 1)
-    printf '%s: %s s\n' "$what" "$((SECONDS - start))"
-    printf '    of processors, user and system, before and after: %s; %s\n' "$before" "$after"
+    printf '%s:' "$1"
+    local TIMEFORMAT=' %0R s; %0U s of processors for itself, %0S s in the system'
+    time "${@:2}"
 }
 timed 'the SDK alone' cargo build --quiet --lib
 rm -rf target
