@@ -248,7 +248,8 @@ impl LeaseFeed {
         });
         let mut contact = self.contact.lock();
         if let Some(heard) = heard.filter(|_| contact.term == term) {
-            contact.at = contact.at.max(heard);
+            // A sole voter hears a quorum at all times, but only until there is another.
+            contact.at = contact.at.max(heard.min(now));
         }
     }
 
@@ -270,8 +271,13 @@ impl LeaseFeed {
         }
         let was_lost = contact.is_lost;
         // As long as whoever heard the last message before has promised.
-        contact.is_lost = now.since(contact.at) > self.timing.promise();
+        contact.is_lost = now.since(contact.at) > self.timing.promise() && !self.is_sole_voter();
         if contact.is_lost { Err(!was_lost) } else { Ok(()) }
+    }
+
+    /// Whether this node is a quorum by itself.
+    fn is_sole_voter(&self) -> bool {
+        self.holder.update(|holder| holder.heard_by_quorum()) == Some(Moment::FOREVER)
     }
 
     pub(super) fn transfer_starts(&self) {
@@ -514,6 +520,18 @@ mod tests {
         assert_eq!(feed.leading_term(), Some(2));
         feed.entry_is_applied(2);
         assert!(!holds(&feed, 0), "not again in this term");
+    }
+
+    #[test]
+    fn a_sole_voter_hears_a_quorum_until_there_is_another_voter() {
+        let feed = leading_alone();
+        assert_eq!(feed.may_append(2, at(0)), Ok(()));
+        feed.peer_answered(2, 2, at(1_000));
+        assert_eq!(feed.may_append(2, at(60_000)), Ok(()), "a learner that is silent takes nothing away");
+        feed.peer_answered(2, 2, at(61_000));
+        feed.membership_is_appended(1, &membership(&[1, 2]));
+        assert_eq!(feed.may_append(2, at(62_000)), Ok(()));
+        assert_eq!(feed.may_append(2, at(62_500)), Err(true), "what it heard as a sole voter counts for no longer");
     }
 
     #[test]
