@@ -80,6 +80,13 @@ impl Process {
     /// # Errors
     /// As [`Process::start`].
     pub fn spawn(command: &mut Command) -> Result<Process, String> {
+        let hang_up_counts = || {
+            // SAFETY: a system call with two numbers.
+            unsafe { libc::signal(libc::SIGHUP, libc::SIG_DFL) };
+            Ok(())
+        };
+        // SAFETY: one system call, after the fork and before the program. Whoever runs the tests may have the signal ignored.
+        unsafe { command.pre_exec(hang_up_counts) };
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
