@@ -2,7 +2,7 @@
 //!
 //! Any node answers. It asks the other members how they see themselves ([`status`]) and puts what they say together;
 //! and it carries a change to the leader of each shard, one shard after the other ([`change`]). Every change may be asked
-//! for again: what is done already stays done, what stopped half way goes on. A node that joins ([`join`](change::join)) asks for its
+//! for again: what is done already stays done, what stopped half way goes on. A node that joins ([`join`]) asks for its
 //! own addition in the same way.
 //!
 //! Over HTTP these are pages below `/cluster/` on the port for clients; `dynamo-server cluster …` ([`command`]) is a

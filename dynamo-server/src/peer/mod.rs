@@ -17,7 +17,7 @@
 //! response  format (1) = 01 · clock (8, BE) · body
 //! ```
 //!
-//! Kinds below [`FIRST_KIND`] belong to the replicas of one group ([`crate::raft::message`]). A message is never passed
+//! Kinds below [`FIRST_KIND`] belong to the replicas of one group ([`crate::raft::transport::message`]). A message is never passed
 //! on: whoever does not lead the shard says so and names the leader that it knows, and the sender turns there, within
 //! the one deadline of its request. So the limit of hops is one.
 //!
