@@ -25,8 +25,8 @@ pub enum Fault {
     /// A stored record is damaged.
     #[error("a stored record is damaged: {0}")]
     Record(#[from] DecodeError),
-    /// The command takes more than it may where it was begun ([`Applier::apply_within`](crate::apply::Applier::apply_within), which
-    /// lets nobody see this); nothing of it was done.
+    /// The command takes more than it may where it was begun ([`Applier::apply`](crate::apply::Applier::apply)); nothing of it
+    /// was done.
     #[error("the command takes more work than it may here")]
     TooLong,
     /// Something that must hold does not.

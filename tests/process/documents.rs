@@ -150,7 +150,7 @@ fn requests_take_the_way_that_is_described() {
     let shared = update.iter().copied().filter(|(file, _)| !of_item(file));
     let transact = own.into_iter().chain(shared).collect();
     for (name, steps, files_max, functions_max) in
-        [("GetItem", get, 14, 22), ("UpdateItem", update, 22, 38), ("TransactWriteItems", transact, 30, usize::MAX)]
+        [("GetItem", get, 14, 22), ("UpdateItem", update, 22, 35), ("TransactWriteItems", transact, 30, usize::MAX)]
     {
         let steps = [&ends[..], &steps].concat();
         let all: Vec<String> = steps.iter().map(|(file, function)| bodies(&source(file), function)).collect();

@@ -85,17 +85,19 @@ impl<'a> Applier<'a> {
         Applier { overlay: Overlay::new(reader), shard, entry }
     }
 
-    /// Applies one command.
+    /// Applies one command. Where it takes more than `work_max` bytes and steps, nothing of it is done, and the caller applies
+    /// it on a background thread, where it is [`UNLIMITED`](super::UNLIMITED): the outcome is the same.
     ///
     /// # Errors
-    /// A [`Fault`] of this node.
-    pub fn apply(&mut self, stamped: &Stamped) -> Result<Outcome, Fault> {
+    /// A [`Fault`] of this node; [`Fault::TooLong`] past `work_max`.
+    pub fn apply(&mut self, stamped: &Stamped, work_max: u64) -> Result<Outcome, Fault> {
         if stamped.ts <= self.shard.high_water || stamped.ts >= self.shard.ceiling {
             return Ok(Outcome::Rejected(Rejection::Timestamp));
         }
-        self.shard.high_water = stamped.ts;
-        self.entry.ts = stamped.ts;
-        match &stamped.command {
+        let clock_before = (self.shard.high_water, self.entry.ts);
+        let work_before = self.entry.work.begin(work_max);
+        (self.shard.high_water, self.entry.ts) = (stamped.ts, stamped.ts);
+        let applied = match &stamped.command {
             Command::Noop | Command::RaiseCeiling => Ok(Outcome::Done),
             Command::Write(_) | Command::Transact(_) | Command::Prepare(_) | Command::Expire(_)
                 if self.entry.work.is_enough() =>
@@ -115,27 +117,12 @@ impl<'a> Applier<'a> {
             Command::FillTtlQueue(fill) => self.fill_ttl_queue(fill),
             Command::Expire(expire) => self.expire(expire),
             Command::TendStreams(tend) => Ok(self.tend_streams(tend)),
+        };
+        if let Err(Fault::TooLong) = applied {
+            (self.shard.high_water, self.entry.ts) = clock_before;
+            self.entry.work.forget_since(&work_before);
         }
-    }
-
-    /// Applies one command, unless it takes more than `work_max` bytes and steps: then nothing of it is done, and the
-    /// caller applies it on a background thread (`None`). The outcome is the same.
-    ///
-    /// # Errors
-    /// A [`Fault`] of this node.
-    pub fn apply_within(&mut self, stamped: &Stamped, work_max: usize) -> Result<Option<Outcome>, Fault> {
-        let clock = (self.shard.high_water, self.entry.ts);
-        let before = self.entry.work.limit(work_max as u64);
-        let applied = self.apply(stamped);
-        self.entry.work.unlimit();
-        match applied {
-            Err(Fault::TooLong) => {
-                (self.shard.high_water, self.entry.ts) = clock;
-                self.entry.work.forget_since(&before);
-                Ok(None)
-            }
-            applied => applied.map(Some),
-        }
+        applied
     }
 
     /// Bytes of rows read and written, and steps of expressions, since this was last called: what the work of a command

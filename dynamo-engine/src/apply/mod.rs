@@ -55,6 +55,7 @@ pub use overlay::Overlay;
 pub use state::ShardState;
 pub(crate) use state::read_deletions;
 pub use ttl::is_ttl_queue_filled;
+pub use work::UNLIMITED;
 
 /// Applies one entry: changes `shard`, adds the rows' changes to `batch` and gives one outcome a command, in order.
 ///
@@ -70,7 +71,8 @@ pub fn apply_entry(
     entry: &Entry,
 ) -> Result<Vec<Outcome>, Fault> {
     let mut applier = Applier::new(shard, reader, entry);
-    let outcomes = entry.commands.iter().map(|stamped| applier.apply(stamped)).collect::<Result<_, _>>()?;
+    let apply = |stamped| applier.apply(stamped, UNLIMITED);
+    let outcomes = entry.commands.iter().map(apply).collect::<Result<_, _>>()?;
     applier.finish(batch);
     Ok(outcomes)
 }

@@ -18,8 +18,8 @@ use ordered_kv::Value;
 use super::Fault;
 use crate::cost::{COMMAND_STEPS_MAX, ENTRY_ROWS_BYTES_MAX, ENTRY_STEPS_MAX};
 
-/// No limit but those that all replicas share.
-const UNLIMITED: u64 = u64::MAX;
+/// No limit on a command but those that all replicas share.
+pub const UNLIMITED: u64 = u64::MAX;
 
 /// The work of one entry.
 #[derive(Debug)]
@@ -63,15 +63,10 @@ impl Work {
     }
 
     /// Begins a command that may do so much here.
-    pub fn limit(&self, work_max: u64) -> Before {
+    pub fn begin(&self, work_max: u64) -> Before {
         self.limit.set(work_max);
         self.weight.set(0);
         Before { steps: self.steps.get(), rows_bytes: self.rows_bytes.get() }
-    }
-
-    /// Lifts the limit.
-    pub fn unlimit(&self) {
-        self.limit.set(UNLIMITED);
     }
 
     /// Whether the command at hand has a limit.

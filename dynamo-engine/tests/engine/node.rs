@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use dynamo_engine::apply::{Applier, Fault, Outcome, ShardState, apply_entry};
+use dynamo_engine::apply::{Applier, Fault, Outcome, ShardState, UNLIMITED, apply_entry};
 use dynamo_engine::catalog::{Catalog, DdlWork, MemoryCatalog, TableDescriptor, TableStats, next_ddl_step};
 use dynamo_engine::command::{BackfillStep, Command, Entry, Stamped};
 use dynamo_engine::context::RequestContext;
@@ -379,13 +379,12 @@ fn apply_apart(
     let mut applier = Applier::new(&mut *shard, reader, entry);
     let mut outcomes = Vec::new();
     for stamped in &entry.commands {
-        let tried = applier.apply_within(stamped, 0)?;
-        let outcome = match tried {
-            Some(outcome) => outcome,
-            None => {
+        let outcome = match applier.apply(stamped, 0) {
+            Err(Fault::TooLong) => {
                 applier = applier.suspend().resume(shard, reader);
-                applier.apply(stamped)?
+                applier.apply(stamped, UNLIMITED)?
             }
+            applied => applied?,
         };
         outcomes.push(outcome);
     }

@@ -12,7 +12,7 @@ use dynamo_engine::apply::ddl::DdlOutcome;
 use dynamo_engine::apply::{Outcome, Rejection};
 use dynamo_engine::catalog::{DdlCommand, MemoryCatalog, TableDescriptor, TableStats};
 use dynamo_engine::plan::execute_statement::SelectPlan;
-use dynamo_engine::plan::{PlanError, WritePlan};
+use dynamo_engine::plan::{PlanError, PlannedCommand, WritePlan};
 use dynamo_engine::read::{Execution, ReadPlan};
 use dynamo_engine::reply::ReplySpec;
 use dynamo_protocol::error::ApiError;
@@ -83,7 +83,12 @@ impl<E: Env> Call<'_, E> {
                 ReplySpec::Batch(_) => OnConflict::Wait,
                 _ => OnConflict::Answer,
             };
-            let outcomes = self.node.transactions.propose_all(open, on_conflict, self.deadline).await;
+            let (transactions, deadline) = (&self.node.transactions, self.deadline);
+            let outcomes = match <[PlannedCommand; 1]>::try_from(open) {
+                // The future of a proposal is some kilobytes long, and is moved about where it is one of several.
+                Ok([write]) => vec![transactions.propose(write, on_conflict, deadline).await],
+                Err(writes) => transactions.propose_all(writes, on_conflict, deadline).await,
+            };
             keep(&mut done, outcomes.into_iter().map(settled).collect::<Result<_, _>>()?);
             if done.iter().all(Option::is_some) {
                 let outcomes: Vec<Settled> = done.into_iter().flatten().collect();

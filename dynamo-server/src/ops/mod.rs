@@ -1,7 +1,7 @@
 //! The operations: one file each, all of the same shape.
 //!
 //! - a read: decode → plan → `Reader::execute` (LeaseGuard, view, execute) → body
-//! - a write: decode → plan → `Transactions::propose_all` → reply
+//! - a write: decode → plan → `Transactions::propose` → reply
 //! - control plane: decode → plan → `Catalog::change` or the catalog → reply
 //!
 //! A plan is made against the catalog as it is installed here. Where that turns out to be stale (the shard rejects the

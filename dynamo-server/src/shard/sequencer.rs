@@ -433,12 +433,19 @@ impl<E: Env> Task<E> {
         self.counters.commands.fetch_add(entry.commands.len() as u64, Ordering::Relaxed);
         let load = Arc::clone(&self.load);
         let deliver = move |result: Result<Vec<Outcome>, ProposeError>| {
-            if let Ok(outcomes) = &result {
-                load.learn(outcomes);
+            drop((slot, weight));
+            match result {
+                Ok(outcomes) => {
+                    debug_assert_eq!(outcomes.len(), answers.len(), "one outcome per command");
+                    load.learn(&outcomes);
+                    // A waiter whose time was over has gone; the write happened all the same.
+                    answers.into_iter().zip(outcomes).for_each(|(answer, outcome)| drop(answer.send(Ok(outcome))));
+                }
+                Err(error) => {
+                    let error = ShardError::from(error);
+                    answers.into_iter().for_each(|answer| drop(answer.send(Err(error.clone()))));
+                }
             }
-            drop(slot);
-            drop(weight);
-            deliver(result, answers);
         };
         let payload = Payload::of_parts(entry, tickets.iter().map(|ticket| ticket.bytes()));
         self.group.propose(payload, Box::new(deliver)).await
@@ -497,20 +504,5 @@ struct Weight {
 impl Drop for Weight {
     fn drop(&mut self) {
         self.load.leave(self.bytes);
-    }
-}
-
-/// Hands each waiter its outcome.
-fn deliver(result: Result<Vec<Outcome>, ProposeError>, answers: Vec<OutcomeSender>) {
-    match result {
-        Ok(outcomes) => {
-            debug_assert_eq!(outcomes.len(), answers.len(), "one outcome per command");
-            // A waiter whose time was over has gone; the write happened all the same.
-            answers.into_iter().zip(outcomes).for_each(|(answer, outcome)| drop(answer.send(Ok(outcome))));
-        }
-        Err(error) => {
-            let error = ShardError::from(error);
-            answers.into_iter().for_each(|answer| drop(answer.send(Err(error.clone()))));
-        }
     }
 }

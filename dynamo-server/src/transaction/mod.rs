@@ -118,16 +118,10 @@ impl<E: Env> Transactions<E> {
     /// order.
     pub async fn propose_all(
         self: &Arc<Self>,
-        mut commands: Vec<PlannedCommand>,
+        commands: Vec<PlannedCommand>,
         on_conflict: OnConflict,
         deadline: Deadline,
     ) -> Vec<Result<Outcome, ShardError>> {
-        if commands.len() == 1
-            && let Some(command) = commands.pop()
-        {
-            // The future of a proposal is some kilobytes long, and is moved about where it is one of several.
-            return vec![self.propose(command, on_conflict, deadline).await];
-        }
         let mut proposals = Vec::with_capacity(commands.len());
         for command in commands {
             proposals.push(self.propose(command, on_conflict, deadline));

@@ -14,7 +14,7 @@ use ordered_kv::{StateStore, WriteBatch};
 use proptest::prelude::*;
 use shard_router::{ShardId, ShardMap};
 
-use crate::apply::{Applier, Outcome, ShardState, replica};
+use crate::apply::{Applier, Outcome, ShardState, UNLIMITED, replica};
 use crate::catalog::{DdlCommand, KeyType, StreamSettings, StreamView, TableDescriptor, TableId, TtlSettings, fixture};
 use crate::command::{
     Change, Command, Entry, Expire, Expiring, ItemWrite, Prepare, Resolve, StreamAction, StreamStep, TendStreams,
@@ -497,7 +497,7 @@ fn a_stream_shard_that_goes_leaves_one_range_and_trimming_none() {
         let entry = replica.entry(vec![Command::TendStreams(TendStreams { steps: vec![step] })]);
         let (mut batch, twin) = (WriteBatch::new(), &mut replica.replica);
         let mut applier = Applier::new(&mut twin.shard, &twin.store, &entry);
-        applier.apply(&entry.commands[0]).unwrap();
+        applier.apply(&entry.commands[0], UNLIMITED).unwrap();
         let emptied = applier.finish(&mut batch);
         twin.store.write(&batch).unwrap();
         emptied

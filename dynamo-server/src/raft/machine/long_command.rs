@@ -2,13 +2,13 @@
 //!
 //! Most commands take microseconds, and to hand one to another thread and back takes longer than that. So each is tried where the
 //! group's ticks and heartbeats, and on small machines connections too, are served; one that turns out to take more than a
-//! turn may ([`Applier::apply_within`]) has changed nothing, and is begun again here, without that limit. What comes of it
+//! turn may ([`Fault::TooLong`]) has changed nothing, and is begun again here, without that limit. What comes of it
 //! is the same.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use dynamo_engine::apply::{Applier, Fault, Outcome, ShardState, Suspended};
+use dynamo_engine::apply::{Applier, Fault, Outcome, ShardState, Suspended, UNLIMITED};
 use dynamo_engine::command::Stamped;
 use ordered_kv::{StateStore, StoreError};
 
@@ -55,7 +55,9 @@ impl LongCommand {
                 return (shard, None, Err(Failure::of_entry("commands", "they have changed".to_owned())));
             };
             let mut applier = entry.resume(&mut shard, &*store);
-            let outcome = attempt::<E, _>(&payload, stamped, &mut applier, Applier::apply);
+            let outcome = attempt::<E, _>(&payload, stamped, &mut applier, |applier, stamped| {
+                applier.apply(stamped, UNLIMITED)
+            });
             // What it did is no work of a turn.
             applier.take_work();
             let entry = applier.suspend();

@@ -27,7 +27,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dynamo_engine::apply::{Applier, Outcome, ShardState};
+use dynamo_engine::apply::{Applier, Fault, Outcome, ShardState};
 use dynamo_engine::command::Command;
 use dynamo_engine::keyspace::{RowRange, local};
 use futures::{Stream, TryStreamExt};
@@ -220,7 +220,10 @@ impl<E: Env> Machine<E> {
         let mut outcomes = Vec::with_capacity(entry.commands.len());
         for (at, stamped) in entry.commands.iter().enumerate() {
             let tried = attempt::<E, _>(payload, stamped, &mut applier, |applier, stamped| {
-                applier.apply_within(stamped, WORK_PER_TURN_MAX)
+                match applier.apply(stamped, WORK_PER_TURN_MAX as u64) {
+                    Err(Fault::TooLong) => Ok(None),
+                    applied => applied.map(Some),
+                }
             });
             let tried = match tried {
                 Err(Failure::Entry { .. }) if !rules::is_kept(Rule::PoisonStops) => Some(Outcome::Done),
