@@ -21,7 +21,7 @@ commit=$(git rev-parse "${2:-HEAD}")
 need_roots
 
 # What decides set-up, in one hash.
-deciding=$(git ls-tree -r "$commit" -- run scripts .cargo Cargo.lock Cargo.toml substitutes rust-toolchain rust-toolchain.toml |
+deciding=$(git ls-tree -r "$commit" -- run scripts .cargo Cargo.lock Cargo.toml vendor rust-toolchain rust-toolchain.toml |
     cksum | tr ' ' '-')
 how=${1:-}
 if [ -z "$how" ]; then

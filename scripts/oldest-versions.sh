@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 source scripts/pass-over.sh
 cache="${DYNAMO_SERVER_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/dynamo-server}"
 members='lease hlc shard-router ordered-kv raft-log dynamo-protocol dynamo-expression dynamo-engine checker dynamo-server'
-manifests=(Cargo.toml substitutes/*/Cargo.toml)
+manifests=(Cargo.toml vendor/*/Cargo.toml)
 for member in $members; do manifests+=("$member/Cargo.toml"); done
 state="$(cat "${manifests[@]}" Cargo.lock scripts/oldest-versions.sh | cksum | tr ' ' '-')"
 if [ "$(cat "$cache/oldest-versions" 2>/dev/null)" = "$state" ]; then
@@ -22,7 +22,7 @@ started=$SECONDS
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 # shellcheck disable=SC2086  # a list of words
-cp -r --parents $members substitutes .cargo "$copy/"
+cp -r --parents $members vendor .cargo "$copy/"
 awk -v members="$members" '
     /^resolver/ { gsub(" ", "\", \"", members); print "members = [\"" members "\"]" }
     /^(default-)?members = / { skip = 1 }

@@ -1,6 +1,6 @@
 # Sourced by ./run and ./check: what cargo needs and cannot bring by itself, installed or named.
 #
-# That is Rust, a C and a C++ compiler. RocksDB is provided by cargo's own build (substitutes/bindgen), so every cargo
+# That is Rust, a C and a C++ compiler. RocksDB is provided by cargo's own build (vendor/bindgen), so every cargo
 # command works without this script where those three are there. Whether they are there is tried, not looked up:
 # packages and paths say little about what works.
 
@@ -77,7 +77,7 @@ share_target() {
     export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$cache/target}"
     local owner="$CARGO_TARGET_DIR/clone" manifest name
     if [ "$(cat "$owner" 2>/dev/null)" != "$PWD" ]; then
-        for manifest in */Cargo.toml substitutes/*/Cargo.toml; do
+        for manifest in */Cargo.toml vendor/*/Cargo.toml; do
             name=$(sed -n 's/^name = "\(.*\)"/\1/p' "$manifest" | head -n 1)
             rm -rf "$CARGO_TARGET_DIR"/*/.fingerprint/"$name"-*
         done

@@ -115,7 +115,7 @@ fn check_header(path: &Path) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "The bindings in substitutes/bindgen are not those of {}.\n\
+        "The bindings in vendor/bindgen are not those of {}.\n\
          After another version of librocksdb-sys was chosen: scripts/bindings.sh makes them anew.",
         path.display()
     ))
