@@ -2,7 +2,8 @@
 //!
 //! A shape is declared once: its members in DynamoDB's order of reporting, their types, their constraints. Reading it
 //! is one pass over the JSON (first layer of validation) that notes broken constraints (second layer) and bad
-//! attribute values on the way; the operation reports them afterwards, in this order.
+//! attribute values on the way; the operation reports them afterwards, in this order. Here is how that is done; the shapes are in
+//! `shared`.
 
 pub(crate) mod checks;
 pub(crate) mod declare;
@@ -11,17 +12,8 @@ pub(crate) mod path;
 pub(crate) mod rules;
 pub(crate) mod wire;
 
-mod attribute_value;
-mod enums;
-mod item;
 #[cfg(test)]
 mod model;
-mod statement;
-mod stream;
-mod table;
+mod shared;
 
-pub use enums::*;
-pub use item::*;
-pub use statement::*;
-pub use stream::*;
-pub use table::*;
+pub use shared::*;

@@ -8,13 +8,13 @@ use crate::limits::{ATTRIBUTE_NAME_BYTES_MAX, BATCH_GET_KEYS_MAX};
 use crate::stored::ItemBody;
 use crate::value::{AttributeValue, Item};
 
-use super::checks::Checks;
-use super::declare::structure;
-use super::echo::Echo;
 use super::enums::{AttributeAction, ComparisonOperator, ReturnValuesOnConditionCheckFailure};
-use super::path::Path;
-use super::rules;
-use super::wire::{Place, Wire};
+use crate::shapes::checks::Checks;
+use crate::shapes::declare::structure;
+use crate::shapes::echo::Echo;
+use crate::shapes::path::Path;
+use crate::shapes::rules;
+use crate::shapes::wire::{Place, Wire};
 
 /// Placeholders for names: `#name` to attribute name.
 pub type ExpressionAttributeNames = BTreeMap<String, String>;

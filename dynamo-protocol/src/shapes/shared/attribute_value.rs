@@ -14,10 +14,10 @@ use crate::limits::{ATTRIBUTE_NAME_BYTES_MAX, NESTING_LEVELS_MAX};
 use crate::number::Number;
 use crate::value::{AttributeValue, Item};
 
-use super::checks::{Checks, Problem};
-use super::echo::{ECHO_BYTES_MAX, Echo, joined};
-use super::path::Path;
-use super::wire::{Place, Wire, list, members, not_a_scalar, text};
+use crate::shapes::checks::{Checks, Problem};
+use crate::shapes::echo::{ECHO_BYTES_MAX, Echo, joined};
+use crate::shapes::path::Path;
+use crate::shapes::wire::{Place, Wire, list, members, not_a_scalar, text};
 
 const JAVA: &str = "class com.amazonaws.dynamodb.v20120810.AttributeValue";
 const JAVA_MAP: &str = "Unrecognized collection type java.util.Map<java.lang.String, \

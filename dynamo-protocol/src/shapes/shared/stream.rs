@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 
-use super::checks::Checks;
-use super::declare::structure;
-use super::echo::Echo;
 use super::enums::ShardFilterType;
-use super::path::Path;
-use super::rules;
-use super::wire::{Place, Wire, not_a_scalar};
 use crate::json::{Kind, Reader, Refused};
 use crate::limits::{SHARD_ID_LENGTH_MAX, SHARD_ID_LENGTH_MIN};
+use crate::shapes::checks::Checks;
+use crate::shapes::declare::structure;
+use crate::shapes::echo::Echo;
+use crate::shapes::path::Path;
+use crate::shapes::rules;
+use crate::shapes::wire::{Place, Wire, not_a_scalar};
 
 structure! {
     /// Which shards of a stream to describe.

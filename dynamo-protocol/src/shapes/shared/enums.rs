@@ -1,8 +1,8 @@
 //! The enums of the model.
 
-use super::checks::Checks;
-use super::declare::enumeration;
 use crate::error::ApiError;
+use crate::shapes::checks::Checks;
+use crate::shapes::declare::enumeration;
 
 enumeration! {
     /// Which attributes a write gives back.

@@ -3,10 +3,10 @@
 use crate::value::AttributeValue;
 
 use super::ReturnValuesOnConditionCheckFailure;
-use super::checks::Checks;
-use super::declare::structure;
-use super::path::Path;
-use super::rules;
+use crate::shapes::checks::Checks;
+use crate::shapes::declare::structure;
+use crate::shapes::path::Path;
+use crate::shapes::rules;
 
 structure! {
     /// One statement of a batch.

@@ -1,11 +1,11 @@
 //! Shapes of the control plane: what a table is made of.
 
-use super::declare::structure;
 use super::enums::{
     BillingMode, DisassociationMode, KeyType, ProjectionType, ScalarAttributeType, SearchSchemaElementType, SseType,
     StreamViewType, TableClass, VectorDistanceFunction,
 };
-use super::rules;
+use crate::shapes::declare::structure;
+use crate::shapes::rules;
 
 structure! {
     /// A key attribute and its type.
