@@ -10,38 +10,30 @@
 //! - [`Catalog`]: how plans look tables up; [`MemoryCatalog`] is the map behind it.
 //! - [`DdlWork`]: what is left to do about a table, for the driver that does it.
 
-mod change;
+mod changes;
 mod codec;
-mod ddl_command;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod index;
 mod key_schema;
 mod load;
 mod lookup;
-pub mod pending;
-mod rollout;
 mod settings;
 mod stats;
-mod step;
 mod stream;
 mod table;
-mod work;
 
 pub use crate::ids::{IndexId, TableId};
+pub use changes::{DdlCommand, DdlWork, Rollout, TablePhase, TableStep, next_ddl_step, pending};
 pub use codec::{DESCRIPTOR_FORMAT, DESCRIPTOR_FORMAT_PENDING};
-pub use ddl_command::DdlCommand;
 pub use index::{IndexDescriptor, IndexState, Projection};
 pub use key_schema::{KeyAttribute, KeySchema, KeyType};
 pub use load::{installed, load};
 pub use lookup::{Catalog, MemoryCatalog};
-pub use rollout::{Rollout, TablePhase};
 pub use settings::{
     BillingMode, OnDemandLimits, SseSettings, StreamSettings, StreamView, TableClass, TableClassSettings, Throughput,
     TtlSettings, WarmThroughput,
 };
 pub use stats::{LoadError, Stats, TableStats};
-pub use step::TableStep;
 pub use stream::{EndedStream, StreamDescription, StreamStatus};
 pub use table::TableDescriptor;
-pub use work::{DdlWork, next_ddl_step};

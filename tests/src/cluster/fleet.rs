@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::client::Client;
-use super::disk::SmallDisk;
-use super::network::Network;
+use super::host::disk::SmallDisk;
+use super::host::network::Network;
 use super::patience::Patience;
 use super::rng::Rng;
 use crate::binary;

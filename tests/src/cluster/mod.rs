@@ -12,20 +12,18 @@
 //! puts all of it together into one run and its report; [`journal`] makes a table of many of them.
 //!
 //! There are two kinds of network. On the loopback interface messages are lost by a switch inside the server's transport,
-//! which needs no privilege. Where network namespaces can be had ([`namespace`]), every node can have one, and packets are
-//! dropped between them ([`network`]): connections hang, and TCP itself is under test.
+//! which needs no privilege. Where network namespaces can be had ([`host::namespace`]), every node can have one, and packets are
+//! dropped between them ([`host::network`]): connections hang, and TCP itself is under test.
 //!
 //! A seed decides what the clients ask and what harm is done when; the processes and the machine decide the rest, so
 //! a seed does not replay a run to the letter (the simulation of `dynamo-server` does that). What a run finds is
 //! in its record all the same.
 
 pub mod client;
-pub mod disk;
 pub mod fleet;
+pub mod host;
 pub mod journal;
-pub mod namespace;
 pub mod nemesis;
-pub mod network;
 pub mod patience;
 pub mod record;
 pub mod rng;

@@ -3,9 +3,9 @@
 //! `CreateTable`, `ChangeTable` and `DeleteTable` go to the system group, which decides: the name is free, the version
 //! is the one that was planned for. It writes the catalog row and, because it owns ranges as well (on one shard: all
 //! of them), installs the result by the same code that `Install` and `Uninstall` run on every other shard. Where there
-//! are others it keeps a [`Rollout`](super::Rollout) until it is told by a `Confirm…` that all of them are through.
+//! are others it keeps a [`Rollout`](crate::catalog::Rollout) until it is told by a `Confirm…` that all of them are through.
 
-use super::{TableDescriptor, TableId, TableStep};
+use crate::catalog::{TableDescriptor, TableId, TableStep};
 use crate::ids::StreamId;
 use crate::record;
 
@@ -168,10 +168,10 @@ mod tests {
         let command = DdlCommand::ChangeTable { table: TableId(7), schema_version: 3, steps: every_step() };
         command.encode(&mut bytes);
         let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(text, include_str!("golden/steps_2.hex").trim_end());
+        assert_eq!(text, include_str!("../golden/steps_2.hex").trim_end());
         // As they were written before there were stream records.
         assert_eq!(
-            DdlCommand::decode(&mut &fixture::hex(include_str!("golden/steps_1.hex"))[..]).as_ref(),
+            DdlCommand::decode(&mut &fixture::hex(include_str!("../golden/steps_1.hex"))[..]).as_ref(),
             Ok(&command)
         );
     }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::{DdlCommand, IndexId, IndexState, MemoryCatalog, TableDescriptor, TableId, TablePhase, TableStep};
+use crate::catalog::{DdlCommand, IndexId, IndexState, MemoryCatalog, TableDescriptor, TableId, TablePhase, TableStep};
 
 /// One piece of work.
 #[derive(Clone, Debug, PartialEq, Eq)]

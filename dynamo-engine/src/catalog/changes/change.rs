@@ -1,6 +1,6 @@
 //! What each step of a change does to a descriptor.
 
-use super::{
+use crate::catalog::{
     BillingMode, IndexDescriptor, IndexId, IndexState, StreamSettings, StreamView, TableClassSettings, TableDescriptor,
     TableStep, Throughput, TtlSettings,
 };

@@ -21,7 +21,7 @@
 
 use std::sync::Arc;
 
-use super::TableDescriptor;
+use crate::catalog::TableDescriptor;
 use crate::codec::{DecodeError, Record, from_row, get_u8};
 
 const FORMAT: u8 = 1;

@@ -3,7 +3,7 @@
 //! A change travels in the log as a list of steps, not as a new descriptor: the steps carry no time and no new ids,
 //! apply adds both, so that they come from the log and from the replicated counter alone.
 
-use super::{
+use crate::catalog::{
     BillingMode, IndexDescriptor, IndexId, IndexState, KeyAttribute, OnDemandLimits, SseSettings, StreamView,
     TableClass, WarmThroughput,
 };

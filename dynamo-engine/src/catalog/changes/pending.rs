@@ -18,7 +18,7 @@
 //! A table is as warm as it ever was: what its units or its mode amounted to is kept when they go.
 
 use super::change::DAY_MS;
-use super::{
+use crate::catalog::{
     BillingMode, IndexId, OnDemandLimits, TableClass, TableClassSettings, TableDescriptor, TableStep, Throughput,
     WarmThroughput,
 };
