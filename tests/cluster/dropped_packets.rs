@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use tests::cluster::fleet::{Fleet, Shape};
-use tests::cluster::namespace;
+use tests::cluster::host::namespace;
 use tests::cluster::rng::Rng;
 use tests::cluster::run::{Plan, start_clients, wait_healed};
 use tests::cluster::workload::{Mix, Visitor, Workload};

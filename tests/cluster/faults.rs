@@ -10,8 +10,8 @@
 use std::time::{Duration, Instant};
 
 use tests::cluster::fleet::Shape;
+use tests::cluster::host::namespace::{self, Place};
 use tests::cluster::journal::Journal;
-use tests::cluster::namespace::{self, Place};
 use tests::cluster::nemesis::Harm;
 use tests::cluster::run::{Plan, run};
 use tests::cluster::workload::Mix;

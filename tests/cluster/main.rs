@@ -5,12 +5,10 @@
 
 mod bad_input;
 mod control;
-mod damaged_blocks;
+mod disks;
 mod dropped_packets;
 mod faults;
 mod figures;
-mod full_disk;
-mod identity;
 mod overload;
 mod poison;
 mod rules;

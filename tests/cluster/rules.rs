@@ -12,7 +12,7 @@ use checker::register::Action;
 use serde_json::json;
 use tests::cluster::client::Client;
 use tests::cluster::fleet::{Fleet, Shape};
-use tests::cluster::namespace;
+use tests::cluster::host::namespace;
 use tests::cluster::record::Record;
 
 const LIMIT: Duration = Duration::from_secs(3);

@@ -55,9 +55,8 @@ impl LongCommand {
                 return (shard, None, Err(Failure::of_entry("commands", "they have changed".to_owned())));
             };
             let mut applier = entry.resume(&mut shard, &*store);
-            let outcome = attempt::<E, _>(&payload, stamped, &mut applier, |applier, stamped| {
-                applier.apply(stamped, UNLIMITED)
-            });
+            let outcome =
+                attempt::<E, _>(&payload, stamped, &mut applier, |applier, stamped| applier.apply(stamped, UNLIMITED));
             // What it did is no work of a turn.
             applier.take_work();
             let entry = applier.suspend();

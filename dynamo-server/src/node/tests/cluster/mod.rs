@@ -11,21 +11,21 @@
 //! | `clients` | the clients and their history |
 //! | `scenarios` | the harm |
 //! | `verdict` | one seed from beginning to end, and what is wrong with it |
-//! | `snapshots` | a snapshot of which one message is lost |
-//! | `tables` | tables over several shards while leaders come and go |
-//! | `streams` | a stream whose records, replayed, must be the table |
-//! | `installation` | a machine that dies at each step of installing a snapshot |
-//! | `late_disk` | a follower's disk hangs while others commit, then its power is cut |
-//! | `compare` | a replica that differs from the others |
-//! | `damaged` | records of a shard that cannot be read at the start |
-//! | `expiry` | items that expire while leaders come and go and clocks are wrong |
-//! | `forwarded` | writes by way of another node, when their time is over |
-//! | `removed_while_joining` | a node that is removed while it waits for its vote |
-//! | `replaced` | a member whose disk is lost, and whose replacement is interrupted |
 //! | `green` | with every rule kept no seed finds anything |
 //! | `red` | with one rule broken some seed does |
-//! | `set_clocks` | wall clocks that were all ahead and are set right |
-//! | `schedules` | rules that chance breaks too seldom: one schedule each, to the letter, red and green |
+//! | `histories/tables` | tables over several shards while leaders come and go |
+//! | `histories/streams` | a stream whose records, replayed, must be the table |
+//! | `histories/expiry` | items that expire while leaders come and go and clocks are wrong |
+//! | `schedules/lease` | rules that chance breaks too seldom: one schedule each, to the letter, red and green |
+//! | `schedules/snapshots` | a snapshot of which one message is lost |
+//! | `schedules/installation` | a machine that dies at each step of installing a snapshot |
+//! | `schedules/late_disk` | a follower's disk hangs while others commit, then its power is cut |
+//! | `schedules/compare` | a replica that differs from the others |
+//! | `schedules/damaged` | records of a shard that cannot be read at the start |
+//! | `schedules/forwarded` | writes by way of another node, when their time is over |
+//! | `schedules/removed_while_joining` | a node that is removed while it waits for its vote |
+//! | `schedules/replaced` | a member whose disk is lost, and whose replacement is interrupted |
+//! | `schedules/set_clocks` | wall clocks that were all ahead and are set right |
 //!
 //! The long run, 300 seeds of each of 24 scenarios, 7,200 together, and an hour of injected faults in real processes:
 //! `scripts/endure.sh`. One seed: see the message of a failure.
@@ -35,21 +35,10 @@
 
 mod basics;
 mod clients;
-mod compare;
-mod damaged;
-mod expiry;
-mod forwarded;
 mod green;
-mod installation;
-mod late_disk;
+mod histories;
 mod red;
-mod removed_while_joining;
-mod replaced;
 mod scenarios;
 mod schedules;
-mod set_clocks;
-mod snapshots;
-mod streams;
-mod tables;
 mod verdict;
 mod world;

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::super::fixture::put;
-use super::world::{Plan, World};
 use crate::env::sim::run;
+use crate::node::tests::cluster::world::{Plan, World};
+use crate::node::tests::fixture::put;
 
 /// The state store keeps as much as chance will have it of what was not flushed.
 const SEEDS: u64 = 10;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::super::fixture::put;
-use super::world::{Plan, World, true_ns};
 use crate::env::sim::{Link, run};
+use crate::node::tests::cluster::world::{Plan, World, true_ns};
+use crate::node::tests::fixture::put;
 
 /// The kinds of messages that a transfer consists of.
 const CHUNK: u8 = 6;

@@ -2,10 +2,10 @@
 
 use futures::future::join_all;
 
-use super::super::fixture::{applied_value, put};
-use super::world::{Plan, REQUEST_DEADLINE, World};
 use crate::env::Env;
 use crate::env::sim::{SimEnv, run};
+use crate::node::tests::cluster::world::{Plan, REQUEST_DEADLINE, World};
+use crate::node::tests::fixture::{applied_value, put};
 use crate::shard::{ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, ShardError};
 
 /// The leader's disk stands still for longer than a request may take: what waited behind the entries under way was not

@@ -7,9 +7,9 @@ use dynamo_engine::keyspace::local;
 use ordered_kv::{StateStore, WriteBatch};
 use shard_router::ShardId;
 
-use super::super::fixture::{get, put};
-use super::world::{Plan, World};
 use crate::env::sim::{SimEnv, run};
+use crate::node::tests::cluster::world::{Plan, World};
+use crate::node::tests::fixture::{get, put};
 use crate::node::{Capability, Impairment, Node};
 
 const DAMAGED: u64 = 2;

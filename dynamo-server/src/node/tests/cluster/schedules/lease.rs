@@ -9,10 +9,10 @@ use std::time::Duration;
 use lease::RATE_ERROR_PERMILLE;
 use parking_lot::Mutex;
 
-use super::super::fixture::{get, put};
-use super::world::{Plan, World};
 use crate::env::sim::{SimEnv, Weather, run};
 use crate::guard::EventualReads;
+use crate::node::tests::cluster::world::{Plan, World};
+use crate::node::tests::fixture::{get, put};
 use crate::raft::Pace;
 use crate::raft::rules::{self, Rule};
 use crate::shard::Deadline;

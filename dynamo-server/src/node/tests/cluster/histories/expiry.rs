@@ -16,12 +16,12 @@ use dynamo_protocol::error::ErrorKind;
 use dynamo_protocol::ops::Operation;
 use ordered_kv::{Direction, KeyRange, Reader};
 
-use super::super::fixture::{TABLE, table};
 use super::tables::{ask, insist};
-use super::world::{Plan, World};
 use crate::env::Env;
 use crate::env::sim::{SimEnv, chance_below, run};
 use crate::node::Node;
+use crate::node::tests::cluster::world::{Plan, World};
+use crate::node::tests::fixture::{TABLE, table};
 use crate::raft::rules::{self, Rule};
 
 const SHARDS: u32 = 3;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use dynamo_engine::keyspace::Space;
 use ordered_kv::{Direction, KeyRange, WriteBatch};
 
-use super::super::fixture::put;
-use super::world::{Plan, World};
 use crate::cluster::compare::Compared;
 use crate::env::sim::{SimEnv, run};
 use crate::node::Node;
+use crate::node::tests::cluster::world::{Plan, World};
+use crate::node::tests::fixture::put;
 
 const ITEMS: u64 = 20;
 

@@ -8,10 +8,10 @@ use dynamo_engine::item::ItemBody;
 use dynamo_engine::keyspace::{KeyPart, row_key, token_of};
 use shard_router::ShardId;
 
-use super::super::fixture::{item, proposed, put, table};
-use super::world::{Plan, World};
 use crate::env::sim::{SimEnv, run};
 use crate::node::Node;
+use crate::node::tests::cluster::world::{Plan, World};
+use crate::node::tests::fixture::{item, proposed, put, table};
 use crate::raft::rules::{self, Rule};
 
 const HOUR_MS: i64 = 3_600_000;

@@ -37,15 +37,15 @@ use ordered_kv::{Direction, KeyRange, Reader};
 use parking_lot::Mutex;
 use shard_router::ShardId;
 
-use super::super::fixture::{TABLE, proposed};
-use super::clients::Record;
-use super::scenarios::Scenario;
 use super::tables::{ask, harm, insist};
-use super::world::{Plan, World};
 use crate::env::Env;
 use crate::env::sim::{SimEnv, chance_below, run};
 use crate::guard::Handler;
 use crate::node::Node;
+use crate::node::tests::cluster::clients::Record;
+use crate::node::tests::cluster::scenarios::Scenario;
+use crate::node::tests::cluster::world::{Plan, World};
+use crate::node::tests::fixture::{TABLE, proposed};
 
 /// Items that the writers share.
 const KEYS: u64 = 5;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::world::{Plan, World};
 use crate::cluster::join::Joiner;
 use crate::env::sim::run;
+use crate::node::tests::cluster::world::{Plan, World};
 use crate::raft::MemberChange;
 
 const JOINING: u64 = 4;

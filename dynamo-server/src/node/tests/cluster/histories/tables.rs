@@ -13,9 +13,9 @@ use dynamo_engine::catalog::Catalog;
 use dynamo_protocol::error::{ApiError, ErrorKind};
 use dynamo_protocol::ops::Operation;
 
-use super::super::ddl::{add_index, create, faults, named, put, send};
-use super::world::{Plan, World};
 use crate::env::sim::{chance_below, run};
+use crate::node::tests::cluster::world::{Plan, World};
+use crate::node::tests::ddl::{add_index, create, faults, named, put, send};
 
 const SHARDS: u32 = 4;
 

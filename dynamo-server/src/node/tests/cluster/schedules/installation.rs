@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use shard_router::ShardId;
 
-use super::super::fixture::put;
-use super::world::{Plan, World};
 use crate::env::sim::{SimNode, run};
+use crate::node::tests::cluster::world::{Plan, World};
+use crate::node::tests::fixture::put;
 use crate::raft::persisted_applied;
 use crate::raft::snapshot::incoming::Incoming;
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::world::{Plan, World};
 use crate::cluster::ClusterChange;
 use crate::env::Deadline;
 use crate::env::sim::{SimEnv, run};
+use crate::node::tests::cluster::world::{Plan, World};
 use crate::raft::MemberChange;
 use crate::raft::types::Member;
 
