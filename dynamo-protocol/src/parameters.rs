@@ -1,9 +1,81 @@
 //! Which parameters may stand beside each other: the third layer of validation, after the model's constraints and
 //! before anything looks into values or expressions.
 //!
-//! `from_json` of an operation checks them, so that a plan need not; but for BatchGetItem, where they belong to several tables.
+//! `from_json` of an operation checks them and no plan does, but for placeholders of BatchGetItem, which are looked at table by
+//! table. What may be said in two generations of parameters is then [`Said`] in one.
+
+use std::collections::BTreeMap;
 
 use crate::error::ApiError;
+use crate::shapes::ConditionalOperator;
+
+/// What a request says by the parameters of before there were expressions, or by an expression.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Said<'r, L> {
+    /// By the older parameters.
+    Legacy(L),
+    /// By an expression.
+    Expression(&'r str),
+}
+
+/// Older conditions, and what joins them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Joined<'r, C> {
+    /// By attribute: `Expected`, `QueryFilter` or `ScanFilter`.
+    pub conditions: Option<&'r BTreeMap<String, C>>,
+    /// `ConditionalOperator`, also where it has nothing to join, which is a mistake.
+    pub operator: Option<ConditionalOperator>,
+}
+
+impl<'r, L> Said<'r, L> {
+    /// Whichever the request has; `None` where it has neither.
+    pub(crate) fn of(legacy: Option<L>, expression: &'r Option<String>) -> Option<Said<'r, L>> {
+        debug_assert!(
+            legacy.is_none() || expression.is_none(),
+            "a request that says it twice was refused when it was read"
+        );
+        match expression {
+            Some(text) => Some(Said::Expression(text)),
+            None => legacy.map(Said::Legacy),
+        }
+    }
+}
+
+impl<'r, L> Said<'r, L> {
+    /// Reads what the older parameters say; an expression is left as it is.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn older<T, E>(self, read: impl FnOnce(L) -> Result<T, E>) -> Result<Said<'r, T>, E> {
+        match self {
+            Said::Legacy(legacy) => read(legacy).map(Said::Legacy),
+            Said::Expression(text) => Ok(Said::Expression(text)),
+        }
+    }
+
+    /// What was said, once an expression is read.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn newer<E>(self, read: impl FnOnce(&'r str) -> Result<L, E>) -> Result<L, E> {
+        match self {
+            Said::Legacy(legacy) => Ok(legacy),
+            Said::Expression(text) => read(text),
+        }
+    }
+}
+
+impl<'r, C> Said<'r, Joined<'r, C>> {
+    /// Conditions by either.
+    pub(crate) fn condition(
+        conditions: &'r Option<BTreeMap<String, C>>,
+        operator: Option<ConditionalOperator>,
+        expression: &'r Option<String>,
+    ) -> Option<Said<'r, Joined<'r, C>>> {
+        let is_legacy = conditions.is_some() || operator.is_some();
+        Said::of(is_legacy.then_some(Joined { conditions: conditions.as_ref(), operator }), expression)
+    }
+}
 
 /// One parameter of a request: its name in the API, and whether the request has it.
 pub type Present = (&'static str, bool);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dynamo_expression::Projection;
 use dynamo_protocol::ops::BatchGetItemInput;
-use dynamo_protocol::parameters::{check_generations, check_placeholders};
+use dynamo_protocol::parameters::check_placeholders;
 use dynamo_protocol::shapes::KeysAndAttributes;
 
 use crate::catalog::{Catalog, TableDescriptor};
@@ -55,10 +55,6 @@ pub fn plan(
 
 /// What concerns all tables of the request together.
 fn check_request(requests: &BTreeMap<String, KeysAndAttributes>) -> Result<(), PlanError> {
-    check_generations(
-        &[("AttributesToGet", requests.values().any(|request| request.attributes_to_get.is_some()))],
-        &[("ProjectionExpression", requests.values().any(|request| request.projection_expression.is_some()))],
-    )?;
     if requests.values().map(|request| request.keys.len()).sum::<usize>() > KEYS_MAX {
         return Err(PlanError::validation("Too many items requested for the BatchGetItem call"));
     }
@@ -68,11 +64,7 @@ fn check_request(requests: &BTreeMap<String, KeysAndAttributes>) -> Result<(), P
 fn parse_projection(request: &KeysAndAttributes) -> Result<Option<Projection>, PlanError> {
     let expressions = [("ProjectionExpression", request.projection_expression.is_some())];
     check_placeholders(request.expression_attribute_names.is_some(), &expressions, false, &[])?;
-    projection::parse(&projection::Requested {
-        attributes_to_get: request.attributes_to_get.as_deref(),
-        expression: request.projection_expression.as_deref(),
-        names: request.expression_attribute_names.as_ref(),
-    })
+    projection::parse(request.projection(), request.expression_attribute_names.as_ref())
 }
 
 /// A table and its rows to read.

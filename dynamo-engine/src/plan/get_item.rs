@@ -12,11 +12,7 @@ use super::{ItemKey, PlanError, lookup, paths, projection};
 /// # Errors
 /// The client's mistakes, and an unknown table.
 pub fn plan(input: GetItemInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanError> {
-    let projection = projection::parse(&projection::Requested {
-        attributes_to_get: input.attributes_to_get.as_deref(),
-        expression: input.projection_expression.as_deref(),
-        names: input.expression_attribute_names.as_ref(),
-    })?;
+    let projection = projection::parse(input.projection(), input.expression_attribute_names.as_ref())?;
     let table = lookup::table(catalog, &input.table_name)?;
     let key = ItemKey::of(&table, &input.key)?;
     paths::check_scalars(projection.iter().flat_map(|projection| projection.paths()), &table)?;

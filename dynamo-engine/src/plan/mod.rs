@@ -45,7 +45,7 @@ pub mod update_table;
 mod update_target;
 pub mod update_time_to_live;
 mod write;
-mod write_parameters;
+mod write_request;
 
 pub use crate::keyspace::ItemKey;
 pub use error::{PlanError, UnknownTable};

@@ -7,6 +7,7 @@
 use dynamo_expression::legacy::attributes_to_get;
 use dynamo_expression::{Condition, ENVELOPE, ExpressionKind, KeyCondition, Path, Placeholders, Projection};
 use dynamo_protocol::ops::QueryInput;
+use dynamo_protocol::parameters::Said;
 use ordered_kv::Direction;
 
 use crate::catalog::Catalog;
@@ -33,11 +34,7 @@ struct Expressions {
 /// # Errors
 /// The client's mistakes, and an unknown table.
 pub fn plan(input: QueryInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanError> {
-    let projections = [
-        ("AttributesToGet", input.attributes_to_get.is_some()),
-        ("ProjectionExpression", input.projection_expression.is_some()),
-    ];
-    check_select(input.select, &projections, input.index_name.is_some())
+    check_select(input.select, input.projection(), input.index_name.is_some())
         .map_err(|message| PlanError::validation(format!("{ENVELOPE}{message}")))?;
     let expressions = parse(&input)?;
     let table = lookup::table(catalog, &input.table_name)?;
@@ -73,31 +70,28 @@ pub fn plan(input: QueryInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanEr
 
 /// Every condition in its older or its newer form; the older ones are looked at first.
 fn parse(input: &QueryInput) -> Result<Expressions, PlanError> {
-    let legacy_projection = input.attributes_to_get.as_deref().map(attributes_to_get).transpose()?;
-    let legacy_filter = legacy::filter(input.query_filter.as_ref(), input.conditional_operator)?;
     let of_index = input.index_name.is_some();
-    let legacy_key = input.key_conditions.as_ref();
-    let legacy_key = legacy_key.map(|conditions| legacy::key_condition(conditions, of_index)).transpose()?;
+    let projection = input.projection().map(|said| said.older(attributes_to_get)).transpose()?;
+    let filter = input.filter().map(|said| said.older(legacy::filter)).transpose()?;
+    let key = input.key_condition().map(|said| said.older(|key| legacy::key_condition(key, of_index))).transpose()?;
+    let key = key.ok_or_else(|| {
+        PlanError::validation(
+            "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.",
+        )
+    })?;
     let names = input.expression_attribute_names.as_ref();
     let placeholders = Placeholders::new(names, input.expression_attribute_values.as_ref());
-    let key = input.key_condition_expression.as_deref();
-    if legacy_key.is_none() && key.is_none() {
-        return Err(PlanError::validation(
-            "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.",
-        ));
-    }
-    let key = key.map(|text| placeholders.key_expression(text)).transpose()?;
-    let filter = input.filter_expression.as_deref();
-    let filter = filter.map(|text| placeholders.condition(ExpressionKind::Filter, text)).transpose()?;
-    let projection = input.projection_expression.as_deref();
-    let projection = projection.map(|text| placeholders.projection(text)).transpose()?;
-    let key = key.map(KeyCondition::from_condition).transpose()?;
+    // Whether an expression is one for keys is looked at once all expressions are read.
+    let key = match key {
+        Said::Legacy(key) => Ok(key),
+        Said::Expression(text) => Err(placeholders.key_expression(text)?),
+    };
+    let condition = |text| placeholders.condition(ExpressionKind::Filter, text).map(Some);
+    let filter = filter.map(|said| said.newer(condition)).transpose()?.flatten();
+    let projection = projection.map(|said| said.newer(|text| placeholders.projection(text))).transpose()?;
+    let key = key.or_else(KeyCondition::from_condition)?;
     placeholders.finish()?;
-    Ok(Expressions {
-        key: legacy_key.or(key).expect("one of the two was given"),
-        filter: legacy_filter.or(filter),
-        projection: legacy_projection.or(projection),
-    })
+    Ok(Expressions { key, filter, projection })
 }
 
 /// The rows that the key condition selects, behind the start key.
@@ -123,7 +117,10 @@ fn check_filter(input: &QueryInput, source: &Source, filter: Option<&Condition>)
     let Some(filter) = filter else {
         return Ok(());
     };
-    let parameter = if input.query_filter.is_some() { "QueryFilter" } else { "Filter Expression" };
+    let parameter = match input.filter() {
+        Some(Said::Legacy(_)) => "QueryFilter",
+        _ => "Filter Expression",
+    };
     paths::check_filter_without_keys(filter.paths(), source, parameter)?;
     paths::check_filter_projected(filter.paths().into_iter().map(Path::root), source)?;
     Ok(())

@@ -4,7 +4,7 @@
 //! key resumes at its token, computed again from its partition key, so no cursor knows of shards.
 
 use dynamo_expression::legacy::attributes_to_get;
-use dynamo_expression::{Condition, ExpressionKind, Placeholders, Projection};
+use dynamo_expression::{ExpressionKind, Placeholders};
 use dynamo_protocol::ops::{ScanBody, ScanInput};
 use ordered_kv::Direction;
 use shard_router::{Token, TokenRange};
@@ -41,17 +41,18 @@ impl Segment {
 /// The client's mistakes, and an unknown table.
 pub fn plan(input: ScanInput, catalog: &dyn Catalog) -> Result<ReadPlan, PlanError> {
     let ScanInput { body: input, bad_start_key } = input;
-    let projections = [
-        ("AttributesToGet", input.attributes_to_get.is_some()),
-        ("ProjectionExpression", input.projection_expression.is_some()),
-    ];
-    check_select(input.select, &projections, input.index_name.is_some()).map_err(PlanError::validation)?;
+    check_select(input.select, input.projection(), input.index_name.is_some()).map_err(PlanError::validation)?;
     // The legacy parameters are looked at before the segments, and before the values of the start key.
-    let legacy = parse_legacy(&input)?;
+    let projection = input.projection().map(|said| said.older(attributes_to_get)).transpose()?;
+    let filter = input.filter().map(|said| said.older(legacy::filter)).transpose()?;
     bad_start_key.map_or(Ok(()), Err)?;
     let segment = segment(&input)?;
-    let expressions = parse(&input)?;
-    let (filter, projection) = (legacy.0.or(expressions.0), legacy.1.or(expressions.1));
+    let names = input.expression_attribute_names.as_ref();
+    let placeholders = Placeholders::new(names, input.expression_attribute_values.as_ref());
+    let condition = |text| placeholders.condition(ExpressionKind::Filter, text).map(Some);
+    let filter = filter.map(|said| said.newer(condition)).transpose()?.flatten();
+    let projection = projection.map(|said| said.newer(|text| placeholders.projection(text))).transpose()?;
+    placeholders.finish()?;
     let table = lookup::table(catalog, &input.table_name)?;
     let source = Source::new(table, input.index_name.as_deref())?;
     let consistent = input.consistent_read.unwrap_or(false);
@@ -97,23 +98,6 @@ fn segment(input: &ScanBody) -> Result<Segment, PlanError> {
         ))),
         (Some(number), Some(total)) => Ok(Segment { number: number as u32, total: total as u32 }),
     }
-}
-
-fn parse_legacy(input: &ScanBody) -> Result<(Option<Condition>, Option<Projection>), PlanError> {
-    let projection = input.attributes_to_get.as_deref().map(attributes_to_get).transpose()?;
-    let filter = legacy::filter(input.scan_filter.as_ref(), input.conditional_operator)?;
-    Ok((filter, projection))
-}
-
-fn parse(input: &ScanBody) -> Result<(Option<Condition>, Option<Projection>), PlanError> {
-    let names = input.expression_attribute_names.as_ref();
-    let placeholders = Placeholders::new(names, input.expression_attribute_values.as_ref());
-    let filter = input.filter_expression.as_deref();
-    let filter = filter.map(|text| placeholders.condition(ExpressionKind::Filter, text)).transpose()?;
-    let projection = input.projection_expression.as_deref();
-    let projection = projection.map(|text| placeholders.projection(text)).transpose()?;
-    placeholders.finish()?;
-    Ok((filter, projection))
 }
 
 /// The segment's part of the ring, from the start key on.

@@ -9,7 +9,7 @@ use dynamo_expression::{Path, Projection};
 
 use crate::read::Shape;
 use crate::read::Source;
-use dynamo_protocol::parameters::Present;
+use dynamo_protocol::parameters::Said;
 
 /// How a page's rows are shaped, and whether index rows are enough for that.
 #[derive(Clone, Debug)]
@@ -20,12 +20,19 @@ pub(crate) struct Selection {
     pub fetch: bool,
 }
 
-/// Refuses combinations of `Select` with the other parameters. `attributes` are the parameters that name attributes.
+/// Refuses combinations of `Select` with the other parameters.
 ///
 /// # Errors
 /// The message, which Query wraps and Scan does not.
-pub(crate) fn check_select(select: Option<Select>, attributes: &[Present], has_index: bool) -> Result<(), String> {
-    let given = attributes.iter().find(|(_, present)| *present).map(|(name, _)| *name);
+pub(crate) fn check_select(
+    select: Option<Select>,
+    projection: Option<Said<'_, &[String]>>,
+    has_index: bool,
+) -> Result<(), String> {
+    let given = projection.map(|said| match said {
+        Said::Legacy(_) => "AttributesToGet",
+        Said::Expression(_) => "ProjectionExpression",
+    });
     let chosen = match select {
         None => return Ok(()),
         Some(Select::SpecificAttributes) if given.is_some() => return Ok(()),

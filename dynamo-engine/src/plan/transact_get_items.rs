@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use dynamo_expression::Projection;
 use dynamo_protocol::error::{ApiError, CancellationReason};
 use dynamo_protocol::ops::TransactGetItemsInput;
+use dynamo_protocol::parameters::Said;
 use dynamo_protocol::shapes::Get;
 
 use crate::catalog::Catalog;
@@ -54,14 +55,8 @@ pub fn plan(input: TransactGetItemsInput, catalog: &dyn Catalog) -> Result<ReadP
 
 /// Unlike GetItem, a transaction takes names for which there is no expression.
 fn parse_projection(get: &Get) -> Result<Option<Projection>, PlanError> {
-    if get.projection_expression.is_none() {
-        return Ok(None);
-    }
-    projection::parse(&projection::Requested {
-        attributes_to_get: None,
-        expression: get.projection_expression.as_deref(),
-        names: get.expression_attribute_names.as_ref(),
-    })
+    let Some(text) = &get.projection_expression else { return Ok(None) };
+    projection::parse(Some(Said::Expression(text)), get.expression_attribute_names.as_ref())
 }
 
 /// All keys, or the cancellation that names the bad ones.

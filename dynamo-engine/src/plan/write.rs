@@ -1,5 +1,6 @@
 //! What a planned write is: commands for the log, and what to make of their outcomes.
 
+use dynamo_expression::Condition;
 use dynamo_protocol::value::Item;
 use shard_router::Token;
 
@@ -20,9 +21,15 @@ pub struct WritePlan {
 
 impl WritePlan {
     /// The write of one item.
-    pub(super) fn single(token: Token, write: ItemWrite, reply: SingleReply) -> WritePlan {
-        let command = Command::Write(write);
-        WritePlan { writes: vec![PlannedCommand { token, command }], reply: ReplySpec::Single(reply) }
+    pub(super) fn single(
+        table: &TableDescriptor,
+        key: &ItemKey,
+        condition: Option<Condition>,
+        change: Change,
+        reply: SingleReply,
+    ) -> WritePlan {
+        let command = Command::Write(item_write(table, key, condition, change));
+        WritePlan { writes: vec![PlannedCommand { token: key.token, command }], reply: ReplySpec::Single(reply) }
     }
 }
 
@@ -39,7 +46,7 @@ pub struct PlannedCommand {
 pub(super) fn item_write(
     table: &TableDescriptor,
     key: &ItemKey,
-    condition: Option<dynamo_expression::Condition>,
+    condition: Option<Condition>,
     change: Change,
 ) -> ItemWrite {
     ItemWrite { table: table.id, schema_version: table.schema_version, key: key.row.clone(), condition, change }

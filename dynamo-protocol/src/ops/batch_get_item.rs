@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::error::ApiError;
 use crate::json::{JsonWriter, Kind, Reader, Refused};
 use crate::limits::BATCH_GET_KEYS_MAX;
+use crate::parameters::check_generations;
 use crate::shapes::checks::{Checks, Layer, Wording};
 use crate::shapes::declare::structure;
 use crate::shapes::echo::{ECHO_BYTES_MAX, cut};
@@ -29,11 +30,16 @@ impl BatchGetItemInput {
     ///
     /// # Errors
     /// SerializationException where the body cannot be read; ValidationException for broken model constraints, then
-    /// for bad attribute values.
+    /// for bad attribute values, then for parameters that exclude each other.
     pub fn from_json(body: &[u8]) -> Result<Self, ApiError> {
         let (input, mut checks) = decode::<Self>(body)?;
         checks.constraints(Layer::Current)?;
         checks.contents(Wording::Bare)?;
+        let any = |has: fn(&KeysAndAttributes) -> bool| input.request_items.values().any(has);
+        check_generations(
+            &[("AttributesToGet", any(|table| table.attributes_to_get.is_some()))],
+            &[("ProjectionExpression", any(|table| table.projection_expression.is_some()))],
+        )?;
         Ok(input)
     }
 

@@ -1,7 +1,7 @@
 //! GetItem: reads one item.
 
 use crate::error::ApiError;
-use crate::parameters::{check_generations, check_placeholders};
+use crate::parameters::{Said, check_generations, check_placeholders};
 use crate::shapes::checks::{Layer, Wording};
 use crate::shapes::declare::structure;
 use crate::shapes::rules;
@@ -44,6 +44,11 @@ impl GetItemInput {
         input.check_parameters()?;
         checks.contents(Wording::Bare)?;
         Ok(input)
+    }
+
+    /// What is returned of the item; `None` for all of it.
+    pub fn projection(&self) -> Option<Said<'_, &[String]>> {
+        Said::of(self.attributes_to_get.as_deref(), &self.projection_expression)
     }
 
     /// Whether the parameters go together, as far as this can be told without reading expressions.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::ApiError;
-use crate::parameters::{check_generations, check_placeholders};
+use crate::parameters::{Joined, Said, check_generations, check_placeholders};
 use crate::shapes::checks::{Layer, Wording};
 use crate::shapes::declare::structure;
 use crate::shapes::rules;
@@ -82,6 +82,16 @@ impl ScanInput {
 }
 
 impl ScanBody {
+    /// Which of the items read are returned; `None` for all of them.
+    pub fn filter(&self) -> Option<Said<'_, Joined<'_, Condition>>> {
+        Said::condition(&self.scan_filter, self.conditional_operator, &self.filter_expression)
+    }
+
+    /// What is returned of each item; `None` for all of it.
+    pub fn projection(&self) -> Option<Said<'_, &[String]>> {
+        Said::of(self.attributes_to_get.as_deref(), &self.projection_expression)
+    }
+
     /// Whether the parameters go together, as far as this can be told without reading expressions.
     fn check_parameters(&self) -> Result<(), ApiError> {
         let projection = ("ProjectionExpression", self.projection_expression.is_some());

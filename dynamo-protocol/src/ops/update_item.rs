@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::ApiError;
-use crate::parameters::check_write;
+use crate::parameters::{Joined, Said, check_write};
 use crate::shapes::checks::{Layer, Wording};
 use crate::shapes::declare::structure;
 use crate::shapes::rules;
@@ -61,6 +61,16 @@ impl UpdateItemInput {
         input.check_parameters()?;
         checks.contents(Wording::Enveloped)?;
         Ok(input)
+    }
+
+    /// The update; `None` where there is none, which still makes an item.
+    pub fn update(&self) -> Option<Said<'_, &BTreeMap<String, AttributeValueUpdate>>> {
+        Said::of(self.attribute_updates.as_ref(), &self.update_expression)
+    }
+
+    /// The condition; `None` where there is none.
+    pub fn condition(&self) -> Option<Said<'_, Joined<'_, ExpectedAttributeValue>>> {
+        Said::condition(&self.expected, self.conditional_operator, &self.condition_expression)
     }
 
     /// Whether the parameters go together, as far as this can be told without reading expressions.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::json::{Reader, Refused};
 use crate::limits::{ATTRIBUTE_NAME_BYTES_MAX, BATCH_GET_KEYS_MAX};
+use crate::parameters::Said;
 use crate::stored::ItemBody;
 use crate::value::{AttributeValue, Item};
 
@@ -124,6 +125,13 @@ structure! {
         optional projection_expression: String = "ProjectionExpression";
         /// Placeholders for names.
         optional expression_attribute_names: ExpressionAttributeNames = "ExpressionAttributeNames" => placeholder_names;
+    }
+}
+
+impl KeysAndAttributes {
+    /// What is returned of each item; `None` for all of it.
+    pub fn projection(&self) -> Option<Said<'_, &[String]>> {
+        Said::of(self.attributes_to_get.as_deref(), &self.projection_expression)
     }
 }
 
