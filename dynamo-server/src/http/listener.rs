@@ -20,9 +20,8 @@ use super::connections::{Caller, ConnectionLimits, GUEST_HEAD_TIMEOUT, Places};
 use super::ending::{Ending, HasProgress, Progress};
 use super::event_loops::EventLoops;
 use super::fair::InTurn;
-use super::portions::Portions;
 use super::service::Service;
-use super::stall::Unstalled;
+use super::writes::Writes;
 use crate::env::{Env, Task};
 use crate::turns::Timed;
 
@@ -167,10 +166,10 @@ async fn serve<E: Env>(
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "TCP_NODELAY not set");
     }
-    let stream = Unstalled::<E, _>::new(stream, service.metrics().connections_stalled.clone());
+    let stream = Writes::<E, _>::new(stream, service.metrics().connections_stalled.clone());
     let head_timeout = if caller.is_guest() { GUEST_HEAD_TIMEOUT } else { HEAD_TIMEOUT };
     let line = Arc::new(Line { caller, service: Arc::clone(service) });
-    let stream = Ending::<E, _, _>::new(Portions::new(stream), Arc::clone(&line));
+    let stream = Ending::<E, _, _>::new(stream, Arc::clone(&line));
     let own = Arc::clone(&line);
     let answer = service_fn(move |request| {
         let line = Arc::clone(&own);

@@ -28,11 +28,10 @@ mod hosts;
 mod listener;
 #[cfg(test)]
 mod loop_turns;
-mod portions;
 mod request_id;
 mod respond;
 mod service;
-mod stall;
+mod writes;
 
 pub use body::BODY_TIME_MAX;
 pub use budget::{BODY_MEMORY_DEFAULT, BODY_MEMORY_MIN};
@@ -43,4 +42,4 @@ pub use hosts::{Hosts, machine_name};
 pub use listener::HttpServer;
 pub use request_id::RequestIds;
 pub use service::Service;
-pub use stall::STALL_MAX;
+pub use writes::STALL_MAX;
