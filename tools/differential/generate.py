@@ -102,39 +102,24 @@ class Generator:
         return item
 
 
-class Expressions:
-    """Builds expressions together with their names and values."""
+class Conditions:
+    """Conditions of every form; those who build on this say how paths, values and words are written."""
 
-    def __init__(self, generator):
-        self.from_ = generator
-        self.names = {}
-        self.values = {}
+    FORMS = 9
 
-    def path(self, path=None):
-        path = path or self.from_.pick(PATHS)
-        parts = []
-        for part in path.split("."):
-            name, bracket, rest = part.partition("[")
-            alias = f"#{name}"
-            self.names[alias] = name
-            parts.append(alias + bracket + rest)
-        return ".".join(parts)
+    def word(self, text):
+        return text
 
-    def value(self, value=None):
-        name = f":v{len(self.values)}"
-        self.values[name] = value if value is not None else self.from_.value()
-        return name
-
-    def condition(self, depth=0, paths=None):
-        g = self.from_
+    def condition(self, depth=0, paths=PATHS):
+        g = self.g
         roll = g.random.random()
         if depth < 2 and roll < 0.25:
-            word = g.pick(["AND", "OR"])
+            word = self.word(g.pick(["AND", "OR"]))
             return f"({self.condition(depth + 1, paths)} {word} {self.condition(depth + 1, paths)})"
         if depth < 2 and roll < 0.32:
-            return f"NOT {self.condition(depth + 1, paths)}"
-        path = self.path(g.pick(paths) if paths else None)
-        form = g.random.randint(0, 8)
+            return f"{self.word('NOT')} {self.condition(depth + 1, paths)}"
+        path = self.path(g.pick(paths))
+        form = g.random.randrange(self.FORMS)
         if form == 0:
             return f"attribute_exists({path})"
         if form == 1:
@@ -150,14 +135,42 @@ class Expressions:
             return f"size({path}) {g.pick(['<', '>', '=', '<>', '<=', '>='])} {self.value({'N': str(g.random.randint(0, 4))})}"
         if form == 6:
             low, high = sorted([g.random.randint(-2, 12), g.random.randint(-2, 12)])
-            return f"{path} BETWEEN {self.value({'N': str(low)})} AND {self.value({'N': str(high)})}"
+            return f"{path} {self.word('BETWEEN')} {self.value({'N': str(low)})} AND {self.value({'N': str(high)})}"
         if form == 7:
-            operands = ", ".join(self.value() for _ in range(g.random.randint(1, 3)))
-            return f"{path} IN ({operands})"
-        return f"{path} {g.pick(['=', '<>', '<', '<=', '>', '>='])} {self.value()}"
+            return f"{path} {self.word('IN')} {self.operands(', '.join(self.value() for _ in range(g.random.randint(1, 3))))}"
+        return self.comparison(path)
+
+    def operands(self, operands):
+        return f"({operands})"
+
+    def comparison(self, path):
+        return f"{path} {self.g.pick(['=', '<>', '<', '<=', '>', '>='])} {self.value()}"
+
+
+class Expressions(Conditions):
+    """Builds expressions together with their names and values."""
+
+    def __init__(self, generator):
+        self.g = generator
+        self.names = {}
+        self.values = {}
+
+    def path(self, path):
+        parts = []
+        for part in path.split("."):
+            name, bracket, rest = part.partition("[")
+            alias = f"#{name}"
+            self.names[alias] = name
+            parts.append(alias + bracket + rest)
+        return ".".join(parts)
+
+    def value(self, value=None):
+        name = f":v{len(self.values)}"
+        self.values[name] = value if value is not None else self.g.value()
+        return name
 
     def operand(self):
-        g = self.from_
+        g = self.g
         roll = g.random.random()
         if roll < 0.4:
             return self.value()
@@ -168,7 +181,7 @@ class Expressions:
         return f"list_append({self.path('l')}, {self.value({'L': [g.value(1)]})})"
 
     def update(self):
-        g = self.from_
+        g = self.g
         free = ["g", "a", "s", "l[0]", "l[5]", "m.x", "m.z", "ss", "ns", "t", "missing"]
         targets = g.random.sample(free, g.random.randint(1, 4))
         clauses = {"SET": [], "REMOVE": [], "ADD": [], "DELETE": []}
@@ -192,7 +205,7 @@ class Expressions:
         return " ".join(f"{word} {', '.join(parts)}" for word, parts in clauses.items() if parts)
 
     def projection(self):
-        g = self.from_
+        g = self.g
         roots = g.random.sample(["pk", "sk", "g", "a", "s", "l[0]", "m.x", "m.l[0]", "ss", "missing"], g.random.randint(1, 4))
         return ", ".join(self.path(path) for path in roots)
 

@@ -45,8 +45,11 @@ def literal(value):
     return None
 
 
-class Statement:
+class Statement(generate.Conditions):
     """Builds one statement; parameters are collected in the order of its text."""
+
+    # So that a third of the conditions compare, or ask what is missing.
+    FORMS = 12
 
     def __init__(self, g):
         self.g = g
@@ -66,34 +69,12 @@ class Statement:
     def path(self, path):
         return '"' + path + '"' if path.isalnum() and self.g.chance(0.2) else path
 
-    def condition(self, depth=0):
+    def operands(self, operands):
+        return f"({operands})" if self.g.chance(0.5) else f"[{operands}]"
+
+    def comparison(self, path):
         g = self.g
-        roll = g.random.random()
-        if depth < 2 and roll < 0.25:
-            return f"({self.condition(depth + 1)} {self.word(g.pick(['AND', 'OR']))} {self.condition(depth + 1)})"
-        if depth < 2 and roll < 0.32:
-            return f"{self.word('NOT')} {self.condition(depth + 1)}"
-        path = self.path(g.pick(generate.PATHS))
-        form = g.random.randint(0, 11)
-        if form == 0:
-            return f"attribute_exists({path})"
-        if form == 1:
-            return f"attribute_not_exists({path})"
-        if form == 2:
-            return f"attribute_type({path}, {self.value({'S': g.pick(['S', 'N', 'L', 'M', 'SS', 'NS', 'BOOL', 'NULL', 'B'])})})"
-        if form == 3:
-            return f"begins_with({path}, {self.value(g.string())})"
-        if form == 4:
-            return f"contains({path}, {self.value(g.pick([g.string(), g.number()]))})"
-        if form == 5:
-            return f"size({path}) {g.pick(['<', '>', '=', '<>', '<=', '>='])} {self.value({'N': str(g.random.randint(0, 4))})}"
-        if form == 6:
-            low, high = sorted([g.random.randint(-2, 12), g.random.randint(-2, 12)])
-            return f"{path} {self.word('BETWEEN')} {self.value({'N': str(low)})} AND {self.value({'N': str(high)})}"
-        if form == 7:
-            operands = ", ".join(self.value() for _ in range(g.random.randint(1, 3)))
-            return f"{path} {self.word('IN')} " + (f"({operands})" if g.chance(0.5) else f"[{operands}]")
-        if form == 8:
+        if g.chance(0.25):
             return f"{path} IS {g.pick(['', 'NOT '])}{g.pick(['MISSING', 'NULL'])}"
         return f"{path} {g.pick(['=', '<>', '!=', '<', '<=', '>', '>='])} {self.value()}"
 
