@@ -20,11 +20,7 @@ fn shape() -> Shape {
 }
 
 async fn create_table(fleet: &Fleet, node: u64) {
-    let body = json!({
-        "TableName": "kept", "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-    });
+    let body = tests::table_of("kept", "pk");
     let mut client = Client::new(fleet.address(node));
     let began = Instant::now();
     loop {

@@ -319,11 +319,7 @@ fn key_of(key: u64) -> String {
 }
 
 async fn create_table(fleet: &Fleet) {
-    let body = json!({
-        "TableName": "figures", "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-    });
+    let body = tests::table_of("figures", "pk");
     let leader = fleet.some_leader(0).await;
     let mut client = Client::new(fleet.address(leader));
     client.call("CreateTable", &body, LIMIT).await.done().expect("the table is created");

@@ -20,11 +20,7 @@ const KEYS: u64 = 24;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn create_table(fleet: &Fleet) {
-    let body = json!({
-        "TableName": "kept", "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-    });
+    let body = tests::table_of("kept", "pk");
     let began = Instant::now();
     while !matches!(Client::new(fleet.address(1)).call("CreateTable", &body, LIMIT).await, Reply::Done(_)) {
         assert!(began.elapsed() < PATIENCE, "no table");

@@ -104,11 +104,7 @@ impl Scene {
     }
 
     async fn create_table(&self) {
-        let body = json!({
-            "TableName": "registers", "BillingMode": "PAY_PER_REQUEST",
-            "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-        });
+        let body = tests::table_of("registers", "pk");
         let mut client = Client::new(self.fleet.address(self.leader));
         client.call("CreateTable", &body, LIMIT).await.done().expect("the table is created");
     }

@@ -1,11 +1,12 @@
 //! What lies at the edges of the lease: settings that differ between nodes, a log that takes long to replay, disks that hang,
 //! a wall clock that is wrong, a replica that is behind.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::cluster::client::Client;
 use tests::cluster::fleet::{Fleet, Shape};
+use tests::cluster::patience::eventually;
 
 const LIMIT: Duration = Duration::from_secs(8);
 
@@ -17,11 +18,7 @@ async fn call(fleet: &Fleet, node: u64, operation: &str, body: &Value) -> Option
 }
 
 async fn create_table(fleet: &Fleet, node: u64) {
-    let body = json!({
-        "TableName": "edges", "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-    });
+    let body = tests::table_of("edges", "pk");
     eventually("the table is created", async || call(fleet, node, "CreateTable", &body).await).await;
     let describe = json!({"TableName": "edges"});
     for id in fleet.ids() {
@@ -41,17 +38,6 @@ async fn put(fleet: &Fleet, node: u64, key: &str, value: &str) -> bool {
 async fn get(fleet: &Fleet, node: u64, key: &str, consistent: bool) -> Option<String> {
     let body = json!({"TableName": "edges", "Key": {"pk": {"S": key}}, "ConsistentRead": consistent});
     Some(call(fleet, node, "GetItem", &body).await?["Item"]["v"]["S"].as_str().unwrap_or_default().to_owned())
-}
-
-async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(done) = attempt().await {
-            return done;
-        }
-        assert!(began.elapsed() < PATIENCE, "in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 async fn health(fleet: &Fleet, node: u64) -> String {

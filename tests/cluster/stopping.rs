@@ -19,11 +19,7 @@ async fn call(fleet: &Fleet, node: u64, operation: &str, body: &Value) -> Option
 
 async fn prepare() -> Fleet {
     let fleet = Fleet::found(Shape { shards: 2, ..Shape::default() }).await;
-    let body = json!({
-        "TableName": "kept", "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-    });
+    let body = tests::table_of("kept", "pk");
     let began = Instant::now();
     while call(&fleet, 1, "CreateTable", &body).await.is_none() {
         assert!(began.elapsed() < PATIENCE, "no table");

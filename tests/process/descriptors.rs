@@ -20,11 +20,7 @@ fn key(number: usize) -> Value {
 }
 
 async fn create_table(connection: &mut Connection) {
-    let table = json!({
-        "TableName": "tbl", "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
-    });
+    let table = tests::table_of("tbl", "k");
     assert_eq!(connection.call("CreateTable", table).await.status, 200);
 }
 

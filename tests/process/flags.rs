@@ -16,11 +16,7 @@ async fn tables(server: &Process) -> serde_json::Value {
 }
 
 async fn create(server: &Process) {
-    let body = json!({
-        "TableName": TABLE, "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-    });
+    let body = tests::table_of(TABLE, "pk");
     assert_eq!(Connection::open(server.address()).await.call("CreateTable", body).await.status, 200);
 }
 

@@ -34,11 +34,7 @@ async fn answers_that_nobody_reads_are_throttled_before_they_fill_the_memory() {
     let flags = ["--port", "0", "--data-dir", dir, "--memory-mib", &memory, "--request-deadline-ms", "60000"];
     let server = Process::start(&flags).expect("it starts");
     let mut client = Connection::open(server.address()).await;
-    let table = json!({
-        "TableName": "tbl", "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
-    });
+    let table = tests::table_of("tbl", "k");
     assert_eq!(client.call("CreateTable", table).await.status, 200);
     for number in 0..ITEMS {
         let mut item = key(number);

@@ -249,11 +249,7 @@ fn a_consumer_of_streams_says_what_is_missing() {
 
 /// Makes a table with the key `pk`, and perhaps a stream.
 fn create(server: &Process, table: &str, view: Option<&str>) {
-    let mut body = json!({
-        "TableName": table, "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-    });
+    let mut body = tests::table_of(table, "pk");
     if let Some(view) = view {
         body["StreamSpecification"] = json!({"StreamEnabled": true, "StreamViewType": view});
     }

@@ -49,11 +49,7 @@ async fn done(client: &mut Connection, operation: &str, body: Value) {
 }
 
 fn table(more: Value) -> Value {
-    let mut table = json!({
-        "TableName": "tbl", "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
-    });
+    let mut table = tests::table_of("tbl", "k");
     table.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
     table
 }

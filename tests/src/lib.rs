@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use serde_json::{Value, json};
+
 pub mod binary;
 pub mod cluster;
 pub mod raw;
@@ -16,4 +18,13 @@ pub fn pass_over(reason: &str) {
     let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
     let line = format!("{}\n", reason.replace('\n', " "));
     file.and_then(|mut file| file.write_all(line.as_bytes())).expect("the file that counts can be written");
+}
+
+/// CreateTable of a table whose key is one text.
+pub fn table_of(name: &str, key: &str) -> Value {
+    json!({
+        "TableName": name, "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
+    })
 }

@@ -26,11 +26,7 @@ impl Bench {
         let config = Config { port: 0, data_dir: Some(dir.path().into()), shards: Some(shards), ..Config::default() };
         let server = Server::start(config).await.expect("it starts");
         let mut connection = Connection::open(server.address()).await;
-        let table = json!({
-            "TableName": "tbl", "BillingMode": "PAY_PER_REQUEST",
-            "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}],
-            "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
-        });
+        let table = tests::table_of("tbl", "k");
         assert_eq!(connection.call("CreateTable", table).await.status, 200);
         while connection.call("DescribeTable", json!({"TableName": "tbl"})).await.json()["Table"]["TableStatus"]
             != "ACTIVE"

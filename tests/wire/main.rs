@@ -12,7 +12,6 @@ mod stalled;
 mod strangers;
 
 use dynamo_server::Server;
-use serde_json::json;
 use tests::raw::Connection;
 
 /// A server of its own, and a connection to it.
@@ -24,10 +23,6 @@ async fn server() -> (Server, Connection) {
 
 /// Creates the table `tbl`, whose key is the text `k`.
 async fn create_table(connection: &mut Connection) {
-    let table = json!({
-        "TableName": "tbl", "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
-    });
+    let table = tests::table_of("tbl", "k");
     assert_eq!(connection.call("CreateTable", table).await.status, 200);
 }

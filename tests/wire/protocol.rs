@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use tests::raw::{AUTHORIZATION, Connection};
 
 use crate::server;
@@ -98,11 +97,7 @@ async fn a_client_that_has_sent_all_gets_its_answers() {
     }
     // One that has to wait: a table is being created meanwhile.
     let mut connection = Connection::open(server.address()).await;
-    let table = json!({
-        "TableName": "tbl", "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
-    });
+    let table = tests::table_of("tbl", "k");
     connection.post("CreateTable", &[], table.to_string().as_bytes()).await;
     connection.finish_sending().await;
     assert_eq!(connection.answer().await.status, 200);

@@ -1,17 +1,15 @@
 //! A bit of a node's state has rotted, and a read meets it: the node goes on, and so does everybody who asks for it.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::cluster::client::{Client, Reply};
 use tests::cluster::fleet::{Fleet, Shape};
+use tests::cluster::patience::eventually;
 use tests::cluster::rng::Rng;
 
 const LIMIT: Duration = Duration::from_secs(8);
-
-/// How long something may take that must come; nothing is measured.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Enough that the damaged block has none of the records that a start reads.
 const ITEMS: u64 = 200;
@@ -23,17 +21,6 @@ async fn call(fleet: &Fleet, node: u64, operation: &str, body: &Value) -> Reply 
     Client::new(fleet.address(node)).call(operation, body, LIMIT).await
 }
 
-async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(done) = attempt().await {
-            return done;
-        }
-        assert!(began.elapsed() < PATIENCE, "in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
 /// What no compression takes apart, and what is found in a file again.
 fn text(item: u64) -> String {
     let mut rng = Rng::new(item);
@@ -41,11 +28,7 @@ fn text(item: u64) -> String {
 }
 
 async fn create(fleet: &Fleet, table: &str) {
-    let body = json!({
-        "TableName": table, "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-    });
+    let body = tests::table_of(table, "pk");
     eventually("the table is created", async || call(fleet, 1, "CreateTable", &body).await.done()).await;
 }
 

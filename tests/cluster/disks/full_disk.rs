@@ -98,11 +98,7 @@ fn is_short(reply: &Reply) -> bool {
 }
 
 fn table(name: &str) -> Value {
-    json!({
-        "TableName": name, "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-    })
+    tests::table_of(name, "pk")
 }
 
 fn item(key: u64) -> Value {

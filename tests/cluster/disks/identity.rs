@@ -26,11 +26,7 @@ async fn call(fleet: &Fleet, node: u64, operation: &str, body: serde_json::Value
 }
 
 async fn create_table(fleet: &Fleet, node: u64) {
-    let body = json!({
-        "TableName": "kept", "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-    });
+    let body = tests::table_of("kept", "pk");
     call(fleet, node, "CreateTable", body).await.done().expect("the table is created");
 }
 

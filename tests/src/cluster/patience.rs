@@ -2,6 +2,21 @@
 
 use std::time::{Duration, Instant};
 
+/// How long anything may take that must come on a machine with much else to do.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Tries until there is something; panics after a minute.
+pub async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(done) = attempt().await {
+            return done;
+        }
+        assert!(began.elapsed() < LONG, "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// Ends a wait for something of which nothing was seen to move for so long.
 pub struct Patience<T> {
     /// For how long nothing may move.

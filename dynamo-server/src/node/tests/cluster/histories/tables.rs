@@ -214,18 +214,24 @@ fn every_node_describes_what_any_node_created() {
 const BY_OWNER: &str = r##"{"TableName":"owned","IndexName":"by_owner","KeyConditionExpression":"#o = :o",
     "ExpressionAttributeNames":{"#o":"owner"},"ExpressionAttributeValues":{":o":{"S":"1"}}}"##;
 
+/// A cluster with a table of thirty items, a third of them of owner 1.
+async fn with_owned_items() -> Arc<World> {
+    let world = found().await;
+    let (operation, body) = create("owned");
+    ask(&world, 1, operation, &body).await.unwrap();
+    for id in 0..30 {
+        let (operation, body) = put("owned", id);
+        ask(&world, 1 + id % 3, operation, &body).await.unwrap();
+    }
+    world
+}
+
 /// A leader of the catalog that was replaced while it heard nobody denies no index that was made meanwhile: not while it is cut
 /// off, nor when it comes back and does not know yet who leads.
 #[test]
 fn a_deposed_leader_of_the_catalog_denies_no_index() {
     run(52, async {
-        let world = found().await;
-        let (operation, body) = create("owned");
-        ask(&world, 1, operation, &body).await.unwrap();
-        for id in 0..30 {
-            let (operation, body) = put("owned", id);
-            ask(&world, 1 + id % 3, operation, &body).await.unwrap();
-        }
+        let world = with_owned_items().await;
         let deposed = world.some_leader().await;
         let other = world.others(deposed)[0];
         world.isolate(deposed);
@@ -256,13 +262,7 @@ fn a_deposed_leader_of_the_catalog_denies_no_index() {
 #[test]
 fn an_index_that_is_active_at_one_node_can_be_read_at_all() {
     run(51, async {
-        let world = found().await;
-        let (operation, body) = create("owned");
-        ask(&world, 1, operation, &body).await.unwrap();
-        for id in 0..30 {
-            let (operation, body) = put("owned", id);
-            ask(&world, 1 + id % 3, operation, &body).await.unwrap();
-        }
+        let world = with_owned_items().await;
         let (operation, body) = add_index("owned");
         ask(&world, 1, operation, &body).await.unwrap();
         let (operation, body) = named(Operation::DescribeTable, "owned");
