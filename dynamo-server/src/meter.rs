@@ -62,7 +62,9 @@ pub(crate) enum Whose {
 
 /// A turn, until it is dropped.
 pub(crate) struct Turn {
+    /// By whom it is counted.
     whose: Whose,
+    /// Steps that were counted before it.
     began: u64,
 }
 

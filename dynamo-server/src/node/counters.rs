@@ -90,12 +90,19 @@ pub struct Counters {
 
 /// The parts of a node that count.
 pub(super) struct Counting<'n, E: Env> {
+    /// What the shards have written and refused.
     pub router: &'n Router<E>,
+    /// Reads, and what of them had to wait for the disk.
     pub reader: &'n Reader<E>,
+    /// How transactions ended.
     pub transactions: &'n Transactions<E>,
+    /// Leaders moved, replicas compared.
     pub cluster: &'n Cluster<E>,
+    /// Items that were due.
     pub expiry: &'n ExpiryCounters,
+    /// Sizes of the state and of the log.
     pub stores: &'n Stores,
+    /// Writes of the log, and its syncs.
     pub wal: &'n Wal<E>,
 }
 

@@ -35,7 +35,9 @@ const HAND_OVER_MAX: Duration = Duration::from_secs(1);
 
 /// Looks after damage.
 pub(crate) struct DamageWatch<E: Env> {
+    /// Says who leads, and hands over.
     router: Arc<Router<E>>,
+    /// Where damage is met.
     stores: Arc<Stores>,
     /// Whether the state was told to merge no files.
     has_stopped_compacting: bool,
