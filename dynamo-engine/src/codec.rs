@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_decoded_is_an_error() {
+    fn undecodable_bytes_are_an_error() {
         assert_eq!(get_u64(&mut &[0x80u8][..]), Err(DecodeError::Truncated));
         assert_eq!(get_u64(&mut &[0xffu8; 10][..]), Err(DecodeError::TooLarge));
         assert_eq!(get_bytes(&mut &[5u8, 1, 2][..]), Err(DecodeError::Truncated));

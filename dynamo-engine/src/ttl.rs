@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due() {
+    fn items_are_due_within_five_years() {
         let due = due(NOW_MS);
         assert!(due.contains(&(NOW_MS - 1)) && !due.contains(&NOW_MS));
         let year_ms = 365 * 86_400_000;

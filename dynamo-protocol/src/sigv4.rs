@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing() {
+    fn missing_parameters_are_named() {
         for header in [None, Some(""), Some("Bearer abc"), Some("AWS4")] {
             let error = authorize(header, Some("x")).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::MissingAuthenticationToken);

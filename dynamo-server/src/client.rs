@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_answers_in_something_else_is_told_from_a_server() {
+    fn answers_of_other_programs_are_recognised() {
         for (answer, what) in [
             (&b""[..], "closed without an answer"),
             (b"\x01\x03", "where nodes listen for each other (--peers)"),

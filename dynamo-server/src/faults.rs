@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_command_is_refused() {
+    fn unknown_commands_are_refused() {
         for line in ["cut", "cut two", "cut to", "break everything", "disk", "stand 1 2", "delay to 3", "mend"] {
             assert_eq!(script(&format!("cut 1\n{line}")), Err(UnknownCommand(line.to_owned())));
         }

@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_peers_answer_counts_while_any_of_it_is_kept() {
+    fn answers_of_peers_count_while_they_are_held() {
         let budget = Budget::new(COUNTED_BYTES_MIN);
         drop(budget.count(Bytes::from(vec![7; COUNTED_BYTES_MIN - 1])));
         let answer = budget.count(Bytes::from(vec![7; 2 * COUNTED_BYTES_MIN]));
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_is_given_back() {
+    fn permits_are_returned() {
         let budget = Budget::new(100);
         let first = budget.take(60).unwrap();
         assert!(budget.take(41).is_none());

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_level_is_refused() {
+    fn unknown_log_levels_are_refused() {
         for wrong in ["inof", "=,=", "openraft=", "=info", "openraft=loud", "info,x[span]=debug", "info;openraft=error"]
         {
             assert!(log_filter(wrong).is_err(), "{wrong}");

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_touched_without_yes_or_without_data() {
+    fn skip_entry_changes_nothing_without_yes_or_data() {
         let folder = tempfile::tempdir().unwrap();
         let absent = folder.path().join("absent");
         assert!(skip(0, (1, 1), true, absent.clone()).is_err());

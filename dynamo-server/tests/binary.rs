@@ -4,7 +4,7 @@
 use std::process::Command;
 
 #[test]
-fn it_says_its_version_and_its_flags() {
+fn the_binary_prints_version_and_flags() {
     let run = |argument: &str| {
         let output = Command::new(env!("CARGO_BIN_EXE_dynamo-server")).arg(argument).output().expect("it starts");
         assert!(output.status.success());

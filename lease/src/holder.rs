@@ -389,7 +389,7 @@ mod tests {
 
     /// The table of all events after which a leading sole voter has no lease, and whether the term can come back.
     #[test]
-    fn what_ends_a_leadership() {
+    fn every_end_of_a_leadership_ends_its_lease() {
         type Ending = fn(&mut Holder<u8>);
         let endings: [(&str, Ending); 5] = [
             ("votes for another", |h| h.vote_saved(Vote { term: 5, node: 2, committed: false })),

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_follows_from_nobody() {
+    fn an_empty_voter_set_has_no_quorum() {
         assert_eq!(moment_of(&[], &[]), None);
         assert_eq!(moment_of(&[&[]], &[]), None);
         assert_eq!(moment_of(&[&[0], &[]], &[Some(1)]), None);

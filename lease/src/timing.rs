@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_promised_bounds_the_validity_and_the_hold_off() {
+    fn promises_bound_validity_and_hold_off() {
         let timing = Timing::for_election_timeout(Duration::from_secs(1)).unwrap();
         assert_eq!(timing.validity_in(Duration::from_millis(500)), Duration::from_millis(390));
         assert_eq!(timing.validity_in(Duration::from_secs(5)), timing.validity(), "no lease is valid for longer");

@@ -65,7 +65,7 @@ fn two_revocations_leave_no_generation_that_was_captured_before() {
 }
 
 #[test]
-fn whoever_sees_the_lease_sees_what_was_applied_before_it() {
+fn a_seen_lease_implies_the_applied_state() {
     loom::model(|| {
         let lease = Arc::new(AtomicLease::new());
         let applied = Arc::new(AtomicU64::new(0));

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_in_comes_out() {
+    fn batches_decode_to_what_was_put() {
         let long = vec![7u8; 70_000];
         let mut batch = WriteBatch::with_capacity(16);
         batch.put(b"", b"");

@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_is_refused() {
+    fn impossible_changes_are_refused() {
         let map = ShardMap::even(2).unwrap();
         let half = Token(1 << 63);
         let cases = [

@@ -114,7 +114,7 @@ async fn a_minority_fails_in_time_and_the_last_peer_is_missed_by_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_belongs_to_another_cluster_or_bears_a_used_number_is_left_out() {
+async fn foreign_nodes_and_used_numbers_are_left_out() {
     let mut fleet = Fleet::prepare(shape());
     for id in [1, 2] {
         fleet.start(id).expect("it starts");

@@ -391,7 +391,7 @@ async fn a_shard_that_is_full_goes_on_in_its_child() {
 }
 
 #[tokio::test]
-async fn what_is_older_than_the_retention_is_trimmed() {
+async fn records_older_than_the_retention_are_trimmed() {
     let policy = StreamPolicy { retention_ms: 300, ..StreamPolicy::default() };
     let (_server, client, streams) = start_with_policy(1, policy).await;
     create_table(&client, "tbl", false).await;

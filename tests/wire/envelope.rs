@@ -131,7 +131,7 @@ async fn an_address_may_be_signed_in_place_of_a_header() {
 }
 
 #[tokio::test]
-async fn what_is_no_call_is_answered_with_an_id_and_a_checksum() {
+async fn other_requests_get_an_id_and_a_checksum() {
     let (_server, mut connection) = server().await;
     let typed = "Content-Type: application/x-amz-json-1.1\r\n";
     for (method, path, headers, body) in [

@@ -134,7 +134,7 @@ fn cases() -> Vec<(&'static str, Value, bool)> {
 }
 
 #[tokio::test]
-async fn what_is_past_goes_and_everything_else_stays() {
+async fn expired_items_are_deleted_and_others_stay() {
     for shards in [1, 4] {
         // Before time to live is enabled, and after it.
         for is_first in [false, true] {
@@ -240,7 +240,7 @@ async fn indexes_counts_and_conditions_follow() {
 
 /// A hundred items come due at the same moment, and half of them are renewed while they are swept.
 #[tokio::test]
-async fn what_is_renewed_during_a_sweep_stays() {
+async fn items_renewed_during_a_sweep_stay() {
     for shards in [1, 4] {
         let (server, mut connection) = sweeping(shards).await;
         create_with_stream(&mut connection, "KEYS_ONLY").await;

@@ -133,7 +133,7 @@ async fn streams() {
 }
 
 #[tokio::test]
-async fn what_client_libraries_and_tools_send() {
+async fn requests_of_client_libraries_and_tools() {
     check("clients").await;
 }
 

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_never_returns_early() {
+    fn a_tick_never_comes_early() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let ticker = Ticker::new().expect("a timer");

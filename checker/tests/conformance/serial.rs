@@ -157,7 +157,7 @@ fn known_bad_histories_fail() {
 }
 
 #[test]
-fn what_real_time_adds() {
+fn real_time_order_excludes_some_serial_orders() {
     let stale: &[Op<'_>] = &[(1, 2, &[append(X, 1)], OK), (3, 4, &[read(X, &[])], OK)];
     assert_eq!(check(&history(stale), RealTime::Ignored), Ok(()));
     let cycle = vec![(0, Dependency::RealTime), (1, Dependency::ReadWrite)];

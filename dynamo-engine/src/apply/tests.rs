@@ -383,7 +383,7 @@ fn index_costs_are_counted_by_the_row() {
 }
 
 #[test]
-fn what_only_shows_with_the_item_is_refused_in_apply() {
+fn apply_refuses_updates_that_do_not_fit_the_item() {
     let mut replica = replica_of(&table());
     let key = key_of(&item("x", 1, &[]));
     replica.one(put(&item("x", 1, &[("w", s(&"w".repeat(300_000))), ("m", s("text"))])));

@@ -47,7 +47,7 @@ mod tests {
     use ordered_kv::{StateStore, WriteBatch};
 
     #[test]
-    fn what_was_installed_is_there_again() {
+    fn a_loaded_catalog_has_what_was_installed() {
         let store = MemoryState::new();
         let mut batch = WriteBatch::new();
         let mut other = fixture::orders();

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_apply_could_not_use_is_refused() {
+    fn the_decoder_refuses_mutations_that_apply_cannot_use() {
         let bytes = row().to_bytes();
         for length in 0..bytes.len() {
             assert!(OutboxRow::from_bytes(&bytes[..length]).is_err());

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused() {
+    fn bad_requests_are_refused() {
         let catalog = MemoryCatalog::new([fixture::orders()]);
         let refused = |input| plan(input, &catalog).unwrap_err().into_api_error().message().to_owned();
         for (stream_arn, expected) in [

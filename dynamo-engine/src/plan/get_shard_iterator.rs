@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused() {
+    fn bad_requests_are_refused() {
         let catalog = MemoryCatalog::new([fixture::orders()]);
         let refused = |input| plan(input, NOW_MS, &catalog).unwrap_err().into_api_error().to_string();
         let number = SequenceNumber::MIN.to_string();
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_shard_may_answer() {
+    fn answers_of_the_shard() {
         let catalog = MemoryCatalog::new([fixture::orders()]);
         let planned = plan(input(ShardIteratorType::Latest, None, None), NOW_MS, &catalog).unwrap();
         for (response, expected) in [

@@ -60,7 +60,7 @@ mod tests {
     use crate::catalog::{MemoryCatalog, fixture};
 
     #[test]
-    fn what_each_phase_allows() {
+    fn phases_allow_different_requests() {
         let answer = |result: Result<Arc<TableDescriptor>, PlanError>| {
             result.err().map(|error| error.into_api_error().message().to_owned())
         };
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_in_a_table_is_none() {
+    fn arns_of_indexes_and_streams_name_no_table() {
         let mut catalog = MemoryCatalog::default();
         catalog.insert(Arc::new(fixture::orders()), TablePhase::Active);
         let arn = "arn:aws:dynamodb:us-east-1:000000000000:table/orders";

@@ -143,7 +143,7 @@ mod tests {
     use crate::catalog::TableId;
 
     #[test]
-    fn what_was_trimmed_counts_no_longer() {
+    fn trimmed_records_are_not_counted() {
         let stream = StreamId { table: TableId(7), since_ms: 5 };
         let id = StreamShardId { created_ms: 300, data_shard: ShardId(2) };
         let open = StreamShard::open(stream, id, None, SequenceNumber::new(11), Token(6));

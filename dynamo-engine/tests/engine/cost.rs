@@ -147,7 +147,7 @@ fn a_filter_with_much_work_ends_its_page_early() {
 
 /// What is read on an event loop is little; the rest is read again where that holds nobody up.
 #[test]
-fn what_is_read_in_place_is_little() {
+fn reads_in_place_are_small() {
     let node = filled();
     let key = |name: &str| json!({ "pk": { "S": name } });
     let filter = vec!["contains(v,:x)"; 147].join(" OR ");

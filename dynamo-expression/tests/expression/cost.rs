@@ -126,7 +126,7 @@ fn searching_is_linear_in_what_is_searched() {
 
 /// Every operator and function counts what it looks at, and none copies it.
 #[test]
-fn what_is_looked_at_is_counted_and_not_copied() {
+fn values_read_are_counted_and_not_copied() {
     let long = "a".repeat(400 * KB);
     let list = AttributeValue::L(vec![AttributeValue::Null; 100_000]);
     let set = AttributeValue::Ss((0..20_000).map(|at| format!("{at:08}")).collect());
@@ -166,7 +166,7 @@ fn what_is_looked_at_is_counted_and_not_copied() {
 }
 
 #[test]
-fn what_an_update_makes_is_weighed_before_it_is_made() {
+fn an_update_is_weighed_before_values_are_made() {
     let list = AttributeValue::L(vec![AttributeValue::Null; 100_000]);
     let item = Item::from([("v".to_owned(), list.clone()), ("w".to_owned(), text(390 * KB))]);
     let members = AttributeValue::Ss((0..100_000).map(|at| format!("{at:08}")).collect());

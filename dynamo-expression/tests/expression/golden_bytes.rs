@@ -67,7 +67,7 @@ fn projections() {
 
 /// A long name and a large value that come again stand as their numbers.
 #[test]
-fn what_comes_again() {
+fn repeated_names_and_values_are_encoded_as_references() {
     let names = BTreeMap::from([("#n".to_owned(), "n".repeat(33)), ("#short".to_owned(), "n".repeat(32))]);
     let values = BTreeMap::from([(":v".to_owned(), AttributeValue::S("v".repeat(33)))]);
     let placeholders = Placeholders::new(Some(&names), Some(&values));

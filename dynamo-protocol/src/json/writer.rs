@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_text_is_not_written() {
+    fn push_escaped_writes_only_the_string() {
         for length in 0..70 {
             for special in [None, Some(b'"'), Some(b'\\'), Some(1)] {
                 let mut text = vec![b'a'; length];

@@ -491,7 +491,7 @@ mod tests {
     proptest! {
         /// Only ten are kept, and they are those that keeping all would report.
         #[test]
-        fn what_is_kept_is_what_is_reported(found in prop::collection::vec((0..3u32, 0..40u32, 0..3u8), 1..60)) {
+        fn problems_kept_are_problems_reported(found in prop::collection::vec((0..3u32, 0..40u32, 0..3u8), 1..60)) {
             let sorted = all(&found);
             let classic = noted(&found).constraints(Layer::Classic).unwrap_err();
             let count = sorted.len().min(REPORTED_MAX);

@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_is_read_without_a_tree() {
+    fn valid_items_are_read_without_a_tree() {
         let long: Vec<String> = (0..300).map(|number| format!(r#"{{"N":"{number}"}}"#)).collect();
         let (names, deep) = (long.join(","), |levels: usize| {
             format!(r#"{{"a":{}{}{}}}"#, r#"{"L":["#.repeat(levels - 1), r#"{"NULL":true}"#, "]}".repeat(levels - 1))
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_or_odd_is_left_to_the_tree() {
+    fn invalid_and_odd_items_are_left_to_the_tree() {
         for value in [
             "{}",
             "null",
@@ -441,7 +441,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
         #[test]
-        fn what_is_taken_is_what_the_tree_takes(json in entries(value())) {
+        fn both_readers_accept_the_same_items(json in entries(value())) {
             if let Ok(body) = read(&json) {
                 prop_assert_eq!(Some(body), by_tree(&json));
             }

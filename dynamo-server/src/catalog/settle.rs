@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_reply_waits_for() {
+    fn replies_wait_for_the_rollout_of_their_change() {
         use TablePhase::{Active, Changing, Creating, Deleting};
         let created = DdlOutcome::Created(table(5, 1));
         let changed = DdlOutcome::Changed { before: table(5, 1), after: table(5, 2) };
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pending_is_waited_for() {
+    fn pending_changes_are_waited_for() {
         use TablePhase::{Active, Changing};
         let mut begun = TableDescriptor::clone(&table(5, 2));
         begun.pending.push(TableStep::BillingAgain);

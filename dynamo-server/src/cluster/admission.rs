@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_belongs_to_another_cluster_says_nothing_about_this_one() {
+    fn answers_of_another_cluster_are_ignored() {
         let other = Introduction {
             identity: Identity { cluster_id: 8, ..identity(2) },
             has_data: true,

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_moves_while_a_shard_has_no_leader_or_nobody_can_take_over() {
+    fn no_leader_moves_without_a_leader_or_a_successor() {
         let mut shards: Vec<_> = (0..4).map(|number| shard(number, 1, &[1, 2])).collect();
         assert!(next_transfer(1, &shards).is_some());
         assert_eq!(next_transfer(2, &shards), None, "only the one that leads most");

@@ -179,7 +179,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn nothing_said_is_a_durable_node_on_port_8000() {
+    fn defaults_are_a_durable_node_on_port_8000() {
         let config = load("").expect("defaults are valid");
         assert_eq!(config.port, 8000);
         assert_eq!(config.host.to_string(), "127.0.0.1");

@@ -26,7 +26,7 @@ pub fn boot_ns() -> Option<u64> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     #[test]
-    fn it_rises() {
+    fn the_boot_clock_rises() {
         let first = super::boot_ns().unwrap();
         let second = super::boot_ns().unwrap();
         assert!(second >= first);

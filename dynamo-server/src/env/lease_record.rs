@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_read_back_and_damage_is_seen() {
+    fn the_record_is_read_back_and_damage_is_detected() {
         let dir = tempfile::tempdir().unwrap();
         let directory = Directory::open(dir.path()).unwrap();
         let record = LeaseRecord::open(&directory).unwrap();

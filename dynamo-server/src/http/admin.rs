@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_proxy_on_this_machine_passes_on_is_not_of_this_machine() {
+    fn proxied_requests_do_not_count_as_local() {
         let local: IpAddr = "127.0.0.1".parse().unwrap();
         let may = |headers: &[(&str, &str)]| may_change(AdminFrom::Loopback, local, &head(headers)).is_ok();
         for (name, value) in [

@@ -97,7 +97,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_taken_is_what_was_paid_and_fits(steps in prop::collection::vec((0..6usize, prop::option::of(0..150usize)), 1..60)) {
+        fn charges_add_up_to_the_budget(steps in prop::collection::vec((0..6usize, prop::option::of(0..150usize)), 1..60)) {
             let whole = Budget::new(2 * ROOM);
             let budget = BodyBudget::new(ROOM, Arc::clone(&whole));
             let mut charges: Vec<Charge<'_>> = (0..6).map(|_| budget.charge()).collect();
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_answers_have_taken_bodies_cannot_have() {
+    fn answers_reduce_the_room_for_bodies() {
         let whole = Budget::new(ROOM);
         let budget = BodyBudget::new(ROOM, Arc::clone(&whole));
         let answer = whole.take(ROOM - 10).unwrap();

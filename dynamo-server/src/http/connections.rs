@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_too_late_is_a_guest_and_silent_guests_make_room() {
+    fn late_connections_are_guests_and_silent_guests_are_closed() {
         let mut places = Places::new(ConnectionLimits { clients: 1, reserved: 2 });
         let client = take(&mut places).unwrap();
         let [first, second] = [take(&mut places).unwrap(), take(&mut places).unwrap()];

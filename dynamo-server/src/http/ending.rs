@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_comes_behind_the_last_answer_is_read_for_a_while() {
+    async fn bytes_after_the_last_answer_are_read_for_a_while() {
         let (mut server, _client, _) = pair();
         let began = Instant::now();
         server.shutdown().await.unwrap();

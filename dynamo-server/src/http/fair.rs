@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_owed_nothing_is_forgotten() {
+    fn clients_that_are_owed_nothing_are_forgotten() {
         let mut queue = FairQueue::new();
         for client in 0..10 * REMEMBERED_MIN as u64 {
             queue.push(client, ());

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_stranger_can_own_is_answered_to() {
+    fn hosts_that_no_stranger_can_own_are_accepted() {
         let hosts = Hosts::new(None).and(["node1.example.com:7000", "Machine.Example.COM"]);
         for host in [
             "localhost",

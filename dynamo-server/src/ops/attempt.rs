@@ -271,7 +271,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_done_is_not_proposed_again() {
+    fn settled_writes_are_not_proposed_again() {
         let mut done = vec![None; 4];
         assert_eq!(still_open(vec!["a", "b", "c", "d"], &done), ["a", "b", "c", "d"]);
         let stale = || Ok(Outcome::Rejected(Rejection::Stale));

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_is_read_back() {
+    fn messages_are_read_back() {
         for (node, is_short) in [(1, true), (70_000, false)] {
             assert_read_back(&Room { node, is_short });
         }

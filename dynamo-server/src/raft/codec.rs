@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_put_is_got() {
+    fn decoding_inverts_encoding() {
         for payload in [EntryPayload::Blank, EntryPayload::Membership(joint())] {
             let entry = LogEntry { log_id: log_id(7, 1 << 40), payload };
             let mut out = Vec::new();

@@ -355,7 +355,7 @@ mod tests {
         /// Clients that wait for their answers, and whose commands fit into one entry together: never refused, on
         /// whatever disk. 512 connections that put, 20 that write batches of 25.
         #[test]
-        fn what_fits_one_entry_is_never_refused(
+        fn commands_of_one_entry_are_never_refused(
             clients in 1..=ENTRY_COMMANDS_MAX,
             entries_ms in prop::collection::vec(1..20_000_u64, 1..200),
         ) {

@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn what_each_command_needs() {
+    fn commands_differ_in_disk_use() {
         let id = TransactionId(1);
         let prepare = |action: ItemWrite| {
             let actions = vec![action];
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_at_each_level() {
+    fn levels_refuse_by_disk_use() {
         let room = Room::default();
         let refused = || {
             [DiskUse::Grows, DiskUse::Frees, DiskUse::Completes]

@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_token_says_comes_first_and_a_lost_answer_may_hold_something() {
+    fn conclusions_follow_the_token_first() {
         let parts = answered(Outcome::InProgress, prepared(2));
         assert!(matches!(parts.conclusion(), Conclusion::Abort(Ok(Outcome::InProgress))));
         assert_eq!(

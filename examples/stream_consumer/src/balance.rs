@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_free_is_taken_up_to_an_equal_share() {
+    fn free_leases_are_taken_up_to_an_equal_share() {
         assert_eq!(next_step(&held(&["", ""]), "a"), Some(Step::Take("00")), "alone");
         assert_eq!(next_step(&held(&["a", ""]), "a"), Some(Step::Take("01")));
         assert_eq!(next_step(&held(&["a", "b", "b", ""]), "a"), Some(Step::Take("03")));
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_two_more_is_asked_for_one() {
+    fn a_worker_with_two_more_gives_one_up() {
         assert_eq!(next_step(&held(&["a", "a"]), "b"), Some(Step::Ask("01")));
         assert_eq!(next_step(&held(&["a"]), "b"), None, "one is not divided");
         assert_eq!(next_step(&held(&["a", "a", "b"]), "b"), None);

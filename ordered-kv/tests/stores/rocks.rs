@@ -23,7 +23,7 @@ fn a_directory_is_opened_once() {
 }
 
 #[test]
-fn what_is_only_on_disk_is_missed_by_the_cached_tier() {
+fn the_cached_tier_misses_rows_on_disk() {
     let dir = tempfile::tempdir().unwrap();
     let store = open_state(dir.path(), &StateOptions::default()).unwrap();
     put(&store, b"key", b"value");

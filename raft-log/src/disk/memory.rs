@@ -437,7 +437,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_synced_survives_and_the_rest_may() {
+    fn synced_bytes_survive_and_others_may() {
         let mut seen = std::collections::BTreeSet::new();
         for seed in 0..200 {
             let disk = MemoryDisk::with_crashes();

@@ -62,7 +62,7 @@ fn full_disk_is_known_ahead_and_loses_nothing() {
 
 /// Whoever asks for the room first can wait for it, and make some: nothing has failed.
 #[test]
-fn what_finds_no_room_is_written_when_there_is_some() {
+fn writes_resume_when_there_is_room() {
     let disk = Arc::new(MemoryDisk::with_crashes());
     let log = open(&disk).unwrap();
     disk.set_free_bytes(Some(2 * 8192));

@@ -300,7 +300,7 @@ async fn the_survivor_of_a_lost_majority_becomes_a_cluster_that_the_others_canno
 
 /// Nodes that share a secret are a cluster; one with another secret is none of them, and nobody's admin.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_does_not_know_the_secret_is_no_peer() {
+async fn a_node_without_the_secret_is_no_peer() {
     let mut fleet = Fleet::prepare(shape(""));
     let secret = |fleet: &Fleet, name: &str, text: &str| {
         let path = fleet.data_dir(1).with_extension(name);

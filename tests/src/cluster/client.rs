@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_happened_what_did_not_and_what_nobody_knows() {
+    fn replies_tell_done_refused_and_unknown_apart() {
         assert_eq!(classify(200, b"{}"), Reply::Done(serde_json::json!({})));
         let refused =
             br#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"no"}"#;

@@ -54,7 +54,7 @@ mod tests {
     const STEP: Duration = Duration::from_secs(9);
 
     #[test]
-    fn what_moves_may_take_any_time() {
+    fn progress_may_take_any_time() {
         let mut patience = Patience::new(Duration::from_secs(10));
         let began = patience.moved;
         for step in 1..=100 {
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_still_or_is_not_seen_is_given_up() {
+    fn waits_without_progress_end() {
         for seen in [Some(7), None] {
             let mut patience = Patience::new(Duration::from_secs(10));
             let began = patience.moved;

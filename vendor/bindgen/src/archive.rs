@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_decides_the_bytes_decides_the_key() {
+    fn the_key_covers_everything_that_decides_the_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let key = |change: fn(&mut Recipe)| {
             let mut recipe = recipe(folder.path(), COPY);

@@ -242,7 +242,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_lost_or_comes_back(events in proptest::collection::vec(any::<(u8, u8, u8)>(), 1..160)) {
+    fn a_rollout_loses_and_revives_no_table(events in proptest::collection::vec(any::<(u8, u8, u8)>(), 1..160)) {
         let mut cluster = Cluster::new();
         for (kind, first, second) in events {
             match kind % 16 {

@@ -522,7 +522,7 @@ proptest! {
 
     /// Interleaved, repeated and abandoned in any way, transactions happen wholly or not at all, at one moment.
     #[test]
-    fn whatever_is_lost_late_or_doubled_a_transaction_is_all_or_nothing(events in events()) {
+    fn transactions_are_atomic_under_lost_late_and_doubled_messages(events in events()) {
         let (world, twin) = (run(&events), run(&events));
         for (one, other) in world.shards.iter().zip(&twin.shards) {
             prop_assert_eq!(one.rows(b""), other.rows(b""), "the same commands give the same bytes");

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_other_shards_are_told_has_these_bytes() {
+    fn golden_bytes_of_ddl_commands() {
         let bytes = |command: DdlCommand| {
             let mut bytes = Vec::new();
             command.encode(&mut bytes);

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pending_is_finished_before_indexes_go_on() {
+    fn pending_settings_are_finished_before_indexes() {
         let mut catalog = MemoryCatalog::default();
         let mut table = fixture::orders();
         table.pending.push(TableStep::BillingAgain);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_on_its_way_goes_first() {
+    fn rollouts_come_before_other_work() {
         let mut table = fixture::orders();
         table.indexes[1].state = IndexState::Writing;
         let id = table.id;

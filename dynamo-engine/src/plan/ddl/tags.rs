@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_tag_can_be() {
+    fn tags_are_bounded_in_letters_and_length() {
         assert_eq!(message(&[("a", ""), ("Größe/@x:y z", "1+1=2"), ("naws:", "v")]), "fine");
         assert_eq!(message(&[("a#", "")]), "The Tag Key provided is invalid, Key: a#");
         assert_eq!(message(&[("", "")]), "The Tag Key provided is invalid, Key: ");

@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_prevents_what() {
+    fn impairments_withdraw_capabilities() {
         let stopped = Impairment::Stopped("the disk".to_owned());
         let full = |shard| Impairment::NoRoom { shard };
         let lost = |shard| Impairment::NoQuorum { shard };

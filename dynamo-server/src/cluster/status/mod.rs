@@ -367,7 +367,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn the_status_names_every_problem() {
         assert_eq!(
             example().complaints(),
             ["node 3 at 127.0.0.1:7003 does not answer: it cannot be reached", "shard 1 has no leader"]

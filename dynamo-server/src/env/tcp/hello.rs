@@ -508,7 +508,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_has_a_secret_talks_to_nobody_without_it() {
+    async fn nodes_with_a_secret_refuse_peers_without_it() {
         let (one, other, none) = (terms(Some(b"sixteen bytes ok")), terms(Some(b"another sixteen.")), terms(None));
         let asks = Hello { lane: None, ..caller() };
         for hello in [caller(), asks] {
@@ -541,7 +541,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_overheard_proves_nothing_the_next_time() {
+    async fn a_replayed_proof_is_refused() {
         let terms = terms(Some(b"sixteen bytes ok"));
         let hello = caller().encode(&[7; 16], &terms.settings);
         let (is_believed, proof) = say(&hello, None, &terms).await;

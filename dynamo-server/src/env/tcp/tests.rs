@@ -92,7 +92,7 @@ async fn no_answer_is_none_and_a_slow_one_is_late() {
 }
 
 #[tokio::test]
-async fn who_is_not_meant_is_unreachable() {
+async fn another_node_at_the_address_is_unreachable() {
     let (one, two) = (echo(1).await, echo(2).await);
     assert_eq!(ask(&one, 3, &two, b"?", LIMIT).await, Err(TransportError::NotSent), "it is node 2");
     let stranger = open().await;

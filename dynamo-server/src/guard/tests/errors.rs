@@ -103,7 +103,7 @@ async fn a_mistake_is_told_while_every_lease_fails() {
 
 /// That a table does not exist is an answer, too: only a confirmed catalog gives it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_resolved_is_confirmed_or_fails_closed() {
+async fn unresolved_tables_are_confirmed_or_fail_closed() {
     let rig = Rig::alone(4).await;
     let key = &rig.keys_of(1, 1)[0];
     rig.put(0, key, "1").await;

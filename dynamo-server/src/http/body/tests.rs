@@ -133,7 +133,7 @@ async fn bodies_that_take_the_room_keep_others_out_until_they_are_answered() {
 }
 
 #[tokio::test]
-async fn what_is_announced_takes_no_room_before_it_is_sent() {
+async fn announced_bytes_take_no_room_before_they_arrive() {
     let (budget, go) = (Arc::new(BodyBudget::new(MAX_BODY_BYTES, Budget::new(usize::MAX))), Arc::new(Notify::new()));
     let address = listen(Arc::clone(&budget), go).await;
     let mut clients = Vec::new();
@@ -147,7 +147,7 @@ async fn what_is_announced_takes_no_room_before_it_is_sent() {
 }
 
 #[tokio::test]
-async fn what_unpacks_to_more_than_there_is_room_for_is_refused() {
+async fn bodies_that_unpack_beyond_the_room_are_refused() {
     let (budget, go) = (Arc::new(BodyBudget::new(1 << 20, Budget::new(usize::MAX))), Arc::new(Notify::new()));
     let address = listen(Arc::clone(&budget), go).await;
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());

@@ -21,7 +21,7 @@ fn batch(requests: &[Value]) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_full_shard_refuses_is_unprocessed() {
+async fn writes_refused_by_a_full_shard_are_unprocessed() {
     let rig = Rig::alone(2).await;
     let (open, full) = (rig.keys_of(0, 2), rig.keys_of(1, 2));
     rig.put(0, &full[0], "before").await;

@@ -21,7 +21,7 @@ use crate::ops::Call;
 
 /// What a large body may become in memory counts while it is read, and where there is no room for it the request is throttled.
 #[tokio::test]
-async fn what_a_large_body_becomes_counts_while_it_is_read() {
+async fn plans_of_large_bodies_count_while_they_run() {
     let memory = Budget::new(40 * INLINE_BYTES_MAX);
     let options = NodeOptions { storage: Storage::Memory, memory: Arc::clone(&memory), ..NodeOptions::default() };
     let node: Arc<Node<TokioEnv>> = Node::start(options, TokioEnv::new()).await.unwrap();
@@ -46,7 +46,7 @@ async fn what_a_large_body_becomes_counts_while_it_is_read() {
 
 /// On a runtime of one thread, as an event loop is.
 #[tokio::test]
-async fn what_is_made_of_a_large_body_holds_no_loop_up() {
+async fn plans_of_large_bodies_do_not_block_an_event_loop() {
     let options = NodeOptions { storage: Storage::Memory, ..NodeOptions::default() };
     let node: Arc<Node<TokioEnv>> = Node::start(options, TokioEnv::new()).await.unwrap();
     let context = RequestContext::default();

@@ -162,7 +162,7 @@ async fn too_little_room_refuses_writes_and_goes_on_reading() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_kernel_has_in_memory_is_soon_read_in_place() {
+async fn pages_in_the_kernels_cache_are_soon_read_in_place() {
     const ITEMS: u64 = 1_000;
     let dir = tempfile::tempdir().unwrap();
     let node = open(dir.path()).await.unwrap();

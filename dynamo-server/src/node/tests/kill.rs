@@ -142,7 +142,7 @@ fn ended(losses: Vec<String>, story: &Story) -> Ended {
 }
 
 #[test]
-fn what_was_acknowledged_survives_a_power_cut() {
+fn acknowledged_writes_survive_a_power_cut() {
     let (mut kills_in_flight, mut written_in_place) = (0, 0);
     for seed in 0..12 {
         let ended = live(seed, SHORT);

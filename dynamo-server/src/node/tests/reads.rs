@@ -14,7 +14,7 @@ async fn in_memory(options: NodeOptions) -> Arc<Node<TokioEnv>> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_written_is_read() {
+async fn written_items_are_read() {
     let node = in_memory(NodeOptions::default()).await;
     create_table(&node).await;
     put(&node, "a", "1").await.unwrap();

@@ -13,7 +13,7 @@ use crate::shard::{Deadline, ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, ShardError}
 /// A disk that stands still for longer than a request may take: what is in the entries under way is not known, all that
 /// waits behind them was not done, and takes up no memory any more.
 #[test]
-fn what_has_waited_until_its_deadline_was_not_done() {
+fn writes_withdrawn_at_their_deadline_are_not_done() {
     const WAITING: usize = 40;
     run(81, async {
         let (machine, node) = start_alone().await;
@@ -45,7 +45,7 @@ fn what_has_waited_until_its_deadline_was_not_done() {
 
 /// A client that goes away takes with it what it has in the queue.
 #[test]
-fn what_nobody_waits_for_any_more_is_not_done() {
+fn writes_of_departed_clients_are_withdrawn() {
     run(82, async {
         let (machine, node) = start_alone().await;
         machine.freeze_disk_after(0);

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_always_a_little_behind_is_known_all_the_same() {
+    fn a_replica_that_is_always_behind_knows_its_age() {
         let mut replica = Freshness::new(7);
         for step in 1..=10u64 {
             let heard = said(&replica, step * 100, step * 10);

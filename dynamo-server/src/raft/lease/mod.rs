@@ -454,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_served_before_an_entry_of_the_own_term_is_applied() {
+    fn a_leader_serves_after_applying_an_entry_of_its_term() {
         let feed = start(&[1], None);
         feed.vote_is_saved(&Vote::new(2, 1));
         feed.vote_is_saved(&Vote::new_committed(2, 1));

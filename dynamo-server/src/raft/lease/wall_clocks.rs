@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_alone_or_among_equals_believes_itself() {
+    fn a_node_alone_or_among_equals_trusts_its_clock() {
         let clocks = WallClocks::new(1);
         assert_eq!(clocks.believed(NOW_MS + HOUR_MS, at(0)), NOW_MS + HOUR_MS);
         clocks.follower_said((2, NOW_MS - 400, at(0)), (NOW_MS, at(1)), || 3);
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn who_left_is_forgotten() {
+    fn members_that_left_are_forgotten() {
         let clocks = WallClocks::new(1);
         clocks.follower_said((2, NOW_MS - HOUR_MS, at(0)), (NOW_MS, at(0)), || 3);
         assert!(clocks.believed(NOW_MS, at(0)) < NOW_MS);

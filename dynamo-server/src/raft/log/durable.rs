@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_is_waited_for_as_long_as_it_takes() {
+    async fn a_waiter_wakes_once_its_entry_is_durable() {
         let durable = Durable::new(5);
         assert!(durable.wait(4).now_or_never().is_some());
         let mut waits = Box::pin(durable.wait(6));

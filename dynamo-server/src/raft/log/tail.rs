@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn it_reads_cuts_and_shrinks() {
+    fn the_tail_reads_truncates_and_shrinks() {
         let mut tail = Tail::default();
         (5..10).for_each(|index| tail.push(entry(index), TAIL_BYTES_MAX / 4));
         assert_eq!(indexes(&tail.read(6, 9, usize::MAX)), [6, 7, 8]);

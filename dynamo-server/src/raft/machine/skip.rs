@@ -141,7 +141,7 @@ mod tests {
     use crate::raft::types::LogEntry;
 
     #[test]
-    fn what_is_applied_is_named_no_longer_whatever_its_term() {
+    fn applied_entries_are_no_longer_skipped() {
         let mut skips = Skips::from([(4, 119), (4, 120), (5, 120)]);
         assert!(!strike_out(&mut skips, 118));
         assert!(strike_out(&mut skips, 120), "the entry of the other term was replaced and never comes");

@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn it_follows_the_pace() {
+    fn patience_follows_the_pace() {
         let mut patience = Patience::new();
         assert_eq!(patience.wait(), ms(1_000));
         patience.answered(ms(2));

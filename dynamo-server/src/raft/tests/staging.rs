@@ -58,7 +58,7 @@ fn chunks_become_the_state_at_once_and_a_repeated_one_counts_once() {
 }
 
 #[test]
-fn what_is_no_snapshot_is_refused_and_leaves_no_trace() {
+fn malformed_snapshots_are_refused_and_leave_no_rows() {
     for (seed, keys) in [(62, [&b"b2"[..], b"b1"]), (63, [b"b1", b"c1"]), (64, [b"a1", b"b1"]), (65, [b"d1", b"e1"])] {
         run(seed, async {
             let (store, staging, transfer) = begin();
@@ -102,7 +102,7 @@ fn a_transfer_that_falls_silent_is_thrown_away_and_a_newer_one_takes_its_place()
 
 /// Whoever applies may be busy for longer than a sender may be silent.
 #[test]
-fn what_is_handed_over_waits_for_its_installation() {
+fn a_staged_snapshot_waits_for_its_installation() {
     run(67, async {
         let (store, staging, transfer) = begin();
         assert_eq!(transfer.chunk(0, rows(&[b"b2"])).await, Ok(1));

@@ -69,7 +69,7 @@ async fn append(wal: &Wal<SimEnv>, group: u32, indexes: impl Iterator<Item = u64
 }
 
 #[test]
-fn what_gathers_during_a_sync_shares_the_next_one() {
+fn requests_during_a_sync_share_the_next_one() {
     with_wal(41, async |machine, wal, _, _| {
         wal.save_vote(0, Vote::new(1, 1)).await.unwrap();
         let syncs = machine.log().syncs();

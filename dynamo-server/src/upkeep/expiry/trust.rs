@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn who_starts_years_after_its_last_stamp_waits_as_well() {
+    fn a_node_that_starts_years_later_waits_too() {
         let is_held = |last_ms, passed_ms, wrong_ms| {
             let mut trust = Trust::new(at(0, 0), last_ms);
             let now = at(passed_ms, wrong_ms);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn who_starts_with_a_clock_that_is_then_set_right_goes_on() {
+    fn a_node_whose_clock_is_set_right_goes_on() {
         let wrong = Reading { own_ms: NOW_MS + 3 * YEAR_MS, ..at(0, 0) };
         let mut trust = Trust::new(wrong, NOW_MS - 5_000);
         assert_eq!(trust.doubt(wrong, false), Some(Doubt::Jumped));
@@ -183,7 +183,7 @@ mod tests {
 
     /// An hour behind and back again is no jump to whoever has stamped before or hears others who knew better.
     #[test]
-    fn what_counts_is_what_most_clocks_show_and_showed() {
+    fn trust_follows_the_majority_of_clocks() {
         let hour = i64::try_from(HOUR_MS).unwrap();
         for (last_ms, others, doubt) in
             [(0, false, Some(Doubt::Jumped)), (NOW_MS - 5_000, false, None), (0, true, None)]

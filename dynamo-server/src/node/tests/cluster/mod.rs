@@ -1,6 +1,6 @@
 //! Whole clusters on virtual time.
 //!
-//! Three machines with disks, clocks and a network that obey a seed; clients that stay with one machine each, also
+//! Three machines with disks, clocks and a network driven by a seed; clients that stay with one machine each, also
 //! with one that was cut off, and write down what they asked, what they were told and when; a scenario that does harm
 //! for a while and then mends everything. Afterwards the history of every key must be linearizable, the cluster must
 //! serve again, and all replicas must hold the same bytes.

@@ -83,7 +83,7 @@ fn a_request_that_comes_again_is_recognised() {
 }
 
 #[test]
-fn what_meets_a_transaction_conflicts_and_a_read_waits() {
+fn writes_conflict_with_a_transaction_and_reads_wait() {
     on_a_machine(103, async |node| {
         let ids = one_on_each_shard(&node, "a");
         let actions: Vec<String> = ids.iter().map(|id| put_action(id, "1")).collect();

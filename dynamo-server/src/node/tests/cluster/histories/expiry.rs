@@ -204,7 +204,7 @@ fn judge(seed: u64, broken: Option<Rule>) -> Result<usize, String> {
 }
 
 #[test]
-fn only_what_is_due_goes_and_all_of_it() {
+fn exactly_the_due_items_are_deleted() {
     let seeds = std::env::var("SIM_SEEDS").map_or(4, |seeds| seeds.parse().expect("a number of seeds"));
     for seed in 0..seeds {
         let left = judge(seed, None).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));

@@ -11,7 +11,7 @@ use crate::shard::{ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, ShardError};
 /// The leader's disk stands still for longer than a request may take: what waited behind the entries under way was not
 /// done, and the node that had asked for it hears so in time.
 #[test]
-fn what_has_waited_at_the_leader_was_not_done() {
+fn writes_withdrawn_at_the_leader_are_not_done() {
     const WAITING: usize = 20;
     run(83, async {
         let world = World::found(Plan::default()).await;

@@ -27,7 +27,7 @@ async fn lose_the_end_of_a_log() {
 }
 
 #[test]
-fn what_is_applied_does_not_outlive_the_log() {
+fn the_applied_state_does_not_outlive_the_log() {
     for seed in 0..SEEDS {
         run(300 + seed, lose_the_end_of_a_log());
     }

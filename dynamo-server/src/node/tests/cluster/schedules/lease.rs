@@ -251,7 +251,7 @@ async fn leader_that_removes_itself() -> Found {
 }
 
 #[test]
-fn whoever_promised_does_not_elect_itself() {
+fn a_grantor_does_not_elect_itself() {
     assert_eq!(play(leader_that_removes_itself, Some(Rule::AskOneself)), Found::StaleRead);
     assert_eq!(play(leader_that_removes_itself, None), Found::Refused);
 }

@@ -23,7 +23,7 @@ fn is_member(world: &World, is_learner: bool) -> bool {
 }
 
 #[test]
-fn who_is_removed_before_its_vote_does_not_come_back() {
+fn a_node_removed_before_its_vote_does_not_return() {
     run(182, async {
         let world = World::found(Plan { clocks: vec![1_000; 4], shards: 3, ..Plan::default() }).await;
         let leader = world.some_leader().await;
