@@ -1,4 +1,4 @@
-//! What a test says to a server into which it injects faults, and who does it.
+//! The script language in which a test injects faults into a server, and its interpreter.
 //!
 //! Only in programs that are built with the feature `fault-injection`: the binary `dynamo-server-faults`. It takes a script
 //! with `--faults` before it starts, and at any time as the body of `POST /faults`. One command a line, or several with

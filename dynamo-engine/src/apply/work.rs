@@ -1,4 +1,4 @@
-//! What applying one entry has done so far, so that it ends, and so that it holds nobody up.
+//! The work of one entry, counted: it bounds what the entry does, and how long one command occupies the thread.
 //!
 //! An entry holds hundreds of commands, and each may evaluate a condition for a tenth of a second or make a row of
 //! 400 KB out of a hundred bytes. When an entry has done enough, its other commands with items are put off

@@ -1,4 +1,4 @@
-//! What tables there are.
+//! The catalog: the descriptors of all tables, and how they change.
 //!
 //! There are two records of every table, written by the same code: the *catalog row* in the system group, which decides
 //! (names are unique there, ids come from its counter), and the *installed descriptor* in every shard that owns rows of

@@ -3,7 +3,7 @@
 //! ```text
 //! coordinator      record shard                        other shards
 //!   Prepare ──────▶ evaluate, lock ─────────────────▶ evaluate, lock        all at once
-//!   Decide  ──────▶ record COMMIT, write its items                          the moment of truth
+//!   Decide  ──────▶ record COMMIT, write its items                          the commit point
 //!   Resolve ────────────────────────────────────────▶ write items, unlock   all at once
 //!   Forget  ──────▶ remove the record
 //! ```

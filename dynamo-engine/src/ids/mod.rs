@@ -1,4 +1,4 @@
-//! What stands for tables, indexes, streams and places in channels in keys and commands.
+//! The numbers that stand for tables, indexes, streams and places in channels, in keys and commands.
 
 mod stream;
 

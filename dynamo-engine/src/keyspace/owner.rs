@@ -1,4 +1,4 @@
-//! Whose a key is.
+//! The shard that a key belongs to.
 
 use shard_router::{ShardId, ShardMap};
 

@@ -1,4 +1,4 @@
-//! What stops a plan.
+//! The errors of a plan.
 
 use dynamo_expression::ExpressionError;
 use dynamo_protocol::error::ApiError;

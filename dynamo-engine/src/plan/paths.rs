@@ -1,4 +1,4 @@
-//! What expressions may not say about key attributes.
+//! Rules about key attributes in expressions.
 
 use dynamo_expression::Path;
 use dynamo_protocol::error::ApiError;

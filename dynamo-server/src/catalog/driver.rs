@@ -1,4 +1,4 @@
-//! Who drives, when, and which tables.
+//! The driver of rollouts: runs where the system group is led, and advances every table that has work left.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

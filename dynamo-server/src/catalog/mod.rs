@@ -1,4 +1,4 @@
-//! Driving tables to where they were asked to be.
+//! Rollout of table changes: what the system group has decided is carried out on every shard.
 //!
 //! A change of the catalog is one command to the system group, but most changes go on: every other shard has to install
 //! what was decided, an index that is added is written, then filled, then active. What is left to do is a pure function

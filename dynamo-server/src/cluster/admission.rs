@@ -1,4 +1,4 @@
-//! What a node is to its cluster: founder, member, or somebody whose data the cluster does not know.
+//! Admission: whether a node is a founder, a member, or unknown to its cluster with the data that it has.
 //!
 //! Which incarnation of data belongs to a node number stands in the replicated membership. A member that is called by its
 //! leader is called by its incarnation, so whoever is heard by a leader is known. A node that nobody calls asks the others
@@ -11,9 +11,8 @@
 //!   answered and none of them holds a vote or an entry. So a founder that has lost its data does not found once more, not
 //!   even after a restart of all nodes: whoever was there remembers on its disk.
 //!
-//! That one writes the entry, and not each of them the same, is because they may see different incarnations: a founder
-//! may lose its data while the others ask it. Two first entries with one log id would be two histories that Raft takes for
-//! one.
+//! One founder writes this entry for all, because the founders may see different incarnations: one of them may lose its data
+//! while the others ask it. Two different first entries with one log id would be two histories that Raft takes for one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -10,9 +10,9 @@
 //!   the disk answers                        ─▶ electable, heartbeats
 //! ```
 //!
-//! Records that the store cannot read back, whoever has met them, are noted with their shard. A shard of which some are, is given
-//! up here, once this node leads it and a majority of others could go on with it; until then it serves what can be read, and the
-//! rest is an error of the request that wants it. Where it cannot be told whose they are, they are a complaint.
+//! Records that the store cannot read back are noted with their shard, whoever has met them. This node gives a shard with such
+//! records up once it leads it and a majority of other voters could go on. Until then the shard serves what can be read, and a
+//! request for the rest gets an error. Damage of which the shard is not known is a complaint in the status.
 //!
 //! It looks, too, whether the groups still run: a group of which only the Raft task has ended would otherwise be noticed by
 //! the next proposal, which a follower never gets.

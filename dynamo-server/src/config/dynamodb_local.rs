@@ -1,5 +1,5 @@
-//! What those find who come from DynamoDB Local: its single-dash flags are translated, so that scripts written for it start
-//! us unchanged; its files are not read, and told from ours.
+//! Compatibility with DynamoDB Local's command line: its single-dash flags are translated, so that scripts written for it start
+//! this server unchanged. Its files are recognised and not read.
 //!
 //! Source: AWS, *DynamoDB local usage notes* (command line options, and the names of its files: `shared-local-instance.db`,
 //! or `ACCESSKEY_REGION.db` for each key and region).

@@ -1,7 +1,7 @@
 //! LeaseGuard: the one way from a read plan to a view.
 //!
 //! A plan says exactly which shards it reads ([`ReadSet`](dynamo_engine::read::ReadSet)). For each of them, once, the guard
-//! of the node that leads it makes sure that its state may be believed, in this order:
+//! of the node that leads it makes sure that its state is current, in this order:
 //!
 //! 1. *lease*: nobody else leads the shard. Two atomic loads and a look at the clock; without a lease one round to a
 //!    quorum, shared by everybody who waits.

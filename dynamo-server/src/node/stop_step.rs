@@ -1,4 +1,4 @@
-//! What a node that stops is at, so that whoever loses patience can say what holds it up.
+//! The step that a stopping node has reached, so that a time-out can name what holds the stop up.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 

@@ -1,4 +1,4 @@
-//! Planning, doing, and planning again where the catalog had moved.
+//! The loop around every operation: plan, execute, and plan again where the catalog has changed meanwhile.
 //!
 //! A plan is made against the catalog installed on this node at that moment. Two things can show it to be stale: the
 //! table is not known here, which only the system group may confirm, and the shard, whose installed description differs

@@ -6,10 +6,10 @@
 //! DynamoDB*, §4.3). Otherwise a write was under way and both rounds are repeated, a few times; then the client hears
 //! of the conflict, item by item, as from DynamoDB.
 //!
-//! A node that leads all the shards has it cheaper: one view of its store shows all of them at one moment, and what no
-//! transaction holds there is a cut. But only if it led them still when the view was taken. A single item read behind a
-//! pause is newer than its lease, which is as good; two items of which one is newer and the other, because the shard has
-//! meanwhile got another leader, is not, are no cut. So the leases are looked at once more behind the view.
+//! A node that leads all the shards needs one round: one view of its store shows all of them at one moment, and what no
+//! transaction holds there is a cut. That is so only if the node still led all of them when it took the view: of a shard that
+//! has got another leader meanwhile it shows an older state than of the others, and the items are no cut. So the leases are
+//! checked once more after the view.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Scans: a page that goes on from shard to shard in the order of the ring.
 //!
 //! A page asks the owner of its first token; if it is not full then, the next two at the same time, then four, up to
-//! eight. What they answer is read in the order of the ring, so an owner behind the end of the page is neither waited
-//! for nor believed: only the one that the page has arrived at can fail it.
+//! eight. Their answers are read in the order of the ring, so an owner behind the end of the page is not waited for and its
+//! error is ignored: only the owner that the page has arrived at can fail it.
 //!
 //! Spans that this node leads and whose leases let through at once are read together, without asking anybody: where it
 //! leads everything, as a node that is alone does, a page is one run over the store.

@@ -1,7 +1,7 @@
 //! A shard on this node: a part of the data, the Raft group that replicates it, and the ways in.
 //!
 //! Above this module nothing knows of Raft: a command goes in and an [`Outcome`](dynamo_engine::apply::Outcome) comes
-//! back; a read asks whether the state that lies here may be believed.
+//! back; a read asks whether the state that lies here is current.
 
 mod admission;
 mod arrivals;

@@ -1,8 +1,8 @@
-//! A command that waits for its turn, and the one who gets it.
+//! A ticket: one command that waits for an entry, and that either the sequencer or its request takes.
 //!
-//! Two want it: the sequencer, to put it into an entry, and the request, to take it back once its time is over or its
-//! client has gone. Whoever comes first holds the command, and there is no second one to be had: what was withdrawn cannot
-//! be proposed, and what was taken for an entry cannot be withdrawn. So a request whose time is over knows which of two
+//! The sequencer takes it to put it into an entry; the request takes it back once its time is over or its client has gone.
+//! The first of them gets the command and the other gets nothing: a withdrawn command cannot be proposed, and one that was
+//! taken for an entry cannot be withdrawn. So a request whose time is over knows which of two
 //! things to say: "certainly not done", or "not known".
 //!
 //! ```text

@@ -1,4 +1,4 @@
-//! Carrying one transaction through.
+//! The coordinator: carries one transaction over several shards from its prepares to its end.
 
 use std::sync::Arc;
 

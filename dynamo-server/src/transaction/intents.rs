@@ -1,4 +1,4 @@
-//! What a read does about transactions that hold what it reads.
+//! Intents in the way of a read: waited for, then looked up at the record shard, then aborted if undecided.
 //!
 //! As a rule they are decided and carried out within a round or two, so the read waits first. Then it asks the record
 //! shard: the coordinator may be gone with the decision recorded. And past a bound it records ABORT itself, so that

@@ -1,4 +1,4 @@
-//! Transactions whose items lie on several shards: the part that talks.
+//! Coordination of transactions whose items lie on several shards: who proposes which step.
 //!
 //! What each step means, and why the result is all or nothing, stands in [`dynamo_engine::apply::two_phase`]; every
 //! step is a command in some shard's log. Here are those who propose them:

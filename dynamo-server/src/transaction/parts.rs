@@ -1,4 +1,4 @@
-//! A transaction by shards: who gets which actions, and how what they say becomes one outcome.
+//! A transaction split by shards: which shard gets which actions, and how their answers become one outcome.
 //!
 //! Which shard records the transaction is decided here: at the client's token if there is one, else at the first item.
 //! The token's place on the ring is a fixed hash of it, so whatever node is asked, now or after a restart, asks the

@@ -1,7 +1,6 @@
-//! The records of transactions: what is decided about each, and having it carried out.
+//! Transaction records: asks for the decision about a transaction, and has it carried out.
 //!
-//! The coordinator asks here, a read that meets an intent, and whoever recovers what a coordinator left behind;
-//! wherever a record is, and whoever leads its shard.
+//! Used by the coordinator, by reads that meet an intent, and by recovery. A record is found wherever its shard is led.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a node does about data that it cannot read, once somebody has met it.
+//! Damaged data: what the node does once a read, applying, a snapshot or a compaction has met a block that it cannot read.
 //!
 //! ```text
 //!   a read, applying, a snapshot meets it ──▶ noted with its shard ──▶ remembered on the disk; no file is merged any more

@@ -1,6 +1,6 @@
-//! Keeping the disk small and the node honest about it.
+//! Upkeep of the disk: the end of the log, free space, the length of the log, room of deleted rows.
 //!
-//! One task per node looks now and then at four things:
+//! One task per node looks at four things every so often:
 //!
 //! - *The log's end*: what says that the newest writes were durable is made durable itself.
 //! - *Room*: how much of the disk is free; what follows from it stands in [`room`](crate::shard::room).

@@ -1,4 +1,4 @@
-//! What a node looks after beside requests: its disk, what of it cannot be read, the rows of streams, items that have expired.
+//! Background upkeep of a node: its disk, damaged data, the rows of streams, items that have expired.
 //!
 //! Each is one task ([`PeriodicTask`](crate::env::PeriodicTask), but for the disk, which also ends the groups of a node that
 //! was dropped), and what it changes goes through the log of a shard led here.

@@ -1,4 +1,4 @@
-//! Looking after streams: rolling over their shards, trimming what is older than the retention, forgetting what is over.
+//! Upkeep of streams: rolls stream shards over, trims records older than the retention, forgets ended streams.
 //!
 //! On the node that leads a data shard one task looks at the rows of its stream shards every so often, decides what is due
 //! (`dynamo_engine::stream::StreamPolicy`), and proposes one command; where that was as much as one command takes it looks

@@ -1,4 +1,4 @@
-//! Decide: the first to say something on the record shard is right. Forget: nobody will ask again.
+//! Decide: the first decision that reaches the record shard stands. Forget: removes a record that nobody needs any more.
 
 use hlc::Timestamp;
 

@@ -1,4 +1,4 @@
-//! What is still on its way to the shards.
+//! Rollouts: changes of tables that not every shard has installed yet.
 //!
 //! The system group decides about a table in one command; the other shards hear of it one by one. A [`Rollout`] is the
 //! system group's record that not all of them have: it appears in the batch of the decision and goes when a driver has

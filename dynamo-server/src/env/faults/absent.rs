@@ -1,4 +1,4 @@
-//! The seams of a program into which nothing can be injected.
+//! The seams of the default build: nothing can be injected, and each vanishes when compiled.
 
 use super::super::transport::Lane;
 

@@ -1,4 +1,4 @@
-//! The seams of a program into which tests inject faults.
+//! The seams of a build with `fault-injection`: each applies the faults that a test has injected.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! Faults that a test injects into a running server: the seams of the environment at which the world may lie.
+//! Faults that a test injects into a running server: the seams of the environment where they take effect.
 //!
 //! Each seam is one function, called at one place: a message leaves or arrives, a clock is read, the disk is synced, the
 //! free space is asked for. In the programs that people run nothing can be injected: the functions hand through what

@@ -1,4 +1,4 @@
-//! What holds between a node and its peers.
+//! The terms between a node and its peers: the secret and the settings that they share.
 
 use super::secret::Secret;
 use crate::env::settings::AgreedSettings;

@@ -1,4 +1,4 @@
-//! The faults of a guard into which nothing can be injected.
+//! The injection points of the default build: nothing can be injected.
 
 use shard_router::ShardId;
 

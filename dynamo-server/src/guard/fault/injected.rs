@@ -1,4 +1,4 @@
-//! The faults of a guard into which a test injects them.
+//! The injection points of a test build: each applies the faults that a test has injected.
 
 use std::collections::BTreeMap;
 use std::future::pending;

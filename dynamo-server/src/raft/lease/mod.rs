@@ -1,4 +1,4 @@
-//! What the lease of a group is told, by whom, and when.
+//! The events of a group's lease: what each of them is, which code reports it, and before what.
 //!
 //! The crate `lease` decides; this is where its events come from. Every one of them is told synchronously, by the code
 //! through which the event passes, before the event can reach anybody else:

@@ -1,4 +1,4 @@
-//! What the members' wall clocks say about this node's, and the wall time that this node therefore believes.
+//! The members' wall clocks compared: they bound the wall time by which this node stamps, its *believed* time.
 //!
 //! One clock that is an hour ahead must not take the cluster there: hybrid time never goes back. So no node stamps
 //! anything with a wall time that is more than [`AHEAD_MAX_MS`] ahead of most members' clocks. Nor may a leader's clock that is
@@ -20,7 +20,7 @@
 //! believing oneself.
 //!
 //! Of an even number the lower of the two in the middle counts: of two clocks that differ, the one ahead may be wrong for
-//! ever and the one behind costs a while. A node that is alone, or has heard nobody, believes itself.
+//! ever and the one behind costs a while. A node that is alone, or has heard nobody, trusts its own clock.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! What applying publishes: where the state of a group stands, for everybody who reads it.
+//! The applied state as others see it: how far a group has applied its log, and what its shard has.
 //!
 //! Written by the one task that applies, after the batch is visible in the store; read by any number of requests
 //! without a lock.

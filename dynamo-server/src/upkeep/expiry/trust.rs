@@ -1,6 +1,6 @@
 //! Whether this node's time may be used to delete.
 //!
-//! What is stamped too early is late for nobody; what is deleted too early is gone. A clock that is years ahead would let
+//! A stamp that is too early harms nobody; a deletion that is too early loses data. A clock that is years ahead would let
 //! everything expire at once. So a node deletes only while its time can be believed, and waits otherwise:
 //!
 //! - Where others vote with it, their clocks say whether it can. Stamps are bounded by most members' clocks already
