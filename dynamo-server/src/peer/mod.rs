@@ -10,7 +10,7 @@
 //! - [`index_wait`]: until index entries that a shard has sent have arrived.
 //! - [`compare`]: a digest of a replica's rows.
 //! - [`room`]: whether the sender's disk has room.
-//! - [`status`], [`transfer`], [`join`]: what operators ask for; see [`crate::cluster`].
+//! - [`change_members`], [`join`], [`status`], [`transfer`]: what operators ask for; see [`crate::cluster`].
 //!
 //! ```text
 //! request   format (1) = 01 · kind (1) · shard · milliseconds left · clock (8, BE) · body
@@ -142,7 +142,49 @@ pub fn response<T: Encode>(clock: Timestamp, response: &T) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The number of a service, which reads these bytes as its request and as its response.
+    fn kind_reading<R: Rpc>(bytes: &Bytes) -> u8 {
+        let _ = (whole::<R::Received>(bytes), whole::<R::Response>(bytes));
+        R::KIND
+    }
+
+    /// The numbers of all services, each of which reads these bytes.
+    fn kinds_reading(bytes: &Bytes) -> [u8; 11] {
+        [
+            kind_reading::<ChangeMembers>(bytes),
+            kind_reading::<Compare>(bytes),
+            kind_reading::<Fetch>(bytes),
+            kind_reading::<IndexWait>(bytes),
+            kind_reading::<Join>(bytes),
+            kind_reading::<PauseBalancing>(bytes),
+            kind_reading::<Propose>(bytes),
+            kind_reading::<ReadIndex>(bytes),
+            kind_reading::<Status>(bytes),
+            kind_reading::<TellRoom>(bytes),
+            kind_reading::<Transfer>(bytes),
+        ]
+    }
+
+    #[test]
+    fn every_service_has_a_number_of_its_own() {
+        let kinds = kinds_reading(&Bytes::new());
+        assert_eq!(BTreeSet::from(kinds).len(), kinds.len());
+        assert!(kinds.iter().all(|kind| *kind >= FIRST_KIND));
+    }
+
+    proptest! {
+        /// Short numbers, so that lists and tags are often right for a while.
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(prop_oneof![0..8u8, any::<u8>()], 0..120)) {
+            kinds_reading(&bytes.into());
+        }
+    }
 
     #[test]
     fn golden_bytes() {
