@@ -59,8 +59,8 @@ pub trait Record: Sized {
 }
 
 /// Declares the bytes of structures and enums, once for both directions: a structure is its fields in the order given here, an
-/// enum a tag and the fields of the variant. Tags are never used twice. What stands behind `then` is a method that refuses a
-/// structure that was read, or changes it.
+/// enum a tag and the fields of the variant. Tags are never used twice. A field with `be` behind it is written at its full width,
+/// big endian. What stands behind `then` is a method that refuses a structure that was read, or changes it.
 ///
 /// ```
 /// # use dynamo_engine::codec::Record;
@@ -72,39 +72,43 @@ pub trait Record: Sized {
 /// }
 /// #[derive(Debug, PartialEq)]
 /// struct Size {
-///     wide: u64,
+///     wide: u32,
 ///     high: u64,
 /// }
 /// dynamo_engine::record! {
 ///     // Tag 3 is read as 2 is, and no longer written; a byte that is always the same stands behind 1.
 ///     enum Shape: "shape" { 1 + 0 = Point, 2 | 3 = Circle { radius }, 4 = Named(name, size) }
-///     struct Size { wide, high }
+///     struct Size { wide be, high }
 /// }
 /// let mut bytes = Vec::new();
 /// Shape::Named("a".to_owned(), Size { wide: 5, high: 300 }).encode(&mut bytes);
-/// assert_eq!(bytes, [4, 1, b'a', 5, 0xac, 2]);
+/// assert_eq!(bytes, [4, 1, b'a', 0, 0, 0, 5, 0xac, 2]);
 /// assert_eq!(Shape::decode(&mut &[3, 7][..]), Ok(Shape::Circle { radius: 7 }));
 /// ```
 #[macro_export]
 macro_rules! record {
     () => {};
-    (struct $name:ident { $($field:ident),+ $(,)? } then $check:ident $($rest:tt)*) => {
-        $crate::record! { @struct $name { $($field),+ } $check }
+    (struct $name:ident { $($field:ident $($form:ident)?),+ $(,)? } then $check:ident $($rest:tt)*) => {
+        $crate::record! { @struct $name { $($field $($form)?),+ } $check }
         $crate::record! { $($rest)* }
     };
-    (struct $name:ident { $($field:ident),+ $(,)? } $($rest:tt)*) => {
-        $crate::record! { @struct $name { $($field),+ } }
+    (struct $name:ident { $($field:ident $($form:ident)?),+ $(,)? } $($rest:tt)*) => {
+        $crate::record! { @struct $name { $($field $($form)?),+ } }
         $crate::record! { $($rest)* }
     };
-    (@struct $name:ident { $($field:ident),+ } $($check:ident)?) => {
+    (@encode $field:ident $out:ident) => { $crate::codec::Record::encode($field, $out) };
+    (@encode $field:ident $out:ident be) => { $out.extend_from_slice(&$field.to_be_bytes()) };
+    (@decode $input:ident) => { $crate::codec::Record::decode($input) };
+    (@decode $input:ident be) => { $crate::codec::BigEndian::get_be($input) };
+    (@struct $name:ident { $($field:ident $($form:ident)?),+ } $($check:ident)?) => {
         impl $crate::codec::Record for $name {
             fn encode(&self, out: &mut Vec<u8>) {
                 let Self { $($field),+ } = self;
-                $($crate::codec::Record::encode($field, out);)+
+                $($crate::record! { @encode $field out $($form)? };)+
             }
 
             fn decode(input: &mut &[u8]) -> Result<Self, $crate::codec::DecodeError> {
-                $(let $field = $crate::codec::Record::decode(input)?;)+
+                $(let $field = $crate::record! { @decode input $($form)? }?;)+
                 let value = Self { $($field),+ };
                 $(let value = Self::$check(value)?;)?
                 Ok(value)
@@ -176,14 +180,14 @@ records! {
     u64: |out, value| put_u64(out, *value), get_u64;
     u32: |out, value| put_u64(out, u64::from(*value)), get_u32;
     i64: |out, value| put_i64(out, *value), get_i64;
-    u128: |out, value| out.extend_from_slice(&value.to_be_bytes()), |input| get_array(input).map(u128::from_be_bytes);
+    u128: |out, value| out.extend_from_slice(&value.to_be_bytes()), u128::get_be;
     bool: |out, value| put_bool(out, *value), get_bool;
     String: |out, value| put_str(out, value), get_str;
     Vec<u8>: |out, value| put_bytes(out, value), |input| get_bytes(input).map(<[u8]>::to_vec);
     Value: |out, value| put_bytes(out, value), |input| get_bytes(input).map(Value::copy_from_slice);
     Timestamp: |out, value| put_timestamp(out, *value), get_timestamp;
     Token: |out, value| out.extend_from_slice(&value.0.to_be_bytes()),
-        |input| get_array(input).map(u64::from_be_bytes).map(Token);
+        |input| u64::get_be(input).map(Token);
     ShardId: |out, value| put_u64(out, u64::from(value.0)), |input| get_u32(input).map(ShardId);
     Epoch: |out, value| put_u64(out, value.0), |input| get_u64(input).map(Epoch);
     Direction: |out, value| put_bool(out, *value == Direction::Backward),
@@ -374,8 +378,29 @@ pub fn put_timestamp(out: &mut Vec<u8>, ts: Timestamp) {
 
 /// Takes a timestamp.
 pub fn get_timestamp(input: &mut &[u8]) -> Result<Timestamp, DecodeError> {
-    Ok(Timestamp(u64::from_be_bytes(get_array(input)?)))
+    u64::get_be(input).map(Timestamp)
 }
+
+/// A number that can stand at its full width, big endian.
+pub trait BigEndian: Sized {
+    /// Takes it off the front of `input`.
+    ///
+    /// # Errors
+    /// [`DecodeError::Truncated`].
+    fn get_be(input: &mut &[u8]) -> Result<Self, DecodeError>;
+}
+
+macro_rules! big_endian {
+    ($($number:ty),+) => {$(
+        impl BigEndian for $number {
+            fn get_be(input: &mut &[u8]) -> Result<$number, DecodeError> {
+                get_array(input).map(<$number>::from_be_bytes)
+            }
+        }
+    )+};
+}
+
+big_endian!(u32, u64, u128);
 
 /// Takes as many bytes as the array has.
 pub fn get_array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], DecodeError> {

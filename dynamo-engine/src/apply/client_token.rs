@@ -17,7 +17,7 @@
 //! sweep up what has expired, a few rows each, so the rows never pile up and no step is long.
 
 use super::{Applier, Fault, Outcome};
-use crate::codec::{DecodeError, Record, finish, get_array, get_u8};
+use crate::codec::{BigEndian as _, DecodeError, Record, finish, get_u8};
 use crate::command::ClientToken;
 use crate::keyspace::{RowKey, RowRange, local, successor, token_row_key};
 use dynamo_protocol::limits::IDEMPOTENCY_WINDOW_MS;
@@ -143,7 +143,7 @@ impl Row {
             TOKEN_FORMAT => true,
             format => return Err(DecodeError::Format(format)),
         };
-        let (expires_ms, request_hash) = (u64::from_be_bytes(get_array(input)?), Record::decode(input)?);
+        let (expires_ms, request_hash) = (u64::get_be(input)?, Record::decode(input)?);
         let reads = if has_reads { Record::decode(input)? } else { Vec::new() };
         finish(input)?;
         Ok(Row { expires_ms, request_hash, reads })

@@ -6,7 +6,7 @@
 //!   range     first key · rows · bytes · CRC-32 (4, BE)
 //! ```
 
-use dynamo_engine::codec::{DecodeError, Record, get_array, get_u8};
+use dynamo_engine::codec::{DecodeError, Record, get_u8};
 use dynamo_engine::record;
 
 use super::Rpc;
@@ -42,18 +42,9 @@ impl Rpc for Compare {
 
 record! {
     enum Question: "question about replicas" { 0 = Arm, 1 = Tell }
+    struct CompareRequest { question, comparison be }
     struct Digest { index, ranges }
-}
-
-impl Record for CompareRequest {
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.question.encode(out);
-        out.extend_from_slice(&self.comparison.to_be_bytes());
-    }
-
-    fn decode(input: &mut &[u8]) -> Result<CompareRequest, DecodeError> {
-        Ok(CompareRequest { question: Record::decode(input)?, comparison: u64::from_be_bytes(get_array(input)?) })
-    }
+    struct RangeDigest { start, rows, bytes, crc be }
 }
 
 impl Record for Progress {
@@ -80,20 +71,6 @@ impl Record for Progress {
             3 => Progress::Done(Err(Record::decode(input)?)),
             tag => return Err(DecodeError::Tag { what: "answer about replicas", tag }),
         })
-    }
-}
-
-impl Record for RangeDigest {
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.start.encode(out);
-        self.rows.encode(out);
-        self.bytes.encode(out);
-        out.extend_from_slice(&self.crc.to_be_bytes());
-    }
-
-    fn decode(input: &mut &[u8]) -> Result<RangeDigest, DecodeError> {
-        let (start, rows, bytes) = (Record::decode(input)?, Record::decode(input)?, Record::decode(input)?);
-        Ok(RangeDigest { start, rows, bytes, crc: u32::from_be_bytes(get_array(input)?) })
     }
 }
 

@@ -9,7 +9,6 @@
 //!   follower  node · matched? · heard (1)
 //! ```
 
-use dynamo_engine::codec::{DecodeError, Record, get_array};
 use dynamo_engine::record;
 
 use super::Rpc;
@@ -62,39 +61,13 @@ impl Rpc for Status {
 }
 
 record! {
+    struct NodeStatus {
+        node, cluster_id, incarnation be, version, stopped, disk_full, complaints, lease_ms, shards,
+    }
     struct ShardStatus { shard, leads, has_lease, group }
     struct GroupOverview { term, leader, members, last, committed, applied, followers }
     struct Members { is_joint, voters, learners }
     struct Follower { matched, is_heard }
-}
-
-impl Record for NodeStatus {
-    fn encode(&self, out: &mut Vec<u8>) {
-        self.node.encode(out);
-        self.cluster_id.encode(out);
-        out.extend_from_slice(&self.incarnation.to_be_bytes());
-        self.version.encode(out);
-        self.stopped.encode(out);
-        self.disk_full.encode(out);
-        self.complaints.encode(out);
-        self.lease_ms.encode(out);
-        debug_assert!(self.shards.windows(2).all(|pair| pair[0].shard < pair[1].shard), "shards are in their order");
-        self.shards.encode(out);
-    }
-
-    fn decode(input: &mut &[u8]) -> Result<NodeStatus, DecodeError> {
-        Ok(NodeStatus {
-            node: Record::decode(input)?,
-            cluster_id: Record::decode(input)?,
-            incarnation: u64::from_be_bytes(get_array(input)?),
-            version: Record::decode(input)?,
-            stopped: Record::decode(input)?,
-            disk_full: Record::decode(input)?,
-            complaints: Record::decode(input)?,
-            lease_ms: Record::decode(input)?,
-            shards: Record::decode(input)?,
-        })
-    }
 }
 
 #[cfg(test)]
