@@ -126,7 +126,7 @@ fn documents_name_functions_that_exist() {
 
 /// What begins a task, and what openraft calls.
 const CALLED_FROM_OUTSIDE: [(&str, &str); 4] = [
-    ("http/listener.rs", "serve"),
+    ("http/connection/listener.rs", "serve"),
     ("shard/sequencer.rs", "run"),
     ("raft/log/mod.rs", "append"),
     ("raft/machine/mod.rs", "apply"),

@@ -331,3 +331,30 @@ fn no_two_files_need_each_other() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Lines that a folder may have without folders in it: more are too many files side by side.
+const FLAT_LINES_MAX: usize = 2_500;
+
+#[test]
+fn large_folders_have_folders() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a folder of the workspace");
+    let (mut paths, mut looked_at) = (vec![root.to_owned()], 0);
+    while let Some(folder) = paths.pop() {
+        let entries = std::fs::read_dir(&folder).expect("readable").map(|entry| entry.expect("readable").path());
+        let is_hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let is_foreign = |path: &Path| ["target", "vendor", "dynamo-data"].iter().any(|name| path.ends_with(name));
+        let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+        let of_sources = |path: &&std::path::PathBuf| path.extension().is_some_and(|ending| ending == "rs");
+        let text = |path| std::fs::read_to_string(path).expect("text");
+        let lines: usize = files.iter().filter(of_sources).map(|path| text(path).lines().count()).sum();
+        let has_folder = |path: &std::path::PathBuf| path.join("mod.rs").exists();
+        assert!(
+            lines <= FLAT_LINES_MAX || folders.iter().any(has_folder),
+            "{} has {lines} lines and no folders",
+            folder.display()
+        );
+        looked_at += usize::from(lines > 0);
+        paths.extend(folders.into_iter().filter(|path| !is_hidden(path) && !is_foreign(path)));
+    }
+    assert!(looked_at > 50, "{looked_at} folders: the sources are not where they were");
+}

@@ -19,7 +19,7 @@ use hyper::body::{Body, Frame, Incoming};
 use tokio::time::Sleep;
 
 use super::budget::{BodyBudget, Charge};
-use super::connections::Caller;
+use super::connection::Caller;
 use crate::env::Env;
 
 /// Largest body, packed or unpacked: DynamoDB's own limit for a request (16 MB), which BatchWriteItem can reach.

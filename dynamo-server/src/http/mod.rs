@@ -17,29 +17,23 @@ mod accept_encoding;
 pub mod admin;
 mod body;
 mod budget;
-mod connections;
+mod connection;
 mod cors;
-mod ending;
-mod event_loops;
-mod fair;
 #[cfg(feature = "fault-injection")]
 mod faults;
 mod hosts;
-mod listener;
 #[cfg(test)]
 mod loop_turns;
 mod request_id;
 mod respond;
 mod service;
-mod writes;
 
 pub use body::BODY_TIME_MAX;
 pub use budget::{BODY_MEMORY_DEFAULT, BODY_MEMORY_MIN};
-pub use connections::{CONNECTIONS_DEFAULT, CONNECTIONS_RESERVED_MAX, Caller, ConnectionLimits};
-pub use ending::{HALF_CLOSED_MAX, LINGER_MAX};
-pub use event_loops::EventLoops;
+pub use connection::{
+    CONNECTIONS_DEFAULT, CONNECTIONS_RESERVED_MAX, Caller, ConnectionLimits, EventLoops, HALF_CLOSED_MAX, HttpServer,
+    LINGER_MAX, STALL_MAX,
+};
 pub use hosts::{Hosts, machine_name};
-pub use listener::HttpServer;
 pub use request_id::RequestIds;
 pub use service::Service;
-pub use writes::STALL_MAX;

@@ -17,7 +17,7 @@ use hyper::body::{Body, Incoming};
 use super::admin::{self, Query};
 use super::body::{self, BodyError};
 use super::budget::{BODY_MEMORY_DEFAULT, BodyBudget};
-use super::connections::Caller;
+use super::connection::Caller;
 use super::cors::Cors;
 use super::hosts::{Hosts, Misdirected};
 use super::request_id::RequestIds;

@@ -189,7 +189,7 @@ async fn a_client_that_hangs_up_stops_the_work() {
     ] {
         let stream = send(rig.address(0), operation, &request).await;
         tokio::time::sleep(Duration::from_millis(200)).await;
-        // Reset rather than closed: one that only closes its half may still wait for the answer (`http/ending.rs`).
+        // Reset rather than closed: one that only closes its half may still wait for the answer (`http/connection/ending.rs`).
         socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket");
         drop(stream);
     }

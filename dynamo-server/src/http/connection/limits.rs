@@ -51,7 +51,7 @@ pub struct Caller {
     /// Whether the access key is in that hash.
     has_key: AtomicBool,
     /// How far its request has got.
-    pub(super) progress: Progress,
+    pub(in crate::http) progress: Progress,
 }
 
 impl Caller {
@@ -67,7 +67,7 @@ impl Caller {
     }
 
     /// Its first request names an access key; later ones are taken to name the same.
-    pub(super) fn has_access_key<'a>(&self, key: impl FnOnce() -> &'a str) {
+    pub(in crate::http) fn has_access_key<'a>(&self, key: impl FnOnce() -> &'a str) {
         if !self.has_key.load(Ordering::Relaxed) {
             self.has_key.store(true, Ordering::Relaxed);
             self.client.store(client_of(self.address, key()), Ordering::Relaxed);
@@ -80,7 +80,7 @@ impl Caller {
     }
 
     /// A request of it has arrived.
-    pub(super) fn asks(&self) {
+    pub(in crate::http) fn asks(&self) {
         if let Some(guest) = &self.guest {
             guest.has_asked.store(true, Ordering::Relaxed);
         }

@@ -16,17 +16,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
-use super::connections::{Caller, ConnectionLimits, GUEST_HEAD_TIMEOUT, Places};
 use super::ending::{Ending, HasProgress, Progress};
 use super::event_loops::EventLoops;
 use super::fair::InTurn;
-use super::service::Service;
+use super::limits::{Caller, ConnectionLimits, GUEST_HEAD_TIMEOUT, Places};
 use super::writes::Writes;
 use crate::env::{Env, Task};
+use crate::http::service::Service;
 use crate::turns::Timed;
 
 /// A client must send a request's whole head within this time, counted from the answer before it, which also closes
-/// connections that idle for so long. (The body has [`BODY_TIME_MAX`](super::BODY_TIME_MAX).)
+/// connections that idle for so long. (The body has [`BODY_TIME_MAX`](crate::http::BODY_TIME_MAX).)
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// Largest request head: request line and headers together.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
