@@ -87,6 +87,17 @@ async fn let_lead(world: &World) {
     tokio::time::timeout(PATIENCE, leading).await.expect("it leads at last");
 }
 
+/// Cuts the successor off for so long that it has promised nothing any more, and then the leader, which the voter alone has
+/// heard: only the voter's promise keeps the two others from electing the successor.
+async fn leave_the_voters_promise(world: &World, after: Duration) {
+    world.isolate(SUCCESSOR);
+    tokio::time::sleep(after).await;
+    assert_eq!(read(world, LEADER).await.as_deref(), Some("old"), "the voter alone makes its majority");
+    world.isolate(LEADER);
+    world.network.restore((SUCCESSOR, VOTER));
+    world.network.restore((VOTER, SUCCESSOR));
+}
+
 /// The successor has heard nobody for long, so it promises nothing; the voter has just heard the leader, which counts on
 /// that. Now the leader is cut off, and the successor asks the voter again and again.
 ///
@@ -97,12 +108,7 @@ async fn asked_again_and_again(clocks: [u64; 3]) -> Found {
     let_lead(&world).await;
     write(&world, LEADER, "old").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    world.isolate(SUCCESSOR);
-    tokio::time::sleep(Duration::from_millis(2_500)).await;
-    assert_eq!(read(&world, LEADER).await.as_deref(), Some("old"), "the voter alone makes its majority");
-    world.isolate(LEADER);
-    world.network.restore((SUCCESSOR, VOTER));
-    world.network.restore((VOTER, SUCCESSOR));
+    leave_the_voters_promise(&world, Duration::from_millis(2_500)).await;
     overtake(&world).await
 }
 
@@ -184,12 +190,7 @@ async fn leader_with_a_longer_lease() -> Found {
     let_lead(&world).await;
     write(&world, LEADER, "old").await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    world.isolate(SUCCESSOR);
-    tokio::time::sleep(Duration::from_millis(2_500)).await;
-    assert_eq!(read(&world, LEADER).await.as_deref(), Some("old"), "the voter alone makes its majority");
-    world.isolate(LEADER);
-    world.network.restore((SUCCESSOR, VOTER));
-    world.network.restore((VOTER, SUCCESSOR));
+    leave_the_voters_promise(&world, Duration::from_millis(2_500)).await;
     overtake(&world).await
 }
 
@@ -205,19 +206,14 @@ async fn voter_restarted_with_a_shorter_lease() -> Found {
     let_lead(&world).await;
     write(&world, LEADER, "old").await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    world.isolate(SUCCESSOR);
-    tokio::time::sleep(Duration::from_secs(6)).await;
-    assert_eq!(read(&world, LEADER).await.as_deref(), Some("old"), "the voter alone makes its majority");
-    world.isolate(LEADER);
-    world.network.restore((SUCCESSOR, VOTER));
-    world.network.restore((VOTER, SUCCESSOR));
+    leave_the_voters_promise(&world, Duration::from_secs(6)).await;
     world.set_pace(VOTER, short());
     world.restart(VOTER).await;
     overtake(&world).await
 }
 
 #[test]
-fn a_restarted_voter_holds_down_for_what_it_promised_before() {
+fn a_restarted_voter_holds_off_for_what_it_promised_before() {
     let broken = Some(Rule::HoldOffForThePromiseBefore);
     assert_eq!(play(voter_restarted_with_a_shorter_lease, broken), Found::StaleRead);
     assert_eq!(play(voter_restarted_with_a_shorter_lease, None), Found::Refused);
