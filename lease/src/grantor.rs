@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_voter_that_restarts_with_a_shorter_lease_holds_down_for_the_promises_of_the_longer_one() {
+    fn a_voter_that_restarts_with_a_shorter_lease_holds_off_for_the_promises_of_the_longer_one() {
         let long = Duration::from_secs(5);
         let grantor: Grantor<u8> = Grantor::start(timing(), ms(0), Outstanding::Possible, long);
         assert_eq!(grantor.may_grant(ms(5_549), &2), Err(Refusal::HoldOff { until: ms(5_550) }));

@@ -567,7 +567,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restarted_voter_of_many_holds_down_and_a_sole_one_does_not() {
+    fn a_restarted_voter_of_many_holds_off_and_a_sole_one_does_not() {
         let many = start(&[1, 2, 3], Some(Vote::new_committed(4, 2)));
         assert_eq!(many.hold_off(at(0)), LEASE * 111 / 100);
         assert!(many.may_grant(at(1_000), 3).is_err());
