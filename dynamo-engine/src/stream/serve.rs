@@ -19,7 +19,7 @@ const RECORDS_MAX: u32 = 1000;
 const BYTES_MAX: u64 = 1 << 20;
 
 impl StreamRequest {
-    /// Reads what is needed of `data_shard` through `reader`, which shows one moment that may be believed.
+    /// Reads what is needed of `data_shard` through `reader`, which shows one moment of current state.
     ///
     /// # Errors
     /// The store's, and damaged rows; [`ReadError::TooLong`] where more than `inline_bytes_max` bytes would be read.

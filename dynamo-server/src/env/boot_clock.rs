@@ -1,7 +1,7 @@
 //! CLOCK_BOOTTIME, the clock of leases.
 //!
 //! It only rises, it is slewed by at most 10.05 % (inside the lease's drift allowance) and, unlike CLOCK_MONOTONIC, it
-//! goes on counting while the machine is suspended: a leader that slept must not believe its lease still holds.
+//! goes on counting while the machine is suspended: a leader that slept must not hold its lease for valid still.
 
 /// Nanoseconds since boot, suspension included; `None` where the system has no such clock or refuses to read it.
 #[cfg(target_os = "linux")]

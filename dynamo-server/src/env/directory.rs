@@ -134,7 +134,7 @@ impl Directory {
     /// The identity, `None` in a directory that was just created.
     ///
     /// # Errors
-    /// When the file is there but cannot be believed.
+    /// When the file is there but damaged.
     pub fn identity(&self) -> Result<Option<Identity>, DirectoryError> {
         Directory::identity_in(&self.path)
     }

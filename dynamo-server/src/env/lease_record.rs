@@ -38,7 +38,7 @@ impl LeaseRecord {
     /// Reads the record of a directory; there is none in a new one.
     ///
     /// # Errors
-    /// When it is there but cannot be believed.
+    /// When it is there but damaged.
     pub fn open(directory: &Directory) -> Result<LeaseRecord, DirectoryError> {
         let path = directory.part(LEASE_FILE);
         let longest = match std::fs::read_to_string(&path) {

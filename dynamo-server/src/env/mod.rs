@@ -70,7 +70,7 @@ pub trait Env: Clone + Send + Sync + Sized + 'static {
     /// then no lease is ever valid.
     fn boot_ns() -> Option<u64>;
 
-    /// Milliseconds since 1970, as the operating system believes.
+    /// Milliseconds since 1970, by the clock of the operating system.
     fn wall_ms() -> u64;
 
     /// 64 random bits.

@@ -63,7 +63,7 @@ pub enum ReadFailure {
     /// A table of the plan is no longer installed as it was planned: plan again.
     #[error("the plan was made for another version of a table")]
     Stale,
-    /// The shards' state cannot be believed now.
+    /// The shards' state is not known to be current.
     #[error(transparent)]
     Shard(#[from] ShardError),
     /// The plan's execution.
@@ -122,7 +122,7 @@ impl LeaseGuard {
     /// Each is checked once, all at the same time; the first error ends the others.
     ///
     /// # Errors
-    /// When a shard cannot be believed within the deadline.
+    /// When nobody confirms within the deadline that a shard's state is current.
     pub async fn pass<E: Env>(
         &self,
         handler: Handler,

@@ -68,7 +68,7 @@ impl Fetched {
     /// Puts the answer to the question.
     ///
     /// # Errors
-    /// Where it is not an answer to this question; nothing of it may be believed then. A stale answer and one without
+    /// Where it is not an answer to this question; nothing of it may be used then. A stale answer and one without
     /// rows are no answer here either.
     pub fn new(request: FetchRequest, response: FetchResponse) -> Result<Fetched, MismatchError> {
         match (request.selector, response) {

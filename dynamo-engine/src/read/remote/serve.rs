@@ -17,7 +17,7 @@ use crate::read::{ReadError, Run, deletions_high, intent_at};
 use dynamo_protocol::limits::TRANSACTION_BYTES_MAX;
 
 impl FetchRequest {
-    /// Reads what is needed of `shard` through `reader`, whose state may be believed, with the tables as they are
+    /// Reads what is needed of `shard` through `reader`, whose state is current, with the tables as they are
     /// `installed` in it. Whatever the request says, no more is read than the bounds of the operations allow.
     ///
     /// # Errors

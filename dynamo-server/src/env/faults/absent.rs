@@ -20,7 +20,7 @@ pub fn boot_ns(true_ns: u64) -> u64 {
     true_ns
 }
 
-/// What the wall clock shows: what the operating system believes.
+/// What the wall clock of the operating system shows.
 #[inline(always)]
 pub fn wall_ms(true_ms: u64) -> u64 {
     true_ms

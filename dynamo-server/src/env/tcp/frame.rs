@@ -16,7 +16,7 @@ const FORMAT: u8 = 1;
 /// Bytes of a frame before its body, without the length itself.
 const HEAD: usize = 9;
 
-/// Bytes of a frame at most: a few times what one message of a group carries. A longer one is not believed, so that a
+/// Bytes of a frame at most: a few times what one message of a group carries. A longer one is refused, so that a
 /// stranger cannot make a node reserve memory.
 pub(super) const FRAME_BYTES_MAX: usize = 32 << 20;
 

@@ -6,7 +6,7 @@ use crate::env::settings::AgreedSettings;
 /// What a node takes for granted between itself and its peers.
 #[derive(Clone, Debug, Default)]
 pub struct Terms {
-    /// What they must know, too. Without one everybody who reaches the port is believed.
+    /// What they must know, too. Without one everybody who reaches the port is trusted.
     pub secret: Option<Secret>,
     /// What they should have alike.
     pub settings: AgreedSettings,
