@@ -19,13 +19,21 @@ pub enum Said<'r, L> {
 }
 
 /// Older conditions, and what joins them.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Joined<'r, C> {
     /// By attribute: `Expected`, `QueryFilter` or `ScanFilter`.
     pub conditions: Option<&'r BTreeMap<String, C>>,
     /// `ConditionalOperator`, also where it has nothing to join, which is a mistake.
     pub operator: Option<ConditionalOperator>,
 }
+
+impl<C> Clone for Joined<'_, C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C> Copy for Joined<'_, C> {}
 
 impl<'r, L> Said<'r, L> {
     /// Whichever the request has; `None` where it has neither.
