@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn each_shard_gets_its_actions_and_the_home_the_token() {
+    fn each_shard_gets_its_actions_and_the_record_shard_the_token() {
         let (parts, prepares) = three();
         assert_eq!((parts.record_token, parts.parts[0].shard), (token("a"), ShardId(1)));
         let [Command::Prepare(first), Command::Prepare(other)] = &prepares[..] else { panic!("two prepares") };
@@ -285,7 +285,7 @@ mod tests {
 
     /// Each item's outcome comes to its place, whichever part is the record shard's.
     #[test]
-    fn a_home_without_items_has_no_share_in_the_answer() {
+    fn a_record_shard_without_items_has_no_share_in_the_answer() {
         let (mut parts, _) = three_with(Some(client_token()), 2);
         let none = || Outcome::Prepared { ts: Timestamp(9), actions: Vec::new() };
         let write = |changed| WriteOutcome { changed, ..WriteOutcome::default() };

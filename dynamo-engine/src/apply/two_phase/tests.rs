@@ -591,7 +591,7 @@ fn a_checked_item_is_held_too() {
 }
 
 #[test]
-fn the_first_to_say_something_at_home_is_right() {
+fn the_first_decision_on_the_record_shard_stands() {
     let mut world = two();
     world.steps(2);
     let abort = Decide { id: TransactionId(1), verdict: Verdict::Abort { deadline_ms: world.wall_ms + LIFE_MS } };
@@ -612,7 +612,7 @@ fn the_first_to_say_something_at_home_is_right() {
 
 /// Without the record, the prepare would come after its transaction was given up elsewhere, and be committed alone.
 #[test]
-fn an_abort_that_comes_first_bars_the_prepare_at_home() {
+fn an_abort_that_comes_first_bars_the_prepare_on_the_record_shard() {
     let mut world = two();
     world.step(0, 1);
     world.recover(1);
@@ -741,7 +741,7 @@ fn token_on_shard_two() -> String {
 }
 
 /// Items 0 and 1 lie on shards 0 and 1, the decision on shard 2.
-fn two_with_a_home_elsewhere() -> World {
+fn two_with_a_record_shard_elsewhere() -> World {
     let mut world = World::new();
     let acts = vec![(0, Act::Add(1)), (1, Act::Add(1))];
     let token = Some(token_on_shard_two());
@@ -750,8 +750,8 @@ fn two_with_a_home_elsewhere() -> World {
 }
 
 #[test]
-fn a_home_without_items_decides() {
-    let mut world = two_with_a_home_elsewhere();
+fn a_record_shard_without_items_decides() {
+    let mut world = two_with_a_record_shard_elsewhere();
     world.steps(3);
     assert_eq!(world.shards[2].shard.locks.prepared().count(), 1, "the token is held");
     assert_eq!(world.shards[2].shard.locks.count(), 0);
@@ -779,9 +779,9 @@ fn a_home_without_items_decides() {
 
 /// The coordinator dies before each of its steps.
 #[test]
-fn a_home_without_items_is_recovered_like_any_other() {
+fn a_record_shard_without_items_is_recovered_like_any_other() {
     for steps in 0..=8 {
-        let mut world = two_with_a_home_elsewhere();
+        let mut world = two_with_a_record_shard_elsewhere();
         world.steps(steps);
         world.settle();
         let is_committed = steps >= 4;
@@ -793,7 +793,7 @@ fn a_home_without_items_is_recovered_like_any_other() {
 
 #[test]
 fn a_client_token_goes_with_its_table() {
-    let mut world = two_with_a_home_elsewhere();
+    let mut world = two_with_a_record_shard_elsewhere();
     world.steps(3);
     world.apply(2, Command::Ddl(DdlCommand::Uninstall { table: TableId(TABLE), era: 1 }));
     world.step(0, 0);

@@ -29,7 +29,7 @@ fn on_shard(node: &Node<SimEnv>, shard: u32, token: impl Fn(u64) -> Token) -> u6
 }
 
 #[test]
-fn locks_elsewhere_are_gone_before_the_homes_index_entries_have_arrived() {
+fn locks_elsewhere_are_released_before_index_entries_of_the_record_shard_arrive() {
     run(81, async {
         let machine = SimNode::new(1, SHARDS);
         let node = start_alone(&machine).await;

@@ -39,7 +39,7 @@ fn whichever_step_was_the_last_the_transaction_happened_or_did_not() {
 
 /// The client's token lives on the last shard, where no item of the transaction does.
 #[test]
-fn whichever_step_was_the_last_a_home_without_items_says_what_happened() {
+fn a_record_shard_without_items_decides_whichever_step_was_the_last() {
     for (seed, step) in (131..).zip(Failpoint::ALL) {
         run(seed, async {
             let machine = SimNode::new(1, SHARDS);
