@@ -42,6 +42,7 @@ pub mod snapshot;
 mod tests;
 pub mod transport;
 pub mod types;
+mod watch;
 
 pub use group::{Deliver, Group, GroupContext, GroupError, Pace, ProposeError, ReadIndexError, RecoveredGroup};
 pub use lease::wall_clocks::{AHEAD_MAX_MS, WallClocks};

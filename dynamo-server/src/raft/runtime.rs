@@ -1,8 +1,8 @@
 //! openraft's runtime, made from the environment's clock, tasks and chance.
 //!
-//! Channels and locks are tokio's in every environment: they are deterministic by themselves. Time is the
-//! environment's: an instant is a number of nanoseconds of [`Env::monotonic_ns`], which in a simulation may run at a
-//! rate of its own per node.
+//! Channels and locks are the same in every environment, tokio's but for those of [`watch`](super::watch): they are
+//! deterministic by themselves. Time is the environment's: an instant is a number of nanoseconds of
+//! [`Env::monotonic_ns`], which in a simulation may run at a rate of its own per node.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -213,7 +213,7 @@ impl<E: Env> AsyncRuntime for EnvRuntime<E> {
     }
 
     type Mpsc = <TokioRuntime as AsyncRuntime>::Mpsc;
-    type Watch = <TokioRuntime as AsyncRuntime>::Watch;
+    type Watch = super::watch::Channels;
     type Oneshot = <TokioRuntime as AsyncRuntime>::Oneshot;
     type Mutex<T: OptionalSend + 'static> = <TokioRuntime as AsyncRuntime>::Mutex<T>;
 
