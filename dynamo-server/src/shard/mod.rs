@@ -7,6 +7,7 @@ mod admission;
 mod arrivals;
 mod error;
 mod limits;
+mod mailbox;
 mod read_round;
 pub mod room;
 mod sequencer;
@@ -25,6 +26,7 @@ pub use limits::{
     ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, ENTRY_COMMANDS_MAX, ENTRY_EFFECT_BYTES_MAX, QUEUE_BYTES_MAX,
     QUEUE_COMMANDS_MAX,
 };
+pub use mailbox::Mailbox;
 pub use sequencer::{Sequencer, SequencerCounters};
 pub use ticket::Ticket;
 

@@ -33,7 +33,7 @@ use std::time::Duration;
 use dynamo_engine::apply::Outcome;
 use dynamo_engine::command::{Command, Entry, Stamped};
 use hlc::{Clock, NodeClock};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
 use super::admission::{Admission, Drain, LIMIT_NONE, share};
@@ -41,6 +41,7 @@ use super::limits::{
     ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, ENTRY_COMMANDS_MAX, ENTRY_EFFECT_BYTES_MAX, QUEUE_BYTES_MAX,
     QUEUE_COMMANDS_MAX,
 };
+use super::mailbox::AnswerSender;
 use super::ticket::Ticket;
 use super::{Deadline, ShardError};
 use crate::env::Env;
@@ -66,9 +67,6 @@ pub struct SequencerCounters {
     pub refused: AtomicU64,
 }
 
-/// Where the outcome of a command goes.
-type OutcomeSender = oneshot::Sender<Result<Outcome, ShardError>>;
-
 /// One command and who waits for it.
 struct Waiting {
     /// The command, until somebody takes it.
@@ -76,7 +74,7 @@ struct Waiting {
     /// When it came, on the clock of [`Env::monotonic_ns`].
     since_ns: u64,
     /// Where its outcome goes.
-    answer: OutcomeSender,
+    answer: AnswerSender,
 }
 
 impl Waiting {
@@ -94,7 +92,7 @@ struct Round {
     /// For each of them, what has its bytes.
     tickets: Vec<Arc<Ticket>>,
     /// For each of them.
-    answers: Vec<OutcomeSender>,
+    answers: Vec<AnswerSender>,
     /// Of the commands.
     bytes: usize,
     /// Of the commands; see [`share`].
@@ -256,7 +254,7 @@ impl Sequencer {
         if is_full || !self.load.has_room(bytes, is_new) {
             return Err(self.refuse());
         }
-        let (answer, outcome) = oneshot::channel();
+        let (answer, outcome) = AnswerSender::new();
         self.load.enter(bytes);
         let place = QueuePlace { ticket, load: &self.load };
         let waiting = Waiting { ticket: Arc::clone(&place.ticket), since_ns: E::monotonic_ns(), answer };
@@ -425,7 +423,7 @@ impl<E: Env> Task<E> {
         let entry = match self.stamp(commands) {
             Ok(entry) => entry,
             Err(error) => {
-                answers.into_iter().for_each(|answer| drop(answer.send(Err(error.clone()))));
+                AnswerSender::refuse_all(answers, &error);
                 return Ok(());
             }
         };
@@ -438,13 +436,9 @@ impl<E: Env> Task<E> {
                 Ok(outcomes) => {
                     debug_assert_eq!(outcomes.len(), answers.len(), "one outcome per command");
                     load.learn(&outcomes);
-                    // A waiter whose time was over has gone; the write happened all the same.
-                    answers.into_iter().zip(outcomes).for_each(|(answer, outcome)| drop(answer.send(Ok(outcome))));
+                    AnswerSender::send_all(answers.into_iter().zip(outcomes.into_iter().map(Ok)));
                 }
-                Err(error) => {
-                    let error = ShardError::from(error);
-                    answers.into_iter().for_each(|answer| drop(answer.send(Err(error.clone()))));
-                }
+                Err(error) => AnswerSender::refuse_all(answers, &ShardError::from(error)),
             }
         };
         let payload = Payload::of_parts(entry, tickets.iter().map(|ticket| ticket.bytes()));

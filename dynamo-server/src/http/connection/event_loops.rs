@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
 use super::fair::Turns;
+use crate::shard::Mailbox;
 
 /// Event loops among which connections are spread: each new one goes to the loop that has the fewest.
 #[derive(Clone)]
@@ -100,6 +101,7 @@ impl EventLoop {
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::Builder::new().name(format!("event-loop-{number}")).spawn(move || {
+            drop(runtime.spawn(Mailbox::open()));
             // An error says that the sender was dropped: the same.
             let _ = runtime.block_on(stopped);
             // Without waiting for a blocking task that may still run: nobody is left to hear of it.
