@@ -101,6 +101,8 @@ struct Writer {
     durable: usize,
     /// Whether records were written since the last sync.
     is_unsynced: bool,
+    /// Whether nothing was written since the last sync, so that nothing says of what it made durable that it is.
+    is_unmarked: bool,
     /// What a slot says to be durable.
     settled: usize,
     /// The slot that is written next.
@@ -181,12 +183,39 @@ impl Log {
     ///
     /// # Errors
     /// As [`LogError`] says; nothing is written any more afterwards.
-    pub fn write(&self, mut batch: Batch, sync: bool) -> Result<(), LogError> {
+    pub fn write(&self, batch: Batch, sync: bool) -> Result<(), LogError> {
+        self.write_and_mark(batch, sync, || true)
+    }
+
+    /// As [`Log::write`] with a sync, for who may have the next batch at hand by then (`has_more`): its records say what was
+    /// durable, so that nothing need be written in between that does. Whoever says so must write it, or call
+    /// [`Log::mark`], without waiting for anything.
+    ///
+    /// # Errors
+    /// As [`Log::write`].
+    pub fn write_before_more(&self, batch: Batch, has_more: impl FnOnce() -> bool) -> Result<(), LogError> {
+        self.write_and_mark(batch, true, || !has_more())
+    }
+
+    /// Says of what the last sync has made durable that it is, where nothing does yet.
+    ///
+    /// # Errors
+    /// As [`Log::write`].
+    pub fn mark(&self) -> Result<(), LogError> {
+        let mut writer = self.writer.lock();
+        let marked = writer.healthy().and_then(|()| writer.mark()).map(|()| None);
+        self.conclude(&mut writer, marked)
+    }
+
+    fn write_and_mark(&self, mut batch: Batch, sync: bool, is_marked: impl FnOnce() -> bool) -> Result<(), LogError> {
         let mut writer = self.writer.lock();
         let written = writer.healthy().and_then(|()| {
             writer.write(&mut batch.bytes)?;
             if sync {
                 writer.sync()?;
+                if is_marked() {
+                    writer.mark()?;
+                }
                 self.syncs.fetch_add(1, Ordering::Release);
             }
             if writer.is_new_segment { writer.keep_house().map(Some) } else { Ok(None) }
@@ -382,6 +411,7 @@ impl Writer {
             end: 0,
             durable: 0,
             is_unsynced: false,
+            is_unmarked: false,
             settled: 0,
             slot: 0,
             written_before: 0,
@@ -420,7 +450,8 @@ impl Writer {
         let mut opened = Vec::new();
         record::put(&mut opened, Kind::Opened, false, 0, (0, 0), &[]);
         self.put(&mut opened)?;
-        self.sync().map(drop)
+        self.sync()?;
+        self.mark()
     }
 
     fn healthy(&self) -> Result<(), LogError> {
@@ -493,6 +524,7 @@ impl Writer {
         }
         self.file.write_at(records, self.end as u64)?;
         self.end = end;
+        self.is_unmarked = false;
         Ok(())
     }
 
@@ -515,17 +547,23 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes everything durable, and says so behind it: from then on a change of what was durable is seen.
+    /// Makes everything durable; a mark, or any other record behind it, is to say so.
     fn sync(&mut self) -> Result<(), LogError> {
         self.file.sync()?;
         self.durable = self.end;
         self.is_unsynced = false;
-        if self.end + RECORD_HEADER_BYTES <= self.capacity - RECORD_HEADER_BYTES {
+        self.is_unmarked = true;
+        self.free_segments()
+    }
+
+    /// Says behind what is durable that it is: from then on a change of it is seen.
+    fn mark(&mut self) -> Result<(), LogError> {
+        if self.is_unmarked && self.end + RECORD_HEADER_BYTES <= self.capacity - RECORD_HEADER_BYTES {
             let mut mark = Vec::with_capacity(RECORD_HEADER_BYTES);
             record::put(&mut mark, Kind::Mark, false, 0, (0, 0), &[]);
             self.put(&mut mark)?;
         }
-        self.free_segments()
+        Ok(())
     }
 
     /// Makes the last mark durable, and what it says in a slot as well, away from the end.
@@ -533,6 +571,7 @@ impl Writer {
         if self.is_unsynced {
             self.sync()?;
         }
+        self.mark()?;
         if self.settled < self.durable {
             let place = SLOTS[self.slot];
             let mut slot = Vec::with_capacity(RECORD_HEADER_BYTES);
@@ -580,6 +619,8 @@ impl Writer {
         self.durable = self.end;
         self.settled = self.end;
         self.is_unsynced = false;
+        // The header says where the segment before ended.
+        self.is_unmarked = false;
         self.written_before = if spare.is_used { self.capacity } else { self.end };
         self.is_new_segment = true;
         Ok(())
@@ -691,6 +732,7 @@ impl Writer {
             }
             self.write(&mut moved)?;
             self.sync()?;
+            self.mark()?;
         }
         self.give_back_spares()?;
         self.keep_spare()

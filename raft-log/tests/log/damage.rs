@@ -132,6 +132,34 @@ fn flip_of_any_byte_after_a_power_cut_is_seen() {
     }
 }
 
+/// What was synced while more was at hand is guarded by the records of what follows, or else by a mark.
+#[test]
+fn the_next_write_stands_for_a_mark() {
+    let entry = |index| {
+        let mut batch = Batch::new();
+        batch.append(1, 1, index, &[7; 100], false);
+        batch
+    };
+    for is_marked in [false, true] {
+        let disk = Arc::new(MemoryDisk::with_crashes());
+        let log = open(&disk).unwrap();
+        log.write_before_more(entry(0), || true).unwrap();
+        let undetected = |log: &Log| {
+            let (model, mut tally) = (Model::of(log).unwrap(), Tally::default());
+            flip_every_byte(&disk, &mut tally, &[4], |found| *found == model);
+            tally.undetected
+        };
+        assert!(undetected(&log) > 100, "nothing follows yet");
+        let unsynced = disk.unsynced_bytes();
+        match is_marked {
+            true => log.mark().unwrap(),
+            false => log.write(entry(1), true).unwrap(),
+        }
+        assert_eq!(undetected(&log), 0);
+        assert_eq!(unsynced, 0, "no mark was written");
+    }
+}
+
 #[test]
 fn lost_shortened_and_exchanged_files_are_seen() {
     for seed in 0..8 {

@@ -365,21 +365,27 @@ impl<E: Env> Shared<E> {
         let mut round = Round::new();
         writer.take(&mut round, request);
         debug_assert!(round.closed.is_none() && round.waiting.is_empty(), "only appends are written in place");
-        self.write(&mut writer, round, began_ns);
+        self.write(&mut writer, round, began_ns, || false);
         *place = Some(writer);
         self.written_in_place.fetch_add(1, Ordering::Relaxed);
         None
     }
 
-    /// Writes a round, for which the disk has been at work since `began_ns`, and answers it.
-    fn write(&self, writer: &mut Writer<E>, mut round: Round<E>, began_ns: u64) {
+    /// Writes a round, for which the disk has been at work since `began_ns`, and answers it. `has_more` says whether the next
+    /// one is at hand.
+    fn write(&self, writer: &mut Writer<E>, mut round: Round<E>, began_ns: u64, has_more: impl Fn() -> bool) {
         let (batch, sync, settle) = (std::mem::take(&mut round.batch), round.sync, round.settle);
         debug_assert!(sync || round.appended.is_empty(), "an append is answered when it is durable");
         debug_assert!(sync || round.waiting.is_empty(), "a vote or a note is answered when it is durable");
         if !batch.is_empty() {
             self.is_unsettled.store(true, Ordering::Relaxed);
-            writer.attempt("writing the log", |store| store.write(batch, sync));
         }
+        writer.attempt("writing the log", |store| match (batch.is_empty(), sync) {
+            (true, _) if has_more() => Ok(()),
+            (true, _) => store.mark(),
+            (false, true) => store.write_before_more(batch, has_more),
+            (false, false) => store.write(batch, false),
+        });
         round.answer(&writer.health());
         if settle {
             writer.settle();
@@ -520,11 +526,14 @@ impl<E: Env> Worker<E> {
         let mut place = self.shared.writer.lock();
         let Some(mut writer) = place.take() else { return Ok(None) };
         if !writer.has_room(&round) {
+            // Nothing follows the round before for now.
+            writer.attempt("writing the log", Log::mark);
             *place = Some(writer);
             return Err(round);
         }
         let closed = round.closed.take();
-        self.shared.write(&mut writer, round, began_ns);
+        let has_more = || !self.deferred.is_empty() || !self.queue.is_empty();
+        self.shared.write(&mut writer, round, began_ns, has_more);
         if closed.is_some() {
             self.queue.close();
             writer.settle();
