@@ -75,6 +75,11 @@ impl WriteBatch {
         WriteBatch { bytes: buffer }
     }
 
+    /// Makes room for `bytes` more of keys and values.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
     /// Adds a put.
     ///
     /// # Panics

@@ -141,6 +141,12 @@ impl<'a> Overlay<'a> {
 
     /// Moves all changes into `batch`.
     pub fn finish(self, batch: &mut WriteBatch) {
+        /// A tag and two lengths of a change, and some to spare.
+        const OVERHEAD_BYTES: usize = 16;
+        let bytes = |(key, value): (&Vec<u8>, &Option<Value>)| {
+            key.len() + value.as_ref().map_or(0, |value| value.len()) + OVERHEAD_BYTES
+        };
+        batch.reserve(self.changes.rows.iter().map(bytes).sum());
         for range in &self.changes.dropped {
             batch.delete_range(&range.start, &range.end);
         }
