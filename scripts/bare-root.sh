@@ -1,36 +1,44 @@
 #!/usr/bin/env bash
 # Tries ./run where nothing is installed: in bare Debian roots, of which only a Rust toolchain is brought in.
 #
-#   scripts/bare-root.sh [quick|whole] [COMMIT] [CASE...]
+#   scripts/bare-root.sh [CASE...]     default: all; `quick` stands for the first three
 #
 # The cases of `quick` go until the first binding to RocksDB is compiled, with RocksDB's archive from this machine's cache:
 #   empty      as root in an empty root: no git, HOME unset, umask 077, a clone whose path has spaces; interrupted, and then
 #              without network
 #   deceiving  as a user without sudo, in a root with what looks like compilers and libclang, from a read-only clone
-#   refused    what cannot be: no or too old a Rust, another RocksDB, a full disk
-# `whole` has one more:
+#   refused    what cannot be: no or too old a Rust, another RocksDB, a full disk (needs `empty` before it)
+# One goes to the end, and does nothing while all that decides set-up is as it was when that last passed here:
 #   whole      until the first answer, RocksDB compiled from nothing, interrupted once, two builds at once, no network
 #
-# Without an argument: whole where anything that decides set-up is not what it was when that last passed here, else quick.
-# Needs root and Debian; the roots are kept in the cache and come from the mirror that this machine's apt uses.
+# COMMIT names another commit than HEAD. Needs root and Debian; the roots are kept in the cache and come from the mirror that
+# this machine's apt uses.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 clone=$PWD
 source scripts/root.sh
-commit=$(git rev-parse "${2:-HEAD}")
-need_roots
-
-# What decides set-up, in one hash.
-deciding=$(git ls-tree -r "$commit" -- run scripts .cargo Cargo.lock Cargo.toml vendor rust-toolchain rust-toolchain.toml |
+commit=$(git rev-parse "${COMMIT:-HEAD}")
+# What decides set-up, in one hash; $passed has those with which `whole` has passed on this machine.
+deciding=$({ rustc -V; git ls-tree -r "$commit" -- run scripts .cargo Cargo.lock Cargo.toml vendor rust-toolchain rust-toolchain.toml; } |
     cksum | tr ' ' '-')
-how=${1:-}
-if [ -z "$how" ]; then
-    how=whole
-    [ "$(cat "$work/passed" 2>/dev/null)" = "$deciding" ] && how=quick
-fi
-cases=("${@:3}")
-[ ${#cases[@]} -gt 0 ] || cases=(empty deceiving refused)
-[ "$how" != whole ] || [ $# -gt 2 ] || cases+=(whole)
+passed="$work/passed"
+[ $# -gt 0 ] || set -- quick whole
+cases=()
+for case in "$@"; do
+    case $case in
+        quick) cases+=(empty deceiving refused) ;;
+        empty | deceiving | refused) cases+=("$case") ;;
+        whole)
+            if grep -qxF -- "$deciding" "$passed" 2>/dev/null; then
+                say "whole: passed before with this set-up, says $passed"
+            else
+                cases+=(whole)
+            fi ;;
+        *) echo "there is no case $case"; exit 2 ;;
+    esac
+done
+[ ${#cases[@]} -gt 0 ] || exit 0
+need_roots
 
 # --- What is brought in: the toolchain, the crates that cargo has, a clone without git's folder, RocksDB's archive.
 base_root
@@ -143,32 +151,39 @@ case_refused() {
     refused 'a full disk for temporary files' 'Nothing can be written to /var/full-disk' 'TMPDIR=/var/full-disk ./run'
 }
 
-# Waits for the first answer on port 8000, and until the second build is done.
-answer="for _ in \$(seq $(patience)); do"'
+# until_answer SECONDS: shell words that end with 0 once a server on port 8000 is ready, and a second build is done if one was
+# begun; with 1 after the seconds, or once `$run`, the server's process or its build, has ended.
+until_answer() {
+    printf '%s\n' "for _ in \$(seq $1); do" '
+        kill -0 "$run" || { echo "./run has ended"; exit 1; }
         if [ -e /tmp/second ] && exec 3<>/dev/tcp/127.0.0.1/8000; then printf "GET /health/ready HTTP/1.0\r\n\r\n" >&3; grep -q "200 OK" <&3 && exit 0; fi 2>/dev/null
         sleep 1
-    done; exit 1'
+    done; echo "no answer after '"$1"' s"; exit 1'
+}
 
 case_whole() {
     clone_root whole
-    local enter='cd "/srv/a clone" && export HOME=/root CARGO_HOME=/opt/cargo'
+    local enter='cd "/srv/a clone" && export HOME=/root CARGO_HOME=/opt/cargo' answer
     started=$SECONDS
     until_there "$work/whole.log" "$root/root/.cache/dynamo-server/rocksdb-*/*.o" inside '' "$enter && ./run --port 0" ||
         failed "$work/whole.log" 'RocksDB is not compiled'
     say "first file of RocksDB after $(took); interrupted"
-    inside no-network "$enter && rm -f /tmp/second && { ./run --port 8000 &
-            { DYNAMO_SERVER_PROGRESS=9 cargo build --release --locked --target-dir /tmp/target -p ordered-kv 9>&2 && touch /tmp/second; } & $answer; }" \
-        >"$work/whole.log" 2>&1 || { tail -n 30 "$work/whole.log"; fail 'no answer'; }
+    answer=$(until_answer "$(patience 1200)")
+    inside no-network "$enter && rm -f /tmp/second && { ./run --port 8000 & run=\$!
+            { DYNAMO_SERVER_PROGRESS=9 cargo build --release --locked --target-dir /tmp/target -p ordered-kv 9>&2 && touch /tmp/second || kill \$run; } & $answer; }" \
+        >"$work/whole.log" 2>&1 || { tail -n 30 "$work/whole.log"; fail "no first answer after $(took)"; }
     grep -q 'files are compiled already' "$work/whole.log" || fail 'the compilation that was interrupted began anew'
     grep -q 'another build compiles it' "$work/whole.log" || fail 'of two builds neither waited for the other'
     say "first answer after $(took), without network, one interruption and a second build beside it included"
-    inside no-network "$enter && { ./run --port 8000 & $answer; }" >"$work/again.log" 2>&1 || { tail -n 30 "$work/again.log"; fail 'no second answer'; }
+    answer=$(until_answer "$(patience 300)")
+    inside no-network "$enter && { ./run --port 8000 & run=\$!; $answer; }" >"$work/again.log" 2>&1 ||
+        { tail -n 30 "$work/again.log"; fail "no second answer after $(took)"; }
     say 'answered again'
+    printf '%s\n' "$deciding" >>"$passed"
 }
 
-say "$how, of $(git rev-parse --short "$commit"): ${cases[*]}"
+say "${cases[*]}, of $(git rev-parse --short "$commit")"
 began=$SECONDS
 for case in "${cases[@]}"; do "case_$case"; done
-[ "$how" != whole ] || [ $# -gt 2 ] || printf '%s' "$deciding" >"$work/passed"
 rm -rf "$roots"
 say "passed in $(((SECONDS - began) / 60)) min"

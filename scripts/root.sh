@@ -137,15 +137,15 @@ inside() {
     ' - "$2" "${network[@]}"
 }
 
-# How long a step may take, in seconds: four times what the slowest takes on two cores, and longer where others are at work.
+# patience SECONDS: how long a step may take, if it may take those seconds on a machine that does nothing else.
 patience() {
-    awk -v cores="$(nproc)" '{ busy = $1 / cores; print int(2400 * (busy > 1 ? busy : 1)) }' /proc/loadavg
+    awk -v cores="$(nproc)" -v quiet="$1" '{ busy = $1 / cores; print int(quiet * (busy > 1 ? busy : 1)) }' /proc/loadavg
 }
 
 # until_there LOG GLOB COMMAND...: runs the command until the file is there (then all of it is ended), or it ends.
 until_there() {
     local log=$1 glob=$2 runner deadline
-    deadline=$((SECONDS + $(patience)))
+    deadline=$((SECONDS + $(patience 1200)))
     shift 2
     # `exec` makes the runner the process whose end ends all in the root.
     (exec=exec && "$@") >"$log" 2>&1 </dev/null &
