@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks the manifests for containers against their own schemas, and that they name this version's image.
+# Checks the manifests for containers, and the workflow that docs/packages.md shows, against their own schemas, and that they
+# name this version's image.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/pass-over.sh
@@ -17,4 +18,11 @@ if ! { python3 -m venv "$tools" && "$tools/bin/pip" -q install 'kubernetes-valid
 fi
 "$tools/bin/kubernetes-validate" -k 1.31 --strict packaging/kubernetes/dynamo.yaml
 "$tools/bin/check-jsonschema" --builtin-schema vendor.compose-spec packaging/docker-compose.yml
+# The services that docs/packages.md shows, in a job.
+{
+    printf 'on: push\njobs:\n  test:\n    runs-on: ubuntu-latest\n    steps: [{run: "true"}]\n'
+    sed -n '/^```yaml$/,/^```$/{/^```/!s/^/    /p}' docs/packages.md
+} >"$tools/workflow.yml"
+grep -q 'dynamo-server:' "$tools/workflow.yml"
+"$tools/bin/check-jsonschema" --builtin-schema vendor.github-workflows "$tools/workflow.yml"
 "$tools/bin/yamllint" -s -d '{extends: default, rules: {line-length: {max: 140}, document-start: disable, braces: {max-spaces-inside: 1}}}' packaging

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes every package, then installs and starts each in a bare Debian root, and asks it for a table and its health.
+# Makes every package, then installs and starts each in a bare Debian root, and asks it for a table and its health. What
+# documents show for it is run as it stands there.
 # packaging/try.sh [deb|wheel|oci|npm ...]    (default: all)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -37,10 +38,20 @@ ask() {
 }
 '
 
+# block LANGUAGE FILE: what a document shows in that language.
+block() {
+    sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/{/^\`\`\`/!p}" "$2" | grep . || fail "$2 shows nothing in $1"
+}
+
+# shown WORDS: a command that begins with the words, as docs/packages.md shows it, for this kind of machine.
+shown() {
+    grep -oE "$1[^\`]*" docs/packages.md | head -n 1 | sed "s/amd64/$(dpkg --print-architecture)/" | grep . || fail "docs/packages.md shows no $1"
+}
+
 try_deb() {
     new_root deb
-    cp "$packages"/dynamo-server_*_"$(dpkg --print-architecture)".deb "$root/root/dynamo-server.deb"
-    inside '' 'apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y /root/dynamo-server.deb &&
+    cp "$packages"/dynamo-server_*_"$(dpkg --print-architecture)".deb "$root/root/"
+    inside '' "cd /root && apt-get -qq update && DEBIAN_FRONTEND=noninteractive $(shown 'apt-get install') -qq -y"' &&
         test -s /usr/share/man/man1/dynamo-server.1.gz -a -s /usr/share/bash-completion/completions/dynamo-server &&
         dynamo-server --version' >"$log" 2>&1 || failed "$log" 'the Debian package cannot be installed'
     # As the unit starts it.
@@ -48,8 +59,10 @@ try_deb() {
         command=$(sed -n "s/^ExecStart=//p" /usr/lib/systemd/system/dynamo-server.service)
         su -s /bin/bash dynamo -c "cd /var/lib/dynamo-server && exec $command" & ask 8000 && dynamo-server healthcheck' >"$log" 2>&1 || failed "$log" 'the Debian package does not start'
     [ -n "$(ls "$root/var/lib/dynamo-server")" ] || fail 'no data was kept'
+    # systemctl starts nothing in a root, and says so.
     inside '' 'DEBIAN_FRONTEND=noninteractive apt-get -qq install -y systemd && systemd-analyze verify --man=no dynamo-server.service &&
-        systemd-analyze security --offline=true --threshold=20 dynamo-server.service | tail -n 1' >"$log" 2>&1 || failed "$log" 'the unit is not in order'
+        systemd-analyze security --offline=true --threshold=20 dynamo-server.service | tail -n 1 && '"$(shown 'systemctl enable')"' &&
+        test -e /etc/systemd/system/multi-user.target.wants/dynamo-server.service' >"$log" 2>&1 || failed "$log" 'the unit is not in order'
     inside '' 'dpkg --purge dynamo-server && ! getent passwd dynamo && ! test -e /var/lib/dynamo-server' >"$log" 2>&1 ||
         failed "$log" 'the package leaves something'
 }
@@ -58,26 +71,38 @@ try_wheel() {
     new_root wheel
     mkdir "$root/root/packages"
     cp "$packages"/dynamo_server-*.whl "$root/root/packages/"
-    inside '' 'apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends python3-pip python3-pytest &&
+    block python packaging/python/README.md >"$root/root/program.py"
+    block python docs/packages.md >"$root/root/test_songs.py"
+    inside '' 'apt-get -qq update &&
+        DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends python3-pip python3-pytest python3-boto3 &&
         cd /root && pip install --break-system-packages --root-user-action=ignore --no-index packages/*.whl && dynamo-server --version &&
-        printf "import urllib.request\ndef test_it(dynamo_server):\n    assert urllib.request.urlopen(dynamo_server.url + \"/health/ready\").status == 200\n" >test_it.py &&
-        python3 -m pytest -q test_it.py' >"$log" 2>&1 || failed "$log" 'the wheel'
+        python3 program.py && python3 -m pytest -q test_songs.py' >"$log" 2>&1 || failed "$log" 'the wheel'
 }
 
 try_npm() {
     new_root npm
     cp "$packages"/dynamo-server-*-linux-*.tgz "$root/root/dynamo-server.tgz"
+    block js packaging/npm/README.md >"$root/root/readme.js"
+    block js docs/packages.md >"$root/root/packages.js"
+    # What a test runner does with a global set-up.
+    cat >"$root/root/runner.js" <<'END'
+require(process.argv[2])().then(async (stop) => {
+  const reply = await new Promise((resolve) => require('http').get(process.env.AWS_ENDPOINT_URL_DYNAMODB + '/health/ready', resolve));
+  await stop();
+  process.exit(reply.statusCode === 200 ? 0 : 1);
+});
+END
     # npm itself is a large package; unpacking is what it does with this one.
     inside '' 'apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends nodejs &&
         mkdir -p /root/node_modules/dynamo-server && tar -xzf /root/dynamo-server.tgz --strip-components=1 -C /root/node_modules/dynamo-server && cd /root &&
-        node node_modules/dynamo-server/cli.js --version &&
-        printf "require(\"dynamo-server\").start().then(async ({ url, stop }) => { const reply = await new Promise((r) => require(\"http\").get(url + \"/health/ready\", r)); console.log(reply.statusCode); await stop(); process.exit(reply.statusCode === 200 ? 0 : 1); })" >it.js &&
-        node it.js' >"$log" 2>&1 || failed "$log" 'the npm package'
+        node node_modules/dynamo-server/cli.js --version && node runner.js ./readme.js && node runner.js ./packages.js' >"$log" 2>&1 ||
+        failed "$log" 'the npm package'
 }
 
 try_oci() {
     new_root oci
     local image layer
+    [ -e "$packages/$(basename "$(shown 'docker load -i')")" ] || fail 'docs/packages.md loads an image of another name'
     image=$(mktemp -d)
     tar -xf "$packages"/dynamo-server-*.oci.tar -C "$image"
     layer=$(sed -E 's/.*"Layers":\["([^"]+)"\].*/\1/' "$image/manifest.json")

@@ -1,5 +1,6 @@
 //! Three real processes started with the flags of cluster members, looked at and changed by the commands of an operator.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
@@ -8,6 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tests::binary::{Process, path};
 use tests::raw::Connection;
+
+use crate::commands::{clone, commands, words};
 
 const SHARDS: u64 = 4;
 /// How long elections, balance and a node that joins may take on a busy machine.
@@ -162,4 +165,39 @@ fn a_dead_node_is_replaced_by_one_that_joins() {
         assert!(began.elapsed() < PATIENCE, "{health}");
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// What docs/operating.md shows for a cluster by hand: the same lines, but for the ports.
+#[test]
+fn a_cluster_is_started_as_the_document_shows() {
+    let text = std::fs::read_to_string(clone().join("docs/operating.md")).expect("a document");
+    let shown = ["7001", "7002", "7003", "7004", "8001", "8002", "8003", "8004"];
+    let free = free_ports(shown.len());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut variables = BTreeMap::new();
+    let (mut nodes, mut is_shown) = (Vec::new(), None);
+    for line in commands(&text).iter().filter(|line| shown.iter().any(|port| line.contains(port))) {
+        let line =
+            shown.iter().zip(&free).fold(line.clone(), |line, (port, free)| line.replace(port, &free.to_string()));
+        let words = words(&line, &variables);
+        let mut command = Command::new(path());
+        command.args(&words[1..]).current_dir(folder.path());
+        match words[0].split_once('=') {
+            Some((name, value)) => drop(variables.insert(name.to_owned(), value.to_owned())),
+            None if words[1] == "cluster" => {
+                wait_for(&nodes[0], "a leader for every shard", is_healthy);
+                is_shown = Some(command.output().expect("it runs"));
+            }
+            None => nodes.push(Process::spawn(&mut command).unwrap_or_else(|log| panic!("{line}\n{log}"))),
+        }
+    }
+    let shown = is_shown.expect("the document looks at the cluster");
+    assert!(
+        shown.status.success() && String::from_utf8_lossy(&shown.stdout).contains("answered by node 1"),
+        "{shown:?}"
+    );
+    assert_eq!(nodes.len(), 4, "three nodes, and one that joins");
+    wait_for(&nodes[0], "four nodes that are well", |status| {
+        is_healthy(status) && of_nodes(status, "node") == [1, 2, 3, 4]
+    });
 }

@@ -31,7 +31,7 @@ const FOREIGN: [&str; 15] = [
 ];
 
 /// How code in running text begins that is a command of ours.
-const OURS: [&str; 7] = [
+const OURS: [&str; 8] = [
     "cargo ",
     "./run",
     "./check",
@@ -39,9 +39,10 @@ const OURS: [&str; 7] = [
     "dynamo-server cluster",
     "dynamo-server join",
     "dynamo-server healthcheck",
+    "npx dynamo-server",
 ];
 
-fn clone() -> PathBuf {
+pub fn clone() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the clone").to_owned()
 }
 
@@ -50,14 +51,14 @@ fn documents() -> Vec<PathBuf> {
     let below =
         |folder: &str| std::fs::read_dir(clone().join(folder)).expect(folder).flatten().map(|entry| entry.path());
     found.extend(below("docs").filter(|path| path.extension().is_some_and(|ending| ending == "md")));
-    let folders = below(".").chain(below("tools"));
+    let folders = below(".").chain(below("tools")).chain(below("packaging")).chain(below("examples"));
     found.extend(folders.map(|folder| folder.join("README.md")).filter(|path| path.exists()));
     found
 }
 
 /// The lines of a document that are commands: those of blocks marked `sh`, without comments and with continued lines
 /// joined, and code in the text that starts like a command of ours.
-fn commands(text: &str) -> Vec<String> {
+pub fn commands(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let (mut shell, mut other, mut continued) = (false, false, false);
     for line in text.lines() {
@@ -86,7 +87,7 @@ fn commands(text: &str) -> Vec<String> {
 }
 
 /// Words as a shell splits them, variables filled in. `&&`, `&`, `|` and `;` are words of their own.
-fn words(line: &str, variables: &BTreeMap<String, String>) -> Vec<String> {
+pub fn words(line: &str, variables: &BTreeMap<String, String>) -> Vec<String> {
     let mut line = line.to_owned();
     for (name, value) in variables {
         line = line.replace(&format!("${name}"), value);
@@ -224,6 +225,9 @@ fn check(line: &str, variables: &mut BTreeMap<String, String>, server: &Process)
             "export" => None,
             "./run" => refuses(&binary::path(), &command[1..]),
             "dynamo-server" => refuses(&binary::path(), &command[1..]),
+            "npx" if command.get(1).is_some_and(|package| package == "dynamo-server") => {
+                refuses(&binary::path(), &command[2..])
+            }
             "cargo" => cargo(command),
             "aws" => aws(command, server),
             "python3" | "bash" => {
@@ -254,6 +258,18 @@ fn every_command_that_a_document_shows_works() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(seen >= 20, "only {seen} commands were found");
+}
+
+#[test]
+fn a_settings_file_that_a_document_shows_is_understood() {
+    let text = std::fs::read_to_string(clone().join("docs/configuration.md")).expect("a document");
+    let settings = text.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("it shows a file");
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), settings).expect("written");
+    // The document's port may be taken.
+    let flags = ["--config", file.path().to_str().expect("UTF-8"), "--port", "0"];
+    let server = Process::start(&flags).unwrap_or_else(|log| panic!("{settings}\n{log}"));
+    assert!(server.log().contains("in memory"), "{}", server.log());
 }
 
 #[test]
