@@ -151,32 +151,29 @@ case_refused() {
     refused 'a full disk for temporary files' 'Nothing can be written to /var/full-disk' 'TMPDIR=/var/full-disk ./run'
 }
 
-# until_answer SECONDS: shell words that end with 0 once a server on port 8000 is ready, and a second build is done if one was
-# begun; with 1 after the seconds, or once `$run`, the server's process or its build, has ended.
-until_answer() {
-    printf '%s\n' "for _ in \$(seq $1); do" '
-        kill -0 "$run" || { echo "./run has ended"; exit 1; }
-        if [ -e /tmp/second ] && exec 3<>/dev/tcp/127.0.0.1/8000; then printf "GET /health/ready HTTP/1.0\r\n\r\n" >&3; grep -q "200 OK" <&3 && exit 0; fi 2>/dev/null
-        sleep 1
-    done; echo "no answer after '"$1"' s"; exit 1'
+# In the root: whether a server on port 8000 is ready, and a second build is done. Ends all where ./run, `$run`, has ended.
+answers() {
+    kill -0 "$run" 2>/dev/null || { echo './run has ended'; exit 1; }
+    [ -e /tmp/second ] && exec 3<>/dev/tcp/127.0.0.1/8000 && printf 'GET /health/ready HTTP/1.0\r\n\r\n' >&3 && grep -q '200 OK' <&3
 }
 
 case_whole() {
     clone_root whole
-    local enter='cd "/srv/a clone" && export HOME=/root CARGO_HOME=/opt/cargo' answer
+    local enter='cd "/srv/a clone" || exit; export HOME=/root CARGO_HOME=/opt/cargo'
+    enter+="; $(declare -f patient answers)"
     started=$SECONDS
-    until_there "$work/whole.log" "$root/root/.cache/dynamo-server/rocksdb-*/*.o" inside '' "$enter && ./run --port 0" ||
+    until_there "$work/whole.log" "$root/root/.cache/dynamo-server/rocksdb-*/*.o" inside '' "$enter; ./run --port 0" ||
         failed "$work/whole.log" 'RocksDB is not compiled'
     say "first file of RocksDB after $(took); interrupted"
-    answer=$(until_answer "$(patience 1200)")
-    inside no-network "$enter && rm -f /tmp/second && { ./run --port 8000 & run=\$!
-            { DYNAMO_SERVER_PROGRESS=9 cargo build --release --locked --target-dir /tmp/target -p ordered-kv 9>&2 && touch /tmp/second || kill \$run; } & $answer; }" \
+    inside no-network "$enter; rm -f /tmp/second && { ./run --port 8000 & run=\$!
+            { DYNAMO_SERVER_PROGRESS=9 cargo build --release --locked --target-dir /tmp/target -p ordered-kv 9>&2 && touch /tmp/second || kill \$run; } &
+            patient 1200 answers 2>/dev/null; }" \
         >"$work/whole.log" 2>&1 || { tail -n 30 "$work/whole.log"; fail "no first answer after $(took)"; }
     grep -q 'files are compiled already' "$work/whole.log" || fail 'the compilation that was interrupted began anew'
     grep -q 'another build compiles it' "$work/whole.log" || fail 'of two builds neither waited for the other'
     say "first answer after $(took), without network, one interruption and a second build beside it included"
-    answer=$(until_answer "$(patience 300)")
-    inside no-network "$enter && { ./run --port 8000 & run=\$!; $answer; }" >"$work/again.log" 2>&1 ||
+    inside no-network "$enter; { ./run --port 8000 & run=\$!
+            patient 300 answers 2>/dev/null; }" >"$work/again.log" 2>&1 ||
         { tail -n 30 "$work/again.log"; fail "no second answer after $(took)"; }
     say 'answered again'
     printf '%s\n' "$deciding" >>"$passed"

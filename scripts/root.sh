@@ -137,22 +137,26 @@ inside() {
     ' - "$2" "${network[@]}"
 }
 
-# patience SECONDS: how long a step may take, if it may take those seconds on a machine that does nothing else.
-patience() {
-    awk -v cores="$(nproc)" -v quiet="$1" '{ busy = $1 / cores; print int(quiet * (busy > 1 ? busy : 1)) }' /proc/loadavg
+# patient SECONDS COMMAND...: runs the command every second until it ends with 0; 1 after so many seconds of a machine that
+# does nothing else. A second during which others are at work counts for less.
+patient() {
+    local left=$((100 * $1))
+    until "${@:2}"; do
+        [ "$left" -gt 0 ] || { echo "gave up after what $1 s are on a quiet machine"; return 1; }
+        left=$((left - $(awk -v cores="$(nproc)" '{ busy = $1 / cores; print int(100 / (busy > 1 ? busy : 1)) }' /proc/loadavg)))
+        sleep 1
+    done
 }
 
 # until_there LOG GLOB COMMAND...: runs the command until the file is there (then all of it is ended), or it ends.
 until_there() {
-    local log=$1 glob=$2 runner deadline
-    deadline=$((SECONDS + $(patience 1200)))
+    local log=$1 glob=$2 runner
     shift 2
     # `exec` makes the runner the process whose end ends all in the root.
     (exec=exec && "$@") >"$log" 2>&1 </dev/null &
     runner=$!
-    while kill -0 "$runner" 2>/dev/null && [ "$SECONDS" -lt "$deadline" ] && ! compgen -G "$glob" >/dev/null; do
-        sleep 1
-    done
+    is_over() { ! kill -0 "$runner" 2>/dev/null || compgen -G "$glob" >/dev/null; }
+    patient 1200 is_over >>"$log" || true
     # unshare blocks the signals that ask for an end.
     kill -KILL "$runner" 2>/dev/null || true
     wait "$runner" 2>/dev/null || true
