@@ -59,9 +59,9 @@ try_deb() {
         command=$(sed -n "s/^ExecStart=//p" /usr/lib/systemd/system/dynamo-server.service)
         su -s /bin/bash dynamo -c "cd /var/lib/dynamo-server && exec $command" & ask 8000 && dynamo-server healthcheck' >"$log" 2>&1 || failed "$log" 'the Debian package does not start'
     [ -n "$(ls "$root/var/lib/dynamo-server")" ] || fail 'no data was kept'
-    # Offline, systemctl enables the unit and starts nothing.
+    # Without `--now`: in a root systemctl starts nothing.
     inside '' 'DEBIAN_FRONTEND=noninteractive apt-get -qq install -y systemd && systemd-analyze verify --man=no dynamo-server.service &&
-        systemd-analyze security --offline=true --threshold=20 dynamo-server.service | tail -n 1 && export SYSTEMD_OFFLINE=1 && '"$(shown 'systemctl enable')"' &&
+        systemd-analyze security --offline=true --threshold=20 dynamo-server.service | tail -n 1 && '"$(shown 'systemctl enable' | sed 's/ --now//')"' &&
         test -e /etc/systemd/system/multi-user.target.wants/dynamo-server.service' >"$log" 2>&1 || failed "$log" 'the unit is not in order'
     inside '' 'dpkg --purge dynamo-server && ! getent passwd dynamo && ! test -e /var/lib/dynamo-server' >"$log" 2>&1 ||
         failed "$log" 'the package leaves something'
@@ -92,10 +92,18 @@ require(process.argv[2])().then(async (stop) => {
   process.exit(reply.statusCode === 200 ? 0 : 1);
 });
 END
+    # Ctrl-C as a terminal sends it: to every process of the group. The server is to hear of it once.
+    cat >"$root/root/interrupt.sh" <<'END'
+setsid node node_modules/dynamo-server/cli.js --in-memory --port 0 2>server.log &
+for _ in $(seq 300); do ! grep -q 'ready on' server.log || break; sleep 0.1; done
+kill -INT -- -$!
+wait $! && grep -q stopped server.log && ! grep -q second server.log || { cat server.log; exit 1; }
+END
     # npm itself is a large package; unpacking is what it does with this one.
     inside '' 'apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends nodejs &&
         mkdir -p /root/node_modules/dynamo-server && tar -xzf /root/dynamo-server.tgz --strip-components=1 -C /root/node_modules/dynamo-server && cd /root &&
-        node node_modules/dynamo-server/cli.js --version && node runner.js ./readme.js && node runner.js ./packages.js' >"$log" 2>&1 ||
+        node node_modules/dynamo-server/cli.js --version && node runner.js ./readme.js && node runner.js ./packages.js &&
+        bash interrupt.sh' >"$log" 2>&1 ||
         failed "$log" 'the npm package'
 }
 

@@ -4,8 +4,16 @@
 const { spawn } = require('node:child_process');
 const { binary } = require('./index.js');
 
-const child = spawn(binary, process.argv.slice(2), { stdio: 'inherit' });
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+// In a process group of its own: a terminal sends Ctrl-C to every process of its group, npm sends it to this one once more, and
+// a server that is asked twice ends before it has written out everything. So it is asked from here only, once in a second.
+const child = spawn(binary, process.argv.slice(2), { stdio: 'inherit', detached: true });
+let handedOn = -Infinity;
+const handOn = (signal) => {
+  if (performance.now() - handedOn < 1000) return;
+  handedOn = performance.now();
+  child.kill(signal);
+};
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, handOn);
 child.on('error', (error) => {
   console.error(`dynamo-server: ${error.message}`);
   process.exit(1);
