@@ -3,6 +3,7 @@
 # lines in a project outside the workspace, compiled from nothing, and the test run. For a quiet machine; the goal is 90 s.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/pass-over.sh
 clone=$PWD
 project=$(mktemp -d)
 trap 'rm -rf "$project"' EXIT
@@ -41,7 +42,7 @@ async fn there_are_no_tables_yet() {
 END
 cd "$project"
 export CC=/nowhere/cc CXX=/nowhere/c++ CARGO_TARGET_DIR="$project/target" CARGO_INCREMENTAL=0
-cargo fetch --quiet
+cargo fetch --quiet || { pass_over "README's lines for a test: the crates cannot be fetched"; exit 0; }
 # timed WHAT COMMAND: how long it took, and how much of the processors.
 timed() {
     printf '%s:' "$1"
