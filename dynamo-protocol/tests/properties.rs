@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use dynamo_protocol::binary;
 use dynamo_protocol::json::JsonWriter;
-use dynamo_protocol::number::{Number, NumberError, write_ordered_text};
+use dynamo_protocol::number::{Number, NumberError, TEXT_ROOM, write_ordered_text};
 use dynamo_protocol::ops::PutItemInput;
 use dynamo_protocol::size;
 use dynamo_protocol::stored::ItemBody;
@@ -153,11 +153,12 @@ proptest! {
     #[test]
     fn canonical_text_reads_back(number in number()) {
         prop_assert_eq!(Number::parse(&number.to_string()), Ok(number));
-        let (mut bytes, mut text) = (Vec::new(), Vec::new());
+        let (mut bytes, mut text) = (Vec::new(), [0; TEXT_ROOM]);
         number.encode_ordered(&mut bytes);
         bytes.push(0);
-        prop_assert_eq!(write_ordered_text(&bytes, &mut text), Some(&[0][..]));
-        prop_assert_eq!(String::from_utf8(text), Ok(number.to_string()));
+        let expected = number.to_string();
+        prop_assert_eq!(write_ordered_text(&bytes, &mut text), Some((expected.len(), &[0][..])));
+        prop_assert_eq!(&text[..expected.len()], expected.as_bytes());
     }
 
     #[test]
@@ -211,6 +212,20 @@ proptest! {
     }
 
     #[test]
+    fn a_stored_item_is_written_as_its_tree(item in item()) {
+        let (mut stored, mut tree) = (Vec::new(), Vec::new());
+        let body = ItemBody::encode(&item);
+        body.view().write_json(&mut JsonWriter::new(&mut stored)).unwrap();
+        JsonWriter::new(&mut tree).item(&item);
+        for (name, value) in &item {
+            let one = body.view().get(name).unwrap().expect("the item has it");
+            one.write_json(&mut JsonWriter::new(&mut stored)).unwrap();
+            JsonWriter::new(&mut tree).attribute_value(value);
+        }
+        prop_assert_eq!(String::from_utf8(stored), String::from_utf8(tree));
+    }
+
+    #[test]
     fn levels_are_one_more_than_those_inside(value in value()) {
         let levels = size::levels(&value);
         prop_assert_eq!(size::levels(&AttributeValue::L(vec![value])), levels + 1);
@@ -226,10 +241,10 @@ fn hostile_bytes_are_refused() {
             binary::encode_value(&value, &mut again);
             assert_eq!(again, bytes[..bytes.len() - rest.len()], "what is read has one spelling");
         }
-        let mut text = Vec::new();
+        let mut text = [0; TEXT_ROOM];
         match (Number::decode_ordered(bytes), write_ordered_text(bytes, &mut text)) {
-            (Some((number, rest)), Some(behind)) => {
-                assert_eq!((number.to_string().as_bytes(), rest), (&text[..], behind));
+            (Some((number, rest)), Some((length, behind))) => {
+                assert_eq!((number.to_string().as_bytes(), rest), (&text[..length], behind));
             }
             (number, text) => assert!(number.is_none() && text.is_none(), "{bytes:?}: {number:?}, {text:?}"),
         }

@@ -35,7 +35,7 @@ impl PointRead {
         if row.as_ref().is_some_and(|row| row.len() / 2 > bytes_max) {
             return Err(ReadError::TooLong);
         }
-        out.reserve(row.as_ref().map_or(0, |row| row.len() + row.len() / 2) + 64);
+        out.reserve(item.as_ref().map_or(0, ItemRef::json_room) + 64);
         let mut json = JsonWriter::new(out);
         json.begin_object();
         if self.report.is_wanted() {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::short::CHUNK;
+
 /// Deepest nesting of brackets in a request. DynamoDB accepts 32 levels of values (two brackets each) and answers
 /// deeper ones with an error of its own; past this bound the body is simply not read.
 const DEPTH_MAX: usize = 1000;
@@ -401,10 +403,10 @@ impl<'a> Reader<'a> {
 
 /// How many bytes stand before the next quote, backslash or control character.
 ///
-/// Most texts are short and end within the first 32 bytes, which go by eight; long ones go on by 32, in a form that the
-/// compiler turns into vector instructions.
+/// Most texts are short and end within the first 32 bytes, which go by eight; long ones go on by 64, then by 16, in a form
+/// that the compiler turns into vector instructions.
 #[inline]
-pub(super) fn plain_length(bytes: &[u8]) -> usize {
+pub(crate) fn plain_length(bytes: &[u8]) -> usize {
     const SHORT: usize = 32;
     if bytes.len() < SHORT {
         return plain_length_by_words(bytes);
@@ -413,14 +415,38 @@ pub(super) fn plain_length(bytes: &[u8]) -> usize {
     if start < SHORT {
         return start;
     }
-    let is_special = |byte: u8| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
-    let is_plain = |chunk: &&[u8; 32]| chunk.iter().fold(0, |special, &byte| special | is_special(byte)) == 0;
-    let length = SHORT + 32 * bytes[SHORT..].as_chunks().0.iter().take_while(is_plain).count();
+    let is_special = |byte: u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
+    let is_plain = |chunk: &&[u8; 64]| !chunk.iter().fold(false, |any, &byte| any | is_special(byte));
+    let mut length = SHORT + 64 * bytes[SHORT..].as_chunks().0.iter().take_while(is_plain).count();
+    let is_plain = |chunk: &&[u8; CHUNK]| !chunk.iter().fold(false, |any, &byte| any | is_special(byte));
+    length += CHUNK * bytes[length..].as_chunks().0.iter().take_while(is_plain).count();
     length + plain_length_by_words(&bytes[length..])
 }
 
+/// Which bytes of a chunk are among the first so many.
+const FIRST: [[bool; CHUNK]; CHUNK + 1] = {
+    let mut first = [[false; CHUNK]; CHUNK + 1];
+    let mut at = 0;
+    while at < CHUNK * (CHUNK + 1) {
+        first[at / CHUNK][at % CHUNK] = at % CHUNK < at / CHUNK;
+        at += 1;
+    }
+    first
+};
+
+/// Whether the first so many bytes of a chunk have no quote, backslash or control character among them.
+#[inline(always)]
+pub(crate) fn is_plain(chunk: &[u8; CHUNK], length: usize) -> bool {
+    // All of them, in a form that the compiler turns into vector instructions.
+    let mut special = false;
+    for (byte, is_first) in chunk.iter().zip(FIRST[length]) {
+        special |= is_first & ((*byte < 0x20) | (*byte == b'"') | (*byte == b'\\'));
+    }
+    !special
+}
+
 #[inline]
-pub(super) fn plain_length_by_words(bytes: &[u8]) -> usize {
+fn plain_length_by_words(bytes: &[u8]) -> usize {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     // The lowest byte of those that are marked is zero; a borrow may mark more above it.

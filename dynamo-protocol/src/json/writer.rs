@@ -5,17 +5,12 @@
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64_simd::STANDARD as BASE64;
 
 use crate::number::Number;
 use crate::value::{AttributeValue, Item};
 
-use super::reader::{plain_length, plain_length_by_words};
-use crate::short::{CHUNK, push_first};
-
-/// Texts that are copied by chunks; longer ones are looked through and copied as a whole.
-const SHORT_MAX: usize = 2 * CHUNK;
+use super::reader::plain_length;
 
 /// Writes one JSON value into a buffer.
 ///
@@ -239,29 +234,6 @@ pub fn escape(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// As [`escape`], but without the quotes, for the first `length` of `bytes`, which were a text when they were stored: they are
-/// not looked through for that once more. It is quicker where other bytes follow.
-///
-/// # Panics
-/// Where there are fewer bytes.
-#[inline]
-pub fn push_escaped_first(bytes: &[u8], length: usize, out: &mut Vec<u8>) {
-    let mut done = 0;
-    if length <= SHORT_MAX {
-        while done < length {
-            let count = (length - done).min(CHUNK);
-            match bytes[done..].first_chunk::<CHUNK>() {
-                Some(chunk) if plain_length_by_words(chunk) >= count => push_first(chunk, count, out),
-                _ => break,
-            }
-            done += count;
-        }
-    }
-    if done < length {
-        push_escaped(&bytes[done..length], out);
-    }
-}
-
 fn push_escaped(text: &[u8], out: &mut Vec<u8>) {
     out.reserve(text.len() + 1);
     let mut rest = text;
@@ -269,13 +241,17 @@ fn push_escaped(text: &[u8], out: &mut Vec<u8>) {
         let (plain, special) = rest.split_at(plain_length(rest));
         out.extend_from_slice(plain);
         let Some((&byte, behind)) = special.split_first() else { break };
-        escape_byte(byte, out);
+        let (text, length) = escaped(byte);
+        out.extend_from_slice(&text[..length]);
         rest = behind;
     }
 }
 
-/// Appends the escape of a quote, a backslash or a control character.
-fn escape_byte(byte: u8, out: &mut Vec<u8>) {
+/// The most bytes of an escape.
+pub(crate) const ESCAPE_BYTES_MAX: usize = 6;
+
+/// The escape of a quote, a backslash or a control character, and its length.
+pub(crate) fn escaped(byte: u8) -> ([u8; ESCAPE_BYTES_MAX], usize) {
     let short = match byte {
         b'"' => b'"',
         b'\\' => b'\\',
@@ -286,12 +262,11 @@ fn escape_byte(byte: u8, out: &mut Vec<u8>) {
         0x0c => b'f',
         _ => {
             const HEX: &[u8; 16] = b"0123456789abcdef";
-            let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
-            out.extend_from_slice(b"\\u00");
-            return out.extend_from_slice(&digits);
+            let [high, low] = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+            return ([b'\\', b'u', b'0', b'0', high, low], ESCAPE_BYTES_MAX);
         }
     };
-    out.extend_from_slice(&[b'\\', short]);
+    ([b'\\', short, 0, 0, 0, 0], 2)
 }
 
 /// Appends a decimal as a text in quotes.
@@ -305,11 +280,20 @@ pub fn push_number(out: &mut Vec<u8>, number: &Number) {
 pub fn push_base64(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
     let start = out.len();
-    let length = bytes.len().div_ceil(3) * 4;
-    out.resize(start + length, 0);
-    let written = BASE64.encode_slice(bytes, &mut out[start..]).expect("four characters for each three bytes fit");
-    debug_assert_eq!(written, length);
+    out.resize(start + base64_length(bytes), 0);
+    encode_base64(bytes, &mut out[start..]).expect("there is room for so many");
     out.push(b'"');
+}
+
+/// Writes bytes as base64 without quotes, where there is room; its length.
+pub(crate) fn encode_base64(bytes: &[u8], out: &mut [u8]) -> Option<usize> {
+    let out = out.get_mut(..base64_length(bytes))?;
+    Some(BASE64.encode(bytes, base64_simd::Out::from_slice(out)).len())
+}
+
+/// Four characters for each three bytes.
+fn base64_length(bytes: &[u8]) -> usize {
+    bytes.len().div_ceil(3) * 4
 }
 
 /// Appends an integer in digits.
@@ -362,28 +346,6 @@ mod tests {
     #[test]
     fn escapes_only_what_must_be() {
         assert_eq!(written(|json| json.str("a\"b\\c\u{1}\n\u{7f}é😀")), "\"a\\\"b\\\\c\\u0001\\n\u{7f}é😀\"");
-    }
-
-    #[test]
-    fn push_escaped_writes_only_the_string() {
-        for length in 0..70 {
-            for special in [None, Some(b'"'), Some(b'\\'), Some(1)] {
-                let mut text = vec![b'a'; length];
-                for at in 0..length.max(1) {
-                    if let (Some(special), true) = (special, at < length) {
-                        text = vec![b'a'; length];
-                        text[at] = special;
-                    }
-                    let mut expected = Vec::new();
-                    escape(std::str::from_utf8(&text).unwrap(), &mut expected);
-                    for behind in [&b""[..], b"x", &[b'"'; 40]] {
-                        let mut out = Vec::new();
-                        push_escaped_first(&[&text, behind].concat(), length, &mut out);
-                        assert_eq!(out, expected[1..expected.len() - 1]);
-                    }
-                }
-            }
-        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod wide;
 
 pub use ordered::{ORDERED_BYTES_MAX, write_ordered_text};
 pub use parse::is_scaled_in_32_bits;
+pub use text::TEXT_ROOM;
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};

@@ -12,7 +12,7 @@
 //!
 //! This is part of the on-disk format: keys and stored values are made of it.
 
-use super::text::push_decimal;
+use super::text::{DIGITS_ROOM, TEXT_ROOM, write_decimal, write_short};
 use super::{DIGITS_MAX, MAGNITUDE_MIN, Number, digit_count};
 use crate::short::{CHUNK, push_first};
 
@@ -102,49 +102,100 @@ impl Number {
     }
 }
 
-/// The two digits of each number below a hundred.
-const PAIR_TEXTS: [[u8; 2]; 100] = {
-    let mut texts = [[0; 2]; 100];
-    let mut pair = 0;
-    while pair < texts.len() {
-        texts[pair] = [b'0' + (pair / 10) as u8, b'0' + (pair % 10) as u8];
-        pair += 1;
+/// Writes the canonical text of the number that `bytes` begin with; gives its length, and what follows the number. `None`
+/// where [`Number::decode_ordered`] gives none.
+#[inline]
+pub fn write_ordered_text<'b>(bytes: &'b [u8], out: &mut [u8; TEXT_ROOM]) -> Option<(usize, &'b [u8])> {
+    // Most have no more than eight pairs of digits, and something behind them.
+    if let [sign @ (1 | 3), magnitude, rest @ ..] = bytes
+        && let Some(eight) = rest.first_chunk()
+    {
+        let flip = if *sign == 1 { 0xff } else { 0 };
+        let (texts, pairs, ends) = eight_pairs(eight, flip)?;
+        if pairs > 0 && (ends || rest.get(pairs) == Some(&flip)) {
+            let count = normal_length(&texts, pairs)?;
+            let point = i32::from(magnitude ^ flip) + MAGNITUDE_MIN + 1;
+            return Some((write_short(flip != 0, (texts, count), point, out), &rest[pairs + 1..]));
+        }
     }
-    texts
-};
+    write_any(bytes, out)
+}
 
-/// Appends the canonical text of the number that `bytes` begin with, and gives what follows it. `None` where
-/// [`Number::decode_ordered`] gives none.
-pub fn write_ordered_text<'b>(bytes: &'b [u8], out: &mut Vec<u8>) -> Option<&'b [u8]> {
+fn write_any<'b>(bytes: &'b [u8], out: &mut [u8; TEXT_ROOM]) -> Option<(usize, &'b [u8])> {
     const PAIRS_MAX: usize = DIGITS_MAX as usize / 2;
     let (&sign, rest) = bytes.split_first()?;
     let flip = match sign {
         0x02 => {
-            out.push(b'0');
-            return Some(rest);
+            out[0] = b'0';
+            return Some((1, rest));
         }
         0x01 => 0xff,
         0x03 => 0,
         _ => return None,
     };
-    let (&magnitude_byte, rest) = rest.split_first()?;
-    // With bytes behind the digits, so that these are copied by chunks.
-    let mut digits = [0u8; 2 * PAIRS_MAX + CHUNK];
+    let (&magnitude, rest) = rest.split_first()?;
+    let mut digits = [b'0'; DIGITS_ROOM];
     let mut pairs = 0;
-    let mut last = [0; 2];
-    for &byte in rest.iter().take(PAIRS_MAX) {
-        let Some(pair) = PAIR_TEXTS.get(usize::from((byte ^ flip).wrapping_sub(1))) else { break };
-        last = *pair;
-        digits[2 * pairs..2 * pairs + 2].copy_from_slice(pair);
-        pairs += 1;
+    for texts in digits.as_chunks_mut().0.iter_mut().take(PAIRS_MAX.div_ceil(8)) {
+        // Where fewer bytes are left, ends are put behind them.
+        let mut eight = [flip; 8];
+        let bytes = rest[pairs..].iter().take(8);
+        bytes.zip(&mut eight).for_each(|(byte, of_eight)| *of_eight = *byte);
+        let (of_eight, count, ends) = eight_pairs(&eight, flip)?;
+        *texts = of_eight;
+        pairs += count;
+        if ends {
+            break;
+        }
     }
-    if pairs == 0 || rest.get(pairs) != Some(&flip) || digits[0] == b'0' || last == *b"00" {
+    if pairs > PAIRS_MAX || rest.get(pairs) != Some(&flip) {
         return None;
     }
-    let count = 2 * pairs - usize::from(last[1] == b'0');
-    let magnitude = i32::from(magnitude_byte ^ flip) + MAGNITUDE_MIN;
-    push_decimal(flip != 0, (&digits, count), magnitude + 1, out);
-    Some(&rest[pairs + 1..])
+    let count = normal_length(&digits, pairs)?;
+    let point = i32::from(magnitude ^ flip) + MAGNITUDE_MIN + 1;
+    Some((write_decimal(flip != 0, (&digits, count), point, out), &rest[pairs + 1..]))
+}
+
+/// The digits of at most eight pairs, how many they are, and whether the number ends behind them; zeros follow. `None` for
+/// bytes that are no pairs.
+#[inline]
+fn eight_pairs(bytes: &[u8; 8], flip: u8) -> Option<([u8; CHUNK], usize, bool)> {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = LOW << 7;
+    let word = u64::from_le_bytes(*bytes) ^ (LOW * u64::from(flip));
+    // The lowest byte of those that are marked is zero, the number's end.
+    let ends = word.wrapping_sub(LOW) & !word & HIGH;
+    let count = ends.trailing_zeros() / 8;
+    let behind = u64::MAX.checked_shl(8 * count).unwrap_or(0);
+    let pairs = ((word & !behind) | (LOW & behind)) - LOW;
+    if (pairs | pairs.wrapping_add(LOW * 28)) & HIGH != 0 {
+        // A pair of a hundred and more.
+        return None;
+    }
+    let texts = u128::from(four_texts(pairs as u32)) | u128::from(four_texts((pairs >> 32) as u32)) << 64;
+    Some((texts.to_le_bytes(), count as usize, ends != 0))
+}
+
+/// The digits of four pairs, all at once: one in each sixteen bits.
+#[inline]
+fn four_texts(pairs: u32) -> u64 {
+    const LANES: u64 = 0x0001_0001_0001_0001;
+    let halves = (u64::from(pairs) | u64::from(pairs) << 16) & 0x0000_ffff_0000_ffff;
+    let lanes = (halves | halves << 8) & (LANES * 0xff);
+    // A tenth, for numbers so small; nothing gets into another lane.
+    let tens = ((lanes * 103) >> 10) & (LANES * 0xf);
+    let ones = lanes - tens * 10;
+    (tens | ones << 8) + u64::from_le_bytes(*b"00000000")
+}
+
+/// How many of these digits count, where they are in normal form: the first is none of zero, and neither is the last pair.
+#[inline]
+fn normal_length(digits: &[u8], pairs: usize) -> Option<usize> {
+    let [.., tens, ones] = digits.get(..2 * pairs)? else { return None };
+    if digits[0] == b'0' || (*tens == b'0' && *ones == b'0') {
+        return None;
+    }
+    Some(2 * pairs - usize::from(*ones == b'0'))
 }
 
 #[cfg(test)]

@@ -2,39 +2,85 @@
 
 use std::fmt;
 
-use super::{DIGITS_MAX, Number};
-use crate::short::push_first;
+use super::{DIGITS_MAX, MAGNITUDE_MAX, MAGNITUDE_MIN, Number};
+use crate::short::CHUNK;
+
+/// Room for a number's text: its sign, a zero and a point, and all places.
+pub const TEXT_ROOM: usize = 176;
+const _: () = assert!(
+    TEXT_ROOM >= 3 + (-MAGNITUDE_MIN) as usize + DIGITS_MAX as usize && TEXT_ROOM > MAGNITUDE_MAX as usize + 1,
+    "the smallest and the largest number, with all digits, have room"
+);
+
+/// Room for the digits of a number: whole chunks.
+pub(super) const DIGITS_ROOM: usize = 3 * CHUNK;
+const _: () = assert!(DIGITS_ROOM >= DIGITS_MAX as usize);
 
 impl Number {
     /// Appends the canonical text; what `Display` writes, without a formatter.
     pub fn write_text(&self, out: &mut Vec<u8>) {
         let mut buffer = [0u8; DIGITS_MAX as usize];
-        let digits = write_digits(self.coefficient, &mut buffer);
-        let point = i32::from(self.exponent) + digits.len() as i32;
-        push_decimal(self.negative, (digits, digits.len()), point, out);
+        let written = write_digits(self.coefficient, &mut buffer);
+        let (mut digits, count) = ([b'0'; DIGITS_ROOM], written.len());
+        digits[..count].copy_from_slice(written);
+        let mut text = [0; TEXT_ROOM];
+        let length = write_decimal(self.negative, (&digits, count), i32::from(self.exponent) + count as i32, &mut text);
+        out.extend_from_slice(&text[..length]);
     }
 }
 
-/// Appends a decimal of the first so many `digits`, of which `point` stand before its point.
-pub(super) fn push_decimal(negative: bool, (digits, count): (&[u8], usize), point: i32, out: &mut Vec<u8>) {
-    if negative {
-        out.push(b'-');
-    }
+/// Writes a decimal of the first so many `digits`, at least one, of which `point` stand before its point; zeros follow them.
+/// Gives the length of the text; what stands behind it is of no use.
+pub(super) fn write_decimal(
+    negative: bool,
+    (digits, count): (&[u8; DIGITS_ROOM], usize),
+    point: i32,
+    out: &mut [u8; TEXT_ROOM],
+) -> usize {
+    let start = usize::from(negative);
+    out[0] = b'-';
     let before = usize::try_from(point).unwrap_or(0);
     if before == 0 {
-        out.extend_from_slice(b"0.");
-        out.resize(out.len() + point.unsigned_abs() as usize, b'0');
-        push_first(digits, count, out);
-    } else if before >= count {
-        push_first(digits, count, out);
-        if before > count {
-            out.resize(out.len() + before - count, b'0');
-        }
-    } else {
-        push_first(digits, before, out);
-        out.push(b'.');
-        push_first(&digits[before..], count - before, out);
+        let zeros = point.unsigned_abs() as usize;
+        out[start..start + 2].copy_from_slice(b"0.");
+        out[start + 2..start + 2 + zeros].fill(b'0');
+        out[start + 2 + zeros..start + 2 + zeros + count].copy_from_slice(&digits[..count]);
+        return start + 2 + zeros + count;
     }
+    if before >= count {
+        out[start..start + count].copy_from_slice(&digits[..count]);
+        out[start + count..start + before].fill(b'0');
+        return start + before;
+    }
+    out[start..start + before].copy_from_slice(&digits[..before]);
+    out[start + before] = b'.';
+    out[start + before + 1..start + count + 1].copy_from_slice(&digits[before..count]);
+    start + count + 1
+}
+
+/// As [`write_decimal`], for a chunk of digits.
+#[inline]
+pub(super) fn write_short(
+    negative: bool,
+    (digits, count): ([u8; CHUNK], usize),
+    point: i32,
+    out: &mut [u8; TEXT_ROOM],
+) -> usize {
+    let Ok(before @ 1..CHUNK) = usize::try_from(point) else {
+        let mut all = [b'0'; DIGITS_ROOM];
+        all[..CHUNK].copy_from_slice(&digits);
+        return write_decimal(negative, (&all, count), point, out);
+    };
+    let start = usize::from(negative);
+    out[0] = b'-';
+    out[start..start + CHUNK].copy_from_slice(&digits);
+    if before >= count {
+        return start + before;
+    }
+    let behind = u128::from_le_bytes(digits) >> (8 * before);
+    out[start + before] = b'.';
+    out[start + before + 1..start + before + 1 + CHUNK].copy_from_slice(&behind.to_le_bytes());
+    start + count + 1
 }
 
 impl fmt::Display for Number {

@@ -13,12 +13,13 @@
 //!
 //! An item to put is written in this form while its JSON is read (`json`), without a tree in between.
 //!
-//! Reading is done on borrowed bytes: [`ItemRef`] goes to JSON, to single values or to a tree. Bytes that are not an
+//! Reading is done on borrowed bytes: [`ItemRef`] goes to JSON (`render`), to single values or to a tree. Bytes that are not an
 //! item give [`Corrupt`] and never a panic, since what comes from disk is fuzzed like everything else.
 
 mod encode;
 mod json;
 mod reader;
+mod render;
 mod value;
 
 pub use encode::{ItemBody, row};

@@ -4,7 +4,7 @@ use crate::json::JsonWriter;
 use crate::value::{AttributeValue, Item};
 use crate::varint;
 
-use super::value::push_entries;
+use super::render::{push_entries, room_for};
 use super::{BODY_HEAD_BYTES, CODEC_PLAIN, Corrupt, FORMAT_VERSION, HEADER_BYTES, ValueRef};
 
 /// A view of a stored item. Copying it copies a few words.
@@ -153,6 +153,11 @@ impl<'a> ItemRef<'a> {
             }
         }
         Ok(part)
+    }
+
+    /// Room in a buffer with which it need not grow while the item is written, as a rule.
+    pub fn json_room(&self) -> usize {
+        room_for(self.entries.len(), self.count)
     }
 
     /// Writes the item as a JSON object of attributes, without a tree.

@@ -11,13 +11,13 @@
 //!
 //! `bytes` counts what follows it, so that a container can be stepped over.
 
-use crate::json::{JsonWriter, push_base64, push_escaped_first};
-use crate::number::{Number, write_ordered_text};
+use crate::json::JsonWriter;
+use crate::number::Number;
 use crate::size::attribute_bytes;
 use crate::value::{AttributeValue, Item};
 use crate::varint;
 
-use super::Corrupt;
+use super::{Corrupt, render};
 
 pub(super) const S: u8 = 0x01;
 pub(super) const N: u8 = 0x02;
@@ -33,7 +33,7 @@ pub(super) const M: u8 = 0x0B;
 
 /// Values nest 32 deep at most (checked by the plan); reading damaged bytes stops here instead of overflowing the
 /// stack.
-const DEPTH_MAX: usize = 64;
+pub(super) const DEPTH_MAX: usize = 64;
 
 /// Appends `value`.
 pub(super) fn push_value(value: &AttributeValue, out: &mut Vec<u8>) {
@@ -205,38 +205,13 @@ impl<'a> ValueRef<'a> {
     /// [`Corrupt`] where the bytes are no value; what was written so far is then of no use.
     pub fn write_json(&self, out: &mut JsonWriter<'_>) -> Result<(), Corrupt> {
         let mut pushed = Ok(());
-        out.raw(|bytes| pushed = self.push_json(bytes));
+        out.raw(|bytes| pushed = render::push_value(self.0, bytes));
         pushed
     }
-
-    /// Appends the value as DynamoDB's JSON.
-    ///
-    /// # Errors
-    /// As [`ValueRef::write_json`].
-    fn push_json(&self, out: &mut Vec<u8>) -> Result<(), Corrupt> {
-        Input(self.0).push_json(out, 0)
-    }
-}
-
-/// Appends the JSON object of so many names and values, which are all of `entries`.
-///
-/// # Errors
-/// [`Corrupt`] where the bytes are something else.
-pub(super) fn push_entries(entries: &[u8], count: usize, out: &mut Vec<u8>) -> Result<(), Corrupt> {
-    let mut input = Input(entries);
-    input.push_entries(count, out, 0)?;
-    if input.0.is_empty() { Ok(()) } else { Err(Corrupt("bytes behind an item")) }
-}
-
-/// Ends what is written of a value.
-#[inline]
-fn push_end(out: &mut Vec<u8>, end: &[u8]) -> Result<(), Corrupt> {
-    out.extend_from_slice(end);
-    Ok(())
 }
 
 /// A cursor over encoded values.
-struct Input<'a>(&'a [u8]);
+pub(super) struct Input<'a>(pub(super) &'a [u8]);
 
 impl<'a> Input<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8], Corrupt> {
@@ -253,7 +228,7 @@ impl<'a> Input<'a> {
     }
 
     #[inline]
-    fn length(&mut self) -> Result<usize, Corrupt> {
+    pub(super) fn length(&mut self) -> Result<usize, Corrupt> {
         let length = varint::read_u64(&mut self.0).map_err(|_| Corrupt("malformed length"))?;
         // A length or count above the bytes that are left is refused here, so it can safely size a buffer.
         if length > self.0.len() as u64 { Err(Corrupt("length beyond the end")) } else { Ok(length as usize) }
@@ -324,103 +299,5 @@ impl<'a> Input<'a> {
     fn map(&mut self, depth: usize) -> Result<Item, Corrupt> {
         let count = self.count()?;
         (0..count).map(|_| Ok((self.text()?.to_owned(), self.value(depth + 1)?))).collect()
-    }
-
-    /// Appends the value as DynamoDB's JSON. Texts were UTF-8 when they were stored; what protects them from then on is the
-    /// store's checksum.
-    fn push_json(&mut self, out: &mut Vec<u8>, depth: usize) -> Result<(), Corrupt> {
-        if depth > DEPTH_MAX {
-            return Err(Corrupt("value nests too deep"));
-        }
-        match self.byte()? {
-            S => {
-                out.extend_from_slice(br#"{"S":""#);
-                self.push_text(out)?;
-                return push_end(out, b"\"}");
-            }
-            N => {
-                out.extend_from_slice(br#"{"N":""#);
-                self.push_number(out)?;
-                return push_end(out, b"\"}");
-            }
-            B => {
-                out.extend_from_slice(br#"{"B":"#);
-                push_base64(out, self.bytes()?);
-            }
-            TRUE => return push_end(out, br#"{"BOOL":true}"#),
-            FALSE => return push_end(out, br#"{"BOOL":false}"#),
-            NULL => return push_end(out, br#"{"NULL":true}"#),
-            SS => self.push_array(br#"{"SS":["#, out, |input, out| {
-                out.push(b'"');
-                input.push_text(out)?;
-                push_end(out, b"\"")
-            })?,
-            NS => self.push_array(br#"{"NS":["#, out, |input, out| {
-                out.push(b'"');
-                input.push_number(out)?;
-                push_end(out, b"\"")
-            })?,
-            BS => self.push_array(br#"{"BS":["#, out, |input, out| {
-                push_base64(out, input.bytes()?);
-                Ok(())
-            })?,
-            L => self.push_array(br#"{"L":["#, out, |input, out| input.push_json(out, depth + 1))?,
-            M => {
-                let count = self.count()?;
-                out.extend_from_slice(br#"{"M":"#);
-                self.push_entries(count, out, depth + 1)?;
-            }
-            _ => return Err(Corrupt("unknown value tag")),
-        }
-        out.push(b'}');
-        Ok(())
-    }
-
-    fn push_array(
-        &mut self,
-        opening: &[u8],
-        out: &mut Vec<u8>,
-        push: impl Fn(&mut Self, &mut Vec<u8>) -> Result<(), Corrupt>,
-    ) -> Result<(), Corrupt> {
-        out.extend_from_slice(opening);
-        for position in 0..self.count()? {
-            if position > 0 {
-                out.push(b',');
-            }
-            push(self, out)?;
-        }
-        out.push(b']');
-        Ok(())
-    }
-
-    /// A text without its quotes.
-    #[inline]
-    fn push_text(&mut self, out: &mut Vec<u8>) -> Result<(), Corrupt> {
-        let length = self.length()?;
-        push_escaped_first(self.0, length, out);
-        self.0 = &self.0[length..];
-        Ok(())
-    }
-
-    /// A number without its quotes.
-    fn push_number(&mut self, out: &mut Vec<u8>) -> Result<(), Corrupt> {
-        self.0 = write_ordered_text(self.0, out).ok_or(Corrupt("malformed number"))?;
-        Ok(())
-    }
-
-    /// The JSON object of so many names, each with a value of this depth behind it.
-    fn push_entries(&mut self, count: usize, out: &mut Vec<u8>, depth: usize) -> Result<(), Corrupt> {
-        out.push(b'{');
-        for position in 0..count {
-            match position {
-                0 => out.push(b'"'),
-                _ => out.extend_from_slice(b",\""),
-            }
-            self.push_text(out)?;
-            out.extend_from_slice(b"\":");
-            self.push_json(out, depth)?;
-        }
-        out.push(b'}');
-        Ok(())
     }
 }
