@@ -53,11 +53,15 @@ impl Cursor for RocksCursor<'_> {
             return Ok(None);
         }
         self.step();
-        if !self.iterator.valid() {
-            self.at = Position::After;
-            return self.iterator.status().map(|()| None).map_err(convert);
+        match self.iterator.item() {
+            Some(pair) => {
+                self.at = Position::On;
+                Ok(Some(pair))
+            }
+            None => {
+                self.at = Position::After;
+                self.iterator.status().map(|()| None).map_err(convert)
+            }
         }
-        self.at = Position::On;
-        Ok(self.iterator.item())
     }
 }
