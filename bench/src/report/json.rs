@@ -102,7 +102,7 @@ fn figures(json: &mut JsonWriter<'_>, figures: &Figures) {
 fn open(json: &mut JsonWriter<'_>, report: &Report, cell: &OpenCell) {
     json.begin_object();
     json.key("workload").str(cell.kind.slug());
-    json.key("server").str(&report.names[cell.target]);
+    json.key("server").str(cell.server(&report.names));
     json.key("due_per_second").u64(cell.rate);
     number(json, "answered_per_second", Some(cell.outcome.outcome.per_second()));
     latency(json, "latency_us", &cell.outcome.outcome.latency);

@@ -45,12 +45,30 @@ pub struct Cell {
 pub struct OpenCell {
     /// The workload.
     pub kind: Kind,
-    /// Index of the target.
-    pub target: usize,
+    /// Index of the target; `None` is the bare HTTP server, which syncs where the workload writes: what this machine leaves
+    /// at this rate to a server that does nothing else.
+    pub target: Option<usize>,
     /// Requests due a second.
     pub rate: u64,
     /// What it saw.
     pub outcome: OpenOutcome,
+}
+
+impl OpenCell {
+    /// Whom it asked, where the targets have these names.
+    pub fn server<'a>(&self, names: &'a [String]) -> &'a str {
+        match self.target {
+            Some(target) => &names[target],
+            None if self.kind.writes() => "bare HTTP server that syncs",
+            None => "bare HTTP server",
+        }
+    }
+
+    /// The time within which this share of requests was answered, over that of half of them.
+    pub fn over_median(&self, share: f64) -> f64 {
+        let latency = &self.outcome.outcome.latency;
+        latency.quantile_us(share) / latency.quantile_us(0.5)
+    }
 }
 
 impl Repetition {

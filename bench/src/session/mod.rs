@@ -17,15 +17,15 @@ pub use slice::{Figures, Slice, measure};
 use slice::measure_with;
 
 use crate::calibrator::{Calibrator, REPLY_BYTES};
-use crate::client::Caller;
+use crate::client::{Caller, Endpoint};
 use crate::disk::DiskFile;
 use crate::error::{Context, Result};
 use crate::group_commit::{self, GroupCell};
-use crate::load::{Closed, Open, Outcome, open};
+use crate::load::{Closed, Open, OpenOutcome, Outcome, open};
 use crate::machine::monotonic_ns;
 use crate::postgres::Work;
 use crate::target::Target;
-use crate::workload::{Kind, Plan, Table, calibration, load, verify};
+use crate::workload::{Kind, Plan, Table, calibration, load, put_calibration, verify};
 
 /// Everything that a run found.
 #[derive(Debug, Default)]
@@ -176,6 +176,12 @@ impl Session<'_> {
     fn open_loops(&mut self) -> Result<()> {
         for (kind, rate) in self.settings.rates.clone() {
             progress(&format!("open loop: {} at {rate}/s", kind.slug()));
+            self.generation += 1;
+            let outcome = self.open_bare(kind, rate)?;
+            let problem = outcome.outcome.first_wrong.as_ref();
+            let problem = problem.map(|wrong| format!("bare HTTP server, {} at {rate}/s: {wrong}", kind.slug()));
+            self.results.problems.extend(problem);
+            self.results.open.push(OpenCell { kind, target: None, rate, outcome });
             for target in 0..self.targets.len() {
                 self.generation += 1;
                 let server = &self.targets[target];
@@ -184,20 +190,35 @@ impl Session<'_> {
                 }
                 let mut caller = Caller::new(&server.endpoint)?;
                 let plan = Plan::new(kind, self.settings.dataset, &mut caller, self.generation)?;
-                let how = Open {
-                    rate,
-                    connections: self.settings.open_connections,
-                    duration: self.settings.open_measure,
-                    seed: self.generation,
-                };
-                let warm_up = open(&server.endpoint, &plan, Open { duration: self.settings.warm_up, ..how })?;
-                let outcome = open(&server.endpoint, &plan, how)?;
+                let (warm_up, outcome) = self.open(&server.endpoint, &plan, rate)?;
                 let loads = [&warm_up.outcome, &outcome.outcome];
                 check(&mut self.results.problems, &server.name, kind, &mut caller, &plan, &loads)?;
-                self.results.open.push(OpenCell { kind, target, rate, outcome });
+                self.results.open.push(OpenCell { kind, target: Some(target), rate, outcome });
             }
         }
         Ok(())
+    }
+
+    /// The bare HTTP server at this rate, and one that syncs where the workload writes.
+    fn open_bare(&self, kind: Kind, rate: u64) -> Result<OpenOutcome> {
+        if !kind.writes() {
+            return Ok(self.open(&self.calibrator.endpoint, &self.calibration, rate)?.1);
+        }
+        let calibrator = Calibrator::start_syncing(&self.settings.folder)?;
+        let plan = put_calibration(&calibrator.endpoint, &self.settings.dataset);
+        Ok(self.open(&calibrator.endpoint, &plan, rate)?.1)
+    }
+
+    /// Warms up, and measures.
+    fn open(&self, endpoint: &Endpoint, plan: &Plan, rate: u64) -> Result<(OpenOutcome, OpenOutcome)> {
+        let how = Open {
+            rate,
+            connections: self.settings.open_connections,
+            duration: self.settings.open_measure,
+            seed: self.generation,
+        };
+        let warm_up = open(endpoint, plan, Open { duration: self.settings.warm_up, ..how })?;
+        Ok((warm_up, open(endpoint, plan, how)?))
     }
 
     fn group_commit(&mut self) -> Result<()> {
