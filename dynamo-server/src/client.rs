@@ -33,8 +33,11 @@ pub(crate) fn authority(url: Option<&str>, settings: &Settings) -> Result<String
         };
         return Ok(SocketAddr::new(host, settings.port.unwrap_or(DEFAULT_PORT)).to_string());
     };
-    if url.starts_with("https://") {
-        return Err(format!("{url}: the server speaks HTTP itself, so the URL begins with http://"));
+    if url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
+        return Err(format!(
+            "{url}: the server has no TLS, so this command talks HTTP: begin the URL with http://, and where a proxy adds TLS, ask the \
+             server behind it"
+        ));
     }
     let authority = url.trim_start_matches("http://").trim_end_matches('/');
     let is_number = |port: &str| port.parse::<u16>().is_ok();

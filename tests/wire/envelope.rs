@@ -256,7 +256,11 @@ async fn a_head_that_is_too_large_is_refused() {
     assert_eq!(connection.call("ListTables", json!({})).await.status, 200, "the connection goes on");
     connection.send(format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(20_000)).as_bytes()).await;
     assert_eq!(connection.answer().await.status, 400);
-    // Far beyond that it is not even read.
+    // Far beyond that the connection is closed, whether the head could be read at once or not.
+    let mut closing = Connection::open(server.address()).await;
+    closing.post("ListTables", &[("X-Filling", &"x".repeat(70_000))], b"{}").await;
+    let answer = closing.answer().await;
+    assert_eq!((answer.status, answer.headers["connection"].as_str()), (431, "close"));
     connection.post("ListTables", &[("X-Filling", &"x".repeat(300_000))], b"{}").await;
     assert_eq!(connection.answer().await.status, 431);
     let mut fresh = Connection::open(server.address()).await;

@@ -149,9 +149,16 @@ impl<E: Env> Service<E> {
     }
 
     async fn answer_client(&self, caller: &Caller, head: &Parts, body: Incoming) -> Reply {
-        if is_too_large(head) {
-            let _ = body::read::<E>(caller, &head.headers, body, &self.budget).await;
-            return plain(StatusCode::BAD_REQUEST, "text/plain", "");
+        match HeadSize::of(head) {
+            HeadSize::Fits => {}
+            HeadSize::TooLarge => {
+                let _ = body::read::<E>(caller, &head.headers, body, &self.budget).await;
+                return plain(StatusCode::BAD_REQUEST, "text/plain", "");
+            }
+            HeadSize::FarTooLarge => {
+                caller.progress.cut_off();
+                return closing(plain(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "text/plain", ""));
+            }
         }
         let mut reply = match (&head.method, head.uri.path()) {
             (method, path) if is_call(method, path) => self.call(caller, head, body).await,
@@ -380,10 +387,32 @@ fn closing(mut reply: Reply) -> Reply {
 /// 400 whatever the request is.
 const HEAD_PART_BYTES_MAX: usize = 16 * 1024;
 
-fn is_too_large(head: &Parts) -> bool {
-    let line = head.uri.path_and_query().map_or(0, |uri| uri.as_str().len());
-    let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    line > HEAD_PART_BYTES_MAX || headers > HEAD_PART_BYTES_MAX
+/// Largest request head: request line and headers together. Where more than that has come and the head has no end yet, it is not
+/// even read; where it has one by then, it is answered in the same way.
+pub(in crate::http) const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// How large a request's head is.
+enum HeadSize {
+    /// As the service takes it.
+    Fits,
+    /// A part of it is larger than [`HEAD_PART_BYTES_MAX`].
+    TooLarge,
+    /// Larger than [`HEAD_BYTES_MAX`].
+    FarTooLarge,
+}
+
+impl HeadSize {
+    fn of(head: &Parts) -> HeadSize {
+        let line = head.uri.path_and_query().map_or(0, |uri| uri.as_str().len());
+        let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if line + headers > HEAD_BYTES_MAX {
+            HeadSize::FarTooLarge
+        } else if line.max(headers) > HEAD_PART_BYTES_MAX {
+            HeadSize::TooLarge
+        } else {
+            HeadSize::Fits
+        }
+    }
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -22,14 +22,12 @@ use super::fair::InTurn;
 use super::limits::{Caller, ConnectionLimits, GUEST_HEAD_TIMEOUT, Places};
 use super::writes::Writes;
 use crate::env::{Env, Task};
-use crate::http::service::Service;
+use crate::http::service::{HEAD_BYTES_MAX, Service};
 use crate::turns::Timed;
 
 /// A client must send a request's whole head within this time, counted from the answer before it, which also closes
 /// connections that idle for so long. (The body has [`BODY_TIME_MAX`](crate::http::BODY_TIME_MAX).)
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
-/// Largest request head: request line and headers together.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// How long requests in flight may take to end once the server stops: their time by default, and some for their answers.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(7);
 /// Pause after a failed `accept` (out of file descriptors, mostly), so that the loop does not spin.
@@ -182,7 +180,7 @@ async fn serve<E: Env>(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
-        .max_buf_size(MAX_HEAD_BYTES)
+        .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), answer);
     if !line.caller.is_guest() {
         return Ok(watcher.watch(connection).await?);
