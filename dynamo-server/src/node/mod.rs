@@ -180,9 +180,7 @@ impl<E: Env> Node<E> {
         self.stop_progress.reaches(StopStep::Groups);
         shards.iter().for_each(|shard| shard.group().announce_stop());
         self.wal.stop_waiting();
-        for shard in shards {
-            shard.stop().await;
-        }
+        join_all(shards.iter().map(|shard| shard.stop())).await;
         self.stop_progress.reaches(StopStep::State);
         let state = Arc::clone(&self.stores.state);
         if let Err(error) = E::blocking(move || state.flush()).await {
