@@ -12,9 +12,10 @@ pub const COMMAND_STEPS_MAX: u64 = 1 << 28;
 /// Steps of the commands of one entry after which the next one with items is put off to another entry.
 pub const ENTRY_STEPS_MAX: u64 = 1 << 28;
 
-/// Bytes of stored rows that applying one entry holds, old and new ones, after which the next command with items is put
-/// off: 160 updates of the largest items.
-pub const ENTRY_ROWS_BYTES_MAX: usize = 128 << 20;
+/// Bytes that applying one entry holds, after which the next command with items is put off: rows as they were and are, and
+/// everything that is written, copies in indexes and streams included; a dozen updates of the largest items. No budget counts it,
+/// and each shard applies one entry at a time.
+pub const ENTRY_ROWS_BYTES_MAX: usize = 16 << 20;
 
 /// Steps of a filter for one row; past it the read is refused as a client's mistake.
 pub const ROW_STEPS_MAX: u64 = 1 << 26;

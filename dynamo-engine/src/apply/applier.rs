@@ -100,7 +100,7 @@ impl<'a> Applier<'a> {
         let applied = match &stamped.command {
             Command::Noop | Command::RaiseCeiling => Ok(Outcome::Done),
             Command::Write(_) | Command::Transact(_) | Command::Prepare(_) | Command::Expire(_)
-                if self.entry.work.is_enough() =>
+                if self.has_done_enough() =>
             {
                 Ok(Outcome::Rejected(Rejection::Crowded))
             }
@@ -123,6 +123,11 @@ impl<'a> Applier<'a> {
             self.entry.work.forget_since(&work_before);
         }
         applied
+    }
+
+    /// Whether what is left of the entry is put off.
+    pub(super) fn has_done_enough(&self) -> bool {
+        self.entry.work.is_enough(self.overlay.written())
     }
 
     /// Bytes of rows read and written, and steps of expressions, since this was last called: what the work of a command

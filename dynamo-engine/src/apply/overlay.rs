@@ -30,6 +30,8 @@ pub(super) struct Changes {
     dropped: Vec<RowRange>,
     /// Bytes read and written since they were last asked for.
     work: Cell<usize>,
+    /// Bytes written in all.
+    written: usize,
 }
 
 /// Rows that a scan found.
@@ -75,6 +77,11 @@ impl<'a> Overlay<'a> {
         self.changes.work.take()
     }
 
+    /// Bytes written since the entry was begun: keys and values, each time that they were.
+    pub fn written(&self) -> usize {
+        self.changes.written
+    }
+
     fn count(&self, bytes: usize) {
         self.changes.work.set(self.changes.work.get() + bytes);
     }
@@ -83,6 +90,7 @@ impl<'a> Overlay<'a> {
     pub fn put(&mut self, key: Vec<u8>, value: impl Into<Value>) {
         let value = value.into();
         self.count(key.len() + value.len());
+        self.changes.written += key.len() + value.len();
         self.changes.rows.insert(key, Some(value));
     }
 

@@ -96,7 +96,7 @@ impl Applier<'_> {
         }
         let (mut deleted, mut put_off) = (0, 0);
         for item in &expire.items {
-            match self.entry.work.is_enough() {
+            match self.has_done_enough() {
                 true => put_off += 1,
                 false => match self.expire_item(&table, &expire.attribute, item)? {
                     Fate::Deleted => deleted += 1,

@@ -57,9 +57,9 @@ impl Default for Work {
 }
 
 impl Work {
-    /// Whether the entry has done enough.
-    pub fn is_enough(&self) -> bool {
-        self.steps.get() > ENTRY_STEPS_MAX || self.rows_bytes.get() > ENTRY_ROWS_BYTES_MAX
+    /// Whether the entry has done enough, where it has written so many bytes.
+    pub fn is_enough(&self, written: usize) -> bool {
+        self.steps.get() > ENTRY_STEPS_MAX || self.rows_bytes.get() + written > ENTRY_ROWS_BYTES_MAX
     }
 
     /// Begins a command that may do so much here.
