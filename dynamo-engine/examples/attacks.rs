@@ -3,6 +3,10 @@
 //!
 //! `cargo run --release -p dynamo-engine --example attacks -- BINARY… [--only PART OF A NAME]`: one column for each binary, such as
 //! one from before a change and one from after it. Each has a new folder for its data, and what it takes by default of the rest.
+//!
+//! `… -- --memory 192,256,0 BINARY…` does something else: it starts each with these budgets in MiB (0 is the default), lets a crowd send
+//! each request at the same time, and prints what of its budget the process holds, in how many of the moments that it was looked at.
+//!
 //! Linux only: the figures are read from `/proc`.
 
 use std::io::{Read, Write};
@@ -37,8 +41,17 @@ struct Figures {
     answer: String,
 }
 
+/// Clients that send the same request at the same time, where memory is looked at; and the pause between two looks.
+const CROWD: usize = 24;
+const LOOK: Duration = Duration::from_millis(2);
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, budgets, binaries @ ..] = &arguments[..]
+        && flag == "--memory"
+    {
+        return memory(budgets, binaries);
+    }
     let only = arguments.iter().position(|argument| argument == "--only");
     let (binaries, wanted) = arguments.split_at(only.unwrap_or(arguments.len()));
     if binaries.is_empty() {
@@ -50,7 +63,7 @@ fn main() {
     let mut peaks = Vec::new();
     for binary in binaries {
         eprintln!("{binary}");
-        let server = Server::start(Path::new(binary));
+        let server = Server::start(Path::new(binary), &[]);
         for (operation, body) in preparations() {
             let status = post(&server.address, operation, &body).map_or(0, |answer| answer.0);
             assert_eq!(status, 200, "{operation}");
@@ -84,6 +97,77 @@ fn main() {
     }
 }
 
+/// Prints what servers with these budgets hold while a crowd attacks them.
+fn memory(budgets: &str, binaries: &[String]) {
+    println!(
+        "| binary | budget, MiB | p50, MiB | p99 | most | above it, of the moments | most held by |\n|---|---|---|---|---|---|---|"
+    );
+    for binary in binaries {
+        for budget in budgets.split(',') {
+            let flags: &[&str] = if budget == "0" { &[] } else { &["--memory-mib", budget, "--shards", "4"] };
+            let server = Server::start(Path::new(binary), flags);
+            for (operation, body) in preparations().into_iter().chain(for_the_crowd()) {
+                let status = post(&server.address, operation, &body).map_or(0, |answer| answer.0);
+                assert_eq!(status, 200, "{operation}");
+            }
+            let mut held = Vec::new();
+            for attack in corpus().chain(of_the_crowd()) {
+                let seen = server.crowd(&attack);
+                held.extend(seen.iter().map(|mib| (*mib, format!("{}: {}", attack.operation, attack.name))));
+            }
+            held.sort();
+            let at = |part: usize| held.get(held.len().saturating_sub(1) * part / 100).map_or(0, |(mib, _)| *mib);
+            let most = held.last().cloned().unwrap_or_default();
+            let bound: u64 = budget.parse().unwrap_or(0);
+            let above = held.iter().filter(|(mib, _)| bound > 0 && *mib > bound).count();
+            let name = Path::new(binary).file_name().unwrap_or_default().to_string_lossy().into_owned();
+            println!(
+                "| {name} | {budget} | {} | {} | {} | {above} of {} | {} |",
+                at(50),
+                at(99),
+                most.0,
+                held.len(),
+                most.1
+            );
+        }
+    }
+}
+
+/// A table of whose items there is more than a row, for requests that a crowd makes worse.
+fn for_the_crowd() -> impl Iterator<Item = (&'static str, String)> {
+    let table = r#"{"TableName":"recorded","BillingMode":"PAY_PER_REQUEST",
+        "AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"g","AttributeType":"S"}],
+        "KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}],
+        "GlobalSecondaryIndexes":[{"IndexName":"index","KeySchema":[{"AttributeName":"g","KeyType":"HASH"}],
+            "Projection":{"ProjectionType":"ALL"}}],
+        "StreamSpecification":{"StreamEnabled":true,"StreamViewType":"NEW_AND_OLD_IMAGES"}}"#;
+    std::iter::once(("CreateTable", table.to_owned()))
+}
+
+/// Requests within all limits, of which each is as large as it may be.
+fn of_the_crowd() -> impl Iterator<Item = Request> {
+    let text = |at: usize| format!(r#"{{"S":"{at}-{}"}}"#, "x".repeat(390_000));
+    let item = move |at: usize| {
+        format!(r#"{{"pk":{{"S":"large{at}"}},"g":{{"S":"g{at}"}},"n":{{"N":"0"}},"s":{}}}"#, text(at))
+    };
+    let list = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().join(",");
+    let puts = list(25, &|at| format!(r#"{{"PutRequest":{{"Item":{}}}}}"#, item(at)));
+    let put_all = list(10, &|at| format!(r#"{{"Put":{{"TableName":"recorded","Item":{}}}}}"#, item(at)));
+    let key = |at: usize| format!(r#"{{"pk":{{"S":"large{at}"}}}}"#);
+    let keys = list(25, &|at| key(at));
+    let count = r#""UpdateExpression":"SET n = n + :one","ExpressionAttributeValues":{":one":{"N":"1"}}"#;
+    let counts = list(25, &|at| format!(r#"{{"Update":{{"TableName":"recorded","Key":{},{count}}}}}"#, key(at)));
+    let requests = [
+        ("BatchWriteItem", "25 items of 390 KB", format!(r#"{{"RequestItems":{{"recorded":[{puts}]}}}}"#)),
+        ("TransactWriteItems", "10 items of 390 KB", format!(r#"{{"TransactItems":[{put_all}]}}"#)),
+        ("UpdateItem", "a number beside 390 KB", format!(r#"{{"TableName":"recorded","Key":{},{count}}}"#, key(1))),
+        ("TransactWriteItems", "25 numbers beside 390 KB", format!(r#"{{"TransactItems":[{counts}]}}"#)),
+        ("BatchGetItem", "25 items of 390 KB", format!(r#"{{"RequestItems":{{"recorded":{{"Keys":[{keys}]}}}}}}"#)),
+        ("Scan", "items of 390 KB in an index", r#"{"TableName":"recorded","IndexName":"index"}"#.to_owned()),
+    ];
+    requests.into_iter().map(|(operation, name, body)| Request { name, operation, body })
+}
+
 /// A server of ours, killed when dropped.
 struct Server {
     child: Child,
@@ -94,13 +178,14 @@ struct Server {
 }
 
 impl Server {
-    fn start(binary: &Path) -> Server {
+    fn start(binary: &Path, flags: &[&str]) -> Server {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = free.expect("a free port").port();
         let folder = std::env::temp_dir().join(format!("attacks-{}-{port}", std::process::id()));
         let child = Command::new(binary)
             .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--data-dir"])
             .arg(&folder)
+            .args(flags)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -113,6 +198,29 @@ impl Server {
             thread::sleep(Duration::from_millis(10));
         }
         server
+    }
+
+    /// MiB that the process holds, from look to look, while a crowd sends it this request.
+    fn crowd(&self, attack: &Request) -> Vec<u64> {
+        let (process, start, address) = (self.child.id().to_string(), Instant::now(), &self.address);
+        thread::scope(|scope| {
+            let clients: Vec<_> = (0..CROWD)
+                .map(|_| {
+                    scope.spawn(|| {
+                        while start.elapsed() < TIME {
+                            // Whatever is answered: what it costs is looked at.
+                            let _ = post(address, attack.operation, &attack.body);
+                        }
+                    })
+                })
+                .collect();
+            let mut seen = Vec::new();
+            while !clients.iter().all(|client| client.is_finished()) {
+                seen.push(memory_kb(&process, "VmRSS").div_ceil(1024));
+                thread::sleep(LOOK);
+            }
+            seen
+        })
     }
 
     fn attack(&self, attack: &Request) -> Figures {
