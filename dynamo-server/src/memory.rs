@@ -37,6 +37,9 @@ pub const CONNECTION_BYTES: usize = 64 << 10;
 /// What a peer answers in fewer bytes is not counted.
 pub const COUNTED_BYTES_MIN: usize = 64 << 10;
 
+/// Commands of fewer bytes are not counted: a connection's share holds them.
+pub const COUNTED_COMMAND_BYTES_MIN: usize = 4 << 10;
+
 /// A figure from which on the stores are as large as they are with plenty of memory.
 const PLENTY: usize = 512 * MIB;
 

@@ -1,6 +1,7 @@
 //! Proposals to a shard's leader, wherever it is, and making sure of who leads.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dynamo_engine::apply::{Outcome, Rejection};
 use dynamo_engine::command::Command;
@@ -11,10 +12,14 @@ use super::calls::IfLost;
 use super::leaders::Place;
 use crate::env::Env;
 use crate::guard::Handler;
+use crate::memory::{COUNTED_COMMAND_BYTES_MIN, Taken};
 use crate::peer::propose::Results;
 use crate::peer::{Header, Propose, ReadIndex};
-use crate::shard::room::DiskUse;
-use crate::shard::{Deadline, Shard, ShardError, Ticket};
+use crate::shard::room::{Reserved, Verdict};
+use crate::shard::{Deadline, Permits, Shard, ShardError, Ticket};
+
+/// How long a command waits for a look at the disk: it comes at once where the upkeep has nothing else to do.
+const LOOK_MAX: Duration = Duration::from_millis(500);
 
 /// Of the time that a peer has left, one part in so many is for the answer's way back.
 const WAY_BACK_PART: u32 = 20;
@@ -59,15 +64,21 @@ impl<E: Env> Router<E> {
         command: Command,
         deadline: Deadline,
     ) -> Result<Outcome, ShardError> {
-        let disk_use = DiskUse::of(&command);
-        let mut ticket = Arc::new(Ticket::new(command));
+        let mut ticket = Ticket::new(command);
         loop {
-            self.check_writable(shard, disk_use, ticket.bytes().len())?;
+            if self.has_failed() {
+                return Err(ShardError::Stopped);
+            }
+            let mut permits = Permits { memory: self.memory_for(&ticket)?, room: None };
+            if self.room.is_tight() {
+                permits.room = Box::pin(self.room_for(shard, &ticket, deadline)).await?;
+            }
+            let admitted = Arc::new(ticket.with(permits));
             // Stamped by a leader that was deposed meanwhile, or in an entry with too much work before it, and therefore
             // not done: propose again.
-            match shard.sequencer().propose_ticket::<E>(Arc::clone(&ticket), deadline).await? {
+            match shard.sequencer().propose_ticket::<E>(Arc::clone(&admitted), deadline).await? {
                 Outcome::Rejected(Rejection::Timestamp | Rejection::Crowded) if !deadline.is_over::<E>() => {
-                    ticket = Arc::new(ticket.again().map_err(|_| ShardError::Stopped)?);
+                    ticket = admitted.again().map_err(|_| ShardError::Stopped)?;
                 }
                 outcome => {
                     shard.arrivals().wait_for_index::<E>(&outcome, deadline).await;
@@ -137,15 +148,38 @@ impl<E: Env> Router<E> {
         self.guard.pass(Handler::Catalog, std::slice::from_ref(shard), deadline).await
     }
 
-    /// Whether the command is taken, as far as the node and the room on the disks are concerned.
-    fn check_writable(&self, shard: &Shard<E>, disk_use: DiskUse, bytes: usize) -> Result<(), ShardError> {
-        if self.has_failed() {
-            return Err(ShardError::Stopped);
+    /// Memory for a command, beside the body that it came in; what ends something that was begun gets it in any case.
+    fn memory_for(&self, ticket: &Ticket) -> Result<Option<Taken>, ShardError> {
+        if ticket.bytes().len() < COUNTED_COMMAND_BYTES_MIN {
+            return Ok(None);
         }
+        match ticket.is_new_work() {
+            true => self.memory.take(ticket.memory_bytes()).map(Some).ok_or(ShardError::Overloaded),
+            false => Ok(Some(self.memory.take_anyway(ticket.memory_bytes()))),
+        }
+    }
+
+    /// Room for a command where somebody's disk is full or nearly so.
+    async fn room_for(
+        &self,
+        shard: &Shard<E>,
+        ticket: &Ticket,
+        deadline: Deadline,
+    ) -> Result<Option<Reserved>, ShardError> {
+        let catalog = shard.group().published().catalog();
+        let demand = || ticket.demand(|table| catalog.described_by_id(table).map(|(table, _)| table));
         let voters = || shard.group().members().voters.into_keys().collect();
-        match self.room.refuses(self.identity.node_id, || (disk_use, bytes), voters) {
-            true => Err(ShardError::DiskFull),
-            false => Ok(()),
+        let admit = || self.room.admit(self.identity.node_id, demand, voters);
+        let verdict = match admit() {
+            Verdict::LookFirst => {
+                E::timeout(deadline.remaining::<E>().min(LOOK_MAX), self.room.look()).await;
+                admit()
+            }
+            verdict => verdict,
+        };
+        match verdict {
+            Verdict::Taken(reserved) => Ok(reserved),
+            Verdict::LookFirst | Verdict::Refused => Err(ShardError::DiskFull),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod admission;
 mod arrivals;
+pub mod demand;
 mod error;
 mod limits;
 mod mailbox;
@@ -28,7 +29,7 @@ pub use limits::{
 };
 pub use mailbox::Mailbox;
 pub use sequencer::{Sequencer, SequencerCounters};
-pub use ticket::Ticket;
+pub use ticket::{Permits, Ticket};
 
 use self::read_round::ReadRounds;
 use crate::env::Env;

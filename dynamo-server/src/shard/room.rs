@@ -1,6 +1,6 @@
 //! Room on the disk: what is refused where there is too little, who is told, and who leads instead.
 //!
-//! Three kinds of commands want room ([`DiskUse`]), and two floors of free space keep it for those that must have it:
+//! Three kinds of commands want room ([`Demand`]), and two floors of free space keep it for those that must have it:
 //!
 //! ```text
 //!                       puts, updates,   deletes,   decisions, resolves, index entries,
@@ -10,10 +10,11 @@
 //!   < reserve                –              –                      ✓
 //! ```
 //!
-//! Deletes free room, though a log entry and a tombstone come first, and a record of the old item where the table has a
-//! stream. What ends something that was begun is never refused: items of a prepared transaction would stay locked, and
-//! outboxes full; and where deletes have used up what there was, deleting a table is what still makes room. Such commands are
-//! bounded by what was let in before, and the reserve holds the log and the flush that they need.
+//! Deletes free room, though a log entry and a tombstone come first. In a table whose stream keeps old images they do not: the
+//! record is as large as the item, so there they count as what grows. What ends something that was begun is never refused:
+//! items of a prepared transaction would stay locked, and outboxes full; and where nothing else is taken any more, deleting
+//! a table is what still makes room. Such commands are bounded by what was let in before, and the reserve holds the log and
+//! the flush that they need.
 //!
 //! *In a cluster* a node that is short of room says so to all members, again and again, and whoever is told believes it for
 //! [`TOLD_FOR`]. So a leader that is short hands its shards over to a voter that is not; leaders are not moved back there
@@ -21,20 +22,24 @@
 //! full to the last byte and there is no majority any more. Nothing is sent, and nothing looked at but one flag, while
 //! everybody has room.
 //!
-//! *Between two looks* at the disk, a fast client could fill a small one. So near the floor what is taken is counted, and
-//! refused once that would be below it, whatever the last look has found.
+//! *Between two looks* at the disk, a fast client could fill a small one. So near a floor each command sets aside the most that
+//! it may take, from when it is let in until it is applied ([`Reserved`]). What it takes is far less as a rule. So where it does not
+//! fit, the disk is looked at once more before the command is refused ([`Verdict::LookFirst`]): then only what is under way
+//! counts by its worst, and all else as what it was.
 //!
 //! *A disk that is full all the same*, because others fill it or a compaction does, stops nothing: what finds no room waits
 //! for it (`raft/log/wal.rs`, `raft/machine/patience.rs`), the stores say that they are full, which is a level below all floors, and
 //! reads go on.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
-use dynamo_engine::catalog::{DdlCommand, TableStep};
-use dynamo_engine::command::{Change, Command, ItemWrite};
 use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::demand::{Demand, DiskUse};
 
 /// The floor where none is given: this much, or [`FLOOR_PART`] of a smaller disk.
 pub const FLOOR_DEFAULT: u64 = 256 << 20;
@@ -51,9 +56,6 @@ const LOG_PART: u64 = 32;
 
 /// So near the floor what is taken between two looks is counted: more than a node can take in that time.
 const NEAR_BYTES: u64 = 1 << 30;
-
-/// What a byte of a command takes of the disk: its place in the log, and in the state.
-const BYTES_PER_BYTE: u64 = 2;
 
 /// How long a node that was said to be short counts as short. It says so five times within that.
 pub const TOLD_FOR: Duration = Duration::from_secs(5);
@@ -101,63 +103,48 @@ pub enum Level {
     Reserve = 2,
 }
 
-/// What a command wants of the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DiskUse {
-    /// It ends something that was begun, and is never refused.
-    Completes,
-    /// It leaves less behind than it found, or as much.
-    Frees,
-    /// It adds something.
-    Grows,
+/// What becomes of a command.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It is taken; what it may need is set aside while it is under way, where that counts.
+    Taken(Option<Reserved>),
+    /// It may need more than there is known to be: the disk is to be looked at first.
+    LookFirst,
+    /// It is refused.
+    Refused,
 }
 
-impl DiskUse {
-    /// What `command` wants.
-    pub fn of(command: &Command) -> DiskUse {
-        let grows = |grows| if grows { DiskUse::Grows } else { DiskUse::Frees };
-        match command {
-            Command::Write(write) => grows(write_grows(write)),
-            Command::Transact(transaction) => grows(transaction.actions.iter().any(write_grows)),
-            Command::Prepare(prepare) => grows(prepare.actions.iter().any(write_grows)),
-            Command::Ddl(ddl) => match ddl {
-                DdlCommand::CreateTable(_) => DiskUse::Grows,
-                DdlCommand::ChangeTable { steps, .. } => match steps.iter().any(step_grows) {
-                    true => DiskUse::Grows,
-                    false => DiskUse::Completes,
-                },
-                DdlCommand::DeleteTable { .. }
-                | DdlCommand::Install { .. }
-                | DdlCommand::Uninstall { .. }
-                | DdlCommand::ConfirmInstalled { .. }
-                | DdlCommand::ConfirmUninstalled { .. }
-                | DdlCommand::ForgetStream { .. } => DiskUse::Completes,
-            },
-            // Nobody waits for the next rows of what is being filled; it goes on when there is room.
-            Command::BackfillStep(_) | Command::FillTtlQueue(_) => DiskUse::Grows,
-            Command::Expire(_) => DiskUse::Frees,
-            Command::Noop
-            | Command::RaiseCeiling
-            | Command::Decide(_)
-            | Command::Resolve(_)
-            | Command::Forget(_)
-            | Command::ApplyOutbox(_)
-            | Command::TrimOutbox(_)
-            | Command::TendStreams(_) => DiskUse::Completes,
+/// What there is near a floor, in bytes.
+#[derive(Debug, Default)]
+struct Near {
+    /// Above the reserve, when the disk was looked at last.
+    above_reserve: u64,
+    /// From the reserve to the floor.
+    margin: u64,
+    /// The most that commands may have taken, and may yet take, since before that look.
+    counted: u64,
+    /// The same, since before a look that has begun.
+    counted_next: u64,
+    /// Of commands that are under way.
+    under_way: u64,
+}
+
+impl Near {
+    /// Sets aside what a command may need, if it is there.
+    fn take(&mut self, demand: Demand) -> bool {
+        let kept = match demand.disk_use {
+            DiskUse::Completes => None,
+            DiskUse::Frees => Some(0),
+            DiskUse::Grows => Some(self.margin),
+        };
+        if kept.is_some_and(|kept| self.counted + demand.bytes + kept > self.above_reserve) {
+            return false;
         }
+        self.counted += demand.bytes;
+        self.counted_next += demand.bytes;
+        self.under_way += demand.bytes;
+        true
     }
-}
-
-fn write_grows(write: &ItemWrite) -> bool {
-    match write.change {
-        Change::Put(_) | Change::Update(_) => true,
-        Change::Delete | Change::Check => false,
-    }
-}
-
-/// Only a new index takes room worth speaking of; the other steps are some bytes, and one of them lets a table be deleted.
-fn step_grows(step: &TableStep) -> bool {
-    matches!(step, TableStep::CreateIndex(_))
 }
 
 /// What this node knows about room, its own and its peers'.
@@ -167,10 +154,14 @@ pub struct Room {
     is_tight: AtomicBool,
     /// A [`Level`].
     own: AtomicU8,
-    /// Bytes that may be taken until the next look; without meaning while that is far away.
-    left: AtomicI64,
-    /// Whether `left` counts: so little is above the floor that a look may come too late.
+    /// Whether `near` counts: so little is above the floor that a look may come too late.
     is_near: AtomicBool,
+    /// What may be taken until the next look. Held for a move of some words.
+    near: Mutex<Near>,
+    /// Told where a command waits for a look.
+    wanted: Notify,
+    /// Told of each look.
+    looked: Notify,
     /// Until when others count as short, by node, in nanoseconds of the monotonic clock. Held for a move of some words.
     peers: Mutex<BTreeMap<u64, u64>>,
 }
@@ -190,41 +181,53 @@ impl Room {
         self.own() != Level::Ample
     }
 
-    /// Takes note of how much there is here, and forgets what peers have not repeated. Gives what it was.
-    pub fn observe(&self, level: Level, now_ns: u64) -> Level {
-        let before = self.own();
+    /// Whether anybody is short or nearly so: while nobody is, every command is taken.
+    #[inline]
+    pub fn is_tight(&self) -> bool {
+        self.is_tight.load(Ordering::Relaxed)
+    }
+
+    /// To be called before the disk is looked at: what is applied from now on may show there, or not.
+    pub fn look_begins(&self) {
+        let mut near = self.near.lock();
+        near.counted_next = near.under_way;
+    }
+
+    /// Takes note of how much is free here, and forgets what peers have not repeated. Gives the level that it was, and is.
+    pub fn observe(&self, free_bytes: Option<u64>, floors: &Floors, now_ns: u64) -> (Level, Level) {
+        let (before, level) = (self.own(), floors.level(free_bytes));
+        {
+            let mut near = self.near.lock();
+            near.above_reserve = free_bytes.unwrap_or(0).saturating_sub(floors.reserve);
+            near.margin = floors.floor - floors.reserve;
+            near.counted = near.counted_next;
+        }
+        let is_near = free_bytes.is_some_and(|free| free.saturating_sub(floors.floor) < NEAR_BYTES);
+        self.is_near.store(is_near, Ordering::Relaxed);
         self.own.store(level as u8, Ordering::Relaxed);
         let mut peers = self.peers.lock();
         peers.retain(|_, until_ns| *until_ns > now_ns);
         self.judge_tightness(!peers.is_empty());
-        before
+        drop(peers);
+        self.looked.notify_waiters();
+        (before, level)
     }
 
-    /// Takes note of what may be taken before there is too little: `None` where that is not known. `under_way` bytes of
-    /// commands are taken already, and do not show on the disk yet.
-    pub fn leave(&self, above_floor: Option<u64>, under_way: u64) {
-        let is_near = above_floor.is_some_and(|bytes| bytes < NEAR_BYTES);
-        let left = above_floor.unwrap_or(0).min(NEAR_BYTES) as i64 - (under_way * BYTES_PER_BYTE) as i64;
-        self.left.store(left, Ordering::Relaxed);
-        self.is_near.store(is_near, Ordering::Relaxed);
+    /// Resolves when somebody waits for a look.
+    pub async fn look_is_wanted(&self) {
+        self.wanted.notified().await;
+    }
+
+    /// Asks for a look, and waits until there was one.
+    pub async fn look(&self) {
+        let looked = self.looked.notified();
+        self.wanted.notify_one();
+        looked.await;
     }
 
     fn judge_tightness(&self, are_peers_short: bool) {
         let is_tight = self.is_short() || self.is_near.load(Ordering::Relaxed) || are_peers_short;
         self.is_tight.store(is_tight, Ordering::Relaxed);
-    }
-
-    /// Whether a command of so many bytes still fits above the floor; it is counted then.
-    fn takes(&self, bytes: u64) -> bool {
-        if !self.is_near.load(Ordering::Relaxed) {
-            return true;
-        }
-        let bytes = (bytes * BYTES_PER_BYTE) as i64;
-        let fits = self.left.fetch_sub(bytes, Ordering::Relaxed) >= bytes;
-        if !fits {
-            self.left.fetch_add(bytes, Ordering::Relaxed);
-        }
-        fits
     }
 
     /// Takes note of what a peer says about itself.
@@ -239,22 +242,36 @@ impl Room {
 
     /// Whether a peer has said that it is short.
     pub fn is_peer_short(&self, peer: u64) -> bool {
-        self.is_tight.load(Ordering::Relaxed) && self.peers.lock().contains_key(&peer)
+        self.is_tight() && self.peers.lock().contains_key(&peer)
     }
 
-    /// Whether a command must be refused by this node as the leader of a shard with these voters. `voters`, and what the
-    /// command needs and how long it is in the log, in bytes, are asked only where somebody is short or nearly so.
-    pub fn refuses(&self, me: u64, what: impl FnOnce() -> (DiskUse, usize), voters: impl FnOnce() -> Vec<u64>) -> bool {
-        if !self.is_tight.load(Ordering::Relaxed) {
-            return false;
+    /// What becomes of a command at this node as the leader of a shard with these voters. They, and what the command may need,
+    /// are asked for only where somebody is short or nearly so.
+    pub fn admit(
+        self: &Arc<Self>,
+        me: u64,
+        demand: impl FnOnce() -> Demand,
+        voters: impl FnOnce() -> Vec<u64>,
+    ) -> Verdict {
+        if !self.is_tight() {
+            return Verdict::Taken(None);
         }
-        match (self.own(), what()) {
-            (_, (DiskUse::Completes, _)) | (Level::Short | Level::Ample, (DiskUse::Frees, _)) => false,
-            (Level::Reserve, _) | (Level::Short, (DiskUse::Grows, _)) => true,
-            (Level::Ample, (DiskUse::Grows, bytes)) => {
+        let demand = demand();
+        let is_refused = match (self.own(), demand.disk_use) {
+            (_, DiskUse::Completes) | (Level::Short | Level::Ample, DiskUse::Frees) => false,
+            (Level::Reserve, _) | (Level::Short, DiskUse::Grows) => true,
+            (Level::Ample, DiskUse::Grows) => {
                 let is_alone = self.peers.lock().is_empty();
-                !(is_alone || self.has_majority(me, &voters())) || !self.takes(bytes as u64)
+                !is_alone && !self.has_majority(me, &voters())
             }
+        };
+        match is_refused {
+            true => Verdict::Refused,
+            false if !self.is_near.load(Ordering::Relaxed) => Verdict::Taken(None),
+            false if self.near.lock().take(demand) => {
+                Verdict::Taken(Some(Reserved { room: Arc::clone(self), bytes: demand.bytes }))
+            }
+            false => Verdict::LookFirst,
         }
     }
 
@@ -268,7 +285,7 @@ impl Room {
 
     /// Whether what grows would be refused for a shard that `leader` leads, as far as this node knows.
     pub fn is_shard_short(&self, me: u64, leader: u64, voters: impl FnOnce() -> Vec<u64>) -> bool {
-        if !self.is_tight.load(Ordering::Relaxed) {
+        if !self.is_tight() {
             return false;
         }
         let leader_is_short = if leader == me { self.is_short() } else { self.is_peer_short(leader) };
@@ -276,23 +293,44 @@ impl Room {
     }
 }
 
+/// What a command that is under way may take of the disk.
+#[derive(Debug)]
+pub struct Reserved {
+    /// Where it is counted.
+    room: Arc<Room>,
+    /// How much.
+    bytes: u64,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        let mut near = self.room.near.lock();
+        debug_assert!(self.bytes <= near.under_way, "no more ends than was under way");
+        near.under_way = near.under_way.saturating_sub(self.bytes);
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use dynamo_engine::catalog::TableId;
-    use dynamo_engine::command::{Decide, Forget, Prepare, Resolve, Transaction, TransactionId, Verdict};
-    use dynamo_engine::item::ItemBody;
-    use shard_router::Token;
-
     use super::*;
 
     const MIB: u64 = 1 << 20;
 
-    fn write(change: Change) -> ItemWrite {
-        ItemWrite { table: TableId(1), schema_version: 1, key: Vec::new(), condition: None, change }
+    /// What is free at each level, with [`FLOORS`].
+    const FLOORS: Floors = Floors { floor: 10_000, reserve: 2_500 };
+
+    fn demand(disk_use: DiskUse, bytes: u64) -> Demand {
+        Demand { disk_use, bytes }
     }
 
-    fn put() -> ItemWrite {
-        write(Change::Put(ItemBody::encode(&Default::default())))
+    fn is_taken(room: &Arc<Room>, disk_use: DiskUse, voters: &[u64]) -> bool {
+        matches!(room.admit(1, || demand(disk_use, 1), || voters.to_vec()), Verdict::Taken(_))
+    }
+
+    /// A look at the disk that begins and ends.
+    fn look(room: &Room, free_bytes: Option<u64>, now_ns: u64) -> Level {
+        room.look_begins();
+        room.observe(free_bytes, &FLOORS, now_ns).1
     }
 
     #[test]
@@ -322,94 +360,96 @@ mod tests {
     }
 
     #[test]
-    fn commands_differ_in_disk_use() {
-        let id = TransactionId(1);
-        let prepare = |action: ItemWrite| {
-            let actions = vec![action];
-            Command::Prepare(Prepare { id, record_token: Token(0), deadline_ms: 0, client_token: None, actions })
-        };
-        let transact = |actions| Command::Transact(Transaction { client_token: None, actions });
-        let table = TableId(1);
-        for (command, disk_use) in [
-            (Command::Write(put()), DiskUse::Grows),
-            (Command::Write(write(Change::Delete)), DiskUse::Frees),
-            (transact(vec![write(Change::Delete), write(Change::Check)]), DiskUse::Frees),
-            (transact(vec![write(Change::Delete), put()]), DiskUse::Grows),
-            (prepare(put()), DiskUse::Grows),
-            (prepare(write(Change::Delete)), DiskUse::Frees),
-            (Command::Decide(Decide { id, verdict: Verdict::Ask }), DiskUse::Completes),
-            (Command::Resolve(Resolve { id, prepared: None, commit: None }), DiskUse::Completes),
-            (Command::Forget(Forget { id }), DiskUse::Completes),
-            (Command::Ddl(DdlCommand::DeleteTable { table, schema_version: 1 }), DiskUse::Completes),
-            (Command::Ddl(DdlCommand::Uninstall { era: 1, table }), DiskUse::Completes),
-            (
-                Command::Ddl(DdlCommand::ChangeTable {
-                    table,
-                    schema_version: 1,
-                    steps: vec![TableStep::DeletionProtection(false)],
-                }),
-                DiskUse::Completes,
-            ),
-        ] {
-            assert_eq!(DiskUse::of(&command), disk_use, "{command:?}");
-        }
-    }
-
-    #[test]
     fn levels_refuse_by_disk_use() {
-        let room = Room::default();
-        let refused = || {
-            [DiskUse::Grows, DiskUse::Frees, DiskUse::Completes]
-                .map(|disk_use| room.refuses(1, || (disk_use, 1), || vec![1]))
-        };
-        for (level, expected) in [
-            (Level::Ample, [false, false, false]),
-            (Level::Short, [true, false, false]),
-            (Level::Reserve, [true, true, false]),
-            (Level::Ample, [false, false, false]),
+        let room = Arc::<Room>::default();
+        let all = [DiskUse::Grows, DiskUse::Frees, DiskUse::Completes];
+        for (free, level, taken) in [
+            (Some(u64::MAX), Level::Ample, [true, true, true]),
+            (Some(9_999), Level::Short, [false, true, true]),
+            (Some(2_499), Level::Reserve, [false, false, true]),
+            (Some(12_000), Level::Ample, [true, true, true]),
+            (None, Level::Ample, [true, true, true]),
         ] {
-            room.observe(level, 0);
-            assert_eq!(refused(), expected, "{level:?}");
+            assert_eq!(look(&room, free, 0), level);
+            assert_eq!(all.map(|disk_use| is_taken(&room, disk_use, &[1])), taken, "{level:?}");
         }
     }
 
     #[test]
     fn a_majority_without_room_stops_what_grows_and_is_forgotten() {
-        let room = Room::default();
+        let room = Arc::<Room>::default();
         let voters = || vec![1, 2, 3];
-        let grows = |room: &Room| room.refuses(1, || (DiskUse::Grows, 1), voters);
+        let grows = |room: &Arc<Room>| is_taken(room, DiskUse::Grows, &voters());
         room.peer_says(2, true, 0);
-        assert!(!grows(&room) && room.is_peer_short(2) && room.is_shard_short(1, 2, voters));
+        assert!(grows(&room) && room.is_peer_short(2) && room.is_shard_short(1, 2, voters));
         room.peer_says(3, true, 10);
-        assert!(grows(&room) && !room.refuses(1, || (DiskUse::Frees, 1), voters));
+        assert!(!grows(&room) && is_taken(&room, DiskUse::Frees, &voters()));
         assert!(room.is_shard_short(1, 1, voters), "the leader has room, and no majority");
-        room.observe(Level::Ample, TOLD_FOR.as_nanos() as u64);
-        assert!(!grows(&room) && !room.is_peer_short(2) && room.is_peer_short(3));
+        look(&room, None, TOLD_FOR.as_nanos() as u64);
+        assert!(grows(&room) && !room.is_peer_short(2) && room.is_peer_short(3));
         room.peer_says(3, false, 20);
-        assert!(!room.is_tight.load(Ordering::Relaxed));
+        assert!(!room.is_tight());
         // Two of four are no majority.
         room.peer_says(3, true, 0);
         room.peer_says(4, true, 0);
-        assert!(room.refuses(1, || (DiskUse::Grows, 1), || vec![1, 2, 3, 4]));
+        assert!(!is_taken(&room, DiskUse::Grows, &[1, 2, 3, 4]));
+    }
+
+    /// Takes commands of so many bytes until one does not fit.
+    fn take_all(room: &Arc<Room>, disk_use: DiskUse, bytes: u64) -> Vec<Reserved> {
+        let take = || match room.admit(1, || demand(disk_use, bytes), || vec![1]) {
+            Verdict::Taken(reserved) => Some(reserved.expect("it counts")),
+            Verdict::LookFirst => None,
+            Verdict::Refused => panic!("there is room"),
+        };
+        std::iter::from_fn(take).take(1_000).collect()
     }
 
     #[test]
-    fn near_the_floor_what_is_taken_between_two_looks_is_counted() {
-        let room = Room::default();
-        let grows = |bytes| !room.refuses(1, || (DiskUse::Grows, bytes), || vec![1]);
-        let look = |above_floor, under_way| {
-            room.leave(above_floor, under_way);
-            room.observe(Level::Ample, 0);
-        };
-        look(Some(10_000), 1_000);
-        let took = (0..100).take_while(|_| grows(500)).count();
-        assert_eq!(took, 8, "ten thousand bytes, twice a thousand under way, and a thousand for each");
-        assert!(!room.refuses(1, || (DiskUse::Frees, 1 << 20), || vec![1]));
-        look(Some(2_000), 0);
-        assert!(grows(500) && grows(500) && !grows(1));
-        for far in [Some(NEAR_BYTES), None] {
-            look(far, 0);
-            assert!((0..100).all(|_| grows(1 << 30)), "nothing is counted");
+    fn commands_under_way_count_by_their_worst_near_the_floor() {
+        let room = Arc::<Room>::default();
+        look(&room, Some(FLOORS.floor + 10_000), 0);
+        let first = take_all(&room, DiskUse::Grows, 1_000);
+        assert_eq!(first.len(), 10);
+        assert_eq!(take_all(&room, DiskUse::Frees, 1_500).len(), 5, "they may have what is between the floors");
+        assert_eq!(take_all(&room, DiskUse::Completes, 1 << 20).len(), 1_000, "which nobody can use up for these");
+        // Applied or not: until the disk is looked at nobody knows what is left.
+        drop(first);
+        assert!(take_all(&room, DiskUse::Grows, 1).is_empty());
+        look(&room, Some(FLOORS.floor + 9_000), 0);
+        let second = take_all(&room, DiskUse::Grows, 1_000);
+        assert_eq!(second.len(), 9, "they took a thousand in all");
+        look(&room, Some(FLOORS.floor + 9_500), 0);
+        assert!(take_all(&room, DiskUse::Grows, 1_000).is_empty(), "what is under way may not show yet");
+        for far in [Some(FLOORS.floor + NEAR_BYTES), None] {
+            look(&room, far, 0);
+            let taken = (0..100)
+                .all(|_| matches!(room.admit(1, || demand(DiskUse::Grows, 1 << 40), || vec![1]), Verdict::Taken(None)));
+            assert!(taken, "nothing is counted");
         }
+    }
+
+    #[test]
+    fn commands_applied_during_a_look_count_until_the_next() {
+        let room = Arc::<Room>::default();
+        look(&room, Some(FLOORS.floor + 1_000), 0);
+        let before = take_all(&room, DiskUse::Grows, 600);
+        room.look_begins();
+        let during = take_all(&room, DiskUse::Grows, 400);
+        drop((before, during));
+        room.observe(Some(FLOORS.floor + 1_000), &FLOORS, 0);
+        assert!(take_all(&room, DiskUse::Grows, 1).is_empty(), "the look may have come before both");
+        look(&room, Some(FLOORS.floor + 500), 0);
+        assert_eq!(take_all(&room, DiskUse::Grows, 500).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_look_that_is_asked_for_comes() {
+        let room = Arc::<Room>::default();
+        let upkeep = async {
+            room.look_is_wanted().await;
+            look(&room, None, 0);
+        };
+        tokio::join!(room.look(), upkeep);
     }
 }

@@ -429,9 +429,11 @@ impl<E: Env> Task<E> {
         };
         self.counters.entries.fetch_add(1, Ordering::Relaxed);
         self.counters.commands.fetch_add(entry.commands.len() as u64, Ordering::Relaxed);
+        let payload = Payload::of_parts(entry, tickets.iter().map(|ticket| ticket.bytes()));
         let load = Arc::clone(&self.load);
         let deliver = move |result: Result<Vec<Outcome>, ProposeError>| {
-            drop((slot, weight));
+            // What the commands were given is theirs as long as they are under way.
+            drop((slot, weight, tickets));
             match result {
                 Ok(outcomes) => {
                     debug_assert_eq!(outcomes.len(), answers.len(), "one outcome per command");
@@ -441,7 +443,6 @@ impl<E: Env> Task<E> {
                 Err(error) => AnswerSender::refuse_all(answers, &ShardError::from(error)),
             }
         };
-        let payload = Payload::of_parts(entry, tickets.iter().map(|ticket| ticket.bytes()));
         self.group.propose(payload, Box::new(deliver)).await
     }
 

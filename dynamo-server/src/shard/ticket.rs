@@ -14,9 +14,16 @@
 //! The command is encoded when its ticket is made: its bytes are its weight, go into the log as they are, and are what a
 //! request has left of it that must propose it once more.
 
+use std::sync::Arc;
+
+use dynamo_engine::catalog::{TableDescriptor, TableId};
 use dynamo_engine::codec::Record as _;
 use dynamo_engine::command::{Change, Command, DecodeError};
 use parking_lot::Mutex;
+
+use super::demand::{Demand, DiskUse};
+use super::room::Reserved;
+use crate::memory::Taken;
 
 /// A command until somebody takes it, and its bytes.
 pub struct Ticket {
@@ -24,7 +31,21 @@ pub struct Ticket {
     command: Mutex<Option<Command>>,
     /// The command as it stands in an entry.
     bytes: Vec<u8>,
+    /// What it has been given.
+    _permits: Permits,
 }
+
+/// What a command is given of what the node has, until it has an outcome and nobody holds its bytes any more.
+#[derive(Debug, Default)]
+pub struct Permits {
+    /// Memory.
+    pub memory: Option<Taken>,
+    /// Room on the disk.
+    pub room: Option<Reserved>,
+}
+
+/// A ticket takes so many times the bytes of its command in memory: decoded and encoded.
+const COPIES: usize = 2;
 
 /// Room for a command's bytes, beside its item's; most commands need no more.
 const ROOM: usize = 256;
@@ -41,16 +62,35 @@ impl Ticket {
         };
         let mut bytes = Vec::with_capacity(body_bytes + ROOM);
         command.encode(&mut bytes);
-        Ticket { command: Mutex::new(Some(command)), bytes }
+        Ticket { command: Mutex::new(Some(command)), bytes, _permits: Permits::default() }
     }
 
-    /// Another ticket for the same command.
+    /// The same, which holds what it was given.
+    pub fn with(self, permits: Permits) -> Ticket {
+        Ticket { _permits: permits, ..self }
+    }
+
+    /// Bytes of memory that it takes until it has an outcome.
+    pub fn memory_bytes(&self) -> usize {
+        COPIES * self.bytes.len()
+    }
+
+    /// What the command may need of the disk; `table` gives the tables of its shard.
+    pub fn demand(&self, table: impl Fn(TableId) -> Option<Arc<TableDescriptor>>) -> Demand {
+        match &*self.command.lock() {
+            Some(command) => Demand::of(command, self.bytes.len(), table),
+            // Somebody has taken it, with what it was given.
+            None => Demand { disk_use: DiskUse::Completes, bytes: 0 },
+        }
+    }
+
+    /// Another ticket for the same command, which is given nothing yet.
     ///
     /// # Errors
     /// Where its bytes cannot be read, as never happens.
     pub fn again(&self) -> Result<Ticket, DecodeError> {
         let command = Command::decode(&mut &self.bytes[..])?;
-        Ok(Ticket { command: Mutex::new(Some(command)), bytes: self.bytes.clone() })
+        Ok(Ticket { command: Mutex::new(Some(command)), bytes: self.bytes.clone(), _permits: Permits::default() })
     }
 
     /// The command as it stands in an entry.

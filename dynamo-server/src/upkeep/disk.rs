@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dynamo_engine::keyspace::RowRange;
+use futures::future::join_all;
 use ordered_kv::{StateStore, StoreError};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -30,6 +31,9 @@ use crate::shard::room::{Floors, Level, log_bytes_max};
 
 /// How often the task looks. At 100 MB/s of log this is 25 MB past the bound.
 const INTERVAL: Duration = Duration::from_millis(250);
+
+/// The pause before a look that a command waits for: others come meanwhile.
+const PAUSE_MIN: Duration = Duration::from_millis(10);
 
 /// What the task looks after.
 pub(crate) struct DiskUpkeep<E: Env> {
@@ -101,26 +105,41 @@ impl<E: Env> DiskUpkeep<E> {
                 self.shorten_logs().await;
             }
             self.wal.look_for_room();
-            if let Some(Err(_)) = E::timeout(INTERVAL, self.stopping.changed()).await {
+            if self.pause().await.is_err() {
                 return self.stop_groups().await;
             }
         }
     }
 
+    /// Waits for the next look, which comes soon where a command waits for it.
+    ///
+    /// # Errors
+    /// Where the node was dropped without being stopped.
+    async fn pause(&mut self) -> Result<(), watch::error::RecvError> {
+        let wanted = async {
+            self.router.room.look_is_wanted().await;
+            E::sleep(PAUSE_MIN).await;
+        };
+        let rest = async {
+            tokio::select! {
+                changed = self.stopping.changed() => changed,
+                () = wanted => Ok(()),
+            }
+        };
+        E::timeout(INTERVAL, rest).await.unwrap_or(Ok(()))
+    }
+
     async fn stop_groups(&self) {
-        for shard in &self.router.shards {
-            shard.stop().await;
-        }
+        join_all(self.router.shards.iter().map(|shard| shard.stop())).await;
     }
 
     async fn look_at_room(&self) {
+        self.router.room.look_begins();
         let free_bytes = self.stores.free_bytes();
         self.stores.tell_free_bytes(free_bytes);
-        let Floors { floor, reserve } = self.floors;
-        let level = self.floors.level(free_bytes);
-        let under_way: usize = self.router.shards.iter().map(|shard| shard.sequencer().queued_bytes()).sum();
-        self.router.room.leave(free_bytes.map(|free| free.saturating_sub(floor)), under_way as u64);
-        if level != self.router.room.observe(level, E::monotonic_ns()) {
+        let (before, level) = self.router.room.observe(free_bytes, &self.floors, E::monotonic_ns());
+        if level != before {
+            let Floors { floor, reserve } = self.floors;
             tracing::warn!(?level, free_bytes, floor, reserve, "free space on the disk");
             self.stores.be_frugal(level != Level::Ample);
             self.wal.tidy().await;

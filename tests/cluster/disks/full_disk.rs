@@ -101,6 +101,20 @@ fn table(name: &str) -> Value {
     tests::table_of(name, "pk")
 }
 
+/// A table of whose items there is more than a row: a global index has them, and a stream what they were and are.
+fn recorded(name: &str) -> Value {
+    let mut table = table(name);
+    let keys = json!([{"AttributeName": "g", "KeyType": "HASH"}]);
+    table["AttributeDefinitions"]
+        .as_array_mut()
+        .expect("a list")
+        .push(json!({"AttributeName": "g", "AttributeType": "S"}));
+    table["GlobalSecondaryIndexes"] =
+        json!([{"IndexName": "index", "KeySchema": keys, "Projection": {"ProjectionType": "ALL"}}]);
+    table["StreamSpecification"] = json!({"StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES"});
+    table
+}
+
 fn item(key: u64) -> Value {
     json!({"TableName": "kept", "Item": {"pk": {"S": key.to_string()}, "v": {"S": "x"}}})
 }
@@ -144,9 +158,23 @@ async fn below_the_floor_what_frees_room_goes_on_and_what_grows_does_not() {
     let reply = call(&fleet, 1, "DeleteItem", &key(6)).await;
     assert!(is_done(&reply), "{reply:?}");
     assert_eq!(call(&fleet, 1, "GetItem", &key(6)).await, Reply::Done(json!({})));
+    // Where a stream keeps what an item was, deleting it frees nothing.
+    fleet.must(1, "mend disk").await;
+    at_last(&fleet, 1, "CreateTable", &recorded("recorded"), is_done).await;
+    let keyed = |name: &str| json!({"TableName": "recorded", name: {"pk": {"S": "0"}}});
+    at_last(&fleet, 1, "PutItem", &keyed("Item"), is_done).await;
+    fleet.must(1, SHORT).await;
+    at_last(&fleet, 1, "PutItem", &item(8), is_short).await;
+    let reply = call(&fleet, 1, "DeleteItem", &keyed("Key")).await;
+    assert!(is_short(&reply), "{reply:?}");
+    let check = json!({"ConditionCheck": {"TableName": "recorded", "Key": {"pk": {"S": "0"}}, "ConditionExpression": "attribute_exists(pk)"}});
+    let frees = json!({"TransactItems": [check, {"Delete": key(7)}]});
+    let reply = call(&fleet, 1, "TransactWriteItems", &frees).await;
+    assert!(is_done(&reply), "a check adds nothing: {reply:?}");
+    at_last(&fleet, 1, "DeleteTable", &json!({"TableName": "recorded"}), is_done).await;
     // The reserve is for what ends something.
     fleet.must(1, "disk free 1000000").await;
-    at_last(&fleet, 1, "DeleteItem", &key(7), is_short).await;
+    at_last(&fleet, 1, "DeleteItem", &key(5), is_short).await;
     fleet.must(1, SHORT).await;
     at_last(&fleet, 1, "DeleteTable", &json!({"TableName": "kept"}), is_done).await;
     fleet.must(1, "mend disk").await;
@@ -205,7 +233,27 @@ const CLIENTS_FILLING: u64 = 8;
 /// Of 300 kB, which a compression makes a quarter smaller.
 fn large_item(rng: &mut Rng, number: u64) -> Value {
     let value: String = (0..300_000).map(|_| char::from(b'#' + (rng.below(57) as u8))).collect();
-    json!({"TableName": "kept", "Item": {"pk": {"S": number.to_string()}, "v": {"S": value}}})
+    json!({"TableName": "kept", "Item": {"pk": {"S": number.to_string()}, "g": {"S": "g"}, "v": {"S": value}}})
+}
+
+/// Writes until it is refused, and gives how many items were taken: what does not compress much, by several clients, so that the
+/// disk fills fast.
+async fn fill(fleet: &Fleet, rng: &mut Rng) -> u64 {
+    let (mut taken, mut is_refused) = (0, false);
+    while !is_refused {
+        let bodies: Vec<Value> = (0..CLIENTS_FILLING).map(|client| large_item(rng, taken + client)).collect();
+        for (body, reply) in
+            bodies.iter().zip(join_all(bodies.iter().map(|body| call(fleet, 1, "PutItem", body))).await)
+        {
+            match reply {
+                Reply::Done(_) => taken += 1,
+                reply if is_short(&reply) => is_refused = true,
+                reply => panic!("{}: {reply:?}\n{}", body["Item"]["pk"], fleet.log(1)),
+            }
+        }
+        assert!(taken < 2_000, "the disk is smaller than this");
+    }
+    taken
 }
 
 /// The default floor fits a small disk: it takes writes, refuses them before it is full, and takes them again once a table is
@@ -220,25 +268,38 @@ async fn a_disk_of_200_mb_takes_writes() {
     fleet.start(1).unwrap_or_else(|log| panic!("it did not start:\n{log}"));
     fleet.wait_live(1).await;
     at_last(&fleet, 1, "CreateTable", &table("kept"), is_done).await;
-    // What does not compress much, by several clients, so that the disk fills fast.
-    let mut rng = Rng::new(1);
-    let (mut taken, mut is_refused) = (0, false);
-    while !is_refused {
-        let bodies: Vec<Value> = (0..CLIENTS_FILLING).map(|client| large_item(&mut rng, taken + client)).collect();
-        for (body, reply) in
-            bodies.iter().zip(join_all(bodies.iter().map(|body| call(&fleet, 1, "PutItem", body))).await)
-        {
-            match reply {
-                Reply::Done(_) => taken += 1,
-                reply if is_short(&reply) => is_refused = true,
-                reply => panic!("{}: {reply:?}\n{}", body["Item"]["pk"], fleet.log(1)),
-            }
-        }
-        assert!(taken < 2_000, "the disk is smaller than this");
-    }
+    let taken = fill(&fleet, &mut Rng::new(1)).await;
     assert!(taken > 100, "it takes writes first: {taken}");
     println!("the disk took {taken} items of 300 kB");
     at_last(&fleet, 1, "DeleteTable", &json!({"TableName": "kept"}), is_done).await;
     at_last(&fleet, 1, "CreateTable", &table("kept"), is_done).await;
     at_last(&fleet, 1, "PutItem", &item(0), is_done).await;
+}
+
+/// As the one above, where each item is in an index, too, and a stream keeps what it was: a delete leaves as much as it removes, and
+/// is refused while there is still room for what makes room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_of_deletes_do_not_use_up_the_reserve() {
+    let mut fleet = Fleet::prepare(Shape { nodes: 1, shards: 1, ..Shape::default() });
+    if let Err(error) = fleet.give_small_disk(1, 200_000_000) {
+        tests::pass_over(&format!("a small disk cannot be mounted here: {error}"));
+        return;
+    }
+    fleet.start(1).unwrap_or_else(|log| panic!("it did not start:\n{log}"));
+    fleet.wait_live(1).await;
+    at_last(&fleet, 1, "CreateTable", &recorded("kept"), is_done).await;
+    let taken = fill(&fleet, &mut Rng::new(1)).await;
+    assert!(taken > 50, "it takes writes first: {taken}");
+    let mut deleted = 0;
+    for number in 0..taken {
+        match call(&fleet, 1, "DeleteItem", &key(number)).await {
+            Reply::Done(_) => deleted += 1,
+            reply if is_short(&reply) => break,
+            reply => panic!("{number}: {reply:?}\n{}", fleet.log(1)),
+        }
+    }
+    println!("the disk took {taken} items of 300 kB, and then {deleted} deletes");
+    at_last(&fleet, 1, "DeleteTable", &json!({"TableName": "kept"}), is_done).await;
+    at_last(&fleet, 1, "CreateTable", &table("other"), is_done).await;
+    at_last(&fleet, 1, "PutItem", &json!({"TableName": "other", "Item": {"pk": {"S": "x"}}}), is_done).await;
 }
