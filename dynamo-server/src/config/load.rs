@@ -269,7 +269,7 @@ pub(super) mod tests {
     #[test]
     fn bodies_get_some_memory() {
         assert_eq!(load("").expect("valid").body_memory, 256 << 20);
-        assert_eq!(load("--body-memory-mib 32").expect("valid").body_memory, 32 << 20);
+        assert_eq!(load("--body-memory-mib 40").expect("valid").body_memory, 40 << 20);
         assert!(load("--body-memory-mib 31").is_err());
         assert_eq!(load("").expect("valid").memory, None);
         assert_eq!(load("--memory-mib 192").expect("valid").memory, Some(192 << 20));

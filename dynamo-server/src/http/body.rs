@@ -186,7 +186,7 @@ async fn unpack<E: Env>(mut reader: impl Read, budget: &BodyBudget) -> Result<Re
 struct Growing<'a> {
     /// What has come.
     bytes: Vec<u8>,
-    /// What they have paid for: their capacity.
+    /// What they have paid for: their capacity, and while they are moved that of both places.
     room: Charge<'a>,
     /// The size that it is said to have; zero where nothing is said.
     announced: usize,
@@ -205,7 +205,8 @@ impl<'a> Growing<'a> {
         }
         if needed > self.bytes.capacity() {
             let room = next_room(self.bytes.capacity(), needed, self.announced);
-            if !self.room.grow_to(room) {
+            // While it is moved there are both, the old one and the new.
+            if !self.room.grow_to(self.bytes.capacity() + room) {
                 return Err(BodyError::NoRoom);
             }
             let mut bytes = std::mem::take(&mut self.bytes);
@@ -220,6 +221,7 @@ impl<'a> Growing<'a> {
                 };
                 self.bytes = E::background(moved).await;
             }
+            self.room.shrink_to(room);
         }
         debug_assert!(needed <= self.bytes.capacity(), "what was paid for has room");
         self.bytes.extend_from_slice(data);

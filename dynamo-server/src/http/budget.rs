@@ -8,8 +8,8 @@
 //! A body that arrives in one piece with nothing to follow, as nearly all do, pays nothing: it lies in its connection's
 //! read buffer, which is bounded by itself. So the common request touches nothing that event loops share.
 //!
-//! Bodies share the memory of the process with answers ([`crate::memory`]), and may take only a part of it: what comes in
-//! must not keep out what is to go out.
+//! Bodies share the memory of the process with what becomes of them and with answers ([`crate::memory`]), and may take half of it
+//! at most: what comes in must not keep out what is to go out, nor itself from being carried out.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,8 +19,8 @@ use crate::memory::Budget;
 /// Room for bodies, unless the operator says otherwise: sixteen of the largest, or what the queues of four shards hold.
 pub const BODY_MEMORY_DEFAULT: usize = 256 << 20;
 
-/// The least that makes sense: the largest body, packed and unpacked at the same time.
-pub const BODY_MEMORY_MIN: usize = 32 << 20;
+/// The least that makes sense: the largest body packed, and unpacked while it is moved to where it has all its room.
+pub const BODY_MEMORY_MIN: usize = 40 << 20;
 
 /// Room for the bodies of a server's requests.
 #[derive(Debug)]
@@ -43,9 +43,9 @@ pub struct Charge<'a> {
 }
 
 impl BodyBudget {
-    /// So many bytes of the whole.
+    /// So many bytes of the whole, at most half of it.
     pub fn new(bytes_max: usize, whole: Arc<Budget>) -> BodyBudget {
-        BodyBudget { bytes_max, bytes: AtomicUsize::new(0), whole }
+        BodyBudget { bytes_max: whole.fitting(bytes_max), bytes: AtomicUsize::new(0), whole }
     }
 
     /// Bytes that are taken now.
@@ -77,13 +77,23 @@ impl Charge<'_> {
         }
         is_paid
     }
+
+    /// Gets back what a size of `bytes` does not need.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        self.give_back(self.bytes.saturating_sub(bytes));
+    }
+
+    fn give_back(&mut self, bytes: usize) {
+        let before = self.budget.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        debug_assert!(bytes <= before && bytes <= self.bytes, "no more is given back than was paid for");
+        self.bytes -= bytes;
+        self.budget.whole.give_back(bytes);
+    }
 }
 
 impl Drop for Charge<'_> {
     fn drop(&mut self) {
-        let before = self.budget.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-        debug_assert!(self.bytes <= before, "no more is given back than was paid for");
-        self.budget.whole.give_back(self.bytes);
+        self.give_back(self.bytes);
     }
 }
 
@@ -125,9 +135,9 @@ mod tests {
 
     #[test]
     fn answers_reduce_the_room_for_bodies() {
-        let whole = Budget::new(ROOM);
-        let budget = BodyBudget::new(ROOM, Arc::clone(&whole));
-        let answer = whole.take(ROOM - 10).unwrap();
+        let whole = Budget::new(2 * ROOM);
+        let budget = BodyBudget::new(2 * ROOM, Arc::clone(&whole));
+        let answer = whole.take(2 * ROOM - 10).unwrap();
         let mut body = budget.charge();
         assert!(!body.grow_to(11) && body.grow_to(10));
         drop(answer);

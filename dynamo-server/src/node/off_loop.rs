@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::env::Env;
 use crate::memory::Budget;
@@ -49,14 +49,16 @@ impl OffLoop {
         deadline: Deadline,
         read: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, ShardError> {
+        let place = self.place::<E>(deadline).await?;
+        // Not before there is a place: who waits for one holds its body only.
         let decoded_bytes = self.memory.fitting(body_bytes.saturating_mul(DECODED_BYTES_PER_BYTE));
         let taken = self.memory.take(decoded_bytes).ok_or(ShardError::Overloaded)?;
-        let work = move || {
+        Ok(done::<E, _>(place, move || {
             let result = read();
             drop(taken);
             result
-        };
-        self.run::<E, _>(deadline, work).await
+        })
+        .await)
     }
 
     /// Does `work` in the background.
@@ -68,13 +70,21 @@ impl OffLoop {
         deadline: Deadline,
         work: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, ShardError> {
-        let place = E::timeout(deadline.remaining::<E>(), Arc::clone(&self.places).acquire_owned()).await;
-        let Some(Ok(place)) = place else { return Err(ShardError::Overloaded) };
-        Ok(E::background(move || {
-            let result = work();
-            drop(place);
-            result
-        })
-        .await)
+        Ok(done::<E, _>(self.place::<E>(deadline).await?, work).await)
     }
+
+    async fn place<E: Env>(&self, deadline: Deadline) -> Result<OwnedSemaphorePermit, ShardError> {
+        let place = E::timeout(deadline.remaining::<E>(), Arc::clone(&self.places).acquire_owned()).await;
+        place.and_then(Result::ok).ok_or(ShardError::Overloaded)
+    }
+}
+
+/// Does `work` in the background, at a place of its own.
+async fn done<E: Env, R: Send + 'static>(place: OwnedSemaphorePermit, work: impl FnOnce() -> R + Send + 'static) -> R {
+    E::background(move || {
+        let result = work();
+        drop(place);
+        result
+    })
+    .await
 }

@@ -20,9 +20,14 @@ use dynamo_protocol::error::ApiError;
 use super::Call;
 use crate::env::Env;
 use crate::guard::ReadFailure;
+use crate::memory::Taken;
 use crate::node::INLINE_BYTES_MAX;
 use crate::shard::{Deadline, ShardError};
 use crate::transaction::OnConflict;
+
+/// How often what a body asks for is held while it is carried out: by what is proposed again where something is in the way, and by
+/// the reply, which gives back what was not done.
+const PLANNED_COPIES: usize = 2;
 
 /// What makes a plan of a request's body and the catalog. It borrows nothing, so that it can do so on another thread.
 pub(super) trait Planner<P>: Fn(&[u8], &MemoryCatalog) -> Result<P, PlanError> + Clone + Send + 'static {}
@@ -76,6 +81,7 @@ impl<E: Env> Call<'_, E> {
         let mut done: Vec<Option<Settled>> = Vec::new();
         loop {
             let WritePlan { writes, reply } = self.plan(plan.clone()).await?;
+            let (_planned, proposed) = self.memory_for_writes()?;
             done.resize(writes.len(), None);
             let open = still_open(writes, &done);
             let on_conflict = match reply {
@@ -83,6 +89,8 @@ impl<E: Env> Call<'_, E> {
                 ReplySpec::Batch(_) => OnConflict::Wait,
                 _ => OnConflict::Answer,
             };
+            // Each command takes its own from here on; where all of them would find none, nothing was begun.
+            drop(proposed);
             let (transactions, deadline) = (&self.node.transactions, self.deadline);
             let outcomes = match <[PlannedCommand; 1]>::try_from(open) {
                 // The future of a proposal is some kilobytes long, and is moved about where it is one of several.
@@ -101,6 +109,20 @@ impl<E: Env> Call<'_, E> {
             }
             self.again().await?;
         }
+    }
+
+    /// Memory for what a large body has become, and for as much once more while it is proposed.
+    ///
+    /// # Errors
+    /// Where there is none.
+    fn memory_for_writes(&self) -> Result<(Option<Taken>, Option<Taken>), ApiError> {
+        if self.body.len() <= INLINE_BYTES_MAX {
+            return Ok((None, None));
+        }
+        let memory = self.node.memory();
+        let bytes = memory.fitting(2 * PLANNED_COPIES * self.body.len()) / 2;
+        let take = || memory.take(bytes).ok_or_else(ApiError::throughput_exceeded);
+        Ok((Some(take()?), Some(take()?)))
     }
 
     /// A change of the catalog: plan, propose.

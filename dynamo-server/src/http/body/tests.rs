@@ -96,14 +96,16 @@ async fn until(budget: &BodyBudget, bytes: usize) {
 #[tokio::test]
 async fn bodies_that_take_the_room_keep_others_out_until_they_are_answered() {
     const LARGE: usize = 1 << 20;
-    let (budget, go) = (Arc::new(BodyBudget::new(2 * LARGE, Budget::new(usize::MAX))), Arc::new(Notify::new()));
+    // Two, of which one is there twice while it grows; not one more.
+    let room = 3 * LARGE - 1;
+    let (budget, go) = (Arc::new(BodyBudget::new(room, Budget::new(usize::MAX))), Arc::new(Notify::new()));
     let address = listen(Arc::clone(&budget), Arc::clone(&go)).await;
     let mut slow = [Client::open(address).await, Client::open(address).await];
-    for client in &mut slow {
+    for (number, client) in slow.iter_mut().enumerate() {
         client.head(LARGE, "").await;
         client.send(LARGE - 1).await;
+        until(&budget, (number + 1) * LARGE).await;
     }
-    until(&budget, 2 * LARGE).await;
 
     let mut late = Client::open(address).await;
     late.head(LARGE, "").await;
