@@ -54,6 +54,11 @@ impl Calibrator {
         Self::start_with(&["--sync-in", folder])
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     fn start_with(arguments: &[&str]) -> Result<Calibrator> {
         let binary = std::env::current_exe()?;
         let mut child = Command::new(binary)

@@ -28,6 +28,17 @@ pub fn own_cpu_ns() -> u64 {
     clock::read(libc::CLOCK_PROCESS_CPUTIME_ID).expect("every Linux counts processor time")
 }
 
+/// Time that the threads of a process were ready to run and had no processor, all of them together (`proc_pid_schedstat(5)`,
+/// second field). What threads waited that have ended is forgotten; `None` where the kernel does not count it.
+pub fn waited_ns(pid: u32) -> Option<u64> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten();
+    let of_thread = |thread: fs::DirEntry| -> Option<u64> {
+        let counts = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        counts.split_whitespace().nth(1)?.parse().ok()
+    };
+    threads.filter_map(of_thread).reduce(|sum, waited| sum + waited)
+}
+
 /// Resident memory of a process in bytes: now, and at its peak.
 pub fn resident(pid: u32) -> Option<(u64, u64)> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
@@ -85,6 +96,8 @@ mod tests {
             sum = std::hint::black_box(sum + 1);
         }
         assert!(own_cpu_ns() > before);
+        assert!(waited_ns(std::process::id()).is_none_or(|waited| waited < 1 << 60));
+        assert_eq!(waited_ns(0), None);
         let (now, peak) = resident(std::process::id()).expect("readable");
         assert!(now > 100_000 && peak >= now);
     }

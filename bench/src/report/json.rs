@@ -107,6 +107,8 @@ fn open(json: &mut JsonWriter<'_>, report: &Report, cell: &OpenCell) {
     number(json, "answered_per_second", Some(cell.outcome.outcome.per_second()));
     latency(json, "latency_us", &cell.outcome.outcome.latency);
     latency(json, "lateness_us", &cell.outcome.lateness);
+    number(json, "server_wait_us", cell.server_wait_us);
+    number(json, "client_wait_us", cell.client_wait_us);
     json.key("unsent").u64(cell.outcome.unsent);
     json.key("wrong").u64(cell.outcome.outcome.wrong + cell.outcome.outcome.lost);
     json.end_object();

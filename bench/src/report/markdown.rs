@@ -175,20 +175,20 @@ fn open(out: &mut String, report: &Report) {
     line!(out, "## Open loop\n");
     line!(
         out,
-        "Requests fall due at a fixed rate, whatever the server does; latency counts from the due time. The closed loop's p99 stands beside it. *Late*: how late the client itself sent, p99. The bare HTTP server, which syncs where the workload writes, is what this machine, with the client on it, leaves at that rate to a server that does nothing else.\n"
+        "Requests fall due at a fixed rate, whatever the server does; latency counts from the due time. The closed loop's p99 stands beside it. *Late*: how late the client itself sent, p99. The bare HTTP server, which syncs where the workload writes, is what this machine, with the client on it, leaves at that rate to a server that does nothing else. *Waits*: time per request in which threads were ready to run and had no processor.\n"
     );
     line!(
         out,
-        "| workload | server | due/s | answered/s | p50 µs | p99 µs | p99.9 µs | max µs | p99 / p50 | p99.9 / p50 | late µs | unsent | closed loop p99 µs |"
+        "| workload | server | due/s | answered/s | p50 µs | p99 µs | p99.9 µs | max µs | p99 / p50 | p99.9 / p50 | server waits µs | client waits µs | late µs | unsent | closed loop p99 µs |"
     );
-    line!(out, "|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+    line!(out, "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     for open in &report.results.open {
         let outcome = &open.outcome.outcome;
         let same = |cell: &&Cell| cell.kind == open.kind && Some(cell.target) == open.target;
         let closed = report.results.cells.iter().find(same).map(|cell| cell.latency.quantile_us(0.99));
         line!(
             out,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             title(report, open.kind),
             open.server(&report.names),
             open.rate,
@@ -199,6 +199,8 @@ fn open(out: &mut String, report: &Report) {
             figure(Some(outcome.latency.max_us())),
             figure(Some(open.over_median(0.99))),
             figure(Some(open.over_median(0.999))),
+            figure(open.server_wait_us),
+            figure(open.client_wait_us),
             figure(Some(open.outcome.lateness.quantile_us(0.99))),
             open.outcome.unsent,
             figure(closed),

@@ -52,6 +52,10 @@ pub struct OpenCell {
     pub rate: u64,
     /// What it saw.
     pub outcome: OpenOutcome,
+    /// Time per request in microseconds that threads of the server were ready to run and had no processor.
+    pub server_wait_us: Option<f64>,
+    /// As much of the client.
+    pub client_wait_us: Option<f64>,
 }
 
 impl OpenCell {

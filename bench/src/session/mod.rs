@@ -22,7 +22,7 @@ use crate::disk::DiskFile;
 use crate::error::{Context, Result};
 use crate::group_commit::{self, GroupCell};
 use crate::load::{Closed, Open, OpenOutcome, Outcome, open};
-use crate::machine::monotonic_ns;
+use crate::machine::{monotonic_ns, waited_ns};
 use crate::postgres::Work;
 use crate::target::Target;
 use crate::workload::{Kind, Plan, Table, calibration, load, put_calibration, verify};
@@ -177,11 +177,11 @@ impl Session<'_> {
         for (kind, rate) in self.settings.rates.clone() {
             progress(&format!("open loop: {} at {rate}/s", kind.slug()));
             self.generation += 1;
-            let outcome = self.open_bare(kind, rate)?;
-            let problem = outcome.outcome.first_wrong.as_ref();
+            let bare = self.open_bare(kind, rate)?;
+            let problem = bare.outcome.outcome.first_wrong.as_ref();
             let problem = problem.map(|wrong| format!("bare HTTP server, {} at {rate}/s: {wrong}", kind.slug()));
             self.results.problems.extend(problem);
-            self.results.open.push(OpenCell { kind, target: None, rate, outcome });
+            self.results.open.push(bare);
             for target in 0..self.targets.len() {
                 self.generation += 1;
                 let server = &self.targets[target];
@@ -190,27 +190,35 @@ impl Session<'_> {
                 }
                 let mut caller = Caller::new(&server.endpoint)?;
                 let plan = Plan::new(kind, self.settings.dataset, &mut caller, self.generation)?;
-                let (warm_up, outcome) = self.open(&server.endpoint, &plan, rate)?;
-                let loads = [&warm_up.outcome, &outcome.outcome];
+                let asked = (&server.endpoint, server.pid, Some(target));
+                let (warm_up, cell) = self.open(asked, &plan, kind, rate)?;
+                let loads = [&warm_up.outcome, &cell.outcome.outcome];
                 check(&mut self.results.problems, &server.name, kind, &mut caller, &plan, &loads)?;
-                self.results.open.push(OpenCell { kind, target: Some(target), rate, outcome });
+                self.results.open.push(cell);
             }
         }
         Ok(())
     }
 
     /// The bare HTTP server at this rate, and one that syncs where the workload writes.
-    fn open_bare(&self, kind: Kind, rate: u64) -> Result<OpenOutcome> {
+    fn open_bare(&self, kind: Kind, rate: u64) -> Result<OpenCell> {
         if !kind.writes() {
-            return Ok(self.open(&self.calibrator.endpoint, &self.calibration, rate)?.1);
+            let asked = (&self.calibrator.endpoint, Some(self.calibrator.pid()), None);
+            return Ok(self.open(asked, &self.calibration, kind, rate)?.1);
         }
         let calibrator = Calibrator::start_syncing(&self.settings.folder)?;
         let plan = put_calibration(&calibrator.endpoint, &self.settings.dataset);
-        Ok(self.open(&calibrator.endpoint, &plan, rate)?.1)
+        Ok(self.open((&calibrator.endpoint, Some(calibrator.pid()), None), &plan, kind, rate)?.1)
     }
 
-    /// Warms up, and measures.
-    fn open(&self, endpoint: &Endpoint, plan: &Plan, rate: u64) -> Result<(OpenOutcome, OpenOutcome)> {
+    /// Warms up, and measures. Whom: where it listens, its process, and its index among the targets.
+    fn open(
+        &self,
+        (endpoint, pid, target): (&Endpoint, Option<u32>, Option<usize>),
+        plan: &Plan,
+        kind: Kind,
+        rate: u64,
+    ) -> Result<(OpenOutcome, OpenCell)> {
         let how = Open {
             rate,
             connections: self.settings.open_connections,
@@ -218,7 +226,16 @@ impl Session<'_> {
             seed: self.generation,
         };
         let warm_up = open(endpoint, plan, Open { duration: self.settings.warm_up, ..how })?;
-        Ok((warm_up, open(endpoint, plan, how)?))
+        let waited = || [pid.and_then(waited_ns), waited_ns(std::process::id())];
+        let before = waited();
+        let outcome = open(endpoint, plan, how)?;
+        let after = waited();
+        let requests = outcome.outcome.requests().max(1) as f64;
+        let [server_wait_us, client_wait_us] = [0, 1].map(|of| {
+            let grown = after[of].zip(before[of]).map(|(after, before)| after.saturating_sub(before));
+            grown.map(|ns| ns as f64 / 1e3 / requests)
+        });
+        Ok((warm_up, OpenCell { kind, target, rate, outcome, server_wait_us, client_wait_us }))
     }
 
     fn group_commit(&mut self) -> Result<()> {
