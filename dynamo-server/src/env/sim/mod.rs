@@ -12,7 +12,8 @@
 mod network;
 mod suspension;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -39,6 +40,8 @@ thread_local! {
     static CHANCE: Cell<u64> = const { Cell::new(0) };
     /// Where virtual time began.
     static ORIGIN: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// The faults of the simulation on this thread, by kind.
+    static FAULTS: RefCell<BTreeMap<&'static str, u64>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 tokio::task_local! {
@@ -67,6 +70,7 @@ pub fn run<F: Future>(seed: u64, simulation: F) -> F::Output {
     let runtime = builder.build().expect("a runtime without input and output needs nothing of the system");
     CHANCE.set(seed);
     ORIGIN.set(None);
+    FAULTS.take();
     runtime.block_on(async {
         ORIGIN.set(Some(Instant::now()));
         simulation.await
@@ -86,6 +90,16 @@ pub fn chance() -> u64 {
 /// A number below `bound`.
 pub fn chance_below(bound: u64) -> u64 {
     chance() % bound
+}
+
+/// Counts a fault of this kind.
+fn count_fault(kind: &'static str) {
+    FAULTS.with_borrow_mut(|faults| *faults.entry(kind).or_default() += 1);
+}
+
+/// How often each kind of fault was injected since the simulation on this thread began.
+pub fn faults() -> BTreeMap<&'static str, u64> {
+    FAULTS.with_borrow(BTreeMap::clone)
 }
 
 fn elapsed() -> Duration {
@@ -185,6 +199,7 @@ impl SimNode {
 
     /// Puts an empty disk in place of the one there was. The machine must be off.
     pub fn wipe(&self) {
+        count_fault("lost disk");
         let mut disk = self.disk.lock();
         *disk = Disk::new(Identity { incarnation: chance(), ..disk.identity.clone() });
     }
@@ -196,16 +211,23 @@ impl SimNode {
 
     /// Lets a sync of its disk take up to so many microseconds; `None` for what is usual.
     pub fn slow_disk(&self, sync_us_max: Option<u64>) {
+        if sync_us_max.is_some() {
+            count_fault("slow disk");
+        }
         self.sync_us_max.store(sync_us_max.unwrap_or(SYNC_US_MAX), Ordering::Relaxed);
     }
 
     /// Sets its wall clock so far ahead of the truth, or behind it. The other clocks go on.
     pub fn set_wall_ahead(&self, ms: i64) {
+        if ms != self.wall_ahead_ms.load(Ordering::Relaxed) {
+            count_fault("wall clock set");
+        }
         self.wall_ahead_ms.store(ms, Ordering::Relaxed);
     }
 
     /// Stops every task of the machine where it is, as SIGSTOP does; its clock goes on.
     pub fn suspend(&self) {
+        count_fault("machine stands still");
         self.suspension.begin();
     }
 
@@ -234,6 +256,7 @@ impl SimNode {
 
     /// Lets the disk hang after this many more synced writes.
     pub fn freeze_disk_after(&self, syncs: u64) {
+        count_fault("hung disk");
         self.syncs_left.send_replace(syncs);
     }
 
@@ -244,6 +267,7 @@ impl SimNode {
 
     /// Fills the disk: nothing can be allocated, and the state writes nothing.
     pub fn fill_disk(&self) {
+        count_fault("full disk");
         let disk = self.disk.lock();
         disk.log.set_free_bytes(Some(0));
         disk.state.fail_writes(Some(StoreError::Full("the simulated disk".to_owned())));
@@ -258,11 +282,15 @@ impl SimNode {
 
     /// Lets applying panic on this machine at entries that hold these digits; `None` for none.
     pub fn choke_on(&self, number: Option<u64>) {
+        if number.is_some() {
+            count_fault("entries that one machine cannot apply");
+        }
         *self.chokes_on.lock() = number.map(|number| number.to_string());
     }
 
     /// Flips one bit of what was written to one of the log's segments. The machine must be off.
     pub fn rot_log(&self) {
+        count_fault("flipped bit in a log");
         let log = self.log();
         let names = log.list().expect("it is there").into_iter().filter(|name| name.starts_with("segment-"));
         let names: Vec<String> = names.collect();
@@ -305,6 +333,7 @@ impl SimNode {
 
     /// Cuts the power: every task is gone, and of what was not synced the disk loses what the seed says.
     pub async fn kill(&self) {
+        count_fault("power cut");
         let tasks = std::mem::take(&mut *self.tasks.lock());
         tasks.iter().for_each(AbortHandle::abort);
         while tasks.iter().any(|task| !task.is_finished()) {

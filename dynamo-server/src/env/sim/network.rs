@@ -16,7 +16,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::{SimEnv, SimNode, chance_below, elapsed};
+use super::{SimEnv, SimNode, chance_below, count_fault, elapsed};
 use crate::env::{
     Caller, Env, Identity, Introduction, Lane, PeerAnswer, PeerHost, PeerRequest, Transport, TransportError,
 };
@@ -98,7 +98,9 @@ impl SimNetwork {
 
     /// Nothing gets through this link any more, in this direction; nor does what is on its way.
     pub fn cut(&self, link: Link) {
-        self.inner.lock().cut.insert(link);
+        if self.inner.lock().cut.insert(link) {
+            count_fault("link cut in one direction");
+        }
     }
 
     /// This link works again, in this direction.
@@ -116,6 +118,7 @@ impl SimNetwork {
 
     /// How a link treats its messages from now on.
     pub fn set_weather(&self, link: Link, weather: Weather) {
+        count_fault("link with late or lost messages");
         self.inner.lock().weather.insert(link, weather);
     }
 

@@ -27,8 +27,7 @@
 //! | `schedules/replaced` | a member whose disk is lost, and whose replacement is interrupted |
 //! | `schedules/set_clocks` | wall clocks that were all ahead and are set right |
 //!
-//! The long run, 300 seeds of each of 24 scenarios, 7,200 together, and an hour of injected faults in real processes:
-//! `scripts/endure.sh`. One seed: see the message of a failure.
+//! The long run, ten million operations, and an hour of injected faults in real processes: `scripts/endure.sh`. One seed: see the message of a failure.
 //!
 //! Torn ends of logs are in every scenario that cuts the power: what was not synced reaches the disk in part, by sectors and
 //! bytes as the seed says (`raft_log::MemoryDisk::crash`).

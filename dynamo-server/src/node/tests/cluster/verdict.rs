@@ -1,5 +1,6 @@
 //! One seed of one scenario from beginning to end, and what is wrong with it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use super::clients::{self, Record};
 use super::scenarios::Scenario;
 use super::world::{World, true_ns};
 use crate::env::Env;
-use crate::env::sim::{SimEnv, run};
+use crate::env::sim::{SimEnv, faults, run};
 use crate::raft::rules::{self, Rule};
 
 /// How long clients go on after everything was mended.
@@ -34,8 +35,17 @@ pub struct Verdict {
     pub writes: u64,
     pub unknown: u64,
     pub snapshots: u64,
+    /// What was injected, and how often.
+    pub faults: BTreeMap<&'static str, u64>,
     /// Virtual seconds.
     pub seconds: u64,
+}
+
+impl Verdict {
+    /// Operations of clients of which the outcome was checked: those that were done or perhaps done.
+    pub fn operations(&self) -> u64 {
+        self.reads + self.writes + self.unknown
+    }
 }
 
 /// Runs a seed, with a rule broken.
@@ -91,6 +101,7 @@ async fn live(scenario: Scenario) -> Verdict {
         writes: record.writes.load(Ordering::Relaxed),
         unknown: record.unknown.load(Ordering::Relaxed),
         snapshots: record.snapshots.load(Ordering::Relaxed),
+        faults: faults(),
         seconds: (true_ns() - began) / 1_000_000_000,
     }
 }
