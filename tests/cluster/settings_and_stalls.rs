@@ -238,6 +238,38 @@ async fn one_wrong_wall_clock_harms_nobody() {
     assert!(transact(&fleet, right[0], 200).await);
 }
 
+/// Nobody can tell a node that is alone that its clock is wrong; a transaction is done once under its token all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wall_clock_that_is_set_has_nothing_done_twice() {
+    let mut fleet = Fleet::found(Shape { nodes: 1, ..Shape::default() }).await;
+    create_table(&fleet, 1).await;
+    fleet.must(1, "clock wall -3600000").await;
+    let add = |key: &str| {
+        json!({"Update": {
+            "TableName": "edges", "Key": {"pk": {"S": key}}, "UpdateExpression": "ADD n :one",
+            "ExpressionAttributeValues": {":one": {"N": "1"}},
+        }})
+    };
+    let once = json!({"TransactItems": [add("a"), add("b"), add("c")], "ClientRequestToken": "once"});
+    eventually("it is done", async || call(&fleet, 1, "TransactWriteItems", &once).await).await;
+    let other = json!({"TransactItems": [add("other")]});
+    for lives in 0..2 {
+        fleet.must(1, "clock wall 7200000").await;
+        // Some of time must pass for the shards, whatever they make of it.
+        assert!(call(&fleet, 1, "TransactWriteItems", &other).await.is_some());
+        eventually("it is answered", async || call(&fleet, 1, "TransactWriteItems", &once).await).await;
+        for key in ["a", "b", "c"] {
+            let body = json!({"TableName": "edges", "Key": {"pk": {"S": key}}, "ConsistentRead": true});
+            let answer = call(&fleet, 1, "GetItem", &body).await.expect("it is read");
+            assert_eq!(answer["Item"]["n"]["N"], json!("1"), "{key}, in life {lives}");
+        }
+        fleet.kill(1);
+        fleet.start(1).expect("it starts again");
+        fleet.wait_live(1).await;
+        fleet.wait_leaders().await;
+    }
+}
+
 /// A follower hears its leader's heartbeats and gets none of its entries.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_is_behind_does_not_answer_by_itself() {

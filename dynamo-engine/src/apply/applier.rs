@@ -117,6 +117,7 @@ impl<'a> Applier<'a> {
             Command::FillTtlQueue(fill) => self.fill_ttl_queue(fill),
             Command::Expire(expire) => self.expire(expire),
             Command::TendStreams(tend) => Ok(self.tend_streams(tend)),
+            Command::AgeTokens(passed_ms) => self.age_tokens(*passed_ms),
         };
         if let Err(Fault::TooLong) = applied {
             (self.shard.high_water, self.entry.ts) = clock_before;

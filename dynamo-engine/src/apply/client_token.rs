@@ -5,6 +5,7 @@
 //!            ->  format (1) · expiry ms (8, BE) · request hash (16, BE) · read units* of a replay (format 2)
 //! name   local · shard · token name · token  ->  key of the row
 //! queue  local · shard · token queue · expiry ms · key of the row  ->  (empty)
+//! clock  local · shard · token clock  ->  what it shows, in ms
 //! ```
 //!
 //! The *ring token* is the client token's own place on the ring ([`ClientToken::ring_token`]): whatever items a request
@@ -13,12 +14,18 @@
 //! for another table; without one, as in a shard that has been split off, the row is looked for under the request's own
 //! first table.
 //!
-//! A row counts while its expiry lies in the future of the entry's stamped time; the queue lets later transactions
-//! sweep up what has expired, a few rows each, so the rows never pile up and no step is long.
+//! A row expires by a clock of the shard's own, which no wall clock moves: one that is set would have a transaction done twice
+//! under its token. It stands still but for [`Command::AgeTokens`](crate::command::Command::AgeTokens), by which a leader says
+//! how much time has passed while it led, and starts at the wall time of the first row. Such a step may have been measured
+//! before a row that it makes older, and so may the next one; a row is kept for two steps longer.
+//!
+//! The queue lets later transactions and steps sweep up what has expired, a few rows each, so the rows never pile up and no
+//! step is long.
 
+use super::state::encode_token_clock;
 use super::{Applier, Fault, Outcome};
 use crate::codec::{BigEndian as _, DecodeError, Record, finish, get_u8};
-use crate::command::ClientToken;
+use crate::command::{ClientToken, TOKEN_AGE_STEP_MS_MAX};
 use crate::keyspace::{RowKey, RowRange, local, successor, token_row_key};
 use dynamo_protocol::limits::IDEMPOTENCY_WINDOW_MS;
 use dynamo_protocol::value::AttributeValue;
@@ -31,6 +38,12 @@ const TOKEN_FORMAT: u8 = 2;
 /// that a transaction after a quiet time is not slow.
 const SWEEP_ROWS_MAX: usize = 4;
 
+/// How many a step of the clock sweeps up, which nobody waits for.
+const SWEEP_ROWS_PER_STEP_MAX: usize = 64;
+
+/// How long a token is kept: what is promised, and what the clock may be ahead by.
+const KEPT_MS: u64 = IDEMPOTENCY_WINDOW_MS + 2 * TOKEN_AGE_STEP_MS_MAX;
+
 impl Applier<'_> {
     /// The answer to a transaction whose token is known: replayed, mismatched or in progress. `None` for a new one.
     pub(super) fn known_token(&self, token: Option<&ClientToken>) -> Result<Option<Outcome>, Fault> {
@@ -42,7 +55,7 @@ impl Applier<'_> {
         let named = self.get(&local::token_name(self.shard.id, &token.token))?;
         let Some(row) = self.get(named.as_deref().unwrap_or(&row_key))? else { return Ok(None) };
         let row = Row::decode(&row)?;
-        if row.expires_ms <= self.entry.stamped_ms {
+        if row.expires_ms <= self.token_clock_ms() {
             return Ok(None);
         }
         if row.request_hash != token.request_hash {
@@ -59,8 +72,11 @@ impl Applier<'_> {
             return Ok(());
         }
         let row_key = token_row_key(token.table.0, &token.token);
-        let expires_ms = self.entry.stamped_ms.saturating_add(IDEMPOTENCY_WINDOW_MS);
-        self.sweep_tokens()?;
+        if self.shard.token_clock_ms.is_none() {
+            self.set_token_clock(self.entry.stamped_ms);
+        }
+        let expires_ms = self.token_clock_ms().saturating_add(KEPT_MS);
+        self.sweep_tokens(SWEEP_ROWS_MAX)?;
         self.put(local::token_queue(self.shard.id, expires_ms, &row_key), &[][..]);
         self.put(local::token_name(self.shard.id, &token.token), row_key.clone());
         let row = Row { expires_ms, request_hash: token.request_hash, reads: reads.to_vec() };
@@ -70,18 +86,37 @@ impl Applier<'_> {
         Ok(())
     }
 
-    fn sweep_tokens(&mut self) -> Result<(), Fault> {
-        if self.shard.token_expires_ms.is_none_or(|first| first > self.entry.stamped_ms) {
+    /// Lets time pass for the tokens that are remembered, and forgets some that have expired.
+    pub(super) fn age_tokens(&mut self, passed_ms: u64) -> Result<Outcome, Fault> {
+        let clock_ms = self.token_clock_ms().saturating_add(passed_ms.min(TOKEN_AGE_STEP_MS_MAX));
+        self.set_token_clock(clock_ms);
+        self.sweep_tokens(SWEEP_ROWS_PER_STEP_MAX)?;
+        Ok(Outcome::Done)
+    }
+
+    fn token_clock_ms(&self) -> u64 {
+        self.shard.token_clock_ms.unwrap_or(self.entry.stamped_ms)
+    }
+
+    fn set_token_clock(&mut self, clock_ms: u64) {
+        debug_assert!(self.shard.token_clock_ms.is_none_or(|before| before <= clock_ms), "no token becomes younger");
+        self.shard.token_clock_ms = Some(clock_ms);
+        self.put(local::token_clock(self.shard.id), encode_token_clock(clock_ms));
+    }
+
+    fn sweep_tokens(&mut self, rows_max: usize) -> Result<(), Fault> {
+        let now_ms = self.token_clock_ms();
+        if self.shard.token_expires_ms.is_none_or(|first| first > now_ms) {
             return Ok(());
         }
         let prefix = local::token_queue_prefix(self.shard.id);
         let queue = RowRange { end: successor(&prefix), start: prefix };
-        let mut rows = self.scan(&queue, SWEEP_ROWS_MAX + 1, usize::MAX)?.rows.into_iter();
+        let mut rows = self.scan(&queue, rows_max + 1, usize::MAX)?.rows.into_iter();
         self.shard.token_expires_ms = None;
         for (swept, (queue_key, _)) in rows.by_ref().enumerate() {
             let (expires_ms, row_key) = local::parse_token_queue(self.shard.id, &queue_key)
                 .ok_or(Fault::Invariant("the token queue holds queue keys"))?;
-            if swept == SWEEP_ROWS_MAX || expires_ms > self.entry.stamped_ms {
+            if swept == rows_max || expires_ms > now_ms {
                 self.shard.token_expires_ms = Some(expires_ms);
                 break;
             }
@@ -94,7 +129,7 @@ impl Applier<'_> {
     /// Removes a token's row unless it was used anew since it was queued, and the name that leads to it.
     fn forget_token(&mut self, row_key: Vec<u8>) -> Result<(), Fault> {
         if let Some(row) = self.get(&row_key)?
-            && Row::decode(&row)?.expires_ms > self.entry.stamped_ms
+            && Row::decode(&row)?.expires_ms > self.token_clock_ms()
         {
             return Ok(());
         }

@@ -41,7 +41,9 @@ pub struct ShardState {
     pub high_water: Timestamp,
     /// Counters of tables and indexes; both kinds of id come from one counter.
     pub(super) stats: BTreeMap<u64, Stats>,
-    /// When the oldest ClientRequestToken row expires, in milliseconds since the epoch; `None` where there is none.
+    /// The clock by which ClientRequestToken rows expire, in milliseconds; `None` before the first of them.
+    pub(super) token_clock_ms: Option<u64>,
+    /// When the oldest ClientRequestToken row expires, on that clock; `None` where there is none.
     pub(super) token_expires_ms: Option<u64>,
     /// Transactions that are prepared here, and decisions recorded here.
     pub locks: Locks,
@@ -67,6 +69,7 @@ impl ShardState {
             ceiling: Timestamp::ZERO,
             high_water: Timestamp::ZERO,
             stats: BTreeMap::new(),
+            token_clock_ms: None,
             token_expires_ms: None,
             locks: Locks::default(),
             deletions_high: Timestamp::ZERO,
@@ -113,6 +116,9 @@ impl ShardState {
             state.stats.insert(u64::from_be_bytes(stats_id), Stats::from_bytes(row)?);
             Ok(true)
         })?;
+        if let Some(row) = reader.get(&local::token_clock(id))? {
+            state.token_clock_ms = Some(from_row(&row, CLOCK_FORMAT, u64::decode)?);
+        }
         for_each_row::<Fault>(reader, &local::token_queue_prefix(id), |suffix, _| {
             let expires = suffix.first_chunk().ok_or(Fault::Invariant("a token queue key begins with its time"))?;
             state.token_expires_ms = Some(u64::from_be_bytes(*expires));
@@ -130,6 +136,11 @@ impl ShardState {
         })?;
         state.streams = Streams::load(reader, id)?;
         Ok(state)
+    }
+
+    /// Whether any ClientRequestToken is remembered.
+    pub fn has_client_tokens(&self) -> bool {
+        self.token_expires_ms.is_some()
     }
 
     /// Whether `token` is this shard's.
@@ -218,6 +229,10 @@ fn decode_clock(row: &[u8]) -> Result<(Timestamp, Timestamp), DecodeError> {
 pub(crate) fn read_deletions(reader: &dyn Reader, shard: ShardId) -> Result<Timestamp, Fault> {
     let Some(row) = reader.get(&local::deletions(shard))? else { return Ok(Timestamp::ZERO) };
     Ok(from_row(&row, CLOCK_FORMAT, Timestamp::decode)?)
+}
+
+pub(super) fn encode_token_clock(clock_ms: u64) -> Vec<u8> {
+    to_row(CLOCK_FORMAT, |out| clock_ms.encode(out))
 }
 
 pub(super) fn encode_deletions(high: Timestamp) -> Vec<u8> {

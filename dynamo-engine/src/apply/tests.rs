@@ -445,27 +445,36 @@ fn a_client_token_is_good_for_ten_minutes() {
         vec![write(key_of(&item("x", 1, &[])), None, change)]
     };
     let value = |replica: &Replica| replica.items(Space::Rows, TABLE).into_values().next().unwrap()["v"].clone();
+    let age = |replica: &mut Replica, seconds: u64| {
+        (0..seconds / 15).for_each(|_| assert_eq!(replica.one(Command::AgeTokens(15_000)), Outcome::Done));
+    };
     assert!(matches!(replica.one(with_token("t", add(1))), Outcome::Transacted { .. }));
-    replica.now_ms += 599_999;
+    // Whatever wall clocks show, and however much one step says: it lets no more than fifteen seconds pass.
+    replica.now_ms += 86_400_000;
+    replica.one(Command::AgeTokens(u64::MAX));
+    age(&mut replica, 600);
     assert!(matches!(replica.one(with_token("t", add(1))), Outcome::Replayed { .. }));
     assert_eq!(replica.one(with_token("t", add(2))), Outcome::TokenMismatch);
     assert!(matches!(replica.one(with_token("other", add(2))), Outcome::Transacted { .. }));
     assert_eq!(value(&replica), n(3));
-    replica.now_ms += 1;
+    age(&mut replica, 15);
     assert!(matches!(replica.one(with_token("t", add(1))), Outcome::Transacted { .. }));
     assert_eq!(value(&replica), n(4));
     let elsewhere = vec![write(key_of(&item("y", 1, &[])), None, Change::Delete)];
     assert_eq!(replica.one(with_token("t", elsewhere.clone())), Outcome::TokenMismatch, "whatever the first item");
-    replica.now_ms += 600_000;
+    age(&mut replica, 630);
     assert!(matches!(replica.one(with_token("t", elsewhere)), Outcome::Transacted { .. }));
     assert_eq!(replica.one(with_token("t", add(1))), Outcome::TokenMismatch, "it is the other item's now");
-    replica.now_ms += 10_000_000;
+    age(&mut replica, 615);
     replica.one(with_token("last", add(1)));
+    age(&mut replica, 15);
     let queue = replica.rows(&crate::keyspace::local::token_queue_prefix(ShardId(0)));
     assert_eq!(queue.len(), 1, "what expired was swept up");
     assert_eq!(replica.rows(&id_prefix(Space::Tokens, TABLE)).len(), 1);
     assert_eq!(replica.rows(&crate::keyspace::local::token_name(ShardId(0), "")).len(), 1);
     assert_eq!(ShardState::load(&replica.store, ShardId(0), Arc::new(ShardMap::whole())).unwrap(), replica.shard);
+    age(&mut replica, 630);
+    assert!(!replica.shard.has_client_tokens() && replica.rows(&id_prefix(Space::Tokens, TABLE)).is_empty());
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //!           | 18 apply channel | 19 trim channel
 //!           | 20 fill ttl queue | 21 expire
 //!           | 28 tend streams
+//!           | 30 age tokens · ms
 //! write     table · schema version · key · condition (option) · change
 //! change    01 put · body | 02 update · … | 03 delete | 04 check
 //! transaction  client token · count · write*
@@ -46,6 +47,7 @@ record! {
         0x20 = FillTtlQueue(fill),
         0x21 = Expire(expire),
         0x28 = TendStreams(tend),
+        0x30 = AgeTokens(passed_ms),
     }
     struct ItemWrite { schema_version, table, key, condition, change }
     enum Change: "change" { 0x01 = Put(body), 0x02 = Update(update), 0x03 = Delete, 0x04 = Check }

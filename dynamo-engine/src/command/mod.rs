@@ -34,6 +34,10 @@ pub use two_phase::{Decide, Forget, Prepare, Prepared, Resolve, TransactionId, V
 /// The first byte of every entry.
 pub const ENTRY_FORMAT: u8 = 1;
 
+/// The most time that one [`Command::AgeTokens`] lets pass, in milliseconds: by how much a token may be held older than it is,
+/// and so by how much longer than promised it is remembered.
+pub const TOKEN_AGE_STEP_MS_MAX: u64 = 15_000;
+
 /// One log entry: commands that share a proposal, a sync and a batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
@@ -87,6 +91,8 @@ pub enum Command {
     Expire(Expire),
     /// Roll over, trim and forget shards of streams.
     TendStreams(TendStreams),
+    /// The remembered ClientRequestTokens are so many milliseconds older, at most [`TOKEN_AGE_STEP_MS_MAX`].
+    AgeTokens(u64),
 }
 
 impl Command {
@@ -113,6 +119,7 @@ impl Command {
             Command::FillTtlQueue(_) => "fill of the expiry queue",
             Command::Expire(_) => "expiry",
             Command::TendStreams(_) => "upkeep of streams",
+            Command::AgeTokens(_) => "age of client tokens",
         }
     }
 }

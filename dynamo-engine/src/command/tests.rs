@@ -28,6 +28,7 @@ fn entry() -> Entry {
         Command::TrimOutbox(TrimOutbox { target: ShardId(2), through: 300 }),
         Command::FillTtlQueue(FillTtlQueue { table: TableId(300), attribute: "ttl".to_owned(), rows: 128 }),
         Command::Expire(Expire { table: TableId(300), attribute: "ttl".to_owned(), items: vec![expiring] }),
+        Command::AgeTokens(300),
     ];
     let commands = (7..).zip(commands).map(|(ts, command)| Stamped { ts: Timestamp(ts), command }).collect();
     Entry { stamped_ms: 128, ceiling: Timestamp(99), commands }
@@ -42,7 +43,7 @@ fn golden_bytes() {
     let mut bytes = Vec::new();
     entry().encode(&mut bytes);
     let expected = [
-        "01 8001 0000000000000063 09",
+        "01 8001 0000000000000063 0a",
         "0000000000000007 00",
         "0000000000000008 01",
         "0000000000000009 02 02 ac02 021007 00 01 0f 02000000 01000000 01 05 0170 01 0178",
@@ -55,6 +56,7 @@ fn golden_bytes() {
         "000000000000000d 19 02 ac02",
         "000000000000000e 20 ac02 0374746c 8001",
         "000000000000000f 21 ac02 0374746c 01 ac02 15 10 000000000000012c f506d6f8307a3280 01700001",
+        "0000000000000010 30 ac02",
     ];
     assert_eq!(hex(&bytes), expected.concat().replace(' ', ""));
     assert_eq!(Entry::decode(&bytes), Ok(entry()));

@@ -23,6 +23,7 @@ enum Kind {
     TokenName = 0x0A,
     Skipped = 0x0B,
     TtlFill = 0x0C,
+    TokenClock = 0x0D,
     Prepared = 0x20,
     Decision = 0x21,
     Deletions = 0x22,
@@ -113,6 +114,11 @@ pub fn parse_token_queue(shard: ShardId, queue_key: &[u8]) -> Option<(u64, &[u8]
     let rest = queue_key.strip_prefix(&token_queue_prefix(shard)[..])?;
     let (expires_ms, token_row) = rest.split_first_chunk::<8>()?;
     Some((u64::from_be_bytes(*expires_ms), token_row))
+}
+
+/// What the clock shows by which ClientRequestToken rows expire.
+pub fn token_clock(shard: ShardId) -> Vec<u8> {
+    key(shard, Kind::TokenClock)
 }
 
 /// Where the row of a ClientRequestToken stands that was last used on the shard; its value is that row's key.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dynamo_engine::apply::{Outcome, ShardState, apply_entry};
 use dynamo_engine::catalog::TableDescriptor;
-use dynamo_engine::command::{Entry, Stamped};
+use dynamo_engine::command::{Command, Entry, Stamped, TOKEN_AGE_STEP_MS_MAX};
 use dynamo_engine::plan::{self, PlanError, WritePlan};
 use dynamo_protocol::error::ApiError;
 use dynamo_protocol::ops::{
@@ -22,7 +22,6 @@ pub struct Writer {
     store: MemoryState,
     shard: ShardState,
     clock: u64,
-    pub wall_ms: u64,
 }
 
 impl Writer {
@@ -32,22 +31,13 @@ impl Writer {
             let table: Arc<TableDescriptor> = Arc::new(table);
             shard.tables.insert(table.id, table);
         }
-        Writer { store: MemoryState::new(), shard, clock: 0, wall_ms: 1_000_000 }
+        Writer { store: MemoryState::new(), shard, clock: 0 }
     }
 
     /// The reply's body, or the error as the client sees it.
     pub fn send(&mut self, operation: &str, request: Value) -> Result<Value, ApiError> {
         let plan = plan_write(operation, &request)?;
-        let commands: Vec<Stamped> = plan
-            .writes
-            .into_iter()
-            .map(|write| {
-                self.clock += 1;
-                Stamped { ts: Timestamp(self.clock), command: write.command }
-            })
-            .collect();
-        let entry = Entry { stamped_ms: self.wall_ms, ceiling: Timestamp(self.clock + 1), commands };
-        let outcomes = self.apply(&entry);
+        let outcomes = self.apply(plan.writes.into_iter().map(|write| write.command));
         let body = plan.reply.render(outcomes.into_iter().map(Ok).collect())?;
         Ok(serde_json::from_slice(&body).expect("a reply is JSON"))
     }
@@ -65,9 +55,20 @@ impl Writer {
         error.message().to_owned()
     }
 
-    fn apply(&mut self, entry: &Entry) -> Vec<Outcome> {
+    /// Lets as much time pass as a ClientRequestToken is remembered for.
+    pub fn outlive_tokens(&mut self) {
+        self.apply((0..42).map(|_| Command::AgeTokens(TOKEN_AGE_STEP_MS_MAX)));
+    }
+
+    fn apply(&mut self, commands: impl IntoIterator<Item = Command>) -> Vec<Outcome> {
+        let stamped = commands.into_iter().map(|command| {
+            self.clock += 1;
+            Stamped { ts: Timestamp(self.clock), command }
+        });
+        let commands = stamped.collect();
+        let entry = Entry { stamped_ms: 1_000_000, ceiling: Timestamp(self.clock + 1), commands };
         let mut batch = WriteBatch::new();
-        let outcomes = apply_entry(&mut self.shard, &self.store, &mut batch, entry).unwrap();
+        let outcomes = apply_entry(&mut self.shard, &self.store, &mut batch, &entry).unwrap();
         self.store.write(&batch).unwrap();
         outcomes
     }

@@ -26,7 +26,7 @@ use crate::read::{Reader, Runner};
 use crate::router::Router;
 use crate::shard::Shard;
 use crate::transaction::Transactions;
-use crate::upkeep::{DamageWatch, DiskUpkeep, Expiry, StreamUpkeep};
+use crate::upkeep::{DamageWatch, DiskUpkeep, Expiry, StreamUpkeep, TokenUpkeep};
 
 /// How long a node that is alone waits until it leads its shards: two synced writes each.
 const ELECTION_WAIT: Duration = Duration::from_secs(30);
@@ -246,6 +246,7 @@ impl<E: Env> Node<E> {
             tasks.start_periodic(Expiry::new(router(), stores(), background, counters, interval));
         }
         tasks.start_periodic(StreamUpkeep::new(router(), stores(), options.streams));
+        tasks.start_periodic(TokenUpkeep::new(router()));
         self.forget_promise(longest_promise, options.pace.election_timeout_max);
     }
 

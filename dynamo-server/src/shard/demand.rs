@@ -102,7 +102,8 @@ impl Demand {
             | Command::Forget(_)
             | Command::ApplyOutbox(_)
             | Command::TrimOutbox(_)
-            | Command::TendStreams(_) => completes,
+            | Command::TendStreams(_)
+            | Command::AgeTokens(_) => completes,
         }
     }
 

@@ -206,7 +206,7 @@ fn transactions_pay_double_and_replays_pay_for_reading() {
     let other = with(request.clone(), json!({ "TransactItems": [put("x")] }));
     let refused = db.refused("TransactWriteItems", other);
     assert_eq!(refused["__type"], "com.amazonaws.dynamodb.v20120810#IdempotentParameterMismatchException");
-    db.wall_ms += 600_000;
+    db.outlive_tokens();
     assert_eq!(db.send("TransactWriteItems", request).unwrap(), units("WriteCapacityUnits"));
 }
 

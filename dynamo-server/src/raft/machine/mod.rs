@@ -344,6 +344,7 @@ impl<E: Env> Machine<E> {
         }
         self.published.show_channels(&self.shard.channels);
         self.published.show_streams(self.shard.streams.totals());
+        self.published.show_client_tokens(self.shard.has_client_tokens());
         self.published.advance(entry.log_id.index(), self.shard.ceiling);
         // After the state shows the entry: a read that the lease lets through from here on sees it.
         let term = entry.log_id.committed_leader_id().term;
@@ -498,6 +499,7 @@ impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
         }
         self.published.show_channels(&self.shard.channels);
         self.published.show_streams(self.shard.streams.totals());
+        self.published.show_client_tokens(self.shard.has_client_tokens());
         self.published.set_transactions(&self.shard.locks);
         self.published.replace(self.shard.catalog(), self.shard.ceiling, self.applied.map(|applied| applied.index()));
         debug_assert!(

@@ -40,6 +40,8 @@ pub struct Published {
     channels: watch::Sender<BTreeMap<ShardId, OutboxChannel>>,
     /// What its streams come to: stream shards, records, bytes.
     streams: [AtomicU64; 3],
+    /// Whether it remembers any ClientRequestToken.
+    has_client_tokens: AtomicBool,
     /// What those transactions are. Replaced as a whole, since few are open at a time.
     transactions: ArcSwap<OpenTransactions>,
     /// Where rows were that are gone for good, for whoever gives their room back.
@@ -81,6 +83,7 @@ impl Published {
             locks: AtomicU64::new(0),
             channels: watch::Sender::new(channels.out().clone()),
             streams: Default::default(),
+            has_client_tokens: AtomicBool::new(false),
             transactions: ArcSwap::default(),
             emptied: Mutex::default(),
             turn_work_max: AtomicU64::new(0),
@@ -130,6 +133,11 @@ impl Published {
     pub fn streams(&self) -> StreamTotals {
         let [shards, records, bytes] = self.streams.each_ref().map(|count| count.load(Ordering::Relaxed));
         StreamTotals { shards, records, bytes }
+    }
+
+    /// Whether any ClientRequestToken is remembered.
+    pub fn has_client_tokens(&self) -> bool {
+        self.has_client_tokens.load(Ordering::Relaxed)
     }
 
     /// The transactions across shards that are under way here.
@@ -278,6 +286,11 @@ impl Published {
         for (shown, count) in self.streams.iter().zip([shards, records, bytes]) {
             shown.store(count, Ordering::Relaxed);
         }
+    }
+
+    /// Says whether any ClientRequestToken is remembered.
+    pub(in crate::raft) fn show_client_tokens(&self, has_any: bool) {
+        self.has_client_tokens.store(has_any, Ordering::Relaxed);
     }
 
     /// To be called before the entry that changed them is published as applied: whoever waits for it looks here next.

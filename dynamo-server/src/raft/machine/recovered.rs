@@ -56,6 +56,7 @@ impl RecoveredState {
         let published = Published::new(applied_next, self.shard.catalog(), self.shard.ceiling, &self.shard.channels);
         published.set_transactions(&self.shard.locks);
         published.show_streams(self.shard.streams.totals());
+        published.show_client_tokens(self.shard.has_client_tokens());
         published.with_epoch(self.shard.map.epoch(self.shard.id).unwrap_or(Epoch::FIRST))
     }
 }
