@@ -9,6 +9,7 @@
 //! every answer with its answerer's. Whether that is who was meant is decided above, in one place for all transports.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,6 +125,11 @@ pub trait PeerHost: Send + Sync + 'static {
 pub trait Transport: Clone + Send + Sync + 'static {
     /// Hands every request to the node `me` that arrives from now on to `host`. Before, nobody can be called either.
     fn listen(&self, me: &Identity, host: Arc<dyn PeerHost>);
+
+    /// Where peers reach this node, as far as this node can tell; `None` where it is alone.
+    fn listens_at(&self) -> Option<SocketAddr> {
+        None
+    }
 
     /// Sends `request` and waits at most `limit` for its response.
     ///

@@ -403,7 +403,9 @@ async fn start_member<E: Env>(
     match (members.get(&context.node).map(|member| &member.address), cluster.members.get(&context.node)) {
         (Some(known), Some(given)) if known.is_empty() && !given.is_empty() => return Err(NodeError::IsAlone),
         (Some(known), Some(given)) if known != given && group.shard() == SYSTEM => {
-            tracing::warn!("the members know this node by {known}; that it is given {given} now changes nothing");
+            tracing::warn!(
+                "the members know this node by {known}, and it is given {given} now, which changes nothing for them"
+            );
         }
         _ => {}
     }

@@ -333,3 +333,31 @@ async fn a_node_without_the_secret_is_no_peer() {
     assert_eq!(read(&fleet, 3, "a").await, None);
     assert!(read_at_last(&fleet, 1, "a").await);
 }
+
+/// Its address is part of the membership: who starts it with an older one is told why nobody reaches it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_has_moved_says_that_it_was_started_at_its_old_address() {
+    let mut fleet = Fleet::found(shape("")).await;
+    create_table(&fleet, 1).await;
+    let moved = 3;
+    let spare = fleet.add_place();
+    let address = fleet.peer_address(spare);
+    fleet.drop_place(spare);
+    fleet.wipe(moved);
+    let mut arguments = fleet.arguments(moved);
+    arguments.push(format!("--peer-listen={address}"));
+    fleet.start_with(moved, &arguments).expect("it starts");
+    fleet.wait_live(moved).await;
+    fleet.change(1, &format!("replace?node={moved}&address={address}")).await;
+    let page = wait_page(&fleet, moved, "/health/ready", |page| page.starts_with("ready")).await;
+    assert!(!page.contains("the members know this node"), "it listens where it is looked for: {page}");
+
+    assert_eq!(fleet.terminate(moved), Some(0));
+    fleet.start(moved).expect("it starts");
+    fleet.wait_live(moved).await;
+    let why = format!("the members know this node by {address}");
+    let page = wait_health(&fleet, moved, &why).await;
+    assert!(page.contains("--peer-listen"), "what to do: {page}");
+    wait_page(&fleet, moved, "/cluster/status", |page| page.contains(&why)).await;
+    assert_eq!(fleet.log(moved).matches(&why).count(), 1, "said once:\n{}", fleet.log(moved));
+}

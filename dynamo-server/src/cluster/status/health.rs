@@ -17,6 +17,7 @@
 //! ```
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use dynamo_protocol::json::JsonWriter;
 
@@ -59,6 +60,16 @@ pub enum Impairment {
     Stopping,
     /// It takes no part in its cluster: the cluster is not founded yet, or does not know the node's data.
     NotAdmitted(String),
+    /// The members know this node by another address than the one at which it is, so they do not reach it. By itself that
+    /// prevents nothing: it is what prevents a leader from being heard.
+    Misplaced {
+        /// By the membership.
+        known: String,
+        /// By this node's own flags.
+        given: String,
+        /// What it has bound.
+        listens_at: SocketAddr,
+    },
     /// Nobody is known to lead a shard.
     NoLeader {
         /// The shard.
@@ -133,6 +144,7 @@ impl Impairment {
             Impairment::DiskFull
             | Impairment::ReplicasDiffer { .. }
             | Impairment::Damaged { .. }
+            | Impairment::Misplaced { .. }
             | Impairment::ClockApart { .. } => false,
             Impairment::NoRoom { shard } => match capability {
                 Capability::Reads => false,
@@ -147,6 +159,7 @@ impl Impairment {
     pub fn is_complaint(&self) -> bool {
         match self {
             Impairment::NotAdmitted(_)
+            | Impairment::Misplaced { .. }
             | Impairment::DiskStalled { .. }
             | Impairment::ReadsHang { .. }
             | Impairment::ClockApart { .. }
@@ -176,6 +189,11 @@ impl fmt::Display for Impairment {
             Impairment::Stopped(reason) => write!(f, "stopped: {reason}"),
             Impairment::Stopping => f.write_str("the node is stopping"),
             Impairment::NotAdmitted(reason) => write!(f, "the node takes no part: {reason}"),
+            Impairment::Misplaced { known, given, listens_at } => write!(
+                f,
+                "the members know this node by {known}, but it was given {given} and listens at {listens_at}: they do not \
+                 reach it. Start it with {known} in --peers or as --peer-listen"
+            ),
             Impairment::NoLeader { shard } => write!(f, "no leader of shard {shard} is known"),
             Impairment::NoQuorum { shard } => write!(f, "no quorum of shard {shard} was heard lately"),
             Impairment::DiskStalled { for_s, .. } => write!(f, "the disk of the log has not answered for {for_s} s"),

@@ -155,6 +155,10 @@ impl Transport for TcpTransport {
         *port.accepting.lock() = Some(tokio::spawn(listener::accept(listener, reception)).abort_handle());
     }
 
+    fn listens_at(&self) -> Option<SocketAddr> {
+        self.address()
+    }
+
     async fn call(&self, request: PeerRequest, limit: Duration) -> Result<PeerAnswer, TransportError> {
         let Some(port) = &self.port else { return Err(TransportError::NotSent) };
         match tokio::time::timeout(limit, port.exchange(request)).await {
