@@ -19,7 +19,7 @@ use crate::varint;
 
 use super::ItemBody;
 use super::encode::body_head;
-use super::value::{B, BS, FALSE, L, M, N, NS, NULL, S, SS, TRUE};
+use super::input::{B, BS, FALSE, L, M, N, NS, NULL, S, SS, TRUE};
 
 /// This is for the tree to read.
 const OTHERWISE: Refused = Refused(Cow::Borrowed(""));

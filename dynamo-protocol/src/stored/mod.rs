@@ -17,6 +17,7 @@
 //! item give [`Corrupt`] and never a panic, since what comes from disk is fuzzed like everything else.
 
 mod encode;
+mod input;
 mod json;
 mod reader;
 mod render;

@@ -20,7 +20,7 @@ use crate::number::{TEXT_ROOM, write_ordered_text};
 use crate::short::CHUNK;
 
 use super::Corrupt;
-use super::value::{B, BS, DEPTH_MAX, FALSE, Input, L, M, N, NS, NULL, S, SS, TRUE};
+use super::input::{B, BS, DEPTH_MAX, FALSE, Input, L, M, N, NS, NULL, S, SS, TRUE};
 
 /// Texts that are copied by chunks; longer ones are looked through and copied as a whole.
 const SHORT_MAX: usize = 4 * CHUNK;
