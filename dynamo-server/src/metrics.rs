@@ -104,8 +104,10 @@ impl Metrics {
             registry.register(Box::new(gauge.clone())).expect("registered once");
             gauge
         };
-        let answers_refused =
-            counter("dynamo_answers_refused_total", "Reads refused because bodies and answers took all the room");
+        let answers_refused = counter(
+            "dynamo_answers_refused_total",
+            "Answers to what changed nothing refused because bodies and answers took all the room",
+        );
         let memory_bytes =
             gauge("dynamo_memory_bytes", "Bytes of large bodies, and of answers that wait for their clients");
         let stalls = crate::turns::stalls().clone();

@@ -101,3 +101,33 @@ async fn a_body_without_room_beside_the_others_is_throttled_and_its_connection_g
     assert_eq!(metric(&mut watch, "dynamo_body_bytes").await, 0);
     server.stop().await;
 }
+
+/// An error with the items that it names is as large as a page, and as many clients may fail to read it.
+#[tokio::test]
+async fn what_changed_nothing_is_throttled_where_its_answer_has_no_room() {
+    let (server, mut connection) = server().await;
+    create_table(&mut connection).await;
+    let put = json!({"TableName": "tbl", "Item": {"k": {"S": "x"}, "v": {"S": "y".repeat(300 << 10)}}});
+    assert_eq!(connection.call("PutItem", put).await.status, 200);
+    let check = json!({
+        "TableName": "tbl", "Key": {"k": {"S": "x"}}, "ConditionExpression": "attribute_not_exists(k)",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD"
+    });
+    let cancelled = json!({"TransactItems": [{"ConditionCheck": check}]});
+
+    let memory = std::sync::Arc::clone(server.node().memory());
+    let all = memory.take_anyway(1 << 40);
+    let refused = connection.call("TransactWriteItems", cancelled.clone()).await;
+    assert_eq!((refused.status, refused.error().0), (400, "ProvisionedThroughputExceededException".to_owned()));
+    assert_eq!(metric(&mut connection, "dynamo_answers_refused_total").await, 1);
+    drop(all);
+    let told = connection.call("TransactWriteItems", cancelled).await;
+    assert_eq!(told.error().0, "TransactionCanceledException");
+    assert!(told.body.len() > 300 << 10, "with its item");
+
+    let delete = json!({"TableName": "tbl", "Key": {"k": {"S": "x"}}, "ReturnValues": "ALL_OLD"});
+    let all = memory.take_anyway(1 << 40);
+    let done = connection.call("DeleteItem", delete).await;
+    assert!(done.status == 200 && done.body.len() > 300 << 10, "what was done is told");
+    drop(all);
+}

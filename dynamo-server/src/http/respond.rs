@@ -52,6 +52,11 @@ impl Outcome {
     pub fn bytes(&self) -> usize {
         self.body.len()
     }
+
+    /// Whether this is an error: nothing was done.
+    pub fn is_error(&self) -> bool {
+        !self.status.is_success()
+    }
 }
 
 impl From<Result<Vec<u8>, ApiError>> for Outcome {

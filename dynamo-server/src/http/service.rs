@@ -249,15 +249,15 @@ impl<E: Env> Service<E> {
         api::<E>(headers, content_type, id, outcome, taken).await
     }
 
-    /// Makes a large answer count until its client has it. Where there is no room for it, a read is throttled: nothing was
-    /// done. What was done, or is an error, is told all the same.
+    /// Makes a large answer count until its client has it. Where there is no room for it, what has changed nothing is
+    /// throttled: a read, or an error with the items that it names. What was done is told all the same.
     fn hold(&self, operation: Option<Operation>, outcome: Outcome) -> (Outcome, Option<Taken>) {
         if outcome.bytes() < LARGE_ANSWER_BYTES {
             return (outcome, None);
         }
         match self.node.memory().take(outcome.bytes()) {
             Some(taken) => (outcome, Some(taken)),
-            None if operation.is_some_and(is_read) => {
+            None if outcome.is_error() || operation.is_some_and(is_read) => {
                 self.metrics.answers_refused.inc();
                 (Err(ApiError::throughput_exceeded()).into(), None)
             }
