@@ -143,7 +143,8 @@ fn a_dead_node_is_replaced_by_one_that_joins() {
 
     let (peers, address) = (peers(&ports[..3]), format!("127.0.0.1:{}", ports[3]));
     // The dead one is asked, too, and does no harm.
-    let _fourth = start(folder.path(), 4, &["join", "--peers", &peers, "--peer-address", &address]);
+    let join = ["join", "--peers", &peers, "--peer-address", &address];
+    let fourth = start(folder.path(), 4, &join);
     wait_for(&nodes[0], "the fourth node's votes", |status| {
         status["nodes"][3]["votes_on"] == json!(SHARDS) && status["nodes"][3]["lag_max"] == json!(0)
     });
@@ -156,13 +157,32 @@ fn a_dead_node_is_replaced_by_one_that_joins() {
     assert!(gone.contains("node 3 is no member"), "{gone}");
     // Nor does the dead one come back: it is told what it is, by those who know.
     let third = start(folder.path(), 3, &["--peers", &peers]);
+    wait_for_health(&third, "node 3 was removed from its cluster");
+
+    // Nor one that asks for it: as a leader it has seen its own removal, and its supervisor starts it to join once more.
+    let began = Instant::now();
+    while let Err(reason) = cluster(&nodes[0], &["transfer", "--shard", "all", "--to", "4"]) {
+        assert!(began.elapsed() < PATIENCE, "{reason}");
+    }
+    cluster(&nodes[0], &["remove", "--node", "4"]).expect("two are left");
+    fourth.kill();
+    let fourth = start(folder.path(), 4, &join);
+    wait_for_health(&fourth, "node 4 was removed from its cluster");
+    std::thread::sleep(Duration::from_secs(3));
+    wait_for_health(&fourth, "node 4 was removed from its cluster");
+    let refused = cluster(&nodes[0], &["add", "--node", "4", "--address", &address]).expect_err("its data are old");
+    assert!(refused.contains("node 4 was removed from its cluster"), "{refused}");
+    assert_eq!(of_nodes(&status(&nodes[0]), "node"), [1, 2]);
+}
+
+fn wait_for_health(node: &Process, words: &str) {
     let began = Instant::now();
     loop {
-        let health = third.get("/health/ready");
-        if health.contains("node 3 was removed from its cluster") {
-            break;
+        let health = node.get("/health/ready");
+        if health.contains(words) {
+            return;
         }
-        assert!(began.elapsed() < PATIENCE, "{health}");
+        assert!(began.elapsed() < PATIENCE, "waited in vain for {words}: {health}");
         std::thread::sleep(Duration::from_millis(100));
     }
 }

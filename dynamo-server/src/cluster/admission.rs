@@ -96,10 +96,7 @@ fn decide(view: &View<'_>, answers: &Answers) -> Action {
     }
     let who_has_members = who_says(Standing::Stranger);
     if view.has_data && (who_has_members.is_some() || view.is_member == Some(false)) {
-        return refused(format!(
-            "node {} was removed from its cluster: stop it, and never use its data again",
-            me.node_id
-        ));
+        return refused(removed(me.node_id));
     }
     let Some(founders) = view.founders else { return Action::Be(Admission::Open) };
     if let Some(node) = who_has_members {
@@ -113,6 +110,11 @@ fn decide(view: &View<'_>, answers: &Answers) -> Action {
         return Action::Be(Admission::Open);
     }
     found(me, founders, answers)
+}
+
+/// What is said of a node with data that its cluster does not know.
+pub(super) fn removed(node: u64) -> String {
+    format!("node {node} was removed from its cluster: stop it, and never use its data again")
 }
 
 fn refused(reason: String) -> Action {
@@ -237,7 +239,7 @@ impl<E: Env> Admissions<E> {
     }
 
     /// Whether a leader has called lately, or this node leads itself: its incarnation is the member's.
-    fn is_called(&self) -> bool {
+    pub(super) fn is_called(&self) -> bool {
         let now = E::monotonic_ns();
         let is_recent = |heard: lease::Moment| now.saturating_sub(heard.as_nanos()) < self.called_within_ns;
         self.router.shards.iter().any(|shard| {

@@ -90,14 +90,16 @@ impl Joiner {
     async fn run<E: Env>(self, cluster: Arc<Cluster<E>>) {
         let (mut last_reason, mut was_added) = (String::new(), false);
         loop {
-            let me = cluster.router.me();
-            if self.is_done(&cluster) {
+            let (me, is_done) = (cluster.router.me(), self.is_done(&cluster));
+            // What lies here may be older than its removal: one that a leader calls is a member.
+            if is_done && cluster.admissions.is_called() {
                 let role = if self.promote { "a voter" } else { "a learner" };
                 tracing::info!(node = me, "joined: this node is {role} of all its shards");
                 return;
             }
             // Who was removed does not come back with the same data.
-            let asked = if cluster.admissions.is_refused() { Ok(()) } else { self.ask(&cluster, &mut was_added).await };
+            let may_ask = !is_done && !cluster.admissions.is_refused();
+            let asked = if may_ask { self.ask(&cluster, &mut was_added).await } else { Ok(()) };
             if let Err(reason) = asked {
                 if reason != last_reason {
                     tracing::warn!("not a member yet: {reason}");

@@ -10,9 +10,9 @@ use std::time::Duration;
 use shard_router::ShardId;
 
 use super::Cluster;
-use super::admission::Admission;
+use super::admission::{Admission, removed};
 use super::status::ClusterStatus;
-use crate::env::Env;
+use crate::env::{Env, Standing};
 use crate::raft::types::Member;
 use crate::raft::{MemberChange, MembershipError};
 use crate::shard::{Deadline, ShardError};
@@ -138,7 +138,7 @@ impl<E: Env> Cluster<E> {
         Ok(format!("node {node} at {address} votes on {}, with its new data", all_shards(self.router.shards.len())))
     }
 
-    /// The node that listens at `address`: the one that is meant, of this cluster.
+    /// The node that listens at `address`: the one that is meant, of this cluster, and not one that was removed from it.
     async fn who_is_at(&self, node: u64, address: &str) -> Result<Member, ClusterChangeError> {
         if node == 0 {
             return Err(ClusterChangeError::Refused("node numbers begin at 1".to_owned()));
@@ -158,6 +158,10 @@ impl<E: Env> Cluster<E> {
                 "at {address} listens node {}, not node {node}",
                 found.identity.node_id
             )));
+        }
+        // Whoever asks for it: an operator was told that it is no member any more, and may throw its disk away.
+        if found.has_data && self.router.standing_of(node, found.identity.incarnation) == Standing::Stranger {
+            return Err(ClusterChangeError::Refused(removed(node)));
         }
         Ok(Member::new(address, found.identity.incarnation))
     }
