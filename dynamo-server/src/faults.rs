@@ -182,6 +182,7 @@ fn rule_named(name: &str) -> Option<Rule> {
         "incarnations" => Some(Rule::Incarnations),
         "view-after-lease" => Some(Rule::ViewAfterLease),
         "wait-for-room" => Some(Rule::WaitForRoom),
+        "sync-first" => Some(Rule::SyncFirst),
         "quorum-is-heard" => Some(Rule::QuorumIsHeard),
         "poison-stops" => Some(Rule::PoisonStops),
         _ => None,

@@ -5,12 +5,14 @@
 //! the first one, and stops at the first violation. `NEMESIS_HARMS=JoinAndRemove,Transfer` does only these kinds of
 //! harm, `NEMESIS_MIX=items` leaves transactions out. Where network namespaces can be had, every other round has its nodes
 //! in namespaces and loses packets between them instead of messages; `NEMESIS_NETNS=0` has none such, `1` wants to know if
-//! they cannot be had. `NEMESIS_REPORT=PATH` keeps a table of the rounds there, for `bench/results`.
+//! they cannot be had. Where file systems can be mounted from images, all nodes have disks of their own, and their power is cut, too.
+//! `NEMESIS_REPORT=PATH` keeps a table of the rounds there, for `bench/results`.
 
 use std::time::{Duration, Instant};
 
 use tests::cluster::fleet::Shape;
 use tests::cluster::host::namespace::{self, Place};
+use tests::cluster::host::power::PowerDisk;
 use tests::cluster::journal::Journal;
 use tests::cluster::nemesis::Harm;
 use tests::cluster::run::{Plan, run};
@@ -60,10 +62,17 @@ fn long() {
             }
         },
     };
-    namespace::runtime().block_on(rounds(has_namespaces));
+    let has_power_disks = match PowerDisk::trial() {
+        Ok(()) => true,
+        Err(reason) => {
+            tests::pass_over(&format!("power cuts, for which no disks can be had here: {reason}"));
+            false
+        }
+    };
+    namespace::runtime().block_on(rounds(has_namespaces, has_power_disks));
 }
 
-async fn rounds(has_namespaces: bool) {
+async fn rounds(has_namespaces: bool, has_power_disks: bool) {
     let minutes = variable("NEMESIS_MINUTES").unwrap_or(30);
     let began = Instant::now();
     let mut journal = Journal::new(named("NEMESIS_REPORT").map(Into::into));
@@ -73,7 +82,7 @@ async fn rounds(has_namespaces: bool) {
             return;
         }
         let seed = seed() + round;
-        let shape = Shape { has_namespaces: has_namespaces && round % 2 == 0, ..shape_of(seed) };
+        let shape = Shape { has_namespaces: has_namespaces && round % 2 == 0, has_power_disks, ..shape_of(seed) };
         let plan = Plan {
             seed,
             mix: if named("NEMESIS_MIX").as_deref() == Some("items") { Mix::ITEMS } else { Mix::ALL },

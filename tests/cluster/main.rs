@@ -11,6 +11,7 @@ mod faults;
 mod figures;
 mod overload;
 mod poison;
+mod power_cuts;
 mod rules;
 mod settings_and_stalls;
 mod stopping;

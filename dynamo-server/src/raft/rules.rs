@@ -48,6 +48,8 @@ pub enum Rule {
     ViewAfterLease,
     /// A leader that hears no quorum asks nobody to promise it anything.
     QuorumIsHeard,
+    /// Entries, votes and notes are durable on this node's disk before anybody is told that they are.
+    SyncFirst,
     /// A shard stands still at an entry that cannot be applied. Broken, the entry is passed over.
     PoisonStops,
 }

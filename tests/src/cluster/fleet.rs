@@ -1,5 +1,6 @@
 //! The processes of a cluster: started, killed, paused, asked how they are, told which faults to suffer.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use tempfile::TempDir;
 use super::client::Client;
 use super::host::disk::SmallDisk;
 use super::host::network::Network;
+use super::host::power::PowerDisk;
 use super::patience::Patience;
 use super::rng::Rng;
 use crate::binary;
@@ -50,6 +52,8 @@ pub struct Shape {
     /// Whether every node has a network namespace of its own, so that packets are dropped where messages are to be lost.
     /// Only for a process that is in a namespace itself ([`super::namespace`]).
     pub has_namespaces: bool,
+    /// Whether every node has a disk of its own whose power can be cut. Only where [`PowerDisk::trial`] succeeds.
+    pub has_power_disks: bool,
 }
 
 impl Default for Shape {
@@ -62,6 +66,7 @@ impl Default for Shape {
             flags: Vec::new(),
             faults: String::new(),
             has_namespaces: false,
+            has_power_disks: false,
         }
     }
 }
@@ -97,6 +102,8 @@ pub struct Fleet {
     founders: String,
     /// Places whose data lies on a small disk of their own.
     disks: Vec<SmallDisk>,
+    /// The disks of nodes that were started, where they have such whose power can be cut.
+    power_disks: BTreeMap<u64, PowerDisk>,
     /// The namespaces, by place; `None` on the loopback interface.
     network: Option<Network>,
     /// The highest number ever given to a node: none is given twice.
@@ -147,7 +154,8 @@ impl Fleet {
             machines.push(Machine::new(id, id, site(&mut network, id), ports[0], ports[1]));
         }
         let founders = peers_flag(machines.iter());
-        Fleet { last_id: shape.nodes, shape, folder: Some(folder), machines, founders, disks: Vec::new(), network }
+        let (disks, power_disks) = (Vec::new(), BTreeMap::new());
+        Fleet { last_id: shape.nodes, shape, folder: Some(folder), machines, founders, disks, power_disks, network }
     }
 
     /// What it was founded as.
@@ -240,6 +248,9 @@ impl Fleet {
     /// # Errors
     /// What it wrote, when it ended at once.
     pub fn start_with(&mut self, id: u64, arguments: &[String]) -> Result<(), String> {
+        if self.shape.has_power_disks && !self.power_disks.contains_key(&id) {
+            self.power_disks.insert(id, PowerDisk::format(&self.data_dir(id)).expect("as in the trial"));
+        }
         let log = self.open_log(id);
         let program = binary::faults_path();
         let mut command = match &self.network {
@@ -469,10 +480,30 @@ impl Fleet {
     /// kill -9, and the disk is lost with everything on it.
     pub fn wipe(&mut self, id: u64) {
         self.kill(id);
+        // Unmounted; another one is made for the next start.
+        self.power_disks.remove(&id);
         match std::fs::remove_dir_all(self.data_dir(id)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("the data of node {id}: {error}"),
             _ => {}
         }
+    }
+
+    /// Cuts the power of these nodes, of all at once: nothing that was written and not synced is left on their disks.
+    ///
+    /// # Panics
+    /// Where nodes have no disks whose power can be cut.
+    pub fn cut_power(&mut self, ids: &[u64]) {
+        // Nobody answers or sends anything after its own disk, or another one's, is off.
+        ids.iter().for_each(|id| self.signal(*id, libc::SIGSTOP));
+        ids.iter().for_each(|id| self.power_disk(*id).cut().expect("as in the trial"));
+        for id in ids {
+            self.kill(*id);
+            self.power_disk(*id).replug().expect("as in the trial");
+        }
+    }
+
+    fn power_disk(&self, id: u64) -> &PowerDisk {
+        self.power_disks.get(&id).expect("the shape of the cluster asks for such disks, and the node was started")
     }
 
     /// From its next start on the node has this election timeout; `None` for that of the others.
@@ -523,6 +554,7 @@ impl Fleet {
     /// are used to ask. The caller starts its process.
     pub fn succeed(&mut self, id: u64) -> u64 {
         self.kill(id);
+        self.power_disks.remove(&id);
         self.last_id += 1;
         let successor = self.last_id;
         let gone = self.machine_mut(id);
@@ -625,6 +657,7 @@ impl Fleet {
     /// Forgets a node for good.
     pub fn drop_place(&mut self, id: u64) {
         self.kill(id);
+        self.power_disks.remove(&id);
         let place = self.place(id);
         self.machines.retain(|machine| machine.id != id);
         if let Some(network) = &mut self.network {
@@ -671,6 +704,7 @@ impl Drop for Fleet {
         }
         // Unmounted before their folders are removed.
         self.disks.clear();
+        self.power_disks.clear();
         if let Some(folder) = self.folder.take().filter(|_| std::thread::panicking()) {
             eprintln!("logs and data of the nodes: {}", folder.keep().display());
         }

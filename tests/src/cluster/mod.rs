@@ -13,7 +13,8 @@
 //!
 //! There are two kinds of network. On the loopback interface messages are lost by a switch inside the server's transport,
 //! which needs no privilege. Where network namespaces can be had ([`host::namespace`]), every node can have one, and packets are
-//! dropped between them ([`host::network`]): connections hang, and TCP itself is under test.
+//! dropped between them ([`host::network`]): connections hang, and TCP itself is under test. Where file systems can be mounted,
+//! every node can have one of its own, whose power is cut ([`host::power`]): what was written and not synced is lost.
 //!
 //! A seed decides what the clients ask and what harm is done when; the processes and the machine decide the rest, so
 //! a seed does not replay a run to the letter (the simulation of `dynamo-server` does that). What a run finds is

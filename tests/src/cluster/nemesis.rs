@@ -36,6 +36,10 @@ pub enum Harm {
     KillAny,
     /// All nodes are killed at once and started again.
     KillAll,
+    /// The power of a node is cut: what it has written and not synced is lost. Needs disks of its own.
+    PowerCut,
+    /// The power of all nodes is cut at once.
+    PowerCutAll,
     /// The leader is cut off, and another voter killed and started again within its lease.
     CutLeaderKillVoter,
     /// The wall clock of a node jumps, ahead or back.
@@ -71,7 +75,7 @@ use Harm::*;
 
 impl Harm {
     /// What any cluster must survive.
-    pub const ALL: [Harm; 25] = [
+    pub const ALL: [Harm; 27] = [
         CutLeader,
         CutAny,
         DeafLeader,
@@ -83,6 +87,8 @@ impl Harm {
         KillLeader,
         KillAny,
         KillAll,
+        PowerCut,
+        PowerCutAll,
         CutLeaderKillVoter,
         WallJump,
         BootJump,
@@ -105,7 +111,11 @@ impl Harm {
 
     /// Whether it can be done to such a cluster.
     pub fn is_possible(self, shape: &Shape) -> bool {
-        self != Unplug || shape.has_namespaces
+        match self {
+            Unplug => shape.has_namespaces,
+            PowerCut | PowerCutAll => shape.has_power_disks,
+            _ => true,
+        }
     }
 }
 
@@ -150,6 +160,8 @@ impl Nemesis {
             KillLeader => fleet.kill(leader),
             KillAny => fleet.kill(any),
             KillAll => fleet.ids().into_iter().for_each(|id| fleet.kill(id)),
+            PowerCut => fleet.cut_power(&[any]),
+            PowerCutAll => fleet.cut_power(&fleet.ids()),
             CutLeaderKillVoter => {
                 fleet.isolate(leader).await;
                 let voter = self.rng.pick(&others);

@@ -380,8 +380,9 @@ impl<E: Env> Shared<E> {
         if !batch.is_empty() {
             self.is_unsettled.store(true, Ordering::Relaxed);
         }
-        writer.attempt("writing the log", |store| match (batch.is_empty(), sync) {
-            (true, _) if has_more() => Ok(()),
+        let syncs = sync && rules::is_kept(Rule::SyncFirst);
+        writer.attempt("writing the log", |store| match (batch.is_empty(), syncs) {
+            (true, _) if has_more() || syncs != sync => Ok(()),
             (true, _) => store.mark(),
             (false, true) => store.write_before_more(batch, has_more),
             (false, false) => store.write(batch, false),
