@@ -31,13 +31,38 @@ enum Cut {
 
 #[test]
 fn a_leader_is_cut_off_by_dropped_packets() {
-    namespace::inside("dropped_packets::a_leader_is_cut_off_by_dropped_packets", scenario());
+    let scenario = async {
+        let plan = plan(3);
+        let fleet = Fleet::found(plan.shape.clone()).await;
+        let cuts = Rng::for_user(plan.seed, 0).distinct(3, 3);
+        let cuts = cuts.into_iter().map(|place| [Cut::BothWays, Cut::Mute, Cut::Deaf][place as usize]);
+        strike_each(plan, fleet, cuts).await;
+    };
+    namespace::inside("dropped_packets::a_leader_is_cut_off_by_dropped_packets", scenario);
 }
 
-async fn scenario() {
-    let plan = Plan {
+/// As long as it voted alone it heard a quorum at all times. Once it does not, nobody else may have to wait for it.
+#[test]
+fn a_leader_that_has_founded_alone_hears_nobody() {
+    let scenario = async {
+        let plan = plan(1);
+        let mut fleet = Fleet::found(plan.shape.clone()).await;
+        for _ in 0..2 {
+            let new = fleet.add_place();
+            fleet.join(new).unwrap_or_else(|log| panic!("node {new} does not join:\n{log}"));
+            fleet.wait_joined(new).await;
+        }
+        assert_eq!(fleet.some_leader(0).await, 1, "nothing has happened to the founder");
+        strike_each(plan, fleet, [Cut::Deaf]).await;
+    };
+    namespace::inside("dropped_packets::a_leader_that_has_founded_alone_hears_nobody", scenario);
+}
+
+fn plan(founders: u64) -> Plan {
+    Plan {
         seed: seed(),
         shape: Shape {
+            nodes: founders,
             shards: 1,
             election_timeout: Duration::from_millis(600),
             has_namespaces: true,
@@ -48,14 +73,14 @@ async fn scenario() {
         think_ms: 30,
         harms: Vec::new(),
         duration: Duration::ZERO,
-    };
-    let mut fleet = Fleet::found(plan.shape.clone()).await;
+    }
+}
+
+async fn strike_each(plan: Plan, mut fleet: Fleet, cuts: impl IntoIterator<Item = Cut>) {
     let workload = Workload::new(plan.mix, plan.think_ms, plan.shape.request_deadline + Duration::from_secs(1));
     workload.set_up(fleet.address(1)).await;
     let clients = start_clients(&plan, &fleet, &workload);
-    let mut rng = Rng::for_user(plan.seed, 0);
-    for place in rng.distinct(3, 3) {
-        let cut = [Cut::BothWays, Cut::Mute, Cut::Deaf][place as usize];
+    for cut in cuts {
         strike(&fleet, &workload, cut).await;
         fleet.mend().await;
         let mended = Instant::now();
