@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `registers` | PutItem; GetItem, BatchGetItem, Query and Scan, all consistent: each item of an answer is a read | registers |
 //! | `cells` | PutItem with a condition, UpdateItem ADD, DeleteItem, GetItem | cells, by search |
-//! | `lists` | TransactWriteItems that append to up to three lists; TransactGetItems; UpdateItem that reads what was | transactions |
+//! | `lists` | TransactWriteItems that append to up to three lists, some of them asked for twice under one token; TransactGetItems; UpdateItem that reads what was | transactions |
 //! | `bank` | TransactWriteItems from one account to another if it has enough; TransactGetItems of all | the sum is kept |
 //!
 //! Cells and lists are given up for new ones after a while, since what is unknown makes the search longer and longer and
@@ -43,6 +43,11 @@ const LIST_TRANSACTIONS: u64 = 200;
 /// Accounts, and what each begins with.
 const ACCOUNTS: u64 = 5;
 const BALANCE: i64 = 100;
+
+/// One of so many transactions with a token is asked for again, after less than so many milliseconds: long enough for leaders and
+/// clocks to change.
+const AGAIN_IN: u64 = 6;
+const AGAIN_MS: u64 = 4_000;
 
 /// A client that got nothing waits a little.
 const REFUSED_PAUSE: Duration = Duration::from_millis(20);
@@ -413,11 +418,22 @@ impl Visitor {
         let element = self.workload.next_value();
         let lists = self.lists(3);
         let updates: Vec<Value> = lists.iter().map(|key| json!({"Update": append_to(*key, element)})).collect();
+        let body = json!({"TransactItems": updates, "ClientRequestToken": format!("append-{element}")});
+        let steps: Transaction = lists.into_iter().map(|key| Step::Append { key, element }).collect();
         let start = self.now();
-        let reply = self.call("TransactWriteItems", json!({"TransactItems": updates})).await;
-        let outcome = written(&reply);
-        let steps = lists.into_iter().map(|key| Step::Append { key, element }).collect();
-        self.workload.record.transaction(start, steps, outcome);
+        let first = written(&self.call("TransactWriteItems", body.clone()).await);
+        if first == Outcome::Ok {
+            self.workload.record.transaction(start, steps.clone(), first);
+        }
+        let mut outcome = first;
+        if self.rng.below(AGAIN_IN) == 0 {
+            // Done twice, the element is in a list twice.
+            tokio::time::sleep(Duration::from_millis(self.rng.below(AGAIN_MS))).await;
+            outcome = either(first, written(&self.call("TransactWriteItems", body).await));
+        }
+        if first != Outcome::Ok {
+            self.workload.record.transaction(start, steps, outcome);
+        }
         outcome == Outcome::Ok
     }
 
@@ -529,6 +545,15 @@ fn written(reply: &Reply) -> Outcome {
         Reply::Done(_) => Outcome::Ok,
         Reply::Refused { .. } | Reply::NotSent => Outcome::Failed,
         Reply::Lost => Outcome::Unknown,
+    }
+}
+
+/// How a transaction ended that was asked for twice under one token.
+fn either(first: Outcome, second: Outcome) -> Outcome {
+    match (first, second) {
+        (Outcome::Ok, _) | (_, Outcome::Ok) => Outcome::Ok,
+        (Outcome::Unknown, _) | (_, Outcome::Unknown) => Outcome::Unknown,
+        (Outcome::Failed, Outcome::Failed) => Outcome::Failed,
     }
 }
 
