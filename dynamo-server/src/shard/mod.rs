@@ -147,12 +147,6 @@ impl<E: Env> Shard<E> {
         self.rounds.confirm(&self.group, trusts_lease, deadline).await
     }
 
-    /// Holds every round up for so long before it asks.
-    #[cfg(any(test, feature = "fault-injection"))]
-    pub fn delay_read_rounds(&self, delay: Duration) {
-        self.rounds.delay(delay);
-    }
-
     /// How often a quorum was asked on behalf of reads.
     pub fn read_rounds(&self) -> u64 {
         self.rounds.count()

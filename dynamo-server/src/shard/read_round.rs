@@ -5,12 +5,15 @@
 //! while it runs are served together afterwards: by the lease that the round has renewed, where leases are trusted, or
 //! by one more round. So a thousand waiting reads cost one round trip, and completing each is one send.
 
+mod faults;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use self::faults::Delay;
 use super::{Deadline, ShardError};
 use crate::env::Env;
 use crate::raft::Group;
@@ -32,8 +35,7 @@ pub struct ReadRounds {
     /// Rounds that asked a quorum.
     count: AtomicU64,
     /// How long tests hold each round up.
-    #[cfg(any(test, feature = "fault-injection"))]
-    delay: Mutex<std::time::Duration>,
+    delay: Delay,
 }
 
 #[derive(Default)]
@@ -75,19 +77,6 @@ impl ReadRounds {
         }
     }
 
-    #[cfg(any(test, feature = "fault-injection"))]
-    pub fn delay(&self, delay: std::time::Duration) {
-        *self.delay.lock() = delay;
-    }
-
-    #[cfg(any(test, feature = "fault-injection"))]
-    async fn hold_up<E: Env>(&self) {
-        let delay = *self.delay.lock();
-        if !delay.is_zero() {
-            E::sleep(delay).await;
-        }
-    }
-
     /// How often a quorum was asked.
     pub fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
@@ -113,8 +102,7 @@ impl ReadRounds {
                 Ok(())
             } else {
                 self.count.fetch_add(1, Ordering::Relaxed);
-                #[cfg(any(test, feature = "fault-injection"))]
-                self.hold_up::<E>().await;
+                self.delay.pass::<E>().await;
                 E::timeout(ROUND_MAX, round(&group)).await.unwrap_or(Err(ShardError::NotConfirmed))
             };
             is_first = false;

@@ -26,6 +26,8 @@
 //! ceiling that its own entry carries; a new term starts at the ceiling that the shard has applied, so no two leaders
 //! ever issue the same or an inverted timestamp. Nothing is stamped before the inherited log is applied.
 
+mod faults;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -36,6 +38,7 @@ use hlc::{Clock, NodeClock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
+use self::faults::Slots;
 use super::admission::{Admission, Drain, LIMIT_NONE, share};
 use super::limits::{
     ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, ENTRY_COMMANDS_MAX, ENTRY_EFFECT_BYTES_MAX, QUEUE_BYTES_MAX,
@@ -181,8 +184,7 @@ pub struct Sequencer {
     /// Ended with the sequencer.
     task: AbortHandle,
     /// For tests that hold the shard.
-    #[cfg(any(test, feature = "fault-injection"))]
-    slots: Arc<Semaphore>,
+    _slots: Slots,
 }
 
 impl Sequencer {
@@ -203,15 +205,14 @@ impl Sequencer {
             effect: AtomicUsize::new(0),
         });
         let counters = Arc::new(SequencerCounters::default());
-        let slots = Arc::new(Semaphore::new(ENTRIES_IN_FLIGHT_MAX));
-        #[cfg(any(test, feature = "fault-injection"))]
-        let for_tests = Arc::clone(&slots);
+        let free = Arc::new(Semaphore::new(ENTRIES_IN_FLIGHT_MAX));
+        let _slots = Slots::of(&free);
         let task = Task {
             group,
             waiting,
             load: Arc::clone(&load),
             admission: Admission::new(wait_max),
-            slots,
+            slots: free,
             clock: None,
             node_clock,
             wall_clocks,
@@ -220,14 +221,7 @@ impl Sequencer {
             spare: None,
         };
         let task = E::spawn(Timed::<E, _>::new(task.run(), stalls().clone())).abort_handle();
-        Sequencer {
-            queue,
-            load,
-            counters,
-            task,
-            #[cfg(any(test, feature = "fault-injection"))]
-            slots: for_tests,
-        }
+        Sequencer { queue, load, counters, task, _slots }
     }
 
     /// Ends the task. Whoever waits is told that the outcome is not known; later proposals, that the shard has stopped.
@@ -281,20 +275,6 @@ impl Sequencer {
     /// What it has done so far.
     pub fn counters(&self) -> &SequencerCounters {
         &self.counters
-    }
-
-    /// Lets nothing into the log until the result is dropped, as if the shard had no leader.
-    #[cfg(any(test, feature = "fault-injection"))]
-    pub async fn hold(&self) -> impl Drop + use<> {
-        let all = u32::try_from(ENTRIES_IN_FLIGHT_MAX).expect("a few");
-        Arc::clone(&self.slots).acquire_many_owned(all).await.expect("the slots are never closed")
-    }
-
-    /// Takes up room for so many bytes until the result is dropped, as commands under way do.
-    #[cfg(any(test, feature = "fault-injection"))]
-    pub fn occupy(&self, bytes: usize) -> impl Drop + use<> {
-        self.load.bytes.fetch_add(bytes, Ordering::Relaxed);
-        Weight { load: Arc::clone(&self.load), bytes }
     }
 
     /// Bytes of commands that wait or are under way.
