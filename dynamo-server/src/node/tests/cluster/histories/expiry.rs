@@ -159,7 +159,7 @@ async fn settle(world: &World) -> Result<(), String> {
 async fn enable(world: &World) -> Result<(), String> {
     let specification = r#"{"AttributeName":"ttl","Enabled":true}"#;
     let body = format!(r#"{{"TableName":"{TABLE}","TimeToLiveSpecification":{specification}}}"#);
-    insist(world, 1, (Operation::UpdateTimeToLive, body), ErrorKind::Validation).await
+    insist(world, 1, (Operation::UpdateTimeToLive, body), ErrorKind::Validation).await.map(drop)
 }
 
 /// How many items were left that must be there.
