@@ -24,7 +24,8 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 dependencies='' patches='' modules='' calls=''
 for pair in $names; do
     package=${pair%:*} crate=${pair#*:}
-    tar -xzf "$crates/$package-$version.crate" -C "$project/crates"
+    # As of now: what is packed has one date for ever, by which cargo would take it for what it has compiled before.
+    tar -xmzf "$crates/$package-$version.crate" -C "$project/crates"
     dependencies+="$crate = { package = \"$package\", version = \"$version\", default-features = false }"$'\n'
     patches+="$package = { path = \"crates/$package-$version\" }"$'\n'
     modules+="mod example_$crate { include!(\"$crate.rs\"); }"$'\n'

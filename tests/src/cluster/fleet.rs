@@ -50,7 +50,7 @@ pub struct Shape {
     /// Faults that every process begins with.
     pub faults: String,
     /// Whether every node has a network namespace of its own, so that packets are dropped where messages are to be lost.
-    /// Only for a process that is in a namespace itself ([`super::namespace`]).
+    /// Only for a process that is in a namespace itself ([`super::host::namespace`]).
     pub has_namespaces: bool,
     /// Whether every node has a disk of its own whose power can be cut. Only where [`PowerDisk::trial`] succeeds.
     pub has_power_disks: bool,
