@@ -240,12 +240,14 @@ impl<E: Env> Service<E> {
             None => self.check_json(body.bytes()).await.and_then(|()| Err(ApiError::unknown_operation())),
             Some(operation) => self.operation(caller, operation, head, body.bytes()).await,
         };
-        let outcome = match result {
-            // As text it is up to six times as long.
-            Err(error) if error.bytes() > INLINE_BYTES_MAX => E::background(move || Err(error).into()).await,
-            result => result.into(),
+        let (outcome, taken) = match result {
+            Err(error) if error.bytes() > INLINE_BYTES_MAX => match self.node.memory().take(error.bytes()) {
+                // As text it is up to six times as long, and counts by its own length.
+                Some(_waiting) => self.hold(operation, E::background(move || Err(error).into()).await),
+                None => self.throttled(),
+            },
+            result => self.hold(operation, result.into()),
         };
-        let (outcome, taken) = self.hold(operation, outcome);
         api::<E>(headers, content_type, id, outcome, taken).await
     }
 
@@ -257,15 +259,18 @@ impl<E: Env> Service<E> {
         }
         match self.node.memory().take(outcome.bytes()) {
             Some(taken) => (outcome, Some(taken)),
-            None if outcome.is_error() || operation.is_some_and(is_read) => {
-                self.metrics.answers_refused.inc();
-                (Err(ApiError::throughput_exceeded()).into(), None)
-            }
+            None if outcome.is_error() || operation.is_some_and(is_read) => self.throttled(),
             None => {
                 let taken = self.node.memory().take_anyway(outcome.bytes());
                 (outcome, Some(taken))
             }
         }
+    }
+
+    /// The answer in place of one that has no room.
+    fn throttled(&self) -> (Outcome, Option<Taken>) {
+        self.metrics.answers_refused.inc();
+        (Err(ApiError::throughput_exceeded()).into(), None)
     }
 
     async fn failure(
