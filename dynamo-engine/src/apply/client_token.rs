@@ -38,7 +38,7 @@ const TOKEN_FORMAT: u8 = 2;
 /// that a transaction after a quiet time is not slow.
 const SWEEP_ROWS_MAX: usize = 4;
 
-/// How many a step of the clock sweeps up, which nobody waits for.
+/// Rows that a step of the clock sweeps at most; no client waits for it.
 const SWEEP_ROWS_PER_STEP_MAX: usize = 64;
 
 /// How long a token is kept: what is promised, and what the clock may be ahead by.

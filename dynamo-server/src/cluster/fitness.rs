@@ -10,7 +10,7 @@
 //!   the disk answers                        ─▶ electable, heartbeats
 //! ```
 //!
-//! Records that the store cannot read back are noted with their shard, whoever has met them. This node gives a shard with such
+//! Records that the store cannot read back are noted with their shard, by reads and by compactions. This node gives a shard with such
 //! records up once it leads it and a majority of other voters could go on. Until then the shard serves what can be read, and a
 //! request for the rest gets an error. Damage of which the shard is not known is a complaint in the status.
 //!

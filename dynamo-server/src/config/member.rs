@@ -19,7 +19,7 @@ pub struct ClusterConfig {
     pub peer_listen: String,
     /// How it becomes a member.
     pub entry: Entry,
-    /// The file with the secret that all nodes share; `None` where whoever reaches the port for peers is trusted.
+    /// The file with the secret that all nodes share; `None` where every caller of the port for peers is trusted.
     pub secret_file: Option<PathBuf>,
 }
 

@@ -122,7 +122,7 @@ impl LeaseGuard {
     /// Each is checked once, all at the same time; the first error ends the others.
     ///
     /// # Errors
-    /// When nobody confirms within the deadline that a shard's state is current.
+    /// A quorum did not confirm within the deadline that a shard's state is current.
     pub async fn pass<E: Env>(
         &self,
         handler: Handler,

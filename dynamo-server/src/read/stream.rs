@@ -20,7 +20,7 @@ impl<E: Env> Reader<E> {
     /// known, or no longer.
     ///
     /// # Errors
-    /// When nobody confirms within the deadline that a data shard's state is current.
+    /// A quorum did not confirm within the deadline that a data shard's state is current.
     pub async fn stream_shards(&self, stream: StreamId, deadline: Deadline) -> Result<Vec<StreamShard>, ReadFailure> {
         let mut asked = Vec::with_capacity(self.router.shards.len());
         for shard in &self.router.shards {
@@ -40,7 +40,7 @@ impl<E: Env> Reader<E> {
     /// Asks one data shard; [`StreamResponse::NoShard`] where there is no such one.
     ///
     /// # Errors
-    /// When nobody confirms within the deadline that its state is current.
+    /// A quorum did not confirm within the deadline that its state is current.
     pub async fn ask_stream(
         &self,
         handler: Handler,

@@ -256,17 +256,23 @@ async fn fill(fleet: &Fleet, rng: &mut Rng) -> u64 {
     taken
 }
 
+/// A node on a disk of 200 MB; `None`, and said, where it cannot be mounted.
+async fn on_small_disk() -> Option<Fleet> {
+    let mut fleet = Fleet::prepare(Shape { nodes: 1, shards: 1, ..Shape::default() });
+    if let Err(error) = fleet.give_small_disk(1, 200_000_000) {
+        tests::pass_over(&format!("a small disk cannot be mounted here: {error}"));
+        return None;
+    }
+    fleet.start(1).unwrap_or_else(|log| panic!("it did not start:\n{log}"));
+    fleet.wait_live(1).await;
+    Some(fleet)
+}
+
 /// The default floor fits a small disk: it takes writes, refuses them before it is full, and takes them again once a table is
 /// deleted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_of_200_mb_takes_writes() {
-    let mut fleet = Fleet::prepare(Shape { nodes: 1, shards: 1, ..Shape::default() });
-    if let Err(error) = fleet.give_small_disk(1, 200_000_000) {
-        tests::pass_over(&format!("a small disk cannot be mounted here: {error}"));
-        return;
-    }
-    fleet.start(1).unwrap_or_else(|log| panic!("it did not start:\n{log}"));
-    fleet.wait_live(1).await;
+    let Some(fleet) = on_small_disk().await else { return };
     at_last(&fleet, 1, "CreateTable", &table("kept"), is_done).await;
     let taken = fill(&fleet, &mut Rng::new(1)).await;
     assert!(taken > 100, "it takes writes first: {taken}");
@@ -280,13 +286,7 @@ async fn a_disk_of_200_mb_takes_writes() {
 /// is refused while there is still room for what makes room.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_of_deletes_do_not_use_up_the_reserve() {
-    let mut fleet = Fleet::prepare(Shape { nodes: 1, shards: 1, ..Shape::default() });
-    if let Err(error) = fleet.give_small_disk(1, 200_000_000) {
-        tests::pass_over(&format!("a small disk cannot be mounted here: {error}"));
-        return;
-    }
-    fleet.start(1).unwrap_or_else(|log| panic!("it did not start:\n{log}"));
-    fleet.wait_live(1).await;
+    let Some(fleet) = on_small_disk().await else { return };
     at_last(&fleet, 1, "CreateTable", &recorded("kept"), is_done).await;
     let taken = fill(&fleet, &mut Rng::new(1)).await;
     assert!(taken > 50, "it takes writes first: {taken}");

@@ -1,4 +1,4 @@
-//! Decide: the first decision that reaches the record shard stands. Forget: removes a record that nobody needs any more.
+//! Decide: the first decision that reaches the record shard stands. Forget: removes a record that is complete.
 
 use hlc::Timestamp;
 

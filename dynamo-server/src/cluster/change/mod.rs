@@ -159,7 +159,7 @@ impl<E: Env> Cluster<E> {
                 found.identity.node_id
             )));
         }
-        // Whoever asks for it: an operator was told that it is no member any more, and may throw its disk away.
+        // A removed node with its old data, asked for by itself or by an operator: its removal was acknowledged.
         if found.has_data && self.router.standing_of(node, found.identity.incarnation) == Standing::Stranger {
             return Err(ClusterChangeError::Refused(removed(node)));
         }
