@@ -104,9 +104,16 @@ async fn write_batches(mut client: Client, name: String, until: Instant, counts:
     }
 }
 
-/// A number on the server's page of metrics.
+/// A number on the server's page of metrics. On a machine with other work a page may be late.
 async fn metric(fleet: &Fleet, name: &str) -> u64 {
-    let (_, page) = fleet.plain(1, "GET", "/metrics", "").await.expect("a page");
+    let mut answer = None;
+    for _ in 0..10 {
+        answer = fleet.plain(1, "GET", "/metrics", "").await;
+        if answer.is_some() {
+            break;
+        }
+    }
+    let (_, page) = answer.expect("a page");
     let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).expect("the metric is there");
     line.trim().parse().expect("a number")
 }
