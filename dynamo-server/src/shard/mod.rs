@@ -8,6 +8,7 @@ mod arrivals;
 pub mod demand;
 mod error;
 mod limits;
+mod load;
 mod mailbox;
 mod read_round;
 pub mod room;
@@ -145,6 +146,11 @@ impl<E: Env> Shard<E> {
     /// When nobody confirms in time.
     pub async fn confirm(&self, trusts_lease: bool, deadline: Deadline) -> Result<bool, ShardError> {
         self.rounds.confirm(&self.group, trusts_lease, deadline).await
+    }
+
+    /// How long tests hold each of these rounds up.
+    pub fn read_round_delay(&self) -> &read_round::Delay {
+        self.rounds.delay()
     }
 
     /// How often a quorum was asked on behalf of reads.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use self::faults::Delay;
+pub use self::faults::Delay;
 use super::{Deadline, ShardError};
 use crate::env::Env;
 use crate::raft::Group;
@@ -75,6 +75,11 @@ impl ReadRounds {
             Some(Err(_)) => Err(ShardError::Stopped),
             None => Err(ShardError::NotConfirmed),
         }
+    }
+
+    /// How long tests hold each round up.
+    pub fn delay(&self) -> &Delay {
+        &self.delay
     }
 
     /// How often a quorum was asked.

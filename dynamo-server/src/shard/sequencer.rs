@@ -29,7 +29,7 @@
 mod faults;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dynamo_engine::apply::Outcome;
@@ -38,12 +38,10 @@ use hlc::{Clock, NodeClock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
-use self::faults::Slots;
+use self::faults::Faults;
 use super::admission::{Admission, Drain, LIMIT_NONE, share};
-use super::limits::{
-    ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, ENTRY_COMMANDS_MAX, ENTRY_EFFECT_BYTES_MAX, QUEUE_BYTES_MAX,
-    QUEUE_COMMANDS_MAX,
-};
+use super::limits::{ENTRIES_IN_FLIGHT_MAX, ENTRY_BYTES_MAX, ENTRY_COMMANDS_MAX, QUEUE_COMMANDS_MAX};
+use super::load::{Load, Weight};
 use super::mailbox::AnswerSender;
 use super::ticket::Ticket;
 use super::{Deadline, ShardError};
@@ -55,9 +53,6 @@ use crate::turns::{Timed, stalls};
 /// Commands that may wait beyond [`QUEUE_COMMANDS_MAX`] where they end what was begun. Each other shard has one channel
 /// with one command under way, and transactions prepared here are bounded.
 const RESERVE_COMMANDS: usize = 1024;
-
-/// Bytes of theirs beyond [`QUEUE_BYTES_MAX`].
-const RESERVE_BYTES: usize = 16 << 20;
 
 /// What a sequencer has done so far.
 #[derive(Debug, Default)]
@@ -117,62 +112,6 @@ impl Round {
     }
 }
 
-/// What lies in front of the log, and how much may.
-struct Load {
-    /// Bytes that wait or are under way.
-    bytes: AtomicUsize,
-    /// Shares ([`share`]) that wait.
-    waiting: AtomicUsize,
-    /// Shares that may wait; see [`Admission`].
-    limit: AtomicUsize,
-    /// Bytes of rows that a command touches, going by the last entries: their average, of which the largest fades.
-    effect: AtomicUsize,
-}
-
-impl Load {
-    /// Whether there is room for a command of so many bytes. Looked at without a lock: requests that look at the same
-    /// time may go beyond a bound by what they bring, which is as little as they are.
-    fn has_room(&self, bytes: usize, is_new: bool) -> bool {
-        let under_way = self.bytes.load(Ordering::Relaxed) + bytes;
-        if !is_new {
-            return under_way <= QUEUE_BYTES_MAX + RESERVE_BYTES;
-        }
-        let waiting = self.waiting.load(Ordering::Relaxed);
-        let fits = waiting == 0 || waiting + share(bytes) <= self.limit.load(Ordering::Relaxed);
-        under_way <= QUEUE_BYTES_MAX && fits
-    }
-
-    fn enter(&self, bytes: usize) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.waiting.fetch_add(share(bytes), Ordering::Relaxed);
-    }
-
-    /// A command has left the queue, and is under way from now on.
-    fn leave_queue(&self, bytes: usize) {
-        let before = self.waiting.fetch_sub(share(bytes), Ordering::Relaxed);
-        debug_assert!(share(bytes) <= before, "no more leaves the queue than waits in it");
-    }
-
-    /// Commands that one entry may have, by what those before have touched.
-    fn commands_max(&self) -> usize {
-        let by_effect = ENTRY_EFFECT_BYTES_MAX / self.effect.load(Ordering::Relaxed).max(1);
-        by_effect.clamp(1, ENTRY_COMMANDS_MAX)
-    }
-
-    /// Takes note of what the commands of an entry have touched.
-    fn learn(&self, outcomes: &[Outcome]) {
-        let touched: usize = outcomes.iter().map(Outcome::row_bytes).sum();
-        let faded = self.effect.load(Ordering::Relaxed) / 4 * 3;
-        self.effect.store(faded.max(touched / outcomes.len().max(1)), Ordering::Relaxed);
-    }
-
-    /// Bytes are no longer under way.
-    fn leave(&self, bytes: usize) {
-        let before = self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        debug_assert!(bytes <= before, "no more bytes leave than came");
-    }
-}
-
 /// The way into a shard's queue.
 pub struct Sequencer {
     /// To the task.
@@ -184,7 +123,7 @@ pub struct Sequencer {
     /// Ended with the sequencer.
     task: AbortHandle,
     /// For tests that hold the shard.
-    _slots: Slots,
+    faults: Faults,
 }
 
 impl Sequencer {
@@ -198,15 +137,10 @@ impl Sequencer {
         wait_max: Duration,
     ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_COMMANDS_MAX + RESERVE_COMMANDS);
-        let load = Arc::new(Load {
-            bytes: AtomicUsize::new(0),
-            waiting: AtomicUsize::new(0),
-            limit: AtomicUsize::new(LIMIT_NONE),
-            effect: AtomicUsize::new(0),
-        });
+        let load = Arc::new(Load::new());
         let counters = Arc::new(SequencerCounters::default());
         let free = Arc::new(Semaphore::new(ENTRIES_IN_FLIGHT_MAX));
-        let _slots = Slots::of(&free);
+        let faults = Faults::of(&free, &load);
         let task = Task {
             group,
             waiting,
@@ -221,7 +155,7 @@ impl Sequencer {
             spare: None,
         };
         let task = E::spawn(Timed::<E, _>::new(task.run(), stalls().clone())).abort_handle();
-        Sequencer { queue, load, counters, task, _slots }
+        Sequencer { queue, load, counters, task, faults }
     }
 
     /// Ends the task. Whoever waits is told that the outcome is not known; later proposals, that the shard has stopped.
@@ -272,6 +206,11 @@ impl Sequencer {
         ShardError::Overloaded
     }
 
+    /// What tests do to it.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
     /// What it has done so far.
     pub fn counters(&self) -> &SequencerCounters {
         &self.counters
@@ -279,7 +218,7 @@ impl Sequencer {
 
     /// Bytes of commands that wait or are under way.
     pub fn queued_bytes(&self) -> usize {
-        self.load.bytes.load(Ordering::Relaxed)
+        self.load.bytes()
     }
 }
 
@@ -387,7 +326,7 @@ impl<E: Env> Task<E> {
         let waited_ns = oldest_ns.map_or(0, |since_ns| at_ns.saturating_sub(since_ns));
         let is_empty = self.spare.is_none() && self.waiting.is_empty();
         let limit = self.admission.observe(Drain { at_ns, waited_ns, taken, is_empty });
-        if self.load.limit.swap(limit, Ordering::Relaxed) == LIMIT_NONE && limit != LIMIT_NONE {
+        if self.load.set_limit(limit) == LIMIT_NONE && limit != LIMIT_NONE {
             let (shard, waited_ms) = (self.group.shard().0, waited_ns / 1_000_000);
             tracing::warn!(shard, waited_ms, "more writes than the shard can take; some are refused");
         }
@@ -395,7 +334,7 @@ impl<E: Env> Task<E> {
 
     async fn submit(&mut self, round: Round, slot: OwnedSemaphorePermit) -> Result<(), ProposeError> {
         let Round { commands, tickets, answers, bytes, .. } = round;
-        let weight = Weight { load: Arc::clone(&self.load), bytes };
+        let weight = Weight::of(&self.load, bytes);
         debug_assert!(self.slots.available_permits() < ENTRIES_IN_FLIGHT_MAX, "an entry in flight has a slot");
         if commands.is_empty() {
             return Ok(());
@@ -465,19 +404,5 @@ impl<E: Env> Task<E> {
         debug_assert!(commands.iter().all(|stamped| stamped.ts < clock.ceiling()), "a timestamp is below its ceiling");
         self.node_clock.observe_local(clock.last());
         Ok(Entry { stamped_ms, ceiling: clock.ceiling(), commands })
-    }
-}
-
-/// Bytes that are under way until this is dropped.
-struct Weight {
-    /// Where they are counted.
-    load: Arc<Load>,
-    /// How many.
-    bytes: usize,
-}
-
-impl Drop for Weight {
-    fn drop(&mut self) {
-        self.load.leave(self.bytes);
     }
 }

@@ -107,7 +107,7 @@ async fn a_hundred_reads_of_a_cold_lease_are_one_round() {
     rig.put(0, &key, "1").await;
     rig.break_for(shard, Handler::GetItem, Fault::NoLease);
     let node = &rig.nodes[0];
-    node.router.shard(shard).unwrap().delay_read_rounds(Duration::from_millis(1_000));
+    node.router.shard(shard).unwrap().read_round_delay().set(Duration::from_millis(1_000));
     let before = node.counters();
     let address = rig.address(0);
     let mut reads = tokio::task::JoinSet::new();

@@ -26,7 +26,8 @@ async fn writes_refused_by_a_full_shard_are_unprocessed() {
     let (open, full) = (rig.keys_of(0, 2), rig.keys_of(1, 2));
     rig.put(0, &full[0], "before").await;
     rig.put(0, &full[1], "before").await;
-    let queue = rig.nodes[0].router.shard(ShardId(1)).expect("there are two").sequencer().occupy(QUEUE_BYTES_MAX);
+    let queue =
+        rig.nodes[0].router.shard(ShardId(1)).expect("there are two").sequencer().faults().occupy(QUEUE_BYTES_MAX);
 
     let requests = [put(&open[0], "1"), put(&full[0], "1"), put(&open[1], "1"), delete(&full[1])];
     let answer = rig.done(0, "BatchWriteItem", batch(&requests)).await;

@@ -56,8 +56,13 @@ fn locks_elsewhere_are_released_before_index_entries_of_the_record_shard_arrive(
                 let transact = Command::Transact(Transaction { client_token: None, actions });
 
                 // Neither new work nor the end of what was begun has room there.
-                let stuck =
-                    node.router.shard(ShardId(2)).expect("there are four").sequencer().occupy(2 * QUEUE_BYTES_MAX);
+                let stuck = node
+                    .router
+                    .shard(ShardId(2))
+                    .expect("there are four")
+                    .sequencer()
+                    .faults()
+                    .occupy(2 * QUEUE_BYTES_MAX);
                 let began_ns = SimEnv::monotonic_ns();
                 let released = async {
                     SimEnv::sleep(QUICK).await;

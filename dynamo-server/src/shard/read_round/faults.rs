@@ -29,26 +29,23 @@ mod injected {
     use parking_lot::Mutex;
 
     use crate::env::Env;
-    use crate::shard::Shard;
 
     /// How long each round is held up.
     #[derive(Default)]
     pub struct Delay(Mutex<Duration>);
 
     impl Delay {
+        /// Holds every round up for so long before it asks.
+        pub fn set(&self, delay: Duration) {
+            *self.0.lock() = delay;
+        }
+
         /// Waits as long as a round is to be held up.
         pub async fn pass<E: Env>(&self) {
             let delay = *self.0.lock();
             if !delay.is_zero() {
                 E::sleep(delay).await;
             }
-        }
-    }
-
-    impl<E: Env> Shard<E> {
-        /// Holds every round up for so long before it asks.
-        pub fn delay_read_rounds(&self, delay: Duration) {
-            *self.rounds.delay.0.lock() = delay;
         }
     }
 }

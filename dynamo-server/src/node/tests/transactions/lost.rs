@@ -78,7 +78,7 @@ fn a_shard_that_cannot_be_reached_holds_up_only_what_needs_it() {
                 let prepared =
                     |shard: usize| node.router.shards[shard].group().published().transactions().prepared.len();
                 assert_eq!([STUCK, 2, FREE].map(prepared), [OF_EACH, 2 * OF_EACH, OF_EACH]);
-                let held = node.router.shards[STUCK].sequencer().hold().await;
+                let held = node.router.shards[STUCK].sequencer().faults().hold().await;
                 // One time-out each, one after the other, would take forty seconds of this for the stuck shard alone.
                 SimEnv::sleep(Duration::from_secs(12)).await;
                 assert_eq!([STUCK, 2, FREE].map(prepared), [OF_EACH, OF_EACH, 0]);
