@@ -40,7 +40,7 @@ pub(super) const INLINE_BYTES_MAX: usize = 64 * 1024;
 /// A scan of at most so many rows counts as short.
 const SHORT_ROWS_MAX: u64 = 100;
 
-/// Room that a reply takes at first; it grows as rows need it.
+/// Room that a reply takes at first; then what the page is likely to come to.
 const REPLY_BYTES_START: usize = 4096;
 
 /// A planned Query or Scan.
@@ -479,9 +479,29 @@ impl Page<'_> {
         }
         self.state.count += 1;
         if let Some(shape) = &self.read.shape {
+            let before = self.json.len();
             shape.write_counted(item, &mut self.json, steps)?;
+            self.make_room(self.json.len() - before);
         }
         Ok(())
+    }
+
+    /// Sees to room for the rest of the page, where there is none for two more rows of `row_bytes`. The more rows were seen,
+    /// the further their average is trusted; so a page of a megabyte is moved two or three times, and touches no memory that
+    /// it does not need.
+    fn make_room(&mut self, row_bytes: usize) {
+        if self.json.spare() >= 2 * row_bytes {
+            return;
+        }
+        let written = self.json.len();
+        let (scanned, count) = (saturated(self.state.scanned), saturated(self.state.count));
+        let bytes_left = self.read.bytes_max.min(self.run.bytes_max).saturating_sub(self.state.bytes());
+        let rest = |left: usize, done: usize| written.saturating_mul(left) / done.max(1);
+        let by_bytes = rest(bytes_left, self.state.bytes());
+        let by_rows = rest(self.read.rows_left(&self.state).map_or(usize::MAX, saturated), scanned);
+        let likely = by_bytes.min(by_rows).min(written.saturating_mul(count));
+        // Rows differ, and the last one crosses the bound.
+        self.json.reserve(likely + likely / 16 + 2 * row_bytes);
     }
 
     fn finish(mut self) -> PageState {
@@ -506,6 +526,10 @@ impl Page<'_> {
         json.end_object();
         self.state
     }
+}
+
+fn saturated(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// The smallest key above `key`.

@@ -89,6 +89,31 @@ fn long_pages_leave_the_calling_thread() {
     assert!(inline(&model).unwrap_err().is_not_cached());
 }
 
+/// A page takes its room by what its rows come to, not by doubling: little more than it needs, in few moves.
+#[test]
+fn a_page_takes_little_more_room_than_it_fills() {
+    let mut model = ten();
+    for number in 0..2_000 {
+        let text = s("t".repeat(500 + number as usize % 7 * 20));
+        model.put(item([("a", s("p")), ("b", n(number)), ("text", text), ("x", n(number))]));
+    }
+    let reader = CountingReader::new(&filled(&model));
+    let room = |request: Value| {
+        let mut body = Vec::new();
+        plan("Scan", &request).unwrap().execute(&(&reader as &dyn ordered_kv::Reader), &mut body, Run::WHOLE).unwrap();
+        (body.len(), body.capacity())
+    };
+    let (filled, room_of_all) = room(json!({ "TableName": "ranges" }));
+    assert!(filled > 1_000_000, "a whole page: {filled}");
+    assert!(room_of_all < filled + filled / 8, "{room_of_all} bytes of room for {filled}");
+    let (filled, room_of_some) = room(json!({ "TableName": "ranges", "Limit": 40 }));
+    assert!(filled > 20_000 && room_of_some < filled + filled / 4, "{room_of_some} bytes of room for {filled}");
+    let filter = json!({ ":x": { "N": "1000" } });
+    let (filled, room_of_few) =
+        room(json!({ "TableName": "ranges", "FilterExpression": "x = :x", "ExpressionAttributeValues": filter }));
+    assert!(filled < 2_000 && room_of_few <= 8_192, "{room_of_few} bytes of room for {filled}");
+}
+
 #[test]
 fn read_sets_and_views() {
     let get = plan("GetItem", &json!({ "TableName": "ranges", "Key": key(1) })).unwrap();

@@ -50,6 +50,16 @@ impl<'a> JsonWriter<'a> {
         self.out.len()
     }
 
+    /// The bytes that can be written before the buffer must grow.
+    pub fn spare(&self) -> usize {
+        self.out.capacity() - self.out.len()
+    }
+
+    /// Sees to it that so many more bytes can be written before the buffer must grow.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.out.reserve_exact(bytes);
+    }
+
     /// Whether nothing was written yet.
     pub fn is_empty(&self) -> bool {
         self.out.is_empty()
