@@ -157,7 +157,8 @@ proptest! {
         number.encode_ordered(&mut bytes);
         bytes.push(0);
         let expected = number.to_string();
-        prop_assert_eq!(write_ordered_text(&bytes, &mut text), Some((expected.len(), &[0][..])));
+        let (length, read) = write_ordered_text(&bytes, &mut text).expect("a number");
+        prop_assert_eq!((length.get(), read), (expected.len(), bytes.len() - 1));
         prop_assert_eq!(&text[..expected.len()], expected.as_bytes());
     }
 
@@ -243,8 +244,8 @@ fn hostile_bytes_are_refused() {
         }
         let mut text = [0; TEXT_ROOM];
         match (Number::decode_ordered(bytes), write_ordered_text(bytes, &mut text)) {
-            (Some((number, rest)), Some((length, behind))) => {
-                assert_eq!((number.to_string().as_bytes(), rest), (&text[..length], behind));
+            (Some((number, rest)), Some((length, read))) => {
+                assert_eq!((number.to_string().as_bytes(), rest), (&text[..length.get()], &bytes[read..]));
             }
             (number, text) => assert!(number.is_none() && text.is_none(), "{bytes:?}: {number:?}, {text:?}"),
         }

@@ -12,6 +12,8 @@
 //!
 //! This is part of the on-disk format: keys and stored values are made of it.
 
+use std::num::NonZeroUsize;
+
 use super::text::{DIGITS_ROOM, TEXT_ROOM, write_decimal, write_short};
 use super::{DIGITS_MAX, MAGNITUDE_MIN, Number, digit_count};
 use crate::short::{CHUNK, push_first};
@@ -102,10 +104,10 @@ impl Number {
     }
 }
 
-/// Writes the canonical text of the number that `bytes` begin with; gives its length, and what follows the number. `None`
-/// where [`Number::decode_ordered`] gives none.
+/// Writes the canonical text of the number that `bytes` begin with; gives its length, and that of the number in `bytes`:
+/// two words, which a call gives back in registers. `None` where [`Number::decode_ordered`] gives none.
 #[inline]
-pub fn write_ordered_text<'b>(bytes: &'b [u8], out: &mut [u8; TEXT_ROOM]) -> Option<(usize, &'b [u8])> {
+pub fn write_ordered_text(bytes: &[u8], out: &mut [u8; TEXT_ROOM]) -> Option<(NonZeroUsize, usize)> {
     // Most have no more than eight pairs of digits, and something behind them.
     if let [sign @ (1 | 3), magnitude, rest @ ..] = bytes
         && let Some(eight) = rest.first_chunk()
@@ -115,19 +117,19 @@ pub fn write_ordered_text<'b>(bytes: &'b [u8], out: &mut [u8; TEXT_ROOM]) -> Opt
         if pairs > 0 && (ends || rest.get(pairs) == Some(&flip)) {
             let count = normal_length(&texts, pairs)?;
             let point = i32::from(magnitude ^ flip) + MAGNITUDE_MIN + 1;
-            return Some((write_short(flip != 0, (texts, count), point, out), &rest[pairs + 1..]));
+            return Some((NonZeroUsize::new(write_short(flip != 0, (texts, count), point, out))?, pairs + 3));
         }
     }
     write_any(bytes, out)
 }
 
-fn write_any<'b>(bytes: &'b [u8], out: &mut [u8; TEXT_ROOM]) -> Option<(usize, &'b [u8])> {
+fn write_any(bytes: &[u8], out: &mut [u8; TEXT_ROOM]) -> Option<(NonZeroUsize, usize)> {
     const PAIRS_MAX: usize = DIGITS_MAX as usize / 2;
     let (&sign, rest) = bytes.split_first()?;
     let flip = match sign {
         0x02 => {
             out[0] = b'0';
-            return Some((1, rest));
+            return Some((NonZeroUsize::MIN, 1));
         }
         0x01 => 0xff,
         0x03 => 0,
@@ -153,7 +155,7 @@ fn write_any<'b>(bytes: &'b [u8], out: &mut [u8; TEXT_ROOM]) -> Option<(usize, &
     }
     let count = normal_length(&digits, pairs)?;
     let point = i32::from(magnitude ^ flip) + MAGNITUDE_MIN + 1;
-    Some((write_decimal(flip != 0, (&digits, count), point, out), &rest[pairs + 1..]))
+    Some((NonZeroUsize::new(write_decimal(flip != 0, (&digits, count), point, out))?, pairs + 3))
 }
 
 /// The digits of at most eight pairs, how many they are, and whether the number ends behind them; zeros follow. `None` for

@@ -15,6 +15,8 @@
 //!
 //! Texts were UTF-8 when they were stored; what protects them from then on is the store's checksum.
 
+use std::num::NonZeroUsize;
+
 use crate::json::{ESCAPE_BYTES_MAX, encode_base64, escaped, is_plain, plain_length};
 use crate::number::{TEXT_ROOM, write_ordered_text};
 use crate::short::CHUNK;
@@ -99,7 +101,7 @@ fn push(
 }
 
 /// A value, or several, on the way from its stored form to JSON. Each step takes it and gives it back: as a value its four
-/// words stay in registers.
+/// words stay in registers, where the step is inlined. Where it is called, it is [`Render::apart`].
 struct Render<'i, 'o> {
     /// What is still to be read.
     input: &'i [u8],
@@ -110,7 +112,37 @@ struct Render<'i, 'o> {
 /// What a step comes to.
 type Step<'i, 'o> = Result<Render<'i, 'o>, Stop>;
 
+/// How far a step has come. Two words, which a call gives back in registers; the four of a [`Render`] go through memory,
+/// written one by one and read by pairs, and for that a processor waits until they have arrived in its cache.
+struct Moved {
+    /// Bytes of the input; no step is without any.
+    read: NonZeroUsize,
+    /// Bytes of the room.
+    written: usize,
+}
+
+#[inline(never)]
+fn moved(
+    input: &[u8],
+    room: &mut [u8],
+    step: impl for<'i, 'o> FnOnce(Render<'i, 'o>) -> Step<'i, 'o>,
+) -> Result<Moved, Stop> {
+    let (to_read, to_write) = (input.len(), room.len());
+    let left = step(Render { input, room })?;
+    let read = NonZeroUsize::new(to_read - left.input.len()).ok_or(Stop::Damaged)?;
+    Ok(Moved { read, written: to_write - left.room.len() })
+}
+
 impl<'i, 'o> Render<'i, 'o> {
+    /// A step that is called.
+    #[inline(always)]
+    fn apart(self, step: impl for<'a, 'b> FnOnce(Render<'a, 'b>) -> Step<'a, 'b>) -> Step<'i, 'o> {
+        let Render { input, room } = self;
+        let Moved { read, written } = moved(input, room, step)?;
+        let input = input.get(read.get()..).ok_or(Stop::Damaged)?;
+        Ok(Render { input, room: room.get_mut(written..).ok_or(Stop::Full)? })
+    }
+
     /// Writes these bytes, of which so many count.
     #[inline(always)]
     fn put<const N: usize>(self, bytes: &[u8; N], count: usize) -> Step<'i, 'o> {
@@ -126,20 +158,32 @@ impl<'i, 'o> Render<'i, 'o> {
     }
 
     /// A length, or a count, of no more than what is left.
-    #[inline]
+    #[inline(always)]
     fn length(self) -> Result<(usize, Self), Stop> {
+        if let [length @ ..0x80, rest @ ..] = self.input
+            && usize::from(*length) <= rest.len()
+        {
+            return Ok((usize::from(*length), Render { input: rest, ..self }));
+        }
+        self.long_length()
+    }
+
+    #[cold]
+    fn long_length(self) -> Result<(usize, Self), Stop> {
         let mut input = Input(self.input);
         let length = input.length()?;
         Ok((length, Render { input: input.0, ..self }))
     }
 
     /// The number of elements behind a container's tag.
+    #[inline(always)]
     fn count(self) -> Result<(usize, Self), Stop> {
         let input = self.input.get(4..).ok_or(Stop::Damaged)?;
         Render { input, ..self }.length()
     }
 
     /// A JSON object of so many names, each with a value of this depth behind it.
+    #[inline(always)]
     fn entries(self, count: usize, depth: usize) -> Step<'i, 'o> {
         if depth > DEPTH_MAX {
             return Err(Stop::Damaged);
@@ -165,8 +209,8 @@ impl<'i, 'o> Render<'i, 'o> {
             TRUE => render.open::<NAMED>(br#"":{"BOOL":true}   "#, 15),
             FALSE => render.open::<NAMED>(br#"":{"BOOL":false}  "#, 16),
             NULL => render.open::<NAMED>(br#"":{"NULL":true}   "#, 15),
-            tag if NAMED => render.put(b"\":", 2)?.other_value(tag, depth),
-            tag => render.other_value(tag, depth),
+            tag if NAMED => render.put(b"\":", 2)?.apart(|render| render.other_value(tag, depth)),
+            tag => render.apart(|render| render.other_value(tag, depth)),
         }
     }
 
@@ -180,6 +224,7 @@ impl<'i, 'o> Render<'i, 'o> {
     }
 
     /// One of the types that are longer or fewer.
+    #[inline(always)]
     fn other_value(self, tag: u8, depth: usize) -> Step<'i, 'o> {
         match tag {
             B => self.put(br#"{"B":"  "#, 6)?.binary()?.put(br#""}"#, 2),
@@ -189,7 +234,10 @@ impl<'i, 'o> Render<'i, 'o> {
             L if depth < DEPTH_MAX => self.array(br#"{"L":[  "#, 6, |render| render.value::<false>(depth + 1)),
             M => {
                 let (count, render) = self.put(br#"{"M":   "#, 5)?.count()?;
-                render.entries(count, depth + 1)?.put(b"}", 1)
+                if count == 0 {
+                    return render.put(b"{}}", 3);
+                }
+                render.apart(|render| render.entries(count, depth + 1))?.put(b"}", 1)
             }
             _ => Err(Stop::Damaged),
         }
@@ -217,9 +265,10 @@ impl<'i, 'o> Render<'i, 'o> {
         {
             return Render { input: &rest[length..], ..self }.put(chunk, length);
         }
-        self.any_text()
+        self.apart(|render| render.any_text())
     }
 
+    #[inline(always)]
     fn any_text(self) -> Step<'i, 'o> {
         let (mut left, mut render) = self.length()?;
         while left <= SHORT_MAX && left > 0 {
@@ -258,11 +307,13 @@ impl<'i, 'o> Render<'i, 'o> {
     fn number(self) -> Step<'i, 'o> {
         let Render { input, room } = self;
         let text = room.first_chunk_mut::<TEXT_ROOM>().ok_or(Stop::Full)?;
-        let (length, input) = write_ordered_text(input, text).ok_or(Stop::Damaged)?;
-        Ok(Render { input, room: &mut room[length..] })
+        let (length, read) = write_ordered_text(input, text).ok_or(Stop::Damaged)?;
+        let input = input.get(read..).ok_or(Stop::Damaged)?;
+        Ok(Render { input, room: &mut room[length.get()..] })
     }
 
     /// Bytes as base64 without its quotes.
+    #[inline(always)]
     fn binary(self) -> Step<'i, 'o> {
         let (length, Render { input, room }) = self.length()?;
         let (bytes, input) = input.split_at_checked(length).ok_or(Stop::Damaged)?;
