@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tests::cluster::client::{Client, Reply};
 use tests::cluster::fleet::{Fleet, Shape};
+use tests::patience::eventually;
 use tests::raw::AUTHORIZATION;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -324,11 +325,11 @@ async fn create_table(fleet: &Fleet) {
     let mut client = Client::new(fleet.address(leader));
     client.call("CreateTable", &body, LIMIT).await.done().expect("the table is created");
     let described = json!({"TableName": "figures"});
-    while client.call("DescribeTable", &described, LIMIT).await.done().expect("there")["Table"]["TableStatus"]
-        != "ACTIVE"
-    {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually("the table is active", async || {
+        let described = client.call("DescribeTable", &described, LIMIT).await.done().expect("there");
+        (described["Table"]["TableStatus"] == "ACTIVE").then_some(())
+    })
+    .await;
 }
 
 /// What one slice measured.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tests::cluster::client::Client;
 use tests::cluster::fleet::{Fleet, Shape};
-use tests::cluster::patience::eventually;
+use tests::patience::eventually;
 
 const LIMIT: Duration = Duration::from_secs(8);
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tests::binary::Process;
+use tests::patience::eventually;
 use tests::raw::Connection;
 
 /// Few enough that a test can use them up.
@@ -111,10 +112,9 @@ async fn pages_for_operators_have_room_of_their_own() {
 
     // A place that is given back is taken by whoever comes next.
     drop((clients, silent));
-    loop {
+    eventually("there is a place", async || {
         let mut next = Connection::open(server.address()).await;
-        if next.call("ListTables", json!({})).await.status == 200 {
-            break;
-        }
-    }
+        (next.call("ListTables", json!({})).await.status == 200).then_some(())
+    })
+    .await;
 }

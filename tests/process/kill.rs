@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tests::binary::Process;
+use tests::patience::eventually;
 use tests::raw::Connection;
 
 /// Kills in the normal check.
@@ -48,9 +49,8 @@ async fn every_acknowledged_write_survives_kill_9() {
             })
             .collect();
         // Some work first, then the kill lands at a different point of it each time.
-        while acknowledged.load(Ordering::Relaxed) < WRITERS * 4 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let is_much = || acknowledged.load(Ordering::Relaxed) >= WRITERS * 4;
+        eventually("writes are acknowledged", async || is_much().then_some(())).await;
         tokio::time::sleep(Duration::from_millis(round * 7 % 23)).await;
         server.kill();
         let mut in_flight = false;

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::{
     IndexStatus, KeyType, Projection, ProjectionType, ProvisionedThroughput, ScalarAttributeType, TableClass,
     TableStatus, Tag, TimeToLiveSpecification, TimeToLiveStatus,
 };
+use tests::patience::eventually;
 use tests::sdk::{attribute, create_table, failure, key, n, s};
 
 use crate::{start, start_with};
@@ -120,14 +121,12 @@ async fn add_and_remove_an_index(client: Client) {
         .send()
         .await
         .expect("updated");
-    loop {
+    eventually("the index is active", async || {
         let described = client.describe_table().table_name("tbl").send().await.expect("described");
         let status = described.table().unwrap().global_secondary_indexes()[0].index_status().cloned();
-        if status == Some(IndexStatus::Active) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+        (status == Some(IndexStatus::Active)).then_some(())
+    })
+    .await;
     let mut found = 0;
     for colour in ["red", "blue"] {
         let page = client

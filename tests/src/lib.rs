@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 pub mod binary;
 pub mod cluster;
+pub mod patience;
 pub mod raw;
 pub mod sdk;
 pub mod stream;

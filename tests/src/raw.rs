@@ -1,7 +1,9 @@
 //! HTTP by hand: what an SDK would never send, and answers as they arrive.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use dynamo_protocol::ops::Operation;
 use serde_json::Value;
@@ -11,6 +13,9 @@ use tokio::net::{TcpSocket, TcpStream};
 /// A credential as SDKs send it; nobody checks it, but DynamoDB refuses a request without one.
 pub const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/dynamodb/aws4_request, \
      SignedHeaders=host;x-amz-date;x-amz-target, Signature=0000";
+
+/// How long a server may be silent that owes something: more than any of its own time-outs.
+const SILENCE_MAX: Duration = Duration::from_secs(120);
 
 /// One connection.
 pub struct Connection {
@@ -62,7 +67,7 @@ impl Connection {
     pub async fn read_until_closed(mut self) -> usize {
         let mut chunk = vec![0u8; 64 * 1024];
         let mut bytes = self.rest.len();
-        while let Ok(count @ 1..) = self.stream.read(&mut chunk).await {
+        while let Ok(count @ 1..) = heard(self.stream.read(&mut chunk)).await {
             bytes += count;
         }
         bytes
@@ -126,11 +131,16 @@ impl Connection {
     }
 
     async fn more(&mut self) {
-        let mut chunk = [0u8; 64 * 1024];
-        let count = self.stream.read(&mut chunk).await.expect("readable");
+        self.rest.reserve(64 * 1024);
+        let count = heard(self.stream.read_buf(&mut self.rest)).await.expect("readable");
         assert!(count > 0, "the server closed the connection; so far: {}", String::from_utf8_lossy(&self.rest));
-        self.rest.extend_from_slice(&chunk[..count]);
     }
+}
+
+/// What is read, if the server says anything.
+async fn heard(read: impl Future<Output = io::Result<usize>>) -> io::Result<usize> {
+    let read = tokio::time::timeout(SILENCE_MAX, read).await;
+    read.unwrap_or_else(|_| panic!("the server says nothing for {SILENCE_MAX:?}"))
 }
 
 /// The header that names an operation.

@@ -7,6 +7,7 @@ use dynamo_server::config::Config;
 use dynamo_server::node::Counters;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tests::patience::eventually;
 use tests::raw::Connection;
 
 /// A durable server with one table, at rest.
@@ -28,11 +29,11 @@ impl Bench {
         let mut connection = Connection::open(server.address()).await;
         let table = tests::table_of("tbl", "k");
         assert_eq!(connection.call("CreateTable", table).await.status, 200);
-        while connection.call("DescribeTable", json!({"TableName": "tbl"})).await.json()["Table"]["TableStatus"]
-            != "ACTIVE"
-        {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        eventually("the table is active", async || {
+            let described = connection.call("DescribeTable", json!({"TableName": "tbl"})).await.json();
+            (described["Table"]["TableStatus"] == "ACTIVE").then_some(())
+        })
+        .await;
         let mut bench = Bench { server, connection, _dir: dir };
         bench.call("PutItem", put("warm")).await;
         bench.settle().await;

@@ -7,6 +7,7 @@ use dynamo_server::config::Config;
 use dynamo_server::shard::QUEUE_COMMANDS_MAX;
 use dynamo_server::transaction::OnConflict;
 use serde_json::json;
+use tests::patience::eventually;
 use tests::raw::Connection;
 use tokio::task::JoinSet;
 
@@ -88,9 +89,11 @@ async fn a_body_without_room_beside_the_others_is_throttled_and_its_connection_g
     );
     slow.send(head.as_bytes()).await;
     slow.send(&vec![b' '; ROOM - 1]).await;
-    while metric(&mut watch, "dynamo_body_bytes").await < ROOM {
+    eventually("the body has its room", async || {
         assert_eq!(metric(&mut watch, "dynamo_bodies_refused_total").await, 0);
-    }
+        (metric(&mut watch, "dynamo_body_bytes").await >= ROOM).then_some(())
+    })
+    .await;
 
     let put = json!({"TableName": "tbl", "Item": {"k": {"S": "x"}, "v": {"S": "y".repeat(390 << 10)}}});
     let refused = client.call("PutItem", put.clone()).await;

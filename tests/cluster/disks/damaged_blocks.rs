@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tests::cluster::client::{Client, Reply};
 use tests::cluster::fleet::{Fleet, Shape};
-use tests::cluster::patience::eventually;
 use tests::cluster::rng::Rng;
+use tests::patience::eventually;
 
 const LIMIT: Duration = Duration::from_secs(8);
 

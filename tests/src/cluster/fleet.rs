@@ -13,9 +13,9 @@ use super::client::Client;
 use super::host::disk::SmallDisk;
 use super::host::network::Network;
 use super::host::power::PowerDisk;
-use super::patience::Patience;
 use super::rng::Rng;
 use crate::binary;
+use crate::patience::Patience;
 
 /// How long a process may take until it answers: a checked build on a busy machine, with a log to replay.
 const START_MAX: Duration = Duration::from_secs(180);

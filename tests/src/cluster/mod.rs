@@ -25,7 +25,6 @@ pub mod fleet;
 pub mod host;
 pub mod journal;
 pub mod nemesis;
-pub mod patience;
 pub mod record;
 pub mod rng;
 pub mod run;

@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 use super::client::{Client, Reply};
 use super::record::Record;
 use super::rng::Rng;
+use crate::patience::eventually;
 
 /// Registers are `partition/sort key`; equal partitions are on one shard.
 const PARTITIONS: u64 = 5;
@@ -138,13 +139,11 @@ async fn create_table(client: &mut Client, name: &str, is_sorted: bool) {
         "AttributeDefinitions": attributes, "KeySchema": schema,
     });
     insist(client, "CreateTable", body).await;
-    loop {
+    eventually("the table is active", async || {
         let answer = insist(client, "DescribeTable", json!({"TableName": name})).await;
-        if answer["Table"]["TableStatus"] == "ACTIVE" {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        (answer["Table"]["TableStatus"] == "ACTIVE").then_some(())
+    })
+    .await;
 }
 
 /// Repeats a request until it is answered; that it was done already counts.
@@ -509,14 +508,10 @@ impl Visitor {
     pub async fn look_back(&mut self) {
         let mix = self.workload.mix;
         if mix.items {
-            while !self.scan().await {
-                tokio::time::sleep(REFUSED_PAUSE).await;
-            }
+            eventually("a scan is answered", async || self.scan().await.then_some(())).await;
         }
         if mix.transactions {
-            while !self.add_up().await {
-                tokio::time::sleep(REFUSED_PAUSE).await;
-            }
+            eventually("all accounts are read", async || self.add_up().await.then_some(())).await;
             let generation = self.workload.list_transactions.load(Ordering::Relaxed) / LIST_TRANSACTIONS;
             for key in 0..(generation + 1) * LISTS {
                 self.look_at_list(key).await;
@@ -526,14 +521,13 @@ impl Visitor {
 
     async fn look_at_list(&mut self, key: u64) {
         let body = json!({"TableName": "lists", "Key": list_key(key), "ConsistentRead": true});
-        loop {
+        let (start, answer) = eventually("a list is read", async || {
             let start = self.now();
-            if let Some(answer) = self.call("GetItem", body.clone()).await.done() {
-                let list = elements(&answer["Item"]["l"]);
-                return self.workload.record.transaction(start, vec![Step::Read { key, list }], Outcome::Ok);
-            }
-            tokio::time::sleep(REFUSED_PAUSE).await;
-        }
+            Some((start, self.call("GetItem", body.clone()).await.done()?))
+        })
+        .await;
+        let list = elements(&answer["Item"]["l"]);
+        self.workload.record.transaction(start, vec![Step::Read { key, list }], Outcome::Ok);
     }
 }
 

@@ -61,7 +61,10 @@ const SYNC_US_MAX: u64 = 2_000;
 /// Segments of a machine's log: so short that a simulation fills some.
 const SEGMENT_BYTES: usize = 64 << 10;
 
-/// Runs a simulation with this seed to its end.
+/// How long a simulation may last by its own time: one that waits for what never comes ends, and fails.
+const SIMULATED_MAX: Duration = Duration::from_secs(6 * 3600);
+
+/// Runs a simulation with this seed to its end, which must come within [`SIMULATED_MAX`].
 pub fn run<F: Future>(seed: u64, simulation: F) -> F::Output {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_time().start_paused(true);
@@ -71,9 +74,12 @@ pub fn run<F: Future>(seed: u64, simulation: F) -> F::Output {
     CHANCE.set(seed);
     ORIGIN.set(None);
     FAULTS.take();
+    let simulation = Box::pin(simulation);
     runtime.block_on(async {
         ORIGIN.set(Some(Instant::now()));
-        simulation.await
+        // Without this timer a simulation in which everybody waits for another would stand still.
+        let ended = tokio::time::timeout(SIMULATED_MAX, simulation).await;
+        ended.unwrap_or_else(|_| panic!("seed {seed}: it has not ended after {SIMULATED_MAX:?}"))
     })
 }
 
@@ -526,6 +532,12 @@ mod tests {
         assert!(story(1).0 >= 3_600_000_000_000);
         assert_eq!(story(1), story(1));
         assert_ne!(story(1).1, story(2).1);
+    }
+
+    #[test]
+    #[should_panic(expected = "seed 2: it has not ended")]
+    fn a_simulation_in_which_everybody_waits_ends() {
+        run(2, std::future::pending::<()>());
     }
 
     #[test]

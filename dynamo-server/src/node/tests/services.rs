@@ -74,12 +74,15 @@ async fn leader(nodes: &Nodes) -> u64 {
 
 /// Puts until a leader acknowledges; the value is the same each time.
 async fn put_somewhere(nodes: &Nodes, id: &str, value: &str) -> u64 {
-    loop {
-        let leader = leader(nodes).await;
-        if put(&nodes[&leader], id, value).await.is_ok() {
-            return leader;
+    let putting = async {
+        loop {
+            let leader = leader(nodes).await;
+            if put(&nodes[&leader], id, value).await.is_ok() {
+                return leader;
+            }
         }
-    }
+    };
+    tokio::time::timeout(PATIENCE, putting).await.expect("a leader acknowledges")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

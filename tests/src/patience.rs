@@ -5,15 +5,19 @@ use std::time::{Duration, Instant};
 /// How long anything may take that must come on a machine with much else to do.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Tries until there is something; panics after a minute.
+/// The longest pause between two attempts; the first is a millisecond.
+const PAUSE_MAX: Duration = Duration::from_millis(50);
+
+/// Tries until there is something; panics after a minute. No test loops until something has come without a bound: use this.
 pub async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
-    let began = Instant::now();
+    let (began, mut pause) = (Instant::now(), Duration::from_millis(1));
     loop {
         if let Some(done) = attempt().await {
             return done;
         }
         assert!(began.elapsed() < LONG, "in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(pause).await;
+        pause = (2 * pause).min(PAUSE_MAX);
     }
 }
 
