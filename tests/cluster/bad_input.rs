@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::cluster::client::{Client, Reply};
 use tests::cluster::fleet::{Fleet, Shape};
+use tests::patience::eventually;
 use tests::sdk;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -66,6 +67,18 @@ async fn wait_ready(fleet: &Fleet, node: u64, wanted: [bool; 4]) {
     }
 }
 
+/// Waits until the status that a node gives complains about each shard.
+async fn wait_until_none_is_served(fleet: &Fleet, node: u64) {
+    eventually("each shard is said to have no leader", async || {
+        let (_, page) = fleet.plain(node, "GET", "/cluster/status", "").await?;
+        let status: Value = serde_json::from_str(&page).expect("JSON");
+        let shards = status["shards"].as_array().expect("a list");
+        let is_named = |shard: &Value| page.contains(&format!("\"shard {} has no leader", shard["shard"]));
+        shards.iter().all(|shard| shard["served"] == json!(false) && is_named(shard)).then_some(())
+    })
+    .await;
+}
+
 /// Writes until a write is acknowledged: elections take a while.
 async fn put_at_last(fleet: &Fleet, node: u64, key: u64) {
     let began = Instant::now();
@@ -101,6 +114,10 @@ async fn a_minority_fails_in_time_and_the_last_peer_is_missed_by_nobody() {
     fleet.isolate(1).await;
     wait_ready(&fleet, 1, [false; 4]).await;
     wait_ready(&fleet, 2, [false; 4]).await;
+    // One of the two led each shard, and goes on believing it.
+    for node in [1, 2] {
+        wait_until_none_is_served(&fleet, node).await;
+    }
     tokio::time::sleep(fleet.shape().election_timeout).await;
     for key in 0..4 {
         let began = Instant::now();

@@ -4,6 +4,8 @@
 //! leader is called by its incarnation, so whoever is heard by a leader is known. A node that nobody calls asks the others
 //! who they are and what it is to them, as often as it takes, and decides from their answers ([`decide`]):
 //!
+//! - Somebody counts it as a member: its leader will call. Somebody else may not, and know that it was removed, or be behind:
+//!   nothing is decided then, but said.
 //! - Another incarnation has its number, or members are known and it is none: it serves nothing and says why. It goes on
 //!   asking, since the operator may make it a member (`cluster replace`).
 //! - Nobody knows members: the cluster is to be founded. The founder with the lowest number writes the first entry of every
@@ -84,8 +86,16 @@ fn decide(view: &View<'_>, answers: &Answers) -> Action {
     let mine = |answer: &&Introduction| answer.identity.cluster_id == me.cluster_id;
     let heard = || answers.iter().filter_map(|(node, answer)| Some((*node, answer.as_ref().ok().filter(mine)?)));
     let who_says = |standing| heard().find(|(_, answer)| answer.standing == standing).map(|(node, _)| node);
-    if who_says(Standing::Member).is_some() {
-        return Action::Be(Admission::Open);
+    let who_has_members = who_says(Standing::Stranger);
+    if let Some(member) = who_says(Standing::Member) {
+        let doubt = who_has_members.filter(|_| view.has_data).map(|stranger| {
+            waiting(format!(
+                "node {stranger} knows the members of this cluster, and node {} is none; node {member} counts it as one. One of \
+                 them is behind: if this node was removed, stop it, and never use its data again",
+                me.node_id
+            ))
+        });
+        return doubt.unwrap_or(Action::Be(Admission::Open));
     }
     if let Some(node) = who_says(Standing::OtherIncarnation) {
         return refused(format!(
@@ -94,7 +104,6 @@ fn decide(view: &View<'_>, answers: &Answers) -> Action {
             me.node_id, me.node_id
         ));
     }
-    let who_has_members = who_says(Standing::Stranger);
     if view.has_data && (who_has_members.is_some() || view.is_member == Some(false)) {
         return refused(removed(me.node_id));
     }
@@ -343,7 +352,11 @@ mod tests {
     #[test]
     fn one_that_somebody_knows_as_a_member_waits_for_its_leader() {
         let member = (true, Standing::Member);
-        assert_eq!(step(true, (true, Standing::Stranger), Some(member)), Action::Be(Admission::Open), "one is behind");
+        let behind = reason(step(true, (true, Standing::Stranger), Some(member)));
+        assert!(
+            behind.starts_with("waiting: ") && behind.contains("node 1 is none; node 3 counts it as one"),
+            "{behind}"
+        );
         assert_eq!(step(true, (true, Standing::Unknown), None), Action::Be(Admission::Open));
         let joins = View { me: &identity(4), has_data: false, is_member: None, founders: None };
         let stranger = Introduction { identity: identity(1), has_data: true, standing: Standing::Stranger };

@@ -54,6 +54,14 @@ impl GroupOverview {
         self.followers.iter().filter_map(could).collect()
     }
 
+    /// Whether `leader`, which sees the group so, has heard so many voters lately that it and they are a majority.
+    pub fn is_majority_heard_by(&self, leader: NodeId) -> bool {
+        let is_heard =
+            |node: &NodeId| *node == leader || self.followers.get(node).is_some_and(|follower| follower.is_heard);
+        let heard = self.members.voters.keys().filter(|node| is_heard(node)).count();
+        heard > self.members.voters.len() / 2
+    }
+
     /// Whether the others could go on at once without this leader: a majority of all voters could take over.
     pub fn can_do_without_leader(&self) -> bool {
         let successors = self.successors().len();
@@ -118,6 +126,8 @@ mod tests {
             ..GroupOverview::default()
         };
         assert_eq!(overview.successors(), BTreeSet::from([2]));
+        assert!(overview.is_majority_heard_by(1), "2 and 3 answer");
+        assert!(!overview.is_majority_heard_by(9), "one that is no voter does not count itself");
         assert!(!overview.can_do_without_leader(), "one of four is no majority");
         let mut well = overview.clone();
         well.followers = [2, 3, 4].map(|node| (node, follower(99, true))).into();

@@ -68,6 +68,7 @@ fn put_shard(json: &mut JsonWriter<'_>, shard: &ShardReport) {
     put_option(json.key("leader"), shard.leader);
     json.key("term").u64(shard.term);
     json.key("lease").bool(shard.has_lease);
+    json.key("served").bool(shard.is_served);
     put_option(json.key("committed"), shard.committed);
     json.key("changing").bool(shard.members.is_joint);
     put_numbers(json.key("voters"), shard.members.voters.keys());
@@ -120,7 +121,7 @@ mod tests {
         assert!(text.starts_with(begin), "{text}");
         let third = r#"{"node":3,"address":"127.0.0.1:7003","leads":0,"votes_on":2,"learns":0,"lag_max":5,"state":"unreachable","reason":"it cannot be reached"}"#;
         assert!(text.contains(third), "{text}");
-        let shard = r#"{"shard":0,"leader":2,"term":4,"lease":true,"committed":10,"changing":false,"voters":[1,2,3],"learners":[],"replicas":[{"node":1,"role":"voter","lag":2,"term":3,"lease":true,"last":8,"committed":8,"applied":8},"#;
+        let shard = r#"{"shard":0,"leader":2,"term":4,"lease":true,"served":true,"committed":10,"changing":false,"voters":[1,2,3],"learners":[],"replicas":[{"node":1,"role":"voter","lag":2,"term":3,"lease":true,"last":8,"committed":8,"applied":8},"#;
         assert!(text.contains(shard), "{text}");
     }
 }

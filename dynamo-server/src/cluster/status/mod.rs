@@ -47,8 +47,11 @@ pub struct NodeReport {
 pub struct ShardReport {
     /// Its number.
     pub shard: u32,
-    /// The node that leads it and may serve.
+    /// The node that leads it, as far as is known.
     pub leader: Option<u64>,
+    /// Whether the leader can act: it holds its lease, or has heard a majority of the voters lately. One that was cut off goes on
+    /// leading until it hears of another.
+    pub is_served: bool,
     /// The newest term that anybody has heard of.
     pub term: u64,
     /// Whether the leader holds its lease.
@@ -139,8 +142,10 @@ impl ClusterStatus {
             complaints.extend(status.complaints.iter().map(|complaint| format!("node {node}: {complaint}")));
         }
         complaints.extend(self.differing_leases());
-        for shard in shards.iter().filter(|shard| shard.leader.is_none()) {
-            complaints.push(format!("shard {} has no leader", shard.shard));
+        for shard in shards.iter().filter(|shard| !shard.is_served) {
+            let cut_off =
+                shard.leader.map(|leader| format!(" but node {leader}, which hears no majority of its voters"));
+            complaints.push(format!("shard {} has no leader{}", shard.shard, cut_off.unwrap_or_default()));
         }
         for shard in &shards {
             complaints.extend(self.unheard(shard));
@@ -302,6 +307,10 @@ fn report(shard: u32, views: &BTreeMap<u64, &ShardStatus>) -> ShardReport {
         shard,
         leader,
         term: views.values().map(|view| view.group.term).max().unwrap_or(0),
+        is_served: leader.is_some_and(|leader| {
+            let view = views[&leader];
+            view.has_lease || view.group.is_majority_heard_by(leader)
+        }),
         has_lease: leader.is_some_and(|leader| views[&leader].has_lease),
         committed,
         replicas: members.copied().collect::<BTreeSet<u64>>().into_iter().map(replica).collect(),
@@ -378,6 +387,16 @@ pub(super) mod tests {
             second.shards[0].group.followers.insert(1, Follower::default());
         }
         assert!(cut_off.complaints().contains(&"shard 0: its leader, node 2, gets no answers from node 1".to_owned()));
+        let mut alone = example();
+        if let Some(Ok(second)) = alone.nodes.get_mut(&2).map(|report| &mut report.status) {
+            second.shards[0].has_lease = false;
+        }
+        let none_heard = "shard 0 has no leader but node 2, which hears no majority of its voters";
+        assert!(alone.complaints().contains(&none_heard.to_owned()), "{:?}", alone.complaints());
+        if let Some(Ok(second)) = alone.nodes.get_mut(&2).map(|report| &mut report.status) {
+            second.shards[0].group.followers.insert(1, Follower { matched: None, is_heard: true });
+        }
+        assert_eq!(alone.complaints(), example().complaints(), "it can ask a majority");
         let mut lost = example();
         if let Some(Ok(second)) = lost.nodes.get_mut(&2).map(|report| &mut report.status) {
             second.incarnation = 0xf00d;
