@@ -162,6 +162,19 @@ async fn too_little_room_refuses_writes_and_goes_on_reading() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_acknowledged_once_the_directory_was_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = open(dir.path()).await.unwrap();
+    create_table(&node).await;
+    put(&node, "a", "1").await.unwrap();
+    std::fs::remove_dir_all(dir.path()).unwrap();
+    assert!(put(&node, "a", "2").await.is_err(), "it is on no disk");
+    let reason = node.failed().await;
+    assert!(reason.contains("deleted while it was open"), "{reason}");
+    node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_in_the_kernels_cache_are_soon_read_in_place() {
     const ITEMS: u64 = 1_000;
     let dir = tempfile::tempdir().unwrap();
