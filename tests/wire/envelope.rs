@@ -204,16 +204,33 @@ async fn packed_requests_are_unpacked_and_garbage_is_a_500() {
     gzip.write_all(b"{\"Limit\": 1}").unwrap();
     let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
     zlib.write_all(b"{\"Limit\": 1}").unwrap();
+    let (gzip, zlib) = (gzip.finish().unwrap(), zlib.finish().unwrap());
+    let cut = |packed: &[u8], by: usize| packed[..packed.len() - by].to_vec();
     for (encoding, body, status) in [
-        ("gzip", gzip.finish().unwrap(), 200),
-        ("deflate", zlib.finish().unwrap(), 200),
+        ("gzip", gzip.clone(), 200),
+        ("GZIP", gzip.clone(), 200),
+        ("gzip", [&gzip[..], &cut(&gzip, 0)].concat(), 400),
+        ("gzip", cut(&gzip, 5), 500),
+        ("gzip", cut(&gzip, gzip.len() - 12), 500),
+        ("gzip", [&gzip[..], b"\0\0"].concat(), 500),
+        ("gzip, gzip", gzip.clone(), 500),
+        ("deflate", zlib.clone(), 200),
+        ("deflate", cut(&zlib, 1), 500),
+        ("deflate", cut(&zlib, 6), 500),
+        ("deflate", [&zlib[..], b"\0"].concat(), 500),
+        ("deflate", gzip.clone(), 500),
+        ("deflate", b"{}".to_vec(), 500),
+        ("deflate", Vec::new(), 500),
         ("gzip", b"garbage".to_vec(), 500),
         ("deflate", b"garbage".to_vec(), 500),
         ("gzip", Vec::new(), 500),
         ("garbage", b"{}".to_vec(), 500),
     ] {
         connection.post("ListTables", &[("Content-Encoding", encoding)], &body).await;
-        assert_eq!(connection.answer().await.status, status, "{encoding}");
+        let answer = connection.answer().await;
+        assert_eq!(answer.status, status, "{encoding} {body:?}");
+        let (kind, message) = answer.error();
+        assert!(status != 500 || kind == "InternalServerError" && message.contains("Content-Encoding"), "{message}");
     }
 }
 

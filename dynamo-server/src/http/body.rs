@@ -6,13 +6,14 @@
 //! or is larger than any mistake, is not waited for: its connection is closed.
 
 use std::future::{Future, poll_fn};
-use std::io::Read;
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use flate2::bufread::MultiGzDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use hyper::body::{Body, Frame, Incoming};
@@ -114,7 +115,7 @@ pub async fn read<'a, E: Env>(
         // No packed form is empty. Several gzip members in a row are one body.
         Some(b"gzip" | b"deflate") if packed.is_empty() => Err(BodyError::Garbled),
         Some(b"gzip") => unpack::<E>(MultiGzDecoder::new(&packed[..]), budget).await,
-        Some(b"deflate") => unpack::<E>(ZlibDecoder::new(&packed[..]), budget).await,
+        Some(b"deflate") => unpack::<E>(Zlib::new(&packed), budget).await,
         Some(_) => Err(BodyError::Garbled),
     }
 }
@@ -160,6 +161,41 @@ async fn collect<'a, E: Env>(
     }
     // What is too large is so whether there was room or not.
     if seen > MAX_BODY_BYTES { Err(BodyError::TooLarge { drained: true }) } else { whole.map(Growing::done) }
+}
+
+/// Zlib's format, which HTTP calls deflate. What ends too early, its checksum included, or has something behind it is refused, as
+/// it is of gzip.
+struct Zlib<'a> {
+    /// What was not looked at yet.
+    rest: &'a [u8],
+    /// What unpacks.
+    inflate: Decompress,
+    /// Whether the end was seen.
+    has_ended: bool,
+}
+
+impl Zlib<'_> {
+    fn new(packed: &[u8]) -> Zlib<'_> {
+        Zlib { rest: packed, inflate: Decompress::new(true), has_ended: false }
+    }
+}
+
+impl Read for Zlib<'_> {
+    fn read(&mut self, part: &mut [u8]) -> io::Result<usize> {
+        if self.has_ended {
+            return Ok(0);
+        }
+        let (read, made) = (self.inflate.total_in(), self.inflate.total_out());
+        let status = self.inflate.decompress(self.rest, part, FlushDecompress::None)?;
+        self.rest = &self.rest[(self.inflate.total_in() - read) as usize..];
+        let made = (self.inflate.total_out() - made) as usize;
+        self.has_ended = status == Status::StreamEnd;
+        match made {
+            _ if self.has_ended && !self.rest.is_empty() => Err(io::ErrorKind::InvalidData.into()),
+            0 if !self.has_ended => Err(io::ErrorKind::UnexpectedEof.into()),
+            made => Ok(made),
+        }
+    }
 }
 
 async fn unpack<E: Env>(mut reader: impl Read, budget: &BodyBudget) -> Result<Received<'_>, BodyError> {

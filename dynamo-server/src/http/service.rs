@@ -33,6 +33,8 @@ const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 /// What the pages of a node's health begin with.
 const HEALTH: &str = "/health/";
+/// What a body that does not unpack is told. The status is the service's, and the text ours: a client's own mistake.
+const GARBLED: &str = "The request's body does not unpack as its Content-Encoding says; gzip and deflate are known";
 const UNKNOWN_OPERATION_XML: &str = "<UnknownOperationException/>\n";
 
 /// Answers requests for one node.
@@ -356,9 +358,8 @@ impl<E: Env> Service<E> {
             }
             BodyError::Broken => closing(plain(StatusCode::BAD_REQUEST, "text/plain", "")),
             BodyError::Garbled => {
-                let mut reply = self.failure(headers, content_type, id, ApiError::internal()).await;
-                *reply.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                reply
+                let error = ApiError::new(ErrorKind::InternalServerError, GARBLED);
+                self.failure(headers, content_type, id, error).await
             }
         }
     }
