@@ -142,13 +142,15 @@ async fn add_and_remove_an_index(client: Client) {
     }
     assert_eq!(found, 150);
     let delete = DeleteGlobalSecondaryIndexAction::builder().index_name("by-colour").build().unwrap();
-    client
+    let updated = client
         .update_table()
         .table_name("tbl")
         .global_secondary_index_updates(GlobalSecondaryIndexUpdate::builder().delete(delete).build())
         .send()
         .await
         .expect("updated");
+    let index = &updated.table_description().unwrap().global_secondary_indexes()[0];
+    assert_eq!((index.index_status(), index.item_count()), (Some(&IndexStatus::Deleting), Some(150)), "as it was");
     let described = client.describe_table().table_name("tbl").send().await.expect("described");
     assert!(described.table().unwrap().global_secondary_indexes().is_empty());
 }

@@ -175,8 +175,10 @@ impl TableDescription<'_> {
         }
     }
 
+    /// Each shard removes the rows of an index under deletion in its time, so nothing of it counts once that has begun.
     fn write_index_counts(&self, json: &mut JsonWriter<'_>, index: &IndexDescriptor) {
-        let Stats { items, bytes } = self.stats.index(index.id);
+        let is_there = index.state != IndexState::Dropping || self.occasion == Occasion::Updated;
+        let Stats { items, bytes } = if is_there { self.stats.index(index.id) } else { Stats::default() };
         json.key("IndexSizeBytes").u64(bytes);
         json.key("ItemCount").u64(items);
         json.key("IndexArn").str(&self.context.index_arn(&self.table.name, &index.name));

@@ -127,11 +127,21 @@ impl<E: Env> Call<'_, E> {
 
     /// A change of the catalog: plan, propose.
     pub(super) async fn ddl(&self, plan: impl Planner<DdlCommand>) -> Result<DdlOutcome, ApiError> {
+        self.ddl_after(plan, |_| Ok(())).await.map(|(outcome, ())| outcome)
+    }
+
+    /// A change of the catalog: plan, look at what is about to change, propose. Gives what was seen, too.
+    pub(super) async fn ddl_after<T>(
+        &self,
+        plan: impl Planner<DdlCommand>,
+        look: impl Fn(&DdlCommand) -> Result<T, ApiError>,
+    ) -> Result<(DdlOutcome, T), ApiError> {
         loop {
             let command = self.plan_ddl(plan.clone()).await?;
+            let seen = look(&command)?;
             match self.node.catalog.change(command, self.deadline).await.map_err(ShardError::into_api_error)? {
                 DdlOutcome::Stale => self.again().await?,
-                outcome => return Ok(outcome),
+                outcome => return Ok((outcome, seen)),
             }
         }
     }
