@@ -18,11 +18,13 @@ pub struct RequestContext<'a> {
     pub region: Cow<'a, str>,
     /// The account, twelve digits.
     pub account: &'static str,
+    /// Wall time in milliseconds since 1970; 0 where the reply does not depend on it.
+    pub now_ms: u64,
 }
 
 impl Default for RequestContext<'_> {
     fn default() -> Self {
-        RequestContext { region: REGION_DEFAULT.into(), account: ACCOUNT }
+        RequestContext { region: REGION_DEFAULT.into(), account: ACCOUNT, now_ms: 0 }
     }
 }
 
@@ -35,7 +37,7 @@ impl<'a> RequestContext<'a> {
 
     /// The same, without anything borrowed.
     pub fn into_owned(self) -> RequestContext<'static> {
-        RequestContext { region: self.region.into_owned().into(), account: self.account }
+        RequestContext { region: self.region.into_owned().into(), account: self.account, now_ms: self.now_ms }
     }
 
     /// `arn:aws:dynamodb:REGION:ACCOUNT:table/NAME`.

@@ -69,7 +69,7 @@ impl TableDescription<'_> {
             json.key("CreationDateTime").timestamp_ms(self.table.created_ms);
         }
         json.key("ProvisionedThroughput");
-        write_throughput(json, &self.table.throughput);
+        write_throughput(json, &self.table.throughput, self.context.now_ms);
         json.key("TableSizeBytes").u64(self.stats.table.bytes);
         json.key("ItemCount").u64(self.stats.table.items);
         json.key("TableArn").str(&self.context.table_arn(&self.table.name));
@@ -157,7 +157,7 @@ impl TableDescription<'_> {
             IndexState::Active | IndexState::Dropping => {}
         }
         json.key("ProvisionedThroughput");
-        write_throughput(json, &index.throughput);
+        write_throughput(json, &index.throughput, self.context.now_ms);
         self.write_index_counts(json, index);
         let is_pending = self.is_pending(|step| step.holds_index() == Some(index.id));
         write_on_demand(json, index.on_demand.as_ref(), is_pending);
@@ -283,7 +283,7 @@ fn write_index_head(json: &mut JsonWriter<'_>, index: &IndexDescriptor) {
     json.end_object();
 }
 
-fn write_throughput(json: &mut JsonWriter<'_>, throughput: &Throughput) {
+fn write_throughput(json: &mut JsonWriter<'_>, throughput: &Throughput, now_ms: u64) {
     json.begin_object();
     if let Some(ms) = throughput.increased_ms {
         json.key("LastIncreaseDateTime").timestamp_ms(ms);
@@ -291,7 +291,7 @@ fn write_throughput(json: &mut JsonWriter<'_>, throughput: &Throughput) {
     if let Some(ms) = throughput.decreased_ms {
         json.key("LastDecreaseDateTime").timestamp_ms(ms);
     }
-    json.key("NumberOfDecreasesToday").u64(throughput.decreases_that_day);
+    json.key("NumberOfDecreasesToday").u64(throughput.decreases_today(now_ms));
     json.key("ReadCapacityUnits").u64(throughput.read_units);
     json.key("WriteCapacityUnits").u64(throughput.write_units);
     json.end_object();
@@ -331,6 +331,23 @@ mod tests {
         table.created_ms = 1_700_000_000_250;
         table.uuid = "u".to_owned();
         table
+    }
+
+    #[test]
+    fn decreases_count_until_midnight() {
+        const DAY_MS: u64 = 86_400_000;
+        let mut table = small();
+        table.throughput =
+            Throughput { decreased_ms: Some(5 * DAY_MS), decreases_that_day: 2, ..Throughput::new(1, 1) };
+        for (now_ms, expected) in [(0, 2), (6 * DAY_MS - 1, 2), (6 * DAY_MS, 0)] {
+            let context = RequestContext { now_ms, ..RequestContext::default() };
+            let (stats, occasion) = (TableStats::default(), Occasion::Updated);
+            let mut out = Vec::new();
+            let description = TableDescription { table: &table, stats: &stats, context: &context, occasion };
+            description.write(&mut JsonWriter::new(&mut out));
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.contains(&format!(r#""NumberOfDecreasesToday":{expected},"#)), "{now_ms}: {text}");
+        }
     }
 
     #[test]

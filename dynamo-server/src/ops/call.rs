@@ -23,3 +23,10 @@ pub struct Call<'a, E: Env> {
     /// When it must have been answered.
     pub deadline: Deadline,
 }
+
+impl<E: Env> Call<'_, E> {
+    /// The context with the time of day.
+    pub(super) fn dated(&self) -> RequestContext<'_> {
+        RequestContext { now_ms: self.node.router.wall_ms(), ..self.context.clone() }
+    }
+}

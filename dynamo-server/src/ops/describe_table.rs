@@ -11,5 +11,5 @@ pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError>
     let (table, phase) =
         call.look(|body, catalog| plan::describe_table::plan(DescribeTableInput::from_json(body)?, catalog)).await?;
     let stats = call.stats(&table)?;
-    Ok(reply::describe_table(&table, phase, &stats, call.context))
+    Ok(reply::describe_table(&table, phase, &stats, &call.dated()))
 }

@@ -15,7 +15,7 @@ pub(super) async fn run<E: Env>(call: &Call<'_, E>) -> Result<Vec<u8>, ApiError>
         |command| stats(call, command),
     );
     let (outcome, stats) = change.await?;
-    reply::update_table(&outcome, &stats, call.context)
+    reply::update_table(&outcome, &stats, &call.dated())
 }
 
 /// The counts of the table that is about to be changed.

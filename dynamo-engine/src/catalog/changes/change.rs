@@ -103,6 +103,12 @@ impl TableDescriptor {
 }
 
 impl Throughput {
+    /// How often units were lowered on the UTC day of `now_ms`, as long as nothing later was.
+    pub fn decreases_today(&self, now_ms: u64) -> u64 {
+        let is_over = self.decreased_ms.is_some_and(|last| last / DAY_MS < now_ms / DAY_MS);
+        if is_over { 0 } else { self.decreases_that_day }
+    }
+
     /// Sets the units and keeps the history: an update that lowers anything counts as one decrease, and one that
     /// raises anything moves the time of the last increase.
     fn set(&mut self, read_units: u64, write_units: u64, now_ms: u64) {
