@@ -47,25 +47,6 @@ pub(crate) struct Reader<'a> {
     depth: usize,
 }
 
-/// A text of a request.
-pub(crate) enum Text<'a> {
-    /// So many bytes that need no change, with all that follows them.
-    Plain(&'a [u8], usize),
-    /// One that was written with escapes, without them.
-    Escaped(String),
-}
-
-impl Text<'_> {
-    /// Its bytes, with others behind them or none, and how many they are.
-    #[inline]
-    pub(crate) fn bytes(&self) -> (&[u8], usize) {
-        match self {
-            Text::Plain(bytes, length) => (bytes, *length),
-            Text::Escaped(text) => (text.as_bytes(), text.len()),
-        }
-    }
-}
-
 impl<'a> Reader<'a> {
     /// Starts at the beginning of a body.
     pub(crate) fn new(body: &'a [u8]) -> Result<Self, Refused> {
@@ -150,22 +131,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// As [`Reader::string`], by its bytes.
+    /// A text without escapes: so many bytes, with all that follows them. Nothing is taken where the next thing is another.
     #[inline]
-    pub(crate) fn text(&mut self) -> Result<Text<'a>, Refused> {
-        self.expect(b'"')?;
-        let start = self.at;
-        let bytes = &self.text.as_bytes()[start..];
+    pub(crate) fn plain_text(&mut self) -> Option<(&'a [u8], usize)> {
+        let [b'"', bytes @ ..] = self.ahead() else { return None };
         let length = plain_length(bytes);
-        self.at += length;
-        match bytes.get(length) {
-            Some(b'"') => {
-                self.at += 1;
-                Ok(Text::Plain(bytes, length))
-            }
-            Some(b'\\') => self.escaped_string(start).map(Text::Escaped),
-            _ => Err(MALFORMED),
+        if bytes.get(length) != Some(&b'"') {
+            return None;
         }
+        self.at += 1 + length + 1;
+        Some((bytes, length))
     }
 
     /// What is left behind white space.
@@ -403,24 +378,58 @@ impl<'a> Reader<'a> {
 
 /// How many bytes stand before the next quote, backslash or control character.
 ///
-/// Most texts are short and end within the first 32 bytes, which go by eight; long ones go on by 64, then by 16, in a form
-/// that the compiler turns into vector instructions.
+/// Most texts are short: their first bytes go by eight. Long ones go on by 64 and by sixteen in a form that the compiler turns
+/// into vector instructions, which tell whether there is such a byte, but not where.
 #[inline]
 pub(crate) fn plain_length(bytes: &[u8]) -> usize {
-    const SHORT: usize = 32;
-    if bytes.len() < SHORT {
-        return plain_length_by_words(bytes);
+    let Some(chunk) = bytes.first_chunk() else { return plain_length_by_bytes(bytes) };
+    match plain_in_chunk(chunk) {
+        CHUNK => plain_length_of_long(bytes),
+        plain => plain,
     }
-    let start = plain_length_by_words(&bytes[..SHORT]);
-    if start < SHORT {
-        return start;
-    }
-    let is_special = |byte: u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
+}
+
+/// As [`plain_length`], where the first chunk is plain.
+fn plain_length_of_long(bytes: &[u8]) -> usize {
     let is_plain = |chunk: &&[u8; 64]| !chunk.iter().fold(false, |any, &byte| any | is_special(byte));
-    let mut length = SHORT + 64 * bytes[SHORT..].as_chunks().0.iter().take_while(is_plain).count();
+    let mut length = CHUNK + 64 * bytes[CHUNK..].as_chunks().0.iter().take_while(is_plain).count();
     let is_plain = |chunk: &&[u8; CHUNK]| !chunk.iter().fold(false, |any, &byte| any | is_special(byte));
     length += CHUNK * bytes[length..].as_chunks().0.iter().take_while(is_plain).count();
-    length + plain_length_by_words(&bytes[length..])
+    let rest = &bytes[length..];
+    length + rest.first_chunk().map_or_else(|| plain_length_by_bytes(rest), plain_in_chunk)
+}
+
+#[inline]
+fn is_special(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+}
+
+/// How many bytes at the front of a chunk are plain.
+#[inline]
+fn plain_in_chunk(chunk: &[u8; CHUNK]) -> usize {
+    let word = u128::from_le_bytes(*chunk);
+    match specials(word as u64) {
+        0 => match specials((word >> 64) as u64) {
+            0 => CHUNK,
+            high => 8 + high.trailing_zeros() as usize / 8,
+        },
+        low => low.trailing_zeros() as usize / 8,
+    }
+}
+
+/// The lowest bit that is set is the highest of the lowest byte that is not plain; zero where all are.
+#[inline]
+fn specials(word: u64) -> u64 {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = LOW << 7;
+    // The lowest byte of those that are marked is zero; a borrow may mark more above it.
+    let zero = |word: u64| word.wrapping_sub(LOW) & !word;
+    let control = word.wrapping_sub(LOW * 0x20) & !word;
+    (control | zero(word ^ (LOW * u64::from(b'"'))) | zero(word ^ (LOW * u64::from(b'\\')))) & HIGH
+}
+
+fn plain_length_by_bytes(bytes: &[u8]) -> usize {
+    bytes.iter().position(|&byte| is_special(byte)).unwrap_or(bytes.len())
 }
 
 /// Which bytes of a chunk are among the first so many.
@@ -440,27 +449,9 @@ pub(crate) fn is_plain(chunk: &[u8; CHUNK], length: usize) -> bool {
     // All of them, in a form that the compiler turns into vector instructions.
     let mut special = false;
     for (byte, is_first) in chunk.iter().zip(FIRST[length]) {
-        special |= is_first & ((*byte < 0x20) | (*byte == b'"') | (*byte == b'\\'));
+        special |= is_first & is_special(*byte);
     }
     !special
-}
-
-#[inline]
-fn plain_length_by_words(bytes: &[u8]) -> usize {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // The lowest byte of those that are marked is zero; a borrow may mark more above it.
-    let zero = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
-    let (words, rest) = bytes.as_chunks();
-    for (at, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let control = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
-        let special = control | zero(word ^ (LOW * u64::from(b'"'))) | zero(word ^ (LOW * u64::from(b'\\')));
-        if special != 0 {
-            return at * 8 + special.trailing_zeros() as usize / 8;
-        }
-    }
-    words.len() * 8 + rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\').unwrap_or(rest.len())
 }
 
 #[cfg(test)]

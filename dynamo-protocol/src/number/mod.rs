@@ -13,6 +13,7 @@ mod parse;
 mod text;
 mod wide;
 
+pub(crate) use ordered::push_ordered_text;
 pub use ordered::{ORDERED_BYTES_MAX, write_ordered_text};
 pub use parse::is_scaled_in_32_bits;
 pub use text::TEXT_ROOM;
@@ -131,10 +132,7 @@ impl Number {
         if self.is_zero() {
             return 1;
         }
-        let digits = digit_count(self.coefficient);
-        let behind_point = if self.exponent < 0 { digits.min(u32::from(self.exponent.unsigned_abs())) } else { 0 };
-        let pairs = (digits - behind_point).div_ceil(2) + behind_point.div_ceil(2);
-        (pairs as usize + 1 + usize::from(self.negative)).min(21)
+        billed_bytes(self.negative, digit_count(self.coefficient), i32::from(self.exponent))
     }
 
     /// Power of ten of the leading digit; 0 for zero.
@@ -204,6 +202,14 @@ impl std::str::FromStr for Number {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Number::parse(text)
     }
+}
+
+/// As [`Number::billed_bytes`], of a number other than zero with so many digits, the last of which has this power of ten.
+#[inline]
+fn billed_bytes(negative: bool, digits: u32, exponent: i32) -> usize {
+    let behind_point = if exponent < 0 { digits.min(exponent.unsigned_abs()) } else { 0 };
+    let pairs = (digits - behind_point).div_ceil(2) + behind_point.div_ceil(2);
+    (pairs as usize + 1 + usize::from(negative)).min(21)
 }
 
 /// Decimal digits of a number; 1 for zero.

@@ -15,7 +15,7 @@
 use std::num::NonZeroUsize;
 
 use super::text::{DIGITS_ROOM, TEXT_ROOM, write_decimal, write_short};
-use super::{DIGITS_MAX, MAGNITUDE_MIN, Number, digit_count};
+use super::{DIGITS_MAX, MAGNITUDE_MIN, Number, billed_bytes, digit_count};
 use crate::short::{CHUNK, push_first};
 
 /// Longest ordered encoding: sign, magnitude, 19 pairs of digits, end.
@@ -102,6 +102,78 @@ impl Number {
         }
         Some((Number { coefficient, exponent: exponent as i16, negative }, rest))
     }
+}
+
+/// Appends the ordered bytes of the decimal that the first `length` of `bytes` are, without a [`Number`] between; its size as
+/// billed. Takes what most numbers are: up to sixteen digits and a point, perhaps a minus before them, no exponent. `None`
+/// means only that the text is not of this kind; nothing is appended then.
+///
+/// All digits lie in one word, the first one lowest:
+///
+/// ```text
+/// 0012.50    00 00 01 02 . 05 00     the point goes, what stands behind it moves up
+///            00 00 01 02 05 00       zeros at either end are no bytes of it
+///            01 02 05                two in each sixteen bits are a pair, 12 and 50
+/// ```
+#[inline]
+pub(crate) fn push_ordered_text(bytes: &[u8], length: usize, out: &mut Vec<u8>) -> Option<usize> {
+    let negative = bytes[..length].first() == Some(&b'-');
+    let (text, length) = (&bytes[usize::from(negative)..], length - usize::from(negative));
+    if length == 0 || length > CHUNK {
+        return None;
+    }
+    let mut chunk = [0; CHUNK];
+    match text.first_chunk() {
+        Some(first) => chunk = *first,
+        None => chunk[..length].copy_from_slice(&text[..length]),
+    }
+    let zeros = u128::from_le_bytes([b'0'; CHUNK]);
+    // Digits are bytes below ten now, and so is what follows the text.
+    let mut digits = (u128::from_le_bytes(chunk) ^ zeros) & u128::MAX >> (u128::BITS - 8 * length as u32);
+    let mut before_point = length as u32;
+    let others = no_digits(digits);
+    if others != 0 {
+        before_point = others.trailing_zeros() / 8;
+        let before = (1 << (8 * before_point)) - 1;
+        digits = (digits & before) | (digits >> 8 & !before);
+        if chunk[before_point as usize] != b'.' || length == 1 || no_digits(digits) != 0 {
+            return None;
+        }
+    }
+    if digits == 0 {
+        out.push(0x02);
+        return Some(1);
+    }
+    let leading = digits.trailing_zeros() / 8;
+    digits >>= 8 * leading;
+    let count = CHUNK as u32 - digits.leading_zeros() / 8;
+    let point = before_point as i32 - leading as i32;
+    let pairs = count.div_ceil(2);
+    let of_digits = u64::from(four_pairs(digits as u64)) | u64::from(four_pairs((digits >> 64) as u64)) << 32;
+    // No pair is a zero byte: that is the end.
+    let pair_bytes = of_digits + (u64::MAX / 0xff >> (u64::BITS - 8 * pairs));
+    let flip = if negative { u128::MAX << 8 } else { 0 };
+    let magnitude = (point - 1 - MAGNITUDE_MIN) as u8;
+    let sign = if negative { 0x01 } else { 0x03 };
+    let word = (sign | u128::from(magnitude) << 8 | u128::from(pair_bytes) << 16) ^ flip;
+    push_first(&word.to_le_bytes(), 2 + pairs as usize + 1, out);
+    Some(billed_bytes(negative, count, point - count as i32))
+}
+
+/// The highest bit of each byte that is not below ten.
+#[inline]
+fn no_digits(word: u128) -> u128 {
+    const LOW: u128 = u128::MAX / 0xff;
+    const HIGH: u128 = LOW << 7;
+    (word | ((word & !HIGH) + LOW * (0x80 - 10))) & HIGH
+}
+
+/// The pairs of these eight digits, the first one lowest.
+#[inline]
+fn four_pairs(digits: u64) -> u32 {
+    let lanes = (digits & 0x00ff_00ff_00ff_00ff) * 10 + (digits >> 8 & 0x00ff_00ff_00ff_00ff);
+    let halves = (lanes | lanes >> 8) & 0x0000_ffff_0000_ffff;
+    (halves | halves >> 16) as u32
 }
 
 /// Writes the canonical text of the number that `bytes` begin with; gives its length, and that of the number in `bytes`:
@@ -216,5 +288,43 @@ mod tests {
         assert_eq!(hex("12.5"), "03 83 0d 33 00");
         assert_eq!(hex("-1"), "01 7d f4 ff");
         assert_eq!(hex("100"), "03 84 0b 00");
+    }
+
+    /// A text goes straight to the bytes and the size that its number has, or is left alone.
+    #[test]
+    fn texts_to_bytes_as_by_way_of_a_number() {
+        let straight = |text: &str, behind: &str| {
+            let mut out = vec![7];
+            let billed = push_ordered_text(format!("{text}{behind}").as_bytes(), text.len(), &mut out);
+            if billed.is_none() {
+                assert_eq!(out, [7], "{text}");
+            }
+            billed.map(|billed| (billed, out))
+        };
+        let by_number = |text: &str| {
+            let number = Number::parse(text).ok()?;
+            let mut out = vec![7];
+            number.encode_ordered(&mut out);
+            Some((number.billed_bytes(), out))
+        };
+        let mut taken = 0;
+        // Every text of up to five of these, and longer ones around them.
+        let letters = ["", "0", "1", "9", "50", ".", "-", "e", "\u{1f}"];
+        for at in 0..letters.len().pow(5) {
+            let parts: Vec<&str> = (0..5).map(|part| letters[at / letters.len().pow(part) % letters.len()]).collect();
+            let text = parts.concat();
+            for text in [text.clone(), format!("000{text}"), format!("1{text}00"), format!("12345678{text}9")] {
+                for behind in ["", "\"}}", "99999999999999999999"] {
+                    if let Some(straight) = straight(&text, behind) {
+                        assert_eq!(Some(straight), by_number(&text), "{text}");
+                        taken += 1;
+                    } else if let Some(number) = by_number(&text) {
+                        let is_long = text.trim_start_matches('-').len() > CHUNK;
+                        assert!(is_long || text.contains('e') || text.contains('+'), "{text} {number:?}");
+                    }
+                }
+            }
+        }
+        assert!(taken > 10_000, "{taken}");
     }
 }

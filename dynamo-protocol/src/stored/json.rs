@@ -8,12 +8,11 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64_simd::STANDARD as BASE64;
 
-use crate::json::{Reader, Refused, Text};
+use crate::json::{Reader, Refused};
 use crate::limits::{ATTRIBUTE_NAME_BYTES_MAX, NESTING_LEVELS_MAX};
-use crate::number::Number;
+use crate::number::{Number, push_ordered_text};
 use crate::short::push_first;
 use crate::varint;
 
@@ -203,27 +202,37 @@ impl Encoder {
     /// A text with its length before it; its length.
     #[inline]
     fn text(&mut self, reader: &mut Reader<'_>) -> Result<usize, Refused> {
-        let text = reader.text()?;
-        let (bytes, length) = text.bytes();
-        varint::write_usize(&mut self.out, length);
-        push_first(bytes, length, &mut self.out);
-        Ok(length)
+        if let Some((bytes, length)) = reader.plain_text() {
+            varint::write_usize(&mut self.out, length);
+            push_first(bytes, length, &mut self.out);
+            return Ok(length);
+        }
+        let text = reader.string()?;
+        varint::write_bytes(&mut self.out, text.as_bytes());
+        Ok(text.len())
     }
 
     fn number(&mut self, reader: &mut Reader<'_>) -> Result<usize, Refused> {
+        let mut ahead = reader.clone();
+        if let Some((bytes, length)) = ahead.plain_text()
+            && let Some(billed_bytes) = push_ordered_text(bytes, length, &mut self.out)
+        {
+            *reader = ahead;
+            return Ok(billed_bytes);
+        }
         let number = Number::parse(&reader.string()?).map_err(|_| OTHERWISE)?;
         number.encode_ordered(&mut self.out);
         Ok(number.billed_bytes())
     }
 
     fn binary(&mut self, reader: &mut Reader<'_>) -> Result<usize, Refused> {
-        let Text::Plain(bytes, length) = reader.text()? else { return Err(OTHERWISE) };
+        let (bytes, length) = reader.plain_text().ok_or(OTHERWISE)?;
         let text = &bytes[..length];
         let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
         let length = (text.len() / 4 * 3).checked_sub(padding).ok_or(OTHERWISE)?;
         varint::write_usize(&mut self.out, length);
         let start = self.out.len();
-        let decoded = BASE64.decode_vec(text, &mut self.out);
+        let decoded = BASE64.decode_append(text, &mut self.out);
         match decoded.is_ok() && self.out.len() - start == length {
             true => Ok(length),
             false => Err(OTHERWISE),
@@ -314,7 +323,8 @@ impl Encoder {
         if let Some(start) = start
             && self.order(first)?
         {
-            let sorted: Vec<u8> = self.spans[first..].iter().flat_map(|span| span.bytes(&self.out)).copied().collect();
+            let mut sorted = Vec::with_capacity(self.out.len() - start);
+            self.spans[first..].iter().for_each(|span| sorted.extend_from_slice(span.bytes(&self.out)));
             self.out[start..].copy_from_slice(&sorted);
         }
         Ok(())
