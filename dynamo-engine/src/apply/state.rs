@@ -9,7 +9,7 @@ use shard_router::{ShardId, ShardMap, Token, TokenRange};
 
 use super::Fault;
 use super::two_phase::Locks;
-use crate::catalog::{EndedStream, MemoryCatalog, Rollout, Stats, TableDescriptor, TableId, TablePhase};
+use crate::catalog::{EndedStream, MemoryCatalog, Rollout, Stats, TableDescriptor, TableId, TablePhase, shared};
 use crate::codec::{DecodeError, Record, from_row, to_row};
 use crate::keyspace::{for_each_row, local, system};
 use crate::outbox::{OutboxChannel, OutboxChannels, seen_from_bytes};
@@ -90,7 +90,7 @@ impl ShardState {
         }
         for_each_row::<Fault>(reader, &local::installed_prefix(id), |_, row| {
             let table = TableDescriptor::from_bytes(row)?;
-            state.tables.insert(table.id, Arc::new(table));
+            state.tables.insert(table.id, shared(table));
             Ok(true)
         })?;
         if let Some(row) = reader.get(&local::era(id))? {

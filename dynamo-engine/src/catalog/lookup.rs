@@ -1,5 +1,7 @@
 //! The catalog as plans see it: names to descriptors, in memory.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -38,22 +40,45 @@ pub trait Catalog {
 }
 
 /// A catalog in memory: what a shard's state holds, and what tests plan against.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct MemoryCatalog {
-    /// By name; each table's name is its key.
-    tables: BTreeMap<String, Entry>,
+    /// By name, each with where it is between its beginning and its end.
+    tables: BTreeMap<Named, TablePhase>,
     /// How many tables have been deleted, as far as this catalog knows.
     era: u64,
     /// Streams that are over and kept; empty but in the system group's catalog.
     ended_streams: BTreeMap<StreamId, Arc<EndedStream>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
-    /// Its descriptor.
-    table: Arc<TableDescriptor>,
-    /// Where the table is between its beginning and its end.
-    phase: TablePhase,
+/// A descriptor, found and ordered by its table's name: a node may have a thousand catalogs of thousands of tables, which
+/// share the descriptors.
+#[derive(Clone, Debug)]
+struct Named(Arc<TableDescriptor>);
+
+impl Borrow<str> for Named {
+    fn borrow(&self) -> &str {
+        &self.0.name
+    }
+}
+
+impl Ord for Named {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.name.cmp(&other.0.name)
+    }
+}
+
+impl PartialEq for Named {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Named {}
+
+impl PartialOrd for Named {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl MemoryCatalog {
@@ -73,7 +98,9 @@ impl MemoryCatalog {
 
     /// Puts a table in, in place of what had its name.
     pub fn insert(&mut self, table: Arc<TableDescriptor>, phase: TablePhase) {
-        self.tables.insert(table.name.clone(), Entry { table, phase });
+        // The key goes, too: it is a descriptor itself.
+        self.tables.remove(&*table.name);
+        self.tables.insert(Named(table), phase);
     }
 
     /// Puts a stream in that is over.
@@ -93,18 +120,18 @@ impl MemoryCatalog {
 
     /// All tables, by name, in whatever phase.
     pub fn tables(&self) -> impl Iterator<Item = &Arc<TableDescriptor>> {
-        self.tables.values().map(|entry| &entry.table)
+        self.tables.keys().map(|Named(table)| table)
     }
 
     /// All tables, by name, with their phases.
     pub fn described_tables(&self) -> impl Iterator<Item = (&Arc<TableDescriptor>, TablePhase)> {
-        self.tables.values().map(|entry| (&entry.table, entry.phase))
+        self.tables.iter().map(|(Named(table), phase)| (table, *phase))
     }
 
     /// The table with the number `id`, in whatever phase.
     pub fn described_by_id(&self, id: TableId) -> Option<(Arc<TableDescriptor>, TablePhase)> {
-        let entry = self.tables.values().find(|entry| entry.table.id == id)?;
-        Some((Arc::clone(&entry.table), entry.phase))
+        let (table, phase) = self.described_tables().find(|(table, _)| table.id == id)?;
+        Some((Arc::clone(table), phase))
     }
 
     fn ended(&self, ended: &EndedStream) -> StreamDescription {
@@ -125,18 +152,18 @@ impl MemoryCatalog {
 
 impl Catalog for MemoryCatalog {
     fn table(&self, name: &str) -> Option<Arc<TableDescriptor>> {
-        let entry = self.tables.get(name).filter(|entry| entry.phase.serves_data())?;
-        Some(Arc::clone(&entry.table))
+        let (table, _) = self.tables.get_key_value(name).filter(|(_, phase)| phase.serves_data())?;
+        Some(Arc::clone(&table.0))
     }
 
     fn described(&self, name: &str) -> Option<(Arc<TableDescriptor>, TablePhase)> {
-        self.tables.get(name).map(|entry| (Arc::clone(&entry.table), entry.phase))
+        self.tables.get_key_value(name).map(|(table, phase)| (Arc::clone(&table.0), *phase))
     }
 
     fn table_names(&self, after: Option<&str>, limit: usize) -> Vec<String> {
         use std::ops::Bound::{Excluded, Unbounded};
         let start = after.map_or(Unbounded, Excluded);
-        self.tables.range::<str, _>((start, Unbounded)).take(limit).map(|(name, _)| name.clone()).collect()
+        self.tables.range::<str, _>((start, Unbounded)).take(limit).map(|(table, _)| table.0.name.clone()).collect()
     }
 
     fn table_by_id(&self, id: TableId) -> Option<Arc<TableDescriptor>> {

@@ -19,6 +19,7 @@ mod key_schema;
 mod load;
 mod lookup;
 mod settings;
+mod shared;
 mod stats;
 mod stream;
 mod table;
@@ -34,6 +35,7 @@ pub use settings::{
     BillingMode, OnDemandLimits, SseSettings, StreamSettings, StreamView, TableClass, TableClassSettings, Throughput,
     TtlSettings, WarmThroughput,
 };
+pub use shared::shared;
 pub use stats::{LoadError, Stats, TableStats};
 pub use stream::{EndedStream, StreamDescription, StreamStatus};
 pub use table::TableDescriptor;

@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use crate::catalog::{
     DdlCommand, EndedStream, IndexDescriptor, IndexId, IndexState, Rollout, TableDescriptor, TableId, TablePhase,
-    TableStep,
+    TableStep, shared,
 };
 use crate::codec::{get_u64, put_u64};
 use crate::keyspace::{RowRange, Space, TableIds, id_range, local, system, table_ranges};
@@ -68,7 +68,7 @@ fn create<S: DdlStore>(store: &mut S, planned: &TableDescriptor) -> Result<DdlOu
     let base = next_id(store)?;
     let mut table = complete(planned, base, store.now_ms());
     begin_stream_after(&mut table, store.newest_ended_stream(&planned.name));
-    let table = Arc::new(table);
+    let table = shared(table);
     put_next_id(store, base + 1 + planned.indexes.len() as u64)?;
     store.put(row, table.to_bytes())?;
     install(store, None, Arc::clone(&table))?;
@@ -124,7 +124,7 @@ fn change<S: DdlStore>(
         end_stream(store, &before)?;
         begin_stream_after(&mut after, store.newest_ended_stream(&before.name));
     }
-    let after = Arc::new(after);
+    let after = shared(after);
     if next != first_free {
         put_next_id(store, next)?;
     }
@@ -195,7 +195,7 @@ fn install_told<S: DdlStore>(store: &mut S, era: u64, table: &TableDescriptor) -
     if let Some(current) = current.as_ref().filter(|current| current.schema_version >= table.schema_version) {
         return Ok(DdlOutcome::Installed(Arc::clone(current)));
     }
-    let table = Arc::new(table.clone());
+    let table = shared(table.clone());
     install(store, current, Arc::clone(&table))?;
     Ok(DdlOutcome::Installed(table))
 }

@@ -197,3 +197,16 @@ fn another_shard_installs_what_the_system_group_decided() {
     let again = DdlCommand::Uninstall { era: 1, table: table.id };
     assert_eq!(run(&mut shard, &again), DdlOutcome::Uninstalled(None));
 }
+
+#[test]
+fn shards_of_one_process_share_what_they_install() {
+    // A number that no other test uses: the process holds one descriptor of each.
+    let table = TableDescriptor { id: TableId(7_000_000), ..fixture::orders() };
+    let installed = [1, 2].map(|shard| {
+        let mut twin = Twin { shard, has_others: true, ..Twin::default() };
+        run(&mut twin, &DdlCommand::Install { era: 0, table: Box::new(table.clone()) });
+        Arc::clone(&twin.tables[&table.id])
+    });
+    assert!(Arc::ptr_eq(&installed[0], &installed[1]));
+    assert_eq!(*installed[0], table);
+}
