@@ -141,7 +141,7 @@ impl<E: Env> Services<E> {
         }
     }
 
-    async fn serve_peer(&self, caller: Caller, request: &Bytes) -> Result<Option<Bytes>, Refusal> {
+    async fn serve_peer(&self, caller: Caller, request: Bytes) -> Result<Option<Bytes>, Refusal> {
         if self.router.has_failed() {
             return Err(ServeError::Stopped.into());
         }
@@ -149,11 +149,11 @@ impl<E: Env> Services<E> {
         if !is_meant && rules::is_kept(Rule::Incarnations) {
             return Err(Refusal::NotMeant);
         }
-        if peer::is_service(request) {
-            return Ok(Some(self.serve_request(caller, request).await?));
+        if peer::is_service(&request) {
+            return Ok(Some(self.serve_request(caller, &request).await?));
         }
-        let group = message::group_of(request).map_err(ServeError::from)?;
-        match self.router.shards.iter().find(|shard| shard.id().0 == group) {
+        let group = message::group_of(&request).map_err(ServeError::from)?;
+        match self.router.shards.get(group as usize) {
             Some(shard) => Ok(Some(shard.group().serve(caller, request).await?)),
             None => Ok(None),
         }
@@ -240,7 +240,7 @@ impl<E: Env> Services<E> {
 
 async fn answer<E: Env>(services: Weak<Services<E>>, caller: Caller, request: Bytes) -> Option<Bytes> {
     let services = services.upgrade()?;
-    match services.serve_peer(caller, &request).await {
+    match services.serve_peer(caller, request).await {
         Ok(response) => response,
         Err(Refusal::Replica(ServeError::Stopped)) => None,
         // It asks again and again; the status of the cluster complains about it.

@@ -37,10 +37,39 @@ const PENDING_SWEEP: usize = 1_024;
 /// What a call comes to.
 pub(super) type CallResult = Result<PeerAnswer, TransportError>;
 
+/// What is asked, until it is taken: by the connection that writes it, or by a caller who gives up. So a peer that does not read
+/// keeps no more in memory than is still waited for.
+#[derive(Clone)]
+pub(super) struct Body(Arc<Mutex<Option<Bytes>>>);
+
+impl Body {
+    pub(super) fn new(bytes: Bytes) -> Body {
+        Body(Arc::new(Mutex::new(Some(bytes))))
+    }
+
+    fn take(&self) -> Option<Bytes> {
+        self.0.lock().take()
+    }
+
+    /// Takes the body back when dropped.
+    pub(super) fn while_wanted(&self) -> Wanted {
+        Wanted(self.clone())
+    }
+}
+
+/// Somebody wants a request to be sent.
+pub(super) struct Wanted(Body);
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        self.0.take();
+    }
+}
+
 /// A request and who waits for its answer. Dropped unanswered, it may have been processed all the same.
 pub(super) struct Outgoing {
     /// What is asked.
-    pub(super) body: Bytes,
+    pub(super) body: Body,
     /// Where the answer goes.
     pub(super) answer: oneshot::Sender<CallResult>,
 }
@@ -176,8 +205,9 @@ async fn converse(
                     }
                 },
             };
+            let Some(body) = request.body.take() else { continue };
             remember(&pending, number, request.answer);
-            frame::write(&mut out, number, &request.body).await?;
+            frame::write(&mut out, number, &body).await?;
         }
         Ok(())
     };

@@ -32,7 +32,7 @@ pub use self::terms::Terms;
 
 use self::contacts::Contacts;
 use self::hello::Hello;
-use self::link::{CallResult, Link, Outgoing};
+use self::link::{Body, CallResult, Link, Outgoing, Wanted};
 use self::listener::Reception;
 use super::directory::Identity;
 use super::faults;
@@ -117,7 +117,7 @@ impl Port {
         if !faults::leaves(peer, lane).await {
             return std::future::pending().await;
         }
-        self.send(request, answer)?;
+        let _wanted = self.send(request, answer)?;
         let response = answered.await.map_err(|_| TransportError::Unreachable)??;
         if !faults::arrives(peer).await {
             return std::future::pending().await;
@@ -125,10 +125,12 @@ impl Port {
         Ok(response)
     }
 
-    /// Takes a request on its way to a peer.
-    fn send(&self, request: PeerRequest, answer: oneshot::Sender<CallResult>) -> Result<(), TransportError> {
+    /// Takes a request on its way to a peer; it goes no further once nobody wants it any more.
+    fn send(&self, request: PeerRequest, answer: oneshot::Sender<CallResult>) -> Result<Wanted, TransportError> {
         let me = self.me.get().ok_or(TransportError::NotSent)?;
         let PeerRequest { to, incarnation, address, lane, body } = request;
+        let body = Body::new(body);
+        let wanted = body.while_wanted();
         let mut links = self.links.lock();
         let link = links.entry((to, incarnation, lane, address.clone())).or_insert_with(|| {
             let hello = Hello {
@@ -141,7 +143,7 @@ impl Port {
             };
             Link::start(address, hello, Arc::clone(&self.terms), Arc::clone(&self.contacts))
         });
-        if link.send(Outgoing { body, answer }) { Ok(()) } else { Err(TransportError::NotSent) }
+        if link.send(Outgoing { body, answer }) { Ok(wanted) } else { Err(TransportError::NotSent) }
     }
 }
 

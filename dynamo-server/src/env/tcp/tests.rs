@@ -155,6 +155,50 @@ async fn a_node_says_who_it_is_to_whoever_asks() {
     assert!(TcpTransport::default().inquire(2, &address, LIMIT).await.is_err());
 }
 
+/// A body that says when nobody holds it any more.
+struct Tracked(Vec<u8>, Arc<std::sync::atomic::AtomicUsize>);
+
+impl AsRef<[u8]> for Tracked {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        self.1.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+/// A peer that stands still reads nothing, and its kernel takes a few megabytes.
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_not_kept_for_a_peer_that_does_not_read() {
+    const BODIES: usize = 50;
+    let one = echo(1).await;
+    // It greets, and then reads no more.
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let host = Echo(identity(2));
+    let welcome = async {
+        let (mut stream, _) = silent.accept().await.unwrap();
+        hello::welcome(&mut stream, &host, &Terms::default()).await.unwrap();
+        stream
+    };
+    let held = Arc::new(std::sync::atomic::AtomicUsize::new(BODIES));
+    let calls = async {
+        let call = |_| {
+            let body = Bytes::from_owner(Tracked(vec![7; 1 << 20], Arc::clone(&held)));
+            let to = PeerRequest { to: 2, incarnation: 102, address: address.clone(), lane: Lane::Data, body };
+            one.call(to, Duration::from_millis(500))
+        };
+        futures::future::join_all((0..BODIES).map(call)).await
+    };
+    let (_stream, ended) = futures::join!(welcome, calls);
+    assert!(ended.iter().all(|ended| *ended == Err(TransportError::TimedOut)), "{ended:?}");
+    let held = held.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(held <= 1, "{held} bodies are held, one of them at most is being written");
+}
+
 /// Somebody who holds connections without a word, many more than there are places, keeps nobody out.
 #[tokio::test]
 async fn silent_callers_keep_no_peer_out() {

@@ -56,7 +56,10 @@ impl<E: Env> Connection<E> {
         message: Message<E>,
         limit: Duration,
     ) -> Result<bytes::Bytes, RPCError<Types<E>>> {
-        self.ask(lane, message::encode(self.group, &message), limit).await.map_err(unreachable)
+        let body = message::encode(self.group, &message);
+        // The entries in it are not kept for as long as an answer is waited for.
+        drop(message);
+        self.ask(lane, body, limit).await.map_err(unreachable)
     }
 
     /// The answer of the member, of no other incarnation under its number: what that one has stored or promised is not

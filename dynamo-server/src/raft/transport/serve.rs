@@ -67,12 +67,15 @@ impl<E: Env> Group<E> {
     ///
     /// # Errors
     /// When there is no answer; the peer then hears nothing, as if the message had been lost.
-    pub async fn serve(&self, caller: Caller, request: &Bytes) -> Result<Bytes, ServeError> {
+    pub async fn serve(&self, caller: Caller, request: Bytes) -> Result<Bytes, ServeError> {
         // Its Raft task is about to go, and would write a line about each message.
         if self.published().is_stopping() {
             return Err(ServeError::Stopped);
         }
-        let request = match message::decode::<E>(request) {
+        let decoded = message::decode::<E>(&request);
+        // What is sent again while the disk is slow is not kept until it answers.
+        drop(request);
+        let request = match decoded {
             Ok((_, request)) => request,
             // Only parts of snapshots carry one. Their sender is told, and sends the same once more.
             Err(CodecError::Checksum) => return Ok(SnapshotAnswer::Refused(Refusal::Checksum).encode()),
