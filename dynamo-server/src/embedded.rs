@@ -47,6 +47,16 @@ pub enum StartError {
     /// The system allows too few open files.
     #[error(transparent)]
     Descriptors(#[from] TooFew),
+    /// So many shards do not fit into the memory that the process may take.
+    #[error("--memory-mib {}: {shards} shards need at least {}", .memory >> 20, .needed >> 20)]
+    Memory {
+        /// Bytes that it may take.
+        memory: usize,
+        /// Bytes that it needs.
+        needed: usize,
+        /// How many shards there are, or are to be.
+        shards: u32,
+    },
     /// The port for peers could not be bound.
     #[error("cannot listen for peers on {address}: {source}")]
     PeerListen {
@@ -97,13 +107,7 @@ impl Server {
     pub async fn start_on(config: Config, loops: EventLoops) -> Result<Server, StartError> {
         let processors = available_parallelism().map_or(1, NonZero::get);
         let is_member = config.cluster.is_some();
-        let shares = Descriptors::share(descriptors::limit(), processors, is_member, config.max_connections)?;
-        let memory = MemoryShares::of(config.memory.unwrap_or_else(memory::default_bytes));
-        let mut limits = shares.connections;
-        limits.clients = limits.clients.min(memory.connections);
-        if limits.clients < config.max_connections {
-            info!("{} connections at most: the limit of open files, or the memory, allows no more", limits.clients);
-        }
+        let files = Descriptors::share(descriptors::limit(), processors, is_member, config.max_connections)?;
         let env = match &config.cluster {
             None => TokioEnv::new(),
             Some(cluster) => {
@@ -111,9 +115,17 @@ impl Server {
             }
         };
         let found = found_cluster(&config, &env).await?;
+        let memory = memory_shares(&config, found.as_ref())?;
+        let mut limits = files.connections;
+        limits.clients = limits.clients.min(memory.connections);
+        if limits.clients < config.max_connections {
+            info!("{} connections at most: the limit of open files, or the memory, allows no more", limits.clients);
+        }
         let options = NodeOptions {
-            stores: store_options(&memory, &shares),
+            stores: store_options(&memory, &files),
             memory: Budget::new(memory.budget),
+            blocking_reads_max: memory.reads,
+            large_entries_max: memory.large_entries,
             background_reads_max: BACKGROUND_READS_MIN.max(2 * processors),
             ..node_options(&config, found.as_ref())
         };
@@ -215,6 +227,18 @@ async fn found_cluster(config: &Config, env: &TokioEnv) -> Result<Option<Identit
     }
 }
 
+/// Shares out the memory of a server that joins this cluster, or none.
+fn memory_shares(config: &Config, found: Option<&Identity>) -> Result<MemoryShares, StartError> {
+    // What is wrong with the data is said when they are opened.
+    let written = config.data_dir.as_deref().and_then(|dir| Directory::identity_in(dir).ok().flatten());
+    let shards = written.as_ref().or(found).map_or(config.shards_of_new_data(), |identity| identity.shards);
+    let needed = memory::memory_min(shards);
+    match config.memory {
+        Some(memory) if memory < needed => Err(StartError::Memory { memory, needed, shards }),
+        memory => Ok(MemoryShares::of(memory.unwrap_or_else(memory::default_bytes).max(needed), shards)),
+    }
+}
+
 /// The names that the server answers to: those of the machine and of the cluster's members among them.
 fn hosts(config: &Config) -> Hosts {
     let cluster = config.cluster.iter();
@@ -245,10 +269,10 @@ fn node_options(config: &Config, found: Option<&Identity>) -> NodeOptions {
     }
 }
 
-fn store_options(memory: &MemoryShares, shares: &Descriptors) -> StoreOptions {
+fn store_options(memory: &MemoryShares, files_of: &Descriptors) -> StoreOptions {
     let files = |count: u64| i32::try_from(count).unwrap_or(i32::MAX);
     let mut options = memory.stores.clone();
-    options.state_files = files(shares.state_files);
+    options.state_files = files(files_of.state_files);
     options
 }
 
@@ -264,5 +288,23 @@ fn joiner(cluster: ClusterConfig) -> Option<Joiner> {
         Entry::Joiner { promote } => {
             Some(Joiner { members: cluster.members, peer_address: cluster.peer_address, promote })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn more_shards_than_the_memory_has_room_for_are_refused() {
+        let start = |shards, memory| {
+            let config =
+                Config { port: 0, data_dir: None, shards: Some(shards), memory: Some(memory), ..Config::default() };
+            Server::start(config)
+        };
+        let refused = start(1_000, memory::MEMORY_MIN).await.err().map(|error| error.to_string()).unwrap_or_default();
+        let needed = memory::memory_min(1_000) >> 20;
+        assert_eq!(refused, format!("--memory-mib 192: 1000 shards need at least {needed}"));
+        start(16, memory::MEMORY_MIN).await.expect("as many as a cluster has by default").stop().await;
     }
 }

@@ -6,8 +6,8 @@
 //!
 //! | share | what |
 //! |---|---|
-//! | fixed | the program itself, tails of the logs, what is being worked on |
-//! | stores | block caches and write buffers: as much as they have with plenty, less where the figure is small |
+//! | fixed | the program itself, what is being worked on, and what each shard takes that does nothing |
+//! | stores | block caches, write buffers and the newest entries of the logs: as much as they have with plenty, less where the figure is small |
 //! | connections | a quarter of the rest: a read buffer for each of so many connections |
 //! | budget | all else: the bodies of requests, what they become while they are read, the answers that clients have not taken yet, and what peers answer ([`Budget`]) |
 //!
@@ -20,16 +20,39 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use dynamo_engine::cost::ENTRY_ROWS_BYTES_MAX;
 
-use crate::env::{LOG_MEMORY_BYTES, StoreOptions};
+use crate::env::{LOG_MEMORY_BYTES, LOG_TAIL_BYTES_MAX, StoreOptions};
 
 const MIB: usize = 1 << 20;
 
-/// The least that makes sense: the stores at their smallest, and room for some of the largest requests and answers.
+/// The least that makes sense with few shards: the stores at their smallest, and room for some of the largest requests and
+/// answers. Each shard more needs [`SHARD_BYTES`]; see [`memory_min`].
 pub const MEMORY_MIN: usize = 192 * MIB;
 
-/// The process without any data and load (24 MiB), tails of logs, stacks, what an answer takes while it is made.
-const FIXED: usize = 32 * MIB;
+/// The process without any data and load (18 MiB), stacks, what an answer takes while it is made.
+const FIXED: usize = 24 * MIB;
+
+/// What a shard takes that has nothing to do: the tasks of its Raft group, and their queues and timers.
+const SHARD_BYTES: usize = 160 << 10;
+
+/// What reading a single item may take, as a row and as JSON.
+const READ_BYTES: usize = 1 << 20;
+
+/// Reads that wait for the disk at the same time, at the least and at the most. A disk serves some dozens at once; more would
+/// only queue there.
+const READS_MIN: usize = 8;
+/// See [`MemoryShares::reads`].
+pub const READS_MAX: usize = 64;
+
+/// The least of the budget: half of it has room for the largest body, packed and unpacked.
+pub const BUDGET_MIN: usize = 80 * MIB;
+
+/// Of the whole, one part in so many is for the newest entries of the logs.
+const TAILS_PART: usize = 24;
+
+/// Of the whole, one part in so many is for the rows of large entries that are applied; one of them is in any case.
+const LARGE_ENTRIES_PART: usize = 8;
 
 /// The read buffer of a connection, at the largest.
 pub const CONNECTION_BYTES: usize = 64 << 10;
@@ -52,11 +75,16 @@ pub struct MemoryShares {
     pub connections: usize,
     /// Bytes for bodies and answers.
     pub budget: usize,
+    /// Reads that wait for the disk at the same time: single items are read whether there is room for them or not, and may
+    /// take an eighth of the budget.
+    pub reads: usize,
+    /// Entries that are large when they are applied, of all shards at the same time.
+    pub large_entries: usize,
 }
 
 impl MemoryShares {
-    /// Shares out `bytes`, at least [`MEMORY_MIN`].
-    pub fn of(bytes: usize) -> MemoryShares {
+    /// Shares out `bytes`, at least [`memory_min`], in a process with so many shards.
+    pub fn of(bytes: usize, shards: u32) -> MemoryShares {
         let mut stores = StoreOptions::default();
         if bytes < PLENTY {
             // In proportion, in whole MiB.
@@ -65,15 +93,26 @@ impl MemoryShares {
             stores.state_buffer_bytes = scaled(stores.state_buffer_bytes);
             stores.state_buffers_bytes_max = scaled(stores.state_buffers_bytes_max);
         }
-        let rest = bytes.saturating_sub(FIXED + stores_bytes(&stores));
-        let shares = MemoryShares { stores, connections: rest / 4 / CONNECTION_BYTES, budget: rest - rest / 4 };
+        let shards = shards as usize;
+        stores.log_tails_bytes = (bytes / TAILS_PART).min(shards * LOG_TAIL_BYTES_MAX);
+        let rest = bytes.saturating_sub(FIXED + shards * SHARD_BYTES + stores_bytes(&stores));
+        let (connections, budget) = (rest / 4 / CONNECTION_BYTES, rest - rest / 4);
+        let reads = (budget / 8 / READ_BYTES).clamp(READS_MIN, READS_MAX);
+        let large_entries = (bytes / LARGE_ENTRIES_PART / ENTRY_ROWS_BYTES_MAX).max(1);
+        let shares = MemoryShares { stores, connections, budget, reads, large_entries };
         debug_assert!(shares.budget + shares.connections * CONNECTION_BYTES <= rest, "no byte is shared out twice");
         shares
     }
 }
 
 fn stores_bytes(stores: &StoreOptions) -> usize {
-    LOG_MEMORY_BYTES + stores.state_cache_bytes + stores.state_buffers_bytes_max
+    LOG_MEMORY_BYTES + stores.log_tails_bytes + stores.state_cache_bytes + stores.state_buffers_bytes_max
+}
+
+/// The least that makes sense for a process with so many shards, in whole MiB.
+pub fn memory_min(shards: u32) -> usize {
+    let suffices = |mib: &usize| MemoryShares::of(mib * MIB, shards).budget >= BUDGET_MIN;
+    (MEMORY_MIN / MIB..).find(suffices).map_or(MEMORY_MIN, |mib| mib * MIB)
 }
 
 /// What the process may take where nobody says: half of what there is, since the kernel's cache of the files and whatever
@@ -210,21 +249,34 @@ mod tests {
 
     use super::*;
 
+    const SHARDS_MAX: u32 = 1024;
+
     proptest! {
         #[test]
-        fn no_more_is_given_away_than_there_is(mib in MEMORY_MIN / MIB..100_000) {
-            let shares = MemoryShares::of(mib * MIB);
-            let all = FIXED + stores_bytes(&shares.stores) + shares.connections * CONNECTION_BYTES + shares.budget;
-            prop_assert!(all <= mib * MIB);
-            prop_assert!(shares.budget >= 2 * 16 * MIB && shares.connections > 100, "{:?}", shares);
+        fn no_more_is_given_away_than_there_is(mib in MEMORY_MIN / MIB..100_000, shards in 1..=SHARDS_MAX) {
+            let bytes = (mib * MIB).max(memory_min(shards));
+            let shares = MemoryShares::of(bytes, shards);
+            let of_shards = shards as usize * SHARD_BYTES;
+            let all = FIXED + of_shards + stores_bytes(&shares.stores) + shares.connections * CONNECTION_BYTES + shares.budget;
+            prop_assert!(all <= bytes);
+            prop_assert!(shares.budget >= BUDGET_MIN && shares.connections > 100, "{:?}", shares);
             prop_assert!(shares.stores.state_buffer_bytes >= 2 * MIB);
         }
     }
 
     #[test]
     fn with_plenty_the_stores_are_as_large_as_ever() {
-        assert_eq!(MemoryShares::of(PLENTY).stores, StoreOptions::default());
-        assert!(MemoryShares::of(4 << 30).connections >= 10_000);
+        let stores = MemoryShares::of(4 << 30, 16).stores;
+        assert_eq!(stores, StoreOptions { log_tails_bytes: 16 * LOG_TAIL_BYTES_MAX, ..StoreOptions::default() });
+        assert!(MemoryShares::of(4 << 30, 16).connections >= 10_000);
+    }
+
+    #[test]
+    fn many_shards_need_more() {
+        assert_eq!((memory_min(1), memory_min(16)), (MEMORY_MIN, MEMORY_MIN), "as many as a cluster has by default");
+        let thousand = memory_min(1000);
+        assert!((300 * MIB..400 * MIB).contains(&thousand), "{thousand}");
+        assert!(MemoryShares::of(thousand, 1000).stores.log_tails_bytes <= thousand / TAILS_PART);
     }
 
     #[test]

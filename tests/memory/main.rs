@@ -1,12 +1,13 @@
 //! What the server takes of memory while clients write as much as they can, counted by the allocator: what it holds beside its
 //! stores stays within its budget, whatever waits on the way from a socket to the disk.
 //!
-//! One test in a binary of its own, since the allocator counts the whole process. The clients' own part is small: they send from one
-//! buffer, and the answers are short.
+//! A binary of its own, since the allocator counts the whole process, and one test at a time. The clients' own part is small: they
+//! send from one buffer, and the answers are short.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use dynamo_server::Server;
 use dynamo_server::config::Config;
 use dynamo_server::memory::{MEMORY_MIN, MemoryShares};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 /// The system's allocator, counting what is held, and the most that ever was.
 struct Counting;
@@ -52,7 +54,13 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Held by the test that runs.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
 const SHARDS: u32 = 4;
+
+/// So many that the newest entries of all their logs, four megabytes each, are far more than their share.
+const MANY_SHARDS: u32 = 32;
 
 /// Together they send five times the memory at once.
 const CLIENTS: usize = 100;
@@ -99,18 +107,84 @@ fn table() -> Value {
     })
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn writes_at_the_same_time_stay_within_the_budget() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+async fn start(folder: &Path, shards: u32) -> Server {
     let config = Config {
         port: 0,
-        data_dir: Some(folder.path().into()),
-        shards: Some(SHARDS),
+        data_dir: Some(folder.into()),
+        shards: Some(shards),
         memory: Some(MEMORY_MIN),
         request_deadline: Duration::from_secs(60),
         ..Config::default()
     };
-    let server = Server::start(config).await.expect("it starts");
+    Server::start(config).await.expect("it starts")
+}
+
+/// Entries that are applied are of use only to followers that are behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_newest_entries_of_many_logs_take_no_more_than_their_share() {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = start(folder.path(), MANY_SHARDS).await;
+    let address = server.address();
+    let writes = move || {
+        assert!(exchange(address, &request("CreateTable", table().to_string().as_bytes())).starts_with("HTTP/1.1 200"));
+        let before = HELD.load(Ordering::Relaxed);
+        for at in 0..MANY_SHARDS as usize * 8 {
+            let item = json!({"k": {"S": at.to_string()}, "v": {"S": "x".repeat(ITEM_BYTES)}});
+            let put = json!({"TableName": "tbl", "Item": item}).to_string();
+            assert!(exchange(address, &request("PutItem", put.as_bytes())).starts_with("HTTP/1.1 200"));
+        }
+        HELD.load(Ordering::Relaxed) - before
+    };
+    let held = tokio::task::spawn_blocking(writes).await.expect("no panic");
+    let share = MemoryShares::of(MEMORY_MIN, MANY_SHARDS).stores.log_tails_bytes;
+    // Beside them, what one request takes.
+    let bound = share + (8 << 20);
+    println!("{} of {} KiB are held", held >> 10, bound >> 10);
+    assert!(held <= bound as isize, "{} MiB are held, {} are the share", held >> 20, share >> 20);
+    server.stop().await;
+}
+
+/// Requests of some kilobytes, each of which makes megabytes of rows where it is applied.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_entries_of_many_shards_are_not_applied_at_the_same_time() {
+    const ITEMS: usize = 16;
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = start(folder.path(), MANY_SHARDS).await;
+    let address = server.address();
+    let writes = move || {
+        assert!(exchange(address, &request("CreateTable", table().to_string().as_bytes())).starts_with("HTTP/1.1 200"));
+        let key = |at: usize| json!({"k": {"S": at.to_string()}});
+        for at in 0..ITEMS {
+            let item = json!({"k": key(at)["k"], "g": {"S": "g"}, "n": {"N": "0"}, "v": {"S": "x".repeat(ITEM_BYTES)}});
+            let put = json!({"TableName": "tbl", "Item": item}).to_string();
+            assert!(exchange(address, &request("PutItem", put.as_bytes())).starts_with("HTTP/1.1 200"));
+        }
+        let before = HELD.load(Ordering::Relaxed);
+        PEAK.store(before, Ordering::Relaxed);
+        let client = move |number: usize| {
+            let update = json!({
+                "TableName": "tbl", "Key": key(number % ITEMS), "UpdateExpression": "SET n = n + :one",
+                "ExpressionAttributeValues": {":one": {"N": "1"}},
+            });
+            let update = request("UpdateItem", update.to_string().as_bytes());
+            (0..ROUNDS).filter(|_| exchange(address, &update).starts_with("HTTP/1.1 200")).count()
+        };
+        let clients: Vec<_> = (0..4 * CLIENTS).map(|number| std::thread::spawn(move || client(number))).collect();
+        let done: usize = clients.into_iter().map(|client| client.join().expect("no panic")).sum();
+        (done, PEAK.load(Ordering::Relaxed) - before)
+    };
+    let (done, peak) = tokio::task::spawn_blocking(writes).await.expect("no panic");
+    println!("{done} updates done, {} MiB held at most", peak >> 20);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_at_the_same_time_stay_within_the_budget() {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = start(folder.path(), SHARDS).await;
     let address = server.address();
     let put = |at: usize| {
         let value = "x".repeat(ITEM_BYTES);
@@ -137,7 +211,7 @@ async fn writes_at_the_same_time_stay_within_the_budget() {
     println!("{taken} batches taken, {throttled} throttled, {} MiB held at most", peak >> 20);
     assert_eq!(taken + throttled, CLIENTS * ROUNDS, "{answers:?}");
     assert!(taken > 0 && throttled > 0, "{taken} taken, {throttled} throttled");
-    let stores = MemoryShares::of(MEMORY_MIN).stores;
+    let stores = MemoryShares::of(MEMORY_MIN, SHARDS).stores;
     let beside_stores = MEMORY_MIN - stores.state_cache_bytes - stores.state_buffers_bytes_max;
     assert!(peak <= beside_stores, "{} MiB of {}", peak >> 20, beside_stores >> 20);
     server.stop().await;

@@ -42,7 +42,7 @@ pub use self::lease_record::LeaseRecord;
 #[cfg(feature = "rocksdb")]
 pub use self::legacy_log::LegacyError;
 pub use self::settings::AgreedSettings;
-pub use self::storage::{LOG_MEMORY_BYTES, OpenError, Storage, StoreOptions, Stores};
+pub use self::storage::{LOG_MEMORY_BYTES, LOG_TAIL_BYTES_MAX, OpenError, Storage, StoreOptions, Stores};
 pub(crate) use self::tasks::{PeriodicTask, Tasks};
 pub use self::tcp::{Secret, TcpTransport, Terms};
 pub use self::thread_waits::ThreadWaits;

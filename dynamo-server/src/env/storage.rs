@@ -50,6 +50,8 @@ pub struct StoreOptions {
     pub state_buffers_bytes_max: usize,
     /// Open table files of the state.
     pub state_files: i32,
+    /// The newest entries of all groups' logs that are applied, kept in memory, in bytes.
+    pub log_tails_bytes: usize,
 }
 
 /// As much as is of use with plenty of memory; the reasons stand in `ordered_kv::rocks`, and a test compares.
@@ -60,6 +62,7 @@ impl Default for StoreOptions {
             state_buffer_bytes: 12 << 20,
             state_buffers_bytes_max: 30 << 20,
             state_files: 512,
+            log_tails_bytes: usize::MAX,
         }
     }
 }
@@ -67,6 +70,10 @@ impl Default for StoreOptions {
 /// What the log takes of memory, in bytes, at the most: a batch that is being written, twelve bytes for each entry, and while
 /// it is opened one segment.
 pub const LOG_MEMORY_BYTES: usize = 24 << 20;
+
+/// Bytes of memory that the newest entries of one group's log take at most, decoded and encoded; twice as many while they are
+/// not applied. A follower further behind reads from the store.
+pub const LOG_TAIL_BYTES_MAX: usize = 4 << 20;
 
 #[cfg(feature = "rocksdb")]
 impl StoreOptions {

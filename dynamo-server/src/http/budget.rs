@@ -14,13 +14,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::memory::Budget;
+use crate::memory::{BUDGET_MIN, Budget};
 
 /// Room for bodies, unless the operator says otherwise: sixteen of the largest, or what the queues of four shards hold.
 pub const BODY_MEMORY_DEFAULT: usize = 256 << 20;
 
 /// The least that makes sense: the largest body packed, and unpacked while it is moved to where it has all its room.
 pub const BODY_MEMORY_MIN: usize = 40 << 20;
+
+const _: () = assert!(BODY_MEMORY_MIN <= BUDGET_MIN / 2, "the largest body has room in any server");
 
 /// Room for the bodies of a server's requests.
 #[derive(Debug)]

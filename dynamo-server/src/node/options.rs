@@ -9,16 +9,16 @@ use crate::cluster::ClusterOptions;
 use crate::env::settings::{self, AgreedSettings};
 use crate::env::{Storage, StoreOptions};
 use crate::guard::{EventualReads, ReadMode};
-use crate::memory::Budget;
-use crate::raft::Pace;
+use crate::memory::{Budget, READS_MAX};
 use crate::raft::snapshot::SNAPSHOT_CHUNK_BYTES;
+use crate::raft::{LARGE_ENTRIES_MAX, Pace};
 
 /// Bytes of Raft log, all groups together, that the node keeps before it flushes the state and purges. A second
 /// of writes at full speed, and what a restart has to look through at most.
 pub const LOG_BYTES_MAX: u64 = 32 << 20;
 
-/// Reads that wait for the disk at the same time. A disk serves some dozens at once; more would only queue there.
-pub const BLOCKING_READS_MAX: usize = 64;
+/// Reads that wait for the disk at the same time, with plenty of memory.
+pub const BLOCKING_READS_MAX: usize = READS_MAX;
 
 /// Long reads (whole pages of scans) that run at the same time, at least; otherwise two for each processor. They are
 /// processor time, mostly, so more would only take it from one another and hold more pages in memory. Who waits gets
@@ -68,6 +68,8 @@ pub struct NodeOptions {
     pub blocking_reads_max: usize,
     /// See [`BACKGROUND_READS_MIN`].
     pub background_reads_max: usize,
+    /// See [`LARGE_ENTRIES_MAX`].
+    pub large_entries_max: usize,
     /// What the bodies of requests, and answers, may take together.
     pub memory: Arc<Budget>,
 }
@@ -102,6 +104,7 @@ impl Default for NodeOptions {
             streams: StreamPolicy::default(),
             blocking_reads_max: BLOCKING_READS_MAX,
             background_reads_max: BACKGROUND_READS_MIN,
+            large_entries_max: LARGE_ENTRIES_MAX,
             memory: Budget::new(usize::MAX),
         }
     }

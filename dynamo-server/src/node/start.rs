@@ -128,6 +128,8 @@ impl<E: Env> Node<E> {
             longest_promise,
             wall_clocks: Arc::clone(&wall_clocks),
             snapshot_chunk_bytes: options.snapshot_chunk_bytes,
+            large_entries: Arc::new(Semaphore::new(options.large_entries_max)),
+            tail_bytes_max: options.stores.log_tails_bytes / map.shards().len(),
             log: Arc::clone(&stores.log),
             state: Arc::clone(&stores.state),
             wal: wal.clone(),

@@ -16,7 +16,7 @@ use openraft::{Config, Raft, ReadPolicy, ServerState, SnapshotPolicy};
 use ordered_kv::StateStore;
 use raft_log::{Log, LogError};
 use shard_router::{ShardId, ShardMap};
-use tokio::sync::{RwLock, RwLockReadGuard};
+use tokio::sync::{RwLock, RwLockReadGuard, Semaphore};
 
 use super::lease::wall_clocks::WallClocks;
 use super::lease::{LeaseFeed, now, voters};
@@ -220,6 +220,10 @@ pub struct GroupContext<E: Env> {
     pub wall_clocks: Arc<WallClocks>,
     /// Bytes of rows in one chunk of a snapshot.
     pub snapshot_chunk_bytes: usize,
+    /// Bytes of memory that the newest entries of one group may take once they are applied.
+    pub tail_bytes_max: usize,
+    /// Places for large entries while they are applied.
+    pub large_entries: Arc<Semaphore>,
     /// The logs.
     pub log: Arc<Log>,
     /// The state.
@@ -326,12 +330,13 @@ impl<E: Env> Group<E> {
         }
         let told = (Arc::clone(&lease), Arc::clone(&published));
         let log = GroupLog::new(shard.0, Arc::clone(&context.log), context.wal.clone(), told, recovered.log);
+        log.set_tail_bytes_max(context.tail_bytes_max);
         let machine = Machine::new(
             Arc::clone(&context.state),
             log.clone(),
             recovered.state,
-            Arc::clone(&lease),
-            Arc::clone(&published),
+            (Arc::clone(&lease), Arc::clone(&published)),
+            Arc::clone(&context.large_entries),
             context.fault.clone(),
         );
         let wall_clocks = Arc::clone(&context.wall_clocks);

@@ -53,7 +53,7 @@ pub use machine::comparison::{Comparison, Digest, Mark, Progress, RangeDigest, R
 pub use machine::published::{OpenTransactions, Published};
 pub use machine::quarantine::Quarantine;
 pub use machine::skip::{SkipError, check_skip, skip_entry};
-pub use machine::{COMMANDS_PER_TURN_MAX, WORK_PER_TURN_MAX};
+pub use machine::{COMMANDS_PER_TURN_MAX, LARGE_ENTRIES_MAX, WORK_PER_TURN_MAX};
 pub use membership::{MemberChange, Members, MembershipError, PROMOTION_LAG_MAX};
 pub use overview::{Follower, GroupOverview};
 pub use payload::Payload;

@@ -144,10 +144,11 @@ impl<E: Env> Runner<E> {
             }
         }
         let place = self.place(is_long, deadline).await?;
-        // Single items are no more than there are places for.
+        let bytes = read.plan().reply_bytes_max();
         let taken = match read.plan().kind() {
-            ReadKind::GetItem => None,
-            _ => Some(self.room_for(read.plan().reply_bytes_max())?),
+            // The last that is refused: no more of them than there are places for are read at the same time.
+            ReadKind::GetItem => self.memory.take_anyway(bytes),
+            _ => self.room_for(bytes)?,
         };
         let waiting = Waiting::default();
         let store = self.pooled(&place, taken);
@@ -200,7 +201,7 @@ impl<E: Env> Runner<E> {
         }
         let place = self.place(false, deadline).await?;
         let taken = self.room_for(servings.len() * RESPONSE_BYTES)?;
-        let run = BlockingServe { servings, store: self.pooled(&place, Some(taken)) };
+        let run = BlockingServe { servings, store: self.pooled(&place, taken) };
         self.run_pooled(place, move || run.run::<E>(), deadline).await
     }
 
@@ -255,7 +256,7 @@ impl<E: Env> Runner<E> {
         self.memory.take(bytes).ok_or(ShardError::Overloaded)
     }
 
-    fn pooled(&self, place: &PoolPlace, taken: Option<Taken>) -> PooledStore {
+    fn pooled(&self, place: &PoolPlace, taken: Taken) -> PooledStore {
         PooledStore {
             state: Arc::clone(&self.stores.state),
             counts: Arc::clone(&self.counts),
@@ -287,7 +288,7 @@ struct PooledStore {
     /// The place of the thread, until both the request and the read have let go.
     _thread: Arc<OwnedSemaphorePermit>,
     /// Until the read's result is there, which then counts itself.
-    _taken: Option<Taken>,
+    _taken: Taken,
 }
 
 impl PooledStore {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use dynamo_engine::command::Command;
 use shard_router::{ShardId, ShardMap};
+use tokio::sync::Semaphore;
 
 use crate::env::Env;
 use crate::env::sim::{SimEnv, SimNode, run};
@@ -30,6 +31,8 @@ async fn standing(machine: &Arc<SimNode>) -> Arc<Shard<SimEnv>> {
         pace: Pace::default(),
         longest_promise: Duration::ZERO,
         wall_clocks: Arc::new(WallClocks::new(1)),
+        tail_bytes_max: usize::MAX,
+        large_entries: Arc::new(Semaphore::new(1)),
         snapshot_chunk_bytes: SNAPSHOT_CHUNK_BYTES,
         log: Arc::clone(&stores.log),
         state: stores.state,

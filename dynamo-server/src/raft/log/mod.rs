@@ -29,7 +29,7 @@ use raft_log::{Log, LogError};
 
 use self::durable::Durable;
 use self::keys::Value;
-use self::tail::{LogSize, TAIL_BYTES_MAX, Tail};
+use self::tail::{LogSize, Tail};
 use self::wal::{NewEntry, Wal};
 use super::codec::{CodecError, decode_entry, get_log_id, get_vote, put_entry};
 use super::lease::{LeaseFeed, voters};
@@ -37,10 +37,12 @@ use super::machine::published::Published;
 use super::machine::quarantine::Quarantine;
 use super::snapshot::incoming::Incoming;
 use super::types::{CommittedLeaderId, LogEntry, LogId, Member, NodeId, Types, Vote, key_of, longer, shorter};
-use crate::env::Env;
+use crate::env::{Env, LOG_TAIL_BYTES_MAX};
 
-/// Bytes of entries that one read of the log brings into memory: for applying after a restart, for a lagging peer.
+/// Bytes of entries that one read of the log brings into memory, at most and at least: for applying after a restart, for a
+/// lagging peer. In between it is what the group's newest entries may take ([`Tail`]). One entry is read in any case.
 const READ_BYTES_MAX: usize = 2 << 20;
+const READ_BYTES_MIN: usize = 64 << 10;
 
 /// The log of a group is not what it was; the node must not start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,8 +96,6 @@ pub struct RecoveredLog {
     memberships: Vec<(u64, Voters<NodeId>)>,
     /// The nodes in the newest of them.
     newest: Option<BTreeMap<NodeId, Member>>,
-    /// The newest entries.
-    tail: Tail,
     /// How many bytes the entries take.
     size: LogSize,
 }
@@ -127,10 +127,8 @@ impl RecoveredLog {
         sizes.iter().for_each(|(index, bytes)| log.size.add(*index, *bytes));
         log.last = log.purged;
         if let Some((last, _)) = sizes.last() {
-            for (entry, bytes) in read_entries(store, group, tail_start(&sizes), last + 1, usize::MAX)? {
-                log.last = Some(entry.log_id);
-                log.tail.push(entry, bytes);
-            }
+            let read = read_entries(store, group, *last, last + 1, usize::MAX)?;
+            log.last = read.last().map(|(entry, _)| entry.log_id);
         }
         // What the hint speaks of may have been lost with the end of the log; it is a hint.
         log.committed = shorter(log.committed, log.last);
@@ -180,17 +178,6 @@ impl RecoveredLog {
 pub(super) fn has_entry(store: &Log, group: u32, term: u64, index: u64) -> bool {
     let entries = read_entries(store, group, index, index + 1, usize::MAX).unwrap_or_default();
     entries.first().is_some_and(|(entry, _)| key_of(&entry.log_id) == (term, index))
-}
-
-/// Where the newest entries begin that fit into a tail; the last one always does.
-fn tail_start(sizes: &[(u64, usize)]) -> u64 {
-    let mut bytes = 0;
-    let fits = |(_, size): &&(u64, usize)| {
-        bytes += size;
-        bytes <= TAIL_BYTES_MAX
-    };
-    let count = sizes.iter().rev().take_while(fits).count().max(1);
-    sizes[sizes.len() - count].0
 }
 
 fn in_words(error: impl Into<CodecError>) -> String {
@@ -292,12 +279,25 @@ impl<E: Env> GroupLog<E> {
             last: recovered.last,
             committed: recovered.committed,
             committed_saved: true,
-            tail: recovered.tail,
+            tail: Tail::default(),
             size: recovered.size,
             durable: Arc::new(Durable::new(next)),
         };
         inner.validate();
         GroupLog { shared: Arc::new(Shared { group, store, wal, lease, published, inner: Mutex::new(inner) }) }
+    }
+
+    /// Keeps no more than so many bytes of memory of entries that are applied.
+    pub fn set_tail_bytes_max(&self, bytes_max: usize) {
+        self.shared.inner.lock().tail.set_applied_bytes_max(bytes_max);
+    }
+
+    /// Lets go of entries that were kept until they are applied, as now they are.
+    pub fn has_applied(&self) {
+        let applied_next = self.shared.published.applied_next();
+        let mut inner = self.shared.inner.lock();
+        let durable_next = inner.durable.next();
+        inner.tail.shrink(durable_next, applied_next);
     }
 
     /// Bytes of entries that are not purged, roughly.
@@ -338,10 +338,11 @@ impl<E: Env> GroupLog<E> {
         self.shared.wal.note(self.shared.group, Value::Incoming, incoming.encode()).await
     }
 
-    /// Entries from `start` to before `end`, as many as fit `bytes_max` (at least one if there is any).
-    fn read_some(&self, start: u64, end: u64, bytes_max: usize) -> io::Result<Vec<LogEntry>> {
-        let (start, end) = {
+    /// A page of entries from `start` to before `end` (at least one if there is any).
+    fn read_some(&self, start: u64, end: u64) -> io::Result<Vec<LogEntry>> {
+        let (start, end, bytes_max) = {
             let inner = self.shared.inner.lock();
+            let bytes_max = inner.tail.applied_bytes_max().clamp(READ_BYTES_MIN, READ_BYTES_MAX);
             let start = start.max(inner.first);
             let end = end.min(inner.last.map_or(0, |last| last.index() + 1));
             if start >= end {
@@ -349,8 +350,8 @@ impl<E: Env> GroupLog<E> {
             }
             match inner.tail.first_index() {
                 Some(first) if first <= start => return Ok(inner.tail.read(start, end, bytes_max)),
-                Some(first) => (start, end.min(first)),
-                None => (start, end),
+                Some(first) => (start, end.min(first), bytes_max),
+                None => (start, end, bytes_max),
             }
         };
         // Older than the tail, hence durable: the store has it.
@@ -397,7 +398,7 @@ impl<E: Env> RaftLogReader<Types<E>> for GroupLog<E> {
         let pages = futures::stream::unfold(Some(start), move |next| {
             let log = log.clone();
             async move {
-                let page = log.read_some(next?, end, READ_BYTES_MAX);
+                let page = log.read_some(next?, end);
                 let following = match &page {
                     Ok(entries) => entries.last().map(|last| last.log_id.index() + 1),
                     Err(_) => None,
@@ -419,7 +420,7 @@ impl<E: Env> RaftLogReader<Types<E>> for GroupLog<E> {
         let (mut start, end) = half_open(&range);
         let mut entries = Vec::new();
         loop {
-            let page = self.read_some(start, end, READ_BYTES_MAX)?;
+            let page = self.read_some(start, end)?;
             let Some(last) = page.last() else { return Ok(entries) };
             start = last.log_id.index() + 1;
             entries.extend(page);
@@ -427,7 +428,7 @@ impl<E: Env> RaftLogReader<Types<E>> for GroupLog<E> {
     }
 
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<LogEntry>> {
-        self.read_some(start, end, READ_BYTES_MAX)
+        self.read_some(start, end)
     }
 
     async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
@@ -551,7 +552,7 @@ impl<E: Env> Shared<E> {
             written.push(NewEntry { log_id, bytes: Bytes::from(bytes), is_membership });
         }
         let durable_next = inner.durable.next();
-        inner.tail.shrink(durable_next);
+        inner.tail.shrink(durable_next, self.published.applied_next());
         inner.validate();
         let committed = if inner.committed_saved { None } else { inner.committed };
         inner.committed_saved = true;
@@ -559,4 +560,5 @@ impl<E: Env> Shared<E> {
     }
 }
 
-const _: () = assert!(READ_BYTES_MAX <= TAIL_BYTES_MAX, "one page never evicts what the next one reads");
+const _: () =
+    assert!(2 * READ_BYTES_MAX <= LOG_TAIL_BYTES_MAX, "with plenty of memory a page of the newest entries is there");

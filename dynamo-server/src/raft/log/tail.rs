@@ -3,25 +3,54 @@
 //! Applying and replicating read entries back through the log; nearly always these are the newest ones, so they are
 //! kept as they came. Older ones are read from the store. An entry leaves the tail only after it is durable: until
 //! then the store may not have it yet.
+//!
+//! Entries that are applied are kept for followers that are a little behind, as many as the group's part of the node's
+//! memory allows ([`crate::memory`]): a node may have a thousand groups. Twice as much is kept until it is applied.
 
 use std::collections::VecDeque;
 
+use dynamo_engine::command::Stamped;
+use openraft::EntryPayload;
+
+use crate::env::LOG_TAIL_BYTES_MAX;
 use crate::raft::types::LogEntry;
 
-/// Bytes of encoded entries that a tail holds; decoded they take some times as much. A follower further behind than
-/// this reads from the store.
-pub const TAIL_BYTES_MAX: usize = 2 << 20;
-
 /// The newest entries, consecutive.
-#[derive(Default)]
 pub struct Tail {
     /// Each with the bytes of its stored form.
     entries: VecDeque<(LogEntry, usize)>,
-    /// Of all of them.
+    /// Bytes of memory of all of them.
     bytes: usize,
+    /// Bytes of memory that entries may take which are applied.
+    applied_bytes_max: usize,
+}
+
+impl Default for Tail {
+    fn default() -> Tail {
+        Tail { entries: VecDeque::new(), bytes: 0, applied_bytes_max: LOG_TAIL_BYTES_MAX }
+    }
+}
+
+/// Bytes of memory of an entry whose stored form takes `bytes`: its commands hold what they hold once decoded and once encoded.
+fn memory_bytes(entry: &LogEntry, bytes: usize) -> usize {
+    let commands = match &entry.payload {
+        EntryPayload::Normal(payload) => payload.entry().map_or(0, |entry| entry.commands.len()),
+        EntryPayload::Blank | EntryPayload::Membership(_) => return bytes,
+    };
+    2 * bytes + commands * size_of::<Stamped>()
 }
 
 impl Tail {
+    /// Lets applied entries take so many bytes of memory at most, and no more than [`LOG_TAIL_BYTES_MAX`].
+    pub fn set_applied_bytes_max(&mut self, bytes_max: usize) {
+        self.applied_bytes_max = bytes_max.min(LOG_TAIL_BYTES_MAX);
+    }
+
+    /// Bytes of memory that applied entries may take.
+    pub fn applied_bytes_max(&self) -> usize {
+        self.applied_bytes_max
+    }
+
     /// The index of the oldest entry in memory.
     pub fn first_index(&self) -> Option<u64> {
         self.entries.front().map(|(entry, _)| entry.log_id.index())
@@ -38,13 +67,17 @@ impl Tail {
             self.entries.back().is_none_or(|(last, _)| last.log_id.index() + 1 == entry.log_id.index()),
             "a log has no holes"
         );
-        self.bytes += bytes;
+        self.bytes += memory_bytes(&entry, bytes);
         self.entries.push_back((entry, bytes));
     }
 
-    /// Drops the oldest entries while there is too much, but none at or behind `durable_next`.
-    pub fn shrink(&mut self, durable_next: u64) {
-        while self.bytes > TAIL_BYTES_MAX && self.first_index().is_some_and(|first| first < durable_next) {
+    /// Drops the oldest entries while there is too much, of those that are not applied more than of others, but none at or
+    /// behind `durable_next`.
+    pub fn shrink(&mut self, durable_next: u64, applied_next: u64) {
+        let leaves = |first, bytes, bytes_max| {
+            first < durable_next && bytes > if first < applied_next { bytes_max } else { 2 * bytes_max }
+        };
+        while self.first_index().is_some_and(|first| leaves(first, self.bytes, self.applied_bytes_max)) {
             self.pop_front();
         }
     }
@@ -52,9 +85,8 @@ impl Tail {
     /// Drops everything from `index` on.
     pub fn truncate(&mut self, index: u64) {
         while self.entries.back().is_some_and(|(last, _)| last.log_id.index() >= index) {
-            let (_, bytes) = self.entries.pop_back().expect("it was just looked at");
-            debug_assert!(bytes <= self.bytes, "the tail has the bytes of its entries");
-            self.bytes -= bytes;
+            let (last, bytes) = self.entries.pop_back().expect("it was just looked at");
+            self.forget(&last, bytes);
         }
         debug_assert!(!self.entries.is_empty() || self.bytes == 0, "an empty tail has no bytes");
     }
@@ -85,11 +117,16 @@ impl Tail {
     }
 
     fn pop_front(&mut self) {
-        if let Some((_, bytes)) = self.entries.pop_front() {
-            debug_assert!(bytes <= self.bytes, "the tail has the bytes of its entries");
-            self.bytes -= bytes;
+        if let Some((first, bytes)) = self.entries.pop_front() {
+            self.forget(&first, bytes);
         }
         debug_assert!(!self.entries.is_empty() || self.bytes == 0, "an empty tail has no bytes");
+    }
+
+    fn forget(&mut self, entry: &LogEntry, bytes: usize) {
+        let bytes = memory_bytes(entry, bytes);
+        debug_assert!(bytes <= self.bytes, "the tail has the bytes of its entries");
+        self.bytes -= bytes;
     }
 }
 
@@ -163,18 +200,34 @@ mod tests {
     #[test]
     fn the_tail_reads_truncates_and_shrinks() {
         let mut tail = Tail::default();
-        (5..10).for_each(|index| tail.push(entry(index), TAIL_BYTES_MAX / 4));
+        (5..10).for_each(|index| tail.push(entry(index), LOG_TAIL_BYTES_MAX / 2));
         assert_eq!(indexes(&tail.read(6, 9, usize::MAX)), [6, 7, 8]);
         assert_eq!(indexes(&tail.read(6, 9, 1)), [6], "at least one");
         assert_eq!(indexes(&tail.read(12, 20, 1)), [0; 0]);
-        tail.shrink(5);
+        tail.shrink(5, 5);
         assert_eq!(tail.first_index(), Some(5), "nothing is durable yet");
-        tail.shrink(10);
+        tail.shrink(10, 5);
         assert_eq!(tail.first_index(), Some(6));
         tail.truncate(9);
         assert_eq!(indexes(&tail.read(6, 20, usize::MAX)), [6, 7, 8]);
         tail.purge(7);
         assert_eq!(tail.first_index(), Some(8));
+    }
+
+    #[test]
+    fn what_is_applied_goes_as_soon_as_there_is_no_room_for_it() {
+        let mut tail = Tail::default();
+        tail.set_applied_bytes_max(25);
+        (5..10).for_each(|index| tail.push(entry(index), 10));
+        tail.shrink(10, 5);
+        assert_eq!(tail.first_index(), Some(5), "nothing is applied yet");
+        tail.shrink(6, 10);
+        assert_eq!(tail.first_index(), Some(6), "no more is durable yet");
+        tail.shrink(10, 9);
+        assert_eq!(tail.first_index(), Some(8), "two of them have room");
+        tail.set_applied_bytes_max(0);
+        tail.shrink(10, 10);
+        assert_eq!((tail.first_index(), tail.bytes), (None, 0));
     }
 
     #[test]

@@ -34,6 +34,7 @@ use futures::{Stream, TryStreamExt};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, Snapshot};
 use ordered_kv::{StateStore, StoreError, WriteBatch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::comparison::Mark;
 use self::long_command::{Failure, LongCommand, attempt};
@@ -61,6 +62,10 @@ pub const COMMANDS_PER_TURN_MAX: usize = 256;
 /// where others wait: about a millisecond.
 pub const WORK_PER_TURN_MAX: usize = 1 << 20;
 
+/// Entries that are applied at the same time, of all groups of a node, with plenty of memory: those whose work is more than
+/// [`WORK_PER_TURN_MAX`]. One holds some [`ENTRY_ROWS_BYTES_MAX`](dynamo_engine::cost::ENTRY_ROWS_BYTES_MAX) until it is written.
+pub const LARGE_ENTRIES_MAX: usize = 64;
+
 /// Bytes of a batch that is written where the others run. Copying a megabyte takes about as long as waking a thread twice.
 const WRITE_INLINE_BYTES_MAX: usize = 1 << 20;
 
@@ -84,6 +89,10 @@ pub struct Machine<E: Env> {
     skips: Skips,
     /// What was done since other tasks could run.
     turn: Turn,
+    /// Places of the node for entries that are large when they are applied.
+    large_entries: Arc<Semaphore>,
+    /// The place of the entry at hand, if it is large; until its batch is written, or waits for room.
+    large: Option<OwnedSemaphorePermit>,
     /// The term of the last entry that the lease was told about.
     told_term: u64,
     /// Told of entries and memberships once they are applied.
@@ -95,13 +104,13 @@ pub struct Machine<E: Env> {
 }
 
 impl<E: Env> Machine<E> {
-    /// The machine of a group as it was recovered.
+    /// The machine of a group as it was recovered, on a node that applies so many large entries at the same time.
     pub fn new(
         store: Arc<dyn StateStore>,
         log: GroupLog<E>,
         recovered: RecoveredState,
-        lease: Arc<LeaseFeed>,
-        published: Arc<Published>,
+        (lease, published): (Arc<LeaseFeed>, Arc<Published>),
+        large_entries: Arc<Semaphore>,
         fault: FaultSignal,
     ) -> Self {
         Machine {
@@ -112,6 +121,8 @@ impl<E: Env> Machine<E> {
             membership: recovered.membership,
             skips: recovered.skips,
             turn: Turn::default(),
+            large_entries,
+            large: None,
             told_term: 0,
             lease,
             published,
@@ -218,6 +229,7 @@ impl<E: Env> Machine<E> {
         let entry = payload.entry().map_err(unreadable)?;
         let mut applier = Applier::new(&mut self.shard, &*self.store, entry);
         let mut outcomes = Vec::with_capacity(entry.commands.len());
+        let mut work = 0;
         for (at, stamped) in entry.commands.iter().enumerate() {
             let tried = attempt::<E, _>(payload, stamped, &mut applier, |applier, stamped| {
                 match applier.apply(stamped, WORK_PER_TURN_MAX as u64) {
@@ -231,14 +243,20 @@ impl<E: Env> Machine<E> {
             };
             if let Some(outcome) = tried {
                 outcomes.push(outcome);
-                if self.turn.is_over_after(applier.take_work()) {
+                let done = applier.take_work();
+                work += done;
+                if self.turn.is_over_after(done) {
                     self.published.ends_turn(self.turn.end());
                     tokio::task::yield_now().await;
+                }
+                if work > WORK_PER_TURN_MAX {
+                    take_place(&self.large_entries, &mut self.large).await;
                 }
                 continue;
             }
             self.turn.is_over_after(applier.take_work());
             self.published.ends_turn(self.turn.end());
+            take_place(&self.large_entries, &mut self.large).await;
             self.published.counts_long_command();
             let (store, payload) = (Arc::clone(&self.store), payload.clone());
             let entry = applier.suspend();
@@ -277,7 +295,7 @@ impl<E: Env> Machine<E> {
     }
 
     /// Writes a batch, here or where it holds nobody up; once there is room.
-    async fn write(&self, batch: WriteBatch) -> Result<(), StoreError> {
+    async fn write(&mut self, batch: WriteBatch) -> Result<(), StoreError> {
         if batch.as_bytes().len() <= WRITE_INLINE_BYTES_MAX && !self.store.may_stall() {
             match self.store.write(&batch) {
                 Err(StoreError::Full(_)) if rules::is_kept(Rule::WaitForRoom) => {}
@@ -287,7 +305,7 @@ impl<E: Env> Machine<E> {
         self.write_patiently(batch).await
     }
 
-    async fn write_patiently(&self, batch: WriteBatch) -> Result<(), StoreError> {
+    async fn write_patiently(&mut self, batch: WriteBatch) -> Result<(), StoreError> {
         let (batch, mut patience) = (Arc::new(batch), Patience::default());
         loop {
             let (store, again) = (Arc::clone(&self.store), Arc::clone(&batch));
@@ -298,6 +316,8 @@ impl<E: Env> Machine<E> {
             if self.published.is_stopping() {
                 return Err(StoreError::Closed(reason));
             }
+            // What gives room back may be an entry that waits for the place.
+            self.large = None;
             patience.wait::<E>("an entry is applied", &reason).await;
         }
     }
@@ -346,6 +366,7 @@ impl<E: Env> Machine<E> {
         self.published.show_streams(self.shard.streams.totals());
         self.published.show_client_tokens(self.shard.has_client_tokens());
         self.published.advance(entry.log_id.index(), self.shard.ceiling);
+        self.log.has_applied();
         // After the state shows the entry: a read that the lease lets through from here on sees it.
         let term = entry.log_id.committed_leader_id().term;
         if term != self.told_term {
@@ -410,6 +431,13 @@ impl<E: Env> Drop for Machine<E> {
     }
 }
 
+/// Takes a place for an entry that turns out to be large, once.
+async fn take_place(places: &Arc<Semaphore>, place: &mut Option<OwnedSemaphorePermit>) {
+    if place.is_none() {
+        *place = Arc::clone(places).acquire_owned().await.ok();
+    }
+}
+
 /// Whether this is the entry at which replicas are compared.
 fn has_no_op(entry: &LogEntry) -> bool {
     let EntryPayload::Normal(payload) = &entry.payload else { return false };
@@ -461,7 +489,9 @@ impl<E: Env> RaftStateMachine<Types<E>> for Machine<E> {
                     reason = self.fault.raised() => return Err(io::Error::other(reason)),
                 }
             }
-            let applied = match self.apply_one(&entry).await {
+            let applied = self.apply_one(&entry).await;
+            self.large = None;
+            let applied = match applied {
                 Ok(applied) => applied,
                 Err(error) => {
                     return self.published.quarantine().map_or(Err(error), |quarantine| self.stands_still(&quarantine));

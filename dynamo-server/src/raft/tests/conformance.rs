@@ -6,6 +6,7 @@ use lease::{Moment, Timing};
 use openraft::StorageError;
 use openraft::testing::log::{StoreBuilder, Suite};
 use shard_router::{ShardId, ShardMap};
+use tokio::sync::Semaphore;
 
 use crate::env::FaultSignal;
 use crate::env::sim::{SimEnv, SimNode, run};
@@ -35,7 +36,8 @@ impl StoreBuilder<Types<SimEnv>, GroupLog<SimEnv>, Machine<SimEnv>, ()> for Fres
         let published = Arc::new(state.publish());
         let told = (Arc::clone(&lease), Arc::clone(&published));
         let log = GroupLog::new(SHARD.0, stores.log, wal, told, recovered);
-        let machine = Machine::new(stores.state, log.clone(), state, lease, published, fault);
+        let machine =
+            Machine::new(stores.state, log.clone(), state, (lease, published), Arc::new(Semaphore::new(1)), fault);
         Ok(((), log, machine))
     }
 }
