@@ -15,6 +15,7 @@ use super::parts::{self, Parts, split};
 use super::records::FINISH_MAX;
 use super::{Extent, LIFE, Transactions};
 use crate::env::Env;
+use crate::memory::{COUNTED_BYTES_MIN, Taken};
 use crate::shard::{Deadline, ShardError, outbox_positions};
 
 type TransactResult = Result<Outcome, ShardError>;
@@ -23,8 +24,8 @@ type TransactResult = Result<Outcome, ShardError>;
 struct Client {
     /// The transaction is committed; this is what it will have done.
     committed: oneshot::Sender<Outcome>,
-    /// The end.
-    finished: oneshot::Sender<TransactResult>,
+    /// The end, with the room of the rows in it.
+    finished: oneshot::Sender<(TransactResult, Vec<Taken>)>,
 }
 
 impl<E: Env> Transactions<E> {
@@ -74,7 +75,7 @@ impl<E: Env> Transactions<E> {
         // A task of its own: a client that goes away must not leave its locks behind.
         self.tasks.start(Arc::clone(self).coordinate(parts, prepares, client, deadline));
         match E::timeout(deadline.remaining::<E>(), answer).await {
-            Some(Ok(answer)) => answer,
+            Some(Ok((answer, _found))) => answer,
             // Decided is done, though not all shards have written it yet.
             None | Some(Err(_)) => is_committed.try_recv().map_err(|_| ShardError::DeadlinePassed),
         }
@@ -97,7 +98,8 @@ impl<E: Env> Transactions<E> {
             }
         };
         // The client may have gone.
-        drop(client.finished.send(answer));
+        let found = parts.parts.iter_mut().filter_map(|part| part.found.take()).collect();
+        drop(client.finished.send((answer, found)));
     }
 
     /// Asks all shards at once, and waits for all of them.
@@ -105,10 +107,25 @@ impl<E: Env> Transactions<E> {
         debug_assert_eq!(parts.parts.len(), prepares.len(), "each shard is asked to prepare once");
         let mut asked = Vec::with_capacity(prepares.len());
         for (part, prepare) in parts.parts.iter().zip(prepares) {
-            asked.push(self.router.propose_to(self.router.shard_of(part.token), prepare, deadline));
+            asked.push(self.prepared(part.token, prepare, deadline));
         }
-        for (part, answer) in parts.parts.iter_mut().zip(join_all(asked).await) {
-            part.answer = Some(answer);
+        for (part, (answer, found)) in parts.parts.iter_mut().zip(join_all(asked).await) {
+            (part.answer, part.found) = (Some(answer), found);
+        }
+    }
+
+    /// What a shard says to its prepare, with room for the rows that it has met: each may be 400 KB for some bytes of a request,
+    /// and all of them wait for the slowest shard. A cancellation without room is none that can be shown; nothing is done then.
+    async fn prepared(&self, token: Token, prepare: Command, deadline: Deadline) -> (TransactResult, Option<Taken>) {
+        let answer = self.router.propose_to(self.router.shard_of(token), prepare, deadline).await;
+        let bytes = answer.as_ref().map_or(0, Outcome::row_bytes);
+        match &answer {
+            _ if bytes < COUNTED_BYTES_MIN => (answer, None),
+            Ok(Outcome::Cancelled(_)) => match self.router.memory.take(bytes) {
+                Some(taken) => (answer, Some(taken)),
+                None => (Err(ShardError::Overloaded), None),
+            },
+            _ => (answer, Some(self.router.memory.take_anyway(bytes))),
         }
     }
 
@@ -121,11 +138,11 @@ impl<E: Env> Transactions<E> {
             Ok(true) => {}
             Ok(false) => {
                 self.release(&parts).await;
-                drop(client.finished.send(Err(ShardError::NotConfirmed)));
+                drop(client.finished.send((Err(ShardError::NotConfirmed), Vec::new())));
                 return;
             }
             // Whoever finds the prepares learns on the record shard what was decided.
-            Err(error) => return drop(client.finished.send(Err(error))),
+            Err(error) => return drop(client.finished.send((Err(error), Vec::new()))),
         }
         drop(client.committed.send(parts.committed()));
         reach(Failpoint::BeforeResolve).await;
@@ -136,7 +153,7 @@ impl<E: Env> Transactions<E> {
         let entries = self.index.wait_for_entries(record_shard, entries, deadline);
         let (is_everywhere, ()) = futures::join!(self.resolve(&mut parts, at), entries);
         reach(Failpoint::AfterResolve).await;
-        drop(client.finished.send(Ok(parts.committed())));
+        drop(client.finished.send((Ok(parts.committed()), Vec::new())));
         if is_everywhere {
             let forget = Command::Forget(Forget { id: parts.id });
             // Recovery does it where this fails.

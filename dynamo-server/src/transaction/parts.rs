@@ -18,6 +18,7 @@ use dynamo_engine::keyspace::RowKey;
 use hlc::Timestamp;
 use shard_router::{ShardId, Token};
 
+use crate::memory::Taken;
 use crate::shard::ShardError;
 
 /// One shard's part of a transaction.
@@ -30,6 +31,8 @@ pub(super) struct Part {
     positions: Vec<usize>,
     /// What the shard said to its prepare.
     pub answer: Option<Result<Outcome, ShardError>>,
+    /// Room for the rows that the answer brings.
+    pub found: Option<Taken>,
     /// What carrying out the commit did, one for each action.
     pub done: Vec<WriteOutcome>,
 }
@@ -66,14 +69,28 @@ pub(super) fn split(
     let mut parts: Vec<Part> = Vec::new();
     if let Some(client_token) = &transaction.client_token {
         let token = client_token.ring_token();
-        parts.push(Part { shard: shard_of(token), token, positions: Vec::new(), answer: None, done: Vec::new() });
+        parts.push(Part {
+            shard: shard_of(token),
+            token,
+            positions: Vec::new(),
+            answer: None,
+            found: None,
+            done: Vec::new(),
+        });
     }
     for (position, action) in transaction.actions.iter().enumerate() {
         let token = RowKey::parse(&action.key).ok()?.token();
         let shard = shard_of(token);
         match parts.iter_mut().find(|part| part.shard == shard) {
             Some(part) => part.positions.push(position),
-            None => parts.push(Part { shard, token, positions: vec![position], answer: None, done: Vec::new() }),
+            None => parts.push(Part {
+                shard,
+                token,
+                positions: vec![position],
+                answer: None,
+                found: None,
+                done: Vec::new(),
+            }),
         }
     }
     if parts.len() < 2 {

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::env::Env;
 use crate::env::sim::{SimEnv, SimNode, run};
+use crate::shard::ShardError;
 use crate::transaction::{Failpoint, set_trap};
 
 /// Runs a test on a machine with all shards and the table.
@@ -55,6 +56,23 @@ fn all_shards_write_or_none() {
         assert_eq!(values(&node, &ids), [some("1"), some("2"), some("2"), some("2")]);
         SimEnv::sleep(Duration::from_millis(100)).await;
         assert_eq!(left_behind(&node), (0, 0));
+    });
+}
+
+/// What conditions have met waits for the slowest shard: without room for it nothing is done, and nobody is told of it.
+#[test]
+fn a_cancellation_without_room_for_what_it_met_is_throttled() {
+    on_a_machine(112, async |node| {
+        let ids = one_on_each_shard(&node, "a");
+        put(&node, &ids[0], &"x".repeat(100_000)).await.unwrap().unwrap();
+        let actions = [check_action(&ids[0], "other"), put_action(&ids[1], "1")];
+        let all = node.router.memory.take_anyway(1 << 40);
+        assert!(matches!(transact(&node, &actions, None).await, Err(ShardError::Overloaded)));
+        assert_eq!((values(&node, &ids[1..]), locks(&node)), (vec![None; 3], 0));
+        drop(all);
+        let error = transact(&node, &actions, None).await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TransactionCanceled);
+        assert_eq!(node.router.memory.bytes(), 0, "the room is given back with the answer");
     });
 }
 
