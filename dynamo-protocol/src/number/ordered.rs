@@ -151,7 +151,7 @@ pub(crate) fn push_ordered_text(bytes: &[u8], length: usize, out: &mut Vec<u8>) 
     let pairs = count.div_ceil(2);
     let of_digits = u64::from(four_pairs(digits as u64)) | u64::from(four_pairs((digits >> 64) as u64)) << 32;
     // No pair is a zero byte: that is the end.
-    let pair_bytes = of_digits + (u64::MAX / 0xff >> (u64::BITS - 8 * pairs));
+    let pair_bytes = of_digits + ((u64::MAX / 0xff) >> (u64::BITS - 8 * pairs));
     let flip = if negative { u128::MAX << 8 } else { 0 };
     let magnitude = (point - 1 - MAGNITUDE_MIN) as u8;
     let sign = if negative { 0x01 } else { 0x03 };
