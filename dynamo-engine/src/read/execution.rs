@@ -11,6 +11,9 @@
 //! A page that is full is done, whatever was fetched behind its end; a page that goes on needs nothing again of the
 //! spans that it has read. So no view is kept while others are fetched.
 
+use std::any::Any;
+use std::sync::Arc;
+
 use shard_router::TokenRange;
 
 use super::page::{PageState, Run};
@@ -40,17 +43,34 @@ pub struct Execution {
     body: Vec<u8>,
     /// How far a page has come.
     page: PageState,
+    /// What stands for its memory, of whoever runs it.
+    kept: Vec<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Execution {
     /// Begins.
     pub fn new(plan: ReadPlan) -> Execution {
-        Execution { plan, body: Vec::new(), page: PageState::default() }
+        Execution { plan, body: Vec::new(), page: PageState::default(), kept: Vec::new() }
     }
 
     /// The plan.
     pub fn plan(&self) -> &ReadPlan {
         &self.plan
+    }
+
+    /// Keeps something until the reply is taken: what stands for its memory.
+    pub fn keep(&mut self, what: Arc<dyn Any + Send + Sync>) {
+        self.kept.push(what);
+    }
+
+    /// Whether anything is kept.
+    pub fn keeps(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
+    /// Memory of the reply as far as it is written, in bytes.
+    pub fn reply_bytes(&self) -> usize {
+        self.body.capacity()
     }
 
     /// What is yet to be read.
@@ -104,6 +124,16 @@ impl Execution {
     /// # Errors
     /// See [`ReadError`]. The execution is then where it was before, and can be advanced once more.
     pub fn advance(&mut self, views: &dyn Views, run: Run<'_>) -> Result<Step, ReadError> {
+        let result = self.go_on(views, run);
+        if result.is_err() {
+            // It may wait for a place elsewhere, and counts for nothing meanwhile: one row may have been written as 2.4 MB.
+            self.body.truncate(self.page.written());
+            self.body.shrink_to_fit();
+        }
+        result
+    }
+
+    fn go_on(&mut self, views: &dyn Views, run: Run<'_>) -> Result<Step, ReadError> {
         if let Kind::Page(read) = &self.plan.kind {
             return read.advance(&mut self.page, views, &mut self.body, run);
         }

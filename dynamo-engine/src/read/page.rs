@@ -377,6 +377,11 @@ impl PageState {
         debug_assert!(self.written.is_some(), "what stands in front of the rows is written");
     }
 
+    /// How much was written behind the last whole span.
+    pub(super) fn written(&self) -> usize {
+        self.written.unwrap_or(0)
+    }
+
     /// What the page has read so far.
     pub(super) fn bytes(&self) -> usize {
         self.evaluated_bytes + self.fetched_bytes

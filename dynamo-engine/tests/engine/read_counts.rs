@@ -87,6 +87,12 @@ fn long_pages_leave_the_calling_thread() {
         model.put(item([("a", s("p")), ("b", n(number)), ("text", s("z".repeat(40_000)))]));
     }
     assert!(inline(&model).unwrap_err().is_not_cached());
+    let mut read = dynamo_engine::read::Execution::new(query);
+    let reader = CountingReader::new(&filled(&model));
+    assert!(read.advance(&(&reader as &dyn ordered_kv::Reader), Run::INLINE).is_err());
+    assert!(read.reply_bytes() < 1_000, "{} bytes are held while it waits for a place", read.reply_bytes());
+    read.advance(&(&reader as &dyn ordered_kv::Reader), Run::WHOLE).unwrap();
+    assert!(read.into_body().len() > 120_000);
 }
 
 /// A page takes its room by what its rows come to, not by doubling: little more than it needs, in few moves.

@@ -145,14 +145,19 @@ impl<E: Env> Runner<E> {
         }
         let place = self.place(is_long, deadline).await?;
         let bytes = read.plan().reply_bytes_max();
-        let taken = match read.plan().kind() {
-            // The last that is refused: no more of them than there are places for are read at the same time.
-            ReadKind::GetItem => self.memory.take_anyway(bytes),
-            _ => self.room_for(bytes)?,
-        };
+        if !read.keeps() {
+            let taken = match read.plan().kind() {
+                // The last that is refused: no more of them than there are places for are read at the same time.
+                ReadKind::GetItem => self.memory.take_anyway(bytes),
+                _ => self.room_for(bytes)?,
+            };
+            // Until the reply is taken, which then counts by itself: between this thread and the pool's it counts, too.
+            read.keep(Arc::new(taken));
+        }
         let waiting = Waiting::default();
-        let store = self.pooled(&place, taken);
-        let run = BlockingRead { read, sources, store, gone: waiting.gone(), deadline };
+        let store = self.pooled(&place, None);
+        let memory = Arc::clone(&self.memory);
+        let run = BlockingRead { read, sources, store, bytes, memory, gone: waiting.gone(), deadline };
         self.run_pooled(place, move || run.run::<E>(), deadline).await
     }
 
@@ -201,7 +206,7 @@ impl<E: Env> Runner<E> {
         }
         let place = self.place(false, deadline).await?;
         let taken = self.room_for(servings.len() * RESPONSE_BYTES)?;
-        let run = BlockingServe { servings, store: self.pooled(&place, taken) };
+        let run = BlockingServe { servings, store: self.pooled(&place, Some(taken)) };
         self.run_pooled(place, move || run.run::<E>(), deadline).await
     }
 
@@ -256,7 +261,7 @@ impl<E: Env> Runner<E> {
         self.memory.take(bytes).ok_or(ShardError::Overloaded)
     }
 
-    fn pooled(&self, place: &PoolPlace, taken: Taken) -> PooledStore {
+    fn pooled(&self, place: &PoolPlace, taken: Option<Taken>) -> PooledStore {
         PooledStore {
             state: Arc::clone(&self.stores.state),
             counts: Arc::clone(&self.counts),
@@ -288,7 +293,7 @@ struct PooledStore {
     /// The place of the thread, until both the request and the read have let go.
     _thread: Arc<OwnedSemaphorePermit>,
     /// Until the read's result is there, which then counts itself.
-    _taken: Taken,
+    _taken: Option<Taken>,
 }
 
 impl PooledStore {
@@ -329,6 +334,10 @@ struct BlockingRead {
     sources: Sources,
     /// The store of this node.
     store: PooledStore,
+    /// What is set aside for the reply.
+    bytes: usize,
+    /// Where more is counted.
+    memory: Arc<Budget>,
     /// Becomes true when nobody waits any more.
     gone: Arc<AtomicBool>,
     /// When the request is over.
@@ -337,11 +346,15 @@ struct BlockingRead {
 
 impl BlockingRead {
     fn run<E: Env>(self) -> Result<(Execution, Step), ReadError> {
-        let BlockingRead { mut read, sources, store, gone, deadline } = self;
+        let BlockingRead { mut read, sources, store, bytes, memory, gone, deadline } = self;
         let is_wanted = || !gone.load(Ordering::Relaxed) && !deadline.is_over::<E>();
         let needs_view = read.plan().needs_view();
         let advance = |reader: &dyn Reader| sources.advance(&mut read, reader, Run::while_wanted(&is_wanted));
         let step = store.read::<E, _>(needs_view, advance)?;
+        // Bytes that JSON escapes take six times their room.
+        if read.reply_bytes() > bytes {
+            read.keep(Arc::new(memory.take_anyway(read.reply_bytes() - bytes)));
+        }
         Ok((read, step))
     }
 }
