@@ -1,17 +1,17 @@
 //! One copy of each description in memory, however many shards have it installed.
 //!
 //! A descriptor with all its strings takes some kilobytes, and a node may have a thousand shards: each would hold its own
-//! copy of those of thousands of tables. What is equal is therefore held once in a process. Nobody can tell, but by the memory.
+//! copy of those of thousands of tables. Equal descriptors are therefore held once in a process, behind the same [`Arc`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use super::{TableDescriptor, TableId};
 
-/// Descriptors that somebody holds, by table and version, and some that nobody holds any more.
+/// Descriptors in use, by table and version, and some that were dropped since the last sweep.
 static SHARED: LazyLock<Mutex<Shared>> = LazyLock::new(Mutex::default);
 
-/// Fewer entries than this are not looked through for those that nobody holds any more.
+/// Fewer entries than this are not swept for dropped ones.
 const SWEPT_MIN: usize = 64;
 
 #[derive(Default)]
@@ -22,9 +22,9 @@ struct Shared {
     sweep_at: usize,
 }
 
-/// The descriptor that is held already and is equal to this one; otherwise this one, for whoever asks next.
+/// The descriptor in use that equals this one; otherwise this one, which later callers get.
 pub fn shared(table: TableDescriptor) -> Arc<TableDescriptor> {
-    // Whoever panicked has left a map all the same.
+    // A poisoned lock: the map is whole after every step of its holder.
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     let key = (table.id, table.schema_version);
     if let Some(held) = shared.descriptors.get(&key).and_then(Weak::upgrade).filter(|held| **held == table) {

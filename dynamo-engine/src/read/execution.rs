@@ -43,7 +43,7 @@ pub struct Execution {
     body: Vec<u8>,
     /// How far a page has come.
     page: PageState,
-    /// What stands for its memory, of whoever runs it.
+    /// Memory permits of the reply, dropped with it.
     kept: Vec<Arc<dyn Any + Send + Sync>>,
 }
 
@@ -58,7 +58,7 @@ impl Execution {
         &self.plan
     }
 
-    /// Keeps something until the reply is taken: what stands for its memory.
+    /// Keeps a memory permit of the caller until the reply is taken.
     pub fn keep(&mut self, what: Arc<dyn Any + Send + Sync>) {
         self.kept.push(what);
     }
