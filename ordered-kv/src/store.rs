@@ -162,7 +162,8 @@ pub trait StateStore: Reader + 'static {
     ///
     /// # Errors
     ///
-    /// As [`StateStore::write`]. Without room ([`StoreError::Full`]) what was not written stays in memory, and the next
+    /// As [`StateStore::write`]; [`StoreError::Io`] where a file of the store was deleted while it was open. Without room
+    /// ([`StoreError::Full`]) what was not written stays in memory, and the next
     /// flush tries again; after any other error it is open what is durable, so the node should stop.
     fn flush(&self) -> Result<(), StoreError>;
 

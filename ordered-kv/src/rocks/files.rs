@@ -8,6 +8,9 @@ use bytes::Bytes;
 
 use crate::StoreError;
 
+/// The file in which RocksDB names its manifest.
+const CURRENT: &str = "CURRENT";
+
 const MAGIC: &[u8; 4] = b"OKVF";
 /// Magic, format version, length.
 const HEADER_BYTES: usize = 9;
@@ -34,6 +37,35 @@ pub(super) fn create_dir(dir: &Path) -> Result<(), StoreError> {
 /// Makes renames and new names in `dir` durable.
 pub(super) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
     Ok(File::open(dir)?.sync_all()?)
+}
+
+/// A file that an instance in `dir` needs to be opened again and that was deleted under it, by its name: CURRENT, the manifest
+/// that it names, or one of the `live` table files. The instance itself deletes files that it no longer needs, so what is
+/// missing is asked for a second time.
+///
+/// # Errors
+/// What the system says, but for a missing file.
+pub(super) fn deleted_file(dir: &Path, live: impl Fn() -> Vec<String>) -> Result<Option<String>, StoreError> {
+    let is_missing = |name: &String| Ok::<_, StoreError>(!dir.join(name).try_exists()?);
+    let manifest = || match fs::read_to_string(dir.join(CURRENT)) {
+        Ok(name) => Ok(Some(name.trim_end().to_owned())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::from(error)),
+    };
+    let Some(named) = manifest()? else { return Ok(Some(CURRENT.to_owned())) };
+    if is_missing(&named)? && manifest()?.as_ref() == Some(&named) {
+        return Ok(Some(named));
+    }
+    let mut missing = Vec::new();
+    for name in live() {
+        if is_missing(&name)? {
+            missing.push(name);
+        }
+    }
+    if missing.is_empty() {
+        return Ok(None);
+    }
+    Ok(live().into_iter().find(|name| missing.contains(name)))
 }
 
 /// Replaces the small file `name` in `dir` by one with `content`, atomically and durably.

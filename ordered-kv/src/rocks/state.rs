@@ -106,6 +106,12 @@ pub struct MemoryUse {
 }
 
 impl RocksState {
+    /// The names of the table files that the state consists of.
+    fn live_files(&self) -> Vec<String> {
+        let files = self.db.live_files().unwrap_or_default();
+        files.into_iter().map(|file| file.name.trim_start_matches('/').to_owned()).collect()
+    }
+
     /// Where the memory goes at the moment.
     pub fn memory_use(&self) -> MemoryUse {
         MemoryUse {
@@ -237,7 +243,12 @@ impl StateStore for RocksState {
         options.set_wait(true);
         let flushed = self.note(self.db.flush_opt(&options).map_err(convert));
         self.is_full.store(matches!(flushed, Err(StoreError::Full(_))), Ordering::Relaxed);
-        flushed
+        flushed?;
+        // Written to files that have no name any more is written, and gone with the process.
+        match files::deleted_file(&self.dir, || self.live_files())? {
+            None => Ok(()),
+            Some(name) => Err(StoreError::Io(format!("a file of the state was deleted while it was open: {name}"))),
+        }
     }
 
     fn reclaim(&self, start: &[u8], end: &[u8]) {

@@ -41,6 +41,45 @@ fn the_cached_tier_misses_rows_on_disk() {
     assert_eq!(contents(&*store.view_cached(), KeyRange::all(), Direction::Forward).unwrap().len(), 1);
 }
 
+/// What a flush calls durable is there when the store is opened again; so it looks for the names of its files.
+#[test]
+fn a_flush_notices_that_files_were_deleted() {
+    let needed = |name: &str| name == "CURRENT" || name.starts_with("MANIFEST") || name.ends_with(".sst");
+    for at in 0..3 {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open_state(dir.path(), &StateOptions::default()).unwrap();
+        put(&store, b"key", b"value");
+        store.flush().unwrap();
+        let entries = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> = entries.filter(|path| needed(path.file_name().unwrap().to_str().unwrap())).collect();
+        files.sort();
+        assert_eq!(files.len(), 3, "{files:?}");
+        std::fs::remove_file(&files[at]).unwrap();
+        put(&store, b"key", b"later");
+        let error = store.flush().unwrap_err().to_string();
+        let name = files[at].file_name().unwrap().to_str().unwrap();
+        assert!(error.ends_with(&format!("was deleted while it was open: {name}")), "{error}");
+    }
+}
+
+/// Files that compactions delete while a flush looks for them are none that anybody misses.
+#[test]
+fn flushes_among_compactions_miss_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_state(dir.path(), &StateOptions::default()).unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for at in 0..200_u32 {
+                put(&store, &(at % 7).to_be_bytes(), &[0; 1000]);
+                store.flush().unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            store.reclaim(b"", b"");
+        }
+    });
+}
+
 #[test]
 fn checkpoints_are_stores() {
     let dir = tempfile::tempdir().unwrap();
