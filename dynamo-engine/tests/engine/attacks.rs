@@ -51,7 +51,8 @@ pub fn kept() -> impl Iterator<Item = Request> {
 /// The ARN of the table.
 const ARN: &str = "arn:aws:dynamodb:us-east-1:000000000000:table/attacked";
 
-/// Requests that fill the table: two items with a list of 130,000 elements, ones with long binaries, and 4,000 small ones.
+/// Requests that fill the table: two items with a list of 130,000 elements, ones with a long text and a long binary, three of
+/// control characters, each of which is six bytes of JSON, and 4,000 small ones.
 pub fn preparations() -> Vec<(&'static str, String)> {
     let mut requests = vec![
         (
@@ -66,6 +67,9 @@ pub fn preparations() -> Vec<(&'static str, String)> {
         ("PutItem", put("text", &format!(r#""s":{{"S":"{}"}}"#, "a".repeat(400_000)))),
         ("PutItem", put("binary", &format!(r#""b":{{"B":"{}"}}"#, "YWFh".repeat(130_000)))),
     ];
+    for key in CONTROL {
+        requests.push(("PutItem", put(key, &format!(r#""s":{{"S":"{}"}}"#, r"\u0001".repeat(390_000)))));
+    }
     for batch in 0..160 {
         let puts = many(25, |at| {
             format!(r#"{{"PutRequest":{{"Item":{{"pk":{{"S":"small{batch}-{at}"}},"s":{{"S":"{batch}"}}}}}}}}"#)
@@ -73,6 +77,14 @@ pub fn preparations() -> Vec<(&'static str, String)> {
         requests.push(("BatchWriteItem", format!(r#"{{"RequestItems":{{"attacked":[{puts}]}}}}"#)));
     }
     requests
+}
+
+/// Items that are six times as long in JSON as they are stored.
+const CONTROL: [&str; 3] = ["control0", "control1", "control2"];
+
+/// Something for each of them.
+fn of_control(one: impl Fn(&str) -> String) -> String {
+    many(CONTROL.len(), |at| one(CONTROL[at]))
 }
 
 fn put(key: &str, attributes: &str) -> String {
@@ -99,6 +111,13 @@ fn update(key: &str, expression: &str, values: &str) -> String {
     let values =
         if values.is_empty() { String::new() } else { format!(r#","ExpressionAttributeValues":{{{values}}}"#) };
     format!(r#"{{"TableName":"attacked","Key":{{"pk":{{"S":"{key}"}}}},"UpdateExpression":"{expression}"{values}}}"#)
+}
+
+/// A statement whose condition fails, and which shows the item.
+fn failing_statement(key: &str) -> String {
+    format!(
+        r#"{{"Statement":"UPDATE attacked SET q=1 WHERE pk='{key}' AND missing=1","ReturnValuesOnConditionCheckFailure":"ALL_OLD"}}"#
+    )
 }
 
 /// Base64 of as many bytes `a` with one `b` in their middle.
@@ -646,5 +665,86 @@ const ATTACKS: &[Attack] = &[
         name: "a long iterator",
         operation: "GetRecords",
         body: || format!(r#"{{"ShardIterator":"{ARN}/stream/x|{}"}}"#, "QUFB".repeat(500_000)),
+    },
+    Attack {
+        name: "an item of control characters",
+        operation: "GetItem",
+        body: || r#"{"TableName":"attacked","Key":{"pk":{"S":"control0"}}}"#.to_owned(),
+    },
+    Attack {
+        name: "an item of control characters",
+        operation: "Query",
+        body: || {
+            r#"{"TableName":"attacked","KeyConditionExpression":"pk=:p",
+                "ExpressionAttributeValues":{":p":{"S":"control0"}}}"#
+                .to_owned()
+        },
+    },
+    Attack {
+        name: "pages of control characters",
+        operation: "Scan",
+        body: || scan("begins_with(s, :c)", r#"":c":{"S":"\u0001"}"#),
+    },
+    Attack {
+        name: "items of control characters",
+        operation: "BatchGetItem",
+        body: || {
+            let keys = of_control(|key| format!(r#"{{"pk":{{"S":"{key}"}}}}"#));
+            format!(r#"{{"RequestItems":{{"attacked":{{"Keys":[{keys}]}}}}}}"#)
+        },
+    },
+    Attack {
+        name: "items of control characters",
+        operation: "TransactGetItems",
+        body: || {
+            let gets =
+                of_control(|key| format!(r#"{{"Get":{{"TableName":"attacked","Key":{{"pk":{{"S":"{key}"}}}}}}}}"#));
+            format!(r#"{{"TransactItems":[{gets}]}}"#)
+        },
+    },
+    Attack {
+        name: "an item of control characters, shown as it is then",
+        operation: "UpdateItem",
+        body: || {
+            let update = update("control0", "SET q = :q", r#"":q":{"N":"1"}"#);
+            format!(r#"{},"ReturnValues":"ALL_NEW"}}"#, &update[..update.len() - 1])
+        },
+    },
+    Attack {
+        name: "a condition that fails and shows control characters",
+        operation: "DeleteItem",
+        body: || {
+            r#"{"TableName":"attacked","Key":{"pk":{"S":"control0"}},"ConditionExpression":"attribute_not_exists(pk)",
+                "ReturnValuesOnConditionCheckFailure":"ALL_OLD"}"#
+                .to_owned()
+        },
+    },
+    Attack {
+        name: "failed checks that show control characters",
+        operation: "TransactWriteItems",
+        body: || {
+            let checks = of_control(|key| {
+                format!(
+                    r#"{{"ConditionCheck":{{"TableName":"attacked","Key":{{"pk":{{"S":"{key}"}}}},
+                        "ConditionExpression":"attribute_not_exists(pk)","ReturnValuesOnConditionCheckFailure":"ALL_OLD"}}}}"#
+                )
+            });
+            format!(r#"{{"TransactItems":[{checks}]}}"#)
+        },
+    },
+    Attack {
+        name: "an update that shows control characters",
+        operation: "ExecuteStatement",
+        body: || r#"{"Statement":"UPDATE attacked SET q=1 WHERE pk='control0' RETURNING ALL NEW *"}"#.to_owned(),
+    },
+    Attack {
+        name: "updates that fail and show control characters",
+        operation: "BatchExecuteStatement",
+        body: || format!(r#"{{"Statements":[{}]}}"#, of_control(failing_statement)),
+    },
+    Attack {
+        name: "updates that fail and show control characters",
+        operation: "ExecuteTransaction",
+        body: || format!(r#"{{"TransactStatements":[{}]}}"#, of_control(failing_statement)),
     },
 ];
