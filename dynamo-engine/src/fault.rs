@@ -46,6 +46,9 @@ pub enum ReadError {
     /// The page is too long to be made without blocking others: run the plan again where that is allowed.
     #[error("the page is too long to be made in place")]
     TooLong,
+    /// There is no memory for what the answer comes to.
+    #[error("there is no room for the answer")]
+    NoRoom,
     /// Nobody waits for the page any more.
     #[error("nobody waits for the page any more")]
     Abandoned,

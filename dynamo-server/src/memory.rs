@@ -17,10 +17,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use dynamo_engine::cost::ENTRY_ROWS_BYTES_MAX;
+use dynamo_protocol::json::Room;
+use parking_lot::Mutex;
 
 use crate::env::{LOG_MEMORY_BYTES, LOG_TAIL_BYTES_MAX, StoreOptions};
 
@@ -161,12 +163,14 @@ pub struct Budget {
     bytes_max: usize,
     /// What is taken; beyond `bytes_max` where something could not be refused.
     bytes: AtomicUsize,
+    /// Answers that got no room since that was last asked.
+    answers_refused: AtomicU64,
 }
 
 impl Budget {
     /// So many bytes.
     pub fn new(bytes_max: usize) -> Arc<Budget> {
-        Arc::new(Budget { bytes_max, bytes: AtomicUsize::new(0) })
+        Arc::new(Budget { bytes_max, bytes: AtomicUsize::new(0), answers_refused: AtomicU64::new(0) })
     }
 
     /// Bytes that are taken now.
@@ -177,6 +181,31 @@ impl Budget {
     /// Takes so many bytes, if there is room for them.
     pub fn take(self: &Arc<Self>, bytes: usize) -> Option<Taken> {
         self.try_add(bytes).then(|| Taken { budget: Arc::clone(self), bytes })
+    }
+
+    /// As [`Budget::take`], for an answer; one that gets no room is counted.
+    pub fn take_for_answer(self: &Arc<Self>, bytes: usize) -> Option<Taken> {
+        let taken = self.take(bytes);
+        if taken.is_none() {
+            self.note_refused_answer();
+        }
+        taken
+    }
+
+    /// An answer got no room.
+    pub fn note_refused_answer(&self) {
+        self.answers_refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many answers got no room since this was last asked.
+    pub fn take_answers_refused(&self) -> u64 {
+        self.answers_refused.swap(0, Ordering::Relaxed)
+    }
+
+    /// Takes so many bytes, if half of all is free behind that.
+    pub fn take_of_plenty(self: &Arc<Self>, bytes: usize) -> Option<Taken> {
+        let is_plenty = self.bytes().checked_add(bytes).is_some_and(|taken| taken <= self.bytes_max / 2);
+        self.take(bytes).filter(|_| is_plenty)
     }
 
     /// Takes them whether there is room or not: for what cannot be refused any more.
@@ -235,6 +264,60 @@ pub struct Taken {
     budget: Arc<Budget>,
     /// How many.
     bytes: usize,
+}
+
+impl Taken {
+    /// Takes more, if there is room for so much in all.
+    fn grow_to(&mut self, bytes: usize) -> bool {
+        let more = bytes.saturating_sub(self.bytes);
+        let grows = more == 0 || self.budget.try_add(more);
+        self.bytes += if grows { more } else { 0 };
+        grows
+    }
+
+    /// Makes it so many bytes: what there is already cannot be refused.
+    fn set(&mut self, bytes: usize) {
+        let taken = self.budget.take_anyway(bytes);
+        *self = taken;
+    }
+}
+
+/// Room for one answer, which takes it while it grows ([`Room`]), and until its client has it.
+#[derive(Debug)]
+pub struct AnswerRoom(Mutex<Growing>);
+
+#[derive(Debug)]
+struct Growing {
+    /// What counts.
+    taken: Taken,
+    /// The capacity that the answer's buffer was last granted.
+    capacity: usize,
+}
+
+impl AnswerRoom {
+    /// Begins with what was taken.
+    pub fn of(taken: Taken) -> Arc<AnswerRoom> {
+        Arc::new(AnswerRoom(Mutex::new(Growing { taken, capacity: 0 })))
+    }
+}
+
+impl Room for AnswerRoom {
+    fn grow(&self, bytes: usize) -> bool {
+        let mut growing = self.0.lock();
+        let grows = bytes <= growing.capacity || {
+            // Both, while it is moved.
+            let both = growing.capacity + bytes;
+            growing.taken.grow_to(both)
+        };
+        growing.capacity = if grows { growing.capacity.max(bytes) } else { growing.capacity };
+        grows
+    }
+
+    fn settle(&self, bytes: usize) {
+        let mut growing = self.0.lock();
+        growing.capacity = bytes;
+        growing.taken.set(bytes);
+    }
 }
 
 impl Drop for Taken {
@@ -313,6 +396,24 @@ mod tests {
         assert_eq!(budget.bytes(), 2 * COUNTED_BYTES_MIN, "a row keeps all of it");
         drop(row);
         assert_eq!(budget.bytes(), 0);
+    }
+
+    #[test]
+    fn an_answer_takes_room_while_it_grows() {
+        let budget = Budget::new(100);
+        let room = AnswerRoom::of(budget.take(10).unwrap());
+        assert!(room.grow(10) && budget.bytes() == 10, "as much was taken before");
+        assert!(room.grow(30) && budget.bytes() == 40, "it is moved");
+        assert!(!room.grow(71) && budget.bytes() == 40, "there is no room for both");
+        room.settle(30);
+        assert!(budget.bytes() == 30 && room.grow(20) && room.grow(30) && budget.bytes() == 30);
+        let others = budget.take(60).unwrap();
+        room.settle(50);
+        assert_eq!(budget.bytes(), 110, "what is there already counts");
+        drop((room, others));
+        assert_eq!(budget.bytes(), 0);
+        assert!(budget.take_of_plenty(51).is_none() && budget.bytes() == 0);
+        assert!(budget.take_of_plenty(50).is_some());
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! What the server takes of memory while clients write as much as they can, counted by the allocator: what it holds beside its
-//! stores stays within its budget, whatever waits on the way from a socket to the disk.
+//! What the server takes of memory while clients write as much as they can, and ask for as much as they can, counted by the
+//! allocator: what it holds beside its stores stays within its budget, whatever waits on the way from a socket to the disk, and
+//! back.
 //!
 //! A binary of its own, since the allocator counts the whole process, and one test at a time. The clients' own part is small: they
-//! send from one buffer, and the answers are short.
+//! send from one buffer, and keep nothing of the answers.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{Read, Write};
@@ -71,9 +72,11 @@ const BATCH: usize = 25;
 const ITEM_BYTES: usize = 390_000;
 
 fn request(operation: &str, body: &[u8]) -> Vec<u8> {
+    let is_of_streams = matches!(operation, "ListStreams" | "DescribeStream" | "GetShardIterator" | "GetRecords");
+    let service = if is_of_streams { "DynamoDBStreams" } else { "DynamoDB" };
     let head = format!(
         "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-amz-json-1.0\r\nX-Amz-Date: 20260101T000000Z\r\n\
-         X-Amz-Target: DynamoDB_20120810.{operation}\r\nContent-Length: {}\r\nConnection: close\r\n\
+         X-Amz-Target: {service}_20120810.{operation}\r\nContent-Length: {}\r\nConnection: close\r\n\
          Authorization: AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/dynamodb/aws4_request, \
          SignedHeaders=host;x-amz-date;x-amz-target, Signature=0000\r\n\r\n",
         body.len()
@@ -217,5 +220,153 @@ async fn writes_at_the_same_time_stay_within_the_budget() {
     let stores = MemoryShares::of(MEMORY_MIN, SHARDS).stores;
     let beside_stores = MEMORY_MIN - stores.state_cache_bytes - stores.state_buffers_bytes_max;
     assert!(peak <= beside_stores, "{} MiB of {}", peak >> 20, beside_stores >> 20);
+    server.stop().await;
+}
+
+/// The JSON that answers a request.
+fn ask(address: SocketAddr, operation: &str, body: &Value) -> Value {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.write_all(&request(operation, body.to_string().as_bytes())).expect("it reads");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("it answers");
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("an answer has a head") + 4;
+    let answer: Value = serde_json::from_slice(&answer[end..]).expect("JSON");
+    assert!(answer.get("__type").is_none(), "{operation}: {answer}");
+    answer
+}
+
+/// Sends a request, takes the beginning of its answer, and nothing for a while; then goes away. The first line.
+fn exchange_slowly(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.write_all(request).expect("it reads");
+    let mut part = vec![0; 4096];
+    let count = stream.read(&mut part).expect("it answers");
+    std::thread::sleep(SLOW);
+    String::from_utf8_lossy(&part[..count]).lines().next().unwrap_or_default().to_owned()
+}
+
+/// How long a slow client takes nothing.
+const SLOW: Duration = Duration::from_millis(300);
+
+/// Items each of whose characters has six bytes as JSON.
+const CONTROL_ITEMS: usize = 12;
+
+/// Requests that are answered with them, by operation.
+fn requests_for_control_items(address: SocketAddr, stream: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let key = |at: usize| json!({"k": {"S": "a"}, "r": {"N": at.to_string()}});
+    let all = |one: &dyn Fn(usize) -> Value| (0..CONTROL_ITEMS).map(one).collect::<Vec<Value>>();
+    let is_met = "attribute_not_exists(k)";
+    let check = |at: usize| {
+        json!({"ConditionCheck": {"TableName": "ctl", "Key": key(at), "ConditionExpression": is_met,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}})
+    };
+    let statement = |at: usize| {
+        json!({"Statement": format!("UPDATE ctl SET z=1 WHERE k='a' AND r={at} AND q=7"),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD"})
+    };
+    let mut requests = vec![
+        (
+            "Query",
+            json!({"TableName": "ctl", "KeyConditionExpression": "k = :k",
+            "ExpressionAttributeValues": {":k": {"S": "a"}}}),
+        ),
+        ("BatchGetItem", json!({"RequestItems": {"ctl": {"Keys": all(&key)}}})),
+        (
+            "TransactGetItems",
+            json!({"TransactItems": (0..10)
+            .map(|at| json!({"Get": {"TableName": "ctl", "Key": key(at)}})).collect::<Vec<Value>>()}),
+        ),
+        ("ExecuteStatement", json!({"Statement": "SELECT * FROM ctl WHERE k='a'"})),
+        ("BatchExecuteStatement", json!({"Statements": all(&statement)})),
+        ("ExecuteTransaction", json!({"TransactStatements": all(&statement)})),
+        ("TransactWriteItems", json!({"TransactItems": (0..10).map(check).collect::<Vec<Value>>()})),
+    ];
+    for at in 0..CONTROL_ITEMS {
+        requests.push(("GetItem", json!({"TableName": "ctl", "Key": key(at)})));
+        requests.push((
+            "UpdateItem",
+            json!({"TableName": "ctl", "Key": key(at), "UpdateExpression": "SET q = :q",
+            "ExpressionAttributeValues": {":q": {"NULL": true}}, "ReturnValues": "ALL_NEW"}),
+        ));
+        requests.push((
+            "DeleteItem",
+            json!({"TableName": "ctl", "Key": key(at), "ConditionExpression": is_met,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}),
+        ));
+    }
+    let shards = ask(address, "DescribeStream", &json!({"StreamArn": stream}));
+    let shards = shards["StreamDescription"]["Shards"].as_array().expect("shards").clone();
+    for shard in shards {
+        let from = json!({"StreamArn": stream, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"});
+        let iterator = ask(address, "GetShardIterator", &from)["ShardIterator"].clone();
+        let records = json!({"ShardIterator": iterator});
+        if !ask(address, "GetRecords", &records)["Records"].as_array().expect("records").is_empty() {
+            requests.push(("GetRecords", records));
+        }
+    }
+    requests.into_iter().map(|(name, body)| (name, request(name, body.to_string().as_bytes()))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_are_longer_than_their_items_stay_within_the_budget() {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = start(folder.path(), SHARDS).await;
+    let address = server.address();
+    let reads = move || {
+        let table = json!({
+            "TableName": "ctl", "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}, {"AttributeName": "r", "AttributeType": "N"}],
+            "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}, {"AttributeName": "r", "KeyType": "RANGE"}],
+            "StreamSpecification": {"StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        });
+        let stream = ask(address, "CreateTable", &table)["TableDescription"]["LatestStreamArn"].clone();
+        for at in 0..CONTROL_ITEMS {
+            let item = json!({"k": {"S": "a"}, "r": {"N": at.to_string()}, "v": {"S": "\u{1}".repeat(ITEM_BYTES)}});
+            ask(address, "PutItem", &json!({"TableName": "ctl", "Item": item}));
+        }
+        let requests = requests_for_control_items(address, stream.as_str().expect("a stream"));
+        let mut names: Vec<&str> = requests.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        names.dedup();
+        let crowd = |wanted: &dyn Fn(&str) -> bool| -> (usize, usize, isize) {
+            let requests: Vec<&[u8]> =
+                requests.iter().filter(|(name, _)| wanted(name)).map(|(_, request)| &request[..]).collect();
+            let before = HELD.load(Ordering::Relaxed);
+            PEAK.store(before, Ordering::Relaxed);
+            let answers = std::thread::scope(|scope| {
+                let client = |number: usize| {
+                    let requests = &requests;
+                    let exchange = if number % 2 == 0 { exchange_slowly } else { exchange };
+                    move || {
+                        let request = |round: usize| requests[(number / 2 + round) % requests.len()];
+                        (0..ROUNDS).map(|round| exchange(address, request(round))).collect::<Vec<String>>()
+                    }
+                };
+                let clients: Vec<_> = (0..CLIENTS).map(|number| scope.spawn(client(number))).collect();
+                clients.into_iter().flat_map(|client| client.join().expect("no panic")).collect::<Vec<String>>()
+            });
+            let is_told = |answer: &&String| answer.starts_with("HTTP/1.1 200") || answer.starts_with("HTTP/1.1 400");
+            let told = answers.iter().filter(is_told).count();
+            let done = answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 200")).count();
+            assert_eq!(told, answers.len(), "{answers:?}");
+            (done, told, PEAK.load(Ordering::Relaxed))
+        };
+        let mut peaks = Vec::new();
+        for name in names {
+            peaks.push((name, crowd(&|of: &str| of == name)));
+        }
+        peaks.push(("all of them", crowd(&|_: &str| true)));
+        peaks
+    };
+    let peaks = tokio::task::spawn_blocking(reads).await.expect("no panic");
+    let stores = MemoryShares::of(MEMORY_MIN, SHARDS).stores;
+    let bound = (MEMORY_MIN - stores.state_cache_bytes - stores.state_buffers_bytes_max) as isize;
+    for (name, (done, told, peak)) in &peaks {
+        println!("{name}: {done} of {told} with what they asked for, {} of {} MiB", peak >> 20, bound >> 20);
+    }
+    let most = peaks.iter().max_by_key(|(_, (_, _, peak))| *peak).expect("some were sent");
+    assert!(most.1.2 <= bound, "{}: {} MiB of {}", most.0, most.1.2 >> 20, bound >> 20);
+    assert!(peaks.iter().any(|(name, (done, told, _))| *name == "Query" && *done > 0 && done < told), "{peaks:?}");
     server.stop().await;
 }

@@ -132,9 +132,19 @@ async fn what_changed_nothing_is_throttled_where_its_answer_has_no_room() {
     assert_eq!(told.error().0, "TransactionCanceledException");
     assert!(told.body.len() > 300 << 10, "with its item");
 
-    let delete = json!({"TableName": "tbl", "Key": {"k": {"S": "x"}}, "ReturnValues": "ALL_OLD"});
+    let put = json!({"TableName": "tbl", "Item": {"k": {"S": "small"}}});
+    assert_eq!(connection.call("PutItem", put).await.status, 200);
+    let delete = |key: &str| json!({"TableName": "tbl", "Key": {"k": {"S": key}}, "ReturnValues": "ALL_OLD"});
     let all = memory.take_anyway(1 << 40);
-    let done = connection.call("DeleteItem", delete).await;
-    assert!(done.status == 200 && done.body.len() > 300 << 10, "what was done is told");
+    let refused = connection.call("DeleteItem", delete("x")).await;
+    assert_eq!((refused.status, refused.error().0), (400, "ProvisionedThroughputExceededException".to_owned()));
+    assert_eq!(metric(&mut connection, "dynamo_answers_refused_total").await, 2);
+    let shown = connection.call("DeleteItem", delete("small")).await;
+    assert_eq!((shown.status, shown.json()), (200, json!({"Attributes": {"k": {"S": "small"}}})));
+    let deleted = connection.call("DeleteItem", json!({"TableName": "tbl", "Key": {"k": {"S": "none"}}})).await;
+    assert_eq!(deleted.status, 200, "what shows nothing looks for no room");
     drop(all);
+    let done = connection.call("DeleteItem", delete("x")).await;
+    assert!(done.status == 200 && done.body.len() > 300 << 10, "it was not done before");
+    assert_eq!(memory.bytes(), 0, "what was taken is given back");
 }

@@ -87,6 +87,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether a client's write was carried out, now or before.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Outcome::Written(_) | Outcome::Transacted { .. } | Outcome::Replayed { .. })
+    }
+
     /// Bytes of the stored rows that were read and written, as far as they are told.
     pub fn row_bytes(&self) -> usize {
         let row = |row: &Option<Value>| row.as_ref().map_or(0, |row| row.len());

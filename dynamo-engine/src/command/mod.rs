@@ -96,6 +96,16 @@ pub enum Command {
 }
 
 impl Command {
+    /// The row keys of the items that a client's write is about, each once.
+    pub fn item_keys(&self) -> impl Iterator<Item = &[u8]> {
+        let writes = match self {
+            Command::Write(write) => std::slice::from_ref(write),
+            Command::Transact(transaction) => &transaction.actions,
+            _ => &[],
+        };
+        writes.iter().map(|write| &write.key[..])
+    }
+
     /// A word for its kind, for operators.
     pub fn name(&self) -> &'static str {
         match self {

@@ -97,20 +97,24 @@ impl SelectPlan {
     /// Where that is another plan's.
     pub fn into_body(self, read: Option<Execution>) -> Result<Vec<u8>, ApiError> {
         let SelectAnswer { is_whole, position, digest, report } = self.answer;
-        let page = match read {
+        let mut page = match read {
             Some(read) if is_whole => return Ok(read.into_body()),
             Some(read) => Some(read.into_page().ok_or_else(ApiError::internal)?),
             None => None,
         };
-        let mut out = Vec::with_capacity(page.as_ref().map_or(0, |page| page.items.len()) + 128);
-        let mut json = JsonWriter::new(&mut out);
+        let mut front = Vec::new();
+        let mut json = JsonWriter::new(&mut front);
         json.begin_object();
         if report.is_wanted() {
             json.key("ConsumedCapacity");
             let nothing = report.tally();
             report.write(page.as_ref().map_or(&nothing, |page| &page.consumed), false, &mut json);
         }
-        json.key("Items").raw(|out| out.extend_from_slice(page.as_ref().map_or(b"[]", |page| &page.items)));
+        json.key("Items");
+        // In front of the rows, in their buffer: there may be megabytes of them.
+        let mut out = page.as_mut().map_or_else(|| b"[]".to_vec(), |page| std::mem::take(&mut page.items));
+        out.splice(..0, front);
+        let mut json = JsonWriter::resume(&mut out);
         if let Some((page, key)) = page.as_ref().and_then(|page| Some((page, page.last_key.as_ref()?))) {
             json.key("LastEvaluatedKey").raw(|out| out.extend_from_slice(key));
             json.key("NextToken").str(&PagePosition::token(position.partition + page.partition, key, digest));

@@ -10,6 +10,7 @@ use crate::catalog::TableDescriptor;
 use crate::item::ItemRef;
 use crate::keyspace::ItemKey;
 
+use super::page::Run;
 use super::read_set::reader;
 use super::report::{CapacityReport, units};
 use super::{ReadError, Shape, Views};
@@ -54,9 +55,9 @@ impl BatchRead {
         self.tables.iter().flat_map(|table| &table.keys)
     }
 
-    /// Items of more than `bytes_max` bytes together are [`ReadError::TooLong`].
-    pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>, bytes_max: usize) -> Result<(), ReadError> {
-        let mut json = JsonWriter::new(out);
+    /// Items of more bytes than `run` allows together are [`ReadError::TooLong`].
+    pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>, run: Run<'_>) -> Result<(), ReadError> {
+        let (mut json, bytes_max) = (run.writer(out), run.bytes_max());
         let mut budget = REPLY_BYTES_MAX;
         json.begin_object();
         json.key("Responses").begin_object();

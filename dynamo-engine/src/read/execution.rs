@@ -11,9 +11,9 @@
 //! A page that is full is done, whatever was fetched behind its end; a page that goes on needs nothing again of the
 //! spans that it has read. So no view is kept while others are fetched.
 
-use std::any::Any;
 use std::sync::Arc;
 
+use dynamo_protocol::json::Room;
 use shard_router::TokenRange;
 
 use super::page::{PageState, Run};
@@ -43,14 +43,14 @@ pub struct Execution {
     body: Vec<u8>,
     /// How far a page has come.
     page: PageState,
-    /// Memory permits of the reply, dropped with it.
-    kept: Vec<Arc<dyn Any + Send + Sync>>,
+    /// Where the reply gets its room from, once it is large.
+    room: Option<Arc<dyn Room>>,
 }
 
 impl Execution {
     /// Begins.
     pub fn new(plan: ReadPlan) -> Execution {
-        Execution { plan, body: Vec::new(), page: PageState::default(), kept: Vec::new() }
+        Execution { plan, body: Vec::new(), page: PageState::default(), room: None }
     }
 
     /// The plan.
@@ -58,14 +58,14 @@ impl Execution {
         &self.plan
     }
 
-    /// Keeps a memory permit of the caller until the reply is taken.
-    pub fn keep(&mut self, what: Arc<dyn Any + Send + Sync>) {
-        self.kept.push(what);
+    /// From now on the reply asks for its room here.
+    pub fn give_room(&mut self, room: Arc<dyn Room>) {
+        self.room = Some(room);
     }
 
-    /// Whether anything is kept.
-    pub fn keeps(&self) -> bool {
-        !self.kept.is_empty()
+    /// Whether the reply has room to ask for.
+    pub fn has_room(&self) -> bool {
+        self.room.is_some()
     }
 
     /// Memory of the reply as far as it is written, in bytes.
@@ -124,11 +124,16 @@ impl Execution {
     /// # Errors
     /// See [`ReadError`]. The execution is then where it was before, and can be advanced once more.
     pub fn advance(&mut self, views: &dyn Views, run: Run<'_>) -> Result<Step, ReadError> {
-        let result = self.go_on(views, run);
+        let room = self.room.clone();
+        let run = room.as_deref().map_or(run, |room| run.in_room(room));
+        let result = run.told(self.go_on(views, run));
         if result.is_err() {
-            // It may wait for a place elsewhere, and counts for nothing meanwhile: one row may have been written as 2.4 MB.
+            // It may wait for a place elsewhere, and counts for nothing meanwhile: some rows may have been written.
             self.body.truncate(self.page.written());
             self.body.shrink_to_fit();
+        }
+        if let Some(room) = room {
+            room.settle(self.body.capacity());
         }
         result
     }
@@ -160,6 +165,11 @@ impl Execution {
     pub fn into_body(self) -> Vec<u8> {
         self.body
     }
+
+    /// The room of the reply, to be kept as long as the reply.
+    pub fn room(&self) -> Option<Arc<dyn Room>> {
+        self.room.clone()
+    }
 }
 
 impl ReadPlan {
@@ -168,15 +178,16 @@ impl ReadPlan {
     /// # Errors
     /// See [`ReadError`]. What was appended by then is of no use.
     pub fn execute(&self, views: &dyn Views, out: &mut Vec<u8>, run: Run<'_>) -> Result<(), ReadError> {
-        match &self.kind {
-            Kind::Point(read) => read.execute(views, out, run.bytes_max()),
-            Kind::Batch(read) => read.execute(views, out, run.bytes_max()),
-            Kind::Page(read) => match read.advance(&mut PageState::default(), views, out, run)? {
-                Step::Done => Ok(()),
-                Step::Needs(token) => Err(ReadError::Missing(token)),
+        run.told(match &self.kind {
+            Kind::Point(read) => read.execute(views, out, run),
+            Kind::Batch(read) => read.execute(views, out, run),
+            Kind::Page(read) => match read.advance(&mut PageState::default(), views, out, run) {
+                Ok(Step::Done) => Ok(()),
+                Ok(Step::Needs(token)) => Err(ReadError::Missing(token)),
+                Err(error) => Err(error),
             },
-            Kind::Transact(read) => read.execute(views, out, run.bytes_max()),
+            Kind::Transact(read) => read.execute(views, out, run),
             Kind::Statement(read) => read.execute(views, out, run),
-        }
+        })
     }
 }

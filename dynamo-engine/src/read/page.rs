@@ -19,7 +19,7 @@
 use std::borrow::Cow;
 
 use dynamo_expression::{Condition, OutOfSteps, Steps};
-use dynamo_protocol::json::JsonWriter;
+use dynamo_protocol::json::{JsonWriter, Room};
 use ordered_kv::{Direction, KeyRange, Reader};
 use shard_router::{Token, TokenRange};
 
@@ -42,6 +42,21 @@ const SHORT_ROWS_MAX: u64 = 100;
 
 /// Room that a reply takes at first; then what the page is likely to come to.
 const REPLY_BYTES_START: usize = 4096;
+
+/// What a reply may come to without leaving the calling thread.
+const INLINE_REPLY_BYTES_MAX: usize = 256 << 10;
+
+/// Room for such a reply.
+#[derive(Debug)]
+struct InlineRoom;
+
+impl Room for InlineRoom {
+    fn grow(&self, bytes: usize) -> bool {
+        bytes <= INLINE_REPLY_BYTES_MAX
+    }
+
+    fn settle(&self, _: usize) {}
+}
 
 /// A planned Query or Scan.
 #[derive(Clone, Debug)]
@@ -97,6 +112,10 @@ pub struct Run<'a> {
     steps_max: u64,
     /// Whether anybody still waits for it; where not, it is [`ReadError::Abandoned`].
     is_wanted: &'a dyn Fn() -> bool,
+    /// Where the reply gets its room from, once it is large.
+    room: Option<&'a dyn Room>,
+    /// What it means that there is none: that it is too long for the calling thread, or that it cannot be made now.
+    is_inline: bool,
 }
 
 impl<'a> Run<'a> {
@@ -104,6 +123,24 @@ impl<'a> Run<'a> {
     /// is [`ReadError::Abandoned`].
     pub fn while_wanted(is_wanted: &'a dyn Fn() -> bool) -> Run<'a> {
         Run { is_wanted, ..Run::WHOLE }
+    }
+
+    /// The same, with a reply that has room of its own.
+    pub(super) fn in_room(self, room: &'a dyn Room) -> Run<'a> {
+        Run { room: Some(room), is_inline: false, ..self }
+    }
+
+    /// A writer that appends to `out` where there is room.
+    pub(super) fn writer(&self, out: &'a mut Vec<u8>) -> JsonWriter<'a> {
+        JsonWriter::new(out).asking(self.room)
+    }
+
+    /// What came of a read, in the words of this run.
+    pub(super) fn told<T>(&self, result: Result<T, ReadError>) -> Result<T, ReadError> {
+        match result {
+            Err(ReadError::NoRoom) if self.is_inline => Err(ReadError::TooLong),
+            result => result,
+        }
     }
 }
 
@@ -126,11 +163,17 @@ impl Run<'_> {
 
 impl Run<'static> {
     /// To the end.
-    pub const WHOLE: Run<'static> = Run { bytes_max: usize::MAX, steps_max: u64::MAX, is_wanted: &|| true };
-    /// Where nothing may take long: [`ReadError::TooLong`] once 64 KB were evaluated, which is some tens of microseconds.
-    /// The caller then begins anew where blocking is allowed.
-    pub const INLINE: Run<'static> =
-        Run { bytes_max: INLINE_BYTES_MAX, steps_max: INLINE_STEPS_MAX, is_wanted: &|| true };
+    pub const WHOLE: Run<'static> =
+        Run { bytes_max: usize::MAX, steps_max: u64::MAX, is_wanted: &|| true, room: None, is_inline: false };
+    /// Where nothing may take long: [`ReadError::TooLong`] once 64 KB were evaluated or the reply has 256 KB, which is some tens of
+    /// microseconds. The caller then begins anew where blocking is allowed.
+    pub const INLINE: Run<'static> = Run {
+        bytes_max: INLINE_BYTES_MAX,
+        steps_max: INLINE_STEPS_MAX,
+        is_wanted: &|| true,
+        room: Some(&InlineRoom),
+        is_inline: true,
+    };
 }
 
 /// Rows of one partition.
@@ -221,7 +264,7 @@ impl PageRead {
                 Ok(stretch) => stretch,
                 Err(token) => return Ok(Step::Needs(token)),
             };
-            let json = JsonWriter::resume(out);
+            let json = JsonWriter::resume(out).asking(run.room);
             let mut page = Page { read: self, json, run, asked_at: state.work(), state: state.clone() };
             page.walk(stretch.reader, &stretch.start, &stretch.end)?;
             if page.state.last_key.is_some() || stretch.is_last {

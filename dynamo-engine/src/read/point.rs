@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use dynamo_protocol::json::JsonWriter;
-
 use crate::catalog::TableDescriptor;
 use crate::item::ItemRef;
 use crate::keyspace::ItemKey;
 
+use super::page::Run;
 use super::read_set::reader;
 use super::report::{CapacityReport, units};
 use super::{ReadError, Shape, Views};
@@ -28,15 +27,15 @@ pub(crate) struct PointRead {
 }
 
 impl PointRead {
-    /// An item of more than twice `bytes_max` bytes is [`ReadError::TooLong`]: nothing is evaluated of it.
-    pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>, bytes_max: usize) -> Result<(), ReadError> {
+    /// An item of more than twice the bytes that `run` allows is [`ReadError::TooLong`]: nothing is evaluated of it.
+    pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>, run: Run<'_>) -> Result<(), ReadError> {
         let row = reader(views, self.key.token)?.get(&self.key.row)?;
         let item = row.as_deref().map(ItemRef::parse).transpose()?;
-        if row.as_ref().is_some_and(|row| row.len() / 2 > bytes_max) {
+        if row.as_ref().is_some_and(|row| row.len() / 2 > run.bytes_max()) {
             return Err(ReadError::TooLong);
         }
-        out.reserve(item.as_ref().map_or(0, ItemRef::json_room) + 64);
-        let mut json = JsonWriter::new(out);
+        let mut json = run.writer(out);
+        json.reserve(item.as_ref().map_or(0, ItemRef::json_room) + 64);
         json.begin_object();
         if self.report.is_wanted() {
             let mut consumed = self.report.tally();

@@ -40,6 +40,9 @@ impl Shape {
     }
 
     /// Writes what is wanted of `row` as a JSON object.
+    ///
+    /// # Errors
+    /// [`ReadError::NoRoom`] where the writer gets no room for it, and what is wrong with the row.
     pub fn write(&self, row: &ItemRef<'_>, json: &mut JsonWriter<'_>) -> Result<(), ReadError> {
         self.write_counted(row, json, &Steps::unlimited())
     }
@@ -67,7 +70,7 @@ impl Shape {
                 json.end_object();
             }
         }
-        Ok(())
+        if json.is_out_of_room() { Err(ReadError::NoRoom) } else { Ok(()) }
     }
 
     /// Writes what is wanted of `row` as the member `Item`; nothing at all where that is nothing, as a transaction has it
@@ -89,7 +92,7 @@ impl Shape {
                 if !part.is_empty() {
                     json.key("Item").item(&part);
                 }
-                Ok(())
+                if json.is_out_of_room() { Err(ReadError::NoRoom) } else { Ok(()) }
             }
             Shape::Whole | Shape::Names(_) | Shape::Columns(_) => {
                 json.key("Item");

@@ -77,7 +77,7 @@ impl StatementRead {
     /// Where more is to be read behind the bytes of `run` it is [`ReadError::TooLong`].
     pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>, run: Run<'_>) -> Result<(), ReadError> {
         let steps = run.steps();
-        let mut json = JsonWriter::new(out);
+        let mut json = run.writer(out);
         let mut consumed: BTreeMap<&str, Consumed> = BTreeMap::new();
         json.begin_object();
         json.key(match self.style {

@@ -14,6 +14,7 @@ use crate::catalog::TableDescriptor;
 use crate::item::ItemRef;
 use crate::keyspace::ItemKey;
 
+use super::page::Run;
 use super::read_set::reader;
 use super::report::{CapacityReport, units};
 use super::{ReadError, Shape, Views};
@@ -42,9 +43,9 @@ pub(crate) struct TransactItem {
 }
 
 impl TransactRead {
-    /// Items of more than `bytes_max` bytes together are [`ReadError::TooLong`].
-    pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>, bytes_max: usize) -> Result<(), ReadError> {
-        let mut json = JsonWriter::new(out);
+    /// Items of more bytes than `run` allows together are [`ReadError::TooLong`].
+    pub(super) fn execute(&self, views: &dyn Views, out: &mut Vec<u8>, run: Run<'_>) -> Result<(), ReadError> {
+        let mut json = run.writer(out);
         let mut costs = Vec::with_capacity(self.items.len());
         let mut bytes_total = 0;
         json.begin_object();
@@ -55,7 +56,7 @@ impl TransactRead {
             if bytes_total > TRANSACTION_BYTES_MAX {
                 return Err(ReadError::Client(too_large()));
             }
-            if bytes_total > bytes_max {
+            if bytes_total > run.bytes_max() {
                 return Err(ReadError::TooLong);
             }
             costs.push(units(bytes, true).doubled());

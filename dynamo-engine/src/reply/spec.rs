@@ -22,16 +22,20 @@ pub enum ReplySpec {
 }
 
 impl ReplySpec {
-    /// Bytes of the stored rows that [`ReplySpec::render`] may have to show: its work is in proportion.
-    pub fn bytes_to_show(&self, outcomes: &[Result<Outcome, ApiError>]) -> usize {
-        let shows_items = match self {
+    /// Whether the reply may show items, whatever comes of the writes.
+    pub fn shows_items(&self) -> bool {
+        match self {
             ReplySpec::Single(reply) => reply.shows_items(),
             ReplySpec::Batch(_) => false,
             ReplySpec::Transact(reply) => reply.shows_items(),
             ReplySpec::Statement(reply) => reply.shows_items(),
             ReplySpec::StatementBatch(reply) => reply.shows_items(),
-        };
-        if shows_items { outcomes.iter().flatten().map(Outcome::row_bytes).sum() } else { 0 }
+        }
+    }
+
+    /// Bytes of the stored rows that [`ReplySpec::render`] may have to show: its work is in proportion.
+    pub fn bytes_to_show(&self, outcomes: &[Result<Outcome, ApiError>]) -> usize {
+        if self.shows_items() { outcomes.iter().flatten().map(Outcome::row_bytes).sum() } else { 0 }
     }
 
     /// The reply's body from what came of the plan's commands, in their order: an outcome, or why a command was refused

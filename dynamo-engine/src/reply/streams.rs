@@ -3,7 +3,7 @@
 //! Source: AWS, *Amazon DynamoDB Streams API reference*; records as public suites recorded them.
 
 use dynamo_protocol::error::ApiError;
-use dynamo_protocol::json::JsonWriter;
+use dynamo_protocol::json::{JsonWriter, Room};
 
 use super::settings::object;
 use super::table_description::write_keys;
@@ -100,15 +100,16 @@ pub fn get_shard_iterator(iterator: &ShardIterator) -> Vec<u8> {
 }
 
 /// The body of GetRecords' reply: what the shard fetched to this iterator, and the iterator behind it, made at `now_ms`.
-/// At the end of a shard that is closed there is none.
+/// At the end of a shard that is closed there is none. Once it is large it asks for `room`.
 ///
 /// # Errors
-/// What is not to be had; an InternalServerError where the response is no answer, or damaged.
+/// What is not to be had, and that there is no room; an InternalServerError where the response is no answer, or damaged.
 pub fn get_records(
     iterator: &ShardIterator,
     response: &StreamResponse,
     now_ms: u64,
     context: &RequestContext,
+    room: Option<&dyn Room>,
 ) -> Result<Vec<u8>, ApiError> {
     let (records, next) = match response {
         StreamResponse::Records { records, next } => (records, next),
@@ -118,8 +119,8 @@ pub fn get_records(
             return Err(ApiError::internal());
         }
     };
-    let mut out = Vec::with_capacity(256 + 2 * response.weight());
-    let mut json = JsonWriter::new(&mut out);
+    let mut out = Vec::with_capacity(256 + response.weight());
+    let mut json = JsonWriter::new(&mut out).asking(room);
     json.begin_object();
     if let Some(from) = next {
         let next = ShardIterator { from: *from, issued_ms: now_ms, ..iterator.clone() };
@@ -129,6 +130,9 @@ pub fn get_records(
     for (number, bytes) in records {
         let record = StreamRecord::parse(*number, bytes).map_err(|_| ApiError::internal())?;
         write_record(&mut json, &record, iterator, context)?;
+        if json.is_out_of_room() {
+            return Err(ApiError::throughput_exceeded());
+        }
     }
     json.end_array().end_object();
     Ok(out)
@@ -264,7 +268,7 @@ mod tests {
         let response =
             StreamResponse::Records { records: vec![value(record), value(ttl)], next: Some(SequenceNumber::new(9)) };
         let context = RequestContext::for_region("eu-west-1");
-        let reply = |response: &StreamResponse| get_records(&iterator(), response, NOW_MS, &context);
+        let reply = |response: &StreamResponse| get_records(&iterator(), response, NOW_MS, &context, None);
         let next = ShardIterator { from: SequenceNumber::new(9), issued_ms: NOW_MS, ..iterator() };
         let ids = [7, 8].map(|number| {
             let id = SequenceNumber::new(number).event_id(stream().id, ShardId(2));

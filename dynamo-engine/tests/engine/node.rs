@@ -212,7 +212,7 @@ impl Node {
             }
             _ => {
                 let asked = plan::get_records::plan(GetRecordsInput::from_json(body)?, now_ms)?;
-                Ok(reply::get_records(&asked.iterator, &ask(&asked.request), now_ms, &context)?)
+                Ok(reply::get_records(&asked.iterator, &ask(&asked.request), now_ms, &context, None)?)
             }
         }
     }

@@ -9,5 +9,7 @@ mod reader;
 mod writer;
 
 pub(crate) use reader::{Kind, Reader, Refused, is_plain, plain_length};
-pub(crate) use writer::{ESCAPE_BYTES_MAX, encode_base64, escaped};
-pub use writer::{JsonWriter, escape, push_attribute_value, push_base64, push_item, push_number, push_u64};
+pub use writer::{
+    ASKED_BYTES_MIN, JsonWriter, Room, escape, push_attribute_value, push_base64, push_item, push_number, push_u64,
+};
+pub(crate) use writer::{ESCAPE_BYTES_MAX, encode_base64, escaped, make_capacity};

@@ -12,6 +12,33 @@ use crate::value::{AttributeValue, Item};
 
 use super::reader::plain_length;
 
+/// Whoever has the memory for what a writer writes, and is asked before its buffer becomes large.
+///
+/// What JSON comes to is not known before it is written: a control character has six bytes, and one element of a list may have
+/// fourteen. So nobody guesses; room is taken while the buffer grows.
+pub trait Room: std::fmt::Debug + Send + Sync {
+    /// Whether the buffer may have a capacity of so many bytes, all of it. While it is moved, the smaller one is there, too.
+    fn grow(&self, bytes: usize) -> bool;
+
+    /// The buffer has a capacity of so many bytes, and does not grow any more for now.
+    fn settle(&self, bytes: usize);
+}
+
+/// Nobody is asked for buffers of fewer bytes.
+pub const ASKED_BYTES_MIN: usize = 64 << 10;
+
+/// Sees to a capacity of so many bytes; false where there is no room for it.
+pub(crate) fn make_capacity(out: &mut Vec<u8>, bytes: usize, room: Option<&dyn Room>) -> bool {
+    if bytes <= out.capacity() || bytes < ASKED_BYTES_MIN {
+        return true;
+    }
+    let Some(room) = room else { return true };
+    // As a vector grows by itself, where there is room for that; so what is written piece by piece is not moved with each.
+    let ahead = bytes.max(out.capacity() + out.capacity() / 2);
+    let granted = [ahead, bytes].into_iter().find(|bytes| room.grow(*bytes));
+    granted.inspect(|bytes| out.reserve_exact(bytes - out.len())).is_some()
+}
+
 /// Writes one JSON value into a buffer.
 ///
 /// ```
@@ -30,19 +57,38 @@ pub struct JsonWriter<'a> {
     out: &'a mut Vec<u8>,
     /// The next key or element is not the first of its container.
     comma: bool,
+    /// Who is asked before the buffer becomes large; `None`: it may.
+    room: Option<&'a dyn Room>,
+    /// Whether something was not written, since there was no room for it.
+    is_refused: bool,
 }
 
 impl<'a> JsonWriter<'a> {
     /// A writer that appends to `out`.
     pub fn new(out: &'a mut Vec<u8>) -> Self {
-        JsonWriter { out, comma: false }
+        JsonWriter { out, comma: false, room: None, is_refused: false }
     }
 
     /// A writer that goes on behind what another one left in `out`, inside the container that is open there.
     pub fn resume(out: &'a mut Vec<u8>) -> Self {
         // Only behind an opening bracket, a colon or nothing no comma is due; no finished value ends like that.
         let comma = !matches!(out.last(), None | Some(b'{' | b'[' | b':'));
-        JsonWriter { out, comma }
+        JsonWriter { out, comma, room: None, is_refused: false }
+    }
+
+    /// The same writer, which asks for room before stored items make its buffer large.
+    pub fn asking(self, room: Option<&'a dyn Room>) -> Self {
+        JsonWriter { room, ..self }
+    }
+
+    /// Whether there was no room for all that was to be written, and the buffer is of no use. Where something else than a stored
+    /// item was written, its room is only asked for here.
+    pub fn is_out_of_room(&mut self) -> bool {
+        let capacity = self.out.capacity();
+        if capacity >= ASKED_BYTES_MIN && !self.is_refused {
+            self.is_refused = self.room.is_some_and(|room| !room.grow(capacity));
+        }
+        self.is_refused
     }
 
     /// The bytes written so far, for writers that push a whole value by themselves; see [`JsonWriter::raw`].
@@ -55,9 +101,13 @@ impl<'a> JsonWriter<'a> {
         self.out.capacity() - self.out.len()
     }
 
-    /// Sees to it that so many more bytes can be written before the buffer must grow.
+    /// Sees to it that so many more bytes can be written before the buffer must grow, where there is room for them.
     pub fn reserve(&mut self, bytes: usize) {
-        self.out.reserve_exact(bytes);
+        let needed = self.out.len() + bytes;
+        let is_asked = needed > self.out.capacity() && needed >= ASKED_BYTES_MIN;
+        if !is_asked || self.room.is_none_or(|room| room.grow(needed)) {
+            self.out.reserve_exact(bytes);
+        }
     }
 
     /// Whether nothing was written yet.
@@ -162,6 +212,17 @@ impl<'a> JsonWriter<'a> {
     /// One whole JSON value written by `write` itself, for instance straight from stored bytes.
     pub fn raw(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> &mut Self {
         self.value(write)
+    }
+
+    /// One whole JSON value that `write` writes where it gets room, and says whether it did.
+    pub(crate) fn raw_in_room<E>(
+        &mut self,
+        write: impl FnOnce(&mut Vec<u8>, Option<&dyn Room>) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let (room, mut written) = (self.room, Ok(true));
+        self.value(|out| written = write(out, room));
+        self.is_refused |= !written?;
+        Ok(())
     }
 
     fn value(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> &mut Self {

@@ -165,9 +165,7 @@ impl<'a> ItemRef<'a> {
     /// # Errors
     /// [`Corrupt`] where the item is damaged; what was written so far is then of no use.
     pub fn write_json(&self, out: &mut JsonWriter<'_>) -> Result<(), Corrupt> {
-        let mut pushed = Ok(());
-        out.raw(|bytes| pushed = push_entries(self.entries, self.count, bytes));
-        pushed
+        out.raw_in_room(|bytes, room| push_entries(self.entries, self.count, bytes, room))
     }
 
     /// Writes those of the top-level attributes `names` (sorted, without duplicates) that the item has. Looks up as many

@@ -10,14 +10,13 @@
 //!         " n a m e " : { " S " : " 0 0 0 0 0 0     the next chunk
 //! ```
 //!
-//! Nothing asks how much room there is but the writes themselves. Where it does not suffice, all is begun anew with twice
-//! as much.
+//! Nothing asks how much room there is but the writes themselves. Where it does not suffice, all is begun anew with more.
 //!
 //! Texts were UTF-8 when they were stored; what protects them from then on is the store's checksum.
 
 use std::num::NonZeroUsize;
 
-use crate::json::{ESCAPE_BYTES_MAX, encode_base64, escaped, is_plain, plain_length};
+use crate::json::{ESCAPE_BYTES_MAX, Room, encode_base64, escaped, is_plain, make_capacity, plain_length};
 use crate::number::{TEXT_ROOM, write_ordered_text};
 use crate::short::CHUNK;
 
@@ -47,20 +46,26 @@ impl From<Corrupt> for Stop {
     }
 }
 
-/// Appends the JSON object of so many names and values, which are all of `entries`.
+/// Appends the JSON object of so many names and values, which are all of `entries`; false, and nothing is appended, where there
+/// is no room for it.
 ///
 /// # Errors
 /// [`Corrupt`] where the bytes are something else.
-pub(super) fn push_entries(entries: &[u8], count: usize, out: &mut Vec<u8>) -> Result<(), Corrupt> {
-    push(entries, count, out, |render| render.entries(count, 0))
+pub(super) fn push_entries(
+    entries: &[u8],
+    count: usize,
+    out: &mut Vec<u8>,
+    room: Option<&dyn Room>,
+) -> Result<bool, Corrupt> {
+    push(entries, count, out, room, |render| render.entries(count, 0))
 }
 
-/// Appends a value as DynamoDB's JSON.
+/// Appends a value as DynamoDB's JSON; false, and nothing is appended, where there is no room for it.
 ///
 /// # Errors
 /// [`Corrupt`] where the bytes are no value.
-pub(super) fn push_value(value: &[u8], out: &mut Vec<u8>) -> Result<(), Corrupt> {
-    push(value, 1, out, |render| render.value::<false>(0))
+pub(super) fn push_value(value: &[u8], out: &mut Vec<u8>, room: Option<&dyn Room>) -> Result<bool, Corrupt> {
+    push(value, 1, out, room, |render| render.value::<false>(0))
 }
 
 /// Room that suffices as a rule for the JSON of so many stored bytes, so many attributes.
@@ -72,25 +77,37 @@ pub(super) fn room_for(stored_bytes: usize, count: usize) -> usize {
     stored_bytes + more + TEXT_ROOM
 }
 
-/// Appends what `render` makes of all of `stored`, so many attributes.
+/// Room that suffices for the JSON of stored bytes that are mostly text, with whatever must be escaped in it.
+#[cold]
+fn room_for_escapes(stored: &[u8]) -> usize {
+    let escaped = stored.iter().filter(|byte| **byte < b' ' || matches!(**byte, b'"' | b'\\')).count();
+    stored.len() + (ESCAPE_BYTES_MAX - 1) * escaped + 2 * TEXT_ROOM
+}
+
+/// Appends what `render` makes of all of `stored`, so many attributes; false where there is no room for it.
 fn push(
     stored: &[u8],
     count: usize,
     out: &mut Vec<u8>,
+    asked: Option<&dyn Room>,
     render: impl for<'i, 'o> Fn(Render<'i, 'o>) -> Step<'i, 'o>,
-) -> Result<(), Corrupt> {
+) -> Result<bool, Corrupt> {
     let (start, mut room) = (out.len(), room_for(stored.len(), count));
     loop {
+        if !make_capacity(out, start + room, asked) {
+            out.truncate(start);
+            return Ok(false);
+        }
         out.resize(start + room, 0);
         match render(Render { input: stored, room: &mut out[start..] }) {
             Ok(Render { input: [], room: left }) => {
                 let end = start + room - left.len();
                 out.truncate(end);
-                return Ok(());
+                return Ok(true);
             }
             Err(Stop::Full) => {
                 crate::work::note(room);
-                room *= 2;
+                room = (room + room / 2).max(room_for_escapes(stored));
             }
             Ok(_) | Err(Stop::Damaged) => {
                 out.truncate(start);
@@ -377,8 +394,53 @@ mod tests {
     #[test]
     fn render_of_damaged_bytes_leaves_nothing_behind() {
         let mut out = b"[".to_vec();
-        assert!(push_value(&[S, 3, b'a'], &mut out).is_err());
-        assert!(push_entries(&[1, b'a', NULL, 0], 1, &mut out).is_err());
+        assert!(push_value(&[S, 3, b'a'], &mut out, None).is_err());
+        assert!(push_entries(&[1, b'a', NULL, 0], 1, &mut out, None).is_err());
         assert_eq!(out, b"[");
+    }
+
+    /// Room for so many bytes, and the most that was ever granted.
+    #[derive(Debug)]
+    struct Bounded(usize, std::sync::atomic::AtomicUsize);
+
+    impl Room for Bounded {
+        fn grow(&self, bytes: usize) -> bool {
+            let fits = bytes <= self.0;
+            self.1.fetch_max(if fits { bytes } else { 0 }, std::sync::atomic::Ordering::Relaxed);
+            fits
+        }
+
+        fn settle(&self, _: usize) {}
+    }
+
+    #[test]
+    fn render_takes_no_more_room_than_it_gets() {
+        let texts = ["a", "\u{1}", "\"", "é"].map(|text| AttributeValue::S(text.repeat(300_000)));
+        let lists = [AttributeValue::Null, AttributeValue::Bool(false), AttributeValue::M(Item::new())]
+            .map(|element| AttributeValue::L(vec![element; 200_000]));
+        for value in texts.into_iter().chain(lists).chain([AttributeValue::B(vec![1; 300_000])]) {
+            let body = ItemBody::encode(&Item::from([("a".to_owned(), value)]));
+            let mut whole = Vec::new();
+            body.view().write_json(&mut JsonWriter::new(&mut whole)).unwrap();
+            for bytes in (0..8).map(|part| whole.len() * part / 4) {
+                let (room, mut out) = (Bounded(bytes, 0.into()), Vec::new());
+                let mut json = JsonWriter::new(&mut out).asking(Some(&room));
+                body.view().write_json(&mut json).unwrap();
+                let is_refused = json.is_out_of_room();
+                assert!(is_refused || out == whole, "all of it or nothing");
+                assert!(bytes >= whole.len() || is_refused, "{} bytes in {bytes}", whole.len());
+                let granted = room.1.into_inner();
+                assert!(
+                    out.capacity() <= granted.max(crate::json::ASKED_BYTES_MIN),
+                    "{} bytes where {granted} were granted",
+                    out.capacity()
+                );
+            }
+            let room = Bounded(usize::MAX, 0.into());
+            let mut out = Vec::new();
+            let mut json = JsonWriter::new(&mut out).asking(Some(&room));
+            body.view().write_json(&mut json).unwrap();
+            assert!(!json.is_out_of_room() && out == whole);
+        }
     }
 }

@@ -189,8 +189,6 @@ impl<'a> ValueRef<'a> {
     /// # Errors
     /// [`Corrupt`] where the bytes are no value; what was written so far is then of no use.
     pub fn write_json(&self, out: &mut JsonWriter<'_>) -> Result<(), Corrupt> {
-        let mut pushed = Ok(());
-        out.raw(|bytes| pushed = render::push_value(self.0, bytes));
-        pushed
+        out.raw_in_room(|bytes, room| render::push_value(self.0, bytes, room))
     }
 }

@@ -77,6 +77,7 @@ impl ReadFailure {
         match self {
             ReadFailure::Shard(error) => error.into_api_error(),
             ReadFailure::Read(ReadError::Client(error)) => error,
+            ReadFailure::Read(ReadError::NoRoom) => ApiError::throughput_exceeded(),
             // Too long for the calling thread, or a view that is to be fetched: the caller goes on, so this never ends
             // a request.
             ReadFailure::Read(

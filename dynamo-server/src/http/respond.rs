@@ -1,9 +1,11 @@
 //! Building responses: DynamoDB's headers, compression for those who ask.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use dynamo_protocol::error::ApiError;
+use dynamo_protocol::json::Room;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, SERVER};
@@ -13,7 +15,6 @@ use http_body_util::Full;
 use super::accept_encoding::Encoding;
 use super::request_id::REQUEST_ID_LEN;
 use crate::env::Env;
-use crate::memory::Taken;
 
 /// The response type of the whole front.
 pub type Reply = Response<Full<Bytes>>;
@@ -53,6 +54,11 @@ impl Outcome {
         self.body.len()
     }
 
+    /// The memory that they take.
+    pub fn capacity(&self) -> usize {
+        self.body.capacity()
+    }
+
     /// Whether this is an error: nothing was done.
     pub fn is_error(&self) -> bool {
         !self.status.is_success()
@@ -71,24 +77,30 @@ impl From<Result<Vec<u8>, ApiError>> for Outcome {
     }
 }
 
-/// The answer to an API call. What is `taken` of the room is given back when the kernel has its last byte.
+/// The answer to an API call. Its `room` is given back when the kernel has its last byte.
 pub async fn api<E: Env>(
     request: &HeaderMap,
     content_type: Option<HeaderValue>,
     id: [u8; REQUEST_ID_LEN],
     outcome: Outcome,
-    taken: Option<Taken>,
+    room: Option<Arc<dyn Room>>,
 ) -> Reply {
     let Outcome { status, body } = outcome;
     let wanted = Encoding::wanted(request).filter(|_| body.len() >= MIN_COMPRESSED_BYTES);
+    // What is packed is no longer, but both are there until it is, as where a buffer is moved. Without room for that it is sent
+    // as it is.
+    let wanted = wanted.filter(|_| room.as_ref().is_none_or(|room| room.grow(body.capacity() + 1)));
     let here_bytes_max = if wanted.is_some() { PACKED_HERE_BYTES_MAX } else { SUMMED_HERE_BYTES_MAX };
     let ((body, crc), encoding) = match body.len() > here_bytes_max {
         true => E::background(move || compress(wanted, body)).await,
         false => compress(wanted, body),
     };
-    let body = match taken {
+    let body = match room {
         None => Bytes::from(body),
-        Some(taken) => Bytes::from_owner(Held { body, _taken: taken }),
+        Some(room) => {
+            room.settle(body.capacity());
+            Bytes::from_owner(Held { body, _room: room })
+        }
     };
     let mut reply = Response::new(Full::new(body));
     *reply.status_mut() = status;
@@ -136,7 +148,7 @@ struct Held {
     /// The JSON.
     body: Vec<u8>,
     /// As many bytes of the budget, until the client has taken it.
-    _taken: Taken,
+    _room: Arc<dyn Room>,
 }
 
 impl AsRef<[u8]> for Held {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use dynamo_engine::context::RequestContext;
 use dynamo_protocol::error::{ApiError, ErrorKind};
+use dynamo_protocol::json::Room;
 use dynamo_protocol::ops::{Operation, check_json};
 use dynamo_protocol::sigv4::{self, Credentials};
 use futures::future::BoxFuture;
@@ -13,6 +14,7 @@ use http::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, DATE, HOST, HeaderNa
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use hyper::body::{Body, Incoming};
+use parking_lot::Mutex;
 
 use super::admin::{self, Query};
 use super::body::{self, BodyError};
@@ -24,7 +26,7 @@ use super::request_id::RequestIds;
 use super::respond::{LARGE_ANSWER_BYTES, Outcome, Reply, api, identified, plain};
 use crate::config::AdminFrom;
 use crate::env::Env;
-use crate::memory::Taken;
+use crate::memory::AnswerRoom;
 use crate::metrics::Metrics;
 use crate::node::{Capability, Health, INLINE_BYTES_MAX, Node};
 use crate::ops::{self, Call};
@@ -198,6 +200,7 @@ impl<E: Env> Service<E> {
                 let gauge = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
                 self.metrics.body_bytes.set(gauge(self.budget.bytes()));
                 self.metrics.memory_bytes.set(gauge(self.node.memory().bytes()));
+                self.metrics.answers_refused.inc_by(self.node.memory().take_answers_refused());
                 plain(
                     StatusCode::OK,
                     "text/plain; version=0.0.4",
@@ -238,40 +241,55 @@ impl<E: Env> Service<E> {
             Err(error) => return self.refused_body(error, headers, content_type, id).await,
         };
         let operation = Operation::from_target(text(headers, &TARGET).unwrap_or(""));
-        let result = match operation {
-            None => self.check_json(body.bytes()).await.and_then(|()| Err(ApiError::unknown_operation())),
+        let (result, room) = match operation {
+            None => (self.check_json(body.bytes()).await.and_then(|()| Err(ApiError::unknown_operation())), None),
             Some(operation) => self.operation(caller, operation, head, body.bytes()).await,
         };
-        let (outcome, taken) = match result {
-            Err(error) if error.bytes() > INLINE_BYTES_MAX => match self.node.memory().take(error.bytes()) {
-                // As text it is up to six times as long, and counts by its own length.
-                Some(_waiting) => self.hold(operation, E::background(move || Err(error).into()).await),
-                None => self.throttled(),
-            },
-            result => self.hold(operation, result.into()),
+        let (outcome, room) = match result {
+            Err(error) if error.bytes() > INLINE_BYTES_MAX => {
+                match room.or_else(|| self.room_for(error.bytes())) {
+                    // As text it is up to six times as long, and counts by its own length.
+                    Some(_waiting) => self.hold(operation, E::background(move || Err(error).into()).await, None),
+                    None => self.throttled(),
+                }
+            }
+            result => self.hold(operation, result.into(), room),
         };
-        api::<E>(headers, content_type, id, outcome, taken).await
+        api::<E>(headers, content_type, id, outcome, room).await
+    }
+
+    fn room_for(&self, bytes: usize) -> Option<Arc<dyn Room>> {
+        self.node.memory().take(bytes).map(|taken| AnswerRoom::of(taken) as Arc<dyn Room>)
     }
 
     /// Makes a large answer count until its client has it. Where there is no room for it, what has changed nothing is
     /// throttled: a read, or an error with the items that it names. What was done is told all the same.
-    fn hold(&self, operation: Option<Operation>, outcome: Outcome) -> (Outcome, Option<Taken>) {
+    /// One that has `room` counts already.
+    fn hold(
+        &self,
+        operation: Option<Operation>,
+        outcome: Outcome,
+        room: Option<Arc<dyn Room>>,
+    ) -> (Outcome, Option<Arc<dyn Room>>) {
         if outcome.bytes() < LARGE_ANSWER_BYTES {
             return (outcome, None);
         }
-        match self.node.memory().take(outcome.bytes()) {
-            Some(taken) => (outcome, Some(taken)),
+        if room.is_some() {
+            return (outcome, room);
+        }
+        match self.room_for(outcome.capacity()) {
+            Some(room) => (outcome, Some(room)),
             None if outcome.is_error() || operation.is_some_and(is_read) => self.throttled(),
             None => {
-                let taken = self.node.memory().take_anyway(outcome.bytes());
-                (outcome, Some(taken))
+                let taken = self.node.memory().take_anyway(outcome.capacity());
+                (outcome, Some(AnswerRoom::of(taken)))
             }
         }
     }
 
     /// The answer in place of one that has no room.
-    fn throttled(&self) -> (Outcome, Option<Taken>) {
-        self.metrics.answers_refused.inc();
+    fn throttled(&self) -> (Outcome, Option<Arc<dyn Room>>) {
+        self.node.memory().note_refused_answer();
         (Err(ApiError::throughput_exceeded()).into(), None)
     }
 
@@ -291,7 +309,7 @@ impl<E: Env> Service<E> {
         operation: Operation,
         head: &Parts,
         body: &Bytes,
-    ) -> Result<Vec<u8>, ApiError> {
+    ) -> (Result<Vec<u8>, ApiError>, Option<Arc<dyn Room>>) {
         let headers = &head.headers;
         let credentials = Credentials {
             authorization: text(headers, &AUTHORIZATION),
@@ -300,12 +318,12 @@ impl<E: Env> Service<E> {
         };
         let region = match sigv4::authorize(&credentials) {
             Ok(region) => region,
-            Err(refused) => return self.check_json(body).await.and(Err(refused)),
+            Err(refused) => return (self.check_json(body).await.and(Err(refused)), None),
         };
         caller.has_access_key(|| sigv4::access_key(&credentials));
         if self.node.cluster.admissions().is_refused() {
             let reason = self.node.cluster.admissions().newest().reason().unwrap_or_default().to_owned();
-            return Err(ApiError::new(ErrorKind::ServiceUnavailable, reason));
+            return (Err(ApiError::new(ErrorKind::ServiceUnavailable, reason)), None);
         }
         let _answering = self.node.in_flight().enter();
         let timer = self.metrics.start(operation, E::monotonic_ns());
@@ -317,10 +335,11 @@ impl<E: Env> Service<E> {
             host: text(headers, &HOST).unwrap_or("localhost"),
             body,
             deadline: self.node.deadline(),
+            room: Mutex::default(),
         };
         let result = ops::dispatch(&call).await;
         timer.done(&result, E::monotonic_ns());
-        result
+        (result, call.room.into_inner())
     }
 
     /// Refuses a body that is not JSON.

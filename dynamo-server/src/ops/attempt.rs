@@ -16,11 +16,13 @@ use dynamo_engine::plan::{PlanError, PlannedCommand, WritePlan};
 use dynamo_engine::read::{Execution, ReadPlan};
 use dynamo_engine::reply::ReplySpec;
 use dynamo_protocol::error::ApiError;
+use dynamo_protocol::json::Room;
+use dynamo_protocol::limits::{ITEM_BYTES_MAX, TRANSACTION_BYTES_MAX};
 
 use super::Call;
 use crate::env::Env;
 use crate::guard::ReadFailure;
-use crate::memory::Taken;
+use crate::memory::{AnswerRoom, COUNTED_BYTES_MIN, Taken};
 use crate::node::INLINE_BYTES_MAX;
 use crate::shard::{Deadline, ShardError};
 use crate::transaction::OnConflict;
@@ -28,6 +30,12 @@ use crate::transaction::OnConflict;
 /// How often what a body asks for is held while it is carried out: by what is proposed again where something is in the way, and by
 /// the reply, which gives back what was not done.
 const PLANNED_COPIES: usize = 2;
+
+/// What a stored byte may become as JSON: in a list, two bytes are `{"BOOL":false},`.
+const JSON_PER_STORED: usize = 8;
+
+/// How often a stored item is held that is shown: as it was, and as it is.
+const STORED_COPIES: usize = 2;
 
 /// What makes a plan of a request's body and the catalog. It borrows nothing, so that it can do so on another thread.
 pub(super) trait Planner<P>: Fn(&[u8], &MemoryCatalog) -> Result<P, PlanError> + Clone + Send + 'static {}
@@ -47,9 +55,14 @@ impl<E: Env> Call<'_, E> {
         loop {
             let planned = self.plan(plan.clone()).await?;
             match self.node.reader.execute(planned, self.deadline).await {
-                Ok(read) if self.body.len() <= INLINE_BYTES_MAX => return Ok(read.into_body()),
-                // With it goes the plan, which may have hundreds of thousands of names.
-                Ok(read) => return Ok(E::background(move || read.into_body()).await),
+                Ok(read) => {
+                    self.keep_room(read.room());
+                    return Ok(match self.body.len() <= INLINE_BYTES_MAX {
+                        true => read.into_body(),
+                        // With it goes the plan, which may have hundreds of thousands of names.
+                        false => E::background(move || read.into_body()).await,
+                    });
+                }
                 Err(ReadFailure::Stale) => self.again().await?,
                 Err(failure) => return Err(failure.into_api_error()),
             }
@@ -65,7 +78,10 @@ impl<E: Env> Call<'_, E> {
             let mut planned = self.plan_here(&plan).await?;
             let Some(read) = planned.read.take() else { return Ok((planned, None)) };
             match self.node.reader.execute(read, self.deadline).await {
-                Ok(read) => return Ok((planned, Some(read))),
+                Ok(read) => {
+                    self.keep_room(read.room());
+                    return Ok((planned, Some(read)));
+                }
                 Err(ReadFailure::Stale) => self.again().await?,
                 Err(failure) => return Err(failure.into_api_error()),
             }
@@ -79,9 +95,13 @@ impl<E: Env> Call<'_, E> {
     /// of a batch it goes back to the client as unprocessed.
     pub(super) async fn write(&self, plan: impl Planner<WritePlan>) -> Result<Vec<u8>, ApiError> {
         let mut done: Vec<Option<Settled>> = Vec::new();
+        let mut room = None;
         loop {
             let WritePlan { writes, reply } = self.plan(plan.clone()).await?;
             let (_planned, proposed) = self.memory_for_writes()?;
+            if room.is_none() && reply.shows_items() {
+                room = self.room_to_show(&writes)?;
+            }
             done.resize(writes.len(), None);
             let open = still_open(writes, &done);
             let on_conflict = match reply {
@@ -100,10 +120,21 @@ impl<E: Env> Call<'_, E> {
             keep(&mut done, outcomes.into_iter().map(settled).collect::<Result<_, _>>()?);
             if done.iter().all(Option::is_some) {
                 let outcomes: Vec<Settled> = done.into_iter().flatten().collect();
-                if self.body.len() + reply.bytes_to_show(&outcomes) <= INLINE_BYTES_MAX {
+                let bytes = reply.bytes_to_show(&outcomes);
+                if self.body.len() + bytes <= INLINE_BYTES_MAX {
                     return reply.render(outcomes);
                 }
-                let rendered = self.node.off_loop.run::<E, _>(self.deadline, move || reply.render(outcomes)).await;
+                let room = match room {
+                    Some(room) => room,
+                    None => self.room_shown(&outcomes, bytes)?,
+                };
+                self.keep_room(Some(Arc::clone(&room) as Arc<dyn Room>));
+                let render = move || {
+                    let rendered = reply.render(outcomes);
+                    room.settle(rendered.as_ref().map_or_else(ApiError::bytes, Vec::capacity));
+                    rendered
+                };
+                let rendered = self.node.off_loop.run::<E, _>(self.deadline, render).await;
                 // It is done, whatever becomes of the answer.
                 return rendered.unwrap_or_else(|_| Err(ApiError::internal()));
             }
@@ -123,6 +154,41 @@ impl<E: Env> Call<'_, E> {
         let bytes = memory.fitting(2 * PLANNED_COPIES * self.body.len()) / 2;
         let take = || memory.take(bytes).ok_or_else(ApiError::throughput_exceeded);
         Ok((Some(take()?), Some(take()?)))
+    }
+
+    /// Room for the items that the answer to these writes may show, before anything is done: what is done is told, however
+    /// large. An item may be as large as any; where so much for each write does not leave plenty, those count that are there
+    /// now. `None`: they are small.
+    ///
+    /// # Errors
+    /// Where there is none.
+    fn room_to_show(&self, writes: &[PlannedCommand]) -> Result<Option<Arc<AnswerRoom>>, ApiError> {
+        let memory = self.node.memory();
+        let keys = || writes.iter().flat_map(|write| write.command.item_keys());
+        let room_for = |rows: usize| STORED_COPIES * rows + JSON_PER_STORED * rows.min(TRANSACTION_BYTES_MAX);
+        if let Some(taken) = memory.take_of_plenty(room_for(keys().count() * ITEM_BYTES_MAX)) {
+            return Ok(Some(AnswerRoom::of(taken)));
+        }
+        let rows = keys().map(|key| self.node.reader.row_bytes(key).unwrap_or(ITEM_BYTES_MAX)).sum();
+        match room_for(rows) {
+            ..COUNTED_BYTES_MIN => Ok(None),
+            bytes => {
+                memory.take_for_answer(bytes).map(AnswerRoom::of).map(Some).ok_or_else(ApiError::throughput_exceeded)
+            }
+        }
+    }
+
+    /// Room for rows that were small when they were looked at, and are `bytes` long now that they are shown.
+    ///
+    /// # Errors
+    /// Where there is none, and nothing was done.
+    fn room_shown(&self, outcomes: &[Settled], bytes: usize) -> Result<Arc<AnswerRoom>, ApiError> {
+        let memory = self.node.memory();
+        let taken = match outcomes.iter().flatten().any(Outcome::is_done) {
+            true => Some(memory.take_anyway(bytes)),
+            false => memory.take_for_answer(bytes),
+        };
+        taken.map(AnswerRoom::of).ok_or_else(ApiError::throughput_exceeded)
     }
 
     /// A change of the catalog: plan, propose.

@@ -399,6 +399,12 @@ impl<E: Env> Reader<E> {
         Ok(self.transactions.wait_for_intents(shard, &what, deadline).await?)
     }
 
+    /// Bytes of the row that this node has under a key now, whether it is current or not; `None` where that takes a look at the
+    /// disk.
+    pub(crate) fn row_bytes(&self, key: &[u8]) -> Option<usize> {
+        self.runner.row_bytes(key)
+    }
+
     /// A PartiQL statement was carried out as a scan.
     pub(crate) fn count_statement_scan(&self) {
         self.runner.counts().note_statement_scan();

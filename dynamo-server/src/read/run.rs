@@ -16,7 +16,7 @@ use super::counts::{Counted, StoreReads};
 use super::page_cache::PageCacheEstimator;
 use crate::env::{Env, Stores};
 use crate::guard::ReadFailure;
-use crate::memory::{Budget, Taken};
+use crate::memory::{AnswerRoom, Budget, Taken};
 use crate::router::Router;
 use crate::shard::{Deadline, Shard, ShardError};
 
@@ -144,20 +144,19 @@ impl<E: Env> Runner<E> {
             }
         }
         let place = self.place(is_long, deadline).await?;
-        let bytes = read.plan().reply_bytes_max();
-        if !read.keeps() {
+        if !read.has_room() {
+            let bytes = read.plan().reply_bytes_max();
             let taken = match read.plan().kind() {
                 // The last that is refused: no more of them than there are places for are read at the same time.
                 ReadKind::GetItem => self.memory.take_anyway(bytes),
                 _ => self.room_for(bytes)?,
             };
-            // Until the reply is taken, which then counts by itself: between this thread and the pool's it counts, too.
-            read.keep(Arc::new(taken));
+            // What it comes to beyond that it takes while it grows.
+            read.give_room(AnswerRoom::of(taken));
         }
         let waiting = Waiting::default();
         let store = self.pooled(&place, None);
-        let memory = Arc::clone(&self.memory);
-        let run = BlockingRead { read, sources, store, bytes, memory, gone: waiting.gone(), deadline };
+        let run = BlockingRead { read, sources, store, gone: waiting.gone(), deadline };
         self.run_pooled(place, move || run.run::<E>(), deadline).await
     }
 
@@ -239,6 +238,7 @@ impl<E: Env> Runner<E> {
                 }
             }
             ReadError::Store(_) | ReadError::Corrupt(_) => tracing::error!(%error, "a read failed"),
+            ReadError::NoRoom => self.memory.note_refused_answer(),
             ReadError::TooLong | ReadError::Missing(_) | ReadError::Abandoned | ReadError::Client(_) => {}
         }
         error
@@ -256,9 +256,15 @@ impl<E: Env> Runner<E> {
         Ok(place)
     }
 
+    /// Bytes of the row that this node has under a key now; `None` where that takes a look at the disk.
+    pub(super) fn row_bytes(&self, key: &[u8]) -> Option<usize> {
+        let row = self.stores.state.cached().get(key).ok()?;
+        Some(row.map_or(0, |row| row.len()))
+    }
+
     /// Room for what a read may come to, before it is read.
     pub(super) fn room_for(&self, bytes: usize) -> Result<Taken, ShardError> {
-        self.memory.take(bytes).ok_or(ShardError::Overloaded)
+        self.memory.take_for_answer(bytes).ok_or(ShardError::Overloaded)
     }
 
     fn pooled(&self, place: &PoolPlace, taken: Option<Taken>) -> PooledStore {
@@ -334,10 +340,6 @@ struct BlockingRead {
     sources: Sources,
     /// The store of this node.
     store: PooledStore,
-    /// What is set aside for the reply.
-    bytes: usize,
-    /// Where more is counted.
-    memory: Arc<Budget>,
     /// Becomes true when nobody waits any more.
     gone: Arc<AtomicBool>,
     /// When the request is over.
@@ -346,15 +348,11 @@ struct BlockingRead {
 
 impl BlockingRead {
     fn run<E: Env>(self) -> Result<(Execution, Step), ReadError> {
-        let BlockingRead { mut read, sources, store, bytes, memory, gone, deadline } = self;
+        let BlockingRead { mut read, sources, store, gone, deadline } = self;
         let is_wanted = || !gone.load(Ordering::Relaxed) && !deadline.is_over::<E>();
         let needs_view = read.plan().needs_view();
         let advance = |reader: &dyn Reader| sources.advance(&mut read, reader, Run::while_wanted(&is_wanted));
         let step = store.read::<E, _>(needs_view, advance)?;
-        // Bytes that JSON escapes take six times their room.
-        if read.reply_bytes() > bytes {
-            read.keep(Arc::new(memory.take_anyway(read.reply_bytes() - bytes)));
-        }
         Ok((read, step))
     }
 }

@@ -1,5 +1,6 @@
 //! Where the work of a request is done.
 
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::thread;
 
@@ -29,7 +30,15 @@ async fn plans_of_large_bodies_count_while_they_run() {
     for (bytes, counted) in [(INLINE_BYTES_MAX, 0), (INLINE_BYTES_MAX + 1, 20 * INLINE_BYTES_MAX)] {
         let body = Bytes::from(vec![b' '; bytes]);
         let (operation, deadline) = (Operation::PutItem, node.deadline());
-        let call = Call { node: &node, operation, context: &context, host: "localhost", body: &body, deadline };
+        let call = Call {
+            node: &node,
+            operation,
+            context: &context,
+            host: "localhost",
+            body: &body,
+            deadline,
+            room: Mutex::default(),
+        };
         let seen = Arc::clone(&memory);
         assert_eq!(call.decode(move |_| Ok(seen.bytes())).await.unwrap(), counted, "a body of {bytes} bytes");
         assert_eq!(memory.bytes(), 0, "it is given back");
@@ -53,7 +62,15 @@ async fn plans_of_large_bodies_do_not_block_an_event_loop() {
     for (bytes, is_here) in [(0, true), (INLINE_BYTES_MAX, true), (INLINE_BYTES_MAX + 1, false)] {
         let body = Bytes::from(vec![b' '; bytes]);
         let (operation, deadline) = (Operation::PutItem, node.deadline());
-        let call = Call { node: &node, operation, context: &context, host: "localhost", body: &body, deadline };
+        let call = Call {
+            node: &node,
+            operation,
+            context: &context,
+            host: "localhost",
+            body: &body,
+            deadline,
+            room: Mutex::default(),
+        };
         let made = call.decode(|body| Ok((thread::current().id(), body.len()))).await.unwrap();
         assert_eq!(made.1, bytes);
         assert_eq!(made.0 == thread::current().id(), is_here, "a body of {bytes} bytes");

@@ -1,5 +1,6 @@
 //! Tables over several shards of one node: created, changed, deleted and created again, under writes and power cuts.
 
+use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -33,7 +34,8 @@ pub async fn send<E: Env>(node: &Node<E>, operation: Operation, body: &str) -> R
     let context = RequestContext::default();
     let deadline = node.deadline();
     let body = Bytes::copy_from_slice(body.as_bytes());
-    let call = Call { node, operation, context: &context, host: "localhost", body: &body, deadline };
+    let call =
+        Call { node, operation, context: &context, host: "localhost", body: &body, deadline, room: Mutex::default() };
     dispatch(&call).await.map(|body| String::from_utf8(body).expect("a reply is text"))
 }
 
