@@ -647,13 +647,16 @@ impl Writer {
         Ok(())
     }
 
-    /// A file for the next segment, of at least so many bytes.
+    /// A file for the next segment, of at least so many bytes. One that somebody has deleted meanwhile held nothing: the next
+    /// one is taken.
     fn take_spare(&mut self, needed: usize) -> Result<Spare, LogError> {
-        let fits = self.spares.iter().rposition(|spare| spare.bytes >= needed as u64);
-        match fits {
-            Some(at) => Ok(self.spares.remove(at)),
-            None => self.new_spare(needed.max(self.options.segment_bytes)),
+        while let Some(at) = self.spares.iter().rposition(|spare| spare.bytes >= needed as u64) {
+            let spare = self.spares.remove(at);
+            if spare.file.has_name()? {
+                return Ok(spare);
+            }
         }
+        self.new_spare(needed.max(self.options.segment_bytes))
     }
 
     fn new_spare(&self, bytes: usize) -> Result<Spare, LogError> {
@@ -745,7 +748,9 @@ impl Writer {
             return Ok(());
         }
         for spare in self.spares.drain(spares_max..) {
-            self.disk.remove(&spare.name)?;
+            if spare.file.has_name()? {
+                self.disk.remove(&spare.name)?;
+            }
         }
         Ok(self.disk.sync_names()?)
     }

@@ -27,6 +27,16 @@ impl FileDisk {
         create_dir(path)?;
         Ok(FileDisk { path: path.to_owned() })
     }
+
+    /// The error with the file that it is about. A file, or the whole folder, that is not where it was left has been moved or
+    /// deleted by somebody else.
+    fn of_file(&self, name: &str, error: io::Error) -> io::Error {
+        let what = match error.kind() {
+            io::ErrorKind::NotFound => " was moved or deleted while the log was open",
+            _ => "",
+        };
+        io::Error::new(error.kind(), format!("{}{what}: {error}", self.path.join(name).display()))
+    }
 }
 
 fn create_dir(path: &Path) -> io::Result<()> {
@@ -60,7 +70,8 @@ impl Disk for FileDisk {
 
     fn create(&self, name: &str, bytes: u64) -> io::Result<Arc<dyn DiskFile>> {
         let path = self.path.join(name);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path);
+        let file = file.map_err(|error| self.of_file(name, error))?;
         if let Err(error) = allocate(&file, bytes) {
             // What is left of it takes the room that others may need.
             let _ = fs::remove_file(&path);
@@ -70,11 +81,11 @@ impl Disk for FileDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.path.join(from), self.path.join(to))
+        fs::rename(self.path.join(from), self.path.join(to)).map_err(|error| self.of_file(from, error))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        fs::remove_file(self.path.join(name))
+        fs::remove_file(self.path.join(name)).map_err(|error| self.of_file(name, error))
     }
 
     fn sync_names(&self) -> io::Result<()> {
@@ -130,11 +141,15 @@ impl DiskFile for OpenFile {
         self.file.write_all_at(bytes, offset)
     }
 
+    fn has_name(&self) -> io::Result<bool> {
+        Ok(!self.counts_names || self.file.metadata()?.nlink() > 0)
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.file.sync_data()?;
-        match self.counts_names && self.file.metadata()?.nlink() == 0 {
-            true => Err(io::Error::other("a file of the log was deleted while it was open")),
-            false => Ok(()),
+        match self.has_name()? {
+            false => Err(io::Error::other("a file of the log was deleted while it was open")),
+            true => Ok(()),
         }
     }
 }

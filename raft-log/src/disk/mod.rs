@@ -60,6 +60,13 @@ pub trait DiskFile: Debug + Send + Sync + 'static {
     #[allow(clippy::missing_errors_doc)]
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
+    /// Whether anybody can still find it: one that was removed while it was open takes writes and keeps nothing. `true` where nobody
+    /// but the log removes files.
+    #[allow(clippy::missing_errors_doc)]
+    fn has_name(&self) -> io::Result<bool> {
+        Ok(true)
+    }
+
     /// Makes everything written before durable.
     #[allow(clippy::missing_errors_doc)]
     fn sync(&self) -> io::Result<()>;

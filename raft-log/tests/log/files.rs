@@ -129,6 +129,50 @@ fn spares_are_given_back() {
     assert_eq!(spares(), 1);
 }
 
+/// Files that wait hold nothing: who deletes them loses nothing.
+#[test]
+fn spares_may_be_deleted_at_any_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let spares = || {
+        let entries = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.to_string_lossy().contains("spare")).collect::<Vec<_>>()
+    };
+    let open = || Log::open(Arc::new(FileDisk::open(folder.path()).unwrap()), &options()).unwrap();
+    let log = open();
+    let mut purged = 0;
+    for index in 0..60 {
+        spares().iter().for_each(|spare| std::fs::remove_file(spare).unwrap());
+        log.write(one(index), true).unwrap_or_else(|error| panic!("entry {index}: {error}"));
+        if index % 20 == 19 {
+            let mut purge = Batch::new();
+            purged = index - 1;
+            purge.purge(1, 1, purged, &[]);
+            log.write(purge, true).unwrap();
+            assert!(spares().len() > 1, "segments wait to be used again");
+        }
+    }
+    log.set_spares_max(1);
+    spares().iter().for_each(|spare| std::fs::remove_file(spare).unwrap());
+    log.settle().expect("what is to be given back has gone");
+    drop(log);
+    let log = open();
+    assert_eq!((log.purged(1), log.last(1)), (Some((1, purged)), Some(59)));
+    assert_eq!(log.read(1, 59, 60, usize::MAX).unwrap().len(), 1);
+}
+
+/// A segment that is not where it was left holds what was acknowledged: the error says which file it is.
+#[test]
+fn a_segment_that_was_deleted_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(Arc::new(FileDisk::open(folder.path()).unwrap()), &options()).unwrap();
+    (0..20).for_each(|index| log.write(one(index), true).unwrap());
+    std::fs::remove_file(folder.path().join("segment-00000001")).unwrap();
+    let mut purge = Batch::new();
+    purge.purge(1, 1, 19, &[]);
+    let error = log.write(purge, true).and_then(|()| log.settle()).unwrap_err().to_string();
+    assert!(error.contains("segment-00000001 was moved or deleted while the log was open"), "{error}");
+}
+
 #[test]
 fn failed_sync_ends_all_writing() {
     let disk = Arc::new(MemoryDisk::with_crashes());
