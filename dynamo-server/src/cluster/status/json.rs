@@ -2,7 +2,7 @@
 
 use dynamo_protocol::json::JsonWriter;
 
-use super::{ClusterStatus, NodeReport, ReplicaReport, ShardReport, place_of};
+use super::{ClusterStatus, NodeReport, ReplicaReport, ShardReport, lag_max_of, place_of};
 
 impl ClusterStatus {
     /// One JSON object.
@@ -43,8 +43,7 @@ fn put_node(json: &mut JsonWriter<'_>, node: u64, report: &NodeReport, shards: &
     let place = place_of(node, shards);
     json.key("votes_on").u64(place.votes_on as u64);
     json.key("learns").u64(place.learns as u64);
-    let lags = shards.iter().filter_map(|shard| shard.replicas.get(&node)?.lag);
-    put_option(json.key("lag_max"), lags.max());
+    put_option(json.key("lag_max"), lag_max_of(node, shards));
     match &report.status {
         Ok(status) => {
             json.key("state").str(if status.stopped.is_some() { "stopped" } else { "up" });
@@ -119,7 +118,7 @@ mod tests {
         let text = String::from_utf8(example().to_json()).unwrap();
         let begin = r#"{"cluster":"0000000000000000000000000000feed","answered_by":1,"shard_count":2,"healthy":false,"complaints":["node 3 at 127.0.0.1:7003 does not answer: it cannot be reached","shard 1 has no leader"],"nodes":[{"node":1,"address":"127.0.0.1:7001","leads":0,"votes_on":2,"learns":0,"lag_max":2,"state":"up","version":"0.1.0","incarnation":"000000000000beef","disk_full":false},"#;
         assert!(text.starts_with(begin), "{text}");
-        let third = r#"{"node":3,"address":"127.0.0.1:7003","leads":0,"votes_on":2,"learns":0,"lag_max":5,"state":"unreachable","reason":"it cannot be reached"}"#;
+        let third = r#"{"node":3,"address":"127.0.0.1:7003","leads":0,"votes_on":2,"learns":0,"lag_max":null,"state":"unreachable","reason":"it cannot be reached"}"#;
         assert!(text.contains(third), "{text}");
         let shard = r#"{"shard":0,"leader":2,"term":4,"lease":true,"served":true,"committed":10,"changing":false,"voters":[1,2,3],"learners":[],"replicas":[{"node":1,"role":"voter","lag":2,"term":3,"lease":true,"last":8,"committed":8,"applied":8},"#;
         assert!(text.contains(shard), "{text}");

@@ -71,7 +71,8 @@ pub struct ReplicaReport {
     pub role: Role,
     /// What the node says; `None` where it did not answer.
     pub status: Option<ShardStatus>,
-    /// Entries that are agreed on and not applied there, as far as can be told.
+    /// Entries that are agreed on and not applied there; `None` where that is not known: the node does not answer, and the leader,
+    /// perhaps a new one, has not heard from it either.
     pub lag: Option<u64>,
 }
 
@@ -225,6 +226,13 @@ pub fn place_of(node: u64, shards: &[ShardReport]) -> MemberShards {
     }
 }
 
+/// The most entries that `node` lacks of any shard that it has; `None` where it has none, or its lag is not known of each.
+pub fn lag_max_of(node: u64, shards: &[ShardReport]) -> Option<u64> {
+    let lags: Option<Vec<u64>> =
+        shards.iter().filter_map(|shard| shard.replicas.get(&node)).map(|replica| replica.lag).collect();
+    lags?.into_iter().max()
+}
+
 impl<E: Env> Cluster<E> {
     /// Asks all members of the cluster that this node belongs to.
     pub async fn gather_status(&self) -> ClusterStatus {
@@ -298,7 +306,7 @@ fn report(shard: u32, views: &BTreeMap<u64, &ShardStatus>) -> ShardReport {
         // An empty replica lacks the entry 0, too.
         let reached = match &status {
             Some(status) => Some(status.group.applied.map_or(0, |applied| applied + 1)),
-            None => group.followers.get(&node).map(|follower| follower.matched.map_or(0, |matched| matched + 1)),
+            None => group.followers.get(&node).and_then(|follower| follower.matched).map(|matched| matched + 1),
         };
         let lag = reached.map(|reached| committed.map_or(0, |committed| committed + 1).saturating_sub(reached));
         (node, ReplicaReport { role, status, lag })
@@ -373,6 +381,18 @@ pub(super) mod tests {
         let roles: Vec<_> = shards[0].replicas.values().map(|replica| replica.role).collect();
         assert_eq!(roles, [Role::Voter, Role::Leader, Role::Voter]);
         assert_eq!((shards[1].leader, shards[1].term), (None, 3));
+        assert_eq!(shards[1].replicas[&3].lag, None, "nobody has heard of it");
+        assert_eq!([1, 2, 3, 4].map(|node| lag_max_of(node, &shards)), [Some(2), Some(0), None, None]);
+    }
+
+    /// Since it was elected: what it sent before it was, another one was told.
+    #[test]
+    fn a_leader_that_has_not_heard_of_a_follower_does_not_know_its_lag() {
+        let mut unheard = example();
+        if let Some(Ok(second)) = unheard.nodes.get_mut(&2).map(|report| &mut report.status) {
+            second.shards[0].group.followers.insert(3, Follower::default());
+        }
+        assert_eq!(unheard.shards()[0].replicas[&3].lag, None);
     }
 
     #[test]

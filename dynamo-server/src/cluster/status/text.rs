@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use super::{ClusterStatus, MemberShards, NodeReport, ShardReport, place_of};
+use super::{ClusterStatus, MemberShards, NodeReport, ShardReport, lag_max_of, place_of};
 
 impl Display for ClusterStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,23 +52,16 @@ fn node_row(node: u64, report: &NodeReport, shards: &[ShardReport]) -> [String; 
         Err(_) => "silent",
     };
     let leads = shards.iter().filter(|shard| shard.leader == Some(node)).count();
-    let lag = shards.iter().filter_map(|shard| shard.replicas.get(&node)?.lag).max();
+    let has_replica = shards.iter().any(|shard| shard.replicas.contains_key(&node));
+    let lag = if has_replica { lag(lag_max_of(node, shards)) } else { "-".to_owned() };
     let version = report.status.as_ref().map_or("", |status| &status.version);
-    [
-        node.to_string(),
-        or_dash(&report.address),
-        state.to_owned(),
-        role,
-        leads.to_string(),
-        number(lag),
-        or_dash(version),
-    ]
+    [node.to_string(), or_dash(&report.address), state.to_owned(), role, leads.to_string(), lag, or_dash(version)]
 }
 
 fn shard_row(shard: &ShardReport) -> [String; 8] {
     let changing = if shard.members.is_joint { " (changing)" } else { "" };
-    let lags = shard.replicas.iter().filter_map(|(node, replica)| Some((node, replica.lag.filter(|lag| *lag > 0)?)));
-    let lags: Vec<String> = lags.map(|(node, lag)| format!("{node}:{lag}")).collect();
+    let lags = shard.replicas.iter().filter(|(_, replica)| replica.lag != Some(0));
+    let lags: Vec<String> = lags.map(|(node, replica)| format!("{node}:{}", lag(replica.lag))).collect();
     [
         shard.shard.to_string(),
         number(shard.leader),
@@ -87,6 +80,10 @@ fn list<'a>(nodes: impl Iterator<Item = &'a u64>) -> String {
 
 fn number(value: Option<u64>) -> String {
     value.map_or("-".to_owned(), |value| value.to_string())
+}
+
+fn lag(entries: Option<u64>) -> String {
+    entries.map_or("?".to_owned(), |entries| entries.to_string())
 }
 
 fn or_dash(text: &str) -> String {
@@ -139,11 +136,11 @@ cluster 0000000000000000000000000000feed: 3 nodes, 2 shards; answered by node 1
 NODE  PEER ADDRESS    STATE   ROLE   LEADS  LAG  VERSION
 1     127.0.0.1:7001  up      voter  0      2    0.1.0
 2     127.0.0.1:7002  up      voter  1      0    0.1.0
-3     127.0.0.1:7003  silent  voter  0      5    -
+3     127.0.0.1:7003  silent  voter  0      ?    -
 
 SHARD  LEADER  TERM  LEASE  COMMITTED  VOTERS  LEARNERS  LAG
 0      2       4     yes    10         1 2 3   -         1:2 3:5
-1      -       3     no     1          1 2 3   -         -
+1      -       3     no     1          1 2 3   -         3:?
 
 ! node 3 at 127.0.0.1:7003 does not answer: it cannot be reached
 ! shard 1 has no leader";
