@@ -36,7 +36,7 @@ pub use status::health::{Capability, Health, Impairment, ShardHealth};
 pub(crate) use status::text::counted;
 pub use status::{ClusterStatus, NodeReport};
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use shard_router::ShardId;
@@ -46,7 +46,7 @@ use self::balance::{Balancing, SharedBalancer};
 use self::compare::{Comparing, Comparison};
 use self::fitness::Fitness;
 use self::share_room::RoomSharing;
-use crate::env::{ANY_INCARNATION, Env, Tasks, Transport};
+use crate::env::{ANY_INCARNATION, Env, Tasks};
 use crate::peer::Rpc;
 use crate::raft::Wal;
 use crate::raft::types::Member;
@@ -68,8 +68,6 @@ pub struct Cluster<E: Env> {
     balancer: SharedBalancer,
     /// Whether the replicas of shards led here are alike.
     comparison: Arc<Comparison<E>>,
-    /// The address that this node was given as its own, where it is a member of a cluster.
-    given_address: OnceLock<String>,
     /// How long ago a leader, or a leader's quorum, may have been heard for this node to count as in contact with it.
     contact_max: Duration,
 }
@@ -88,7 +86,6 @@ impl<E: Env> Cluster<E> {
             fitness: Arc::new(Fitness::new(Arc::clone(&router), wal, reader, Arc::clone(&tasks))),
             balancer: balance::balancer(election_timeout),
             comparison: Arc::new(Comparison::new(Arc::clone(&router), Arc::clone(&tasks))),
-            given_address: OnceLock::new(),
             contact_max: election_timeout,
             router,
             tasks,
@@ -97,11 +94,11 @@ impl<E: Env> Cluster<E> {
 
     /// Starts what a node looks after; more of it where it is a member of a cluster.
     pub(crate) fn start(&self, cluster: Option<&ClusterOptions>, compare_every: Option<Duration>) {
+        if let Some(given) = cluster.and_then(|cluster| cluster.members.get(&self.router.me())) {
+            self.fitness.set_given_address(given);
+        }
         self.tasks.start_until_stopped(Arc::clone(&self.fitness).watch());
         let Some(cluster) = cluster else { return };
-        if let Some(given) = cluster.members.get(&self.router.me()) {
-            self.given_address.get_or_init(|| given.clone());
-        }
         self.tasks.start_until_stopped(Arc::clone(&self.admissions).run(cluster.clone()));
         self.tasks.start_periodic(RoomSharing::new(Arc::clone(&self.router)));
         if self.router.shards.len() > 1 {
@@ -153,7 +150,6 @@ impl<E: Env> Cluster<E> {
         if self.tasks.is_stopping() {
             found.push(Impairment::Stopping);
         }
-        found.extend(self.misplaced());
         found.extend(self.fitness.unfitness());
         found.extend(self.router.room.is_short().then_some(Impairment::DiskFull));
         let differences = self.comparison.differences().into_iter();
@@ -177,18 +173,6 @@ impl<E: Env> Cluster<E> {
             }
         }
         found
-    }
-
-    /// Whether the members look for this node where it is not.
-    fn misplaced(&self) -> Option<Impairment> {
-        let members = self.router.members();
-        let known = &members.get(self.router.me())?.address;
-        let (given, listens_at) = (self.given_address.get()?, self.router.transport.listens_at()?);
-        misplaced::is_misplaced(known, given, listens_at).then(|| Impairment::Misplaced {
-            known: known.clone(),
-            given: given.clone(),
-            listens_at,
-        })
     }
 
     /// Asks whatever runs at `address` under the number of a node something that is about no shard.

@@ -360,4 +360,19 @@ async fn a_node_that_has_moved_says_that_it_was_started_at_its_old_address() {
     assert!(page.contains("--peer-listen"), "what to do: {page}");
     wait_page(&fleet, moved, "/cluster/status", |page| page.contains(&why)).await;
     assert_eq!(fleet.log(moved).matches(&why).count(), 1, "said once:\n{}", fleet.log(moved));
+
+    // It reaches another voter, which would elect it, and whose clients would not reach it.
+    fleet.kill(2);
+    for _ in 0..50 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let page = fleet.plain(moved, "GET", "/health/ready", "").await.map(|(_, page)| page).unwrap_or_default();
+        assert!(!page.contains("leads term"), "nobody reaches this leader: {page}");
+    }
+    assert!(fleet.log(moved).contains("the members look for this node elsewhere"), "{}", fleet.log(moved));
+    // Where it is looked for, it does.
+    assert_eq!(fleet.terminate(moved), Some(0));
+    fleet.start_with(moved, &arguments).expect("it starts");
+    for node in [1, moved] {
+        wait_page(&fleet, node, "/health/ready", |page| page.starts_with("ready")).await;
+    }
 }
