@@ -24,12 +24,13 @@ pub fn run(url: Option<&str>, need: Option<Capability>, settings: &Settings) -> 
             print(answer.body.trim_end());
             ExitCode::SUCCESS
         }
+        // The page says itself that the server is not ready, and why.
         Ok(answer) => not_ready(answer.body.trim_end()),
-        Err(reason) => not_ready(&reason),
+        Err(reason) => not_ready(&format!("not ready: {reason}")),
     }
 }
 
-fn not_ready(reason: &str) -> ExitCode {
-    say(&format!("not ready: {reason}"));
+fn not_ready(said: &str) -> ExitCode {
+    say(said);
     ExitCode::FAILURE
 }

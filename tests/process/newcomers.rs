@@ -8,11 +8,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::binary::{Process, path};
-use tests::raw::Connection;
+use tests::patience::eventually_blocking;
+use tests::raw::{Answer, Connection};
 
 /// Runs the command to its end; the exit code, and what it wrote to standard error.
 fn ended(command: &mut Command) -> (Option<i32>, String) {
@@ -37,7 +37,7 @@ fn said((code, text): &(Option<i32>, String), wanted: i32, words: &[&str]) {
 fn an_unknown_flag_or_command() {
     refused(&["--prot", "1"], 2, &["unexpected argument '--prot'", "'--port'"]);
     refused(&["frobnicate"], 2, &["unrecognized subcommand 'frobnicate'", "--help"]);
-    refused(&["--host", "localhost.example"], 2, &["--host", "localhost.example"]);
+    refused(&["--host", "localhost.example"], 2, &["--host", "localhost.example", "127.0.0.1 or localhost", "0.0.0.0"]);
 }
 
 #[test]
@@ -182,7 +182,8 @@ fn a_founder_waits_for_the_others_and_says_so() {
     drop(ports);
     let peers = format!("1={},2={}", addresses[0], addresses[1]);
     let member = |id: &str| {
-        let arguments = ["--in-memory", "--port", "0", "--shards", "1", "--peers", &peers, "--node-id", id];
+        let mut arguments = vec!["--in-memory", "--port", "0", "--shards", "1", "--peers", &peers, "--node-id", id];
+        arguments.extend(["--request-deadline-ms", "300"]);
         Process::start(&arguments).unwrap_or_else(|log| panic!("{log}"))
     };
     let first = member("1");
@@ -192,23 +193,39 @@ fn a_founder_waits_for_the_others_and_says_so() {
     );
     let log = first.log();
     assert!(log.contains("listens on http://") && log.contains("; 1 shard\n") && !log.contains("ready on"), "{log}");
+    let check = || ended(Command::new(path()).args(["healthcheck", "--url", &first.url()]));
+    said(&check(), 1, &["not ready\nreads: not ready\nwrites: not ready"]);
+    assert!(!check().1.contains("not ready: not ready"));
     let second = member("2");
     wait_for_line(&first, "ready on http://");
     wait_for_line(&second, "ready on http://");
+    let log = second.log();
+    let at = |words| log.find(words).unwrap_or_else(|| panic!("no word of `{words}`: {log}"));
+    assert!(at("takes part in its cluster") < at("ready on http://"), "{log}");
     assert!(first.get("/health/ready").starts_with("HTTP/1.1 200"));
     let status = Command::new(path()).args(["cluster", "status", "--url", &first.url()]).output().expect("it runs");
     assert!(String::from_utf8_lossy(&status.stdout).contains("2 nodes, 1 shard;"), "{status:?}");
+
+    // A client is told what the service tells; the log says why, once for many of them.
+    create(&first, "songs", None);
+    second.kill();
+    let lost = "no quorum of shard 0 was heard lately";
+    eventually_blocking(lost, || {
+        let page = first.get("/health/ready");
+        if page.contains(lost) { Ok(()) } else { Err(page) }
+    });
+    for _ in 0..3 {
+        let answer = call(&first, "GetItem", json!({"TableName": "songs", "Key": {"pk": {"S": "a"}}}));
+        assert_eq!(answer.status, 500);
+        assert_eq!(answer.json()["message"], json!("Internal server error"));
+    }
+    let log = first.log();
+    assert!(log.contains(&format!("a request is answered with 500: {lost}")), "{log}");
+    assert_eq!(log.matches("is answered with 500").count(), 1, "{log}");
 }
 
-/// As on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 fn wait_for_line(server: &Process, words: &str) {
-    let began = Instant::now();
-    while !server.log().contains(words) {
-        assert!(began.elapsed() < PATIENCE, "no word of `{words}`: {}", server.log());
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    eventually_blocking(words, || if server.log().contains(words) { Ok(()) } else { Err(server.log()) });
 }
 
 /// The example that reads streams, with what it was told and without the variables of whoever runs this.
@@ -253,9 +270,13 @@ fn create(server: &Process, table: &str, view: Option<&str>) {
     if let Some(view) = view {
         body["StreamSpecification"] = json!({"StreamEnabled": true, "StreamViewType": view});
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let reply = runtime.block_on(async { Connection::open(server.address()).await.call("CreateTable", body).await });
+    let reply = call(server, "CreateTable", body);
     assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+}
+
+fn call(server: &Process, operation: &str, body: Value) -> Answer {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async { Connection::open(server.address()).await.call(operation, body).await })
 }
 
 /// The settings of each manifest of a cluster are taken, but for the ports and places of this machine.

@@ -1,23 +1,60 @@
 //! Waiting for what must come, as long as it moves: how fast it does is the machine's affair.
 
+use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
-/// How long anything may take that must come on a machine with much else to do.
+/// For how long there is waited, in pauses, for anything that must come.
 const LONG: Duration = Duration::from_secs(60);
 
 /// The longest pause between two attempts; the first is a millisecond.
 const PAUSE_MAX: Duration = Duration::from_millis(50);
 
-/// Tries until there is something; panics after a minute. No test loops until something has come without a bound: use this.
+/// The pauses between attempts. They alone count: a machine that stands still for a while, or that has much else to do while an
+/// attempt is made, ends no wait.
+struct Pauses {
+    /// What is left of [`LONG`].
+    left: Duration,
+    /// The next one.
+    next: Duration,
+}
+
+impl Pauses {
+    fn new() -> Pauses {
+        Pauses { left: LONG, next: Duration::from_millis(1) }
+    }
+}
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = self.next;
+        self.left = self.left.checked_sub(pause)?;
+        self.next = (2 * pause).min(PAUSE_MAX);
+        Some(pause)
+    }
+}
+
+/// Tries until there is something; panics after a minute of pauses. No test loops until something has come without a bound: use
+/// this, or [`eventually_blocking`].
 pub async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
-    let (began, mut pause) = (Instant::now(), Duration::from_millis(1));
+    let mut pauses = Pauses::new();
     loop {
         if let Some(done) = attempt().await {
             return done;
         }
-        assert!(began.elapsed() < LONG, "in vain: {what}");
-        tokio::time::sleep(pause).await;
-        pause = (2 * pause).min(PAUSE_MAX);
+        tokio::time::sleep(pauses.next().unwrap_or_else(|| panic!("in vain: {what}"))).await;
+    }
+}
+
+/// The same on this thread, for attempts that say why they failed.
+pub fn eventually_blocking<T, E: Debug>(what: &str, mut attempt: impl FnMut() -> Result<T, E>) -> T {
+    let mut pauses = Pauses::new();
+    loop {
+        match attempt() {
+            Ok(done) => return done,
+            Err(why) => std::thread::sleep(pauses.next().unwrap_or_else(|| panic!("in vain: {what}: {why:#?}"))),
+        }
     }
 }
 
@@ -54,6 +91,16 @@ impl<T: Clone + PartialEq> Patience<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pauses_grow_and_end() {
+        assert_eq!(
+            Pauses::new().take(8).map(|pause| pause.as_millis()).collect::<Vec<_>>(),
+            [1, 2, 4, 8, 16, 32, 50, 50]
+        );
+        let whole: Duration = Pauses::new().sum();
+        assert!(whole <= LONG && whole + PAUSE_MAX > LONG, "{whole:?}");
+    }
 
     const STEP: Duration = Duration::from_secs(9);
 

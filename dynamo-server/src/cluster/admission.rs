@@ -205,10 +205,13 @@ impl<E: Env> Admissions<E> {
         matches!(**self.newest.load(), Admission::Refused(_))
     }
 
-    /// Why this node takes no part in its cluster. It does as soon as a leader has called it.
+    /// Why this node takes no part in its cluster. It does as soon as a leader has called it, which the log says before anybody is
+    /// told that the node is ready: whoever asks does not wait for the next look.
     pub(super) fn not_admitted(&self) -> Option<String> {
-        let admission = self.newest.load();
-        admission.reason().filter(|_| !self.is_called()).map(str::to_owned)
+        if self.newest.load().reason().is_some() && self.is_called() {
+            self.admit(Admission::Open);
+        }
+        self.newest.load().reason().map(str::to_owned)
     }
 
     fn admit(&self, next: Admission) {

@@ -1,14 +1,15 @@
 //! The command line, with an environment variable for every flag.
 
 use std::ffi::OsStr;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use clap::builder::{BoolishValueParser, Resettable};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::{AdminFrom, DEFAULT_DATA_DIR, dynamodb_local};
 use crate::guard::{EventualReads, ReadMode};
@@ -156,6 +157,23 @@ pub enum ClusterAction {
     },
 }
 
+/// An address to listen on. Of names only `localhost` is one, and everywhere the same.
+fn listen_address(text: &str) -> Result<IpAddr, String> {
+    match text {
+        "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        _ => text.parse().map_err(|_| {
+            "an IP address of this machine is wanted: 127.0.0.1 or localhost for this machine alone, 0.0.0.0 or :: for all of \
+             its interfaces"
+                .to_owned()
+        }),
+    }
+}
+
+fn listen_address_in_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IpAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    listen_address(&text).map(Some).map_err(|reason| D::Error::custom(format!("{text}: {reason}")))
+}
+
 fn capability(name: &str) -> Result<Capability, String> {
     Capability::of(name).ok_or_else(|| format!("one of {}", Capability::ALL.map(Capability::name).join(", ")))
 }
@@ -213,8 +231,9 @@ impl From<EventualReadsSetting> for EventualReads {
 #[derive(Clone, Debug, Default, Args, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Settings {
-    /// Address to listen on [default: 127.0.0.1]
-    #[arg(long, env = "DYNAMO_SERVER_HOST")]
+    /// Address to listen on: that of a network interface, 0.0.0.0 for all of them, or localhost [default: 127.0.0.1]
+    #[arg(long, env = "DYNAMO_SERVER_HOST", value_parser = listen_address)]
+    #[serde(default, deserialize_with = "listen_address_in_file")]
     pub host: Option<IpAddr>,
     /// Port to listen on; 0 takes a free one [default: 8000]
     #[arg(long, env = "DYNAMO_SERVER_PORT")]

@@ -236,6 +236,12 @@ pub(super) mod tests {
         std::fs::write(&path, "prot = 9000\n").expect("written");
         let error = load(&format!("--config {}", path.display())).expect_err("unknown key").to_string();
         assert!(error.contains("prot"), "{error}");
+        std::fs::write(&path, "host = \"localhost\"\n").expect("written");
+        assert_eq!(load(&format!("--config {}", path.display())).expect("valid").host.to_string(), "127.0.0.1");
+        assert_eq!(load("--host localhost").expect("valid").host.to_string(), "127.0.0.1");
+        std::fs::write(&path, "host = \"db.example\"\n").expect("written");
+        let error = load(&format!("--config {}", path.display())).expect_err("a name").to_string();
+        assert!(error.contains("db.example") && error.contains("0.0.0.0"), "{error}");
     }
 
     #[test]

@@ -26,6 +26,7 @@ use super::request_id::RequestIds;
 use super::respond::{LARGE_ANSWER_BYTES, Outcome, Reply, api, identified, plain};
 use crate::config::AdminFrom;
 use crate::env::Env;
+use crate::log_limit::LogLimit;
 use crate::memory::AnswerRoom;
 use crate::metrics::Metrics;
 use crate::node::{Capability, Health, INLINE_BYTES_MAX, Node};
@@ -57,6 +58,8 @@ pub struct Service<E: Env> {
     hosts: Hosts,
     /// Whether the server takes no more requests.
     is_stopping: AtomicBool,
+    /// Lines about requests that got no more than `Internal server error`.
+    internal_log: LogLimit,
 }
 
 impl<E: Env> Service<E> {
@@ -72,6 +75,7 @@ impl<E: Env> Service<E> {
             budget,
             hosts: Hosts::default(),
             is_stopping: AtomicBool::new(false),
+            internal_log: LogLimit::default(),
         }
     }
 
@@ -339,7 +343,21 @@ impl<E: Env> Service<E> {
         };
         let result = ops::dispatch(&call).await;
         timer.done(&result, E::monotonic_ns());
+        if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::InternalServerError) {
+            self.tell_of_internal(operation);
+        }
         (result, call.room.into_inner())
+    }
+
+    /// Clients are told no more than at the service: `Internal server error`. Why is said here, now and then.
+    #[cold]
+    fn tell_of_internal(&self, operation: Operation) {
+        let Some(left_out) = self.internal_log.permits::<E>() else { return };
+        let reason = self.node.health().first_hindrance().unwrap_or_else(|| {
+            "its time was over, or a shard changed its leader under way; nothing keeps this node from serving now"
+                .to_owned()
+        });
+        tracing::warn!(operation = operation.name(), left_out, "a request is answered with 500: {reason}");
     }
 
     /// Refuses a body that is not JSON.
