@@ -1,7 +1,7 @@
 //! The server itself, as one line of someone else's program: the same flags, files and signals as the binary.
 //!
 //! ```sh
-//! cargo run --release --example dynamo_server -- --port 8000 --data-dir ./dynamo-data
+//! cargo run --release -p examples --example dynamo_server -- --port 8000 --data-dir ./dynamo-data
 //! ```
 
 use std::process::ExitCode;

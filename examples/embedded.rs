@@ -1,7 +1,7 @@
 //! A DynamoDB of one's own inside a program, for tests above all: one line starts it on a free port with isolated data.
 //!
 //! ```sh
-//! cargo run --release --example embedded
+//! cargo run --release -p examples --example embedded
 //! ```
 //!
 //! Point any AWS SDK at `server.endpoint_url()`, with any region and any credentials; this example speaks plain HTTP,

@@ -1,7 +1,7 @@
 //! A cluster of three nodes on this machine: three processes, written to through one, read through another, one killed.
 //!
 //! ```sh
-//! cargo run --release --example three_nodes
+//! cargo run --release -p examples --example three_nodes
 //! ```
 //!
 //! Each node is this program once more, started with the flags of a cluster member, as in three terminals; their data is

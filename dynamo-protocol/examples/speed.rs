@@ -1,4 +1,4 @@
-//! How long it takes to read requests and to write replies, on one core: `cargo run --release --example speed`.
+//! How long it takes to read requests and to write replies, on one core: `cargo run --release -p dynamo-protocol --example speed`.
 
 use std::hint::black_box;
 use std::time::Instant;

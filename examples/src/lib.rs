@@ -1,1 +1,1 @@
-//! Runnable examples: `cargo run --release --example NAME`. The programs lie beside `Cargo.toml`; this library is empty.
+//! Runnable examples; `README.md` has the commands. The programs lie beside `Cargo.toml`; this library is empty.

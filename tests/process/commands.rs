@@ -3,7 +3,7 @@
 //! Commands are read from blocks marked `sh` and from code in running text. What starts a server has its flags looked
 //! at by the real binary; examples run; `aws` commands are sent as the requests that they stand for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -53,7 +53,22 @@ fn documents() -> Vec<PathBuf> {
     found.extend(below("docs").filter(|path| path.extension().is_some_and(|ending| ending == "md")));
     let folders = below(".").chain(below("tools")).chain(below("packaging")).chain(below("examples"));
     found.extend(folders.map(|folder| folder.join("README.md")).filter(|path| path.exists()));
+    let examples = below(".").map(|folder| folder.join("examples")).filter(|folder| folder.is_dir());
+    let examples =
+        examples.flat_map(|folder| std::fs::read_dir(folder).expect("a folder").flatten()).map(|entry| entry.path());
     found
+        .extend(below("examples").chain(examples).filter(|path| path.extension().is_some_and(|ending| ending == "rs")));
+    found
+}
+
+/// The text of a document, or what the comment of a module says.
+fn text_of(document: &Path) -> String {
+    let text = std::fs::read_to_string(document).expect("a document");
+    if document.extension().is_none_or(|ending| ending != "rs") {
+        return text;
+    }
+    let comment = text.lines().filter_map(|line| line.strip_prefix("//!"));
+    comment.map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect()
 }
 
 /// The lines of a document that are commands: those of blocks marked `sh`, without comments and with continued lines
@@ -149,6 +164,10 @@ fn cargo(words: &[String]) -> Option<String> {
     let at = words.iter().position(|word| word == "--").unwrap_or(words.len());
     let (own, flags) = (&words[..at], words.get(at + 1..).unwrap_or_default());
     let package = after(own, "-p");
+    // Features come together from all packages that a command is about.
+    if own.get(1).is_some_and(|word| word == "run") && package.is_none() && after(own, "--example").is_some() {
+        return Some("without its package (-p) cargo compiles once more what the server is compiled from".to_owned());
+    }
     for name in [package, after(own, "--test"), after(own, "--bin")].into_iter().flatten() {
         if !named(name) {
             return Some(format!("there is no {name}"));
@@ -156,7 +175,7 @@ fn cargo(words: &[String]) -> Option<String> {
     }
     let program = match (own.get(1).map(String::as_str), after(own, "--example"), package.map(String::as_str)) {
         // Examples of the small crates measure something, and take their time.
-        (Some("run"), Some(example), Some(package)) => {
+        (Some("run"), Some(example), Some(package)) if package != "examples" => {
             let missing = !named_example(package, example);
             return missing.then(|| format!("{package} has no example {example}"));
         }
@@ -247,7 +266,7 @@ fn every_command_that_a_document_shows_works() {
     let mut wrong = Vec::new();
     let mut seen = 0;
     for document in documents() {
-        let text = std::fs::read_to_string(&document).expect("a document");
+        let text = text_of(&document);
         let mut variables = BTreeMap::new();
         for command in commands(&text) {
             seen += 1;
@@ -258,6 +277,45 @@ fn every_command_that_a_document_shows_works() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(seen >= 20, "only {seen} commands were found");
+}
+
+/// What the documents have people make in the clone is nothing that git would add to it.
+#[test]
+fn what_documents_have_people_make_is_ignored() {
+    let mut made = Vec::new();
+    for document in documents() {
+        let commands = commands(&text_of(&document));
+        let words = commands.iter().map(|command| words(command, &BTreeMap::new()));
+        for words in words {
+            let written = [after(&words, ">"), after(&words, ">>"), after(&words, "--data-dir")].into_iter().flatten();
+            made.extend(written.filter(|path| !path.starts_with('/')).cloned());
+        }
+    }
+    assert!(made.len() >= 5, "{made:?}");
+    let output = Command::new("git").args(["check-ignore", "--no-index"]).args(&made).current_dir(clone()).output();
+    let Ok(output) = output else { return tests::pass_over("what git ignores: git is missing") };
+    if output.status.code() == Some(128) {
+        return tests::pass_over("what git ignores: this is no clone of git");
+    }
+    let ignored = String::from_utf8_lossy(&output.stdout);
+    for path in made {
+        assert!(ignored.lines().any(|line| line == path), "{path} is not in .gitignore");
+    }
+}
+
+/// With the features of the server and no others: what `./run` has compiled serves them.
+#[test]
+fn the_examples_are_compiled_from_what_the_server_is() {
+    let packages = |package: &str| -> BTreeSet<String> {
+        let tree = ["tree", "--locked", "-e", "normal,build", "--prefix", "none", "-f", "{p} {f}", "-p", package];
+        let output = Command::new(env!("CARGO")).args(tree).current_dir(clone()).output().expect("cargo runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+        lines.lines().map(|line| line.trim_end_matches(" (*)").trim().to_owned()).collect()
+    };
+    let (server, examples) = (packages("dynamo-server"), packages("examples"));
+    let others: Vec<&String> = examples.difference(&server).filter(|line| !line.starts_with("examples ")).collect();
+    assert!(server.len() > 100 && others.is_empty(), "{others:?}");
 }
 
 #[test]
@@ -275,11 +333,12 @@ fn a_settings_file_that_a_document_shows_is_understood() {
 #[test]
 fn a_command_that_does_not_work_is_found() {
     let server = Process::start(&["--port", "0", "--in-memory"]).expect("it starts");
-    let text = "`./run --no-such-flag`\n```sh\ncargo run --release --example no_such\ncargo build -p no-such\n\
+    let text = "`./run --no-such-flag`\n```sh\ncargo run --release -p examples --example no_such\ncargo build -p no-such\n\
+                cargo run --release --example embedded\n\
                 aws dynamodb get-item --table-name none \\\n  --key '{\"a\": {\"S\": \"b\"}}'\nfrobnicate\n\
                 python3 tools/none.py\n```\n```text\nfrobnicate\n```\n";
     let found = commands(text);
-    assert_eq!(found.len(), 6, "{found:?}");
+    assert_eq!(found.len(), 7, "{found:?}");
     for command in found {
         assert!(check(&command, &mut BTreeMap::new(), &server).is_some(), "{command}");
     }
