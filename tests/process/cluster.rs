@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::binary::{Process, path};
+use tests::patience::eventually_blocking;
 use tests::raw::Connection;
 
 use crate::commands::{clone, commands, words};
 
 const SHARDS: u64 = 4;
-/// How long elections, balance and a node that joins may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Free ports; all are held until the last is found, so that they differ.
 fn free_ports(count: usize) -> Vec<u16> {
@@ -57,15 +56,10 @@ fn status(node: &Process) -> Value {
 
 /// Waits until the status that `node` gives is as wanted.
 fn wait_for(node: &Process, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
-    let began = Instant::now();
-    loop {
+    eventually_blocking(what, || {
         let status = status(node);
-        if is_so(&status) {
-            return status;
-        }
-        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}: {status:#}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+        if is_so(&status) { Ok(status) } else { Err(status) }
+    })
 }
 
 fn is_healthy(status: &Value) -> bool {
@@ -160,10 +154,7 @@ fn a_dead_node_is_replaced_by_one_that_joins() {
     wait_for_health(&third, "node 3 was removed from its cluster");
 
     // Nor one that asks for it: as a leader it has seen its own removal, and its supervisor starts it to join once more.
-    let began = Instant::now();
-    while let Err(reason) = cluster(&nodes[0], &["transfer", "--shard", "all", "--to", "4"]) {
-        assert!(began.elapsed() < PATIENCE, "{reason}");
-    }
+    eventually_blocking("the fourth node leads", || cluster(&nodes[0], &["transfer", "--shard", "all", "--to", "4"]));
     cluster(&nodes[0], &["remove", "--node", "4"]).expect("two are left");
     fourth.kill();
     let fourth = start(folder.path(), 4, &join);
@@ -176,15 +167,10 @@ fn a_dead_node_is_replaced_by_one_that_joins() {
 }
 
 fn wait_for_health(node: &Process, words: &str) {
-    let began = Instant::now();
-    loop {
+    eventually_blocking(words, || {
         let health = node.get("/health/ready");
-        if health.contains(words) {
-            return;
-        }
-        assert!(began.elapsed() < PATIENCE, "waited in vain for {words}: {health}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+        if health.contains(words) { Ok(()) } else { Err(health) }
+    });
 }
 
 /// What docs/operating.md shows for a cluster by hand: the same lines, but for the ports.
@@ -195,7 +181,7 @@ fn a_cluster_is_started_as_the_document_shows() {
     let free = free_ports(shown.len());
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut variables = BTreeMap::new();
-    let (mut nodes, mut is_shown) = (Vec::new(), None);
+    let (mut nodes, mut ids, mut is_shown) = (Vec::new(), Vec::new(), None);
     for line in commands(&text).iter().filter(|line| shown.iter().any(|port| line.contains(port))) {
         let line =
             shown.iter().zip(&free).fold(line.clone(), |line, (port, free)| line.replace(port, &free.to_string()));
@@ -208,7 +194,21 @@ fn a_cluster_is_started_as_the_document_shows() {
                 wait_for(&nodes[0], "a leader for every shard", is_healthy);
                 is_shown = Some(command.output().expect("it runs"));
             }
-            None => nodes.push(Process::spawn(&mut command).unwrap_or_else(|log| panic!("{line}\n{log}"))),
+            None => {
+                let id = words.iter().position(|word| word == "--node-id").expect("a node has a number");
+                // One that is started again was stopped before, when all was well.
+                if let Some(at) = ids.iter().position(|known| *known == words[id + 1]) {
+                    wait_for(&nodes[0], "the node that is stopped then", |status| {
+                        let votes = vec![status["shard_count"].as_u64().expect("a number"); nodes.len()];
+                        is_healthy(status) && of_nodes(status, "votes_on") == votes
+                    });
+                    assert_eq!(nodes.remove(at).terminate(), Some(0));
+                    drop(ids.remove(at));
+                }
+                ids.push(words[id + 1].clone());
+                // A connection of somebody else's may have its port for a moment.
+                nodes.push(eventually_blocking(&line, || Process::spawn(&mut command)));
+            }
         }
     }
     let shown = is_shown.expect("the document looks at the cluster");
@@ -220,4 +220,6 @@ fn a_cluster_is_started_as_the_document_shows() {
     wait_for(&nodes[0], "four nodes that are well", |status| {
         is_healthy(status) && of_nodes(status, "node") == [1, 2, 3, 4]
     });
+    let last = nodes.last().expect("four nodes");
+    assert!(!last.log().contains("joined"), "it is started again as a member: {}", last.log());
 }
