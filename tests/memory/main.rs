@@ -337,7 +337,7 @@ async fn answers_that_are_longer_than_their_items_stay_within_the_budget() {
             let answers = std::thread::scope(|scope| {
                 let client = |number: usize| {
                     let requests = &requests;
-                    let exchange = if number % 2 == 0 { exchange_slowly } else { exchange };
+                    let exchange = if number.is_multiple_of(2) { exchange_slowly } else { exchange };
                     move || {
                         let request = |round: usize| requests[(number / 2 + round) % requests.len()];
                         (0..ROUNDS).map(|round| exchange(address, request(round))).collect::<Vec<String>>()
