@@ -125,6 +125,7 @@ impl Server {
             stores: store_options(&memory, &files),
             memory: Budget::new(memory.budget),
             blocking_reads_max: memory.reads,
+            is_thread_own: loops.are_apart(),
             large_entries_max: memory.large_entries,
             background_reads_max: BACKGROUND_READS_MIN.max(2 * processors),
             ..node_options(&config, found.as_ref())

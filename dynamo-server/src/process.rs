@@ -148,7 +148,8 @@ fn serve(config: Config) -> ExitCode {
         }
     }
     descriptors::raise();
-    let threads = Threads::of(available_parallelism().map_or(1, NonZero::get), config.shards_of_new_data() == 1);
+    let processors = available_parallelism().map_or(1, NonZero::get);
+    let threads = Threads::of(processors, config.shards_of_new_data() == 1, config.cluster.is_none());
     let ended = match threads.start_node() {
         Ok(runtime) => runtime.block_on(run_server(config, threads)),
         Err(error) => refuse(error),

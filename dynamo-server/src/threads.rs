@@ -2,8 +2,10 @@
 //!
 //! Every processor has an event loop for connections ([`EventLoops`]). The node itself (Raft, the sequencers, messages of
 //! peers) is small work in many steps that wake one another. Where one thread can do it, on two processors or for one
-//! group, it shares the first loop: its wake-ups then cost no thread switch. Where there are more processors and several
-//! groups, it has workers of its own, so that no loop is the limit of all groups.
+//! group, it has one thread, and its wake-ups cost no thread switch. A node that is alone has this thread to itself, and waits
+//! there for a quick disk (`raft/log/wal.rs`), while the loops go on on other processors. Where there is one processor, and on a
+//! member of a cluster, whose log has a thread, it shares it with the first loop. Where there are more processors and several groups, the node has workers, so that no thread is the
+//! limit of all groups.
 
 use std::io;
 
@@ -12,22 +14,38 @@ use tokio::runtime::{Builder, Runtime};
 use crate::http::EventLoops;
 
 /// Processors up to which one thread does the work of all groups.
-const SHARED_MAX: usize = 2;
+const ONE_THREAD_MAX: usize = 2;
 
 /// The threads of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Threads {
-    /// Whether the node runs on the first loop rather than on workers of its own.
-    node_on_a_loop: bool,
+    /// What the node runs on.
+    node: NodeThreads,
     /// Loops with a thread that they share with nobody.
     loops: usize,
 }
 
+/// What the node runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NodeThreads {
+    /// The thread of the first loop.
+    Shared,
+    /// A thread of its own.
+    Own,
+    /// Workers that share its tasks.
+    Workers,
+}
+
 impl Threads {
-    /// For so many processors and one group, or several.
-    pub(crate) fn of(processors: usize, is_one_group: bool) -> Threads {
-        let node_on_a_loop = is_one_group || processors <= SHARED_MAX;
-        Threads { node_on_a_loop, loops: if node_on_a_loop { processors.saturating_sub(1) } else { processors } }
+    /// For so many processors and one group, or several, of a node that is alone or a member of a cluster.
+    pub(crate) fn of(processors: usize, is_one_group: bool, is_alone: bool) -> Threads {
+        let node = match is_one_group || processors <= ONE_THREAD_MAX {
+            true if is_alone && processors > 1 => NodeThreads::Own,
+            true => NodeThreads::Shared,
+            false => NodeThreads::Workers,
+        };
+        let loops = if node == NodeThreads::Shared { processors.saturating_sub(1) } else { processors };
+        Threads { node, loops }
     }
 
     /// The runtime of the node.
@@ -35,7 +53,10 @@ impl Threads {
     /// # Errors
     /// When the system gives no thread or event queue.
     pub(crate) fn start_node(self) -> io::Result<Runtime> {
-        let mut builder = if self.node_on_a_loop { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+        let mut builder = match self.node {
+            NodeThreads::Shared | NodeThreads::Own => Builder::new_current_thread(),
+            NodeThreads::Workers => Builder::new_multi_thread(),
+        };
         builder.enable_all().build()
     }
 
@@ -44,7 +65,10 @@ impl Threads {
     /// # Errors
     /// As [`Threads::start_node`].
     pub(crate) fn start_loops(self) -> io::Result<EventLoops> {
-        if self.node_on_a_loop { EventLoops::here_and(self.loops) } else { EventLoops::apart(self.loops) }
+        match self.node {
+            NodeThreads::Shared => EventLoops::here_and(self.loops),
+            NodeThreads::Own | NodeThreads::Workers => EventLoops::apart(self.loops),
+        }
     }
 }
 
@@ -54,9 +78,13 @@ mod tests {
 
     #[test]
     fn every_processor_has_a_loop() {
-        let shared = |loops| Threads { node_on_a_loop: true, loops };
-        assert_eq!([1, 2, 8].map(|processors| Threads::of(processors, true)), [shared(0), shared(1), shared(7)]);
-        assert_eq!([1, 2].map(|processors| Threads::of(processors, false)), [shared(0), shared(1)]);
-        assert_eq!(Threads::of(8, false), Threads { node_on_a_loop: false, loops: 8 });
+        let shared = |loops| Threads { node: NodeThreads::Shared, loops };
+        assert_eq!([1, 2, 8].map(|processors| Threads::of(processors, true, false)), [shared(0), shared(1), shared(7)]);
+        assert_eq!([1, 2].map(|processors| Threads::of(processors, false, false)), [shared(0), shared(1)]);
+        let own = |loops| Threads { node: NodeThreads::Own, loops };
+        assert_eq!([1, 2, 8].map(|processors| Threads::of(processors, true, true)), [shared(0), own(2), own(8)]);
+        assert_eq!([1, 2].map(|processors| Threads::of(processors, false, true)), [shared(0), own(2)]);
+        let workers = Threads { node: NodeThreads::Workers, loops: 8 };
+        assert_eq!([true, false].map(|is_alone| Threads::of(8, false, is_alone)), [workers; 2]);
     }
 }

@@ -47,6 +47,8 @@ pub struct NodeOptions {
     pub read_mode: ReadMode,
     /// Who answers reads that are not to be strongly consistent.
     pub eventual_reads: EventualReads,
+    /// Whether the thread that the node runs on serves no connections, so that it may wait for a quick disk.
+    pub is_thread_own: bool,
     /// The pace of the Raft groups.
     pub pace: Pace,
     /// See [`LOG_BYTES_MAX`]; less on a small disk.
@@ -90,6 +92,7 @@ impl Default for NodeOptions {
             stores: StoreOptions::default(),
             cluster: None,
             shards: 1,
+            is_thread_own: false,
             keeps_shards: false,
             request_deadline: REQUEST_DEADLINE,
             read_mode: ReadMode::default(),

@@ -21,7 +21,7 @@ use crate::in_flight::InFlight;
 use crate::index::IndexRelay;
 use crate::log_limit::LogLimit;
 use crate::raft::types::Member;
-use crate::raft::{Group, GroupContext, GroupError, RecoveredGroup, Wal, WallClocks};
+use crate::raft::{Group, GroupContext, GroupError, InPlace, RecoveredGroup, Wal, WallClocks};
 use crate::read::{Reader, Runner};
 use crate::router::Router;
 use crate::shard::Shard;
@@ -117,7 +117,10 @@ impl<E: Env> Node<E> {
             E::in_place(|| stores.adopt(identity.clone()))?;
         }
         let in_flight = Arc::new(InFlight::default());
-        let in_place = options.cluster.is_none().then(|| Arc::clone(&in_flight));
+        let in_place = options
+            .cluster
+            .is_none()
+            .then(|| InPlace { in_flight: Arc::clone(&in_flight), is_thread_own: options.is_thread_own });
         let longest_promise = remember_promise::<E>(&stores, options.pace.election_timeout_max)?;
         let wal = Wal::start(Arc::clone(&stores.log), fault.clone(), in_place);
         let wall_clocks = Arc::new(WallClocks::new(identity.node_id));

@@ -20,6 +20,8 @@ use crate::shard::Mailbox;
 pub struct EventLoops {
     /// One for each processor.
     loops: Arc<[EventLoop]>,
+    /// Whether none of them is the caller's.
+    are_apart: bool,
 }
 
 struct EventLoop {
@@ -52,7 +54,7 @@ impl EventLoops {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn here() -> EventLoops {
-        EventLoops { loops: [EventLoop::here()].into() }
+        EventLoops { loops: [EventLoop::here()].into(), are_apart: false }
     }
 
     /// The caller's runtime and `threads` loops, each on a thread of its own. The caller's is the first one to be given
@@ -68,7 +70,7 @@ impl EventLoops {
         for number in 1..=threads {
             loops.push(EventLoop::start(number)?);
         }
-        Ok(EventLoops { loops: loops.into() })
+        Ok(EventLoops { loops: loops.into(), are_apart: false })
     }
 
     /// `threads` loops (at least one), each on a thread of its own; the caller's runtime keeps to the node's work.
@@ -77,7 +79,12 @@ impl EventLoops {
     /// As [`EventLoops::here_and`].
     pub fn apart(threads: usize) -> io::Result<EventLoops> {
         let loops: io::Result<Vec<_>> = (1..=threads.max(1)).map(EventLoop::start).collect();
-        Ok(EventLoops { loops: loops?.into() })
+        Ok(EventLoops { loops: loops?.into(), are_apart: true })
+    }
+
+    /// Whether the runtime in which they were made serves no connection.
+    pub fn are_apart(&self) -> bool {
+        self.are_apart
     }
 
     /// A seat for a new connection, where the fewest are.

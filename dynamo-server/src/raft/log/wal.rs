@@ -21,27 +21,30 @@
 //!
 //! In production the worker is a thread (its life is waiting for the disk), in a simulation a task.
 //!
-//! # A lone write
+//! # In place
 //!
-//! To hand a batch to the worker and hear of it again are two threads woken, which on a virtual machine takes longer than a
-//! quick disk's sync. Where nothing would be gained by the worker, an append is therefore written where it is asked for:
-//! the disk is quick (by the syncs before, and [`Env::may_block_here`]), this is the only request that the node is answering
-//! ([`InFlight`]) so that nobody else waits for the thread or could share the sync, and nothing is with the worker, so
-//! that the order is kept. In memory a sync is nothing, and every append is written in place. A member of a cluster
-//! leaves all to the worker: its disk and its peers' work at the same time.
+//! To hand a batch to the worker's thread and hear of it again are two threads woken, which on a virtual machine takes longer
+//! than a quick disk's sync. Where nothing would be gained by that, a second worker, a task of the node's own thread, does the
+//! same in place: the disk is quick (by the syncs before, and [`Env::may_block_here`]), and no request waits for the thread
+//! meanwhile, either because connections have threads of their own or because the append's is the only request that the node is
+//! answering ([`InFlight`]). Every other task of the thread has its turn first, so that all groups share the sync. In memory a
+//! sync is nothing, and every append is written in place. A member of a cluster leaves all to the worker's thread: its disk and
+//! its peers' work at the same time.
+//!
+//! Only one of the two has requests at any time ([`UnderWay`]), so that none overtakes another.
 
 use std::collections::VecDeque;
 use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use openraft::storage::IOFlushed;
 use parking_lot::Mutex;
 use raft_log::{Batch, Log, LogError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::durable::Durable;
 use super::keys::Value;
@@ -60,9 +63,12 @@ const QUEUE_MAX: usize = 4096;
 /// requests may be made to wait.
 const BATCH_BYTES_MAX: usize = 4 << 20;
 
-/// Bytes of an append that is written in place: so few that they fit the segment, or the next one, for which there is a file
+/// Bytes of a batch that is written in place: so few that they fit the segment, or the next one, for which there is a file
 /// while the log is not short of room.
 const IN_PLACE_BYTES_MAX: usize = 512 << 10;
+
+/// How often everything else on the node's thread has its turn before a batch is written there.
+const TURNS_IN_PLACE: u32 = 2;
 
 /// What a sync is held to take before any was made: so long that the first few are left to the worker.
 const SYNC_NS_AT_FIRST: u64 = 1_000_000;
@@ -134,21 +140,60 @@ enum Request<E: Env> {
     },
 }
 
-/// A handle of the worker.
+/// When appends may be written in place.
+pub struct InPlace {
+    /// The requests that the node is answering: one that is alone lets nobody wait.
+    pub in_flight: Arc<InFlight>,
+    /// Whether the node's thread serves no connection, so that no request waits for it.
+    pub is_thread_own: bool,
+}
+
+/// A handle of the workers.
 pub struct Wal<E: Env> {
-    /// To the worker.
-    requests: mpsc::Sender<Request<E>>,
-    /// What the worker and whoever writes in place have in common.
+    /// To the worker that has a thread.
+    to_thread: mpsc::Sender<Request<E>>,
+    /// To the worker in place.
+    to_task: mpsc::Sender<Request<E>>,
+    /// What the workers have in common.
     shared: Arc<Shared<E>>,
 }
 
-/// What the worker and whoever writes in place have in common.
+/// Requests that were sent and are not answered yet; never both.
+#[derive(Default)]
+struct UnderWay {
+    /// With the worker that has a thread.
+    thread: usize,
+    /// With the worker in place.
+    task: usize,
+}
+
+impl UnderWay {
+    fn of(&mut self, kind: Kind) -> &mut usize {
+        match kind {
+            Kind::Thread => &mut self.thread,
+            Kind::Task => &mut self.task,
+        }
+    }
+}
+
+/// Which of the two workers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It has a thread.
+    Thread,
+    /// It shares the node's.
+    Task,
+}
+
+/// What the workers have in common.
 struct Shared<E: Env> {
     /// `None` once it is closed, or has panicked: taken out while it writes, so that one which did not come to the end of
     /// a write records nothing more.
     writer: Mutex<Option<Writer<E>>>,
-    /// Requests that were sent to the worker and are not answered yet.
-    with_worker: AtomicUsize,
+    /// Where requests are.
+    under_way: Mutex<UnderWay>,
+    /// Told when the thread has no request any more, or has to wait for room.
+    thread_is_idle: Notify,
     /// The time of a sync, averaged over the last few, in nanoseconds.
     sync_ns: AtomicU64,
     /// Since when the writer has been waiting for the disk, on the monotonic clock; [`IDLE`] while it does not.
@@ -161,8 +206,8 @@ struct Shared<E: Env> {
     is_short: AtomicBool,
     /// Whether the node stops, and nothing is to wait for room any more.
     is_ending: AtomicBool,
-    /// The node's requests, where appends may be written in place.
-    in_place: Option<Arc<InFlight>>,
+    /// When appends may be written in place, if ever.
+    in_place: Option<InPlace>,
     /// To ask about its room.
     log: Arc<Log>,
     /// Raised when nothing can be written any more.
@@ -171,20 +216,20 @@ struct Shared<E: Env> {
 
 impl<E: Env> Clone for Wal<E> {
     fn clone(&self) -> Self {
-        Wal { requests: self.requests.clone(), shared: Arc::clone(&self.shared) }
+        Wal { to_thread: self.to_thread.clone(), to_task: self.to_task.clone(), shared: Arc::clone(&self.shared) }
     }
 }
 
 impl<E: Env> Wal<E> {
-    /// Starts the worker of `store`. With the requests that the node is answering, which must then be alone, appends may be
-    /// written in place.
-    pub fn start(store: Arc<Log>, fault: FaultSignal, in_place: Option<Arc<InFlight>>) -> Self {
-        let (requests, queue) = mpsc::channel(QUEUE_MAX);
+    /// Starts the workers of `store`. Appends are written in place only where `in_place` says when they may; the node must then
+    /// be alone.
+    pub fn start(store: Arc<Log>, fault: FaultSignal, in_place: Option<InPlace>) -> Self {
         let log = Arc::clone(&store);
         let writer = Writer { store, fault: fault.clone(), failed: None, of: PhantomData };
         let shared = Arc::new(Shared {
             writer: Mutex::new(Some(writer)),
-            with_worker: AtomicUsize::new(0),
+            under_way: Mutex::default(),
+            thread_is_idle: Notify::new(),
             sync_ns: AtomicU64::new(SYNC_NS_AT_FIRST),
             busy_since_ns: AtomicU64::new(IDLE),
             written_in_place: AtomicU64::new(0),
@@ -195,8 +240,11 @@ impl<E: Env> Wal<E> {
             log,
             fault,
         });
-        E::spawn_dedicated("wal", Worker { queue, deferred: VecDeque::new(), shared: Arc::clone(&shared) }.run());
-        Wal { requests, shared }
+        let (to_thread, worker) = Worker::new(Kind::Thread, &shared);
+        E::spawn_dedicated("wal", worker.run());
+        let (to_task, worker) = Worker::new(Kind::Task, &shared);
+        drop(E::spawn(worker.run()));
+        Wal { to_thread, to_task, shared }
     }
 
     /// Writes entries; `done` is called when they are durable, and `durable` then reaches beyond them.
@@ -212,19 +260,14 @@ impl<E: Env> Wal<E> {
         done: IOFlushed<Types<E>>,
     ) -> io::Result<()> {
         let request = Request::Append { group, entries, committed, durable, done };
-        if self.shared.wants_in_place(&request) {
-            let began_ns = E::monotonic_ns();
-            let written = {
-                let _busy = Busy::begin(&self.shared.busy_since_ns, began_ns);
-                E::disk_pause().await;
-                self.shared.write_in_place(request, began_ns)
-            };
-            match written {
-                None => Ok(()),
-                Some(request) => self.send(request).await,
+        loop {
+            // Looked for before the look at the thread, so that it is not missed.
+            let mut idle = std::pin::pin!(self.shared.thread_is_idle.notified());
+            idle.as_mut().enable();
+            if !self.shared.should_wait_for_thread(&request) {
+                return self.send(request).await;
             }
-        } else {
-            self.send(request).await
+            idle.await;
         }
     }
 
@@ -298,10 +341,10 @@ impl<E: Env> Wal<E> {
     }
 
     fn nudge(&self) {
-        self.shared.with_worker.fetch_add(1, Ordering::Relaxed);
-        if self.requests.try_send(Request::Retry).is_err() {
+        let kind = self.shared.send_to(&Request::Retry);
+        if self.to(kind).try_send(Request::Retry).is_err() {
             // The worker has enough to wake up for, or is gone.
-            self.shared.answered(1);
+            self.shared.answered(kind, 1);
         }
     }
 
@@ -313,7 +356,7 @@ impl<E: Env> Wal<E> {
         }
     }
 
-    /// Appends that were written where they were asked for.
+    /// Appends that were written in place.
     pub fn written_in_place(&self) -> u64 {
         self.shared.written_in_place.load(Ordering::Relaxed)
     }
@@ -328,47 +371,62 @@ impl<E: Env> Wal<E> {
     }
 
     async fn send(&self, request: Request<E>) -> io::Result<()> {
-        self.shared.with_worker.fetch_add(1, Ordering::Relaxed);
-        self.requests.send(request).await.map_err(|_| gone())
+        let kind = self.shared.send_to(&request);
+        self.to(kind).send(request).await.map_err(|_| {
+            self.shared.answered(kind, 1);
+            gone()
+        })
+    }
+
+    fn to(&self, kind: Kind) -> &mpsc::Sender<Request<E>> {
+        match kind {
+            Kind::Thread => &self.to_thread,
+            Kind::Task => &self.to_task,
+        }
     }
 }
 
 impl<E: Env> Shared<E> {
-    /// So many requests are no longer with the worker.
-    fn answered(&self, requests: usize) {
-        // Release: what was written is seen by whoever then writes in place.
-        let before = self.with_worker.fetch_sub(requests, Ordering::Release);
-        debug_assert!(requests <= before, "no more is answered than was sent");
+    /// The worker that a request is to be sent to, where it is counted from now on.
+    fn send_to(&self, request: &Request<E>) -> Kind {
+        let mut under_way = self.under_way.lock();
+        debug_assert!(under_way.thread == 0 || under_way.task == 0, "requests are with one worker");
+        let is_in_place = under_way.task > 0 || (under_way.thread == 0 && self.is_better_in_place(request));
+        let kind = if is_in_place { Kind::Task } else { Kind::Thread };
+        *under_way.of(kind) += 1;
+        kind
     }
 
-    /// Whether an append is better written where it is asked for, and certainly finds its room.
-    fn wants_in_place(&self, request: &Request<E>) -> bool {
-        let Some(in_flight) = &self.in_place else { return false };
-        if self.log.is_short_of_room() || request.byte_len() > IN_PLACE_BYTES_MAX {
+    /// Whether an append is better written in place once the thread has done what it has. That is one sync: otherwise
+    /// appends that come without a pause would be the thread's for ever.
+    fn should_wait_for_thread(&self, request: &Request<E>) -> bool {
+        self.under_way.lock().thread > 0 && self.is_better_in_place(request)
+    }
+
+    /// So many requests are no longer with a worker.
+    fn answered(&self, kind: Kind, requests: usize) {
+        let mut under_way = self.under_way.lock();
+        let left = under_way.of(kind);
+        debug_assert!(requests <= *left, "no more is answered than was sent");
+        *left = left.saturating_sub(requests);
+        if kind == Kind::Thread && under_way.thread == 0 {
+            self.thread_is_idle.notify_waiters();
+        }
+    }
+
+    /// Whether a request is better done by the node's own thread, and certainly finds its room.
+    fn is_better_in_place(&self, request: &Request<E>) -> bool {
+        let Some(in_place) = &self.in_place else { return false };
+        if !matches!(request, Request::Append { .. })
+            || self.log.is_short_of_room()
+            || self.is_short.load(Ordering::Relaxed)
+            || request.byte_len() > IN_PLACE_BYTES_MAX
+        {
             return false;
         }
         let sync_ns = self.sync_ns.load(Ordering::Relaxed);
-        (sync_ns <= NO_SYNC_NS_MAX || in_flight.is_one()) && u128::from(sync_ns) <= E::may_block_here().as_nanos()
-    }
-
-    /// Writes an append here. Given back when that would overtake what is with the worker, or when it is closed.
-    ///
-    /// A group's appends, votes and cuts come one after the other, so that whatever of it is with the worker is counted.
-    fn write_in_place(&self, request: Request<E>, began_ns: u64) -> Option<Request<E>> {
-        let Some(mut place) = self.writer.try_lock() else { return Some(request) };
-        // Acquire: what the worker has written stands before what is written here.
-        if self.with_worker.load(Ordering::Acquire) > 0 {
-            return Some(request);
-        }
-        let Some(mut writer) = place.take() else { return Some(request) };
-        let _alarm = Alarm(&self.fault);
-        let mut round = Round::new();
-        writer.take(&mut round, request);
-        debug_assert!(round.closed.is_none() && round.waiting.is_empty(), "only appends are written in place");
-        self.write(&mut writer, round, began_ns, || false);
-        *place = Some(writer);
-        self.written_in_place.fetch_add(1, Ordering::Relaxed);
-        None
+        let nobody_waits = in_place.is_thread_own || sync_ns <= NO_SYNC_NS_MAX || in_place.in_flight.is_one();
+        nobody_waits && u128::from(sync_ns) <= E::may_block_here().as_nanos()
     }
 
     /// Writes a round, for which the disk has been at work since `began_ns`, and answers it. `has_more` says whether the next
@@ -431,11 +489,13 @@ fn gone() -> io::Error {
 }
 
 struct Worker<E: Env> {
+    /// Whether it has a thread.
+    kind: Kind,
     /// What the groups want written, in the order of asking.
     queue: mpsc::Receiver<Request<E>>,
     /// What came while a batch waited for room. As much as the groups have in flight, which is little.
     deferred: VecDeque<Request<E>>,
-    /// What it has in common with whoever writes in place.
+    /// What it has in common with the other one.
     shared: Arc<Shared<E>>,
 }
 
@@ -467,14 +527,26 @@ struct Round<E: Env> {
 }
 
 impl<E: Env> Worker<E> {
+    /// A worker, and the way to it.
+    fn new(kind: Kind, shared: &Arc<Shared<E>>) -> (mpsc::Sender<Request<E>>, Worker<E>) {
+        let (requests, queue) = mpsc::channel(QUEUE_MAX);
+        (requests, Worker { kind, queue, deferred: VecDeque::new(), shared: Arc::clone(shared) })
+    }
+
     async fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         let _alarm = Alarm(&shared.fault);
         let mut gathered = Vec::new();
+        let bytes_max = if self.kind == Kind::Task { IN_PLACE_BYTES_MAX } else { BATCH_BYTES_MAX };
         while let Some(first) = self.next().await {
+            if self.kind == Kind::Task {
+                for _ in 0..TURNS_IN_PLACE {
+                    tokio::task::yield_now().await;
+                }
+            }
             let mut bytes = first.byte_len();
             gathered.push(first);
-            while bytes < BATCH_BYTES_MAX && !matches!(gathered.last(), Some(Request::Close { .. })) {
+            while bytes < bytes_max && !matches!(gathered.last(), Some(Request::Close { .. })) {
                 let Some(next) = self.next_at_hand() else { break };
                 bytes += next.byte_len();
                 gathered.push(next);
@@ -483,12 +555,18 @@ impl<E: Env> Worker<E> {
             let _busy = Busy::begin(&shared.busy_since_ns, began_ns);
             E::disk_pause().await;
             let requests = gathered.len();
-            let Some(round) = self.take(&mut gathered) else { continue };
+            let Some(round) = self.take(&mut gathered) else {
+                self.shared.answered(self.kind, requests);
+                continue;
+            };
             let closed = match self.write(round, began_ns) {
                 Ok(closed) => closed,
                 Err(round) => self.write_when_there_is_room(round, began_ns).await,
             };
-            self.shared.answered(requests);
+            self.shared.answered(self.kind, requests);
+            if self.kind == Kind::Task {
+                self.shared.written_in_place.fetch_add(requests as u64, Ordering::Relaxed);
+            }
             if let Some(closed) = closed {
                 // Nobody has to wait.
                 let _ = closed.send(());
@@ -549,6 +627,7 @@ impl<E: Env> Worker<E> {
     async fn write_when_there_is_room(&mut self, mut round: Round<E>, began_ns: u64) -> Option<oneshot::Sender<()>> {
         tracing::error!(bytes = round.batch.byte_len(), "the log goes on as soon as there is room on the disk");
         self.shared.is_short.store(true, Ordering::Relaxed);
+        self.shared.thread_is_idle.notify_waiters();
         let closed = loop {
             if round.closed.is_some() || self.shared.is_ending.load(Ordering::Relaxed) {
                 self.give_up();
@@ -565,9 +644,9 @@ impl<E: Env> Worker<E> {
                         // Not even that fits; it is part of what waits then.
                         round.merge(overtakes);
                     }
-                    self.shared.answered(1);
+                    self.shared.answered(self.kind, 1);
                 }
-                Some(Request::Retry) => self.shared.answered(1),
+                Some(Request::Retry) => self.shared.answered(self.kind, 1),
                 Some(close @ Request::Close { .. }) => {
                     self.deferred.push_back(close);
                     self.give_up();
