@@ -36,6 +36,8 @@ pub struct Server {
     http: HttpServer,
     /// Where its peers reach it; `None` for a node that is alone.
     peer_address: Option<SocketAddr>,
+    /// The threads that it uses, until the node has ended.
+    loops: EventLoops,
 }
 
 /// Why a server did not start.
@@ -125,7 +127,7 @@ impl Server {
             stores: store_options(&memory, &files),
             memory: Budget::new(memory.budget),
             blocking_reads_max: memory.reads,
-            is_thread_own: loops.are_apart(),
+            raft_on: loops.raft(),
             large_entries_max: memory.large_entries,
             background_reads_max: BACKGROUND_READS_MIN.max(2 * processors),
             ..node_options(&config, found.as_ref())
@@ -141,8 +143,8 @@ impl Server {
         let service = service.with_admin_from(config.admin_from).with_body_memory(config.body_memory).with_hosts(hosts);
         let service = Arc::new(service);
         let address = SocketAddr::new(config.host, config.port);
-        match HttpServer::start(address, service, loops, limits).await {
-            Ok(http) => Ok(Server { node, http, peer_address }),
+        match HttpServer::start(address, service, loops.clone(), limits).await {
+            Ok(http) => Ok(Server { node, http, peer_address, loops }),
             Err(source) => {
                 node.shutdown().await;
                 Err(StartError::Listen { address, source })
@@ -195,6 +197,7 @@ impl Server {
     pub async fn stop(self) {
         self.http.stop().await;
         self.node.shutdown().await;
+        drop(self.loops);
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Every processor has an event loop for connections ([`EventLoops`]). The node itself (Raft, the sequencers, messages of
 //! peers) is small work in many steps that wake one another. Where one thread can do it, on two processors or for one
-//! group, it has one thread, and its wake-ups cost no thread switch. A node that is alone has this thread to itself, and waits
-//! there for a quick disk (`raft/log/wal.rs`), while the loops go on on other processors. Where there is one processor, and on a
+//! group, it has one thread, and its wake-ups cost no thread switch. On a node that is alone Raft, the sequencers and the log have a
+//! thread of their own, and wait there for a quick disk (`raft/log/wal.rs`), while the loops go on on other processors. Whatever
+//! else the node does, new connections and signals are the main thread's, so that they go on when the disk stands still. Where there is one processor, and on a
 //! member of a cluster, whose log has a thread, it shares it with the first loop. Where there are more processors and several groups, the node has workers, so that no thread is the
 //! limit of all groups.
 
@@ -30,7 +31,7 @@ pub(crate) struct Threads {
 enum NodeThreads {
     /// The thread of the first loop.
     Shared,
-    /// A thread of its own.
+    /// The main thread, and one of its own for Raft.
     Own,
     /// Workers that share its tasks.
     Workers,
@@ -67,7 +68,8 @@ impl Threads {
     pub(crate) fn start_loops(self) -> io::Result<EventLoops> {
         match self.node {
             NodeThreads::Shared => EventLoops::here_and(self.loops),
-            NodeThreads::Own | NodeThreads::Workers => EventLoops::apart(self.loops),
+            NodeThreads::Own => EventLoops::beside_raft(self.loops),
+            NodeThreads::Workers => EventLoops::apart(self.loops),
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use dynamo_engine::stream::StreamPolicy;
 
 use crate::cluster::ClusterOptions;
@@ -47,8 +49,9 @@ pub struct NodeOptions {
     pub read_mode: ReadMode,
     /// Who answers reads that are not to be strongly consistent.
     pub eventual_reads: EventualReads,
-    /// Whether the thread that the node runs on serves no connections, so that it may wait for a quick disk.
-    pub is_thread_own: bool,
+    /// The thread for Raft, the sequencers and the log, where they have one, which may then wait for a quick disk: whatever must
+    /// go on while a disk stands still runs elsewhere. `None` for the caller's runtime.
+    pub raft_on: Option<Handle>,
     /// The pace of the Raft groups.
     pub pace: Pace,
     /// See [`LOG_BYTES_MAX`]; less on a small disk.
@@ -92,7 +95,7 @@ impl Default for NodeOptions {
             stores: StoreOptions::default(),
             cluster: None,
             shards: 1,
-            is_thread_own: false,
+            raft_on: None,
             keeps_shards: false,
             request_deadline: REQUEST_DEADLINE,
             read_mode: ReadMode::default(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::future::{join_all, select};
 use hlc::NodeClock;
 use shard_router::{ShardId, ShardMap};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
 use super::off_loop::OffLoop;
@@ -40,6 +41,9 @@ const FIRST_NODE: u64 = 1;
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
+    /// The thread for Raft has ended.
+    #[error("the thread for Raft has ended")]
+    NoThread,
     /// Its stores cannot be opened.
     #[error("{0}{advice}", advice = advice(.0.is_damage()))]
     Open(#[from] OpenError),
@@ -120,10 +124,14 @@ impl<E: Env> Node<E> {
         let in_place = options
             .cluster
             .is_none()
-            .then(|| InPlace { in_flight: Arc::clone(&in_flight), is_thread_own: options.is_thread_own });
+            .then(|| InPlace { in_flight: Arc::clone(&in_flight), is_thread_own: options.raft_on.is_some() });
         let longest_promise = remember_promise::<E>(&stores, options.pace.election_timeout_max)?;
-        let wal = Wal::start(Arc::clone(&stores.log), fault.clone(), in_place);
         let wall_clocks = Arc::new(WallClocks::new(identity.node_id));
+        let clock = Arc::new(NodeClock::new());
+        // The log's worker in place is a task of the thread that it may hold up.
+        let of_raft = options.raft_on.as_ref().map(Handle::enter);
+        let wal = Wal::start(Arc::clone(&stores.log), fault.clone(), in_place);
+        drop(of_raft);
         let context = GroupContext {
             env: env.clone(),
             node: identity.node_id,
@@ -138,16 +146,17 @@ impl<E: Env> Node<E> {
             wal: wal.clone(),
             fault: fault.clone(),
         };
-        let clock = Arc::new(NodeClock::new());
-        let groups = start_groups(&context, recovered, options.cluster.as_ref(), &identity).await?;
-        let open = |group| Shard::new(group, Arc::clone(&clock), Arc::clone(&wall_clocks), options.request_deadline);
-        let shard = |group| Arc::new(open(group));
-        let shards: Vec<_> = groups.into_iter().map(shard).collect();
+        let (cluster, identity_of_groups) = (options.cluster.clone(), identity.clone());
+        let started =
+            start_shards(context, recovered, cluster, identity_of_groups, Arc::clone(&clock), options.request_deadline);
+        let shards = match &options.raft_on {
+            None => started.await?,
+            Some(thread) => thread.spawn(started).await.map_err(|_| NodeError::NoThread)??,
+        };
         debug_assert!(
             shards.iter().map(|shard| shard.id().0).eq(0..map.shards().len() as u32),
             "every shard of the map is here, in the order of their numbers"
         );
-        drop(context);
         let router = Arc::new(Router {
             identity,
             shards,
@@ -268,6 +277,20 @@ impl<E: Env> Node<E> {
             }
         });
     }
+}
+
+/// Starts the groups, and a sequencer for each, whose tasks belong to the runtime that this runs on.
+async fn start_shards<E: Env>(
+    context: GroupContext<E>,
+    recovered: Vec<RecoveredGroup>,
+    cluster: Option<ClusterOptions>,
+    identity: Identity,
+    clock: Arc<NodeClock>,
+    request_deadline: Duration,
+) -> Result<Vec<Arc<Shard<E>>>, NodeError> {
+    let groups = start_groups(&context, recovered, cluster.as_ref(), &identity).await?;
+    let open = |group| Shard::new(group, Arc::clone(&clock), Arc::clone(&context.wall_clocks), request_deadline);
+    Ok(groups.into_iter().map(|group| Arc::new(open(group))).collect())
 }
 
 /// The longest promise that this node may have given before, with the one that it gives from now on on the disk.

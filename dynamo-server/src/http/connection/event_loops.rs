@@ -20,8 +20,8 @@ use crate::shard::Mailbox;
 pub struct EventLoops {
     /// One for each processor.
     loops: Arc<[EventLoop]>,
-    /// Whether none of them is the caller's.
-    are_apart: bool,
+    /// A loop that serves no connection, for the node's Raft: it ends with the last handle of these loops.
+    raft: Option<Arc<EventLoop>>,
 }
 
 struct EventLoop {
@@ -30,13 +30,13 @@ struct EventLoop {
     /// The connections that it serves, and whose turn it is.
     turns: Arc<Turns>,
     /// Of a loop with a thread of its own.
-    _thread: Option<Thread>,
+    thread: Option<Thread>,
 }
 
 struct Thread {
     /// Ends the loop when dropped.
     stop: Option<oneshot::Sender<()>>,
-    /// Taken when the thread is joined.
+    /// Taken when the thread is joined; `None` for one that nobody waits for.
     handle: Option<JoinHandle<()>>,
 }
 
@@ -54,7 +54,7 @@ impl EventLoops {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn here() -> EventLoops {
-        EventLoops { loops: [EventLoop::here()].into(), are_apart: false }
+        EventLoops { loops: [EventLoop::here()].into(), raft: None }
     }
 
     /// The caller's runtime and `threads` loops, each on a thread of its own. The caller's is the first one to be given
@@ -68,9 +68,9 @@ impl EventLoops {
     pub fn here_and(threads: usize) -> io::Result<EventLoops> {
         let mut loops = vec![EventLoop::here()];
         for number in 1..=threads {
-            loops.push(EventLoop::start(number)?);
+            loops.push(EventLoop::start(&format!("event-loop-{number}"))?);
         }
-        Ok(EventLoops { loops: loops.into(), are_apart: false })
+        Ok(EventLoops { loops: loops.into(), raft: None })
     }
 
     /// `threads` loops (at least one), each on a thread of its own; the caller's runtime keeps to the node's work.
@@ -78,13 +78,28 @@ impl EventLoops {
     /// # Errors
     /// As [`EventLoops::here_and`].
     pub fn apart(threads: usize) -> io::Result<EventLoops> {
-        let loops: io::Result<Vec<_>> = (1..=threads.max(1)).map(EventLoop::start).collect();
-        Ok(EventLoops { loops: loops?.into(), are_apart: true })
+        let start = |number| EventLoop::start(&format!("event-loop-{number}"));
+        let loops: io::Result<Vec<_>> = (1..=threads.max(1)).map(start).collect();
+        Ok(EventLoops { loops: loops?.into(), raft: None })
     }
 
-    /// Whether the runtime in which they were made serves no connection.
-    pub fn are_apart(&self) -> bool {
-        self.are_apart
+    /// As [`EventLoops::apart`], and a thread for the node's Raft, which may wait for a disk: the caller's runtime goes on.
+    ///
+    /// # Errors
+    /// As [`EventLoops::here_and`].
+    pub fn beside_raft(threads: usize) -> io::Result<EventLoops> {
+        let mut raft = EventLoop::start("raft")?;
+        // A disk that stands still would hold up whoever joined it.
+        if let Some(thread) = &mut raft.thread {
+            thread.handle = None;
+        }
+        let raft = Some(Arc::new(raft));
+        Ok(EventLoops { raft, ..EventLoops::apart(threads)? })
+    }
+
+    /// The runtime for the node's Raft, where it has one.
+    pub fn raft(&self) -> Option<Handle> {
+        self.raft.as_ref().map(|raft| raft.runtime.clone())
     }
 
     /// A seat for a new connection, where the fewest are.
@@ -100,14 +115,14 @@ impl EventLoops {
 impl EventLoop {
     fn here() -> EventLoop {
         let runtime = Handle::current();
-        EventLoop { turns: Arc::new(Turns::new(runtime.clone())), runtime, _thread: None }
+        EventLoop { turns: Arc::new(Turns::new(runtime.clone())), runtime, thread: None }
     }
 
-    fn start(number: usize) -> io::Result<EventLoop> {
+    fn start(name: &str) -> io::Result<EventLoop> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
-        let thread = std::thread::Builder::new().name(format!("event-loop-{number}")).spawn(move || {
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             drop(runtime.spawn(Mailbox::open()));
             // An error says that the sender was dropped: the same.
             let _ = runtime.block_on(stopped);
@@ -117,7 +132,7 @@ impl EventLoop {
         Ok(EventLoop {
             turns: Arc::new(Turns::new(handle.clone())),
             runtime: handle,
-            _thread: Some(Thread { stop: Some(stop), handle: Some(thread) }),
+            thread: Some(Thread { stop: Some(stop), handle: Some(thread) }),
         })
     }
 }
