@@ -49,18 +49,18 @@ const LOOK: Duration = Duration::from_millis(2);
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [flag, budgets, binaries @ ..] = &arguments[..]
-        && flag == "--memory"
-    {
-        return memory(budgets, binaries);
-    }
     let only = arguments.iter().position(|argument| argument == "--only");
     let (binaries, wanted) = arguments.split_at(only.unwrap_or(arguments.len()));
+    let is_wanted = |attack: &Request| wanted.len() < 2 || wanted[1..].iter().any(|part| attack.name.contains(&**part));
+    if let [flag, budgets, binaries @ ..] = binaries
+        && flag == "--memory"
+    {
+        return memory(budgets, binaries, is_wanted);
+    }
     if binaries.is_empty() {
         eprintln!("usage: attacks BINARY… [--only PART…]");
         std::process::exit(2);
     }
-    let is_wanted = |attack: &Request| wanted.len() < 2 || wanted[1..].iter().any(|part| attack.name.contains(&**part));
     let mut columns = Vec::new();
     let mut peaks = Vec::new();
     for binary in binaries {
@@ -108,7 +108,7 @@ fn main() {
 }
 
 /// Prints what servers with these budgets hold while a crowd attacks them.
-fn memory(budgets: &str, binaries: &[String]) {
+fn memory(budgets: &str, binaries: &[String], is_wanted: impl Fn(&Request) -> bool) {
     println!(
         "| binary | budget, MiB | p50, MiB | p99 | most | above it, of the moments | most held by |\n|---|---|---|---|---|---|---|"
     );
@@ -118,8 +118,10 @@ fn memory(budgets: &str, binaries: &[String]) {
             let requests = preparations().into_iter().chain(for_the_crowd());
             let server = Server::prepared(Path::new(binary), flags, requests);
             let mut held = Vec::new();
-            for attack in corpus().chain(of_the_crowd()) {
+            for attack in corpus().chain(of_the_crowd()).filter(&is_wanted) {
                 let seen = server.crowd(&attack);
+                let most = seen.iter().max().copied().unwrap_or_default();
+                eprintln!("{budget}: {}: {}: {most} MiB", attack.operation, attack.name);
                 held.extend(seen.iter().map(|mib| (*mib, format!("{}: {}", attack.operation, attack.name))));
             }
             held.sort();
