@@ -4,10 +4,11 @@
 //! the alignment is what every block has anyway. That was a twentieth of the instructions of a small request.
 
 use std::alloc::{GlobalAlloc, Layout};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use libmimalloc_sys::{
-    mi_free, mi_malloc, mi_malloc_aligned, mi_option_set, mi_option_t, mi_realloc, mi_realloc_aligned, mi_zalloc,
-    mi_zalloc_aligned,
+    mi_collect, mi_free, mi_malloc, mi_malloc_aligned, mi_option_set, mi_option_t, mi_realloc, mi_realloc_aligned,
+    mi_zalloc, mi_zalloc_aligned,
 };
 
 /// Allocates with mimalloc. For `#[global_allocator]` in a program that embeds the server.
@@ -29,6 +30,28 @@ const PURGE_DELAY: mi_option_t = 15;
 pub(crate) fn give_back_soon() {
     // SAFETY: takes numbers, and is called before threads are started.
     unsafe { mi_option_set(PURGE_DELAY, KEEP_FREED_MS) }
+}
+
+/// Whether what is freed goes back at once.
+static IS_TIGHT: AtomicBool = AtomicBool::new(false);
+
+/// Says whether memory is tight. While it is, this gives back what all threads have freed; they see to what only they can.
+pub(crate) fn note_tight(is_tight: bool) {
+    IS_TIGHT.store(is_tight, Ordering::Relaxed);
+    if is_tight {
+        // SAFETY: takes a flag.
+        unsafe { mi_collect(true) }
+    }
+}
+
+/// Called by a thread that has done a piece of work, and may have nothing to do for a while. The allocator leaves it an empty page
+/// of each size that it has used, up to some megabytes, until it asks for other memory: where memory is tight they go back.
+#[inline]
+pub(crate) fn work_is_done() {
+    if IS_TIGHT.load(Ordering::Relaxed) {
+        // SAFETY: as above.
+        unsafe { mi_collect(true) }
+    }
 }
 
 #[inline]

@@ -23,6 +23,10 @@ use crate::{Server, cluster, descriptors, healthcheck, log_output, skip_entry};
 /// How often a node that was not ready when it started looks whether it is.
 const READY_LOOK: Duration = Duration::from_millis(100);
 
+/// How often the process looks at the memory that it holds: some microseconds of work.
+#[cfg(all(feature = "rocksdb", target_os = "linux"))]
+const MEMORY_LOOK: Duration = Duration::from_millis(50);
+
 /// Does what the arguments and environment of this process say, until it is told to stop.
 pub fn run() -> ExitCode {
     refuse_huge_pages();
@@ -50,7 +54,11 @@ pub fn run() -> ExitCode {
         None => Config::load(cli.settings),
     };
     match config {
-        Ok(config) => serve(config),
+        Ok(config) => {
+            #[cfg(all(feature = "rocksdb", target_os = "linux"))]
+            give_back_when_tight(config.memory.unwrap_or_else(crate::memory::default_bytes));
+            serve(config)
+        }
         Err(error) => refuse(error),
     }
 }
@@ -89,6 +97,33 @@ fn give_back_large_blocks() {
         // Setting it also ends its growing with every block that is freed.
         libc::mallopt(libc::M_MMAP_THRESHOLD, 256 << 10);
     }
+}
+
+/// Sees to it that freed memory goes back to the kernel at once where the process holds more than half of `bytes`, which it may
+/// have. With less, it goes back when the allocator comes across it, which is cheaper.
+#[cfg(all(feature = "rocksdb", target_os = "linux"))]
+fn give_back_when_tight(bytes: usize) {
+    use std::os::unix::fs::FileExt;
+
+    /// Pages that the process holds: the second number of this file.
+    const STATM: &str = "/proc/self/statm";
+    // SAFETY: takes a number and returns one.
+    let page_bytes = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+    let Ok(statm) = std::fs::File::open(STATM) else { return };
+    let resident = move || {
+        let mut text = [0; 128];
+        let length = statm.read_at(&mut text, 0).ok()?;
+        let pages: usize = std::str::from_utf8(&text[..length]).ok()?.split(' ').nth(1)?.parse().ok()?;
+        Some(pages * page_bytes)
+    };
+    let watch = move || {
+        while let Some(resident) = resident() {
+            crate::allocator::note_tight(resident > bytes / 2);
+            std::thread::sleep(MEMORY_LOOK);
+        }
+    };
+    // Without it memory goes back later.
+    drop(std::thread::Builder::new().name("memory".to_owned()).stack_size(64 << 10).spawn(watch));
 }
 
 /// Has the kernel forget which pages of code this process has looked at. Starting goes through code in every corner, and with

@@ -67,11 +67,14 @@ fn step_back() {
     }
 }
 
-/// The same work, behind the faults that tests inject.
+/// The same work, behind the faults that tests inject; after it its thread may wait for the next piece for long.
 fn held_up<R>(work: impl FnOnce() -> R + Send + 'static) -> impl FnOnce() -> R + Send + 'static {
     move || {
         faults::before_blocking();
-        work()
+        let result = work();
+        #[cfg(feature = "rocksdb")]
+        crate::allocator::work_is_done();
+        result
     }
 }
 
