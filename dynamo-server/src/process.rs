@@ -26,6 +26,9 @@ const READY_LOOK: Duration = Duration::from_millis(100);
 /// How often the process looks at the memory that it holds: some microseconds of work.
 #[cfg(all(feature = "rocksdb", target_os = "linux"))]
 const MEMORY_LOOK: Duration = Duration::from_millis(50);
+/// The same while it holds less than a quarter of what it may.
+#[cfg(all(feature = "rocksdb", target_os = "linux"))]
+const MEMORY_LOOK_FAR: Duration = Duration::from_millis(250);
 
 /// Does what the arguments and environment of this process say, until it is told to stop.
 pub fn run() -> ExitCode {
@@ -119,7 +122,8 @@ fn give_back_when_tight(bytes: usize) {
     let watch = move || {
         while let Some(resident) = resident() {
             crate::allocator::note_tight(resident > bytes / 2);
-            std::thread::sleep(MEMORY_LOOK);
+            let is_far = resident < bytes / 4;
+            std::thread::sleep(if is_far { MEMORY_LOOK_FAR } else { MEMORY_LOOK });
         }
     };
     // Without it memory goes back later.
