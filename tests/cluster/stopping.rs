@@ -1,10 +1,13 @@
 //! A node that is told to stop ends, whatever its disk does, and loses nothing that it has acknowledged.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tests::binary::{self, Process};
 use tests::cluster::client::Client;
 use tests::cluster::fleet::{Fleet, Shape};
+use tests::patience::eventually;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -140,4 +143,38 @@ async fn a_disk_that_hangs_holds_no_stop_up() {
     assert!(last.contains("disk"), "{last}");
     let ours = log.lines().filter(|line| line.contains(" ERROR ")).all(|line| line.contains("the disk of the log"));
     assert!(ours, "{log}");
+}
+
+/// A node that is alone writes its log on Raft's own thread while the disk is quick; when a sync there hangs, whatever does not need
+/// the disk goes on, and the node ends when it is told to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_hangs_under_a_lone_node_holds_up_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("data");
+    let mut command = Command::new(binary::faults_path());
+    let server = Process::spawn(command.args(["--port", "0", "--data-dir"]).arg(&dir)).expect("it starts");
+    // A connection for each: what is accepted before the disk hangs tells nothing of what comes after.
+    let call =
+        async |operation: &str, body: &Value| Client::new(server.address()).call(operation, body, LIMIT).await.done();
+    let page = async |method: &str, path: &str, body: &str| {
+        Client::new(server.address()).plain(method, path, body, LIMIT).await.unwrap_or_default()
+    };
+    eventually("a table", async || call("CreateTable", &tests::table_of("kept", "pk")).await).await;
+    let item = json!({"TableName": "kept", "Item": {"pk": {"S": "a"}, "v": {"S": "kept"}}});
+    for _ in 0..100 {
+        eventually("an item", async || call("PutItem", &item).await).await;
+    }
+    assert_eq!(page("POST", "/faults", "disk slow 600000").await.0, 200);
+    let lost = json!({"TableName": "kept", "Item": {"pk": {"S": "b"}}});
+    assert!(call("PutItem", &lost).await.is_none(), "it hangs, and makes the disk hang");
+    assert_eq!(page("GET", "/health/live", "").await.0, 200);
+    let key = json!({"TableName": "kept", "Key": {"pk": {"S": "a"}}, "ConsistentRead": true});
+    assert_eq!(call("GetItem", &key).await.expect("reads go on")["Item"]["v"]["S"], "kept");
+    eventually("it says what is wrong", async || {
+        let (status, said) = page("GET", "/health/ready", "").await;
+        (status == 503 && said.contains("the disk of the log has not answered")).then_some(())
+    })
+    .await;
+    let ended = tokio::task::block_in_place(|| server.terminate());
+    assert_eq!(ended, Some(0));
 }
