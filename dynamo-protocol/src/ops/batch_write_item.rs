@@ -49,13 +49,12 @@ impl BatchWriteItemInput {
 }
 
 fn check_tables(items: &BTreeMap<String, Vec<WriteRequest>>, path: &Path<'_>, checks: &mut Checks) {
-    if items.len() > BATCH_WRITE_REQUESTS_MAX {
-        checks.broken(path, &echoed(items), "Member must have length less than or equal to 25");
-    }
     let allowed = 1..=BATCH_WRITE_REQUESTS_MAX;
     let wrong = items.values().filter(|requests| !allowed.contains(&requests.len())).take(REPORTED_MAX).count();
-    let echo = if wrong > 0 { echoed(items) } else { String::new() };
-    for _ in 0..wrong {
-        checks.broken(path, &echo, MAP_VALUES);
+    let are_too_many = items.len() > BATCH_WRITE_REQUESTS_MAX;
+    let echo = if are_too_many || wrong > 0 { echoed(items) } else { String::new() };
+    if are_too_many {
+        checks.broken(path, &echo, "Member must have length less than or equal to 25");
     }
+    checks.broken_alike(path, &echo, MAP_VALUES, wrong);
 }

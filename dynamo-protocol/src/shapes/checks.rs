@@ -15,6 +15,7 @@
 //! (the newer layer); observed behaviour of DynamoDB's classic layer (order of members, limit of ten).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -85,7 +86,7 @@ pub(crate) struct Checks {
 #[derive(Clone)]
 struct Violation {
     order: Vec<u32>,
-    classic: String,
+    classic: Arc<String>,
     current: Option<String>,
 }
 
@@ -166,9 +167,21 @@ impl Checks {
         self.add(path, Rule::Other, || (classic_text(path, value, constraint), None));
     }
 
+    /// The same is broken so many times; the text, which shows all of a value, is made once.
+    #[cold]
+    pub(crate) fn broken_alike(&mut self, path: &Path<'_>, value: &str, constraint: &str, times: usize) {
+        let mut text = None;
+        for _ in 0..times {
+            self.add(path, Rule::Other, || {
+                let text = text.get_or_insert_with(|| Arc::new(classic_text(path, value, constraint)));
+                (Arc::clone(text), None)
+            });
+        }
+    }
+
     /// Keeps a violation if it may be reported; only then its texts are made: the classic one, and the current one where
     /// it is another.
-    fn add(&mut self, path: &Path<'_>, rule: Rule, texts: impl FnOnce() -> (String, Option<String>)) {
+    fn add<T: Into<Arc<String>>>(&mut self, path: &Path<'_>, rule: Rule, texts: impl FnOnce() -> (T, Option<String>)) {
         if let Rule::MissingTop(name) = rule {
             self.missing.push(name);
         }
@@ -184,7 +197,7 @@ impl Checks {
             return;
         }
         let (classic, current) = texts();
-        let violation = Violation { order, classic, current };
+        let violation = Violation { order, classic: classic.into(), current };
         if let Some(first) = first {
             *first = Some(violation.clone());
         }
@@ -320,9 +333,9 @@ impl Checks {
             return collected(violations.into_iter().map(|violation| violation.classic));
         }
         if let Some(first) = self.bound.take() {
-            return collected(first.current.into_iter());
+            return collected(first.current.into_iter().map(Arc::new));
         }
-        collected(violations.into_iter().map(|violation| violation.current.unwrap_or(violation.classic)))
+        collected(violations.into_iter().map(|violation| violation.current.map_or(violation.classic, Arc::new)))
     }
 
     /// UpdateItem and Query stop at the enums that have a text of their own, each in its own way; `enveloped` says
@@ -332,7 +345,7 @@ impl Checks {
         let Some(first) = &self.alone else { return Ok(()) };
         let classic = others || (self.abyss && enveloped);
         let Some(text) = first.current.clone().filter(|_| !classic) else { return Ok(()) };
-        Err(if enveloped { collected(std::iter::once(text)) } else { ApiError::validation(text) })
+        Err(if enveloped { collected(std::iter::once(Arc::new(text))) } else { ApiError::validation(text) })
     }
 }
 
@@ -445,11 +458,18 @@ fn base64(bytes: &Vec<u8>) -> String {
 }
 
 fn classic_text(path: &Path<'_>, value: &str, constraint: &str) -> String {
-    format!("Value '{}' at '{}' failed to satisfy constraint: {constraint}", cut(value), path.classic())
+    let (value, path) = (cut(value), path.classic());
+    // In one piece, since a value may be shown at length.
+    let mut text = String::with_capacity(value.len() + path.len() + constraint.len() + 64);
+    for part in ["Value '", &value, "' at '", &path, "' failed to satisfy constraint: ", constraint] {
+        text.push_str(part);
+    }
+    text
 }
 
-fn collected(texts: impl Iterator<Item = String>) -> ApiError {
-    let texts: Vec<String> = texts.take(REPORTED_MAX).collect();
+fn collected(texts: impl Iterator<Item = Arc<String>>) -> ApiError {
+    let texts: Vec<Arc<String>> = texts.take(REPORTED_MAX).collect();
+    let texts: Vec<&str> = texts.iter().map(|text| text.as_str()).collect();
     let plural = if texts.len() == 1 { "" } else { "s" };
     ApiError::validation(format!("{} validation error{plural} detected: {}", texts.len(), texts.join("; ")))
 }

@@ -124,9 +124,8 @@ pub(crate) fn table_keys<T>(
     };
     // They all say the same, and no more are reported.
     let wrong = map.keys().filter(|key| !is_table(key)).take(REPORTED_MAX).count();
-    let echoed = if wrong > 0 { echo() } else { String::new() };
-    for _ in 0..wrong {
-        checks.broken(path, &echoed, MAP_KEYS);
+    if wrong > 0 {
+        checks.broken_alike(path, &echo(), MAP_KEYS, wrong);
     }
 }
 

@@ -139,9 +139,9 @@ structure! {
     /// One write of a batch: exactly one of two.
     pub struct WriteRequest {
         /// An item to put.
-        optional put_request: Box<PutRequest> = "PutRequest";
+        optional put_request: PutRequest = "PutRequest";
         /// A key to delete.
-        optional delete_request: Box<DeleteRequest> = "DeleteRequest";
+        optional delete_request: DeleteRequest = "DeleteRequest";
     }
 }
 
