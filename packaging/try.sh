@@ -109,8 +109,9 @@ END
 
 try_oci() {
     new_root oci
-    local image layer
-    [ -e "$packages/$(basename "$(shown 'docker load -i')")" ] || fail 'docs/packages.md loads an image of another name'
+    local image layer loaded
+    loaded=$(shown 'docker load -i')
+    [ -e "$packages/$(basename "${loaded##* }")" ] || fail 'docs/packages.md loads an image of another name'
     image=$(mktemp -d)
     tar -xf "$packages"/dynamo-server-*.oci.tar -C "$image"
     layer=$(sed -E 's/.*"Layers":\["([^"]+)"\].*/\1/' "$image/manifest.json")
