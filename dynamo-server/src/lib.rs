@@ -29,7 +29,6 @@ mod fnv;
 #[cfg(feature = "cli")]
 pub mod healthcheck;
 pub mod http;
-mod in_flight;
 mod log_limit;
 #[cfg(feature = "cli")]
 mod log_output;

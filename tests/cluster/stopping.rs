@@ -1,5 +1,6 @@
 //! A node that is told to stop ends, whatever its disk does, and loses nothing that it has acknowledged.
 
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -145,13 +146,34 @@ async fn a_disk_that_hangs_holds_no_stop_up() {
     assert!(ours, "{log}");
 }
 
-/// A node that is alone writes its log on Raft's own thread while the disk is quick; when a sync there hangs, whatever does not need
-/// the disk goes on, and the node ends when it is told to.
+/// A node that is alone writes its log on Raft's own thread while the disk is quick, where there are processors for one; when a sync
+/// hangs, whatever does not need the disk goes on, and the node ends when it is told to.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_hangs_under_a_lone_node_holds_up_nothing_else() {
+    hang_the_disk_of(Command::new(binary::faults_path())).await;
+}
+
+/// On one processor Raft shares its thread with connections.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_hangs_on_one_processor_holds_up_nothing_else() {
+    let mut command = Command::new(binary::faults_path());
+    let on_one_processor = || {
+        // SAFETY: plain data, of which zeros are a value; the calls read and write no more than it.
+        let done = unsafe {
+            let mut processors: libc::cpu_set_t = std::mem::zeroed();
+            libc::CPU_SET(usize::try_from(libc::sched_getcpu()).unwrap_or(0), &mut processors);
+            libc::sched_setaffinity(0, size_of_val(&processors), &raw const processors)
+        };
+        if done == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+    };
+    // SAFETY: two system calls, after the fork and before the program.
+    unsafe { command.pre_exec(on_one_processor) };
+    hang_the_disk_of(command).await;
+}
+
+async fn hang_the_disk_of(mut command: Command) {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path().join("data");
-    let mut command = Command::new(binary::faults_path());
     let server = Process::spawn(command.args(["--port", "0", "--data-dir"]).arg(&dir)).expect("it starts");
     // A connection for each: what is accepted before the disk hangs tells nothing of what comes after.
     let call =

@@ -12,10 +12,10 @@ use crate::value::{AttributeValue, Item};
 
 use super::reader::plain_length;
 
-/// Whoever has the memory for what a writer writes, and is asked before its buffer becomes large.
+/// A memory budget for one answer, from which a writer takes room before its buffer grows large.
 ///
-/// What JSON comes to is not known before it is written: a control character has six bytes, and one element of a list may have
-/// fourteen. So nobody guesses; room is taken while the buffer grows.
+/// The length of JSON is not known before it is written: a control character takes six bytes, an element of a list up to
+/// fourteen. So it is not estimated; room is taken as the buffer grows.
 pub trait Room: std::fmt::Debug + Send + Sync {
     /// Whether the buffer may have a capacity of so many bytes, all of it. While it is moved, the smaller one is there, too.
     fn grow(&self, bytes: usize) -> bool;
@@ -24,7 +24,7 @@ pub trait Room: std::fmt::Debug + Send + Sync {
     fn settle(&self, bytes: usize);
 }
 
-/// Nobody is asked for buffers of fewer bytes.
+/// Buffers of fewer bytes take no room from a budget.
 pub const ASKED_BYTES_MIN: usize = 64 << 10;
 
 /// Sees to a capacity of so many bytes; false where there is no room for it.

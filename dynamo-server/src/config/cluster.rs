@@ -50,7 +50,10 @@ pub(super) fn from_settings(
     let mut members = parse_peers(peers)?;
     let peer_address = match join {
         None => members.get(&node_id).cloned().ok_or_else(|| {
-            invalid(format!("--node-id {node_id} is not among the --peers ({peers}): the list names this node, too; one that has joined adds itself"))
+            invalid(format!(
+                "--node-id {node_id} is not among the --peers ({peers}): the list names this node, too; one that has joined \
+                 adds itself"
+            ))
         })?,
         Some(join) => own_address(node_id, members.remove(&node_id), join)?,
     };

@@ -329,7 +329,6 @@ impl<E: Env> Service<E> {
             let reason = self.node.cluster.admissions().newest().reason().unwrap_or_default().to_owned();
             return (Err(ApiError::new(ErrorKind::ServiceUnavailable, reason)), None);
         }
-        let _answering = self.node.in_flight().enter();
         let timer = self.metrics.start(operation, E::monotonic_ns());
         let context = RequestContext::for_region(&region);
         let call = Call {

@@ -39,7 +39,6 @@ use crate::catalog::Catalog;
 use crate::cluster::{Cluster, HAND_OVER_MAX};
 use crate::env::{Env, Identity, Stores, Tasks};
 use crate::guard::LeaseGuard;
-use crate::in_flight::InFlight;
 use crate::index::IndexRelay;
 use crate::memory::Budget;
 use crate::raft::Wal;
@@ -76,8 +75,6 @@ pub struct Node<E: Env> {
     background: Arc<Semaphore>,
     /// What the bodies of requests, and answers, may take together.
     memory: Arc<Budget>,
-    /// The requests that are being answered.
-    in_flight: Arc<InFlight>,
     /// The time that a request has from its arrival to its answer.
     request_deadline: Duration,
     /// How long after a change of a table's time to live another one is refused.
@@ -103,11 +100,6 @@ impl<E: Env> Node<E> {
     /// The deadline of a request that arrives now.
     pub fn deadline(&self) -> Deadline {
         Deadline::after::<E>(self.request_deadline)
-    }
-
-    /// The requests that are being answered; whoever answers one counts it.
-    pub(crate) fn in_flight(&self) -> &InFlight {
-        &self.in_flight
     }
 
     /// How long after a change of a table's time to live another one is refused; zero for never.

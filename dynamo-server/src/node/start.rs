@@ -16,13 +16,12 @@ use super::services::Services;
 use super::{ClusterOptions, FaultSignal, Node, NodeOptions};
 use crate::catalog::Catalog;
 use crate::cluster::Cluster;
-use crate::env::{ANY_INCARNATION, Env, Identity, OpenError, Stores, Tasks};
+use crate::env::{ANY_INCARNATION, Env, Identity, OpenError, Storage, Stores, Tasks};
 use crate::guard::LeaseGuard;
-use crate::in_flight::InFlight;
 use crate::index::IndexRelay;
 use crate::log_limit::LogLimit;
 use crate::raft::types::Member;
-use crate::raft::{Group, GroupContext, GroupError, InPlace, RecoveredGroup, Wal, WallClocks};
+use crate::raft::{Group, GroupContext, GroupError, RecoveredGroup, Wal, WallClocks};
 use crate::read::{Reader, Runner};
 use crate::router::Router;
 use crate::shard::Shard;
@@ -120,11 +119,8 @@ impl<E: Env> Node<E> {
             }
             E::in_place(|| stores.adopt(identity.clone()))?;
         }
-        let in_flight = Arc::new(InFlight::default());
-        let in_place = options
-            .cluster
-            .is_none()
-            .then(|| InPlace { in_flight: Arc::clone(&in_flight), is_thread_own: options.raft_on.is_some() });
+        let is_alone = options.cluster.is_none();
+        let in_place = is_alone && (options.raft_on.is_some() || options.storage == Storage::Memory);
         let longest_promise = remember_promise::<E>(&stores, options.pace.election_timeout_max)?;
         let wall_clocks = Arc::new(WallClocks::new(identity.node_id));
         let clock = Arc::new(NodeClock::new());
@@ -162,7 +158,7 @@ impl<E: Env> Node<E> {
             shards,
             guard: LeaseGuard::new(options.read_mode, map.shards().len()),
             map,
-            is_alone: options.cluster.is_none(),
+            is_alone,
             transport: env.transport().clone(),
             clock,
             wall_clocks,
@@ -175,19 +171,13 @@ impl<E: Env> Node<E> {
         for note in stores.damage.notes() {
             router.note_damage(note.shard.map(ShardId), &note.what);
         }
-        let node = Arc::new(Node::assemble(&options, router, Arc::new(stores), wal, in_flight));
+        let node = Arc::new(Node::assemble(&options, router, Arc::new(stores), wal));
         node.start_parts(&options, longest_promise);
         Ok(node)
     }
 
     /// Puts the parts together, each with those that it needs.
-    fn assemble(
-        options: &NodeOptions,
-        router: Arc<Router<E>>,
-        stores: Arc<Stores>,
-        wal: Wal<E>,
-        in_flight: Arc<InFlight>,
-    ) -> Node<E> {
+    fn assemble(options: &NodeOptions, router: Arc<Router<E>>, stores: Arc<Stores>, wal: Wal<E>) -> Node<E> {
         let stopping = watch::Sender::new(false);
         let tasks = Arc::new(Tasks::new(stopping.subscribe()));
         let memory = Arc::clone(&options.memory);
@@ -231,7 +221,6 @@ impl<E: Env> Node<E> {
             services,
             background,
             memory,
-            in_flight,
             stores,
             wal,
             tasks,

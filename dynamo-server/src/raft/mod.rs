@@ -47,7 +47,7 @@ mod watch;
 pub use group::{Deliver, Group, GroupContext, GroupError, Pace, ProposeError, ReadIndexError, RecoveredGroup};
 pub use lease::wall_clocks::{AHEAD_MAX_MS, WallClocks};
 pub use log::LogEndError;
-pub use log::wal::{InPlace, Wal};
+pub use log::wal::Wal;
 pub use machine::applied::{StateError, persisted_applied};
 pub use machine::comparison::{Comparison, Digest, Mark, Progress, RangeDigest, RangeReader};
 pub use machine::published::{OpenTransactions, Published};

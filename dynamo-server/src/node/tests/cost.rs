@@ -20,6 +20,18 @@ use crate::memory::Budget;
 use crate::node::{INLINE_BYTES_MAX, Node, NodeOptions};
 use crate::ops::Call;
 
+fn put_item<'a>(node: &'a Arc<Node<TokioEnv>>, context: &'a RequestContext, body: &'a Bytes) -> Call<'a, TokioEnv> {
+    Call {
+        node,
+        operation: Operation::PutItem,
+        context,
+        host: "localhost",
+        body,
+        deadline: node.deadline(),
+        room: Mutex::default(),
+    }
+}
+
 /// What a large body may become in memory counts while it is read, and where there is no room for it the request is throttled.
 #[tokio::test]
 async fn plans_of_large_bodies_count_while_they_run() {
@@ -29,16 +41,7 @@ async fn plans_of_large_bodies_count_while_they_run() {
     let context = RequestContext::default();
     for (bytes, counted) in [(INLINE_BYTES_MAX, 0), (INLINE_BYTES_MAX + 1, 20 * INLINE_BYTES_MAX)] {
         let body = Bytes::from(vec![b' '; bytes]);
-        let (operation, deadline) = (Operation::PutItem, node.deadline());
-        let call = Call {
-            node: &node,
-            operation,
-            context: &context,
-            host: "localhost",
-            body: &body,
-            deadline,
-            room: Mutex::default(),
-        };
+        let call = put_item(&node, &context, &body);
         let seen = Arc::clone(&memory);
         assert_eq!(call.decode(move |_| Ok(seen.bytes())).await.unwrap(), counted, "a body of {bytes} bytes");
         assert_eq!(memory.bytes(), 0, "it is given back");
@@ -61,16 +64,7 @@ async fn plans_of_large_bodies_do_not_block_an_event_loop() {
     let context = RequestContext::default();
     for (bytes, is_here) in [(0, true), (INLINE_BYTES_MAX, true), (INLINE_BYTES_MAX + 1, false)] {
         let body = Bytes::from(vec![b' '; bytes]);
-        let (operation, deadline) = (Operation::PutItem, node.deadline());
-        let call = Call {
-            node: &node,
-            operation,
-            context: &context,
-            host: "localhost",
-            body: &body,
-            deadline,
-            room: Mutex::default(),
-        };
+        let call = put_item(&node, &context, &body);
         let made = call.decode(|body| Ok((thread::current().id(), body.len()))).await.unwrap();
         assert_eq!(made.1, bytes);
         assert_eq!(made.0 == thread::current().id(), is_here, "a body of {bytes} bytes");

@@ -36,7 +36,7 @@ async fn standing(machine: &Arc<SimNode>) -> Arc<Shard<SimEnv>> {
         snapshot_chunk_bytes: SNAPSHOT_CHUNK_BYTES,
         log: Arc::clone(&stores.log),
         state: stores.state,
-        wal: Wal::start(stores.log, fault.clone(), None),
+        wal: Wal::start(stores.log, fault.clone(), false),
         fault,
     };
     let group = Group::start(&context, recovered).await.unwrap();

@@ -25,11 +25,10 @@
 //!
 //! To hand a batch to the worker's thread and hear of it again are two threads woken, which on a virtual machine takes longer
 //! than a quick disk's sync. Where nothing would be gained by that, a second worker, a task of the node's own thread, does the
-//! same in place: the disk is quick (by the syncs before, and [`Env::may_block_here`]), and no request waits for the thread
-//! meanwhile, either because connections have threads of their own or because the append's is the only request that the node is
-//! answering ([`InFlight`]). Every other task of the thread has its turn first, so that all groups share the sync. In memory a
-//! sync is nothing, and every append is written in place. A member of a cluster leaves all to the worker's thread: its disk and
-//! its peers' work at the same time.
+//! same in place: the disk is quick (by the syncs before, and [`Env::may_block_here`]), and nothing but Raft waits for the thread
+//! meanwhile, even if the disk stands still in a sync. Every other task of the thread has its turn first, so that all groups
+//! share the sync. In memory a sync is nothing, and every append is written in place. A thread that also serves connections
+//! never waits for a sync; a member of a cluster leaves all to the worker's thread: its disk and its peers' work at the same time.
 //!
 //! Only one of the two has requests at any time ([`UnderWay`]), so that none overtakes another.
 
@@ -50,7 +49,6 @@ use super::durable::Durable;
 use super::keys::Value;
 use crate::env::Env;
 use crate::env::FaultSignal;
-use crate::in_flight::InFlight;
 use crate::raft::codec::{put_log_id, put_vote};
 use crate::raft::rules::{self, Rule};
 use crate::raft::types::{LogId, Types, Vote, key_of};
@@ -72,9 +70,6 @@ const TURNS_IN_PLACE: u32 = 2;
 
 /// What a sync is held to take before any was made: so long that the first few are left to the worker.
 const SYNC_NS_AT_FIRST: u64 = 1_000_000;
-
-/// Syncs that take no longer are none: the store is in memory.
-const NO_SYNC_NS_MAX: u64 = 20_000;
 
 /// Nothing waits for the disk.
 const IDLE: u64 = 0;
@@ -140,14 +135,6 @@ enum Request<E: Env> {
     },
 }
 
-/// When appends may be written in place.
-pub struct InPlace {
-    /// The requests that the node is answering: one that is alone lets nobody wait.
-    pub in_flight: Arc<InFlight>,
-    /// Whether the node's thread serves no connection, so that no request waits for it.
-    pub is_thread_own: bool,
-}
-
 /// A handle of the workers.
 pub struct Wal<E: Env> {
     /// To the worker that has a thread.
@@ -206,8 +193,8 @@ struct Shared<E: Env> {
     is_short: AtomicBool,
     /// Whether the node stops, and nothing is to wait for room any more.
     is_ending: AtomicBool,
-    /// When appends may be written in place, if ever.
-    in_place: Option<InPlace>,
+    /// Whether appends may be written in place, while the disk is quick.
+    in_place: bool,
     /// To ask about its room.
     log: Arc<Log>,
     /// Raised when nothing can be written any more.
@@ -221,9 +208,9 @@ impl<E: Env> Clone for Wal<E> {
 }
 
 impl<E: Env> Wal<E> {
-    /// Starts the workers of `store`. Appends are written in place only where `in_place` says when they may; the node must then
-    /// be alone.
-    pub fn start(store: Arc<Log>, fault: FaultSignal, in_place: Option<InPlace>) -> Self {
+    /// Starts the workers of `store`, the one in place as a task of the caller's runtime. With `in_place` it is used: the node must
+    /// be alone, and the thread serve no connections unless the store is in memory.
+    pub fn start(store: Arc<Log>, fault: FaultSignal, in_place: bool) -> Self {
         let log = Arc::clone(&store);
         let writer = Writer { store, fault: fault.clone(), failed: None, of: PhantomData };
         let shared = Arc::new(Shared {
@@ -416,17 +403,15 @@ impl<E: Env> Shared<E> {
 
     /// Whether a request is better done by the node's own thread, and certainly finds its room.
     fn is_better_in_place(&self, request: &Request<E>) -> bool {
-        let Some(in_place) = &self.in_place else { return false };
-        if !matches!(request, Request::Append { .. })
+        if !self.in_place
+            || !matches!(request, Request::Append { .. })
             || self.log.is_short_of_room()
             || self.is_short.load(Ordering::Relaxed)
             || request.byte_len() > IN_PLACE_BYTES_MAX
         {
             return false;
         }
-        let sync_ns = self.sync_ns.load(Ordering::Relaxed);
-        let nobody_waits = in_place.is_thread_own || sync_ns <= NO_SYNC_NS_MAX || in_place.in_flight.is_one();
-        nobody_waits && u128::from(sync_ns) <= E::may_block_here().as_nanos()
+        u128::from(self.sync_ns.load(Ordering::Relaxed)) <= E::may_block_here().as_nanos()
     }
 
     /// Writes a round, for which the disk has been at work since `began_ns`, and answers it. `has_more` says whether the next

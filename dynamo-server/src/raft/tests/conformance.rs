@@ -31,7 +31,7 @@ impl StoreBuilder<Types<SimEnv>, GroupLog<SimEnv>, Machine<SimEnv>, ()> for Fres
         let now = Moment::from_nanos(SimEnv::monotonic_ns());
         let lease = Arc::new(LeaseFeed::start(0, (timing, timing.promise()), Vec::new(), None, now, 0));
         let recovered = RecoveredLog::read(&stores.log, SHARD.0, None).unwrap();
-        let wal = Wal::start(Arc::clone(&stores.log), fault.clone(), None);
+        let wal = Wal::start(Arc::clone(&stores.log), fault.clone(), false);
         let state = RecoveredState::read(&*stores.state, SHARD, Arc::new(ShardMap::whole())).unwrap();
         let published = Arc::new(state.publish());
         let told = (Arc::clone(&lease), Arc::clone(&published));

@@ -90,7 +90,7 @@ async fn live(machine: &Arc<SimNode>, model: &mut Model) -> Result<(), String> {
     let timing = Timing::for_election_timeout(Duration::from_secs(1)).unwrap();
     let now = Moment::from_nanos(SimEnv::monotonic_ns());
     let lease = Arc::new(LeaseFeed::start(1, (timing, timing.promise()), Vec::new(), None, now, 0));
-    let wal = Wal::start(Arc::clone(&stores.log), FaultSignal::default(), None);
+    let wal = Wal::start(Arc::clone(&stores.log), FaultSignal::default(), false);
     let mut log = GroupLog::new(GROUP, stores.log, wal.clone(), (lease, published(0)), recovered);
     for _ in 0..1 + chance_below(STEPS) {
         step(&mut log, model).await;
@@ -120,7 +120,7 @@ fn an_end_that_is_applied_is_not_replaced() {
                 let timing = Timing::for_election_timeout(Duration::from_secs(1)).unwrap();
                 let now = Moment::from_nanos(SimEnv::monotonic_ns());
                 let lease = Arc::new(LeaseFeed::start(1, (timing, timing.promise()), Vec::new(), None, now, 0));
-                let wal = Wal::<SimEnv>::start(Arc::clone(&stores.log), FaultSignal::default(), None);
+                let wal = Wal::<SimEnv>::start(Arc::clone(&stores.log), FaultSignal::default(), false);
                 let applied = published(4);
                 let mut log = GroupLog::new(GROUP, stores.log, wal, (lease, Arc::clone(&applied)), recovered);
                 let mut model = Model { term: 1, ..Model::default() };

@@ -10,10 +10,9 @@ use raft_log::Log;
 use crate::env::FaultSignal;
 use crate::env::sim::{SimEnv, SimNode, run};
 use crate::env::{Env, Storage, StoreOptions};
-use crate::in_flight::InFlight;
 use crate::raft::Wal;
 use crate::raft::log::durable::Durable;
-use crate::raft::log::wal::{InPlace, NewEntry};
+use crate::raft::log::wal::NewEntry;
 use crate::raft::types::{CommittedLeaderId, LogId, Vote};
 
 /// A disk that is quick enough for appends in place.
@@ -39,12 +38,12 @@ fn with_wal<F: Future<Output = ()>>(
     seed: u64,
     story: impl FnOnce(Arc<SimNode>, Wal<SimEnv>, Arc<Log>, FaultSignal) -> F,
 ) {
-    with_wal_of(None, seed, story);
+    with_wal_of(false, seed, story);
 }
 
 /// The same for a node that may write in place.
 fn with_wal_of<F: Future<Output = ()>>(
-    in_place: Option<InPlace>,
+    in_place: bool,
     seed: u64,
     story: impl FnOnce(Arc<SimNode>, Wal<SimEnv>, Arc<Log>, FaultSignal) -> F,
 ) {
@@ -60,11 +59,6 @@ fn with_wal_of<F: Future<Output = ()>>(
             })
             .await;
     });
-}
-
-/// Where a request that is alone may be written in place.
-fn alone(requests: &Arc<InFlight>) -> InPlace {
-    InPlace { in_flight: Arc::clone(requests), is_thread_own: false }
 }
 
 async fn append(wal: &Wal<SimEnv>, group: u32, indexes: impl Iterator<Item = u64>) -> Arc<Durable> {
@@ -129,10 +123,7 @@ fn after_a_failed_write_nothing_is_ever_acknowledged() {
 #[test]
 fn an_append_in_place_does_not_overtake_a_cut() {
     for seed in 0..20 {
-        let requests = Arc::new(InFlight::default());
-        let _answering = requests.enter();
-        let in_place = InPlace { is_thread_own: seed % 2 == 0, ..alone(&requests) };
-        with_wal_of(Some(in_place), seed, async |machine, wal, log, _| {
+        with_wal_of(true, seed, async |machine, wal, log, _| {
             machine.let_tasks_block();
             machine.slow_disk(Some(QUICK_SYNC_US_MAX));
             append(&wal, 0, 0..=6).await;
@@ -149,12 +140,11 @@ fn an_append_in_place_does_not_overtake_a_cut() {
     }
 }
 
-/// Groups that append in the same turn share a sync in place, and where requests would wait for the thread there is none.
+/// Groups that append in the same turn share a sync in place; where requests would wait for the thread nothing is written there.
 #[test]
 fn groups_share_a_sync_in_place_on_a_thread_that_serves_nobody() {
-    for is_thread_own in [true, false] {
-        let in_place = InPlace { in_flight: Arc::default(), is_thread_own };
-        with_wal_of(Some(in_place), 45, async |machine, wal, _, _| {
+    for may_wait in [true, false] {
+        with_wal_of(may_wait, 45, async |machine, wal, _, _| {
             machine.let_tasks_block();
             machine.slow_disk(Some(QUICK_SYNC_US_MAX));
             // Until the disk is known to be quick.
@@ -171,7 +161,7 @@ fn groups_share_a_sync_in_place_on_a_thread_that_serves_nobody() {
             }
             assert!(machine.log().syncs() - syncs <= 2 * 50, "200 appends");
             let in_place = wal.written_in_place() - in_place;
-            assert_eq!(in_place > 0, is_thread_own, "{in_place} of 200 in place");
+            assert_eq!(in_place > 0, may_wait, "{in_place} of 200 in place");
         });
     }
 }
@@ -179,9 +169,7 @@ fn groups_share_a_sync_in_place_on_a_thread_that_serves_nobody() {
 /// Whether the disk is quick is known from its syncs, wherever they were made.
 #[test]
 fn a_slow_disk_is_left_to_the_worker() {
-    let requests = Arc::new(InFlight::default());
-    let _answering = requests.enter();
-    with_wal_of(Some(alone(&requests)), 44, async |machine, wal, _, _| {
+    with_wal_of(true, 44, async |machine, wal, _, _| {
         machine.let_tasks_block();
         machine.slow_disk(Some(QUICK_SYNC_US_MAX));
         for index in 0..50 {
