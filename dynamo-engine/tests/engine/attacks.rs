@@ -116,7 +116,7 @@ fn update(key: &str, expression: &str, values: &str) -> String {
 /// A statement whose condition fails, and which shows the item.
 fn failing_statement(key: &str) -> String {
     format!(
-        r#"{{"Statement":"UPDATE attacked SET q=1 WHERE pk='{key}' AND missing=1","ReturnValuesOnConditionCheckFailure":"ALL_OLD"}}"#
+        r#"{{"Statement":"UPDATE attacked SET q=1 WHERE pk='{key}' AND q=7","ReturnValuesOnConditionCheckFailure":"ALL_OLD"}}"#
     )
 }
 
